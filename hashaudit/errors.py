@@ -1,0 +1,41 @@
+"""The exceptions that end a run, split by whose fault they are.
+
+A file that cannot be examined is not an exception: it is a :class:`hashaudit.model.Fault`, which is data. Exit codes
+belong to the command line.
+"""
+
+
+class HashauditError(Exception):
+    """Base of all errors that this library raises by intent. The message says what, where and what to do."""
+
+
+class UsageError(HashauditError):
+    """The caller's options contradict each other or are out of range."""
+
+
+class ListError(HashauditError):
+    """A hash list cannot be used. The message names the file, line and reason, and never an entry."""
+
+
+class SigningKeyError(HashauditError):
+    """A signing or verifying key cannot be used."""
+
+
+class FindingsError(HashauditError):
+    """A findings file does not hold what its format requires."""
+
+
+class HostError(HashauditError):
+    """This machine lacks something that the run needs."""
+
+
+class SelfTestError(HostError):
+    """An algorithm on this machine gives a wrong answer for a published vector."""
+
+
+class OutputError(HashauditError):
+    """The output cannot be made or written."""
+
+
+class OutputClosedError(OutputError):
+    """The reader of the output closed its end of the pipe."""

@@ -1,0 +1,213 @@
+"""The values that pass between the layers: frozen, slotted, without I/O.
+
+They are msgspec structs, not dataclasses, because a worker's answers cross the process boundary as data with a fixed
+schema and are never unpickled (docs/adr/0003-worker-answers-are-data.md). ``array_like`` keeps them small on the wire.
+"""
+
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+AlgorithmName = NewType("AlgorithmName", str)
+"""Lower-case name of a digest or perceptual hash as it stands in the findings file: ``sha256``, ``blake3``, ``pdq``."""
+
+ListNumber = NewType("ListNumber", int)
+"""Position of a list in the run header, from 1."""
+
+
+class Stage(StrEnum):
+    """Where a fault happened."""
+
+    WALK = "walk"
+    OPEN = "open"
+    READ = "read"
+    DECODE = "decode"
+    HASH = "hash"
+    MATCH = "match"
+
+
+class FaultCode(StrEnum):
+    """Why something was not examined: the closed set of docs/findings-format.md."""
+
+    PERMISSION_DENIED = "permission_denied"
+    VANISHED = "vanished"
+    REPLACED = "replaced"
+    """The entry that was opened is not the one that the walk saw (type, device or inode differ)."""
+    CHANGED_WHILE_READ = "changed_while_read"
+    IO_ERROR = "io_error"
+    STALE_HANDLE = "stale_handle"
+    LINK_LOOP = "link_loop"
+    BROKEN_LINK = "broken_link"
+    NAME_TOO_LONG = "name_too_long"
+    TOO_MANY_OPEN_FILES = "too_many_open_files"
+    TIMEOUT = "timeout"
+    WORKER_DIED = "worker_died"
+    OUT_OF_MEMORY = "out_of_memory"
+    INTERNAL_ERROR = "internal_error"
+
+
+class Consistency(StrEnum):
+    """What is known about the content's having been one state while it was read."""
+
+    STABLE = "stable"
+    ETAG_PINNED = "etag_pinned"
+    VERSION_PINNED = "version_pinned"
+    MOUNT_UNPINNED = "mount_unpinned"
+    CHANGED_WHILE_READ = "changed_while_read"
+
+
+class Role(StrEnum):
+    """What a hit on a list means."""
+
+    DENY = "deny"
+    KNOWN = "known"
+
+
+class MatchType(StrEnum):
+    """How a hash agreed with a list entry."""
+
+    EXACT = "exact"
+    NEAR = "near"
+
+
+class Confirmation(StrEnum):
+    """Why a finding should not be acted on alone."""
+
+    MD5_ONLY = "md5_only"
+    SHA1_ONLY = "sha1_only"
+    PERCEPTUAL_ONLY = "perceptual_only"
+    LOW_QUALITY = "low_quality"
+    CONFLICTING_DIGESTS = "conflicting_digests"
+    CHANGED_WHILE_READ = "changed_while_read"
+
+
+class SkipReason(StrEnum):
+    """Why an entry was counted and by intent not opened. None of these makes a run incomplete."""
+
+    EXCLUDED = "excluded"
+    NOT_INCLUDED = "not_included"
+    SYMBOLIC_LINK = "symbolic_link"
+    FIFO = "fifo"
+    SOCKET = "socket"
+    DEVICE = "device"
+    PSEUDO_FILESYSTEM = "pseudo_filesystem"
+    OTHER_FILESYSTEM = "other_filesystem"
+    OTHER_ROOT = "other_root"
+    ALREADY_WALKED = "already_walked"
+    OWN_OUTPUT = "own_output"
+
+
+class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The fields of ``stat`` that identify a state of a file."""
+
+    mode: int
+    device: int
+    inode: int
+    links: int
+    size: int
+    """Bytes; what the filesystem says, which for pseudo files is 0 whatever they hold."""
+    mtime_ns: int
+    ctime_ns: int
+
+
+class DirectoryRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A folder as the walk saw it: a worker opens ``path`` and refuses it unless device and inode agree."""
+
+    path: bytes
+    """Absolute; may be longer than PATH_MAX."""
+    device: int
+    inode: int
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One path to examine."""
+
+    directory: DirectoryRef
+    name: bytes
+    stat: Stat
+    followed: bool = False
+    """The name is a symbolic link that is followed by request; ``stat`` is its target's."""
+    consistency: Consistency = Consistency.STABLE
+    """The best that can be said of a read here: ``mount_unpinned`` on FUSE and network mounts."""
+
+    @property
+    def path(self) -> bytes:
+        """Absolute path, exact bytes."""
+        return join_path(self.directory.path, self.name)
+
+
+def join_path(directory: bytes, name: bytes) -> bytes:
+    """Joins an absolute folder and a name without a doubled slash at the filesystem's root."""
+    return directory + name if directory.endswith(b"/") else directory + b"/" + name
+
+
+class Fault(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One thing that was not examined, and why."""
+
+    stage: Stage
+    code: FaultCode
+    message: str
+    """For people; holds no list entry and no content."""
+    attempts: int = 1
+    signal: int | None = None
+
+
+class PathFault(msgspec.Struct, frozen=True):
+    """A fault of the walk: ``path`` could not be listed or examined, so it has no :class:`Entry`."""
+
+    path: bytes
+    fault: Fault
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """An entry that was counted and by intent not opened."""
+
+    path: bytes
+    reason: SkipReason
+
+
+class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One agreement between a file's hash and a list entry."""
+
+    list_number: int
+    entry: str
+    """The list's own id of the entry, or ``line N``."""
+    algorithm: AlgorithmName
+    type: MatchType
+    role: Role
+    labels: dict[str, str]
+    distance: int | None = None
+    threshold: int | None = None
+
+
+class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One perceptual hash of one frame in one variant."""
+
+    algorithm: AlgorithmName
+    value: str
+    """Lower-case hex."""
+    quality: int | None = None
+    frame: int = 0
+    variant: str = "original"
+    trimmed: bool = False
+    truncated: bool = False
+
+
+class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """All that a worker learned about one entry."""
+
+    item: int
+    """Position of the entry in its work unit."""
+    stat: Stat | None
+    """Of the state that was hashed; ``None`` when nothing could be opened."""
+    bytes_read: int
+    consistency: Consistency
+    digests: dict[str, str]
+    """Algorithm -> lower-case hex; empty when nothing was read to its end."""
+    matches: tuple[Match, ...] = ()
+    needs_confirmation: tuple[Confirmation, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    changed_from: Stat | None = None
+    """With ``changed_while_read``: the state before the last read; ``stat`` is the state after it."""
+    perceptual: tuple[PerceptualHash, ...] = ()
