@@ -1,0 +1,92 @@
+"""The table of cryptographic digests: name, length, constructor, digest of empty input.
+
+Source of the names: FIPS 180-4, FIPS 202, RFC 7693, the BLAKE3 paper (2020).
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import blake3
+import msgspec
+
+from hashaudit.model import AlgorithmName
+
+
+class Digest(Protocol):
+    """A running digest, as hashlib gives it."""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> object:
+        """Takes in more bytes."""
+        ...
+
+    def digest(self) -> bytes:
+        """The digest of all bytes so far."""
+        ...
+
+
+class DigestAlgorithm(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    name: AlgorithmName
+    length_bytes: int
+    new: Callable[[], Digest]
+    strength: int
+    """Orders algorithms by collision resistance, then speed; the highest that agrees is named first."""
+
+    def empty(self) -> bytes:
+        """The digest of no bytes at all."""
+        return self.new().digest()
+
+
+def _hashlib(name: str) -> Callable[[], Digest]:
+    # A FIPS build of OpenSSL refuses md5 for security use. Comparing against a list that only has md5 is not that use,
+    # and a finding that rests on it alone is marked md5_only.
+    constructor = cast("Callable[..., Digest]", getattr(hashlib, name))
+    return lambda: constructor(usedforsecurity=False)
+
+
+def _row(name: str, length_bytes: int, new: Callable[[], Digest], strength: int) -> DigestAlgorithm:
+    return DigestAlgorithm(AlgorithmName(name), length_bytes, new, strength)
+
+
+DIGESTS: dict[AlgorithmName, DigestAlgorithm] = {
+    row.name: row
+    for row in (
+        _row("md5", 16, _hashlib("md5"), 0),
+        _row("sha1", 20, _hashlib("sha1"), 1),
+        _row("sha224", 28, _hashlib("sha224"), 2),
+        _row("sha256", 32, _hashlib("sha256"), 3),
+        _row("sha3-256", 32, _hashlib("sha3_256"), 4),
+        _row("blake2s", 32, _hashlib("blake2s"), 5),
+        _row("blake3", 32, cast("Callable[[], Digest]", blake3.blake3), 6),
+        _row("sha384", 48, _hashlib("sha384"), 7),
+        _row("sha512", 64, _hashlib("sha512"), 8),
+        _row("sha3-512", 64, _hashlib("sha3_512"), 9),
+        _row("blake2b", 64, _hashlib("blake2b"), 10),
+    )
+}
+"""In the order in which findings list them."""
+
+ALIASES: dict[str, str] = {
+    "sha-1": "sha1",
+    "sha-224": "sha224",
+    "sha-256": "sha256",
+    "sha2-256": "sha256",
+    "sha-384": "sha384",
+    "sha-512": "sha512",
+    "sha3_256": "sha3-256",
+    "sha3_512": "sha3-512",
+    "blake2b-512": "blake2b",
+    "blake2s-256": "blake2s",
+    "b3": "blake3",
+    "b3sum": "blake3",
+}
+
+
+def canonical_name(name: str) -> AlgorithmName | None:
+    """The table's name for a spelling in use (any case, with or without the hyphen), or ``None``."""
+    folded = name.strip().lower()
+    folded = ALIASES.get(folded, folded)
+    candidate = AlgorithmName(folded)
+    return candidate if candidate in DIGESTS else None
