@@ -35,6 +35,20 @@ class ListEntry(msgspec.Struct, frozen=True):
     """What the list says of it: category, classification, series, family, name, score, tlp, ..."""
     role: Role | None = None
     """Where an entry states its own role, it overrides the list's."""
+    unsupported: dict[str, str] = {}
+    """Hashes that are carried and counted but not matched (PhotoDNA, ssdeep, ...): name -> value as the list gives it."""
+
+
+class DigestBlock(msgspec.Struct, frozen=True):
+    """A run of consecutive lines that each hold one hash and nothing else: the form in which large plain lists pass.
+
+    It stands for ``len(digests) // length`` entries whose ids are ``line N``, N counting up from ``first_line``.
+    """
+
+    algorithm: AlgorithmName
+    digests: bytes
+    """Raw digests, one after the other."""
+    first_line: int
 
 
 class RejectReason(StrEnum):
@@ -102,10 +116,28 @@ class ParseOptions(msgspec.Struct, frozen=True):
     """What the user says about how a list is to be read."""
 
     algorithm: AlgorithmName | None = None
+    """Stated by ``ALGO=FILE``."""
+    columns: dict[str, str] = {}
+    """Column of a delimited list -> what it holds: an algorithm, ``hash``, ``algorithm``, ``id``, ``size`` or a label."""
+
+
+ListItem = ListEntry | DigestBlock | Rejected | ListMeta
+"""What a parser yields. Every record of a list ends as exactly one entry, one place in a block or one reject."""
+
+
+class OpenedList(msgspec.Struct, frozen=True):
+    """A list whose format is known and whose items are still to be read."""
+
+    format: str
+    """As the run header names it."""
+    strict: bool
+    """A single reject other than empty input, duplicate, unsupported or withdrawn refuses the list."""
+    items: Iterator[ListItem]
+    """Raises :class:`hashaudit.errors.ListError` where the list turns out to be unusable."""
 
 
 class ListFormat(Protocol):
-    """One format of hash list."""
+    """One format of hash list that is read as a stream from its beginning to its end."""
 
     name: str
     """As the run header names it: ``hashdeep``, ``coreutils``, ``plain``, ..."""
@@ -116,10 +148,33 @@ class ListFormat(Protocol):
         """Tells from the first bytes (at most 64 KiB, a byte-order mark and UTF-16 already undone) if it is this."""
         ...
 
-    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListEntry | Rejected | ListMeta]:
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields what the list holds, in its order.
 
         Raises:
             ListError: the file is truncated, or is not what it claims to be.
+        """
+        ...
+
+
+class PathFormat(Protocol):
+    """One format that cannot be read as a stream: a database, or a folder of pages that make one list."""
+
+    name: str
+    strict: bool
+
+    def recognises(self, path: str) -> bool:
+        """Tells by looking into ``path`` if it is this.
+
+        Raises:
+            ListError: ``path`` cannot be read.
+        """
+        ...
+
+    def parse(self, path: str, options: ParseOptions) -> Iterator[ListItem]:
+        """Yields what the list holds.
+
+        Raises:
+            ListError: the list is damaged, or is not what it claims to be.
         """
         ...
