@@ -158,6 +158,8 @@ class PathFault(msgspec.Struct, frozen=True):
 
     path: bytes
     fault: Fault
+    directory: bool = False
+    """The path is a folder whose entries, or some of them, are therefore unseen. Such faults are counted apart."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
