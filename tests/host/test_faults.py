@@ -1,0 +1,42 @@
+import errno
+import os
+
+import pytest
+
+from hashaudit.host.faults import code_of, fault_of
+from hashaudit.model import Fault, FaultCode, Stage
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.EACCES, FaultCode.PERMISSION_DENIED),
+        (errno.EPERM, FaultCode.PERMISSION_DENIED),
+        (errno.ENOENT, FaultCode.VANISHED),
+        (errno.ENOTDIR, FaultCode.REPLACED),
+        (errno.ENXIO, FaultCode.REPLACED),
+        (errno.ELOOP, FaultCode.LINK_LOOP),
+        (errno.ESTALE, FaultCode.STALE_HANDLE),
+        (errno.EIO, FaultCode.IO_ERROR),
+        (errno.ENOTCONN, FaultCode.IO_ERROR),
+        (errno.ENAMETOOLONG, FaultCode.NAME_TOO_LONG),
+        (errno.EMFILE, FaultCode.TOO_MANY_OPEN_FILES),
+        (errno.ENFILE, FaultCode.TOO_MANY_OPEN_FILES),
+        (errno.ENOMEM, FaultCode.OUT_OF_MEMORY),
+        (errno.ETIMEDOUT, FaultCode.TIMEOUT),
+        (errno.EAGAIN, FaultCode.TIMEOUT),
+    ],
+)
+def test_each_error_has_its_code(number: int, code: FaultCode) -> None:
+    assert code_of(OSError(number, os.strerror(number))) is code
+
+
+def test_an_error_without_a_number_is_an_input_error() -> None:
+    assert code_of(OSError()) is FaultCode.IO_ERROR
+
+
+def test_a_fault_says_what_was_tried_and_no_path() -> None:
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), b"/secret/path")
+    assert fault_of(error, Stage.WALK, "list the folder", attempts=2) == Fault(
+        Stage.WALK, FaultCode.VANISHED, "cannot list the folder: No such file or directory", 2
+    )

@@ -1,0 +1,112 @@
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hashaudit.host import process
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prctl")
+
+
+def run(code: str) -> str:
+    """What a fresh interpreter prints: limits are for a process's whole life."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@linux
+def test_a_child_dies_with_its_parent() -> None:
+    code = """
+import os, sys, time
+from hashaudit.host.process import die_with_parent
+parent = os.getpid()
+if os.fork() == 0:
+    print(os.getpid(), die_with_parent(parent), flush=True)
+    time.sleep(60)
+sys.stdin.read()
+"""
+    # A pipe's end comes when the last process that holds it is gone: child and grandchild alike.
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        grandchild, in_force = parent.stdout.readline().split()
+        assert in_force == b"True"
+        started = time.monotonic()
+        parent.kill()
+        parent.stdout.read()
+        assert time.monotonic() - started < 30
+    assert not running(int(grandchild))
+
+
+def running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@linux
+def test_an_orphan_ends_at_once() -> None:
+    code = f"from hashaudit.host.process import die_with_parent; die_with_parent({os.getppid()}); print('alive')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
+
+
+@linux
+def test_privileges_and_core_dumps_are_given_up() -> None:
+    code = """
+from hashaudit.host import process
+print(process.forbid_new_privileges(), process.forbid_core_dumps())
+print([line for line in open('/proc/self/status') if line.startswith('NoNewPrivs')][0].split()[1])
+print([line for line in open('/proc/self/limits') if line.startswith('Max core')][0].split()[4:6])
+"""
+    assert run(code).split("\n") == ["True True", "1", "['0', '0']"]
+
+
+@linux
+def test_the_soft_limit_of_open_files_rises_to_the_hard_one() -> None:
+    code = """
+import resource
+from hashaudit.host.process import raise_open_file_limit
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 99))
+print(raise_open_file_limit(), resource.getrlimit(resource.RLIMIT_NOFILE))
+print(raise_open_file_limit())
+"""
+    assert run(code).split("\n") == ["99 (99, 99)", "99"]
+
+
+@linux
+def test_a_hard_limit_that_is_refused_is_followed_by_a_modest_one() -> None:
+    code = """
+import resource
+from hashaudit.host import process
+limit = [256, resource.RLIM_INFINITY]
+def refuse(which, wanted):
+    if wanted[0] == resource.RLIM_INFINITY: raise ValueError
+    limit[:] = wanted
+resource.getrlimit, resource.setrlimit = lambda which: tuple(limit), refuse
+print(process.raise_open_file_limit(), limit)
+"""
+    assert run(code) == "10240 [10240, -1]"
+
+
+def test_without_prctl_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_library(_name: object) -> object:
+        raise TypeError
+
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    assert process.die_with_parent(1) is False
+    assert process.forbid_new_privileges() is False
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    assert process.forbid_new_privileges() is False
+
+
+def test_without_resource_limits_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "HAS_RESOURCE_LIMITS", False)
+    assert process.forbid_core_dumps() is False
+    assert process.raise_open_file_limit() is None
