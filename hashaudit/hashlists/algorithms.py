@@ -10,7 +10,7 @@ from hashaudit.model import AlgorithmName
 PDQ = AlgorithmName("pdq")
 SHA256 = AlgorithmName("sha256")
 PDQ_BITS_SET = 128
-"""A PDQ hash is cut at its median, so half of its 256 bits are set; of random values about one in twenty is like that."""
+"""A PDQ hash is cut at its median, so half of its 256 bits are set; of random values one in twenty is like that."""
 
 PERCEPTUAL_LENGTHS_BYTES: dict[AlgorithmName, int] = {PDQ: 32}
 
@@ -28,7 +28,7 @@ BY_HEX_LENGTH: dict[int, AlgorithmName] = {
     96: AlgorithmName("sha384"),
     128: AlgorithmName("sha512"),
 }
-"""What a bare hash of so many digits is. At 64 it may be PDQ: :class:`hashaudit.hashlists.untagged.Resolver` decides."""
+"""What a bare hash of so many digits is. At 64 it may be PDQ: ``hashaudit.hashlists.untagged`` decides."""
 
 UNSUPPORTED = frozenset(
     {
@@ -77,8 +77,8 @@ NEVER_ENTRIES = frozenset({row.empty() for row in DIGESTS.values()} | {bytes(LEN
 
 def algorithm_named(name: str) -> AlgorithmName | None:
     """The algorithm that ``name`` (any case, with or without the hyphen) stands for, or ``None``."""
-    folded = AlgorithmName(name.strip().lower())
-    return folded if folded in PERCEPTUAL_LENGTHS_BYTES else canonical_name(name)
+    folded = AlgorithmName(name.strip().lower().replace("sha2-", "sha"))
+    return folded if folded in PERCEPTUAL_LENGTHS_BYTES else canonical_name(folded)
 
 
 def is_unsupported(name: str) -> bool:

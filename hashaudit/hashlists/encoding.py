@@ -1,0 +1,143 @@
+"""From a list's bytes to its lines: byte-order marks and UTF-16 undone, lengths bounded, cut files noticed.
+
+Windows PowerShell writes UTF-16 with a byte-order mark for ``>`` and ``Out-File``; many exports begin with a UTF-8 one.
+Byte-order marks: RFC 3629 section 6, RFC 2781 section 3.2.
+"""
+
+import codecs
+import io
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+from hashaudit.errors import ListError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+HEAD_BYTES = 64 * 1024
+"""What detection looks at: room for long comments before the first entry."""
+
+MAX_LINE_BYTES = 64 * 1024
+"""Sixteen times PATH_MAX, so that escaped names of the deepest trees pass and memory stays bounded."""
+
+CHUNK_BYTES = 256 * 1024
+"""Large enough that the cost of a read does not show, small enough to stay in the processor's cache."""
+
+_UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+Line = tuple[int, bytes | None, bool]
+"""Number from 1, the line without its end (``None`` if over the limit), and whether the end was there."""
+
+
+class _ChunkReader(io.RawIOBase):
+    """A byte stream over an iterator of byte strings."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        target = memoryview(buffer).cast("B")
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        count = min(len(target), len(self._rest))
+        target[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def stream_of(chunks: Iterator[bytes]) -> BinaryIO:
+    """Makes a buffered stream of pieces that come one after the other."""
+    return io.BufferedReader(_ChunkReader(chunks), CHUNK_BYTES)
+
+
+def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
+    """Reads a stream to its end in pieces of at most :data:`CHUNK_BYTES`."""
+    while chunk := stream.read(CHUNK_BYTES):
+        yield chunk
+
+
+def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """Reads the first :data:`HEAD_BYTES` and gives them with a stream that still begins with them."""
+    pieces: list[bytes] = []
+    missing = HEAD_BYTES
+    while missing and (piece := stream.read(missing)):
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces), stream_of(chain(pieces, chunks_of(stream)))
+
+
+def undo_encoding(stream: BinaryIO) -> BinaryIO:
+    """Gives the stream as UTF-8 without a byte-order mark; bytes without a mark pass as they are.
+
+    Reading raises:
+        ListError: UTF-16 that ends in the middle of a unit.
+    """
+    head, stream = with_head(stream)
+    if head.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+        return stream
+    encoding = _UTF16_MARKS.get(head[:2])
+    return stream if encoding is None else stream_of(_utf8_from(stream, encoding))
+
+
+def _utf8_from(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    stream.read(2)
+    # A file name on Windows may hold half of a surrogate pair: surrogatepass lets it through.
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    try:
+        for chunk in chunks_of(stream):
+            yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        raise ListError("the file is cut short: it ends in the middle of a UTF-16 character; get it again") from None
+
+
+def line_blocks(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
+    """Yields runs of whole lines: (number of the first, lines without the last one's end, whether that was there).
+
+    A single line over :data:`MAX_LINE_BYTES` that does not fit a run comes as ``None``.
+    """
+    number, rest, too_long = 1, b"", False
+    for chunk in chunks_of(stream):
+        text = chunk
+        if too_long:
+            _, found, text = chunk.partition(separator)
+            if not found:
+                continue
+            yield number, None, True
+            number += 1
+        lines, found, rest = (rest + text).rpartition(separator)
+        if found:
+            yield number, lines, True
+            number += lines.count(separator) + 1
+        too_long = len(rest) > MAX_LINE_BYTES
+        if too_long:
+            rest = b""
+    if too_long:
+        yield number, None, False
+    elif rest:
+        yield number, rest, False
+
+
+def numbered_lines(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
+    """Yields every line with its number; a carriage return before a newline belongs to the line's end."""
+    for first, block, ended in line_blocks(stream, separator):
+        if block is None:
+            yield first, None, ended
+        else:
+            yield from split_block(first, block, ended=ended, separator=separator)
+
+
+def split_block(first: int, block: bytes, *, ended: bool, separator: bytes = b"\n") -> Iterator[Line]:
+    """Yields the lines of one run of :func:`line_blocks`."""
+    end = b"\r" if separator == b"\n" else b""
+    for number, line in enumerate(block.split(separator), first):
+        yield number, line.removesuffix(end) if len(line) <= MAX_LINE_BYTES else None, ended
