@@ -1,0 +1,78 @@
+"""From the hashes that one record gives to an entry, or to the reason why it is none."""
+
+from binascii import Error, unhexlify
+from collections.abc import Iterable
+
+from hashaudit.hashlists.algorithms import LENGTHS_BYTES, NEVER_ENTRIES, UNSUPPORTED
+from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
+from hashaudit.model import AlgorithmName, Role
+
+
+def raw_digest(text: str | bytes) -> bytes | None:
+    """The bytes that hex digits (either case, nothing between them) stand for, or ``None``."""
+    try:
+        return unhexlify(text)
+    except (Error, ValueError):
+        return None
+
+
+def label_text(raw: bytes) -> str:
+    """Text for a label: UTF-8, its other bytes written as hexadecimal escapes, so that every label can be stored."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def checked(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected | None:
+    """Says why a digest is not to be matched, or ``None`` if it is. An unknown ``algorithm`` has no length to check."""
+    if raw is None:
+        return Rejected(line, RejectReason.MALFORMED, "a hash that is not hex digits")
+    if len(raw) != LENGTHS_BYTES.get(algorithm, len(raw)):
+        return Rejected(line, RejectReason.WRONG_LENGTH, f"a hash that has not the length of {algorithm}")
+    if raw in NEVER_ENTRIES:
+        return Rejected(line, RejectReason.EMPTY_INPUT)
+    return None
+
+
+def entry_or_reject(
+    line: int,
+    hashes: Iterable[tuple[str, str | bytes]],
+    *,
+    id: str | None = None,  # noqa: A002 - the field's name in ListEntry
+    size: int | None = None,
+    labels: dict[str, str] | None = None,
+    role: Role | None = None,
+) -> ListEntry | Rejected:
+    """Makes an entry of (algorithm, hex text) pairs. One bad hash, or one of empty input, is enough to drop the record.
+
+    Args:
+        line: line or record number, for rejects and as the id where the list has none.
+        hashes: names from the tables of ``algorithms``, lower case; empty texts are passed over.
+        id: the list's own id.
+        size: bytes.
+        labels: kept as they are.
+        role: where the entry states its own.
+    """
+    digests: dict[AlgorithmName, bytes] = {}
+    unsupported: dict[str, str] = {}
+    for name, text in hashes:
+        if not text:
+            continue
+        if name in UNSUPPORTED:
+            unsupported[name] = text if isinstance(text, str) else label_text(text)
+            continue
+        algorithm = AlgorithmName(name)
+        raw = raw_digest(text)
+        reject = checked(line, algorithm, raw)
+        if reject is not None or raw is None:
+            return reject or Rejected(line, RejectReason.MALFORMED)
+        digests[algorithm] = raw
+    if not digests:
+        return _without_digest(line, unsupported)
+    return ListEntry(
+        id=id or f"line {line}", digests=digests, size=size, labels=labels or {}, role=role, unsupported=unsupported
+    )
+
+
+def _without_digest(line: int, unsupported: dict[str, str]) -> Rejected:
+    if unsupported:
+        return Rejected(line, RejectReason.UNSUPPORTED, ", ".join(sorted(unsupported)))
+    return Rejected(line, RejectReason.MALFORMED, "no hash")
