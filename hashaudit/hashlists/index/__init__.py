@@ -1,0 +1,1 @@
+"""The compiled form of hash lists: see docs/index-format.md."""
