@@ -33,10 +33,11 @@ class Coreutils:
 
     def recognises(self, head: bytes) -> bool:
         """The first line is an entry, and no line is a hash with something else after it: that is a plain list."""
-        lines = [line.removesuffix(b"\r") for line in head.split(_separator(head)) if not _passed_over(line)]
+        *ended, last = head.split(_separator(head))
+        lines = [line.removesuffix(b"\r") for line in ended or [last] if not _passed_over(line)]
         if not lines or not (_UNTAGGED.fullmatch(lines[0]) or _TAGGED.fullmatch(lines[0])):
             return False
-        return not any(_BARE.match(line) for line in lines[:-1])
+        return not any(_BARE.match(line) for line in lines)
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each line, the file's name as the label ``name``.

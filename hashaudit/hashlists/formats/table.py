@@ -39,6 +39,7 @@ _SYNONYMS: dict[str, frozenset[str]] = {
 _FIELDS = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms}
 _MAX_SIZE_DIGITS = 20
 """2^64 has twenty."""
+_ROLES: dict[str, Role] = {role.value: role for role in Role}
 _NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role"})
 
 
@@ -158,7 +159,7 @@ def _entry(number: int, row: list[str], layout: _Layout, stated: AlgorithmName |
             return Rejected(number, algorithm, "an algorithm that is not known, or a hash of another length")
         hashes.append((algorithm, others["hash"]))
     role = others.get("role", "").lower()
-    if role and role not in Role:
+    if role and role not in _ROLES:
         return Rejected(number, RejectReason.MALFORMED, "a role that is neither deny nor known")
     size = others.get("size", "")
     return entry_or_reject(
@@ -167,7 +168,7 @@ def _entry(number: int, row: list[str], layout: _Layout, stated: AlgorithmName |
         id=others.get("id"),
         size=int(size) if size.isascii() and size.isdecimal() and len(size) <= _MAX_SIZE_DIGITS else None,
         labels={field: text for field, text in others.items() if field not in _NOT_LABELS},
-        role=Role(role) if role else None,
+        role=_ROLES.get(role),
     )
 
 
