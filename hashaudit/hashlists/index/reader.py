@@ -158,6 +158,10 @@ class ListIndex:
         """
         return cls(bytes(image), list_numbers)
 
+    def numbered(self, list_numbers: tuple[int, ...]) -> "ListIndex":
+        """The same index, its lists having these numbers in the run header."""
+        return ListIndex(self._image, list_numbers)
+
     @property
     def checksum(self) -> str:
         """Hex; names this index's whole content, through the checksums of its sections."""
