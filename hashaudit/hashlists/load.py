@@ -1,7 +1,7 @@
 """Loads the lists of a run: reads and checks them, counts what they hold, compiles them for lookup.
 
-What comes of it is one or more indexes. Small text lists share one that is kept in memory, a large text list is compiled
-into the user's cache and mapped, a compiled index is mapped as it is.
+What comes of it is one or more indexes. Small text lists share one that is kept in memory, a large text list is
+compiled into the user's cache and mapped, a compiled index is mapped as it is.
 """
 
 import io

@@ -25,6 +25,8 @@ from hashaudit.model import AlgorithmName, Role
 _NUMBERED = re.compile(r"(line )?(0|[1-9][0-9]{0,17})", re.ASCII)
 """Ids that are stored as numbers. Eighteen digits and a tag stay below ``layout.MAX_VALUE``."""
 
+_DUPLICATE = RejectReason.DUPLICATE.value
+
 _HOUSEKEEPING_ROWS = 4096
 """Rows between two looks at what has piled up in memory."""
 
@@ -263,7 +265,7 @@ class IndexBuilder:
             info = item.record.info
             rejected = dict(info.rejected)
             if duplicates:
-                rejected[RejectReason.DUPLICATE] = rejected.get(RejectReason.DUPLICATE, 0) + duplicates
+                rejected[_DUPLICATE] = rejected.get(_DUPLICATE, 0) + duplicates
             info = msgspec.structs.replace(info, kept=item.record.rows - duplicates, rejected=rejected)
             records.append(msgspec.structs.replace(item.record, info=info, digests=columns))
         return tuple(records)
