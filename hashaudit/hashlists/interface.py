@@ -36,7 +36,7 @@ class ListEntry(msgspec.Struct, frozen=True):
     role: Role | None = None
     """Where an entry states its own role, it overrides the list's."""
     unsupported: dict[str, str] = {}
-    """Hashes that are carried and counted but not matched (PhotoDNA, ssdeep, ...): name -> value as the list gives it."""
+    """Hashes that are carried and counted but not matched (PhotoDNA, ...): name -> value as the list gives it."""
 
 
 class DigestBlock(msgspec.Struct, frozen=True):
@@ -118,7 +118,7 @@ class ParseOptions(msgspec.Struct, frozen=True):
     algorithm: AlgorithmName | None = None
     """Stated by ``ALGO=FILE``."""
     columns: dict[str, str] = {}
-    """Column of a delimited list -> what it holds: an algorithm, ``hash``, ``algorithm``, ``id``, ``size`` or a label."""
+    """Column of a delimited list -> what it holds: an algorithm, ``hash``, ``algorithm``, ``id``, ``size``, a label."""
 
 
 ListItem = ListEntry | DigestBlock | Rejected | ListMeta
