@@ -102,11 +102,8 @@ class HashedStream:
             after = os.fstat(self._file.fileno())
         except OSError as error:
             raise ListError(f"{self._path}: cannot be read: {error.strerror}") from error
-        before = self._status
-        if (before.st_size, before.st_mtime_ns) != (
-            after.st_size,
-            after.st_mtime_ns,
-        ) or self._raw.size != after.st_size:
+        size, mtime_ns = self._status.st_size, self._status.st_mtime_ns
+        if (after.st_size, after.st_mtime_ns, self._raw.size) != (size, mtime_ns, size):
             raise ListError(f"{self._path}: changed while it was read; start again when it is whole")
         return self._raw.digest.hexdigest()
 

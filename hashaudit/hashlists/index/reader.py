@@ -14,14 +14,13 @@ from hashaudit.digests.registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES
 from hashaudit.hashlists.index import layout
-from hashaudit.hashlists.index.layout import AffineColumn, Column, ListRecord, Section
+from hashaudit.hashlists.index.attributes import Attributes
+from hashaudit.hashlists.index.layout import ListRecord, Section
 from hashaudit.hashlists.index.sections import DigestSection, Image
 from hashaudit.hashlists.interface import ListInfo
 from hashaudit.model import AlgorithmName, Role
 
-_VALUES = {4: struct.Struct("<I"), 8: struct.Struct("<Q")}
-_LENGTH = struct.Struct("<I")
-_MAPPING = msgspec.json.Decoder(dict[str, str])
+_SIZE = struct.Struct("<Q")
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -49,7 +48,7 @@ class SizeTable:
     def __init__(self, image: Image, section: Section) -> None:
         self._image = image
         self._offset = section.offset
-        self._count, rest = divmod(section.size, 8)
+        self._count, rest = divmod(section.size, _SIZE.size)
         if rest:
             raise ListError("compiled index is damaged: sizes")
 
@@ -57,11 +56,11 @@ class SizeTable:
         return self._count
 
     def __contains__(self, size_bytes: int) -> bool:
-        read = _VALUES[8].unpack_from
+        read = _SIZE.unpack_from
         low, high = 0, self._count
         while low < high:
             middle = (low + high) // 2
-            value = read(self._image, self._offset + middle * 8)[0]
+            value = read(self._image, self._offset + middle * _SIZE.size)[0]
             if value == size_bytes:
                 return True
             if value < size_bytes:
@@ -79,11 +78,10 @@ class ListIndex:
     """
 
     __slots__ = (
-        "_columns",
         "_firsts",
         "_image",
         "_records",
-        "_text",
+        "attributes",
         "header",
         "infos",
         "list_numbers",
@@ -107,8 +105,7 @@ class ListIndex:
         self.header = layout.decode_header(image[: layout.HEADER_BYTES], len(image))
         by_name = {section.name: section for section in self.header.sections}
         self._records = self._decode_lists(_take(by_name, layout.LISTS))
-        self._text = _take(by_name, layout.TEXT)
-        self._columns = _take(by_name, layout.COLUMNS)
+        self.attributes = Attributes(image, _take(by_name, layout.COLUMNS), _take(by_name, layout.TEXT))
         sizes = by_name.pop(layout.SIZES, None)
         self.sizes = None if sizes is None else SizeTable(image, sizes)
         """Present if every entry gives the file's size: a file of any other size is on none of the lists."""
@@ -209,69 +206,23 @@ class ListIndex:
         number = bisect_right(self._firsts, row) - 1
         record = self._records[number]
         index = row - self._firsts[number]
-        size = self.value(record.sizes, index)
-        role = layout.ROLES.get(self.value(record.roles, index))
-        if role is None:
-            raise ListError("compiled index is damaged: role")
+        attributes = self.attributes
+        value = attributes.value
         return Hit(
             list_number=self.list_numbers[number],
             row=row,
-            role=role,
-            id=self.entry_id(self.value(record.ids, index)),
-            labels=self.mapping(self.value(record.labels, index)),
-            unsupported=self.mapping(self.value(record.unsupported, index)),
-            size=None if size == layout.NO_SIZE else size - 1,
+            role=attributes.role(value(record.roles, index)),
+            id=attributes.entry_id(value(record.ids, index)),
+            labels=attributes.mapping(value(record.labels, index)),
+            unsupported=attributes.mapping(value(record.unsupported, index)),
+            size=attributes.size(value(record.sizes, index)),
             digests=self._digests(record, index) or {section.algorithm: section.digest(position)},
         )
-
-    def value(self, column: Column, index: int) -> int:
-        """The value of a row of a list, counted from the list's first."""
-        if isinstance(column, AffineColumn):
-            return column.base + column.step * index
-        place = self._columns.offset + column.offset + index * column.width
-        value: int = _VALUES[column.width].unpack_from(self._image, place)[0]
-        return value
-
-    def entry_id(self, code: int) -> str:
-        """The id of an entry from its column.
-
-        Raises:
-            ListError: the image is damaged.
-        """
-        value, tag = code >> layout.ID_TAG_BITS, code & layout.ID_TAG_MASK
-        if tag == layout.LINE_ID:
-            return f"line {value}"
-        if tag == layout.INTEGER_ID:
-            return str(value)
-        if tag == layout.TEXT_ID:
-            return self._string(value).decode(errors="replace")
-        raise ListError("compiled index is damaged: id")
-
-    def mapping(self, offset: int) -> dict[str, str]:
-        """The labels or carried hashes of an entry from its column.
-
-        Raises:
-            ListError: the image is damaged.
-        """
-        try:
-            return _MAPPING.decode(self._string(offset))
-        except msgspec.DecodeError as error:
-            raise ListError("compiled index is damaged: labels") from error
-
-    def _string(self, offset: int) -> bytes:
-        end = self._text.offset + self._text.size
-        start = self._text.offset + offset + _LENGTH.size
-        if start > end:
-            raise ListError("compiled index is damaged: text")
-        length = _LENGTH.unpack_from(self._image, start - _LENGTH.size)[0]
-        if start + length > end:
-            raise ListError("compiled index is damaged: text")
-        return self._image[start : start + length]
 
     def _digests(self, record: ListRecord, index: int) -> dict[AlgorithmName, bytes]:
         digests = {}
         for algorithm, column in record.digests.items():
-            position = self.value(column, index) - 1
+            position = self.attributes.value(column, index) - 1
             section = self.sections[algorithm]
             if position >= section.count:
                 raise ListError("compiled index is damaged: position of a digest")
@@ -306,15 +257,8 @@ class ListIndex:
             if record.rows < 0 or not record.digests.keys() <= self.sections.keys():
                 raise ListError("compiled index is damaged: list record")
             attributes = (record.ids, record.labels, record.sizes, record.roles, record.unsupported)
-            if not all(self._fits(column, record.rows) for column in (*attributes, *record.digests.values())):
+            if not all(self.attributes.fits(column, record.rows) for column in (*attributes, *record.digests.values())):
                 raise ListError("compiled index is damaged: column")
-
-    def _fits(self, column: Column, rows: int) -> bool:
-        if isinstance(column, AffineColumn):
-            return column.base >= 0 and column.step >= 0
-        return (
-            column.width in _VALUES and column.offset >= 0 and column.offset + column.width * rows <= self._columns.size
-        )
 
 
 def _take(by_name: dict[str, Section], name: str) -> Section:
