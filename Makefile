@@ -1,0 +1,69 @@
+# Everything that is set up lives in .venv and build/; `make clean` removes both.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed)
+PYTEST_ARGS ?=
+
+.PHONY: help demo scan test lint bench soak fuzz docs clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+# One clear line where Python is missing, too old, or cannot make virtual environments.
+define CHECK_PYTHON
+@command -v $(PYTHON) >/dev/null 2>&1 || { \
+  echo "hashaudit needs Python 3.11 or newer and found no $(PYTHON): install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "hashaudit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1): name a newer one: make PYTHON=/path/to/python3" >&2; exit 1; }
+@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+  echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+endef
+
+$(BIN)/python:
+	$(CHECK_PYTHON)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+build/wheel: $(BIN)/python $(SOURCES)
+	@rm -rf build && mkdir -p build
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build .
+	@touch $@
+
+$(VENV)/installed: build/wheel
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check build/*.whl
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/*.whl
+	@touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+demo: $(VENV)/installed ## Set up, scan a small made-up folder, show and verify the findings
+	@$(BIN)/python docs/demo.py build/demo
+
+scan: $(VENV)/installed ## Scan your own data: make scan ROOT=/srv/files LIST=hashes.txt
+	@test -n "$(ROOT)" && test -n "$(LIST)" || { echo "say what to scan: make scan ROOT=/folder LIST=/hashes.txt" >&2; exit 2; }
+	@output="findings-$$(date -u +%Y%m%dT%H%M%SZ).jsonl"; \
+	$(BIN)/hashaudit scan "$(ROOT)" --list "$(LIST)" -o "$$output"; code=$$?; \
+	if [ -e "$$output" ]; then $(BIN)/hashaudit verify "$$output" || exit $$?; fi; \
+	case $$code in 0|8) exit 0;; *) exit $$code;; esac
+
+lint: $(VENV)/developed ## Style, types and layer contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint ## The whole suite, against the installed wheel
+	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios
+	@$(BIN)/python benchmarks/scan.py
+
+docs: $(VENV)/installed ## Write the pages that are generated from the code
+	@$(BIN)/python docs/generate.py
+
+clean: ## Remove the virtual environment and what was built
+	@rm -rf $(VENV) build

@@ -1,0 +1,54 @@
+"""The Typer application: every command by name. Each command's own module holds what it does."""
+
+import sys
+
+import click
+import typer
+
+from hashaudit_cli.commands import keys, scan, verify
+
+app = typer.Typer(
+    name="hashaudit",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables could show what a list holds.
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Walks storage, hashes every file, matches known hashes and writes signed findings that a stranger can verify."
+    ),
+    epilog=(
+        "Exit codes: 0 clean, 2 usage, 4 cannot start, 8 findings, 16 incomplete, 24 both, 128+N signal N, 141 pipe closed."
+    ),
+)
+app.command("scan")(scan.scan)
+app.command("verify")(verify.verify)
+app.add_typer(keys.app, name="keys")
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 # the signature that Typer calls
+    if value:
+        from hashaudit import __version__  # noqa: PLC0415 # start-up
+
+        print(f"hashaudit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),  # noqa: FBT001, FBT003 # Typer's form of an option
+) -> None:
+    """Takes the options that stand before a command."""
+
+
+def run() -> int:
+    """Runs the command line and returns its exit code."""
+    try:
+        result = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return 130
+    return int(result or 0)

@@ -1,0 +1,100 @@
+"""``hashaudit scan``: the main job."""
+
+from typing import Annotated
+
+import typer
+
+from hashaudit_cli.exits import guarded
+from hashaudit_cli.options import KeyOption, PassphraseFdOption, PassphraseFileOption, algorithm_names, list_specs, raw
+
+
+def scan(  # noqa: PLR0917 # Typer reads the command's options from its parameters
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT...", help="Folders or files to examine.")],
+    deny: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list",
+            metavar="LIST",
+            help="Hashes to look for. `ALGO=FILE` states the algorithm of a list that does not.",
+        ),
+    ] = None,
+    known: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIST", help="Hashes of known files. A hit is no finding and never hides one."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write the findings to this new file and its signature to FILE.sig. Default: standard output.",
+        ),
+    ] = None,
+    key: KeyOption = None,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="Do not sign: damage shows, forgery does not.")] = False,  # noqa: FBT002 # Typer's form of a flag
+    passphrase_file: PassphraseFileOption = None,
+    passphrase_fd: PassphraseFdOption = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", metavar="N", help="Worker processes. Default: by device and processors."),
+    ] = None,
+    algorithm: Annotated[
+        list[str] | None,
+        typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Digests to compute besides those the lists need."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Examine only files that match; with a / in GLOB their path below ROOT."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Leave out files and folders that match; counted.")
+    ] = None,
+    one_file_system: Annotated[bool, typer.Option("--one-file-system", help="Stay on each ROOT's filesystem.")] = False,  # noqa: FBT002 # as above
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow symbolic links met in the walk.")
+    ] = False,  # noqa: FBT002 # as above
+    record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,  # noqa: FBT002 # as above
+    case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
+    exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
+    examiner: Annotated[str | None, typer.Option(metavar="NAME", help="Who examines, for the record.")] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Anything else, for the record.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")] = False,  # noqa: FBT002 # as above
+) -> int:
+    """Examine every file below each ROOT and write signed findings.
+
+    Each file is read once, hashed, and looked up in the lists. Every file ends as examined or as a
+    fault, and the exit code says if anything was not examined.
+
+    Examples:
+
+    `hashaudit scan /srv --list bad.txt -o findings.jsonl`
+
+    `hashaudit scan /mnt/evidence --list md5=case.txt --known nsrl.txt --record-all --case 17 -o run.jsonl`
+    """
+
+    def body() -> int:
+        from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.running import Signing, run_scan  # noqa: PLC0415 # as above
+
+        config = checked(
+            AuditConfig(
+                roots=tuple(raw(root) for root in roots),
+                lists=list_specs(deny or [], known or []),
+                algorithms=algorithm_names(algorithm or []),
+                include=tuple(raw(glob) for glob in include or []),
+                exclude=tuple(raw(glob) for glob in exclude or []),
+                one_file_system=one_file_system,
+                follow_links=follow_links,
+                record_all=record_all,
+                workers=jobs,
+                case=case,
+                exhibit=exhibit,
+                examiner=examiner,
+                note=note,
+            )
+        )
+        signing = Signing(key=key, unsigned=unsigned, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
+        return run_scan(config, output=output, signing=signing, quiet=quiet)
+
+    return guarded(body)

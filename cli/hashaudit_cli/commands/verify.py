@@ -1,0 +1,34 @@
+"""``hashaudit verify``: what a findings file proves, and what it does not."""
+
+from typing import Annotated
+
+import typer
+
+from hashaudit_cli.exits import guarded
+
+
+def verify(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The findings file; FILE.sig beside it is checked too.")],
+    allowed_signers: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Who is trusted (OpenSSH's format). Default: the one beside your own key."),
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name under which the signer must be trusted.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="PUB", help="The public key that must have signed.")] = None,
+) -> int:
+    """Check a findings file: every line, the chain, every signature, the totals and the end.
+
+    Prints what is proven and what is not. Exit code 0: all of it verifies. 4: something does not; each damaged
+    segment is named with its lines, and what the others still prove.
+
+    The same can be checked with ssh-keygen, jq and sha256sum alone: see docs/findings-format.md.
+    """
+
+    def body() -> int:
+        from hashaudit_cli.verifying import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
+
+        return run_verify(file, allowed_signers=allowed_signers, identity=identity, key=key)
+
+    return guarded(body)

@@ -1,0 +1,40 @@
+"""From how a command ended to its exit code, and the one line that says why."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from hashaudit.errors import HashauditError, OutputClosedError, UsageError
+from hashaudit.exitcodes import ExitCode
+from hashaudit_cli.terminal import say_error
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Runs a command's body; an error that was foreseen becomes its exit code and one line on standard error.
+
+    Anything else is a defect and goes on as Python's own crash, exit code 1, which is never a verdict.
+    """
+    try:
+        return command()
+    except OutputClosedError:
+        _close_standard_output()
+        return ExitCode.CLOSED_PIPE
+    except BrokenPipeError:
+        _close_standard_output()
+        return ExitCode.CLOSED_PIPE
+    except UsageError as error:
+        say_error(str(error))
+        return ExitCode.USAGE
+    except HashauditError as error:
+        say_error(str(error))
+        return ExitCode.CANNOT_START
+    except KeyboardInterrupt:
+        return ExitCode.SIGNAL + signal.SIGINT
+
+
+def _close_standard_output() -> None:
+    """Keeps the interpreter from writing to the closed pipe once more when it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,0 +1,107 @@
+"""What a person sees when a run is over: a table of the findings, the faults, and the totals."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hashaudit import paths
+from hashaudit.audit.events import Finished
+from hashaudit.findings.header import HashList
+from hashaudit.findings.schema import EndReason, FaultRecord, FindingRecord
+from hashaudit.model import Role
+from hashaudit_cli.terminal import bytes_shown, counted, shown
+
+MAX_ROWS = 100
+"""More do not help a person; the findings file has them all."""
+
+
+class Tables:
+    """Collects what the tables show while the run goes on; memory is bounded."""
+
+    def __init__(self, lists: Sequence[HashList]) -> None:
+        self._lists = {item.number: item.name for item in lists}
+        self._findings: list[FindingRecord] = []
+        self._faults: list[FaultRecord] = []
+
+    def add(self, record: FindingRecord | FaultRecord) -> None:
+        """Takes a record, as long as there is room for it."""
+        if isinstance(record, FindingRecord):
+            if len(self._findings) < MAX_ROWS:
+                self._findings.append(record)
+        elif len(self._faults) < MAX_ROWS:
+            self._faults.append(record)
+
+    def print(self, finished: Finished) -> None:
+        """Writes the tables and the totals to standard error."""
+        console = Console(file=sys.stderr, highlight=False)
+        totals = finished.totals
+        if self._findings:
+            console.print(self._findings_table())
+            _print_rest(console, totals.matched - len(self._findings), "finding")
+        if self._faults:
+            console.print(self._faults_table())
+            _print_rest(console, totals.faulted + totals.directories_faulted - len(self._faults), "fault")
+        console.print(Text(_summary(finished), style="bold"))
+
+    def _findings_table(self) -> Table:
+        table = Table(title="Findings", title_justify="left")
+        for name in ("Path", "List", "Algorithm", "Labels", "Distance"):
+            table.add_column(name, overflow="fold", justify="right" if name == "Distance" else "left")
+        for record in self._findings:
+            for place, match in enumerate(item for item in record.matches if item.role is Role.DENY):
+                table.add_row(
+                    Text(_path(record) if place == 0 else ""),
+                    Text(_safe(self._lists.get(match.list_number, str(match.list_number)))),
+                    Text(match.algorithm),
+                    Text(_safe(", ".join(f"{name}: {value}" for name, value in match.labels.items()))),
+                    Text("exact" if match.distance is None else str(match.distance)),
+                )
+        return table
+
+    def _faults_table(self) -> Table:
+        table = Table(title="Not examined", title_justify="left")
+        for name in ("Path", "Stage", "Code", "Message"):
+            table.add_column(name, overflow="fold")
+        for record in self._faults:
+            table.add_row(Text(_path(record)), record.stage, record.code, Text(_safe(record.message)))
+        return table
+
+
+def _print_rest(console: Console, rest: int, what: str) -> None:
+    if rest > 0:
+        console.print(f"... and {counted(rest, f'more {what}', f'more {what}s')}: see the findings file")
+
+
+def _path(record: FindingRecord | FaultRecord) -> str:
+    return shown(paths.from_text(record.path, record.path_b64))
+
+
+def _safe(text: str) -> str:
+    return shown(text.encode(errors="surrogateescape"))
+
+
+def _summary(finished: Finished) -> str:
+    totals = finished.totals
+    ended = {
+        EndReason.COMPLETED: "Complete" if not (totals.faulted or totals.faults) else "Incomplete",
+        EndReason.SIGNAL: "Stopped by a signal",
+        EndReason.ERROR: "Ended by an error",
+    }[finished.reason]
+    parts = [
+        f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})",
+        counted(totals.matched, "finding"),
+        f"{counted(sum(totals.faults.values()), 'fault')}",
+    ]
+    if totals.known:
+        parts.append(f"{totals.known:,} known")
+    if totals.skipped:
+        listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in totals.skipped.items())
+        parts.append(f"{sum(totals.skipped.values()):,} left out by rule ({listed})")
+    if totals.pending:
+        parts.append(f"{totals.pending:,} not reached")
+    if finished.restarts:
+        parts.append(counted(finished.restarts, "worker restarted", "workers restarted"))
+    return f"{ended}: {'; '.join(parts)}."

@@ -1,0 +1,115 @@
+"""From a checked configuration to a finished findings file: opens what a run needs, what fails cheapest first."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+from hashaudit.audit.events import Finished, Progress, Recorded
+from hashaudit.audit.header import run_header
+from hashaudit.audit.run import Run, StopRequest
+from hashaudit.audit.workers import plan_for, worker_count
+from hashaudit.config import AuditConfig
+from hashaudit.findings.output import Output
+from hashaudit.findings.writer import FindingsWriter
+from hashaudit.hashlists.load import LoadedLists, load_lists
+from hashaudit.pool.supervisor import Pool
+from hashaudit.sources.globs import NamePatterns
+from hashaudit.sources.local import LocalSource
+from hashaudit.sources.rules import WalkOptions
+from hashaudit_cli.progress import display
+from hashaudit_cli.render import Tables
+from hashaudit_cli.signing import Signing, load_signer
+from hashaudit_cli.terminal import counted, say
+
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet: bool) -> int:
+    """Runs a scan to its end and returns its exit code.
+
+    Raises:
+        HashauditError: it cannot start or go on.
+    """
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(_stopping_on_signals())
+        lists = stack.enter_context(load_lists(config.lists))
+        signer = load_signer(signing, quiet=quiet)
+        if not quiet:
+            _tell_lists(lists)
+        plan = plan_for(config, lists)
+        findings = Output.create(output) if output is not None else Output.of_descriptor(sys.stdout.fileno())
+        stack.callback(findings.close)
+        source = LocalSource(
+            config.roots,
+            WalkOptions(
+                include=NamePatterns(config.include),
+                exclude=NamePatterns(config.exclude),
+                one_file_system=config.one_file_system,
+                follow_links=config.follow_links,
+                own_output=findings.own_files,
+            ),
+        )
+        roots = source.describe_roots()
+        workers = worker_count(config, roots)
+        pool = stack.enter_context(Pool(plan, workers=workers, stall_timeout_s=config.stall_timeout_s))
+        header = run_header(
+            config,
+            argv=sys.argv,
+            workers=workers,
+            algorithms=plan.algorithms,
+            roots=roots,
+            lists=lists.infos,
+            key_fingerprint=signer.fingerprint if signer else None,
+            sandbox=pool.wait_ready(),
+        )
+        writer = stack.enter_context(FindingsWriter(findings, header, signer=signer))
+        tables = Tables(header.lists)
+        finished = None
+        with display(quiet=quiet) as bar:
+            for event in Run(config, source=source, pool=pool, writer=writer, stop=stop).events():
+                match event:
+                    case Progress():
+                        bar.show(event)
+                    case Recorded(record=record):
+                        tables.add(record)
+                    case Finished():
+                        finished = event
+        if finished is None:
+            raise RuntimeError("a run ended without saying how")
+        if not quiet:
+            tables.print(finished)
+            if output is not None:
+                say(f"findings are in {output!r}; check them with: hashaudit verify {output!r}")
+        return finished.exit_code
+
+
+@contextlib.contextmanager
+def _stopping_on_signals() -> Iterator[StopRequest]:
+    """Turns the first of the stop signals into a request; the second acts at once, as without this."""
+    stop = StopRequest()
+    before = {}
+
+    def request(number: int, _: FrameType | None) -> None:
+        stop.signal_number = number
+        signal.signal(number, signal.SIG_DFL)
+
+    for name in STOP_SIGNALS:
+        if hasattr(signal, name):
+            number = getattr(signal, name)
+            before[number] = signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell_lists(lists: LoadedLists) -> None:
+    for info in lists.infos:
+        rejected = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in info.rejected.items())
+        left_out = f", not kept: {rejected}" if rejected else ""
+        say(f"list {info.name}: {info.format}, {counted(info.kept, 'entry', 'entries')}{left_out}")
+        for warning in info.warnings:
+            say(f"warning: list {info.name}: {warning}")

@@ -1,0 +1,130 @@
+"""Which key signs, where its passphrase comes from, and the user's own key that is made at first use."""
+
+import getpass
+import os
+import socket
+import sys
+
+import msgspec
+
+from hashaudit.errors import SigningKeyError, UsageError
+from hashaudit.findings.keys import SigningKey, allowed_signers_line, load_key, new_key
+from hashaudit_cli.terminal import say, shown
+
+KEY_VARIABLE = "HASHAUDIT_KEY"
+CREDENTIAL_NAME = "hashaudit-passphrase"
+"""Of a systemd credential (systemd.exec(5), LoadCredential=)."""
+
+MAX_PASSPHRASE_BYTES = 4096
+
+
+class Signing(msgspec.Struct, frozen=True):
+    """What the command line says about signing."""
+
+    key: str | None = None
+    unsigned: bool = False
+    passphrase_file: str | None = None
+    passphrase_fd: int | None = None
+
+
+def config_folder() -> str:
+    """The user's configuration folder for hashaudit (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(base, "hashaudit")
+
+
+def default_key_path() -> str:
+    """Where the user's own key is."""
+    return os.path.join(config_folder(), "signing_key")
+
+
+def default_allowed_signers_path() -> str:
+    """Where the line that trusts the user's own key is."""
+    return os.path.join(config_folder(), "allowed_signers")
+
+
+def load_signer(signing: Signing, *, quiet: bool) -> SigningKey | None:
+    """The key that signs, or ``None`` for an unsigned run. Makes the user's own key at first use.
+
+    Raises:
+        SigningKeyError: the key cannot be used.
+        UsageError: ``--key`` and ``--unsigned`` were both given.
+    """
+    if signing.unsigned:
+        if signing.key is not None:
+            raise UsageError("--key and --unsigned contradict each other")
+        return None
+    path = signing.key or os.environ.get(KEY_VARIABLE)
+    if path is None:
+        path = default_key_path()
+        if not os.path.lexists(path):
+            key = make_key(path)
+            if not quiet:
+                line = identity_line(key).strip()
+                say(f"made your signing key {path}, {key.fingerprint}; others can trust it with: {line}")
+            return key
+    return load_key(path, lambda: read_passphrase(signing, path))
+
+
+def make_key(path: str, passphrase: bytes | None = None) -> SigningKey:
+    """Makes a key with its folder; for the user's own key, the ``allowed_signers`` beside it too.
+
+    Raises:
+        SigningKeyError: it cannot be made.
+    """
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SigningKeyError(f"cannot make the folder of {path}: {error.strerror}") from error
+    key = new_key(path, identity(), passphrase)
+    if path == default_key_path():
+        try:
+            with open(default_allowed_signers_path(), "a", encoding="ascii") as file:
+                file.write(identity_line(key))
+        except OSError as error:
+            raise SigningKeyError(f"cannot write {default_allowed_signers_path()}: {error.strerror}") from error
+    return key
+
+
+def identity() -> str:
+    """``user@host``: the name under which this user's key is offered for trust."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        user = "uid-" + str(os.geteuid()) if hasattr(os, "geteuid") else "user"
+    name = f"{user}@{socket.gethostname() or 'localhost'}"
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "@.-_") else "-" for letter in name)
+
+
+def identity_line(key: SigningKey) -> str:
+    """The line of ``allowed_signers`` that trusts a key under this user's name."""
+    return allowed_signers_line(key.public_key, identity())
+
+
+def read_passphrase(signing: Signing, path: str) -> bytes:
+    """A passphrase from the descriptor or file that the user names, a systemd credential, or a prompt.
+
+    Raises:
+        SigningKeyError: there is none to be had.
+    """
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    credential = os.path.join(credentials, CREDENTIAL_NAME) if credentials else None
+    place: str | int | None = signing.passphrase_fd if signing.passphrase_fd is not None else signing.passphrase_file
+    if place is None and credential is not None and os.path.exists(credential):
+        place = credential
+    if place is not None:
+        return _first_line(place)
+    if not sys.stdin.isatty():
+        raise SigningKeyError(
+            f"{path} has a passphrase and there is no terminal to ask on: give --passphrase-file or --passphrase-fd"
+        )
+    return getpass.getpass(f"Passphrase for {shown(os.fsencode(path))}: ").encode()
+
+
+def _first_line(place: str | int) -> bytes:
+    try:
+        with open(place, "rb") as file:
+            line = file.readline(MAX_PASSPHRASE_BYTES)
+    except OSError as error:
+        raise SigningKeyError(f"cannot read the passphrase from {place}: {error.strerror}") from error
+    return line.rstrip(b"\r\n")

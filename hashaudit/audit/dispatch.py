@@ -1,0 +1,114 @@
+"""From entries to units of work: cuts them by count and bytes, sends large files first, joins hard links."""
+
+from typing import NamedTuple
+
+from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
+from hashaudit.audit.ordering import Ordering, Span
+from hashaudit.config import AuditConfig
+from hashaudit.host.machine import is_rotational
+from hashaudit.model import Entry, Examination
+from hashaudit.pool.supervisor import Job, Pool
+
+MAX_SPANS = 1_000_000
+"""Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""
+
+
+class Ticket(NamedTuple):
+    """What a job is to the run while it travels through the pool."""
+
+    number: int
+    span: Span
+    group: "LinkGroup[EntryJob] | None"
+    """The names that take over what is found for this one."""
+
+
+EntryJob = Job[Ticket]
+
+
+class Dispatcher:
+    """Hands entries to the pool in units, and examinations to all names that share them."""
+
+    def __init__(self, config: AuditConfig, pool: Pool[Ticket], ordering: Ordering[object]) -> None:
+        self._config = config
+        self._pool = pool
+        self._ordering = ordering
+        self._links: LinkGroups[EntryJob] = LinkGroups(every_file=config.follow_links)
+        self._batch: list[EntryJob] = []
+        self._batch_bytes = 0
+        self._batch_span: Span | None = None
+        self._rotational: dict[int, bool] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """The workers have not enough ahead of them yet."""
+        return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
+
+    def add(self, number: int, entry: Entry) -> Examination | None:
+        """Takes the next entry of the walk.
+
+        Returns:
+            What is already known of it from another name of the same file, or ``None``: an examination will come.
+        """
+        group = self._links.find(entry)
+        if group is None:
+            self._examine(number, entry, self._links.lead(entry))
+        elif group.result is not None:
+            return group.result
+        elif group.settled:
+            self._examine(number, entry, None)
+        else:
+            span = self._ordering.open_span(number)
+            group.followers.append(Job(Ticket(number, span, None), entry, tell=True))
+        return None
+
+    def flush(self) -> None:
+        """Submits the unit that is being filled."""
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        if self._is_rotational(batch[0].entry.stat.device):
+            # A spinning disk reads files in inode order with far fewer seeks than in the order of names.
+            batch.sort(key=lambda job: (job.entry.directory.path, job.entry.stat.inode))
+        self._pool.submit(batch)
+        self._batch_bytes, self._batch_span = 0, None
+
+    def settle(self, job: EntryJob, examination: Examination | None) -> list[EntryJob]:
+        """Notes that a job is done; returns the other names for which its examination stands as well.
+
+        Where it does not stand for them they are submitted to be examined themselves.
+        """
+        job.ticket.span.open -= 1
+        group = job.ticket.group
+        if group is None:
+            return []
+        followers = group.settle(examination)
+        if group.result is not None:
+            for follower in followers:
+                follower.ticket.span.open -= 1
+            return followers
+        if followers:
+            self._pool.submit(followers)
+        return []
+
+    def _examine(self, number: int, entry: Entry, group: "LinkGroup[EntryJob] | None") -> None:
+        tell = group is not None
+        if entry.stat.size >= self._config.batch_bytes:
+            span = self._ordering.open_span(number)
+            self._pool.submit([Job(Ticket(number, span, group), entry, tell)], urgent=True)
+            return
+        if self._batch_bytes + entry.stat.size > self._config.batch_bytes:
+            self.flush()
+        if self._batch_span is None:
+            self._batch_span = self._ordering.open_span(number)
+        else:
+            self._batch_span.open += 1
+        self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell))
+        self._batch_bytes += entry.stat.size
+        if len(self._batch) >= self._config.batch_files:
+            self.flush()
+
+    def _is_rotational(self, device: int) -> bool:
+        known = self._rotational.get(device)
+        if known is None:
+            known = self._rotational[device] = is_rotational(device) is True
+        return known

@@ -1,0 +1,69 @@
+"""Hard links: content with several names is read once and reported for every name.
+
+The first name met leads; later names of the same file in the same state follow and take over what was found for the
+first. When the first name could not be examined the others are examined themselves, since only that name may be bad.
+"""
+
+from typing import Generic, TypeVar
+
+from hashaudit.model import Entry, Examination, Stat
+
+FollowerT = TypeVar("FollowerT")
+
+MAX_GROUPS = 100_000
+"""Files remembered whose other names were not met yet. Beyond it a name is read again: slower, never wrong."""
+
+
+class LinkGroup(Generic[FollowerT]):
+    """The names of one file that wait for, or take over, one examination."""
+
+    __slots__ = ("followers", "result", "settled", "stat")
+
+    def __init__(self, stat: Stat) -> None:
+        self.stat = stat
+        self.settled = False
+        self.result: Examination | None = None
+        """What the followers may take over; ``None`` while not settled, and when they must be examined themselves."""
+        self.followers: list[FollowerT] = []
+        """What the caller keeps of the names that came before the group was settled."""
+
+    def settle(self, result: Examination | None) -> list[FollowerT]:
+        """Notes the first name's examination if it is whole; returns the names that waited for it."""
+        self.settled = True
+        if result is not None and not result.faults and result.stat is not None:
+            self.result = result
+        waiting, self.followers = self.followers, []
+        return waiting
+
+
+class LinkGroups(Generic[FollowerT]):
+    """Finds the group of an entry, in the order of the walk."""
+
+    def __init__(self, *, every_file: bool = False, max_groups: int = MAX_GROUPS) -> None:
+        self._groups: dict[tuple[int, int], LinkGroup[FollowerT]] = {}
+        self._left: dict[tuple[int, int], int] = {}
+        self._every_file = every_file
+        self._max_groups = max_groups
+
+    def find(self, entry: Entry) -> LinkGroup[FollowerT] | None:
+        """The group that the entry follows, or ``None``: then it leads a new one or stands alone; see :meth:`lead`."""
+        key = (entry.stat.device, entry.stat.inode)
+        group = self._groups.get(key)
+        if group is None:
+            return None
+        left = self._left[key] = self._left[key] - 1
+        if left == 0 and not self._every_file:
+            del self._groups[key], self._left[key]
+        # A state that differs from the first name's was made in between: it has to be read.
+        return group if entry.stat == group.stat else None
+
+    def lead(self, entry: Entry) -> LinkGroup[FollowerT] | None:
+        """Makes a group led by the entry, where its file can have other names."""
+        if not self._every_file and entry.stat.links < 2:
+            return None
+        key = (entry.stat.device, entry.stat.inode)
+        if key in self._groups or len(self._groups) >= self._max_groups:
+            return None
+        group = self._groups[key] = LinkGroup(entry.stat)
+        self._left[key] = max(entry.stat.links - 1, 1)
+        return group

@@ -1,0 +1,129 @@
+"""Line 1 of the findings file: who ran what, where, with which lists, under which limits."""
+
+import os
+import platform
+import re
+import socket
+import stat
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+
+from hashaudit import __version__, paths
+from hashaudit.config import AuditConfig
+from hashaudit.findings import records, times
+from hashaudit.findings.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
+from hashaudit.findings.run_id import new_run_id
+from hashaudit.hashlists.interface import ListInfo
+from hashaudit.host.machine import clock_is_synchronised
+from hashaudit.sources.interface import RootDescription
+
+DECIDING_PACKAGES = ("blake3", "cryptography", "imagehash", "msgspec", "numpy", "pillow")
+"""Packages whose version can change what a run computes or signs."""
+
+MASK = "***"
+
+_URL_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+
+HEADER_FIELDS = frozenset({"roots", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"})
+"""Options that have fields of their own in the header."""
+
+
+def run_header(
+    config: AuditConfig,
+    *,
+    argv: Sequence[str],
+    workers: int,
+    algorithms: Sequence[str],
+    roots: Sequence[RootDescription],
+    lists: Sequence[ListInfo],
+    key_fingerprint: str | None,
+    sandbox: Sequence[str],
+) -> RunHeader:
+    """Describes a run that is about to begin.
+
+    Args:
+        config: what was asked.
+        argv: the command line as called.
+        workers: how many processes examine.
+        algorithms: the digests computed for every file.
+        roots: as the source describes them.
+        lists: in the order of their numbers.
+        key_fingerprint: of the signing key; ``None`` for an unsigned run.
+        sandbox: the layers in force in the workers.
+    """
+    now_ns = time.time_ns()
+    system = platform.uname()
+    settings = {name: value for name, value in msgspec.structs.asdict(config).items() if name not in HEADER_FIELDS}
+    settings |= {"workers": workers, "algorithms": tuple(algorithms)}
+    uid = os.geteuid() if hasattr(os, "geteuid") else None
+    return RunHeader(
+        v=FORMAT_VERSION,
+        run_id=new_run_id(now_ns),
+        start=times.to_text(now_ns),
+        tool=Tool(name="hashaudit", version=__version__),
+        versions=_versions(),
+        argv=masked(argv),
+        config={name: records.of_setting(value) for name, value in settings.items()},
+        host=socket.gethostname(),
+        os=System(name=system.system, release=system.release, version=system.version, machine=system.machine),
+        uid=uid,
+        clock_sync=_clock_sync(),
+        case=config.case,
+        exhibit=config.exhibit,
+        examiner=config.examiner,
+        note=config.note,
+        roots=tuple(_root(root) for root in roots),
+        inclusions=tuple(paths.to_text(glob)[0] for glob in config.include),
+        exclusions=tuple(paths.to_text(glob)[0] for glob in config.exclude)
+        + tuple(f"pseudo filesystem {paths.to_text(mount)[0]}" for root in roots for mount in root.left_out),
+        lists=tuple(records.of_list(number, info) for number, info in enumerate(lists, 1)),
+        key_fingerprint=key_fingerprint,
+        sandbox=tuple(sandbox),
+        previous_run=None,
+    )
+
+
+def masked(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command line with what stands between ``//`` and ``@`` of a URL (user and password) replaced by ``***``."""
+    return tuple(_URL_CREDENTIALS.sub(f"//{MASK}@", word) for word in argv)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "implementation": sys.implementation.name}
+    for package in DECIDING_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _clock_sync() -> ClockSync:
+    state = clock_is_synchronised()
+    if state is None:
+        return ClockSync.UNKNOWN
+    return ClockSync.SYNCHRONISED if state else ClockSync.UNSYNCHRONISED
+
+
+def _root(root: RootDescription) -> Root:
+    path, path_b64 = paths.to_text(root.path)
+    return Root(
+        path=path,
+        path_b64=path_b64,
+        type=_root_type(root.path),
+        filesystem=root.fs_type,
+        mount_source=None if root.source is None else paths.to_text(root.source)[0],
+        mount_options=tuple((root.options or "").split(",")) if root.options else (),
+    )
+
+
+def _root_type(path: bytes) -> RootType:
+    try:
+        return RootType.DIRECTORY if stat.S_ISDIR(os.stat(path).st_mode) else RootType.FILE
+    except OSError:
+        # What is not there is reported by the walk, as a fault.
+        return RootType.DIRECTORY

@@ -1,0 +1,197 @@
+"""The run: source -> pool -> ordering -> findings. Every entry ends as exactly one record or one fault.
+
+It is a generator of events, prints nothing, and owns nothing that has to be closed: the caller gives the source, the
+started pool and the writer.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hashaudit import exitcodes
+from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket
+from hashaudit.audit.events import Event, Finished, Progress, Recorded
+from hashaudit.audit.ordering import Ordering
+from hashaudit.config import AuditConfig
+from hashaudit.errors import HostError
+from hashaudit.findings import records
+from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.findings.writer import FindingsWriter
+from hashaudit.model import Entry, Examination, PathFault, Role, Skipped
+from hashaudit.pool.supervisor import POLL_S, Answered, Blamed, Pool
+from hashaudit.sources.interface import Source
+
+PROGRESS_INTERVAL_S = 0.1
+"""As often as a person can follow."""
+
+
+class StopRequest:
+    """Set from a signal handler to end a run in order."""
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+
+
+class _Subject(NamedTuple):
+    """What a record is about, kept as it came until it is the record's turn."""
+
+    entry: Entry
+    examination: Examination
+
+
+class Run:
+    """One run over one source.
+
+    Args:
+        config: what is asked.
+        source: where the entries come from.
+        pool: started workers that know the lists.
+        writer: takes the records, its header written.
+        stop: looked at several times a second.
+    """
+
+    def __init__(
+        self, config: AuditConfig, *, source: Source, pool: Pool[Ticket], writer: FindingsWriter, stop: StopRequest
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._pool = pool
+        self._writer = writer
+        self._tally = writer.tally
+        self._stop = stop
+        self._ordering: Ordering[_Subject | PathFault] = Ordering()
+        self._dispatcher = Dispatcher(config, pool, self._ordering)
+        self._bytes_walked = 0
+        self._bytes_taken_over = 0
+        self._walk_ended = False
+
+    def events(self) -> Iterator[Event]:
+        """Runs to the end and tells what happens.
+
+        Raises:
+            OutputError: the findings cannot be written; what was signed before still verifies.
+            HostError: worker processes cannot be kept running.
+        """
+        try:
+            yield from self._examine()
+        except HostError:
+            self._writer.finish(EndReason.ERROR, exitcodes.ExitCode.CANNOT_START)
+            raise
+        # A run that is stopped writes what it has, in order; what was still in work stays pending in the totals.
+        yield from self._write(self._ordering.rest())
+        yield self._progress()
+        yield self._finish()
+
+    def _examine(self) -> Iterator[Event]:
+        walk = self._source.walk()
+        progress_at_s = 0.0
+        while not (self._walk_ended and self._pool.idle) and self._stop.signal_number is None:
+            walked = self._walk_on(walk)
+            for event in self._pool.collect(0 if walked else POLL_S):
+                self._take(event)
+            yield from self._write(self._ordering.ready())
+            self._writer.tick()
+            now_s = time.monotonic()
+            if now_s >= progress_at_s:
+                progress_at_s = now_s + PROGRESS_INTERVAL_S
+                yield self._progress()
+
+    def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped]) -> bool:
+        """Walks on by about one unit, unless enough lies ahead; says if it did."""
+        if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
+            return False
+        for _ in range(self._config.batch_files):
+            met = next(walk, None)
+            if met is None:
+                self._walk_ended = True
+                self._dispatcher.flush()
+                break
+            self._meet(met)
+        self._tally.directories = self._source.directories_listed
+        return True
+
+    def _meet(self, met: Entry | PathFault | Skipped) -> None:
+        match met:
+            case Entry():
+                self._tally.see()
+                self._bytes_walked += met.stat.size
+                number = self._ordering.number()
+                taken_over = self._dispatcher.add(number, met)
+                if taken_over is not None:
+                    self._end_entry(number, met, taken_over)
+                    self._bytes_taken_over += met.stat.size
+            case Skipped():
+                self._tally.see()
+                self._tally.skip(met.reason)
+            case PathFault():
+                if not met.directory:
+                    self._tally.see()
+                self._ordering.put(self._ordering.number(), met)
+
+    def _take(self, event: Answered[Ticket] | Blamed[Ticket]) -> None:
+        match event:
+            case Blamed(job=job, fault=fault):
+                examination = Examination(0, None, 0, job.entry.consistency, {}, faults=(fault,))
+                self._settle(job, examination)
+            case Answered(jobs=jobs, answer=answer):
+                self._tally.clean += answer.clean
+                self._tally.known += answer.known
+                self._tally.read(answer.bytes_read)
+                told = {examination.item: examination for examination in answer.told}
+                for item, job in enumerate(jobs):
+                    self._settle(job, told.get(item))
+
+    def _settle(self, job: EntryJob, examination: Examination | None) -> None:
+        for other in self._dispatcher.settle(job, examination):
+            self._bytes_taken_over += other.entry.stat.size
+            if examination is not None:
+                self._end_entry(other.ticket.number, other.entry, examination)
+        if examination is not None:
+            self._end_entry(job.ticket.number, job.entry, examination)
+
+    def _end_entry(self, number: int, entry: Entry, examination: Examination) -> None:
+        """Keeps what gets a line until its turn; counts what gets none."""
+        if self._config.record_all or examination.faults or _is_denied(examination):
+            self._ordering.put(number, _Subject(entry, examination))
+        elif examination.matches:
+            self._tally.pass_known()
+        else:
+            self._tally.pass_clean()
+
+    def _write(self, subjects: Sequence[_Subject | PathFault]) -> Iterator[Recorded]:
+        for subject in subjects:
+            now_ns = time.time_ns()
+            if isinstance(subject, PathFault):
+                record: FindingRecord | FaultRecord | FileRecord | None = records.of_path_fault(subject, now_ns)
+            else:
+                record = records.of_examination(subject.entry, subject.examination, now_ns, record_all=True)
+            if record is None:
+                continue
+            self._writer.write(record)
+            if not isinstance(record, FileRecord):
+                yield Recorded(record)
+
+    def _progress(self) -> Progress:
+        tally = self._tally
+        return Progress(
+            files_walked=tally.seen - tally.skipped.total(),
+            files_done=tally.examined + tally.faulted + self._ordering.waiting,
+            bytes_walked=self._bytes_walked,
+            bytes_done=self._pool.bytes_read() + self._bytes_taken_over,
+            findings=tally.matched,
+            faults=tally.faults.total(),
+            walk_ended=self._walk_ended,
+        )
+
+    def _finish(self) -> Finished:
+        signal_number = self._stop.signal_number
+        reason = EndReason.COMPLETED if signal_number is None else EndReason.SIGNAL
+        exit_code = exitcodes.of_run(
+            findings=self._tally.matched, faults=self._tally.faults.total(), signal_number=signal_number
+        )
+        self._writer.finish(reason, exit_code)
+        return Finished(self._tally.totals(), reason, exit_code, self._pool.restarts)
+
+
+def _is_denied(examination: Examination) -> bool:
+    return any(match.role is Role.DENY for match in examination.matches)

@@ -1,0 +1,50 @@
+"""How many workers a run has, and what they are told."""
+
+import os
+from collections.abc import Iterable
+
+from hashaudit.config import AuditConfig
+from hashaudit.digests.multidigest import ordered
+from hashaudit.hashlists.load import LoadedLists
+from hashaudit.host.machine import cpu_count, is_rotational
+from hashaudit.model import AlgorithmName, Consistency
+from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.mounts import Kind
+from hashaudit.worker.protocol import Plan
+
+READERS_ON_SPINNING_DISK = 1
+"""Several readers make a spinning disk seek: 160 MB/s fall to 25."""
+
+READERS_PER_CPU_ON_NETWORK = 4
+"""Reading from a network mount is mostly waiting."""
+
+DEFAULT_ALGORITHM = AlgorithmName("sha256")
+"""What is computed when neither a list nor ``-a`` names a digest."""
+
+
+def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
+    """What the workers compute and look for."""
+    needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
+    return Plan(
+        algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
+        tell_all=config.record_all,
+        indexes=lists.images,
+    )
+
+
+def worker_count(config: AuditConfig, roots: Iterable[RootDescription]) -> int:
+    """How many processes examine: what the user says, else by the slowest device class among the roots."""
+    if config.workers is not None:
+        return config.workers
+    classes = [_readers(root) for root in roots]
+    return min(classes, default=cpu_count())
+
+
+def _readers(root: RootDescription) -> int:
+    if Kind(root.fs_type).consistency is Consistency.MOUNT_UNPINNED:
+        return cpu_count() * READERS_PER_CPU_ON_NETWORK
+    try:
+        device = os.stat(root.path).st_dev
+    except OSError:
+        return cpu_count()  # the walk will say what is wrong with it
+    return READERS_ON_SPINNING_DISK if is_rotational(device) else cpu_count()

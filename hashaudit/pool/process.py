@@ -1,0 +1,146 @@
+"""One worker process as the parent sees it: start, words in and out without ever blocking, end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.worker.channel import HEADER, frame
+from hashaudit.worker.link import Link
+from hashaudit.worker.protocol import BOARD_WORDS, MESSAGE_DECODER, Message, parse_position
+
+WORKER_CODE = "from hashaudit.worker.main import main; main()"
+
+MAX_ANSWER_BYTES = 64 << 20
+"""A longer answer is not an honest one: a unit's items have bounded numbers of matches of bounded size."""
+
+RECEIVE_BYTES = 1 << 18
+
+REAP_TIMEOUT_S = 5.0
+"""A process that is stuck in the kernel (a dead network mount) outlives SIGKILL; it is left behind, not waited for."""
+
+
+class ProtocolError(Exception):
+    """A worker said something that no honest worker says."""
+
+
+class WorkerProcess:
+    """A child that runs :mod:`hashaudit.worker.main`, a socket to it, and the board that it notes its progress on.
+
+    It is a fresh interpreter, not a fork: a fork would hold a copy of the signing key. It leaves the terminal's process
+    group, so that Ctrl-C reaches the parent alone, which ends the run in order.
+    """
+
+    def __init__(self, code: str = WORKER_CODE) -> None:
+        """Starts the child; tests give other code to run."""
+        link = Link()
+        self.process = subprocess.Popen(
+            # -P: a hashaudit.py in the folder that the command is run from is never imported.
+            [sys.executable, "-P", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=link.inherited,
+            process_group=0 if os.name == "posix" else None,
+        )
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), self.process.stdin as stdin:
+                stdin.write(msgspec.json.encode(link.address))
+        self.socket, self._board_map = link.connect()
+        self.socket.setblocking(False)  # noqa: FBT003 # the socket's own signature
+        self._board = memoryview(self._board_map).cast("q")[:BOARD_WORDS]
+        self._inbound = bytearray()
+        self._outbound = bytearray()
+
+    def position(self) -> tuple[int, int]:
+        """Unit and item that the worker is on; unit 0 before the first."""
+        return parse_position(self._board[0])
+
+    def bytes_read(self) -> int:
+        """Bytes that the worker has read since it started."""
+        return self._board[1]
+
+    @property
+    def wants_to_send(self) -> bool:
+        """There are words that the socket did not take yet."""
+        return bool(self._outbound)
+
+    def send(self, payload: bytes) -> None:
+        """Queues a frame and sends what the socket takes at once."""
+        self._outbound += frame(payload)
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what the socket takes. A dead worker shows when it is read from, not here."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            while self._outbound:
+                sent = self.socket.send(memoryview(self._outbound)[:RECEIVE_BYTES])
+                del self._outbound[:sent]
+
+    def receive(self) -> tuple[list[Message], bool]:
+        """All messages that have come whole, and whether the worker is still there.
+
+        Raises:
+            ProtocolError: what came is not a message.
+        """
+        alive = True
+        try:
+            while True:
+                data = self.socket.recv(RECEIVE_BYTES)
+                if not data:
+                    alive = False
+                    break
+                self._inbound += data
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            alive = False
+        try:
+            return list(self._messages()), alive
+        except msgspec.DecodeError as error:
+            raise ProtocolError(str(error)) from error
+
+    def _messages(self) -> Iterator[Message]:
+        while len(self._inbound) >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._inbound)
+            if length > MAX_ANSWER_BYTES:
+                raise ProtocolError(f"an answer of {length} bytes")
+            end = HEADER.size + length
+            if len(self._inbound) < end:
+                return
+            payload = bytes(memoryview(self._inbound)[HEADER.size : end])
+            del self._inbound[:end]
+            yield MESSAGE_DECODER.decode(payload)
+
+    def kill(self) -> int:
+        """Ends the worker at once and reaps it; returns its exit status as ``subprocess`` gives it (-N: signal N)."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        return self.reap()
+
+    def reap(self) -> int:
+        """Waits for a worker that is ending and frees what belongs to it."""
+        try:
+            status = self.process.wait(REAP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            status = -signal.SIGKILL
+        self.socket.close()
+        self._board.release()
+        with contextlib.suppress(BufferError):
+            self._board_map.close()
+        return status
+
+
+def describe_end(status: int) -> tuple[str, int | None]:
+    """How a worker ended, for people, and the signal that ended it."""
+    if status >= 0:
+        return f"the worker process ended with status {status}", None
+    number = -status
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return f"the worker process was ended by {name}", number

@@ -1,0 +1,327 @@
+"""The pool: units out, answers in, and exactly the item that killed a worker is blamed.
+
+Every worker has its own socket, so the death of one costs no other anything. A worker holds at most
+``UNITS_PER_WORKER`` units; the item that it was on when it died is tried once more alone, because an out-of-memory kill
+can hit an innocent, and is blamed if that ends the worker again. All its other items go back to the queue.
+"""
+
+import contextlib
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from hashaudit.errors import HostError
+from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, Stage
+from hashaudit.pool.process import ProtocolError, WorkerProcess, describe_end
+from hashaudit.worker.protocol import ENCODER, Answer, Group, Hello, Item, Plan, Refusal, WorkUnit
+
+UNITS_PER_WORKER = 2
+"""One in hand and one waiting, so that a worker never idles while its answer travels."""
+
+ATTEMPTS = 2
+"""How often an item may end a worker before it is blamed."""
+
+FAILED_STARTS = 3
+"""Workers in a row that die before they are ready, after which the run cannot go on."""
+
+POLL_S = 0.1
+"""How often deadlines and signals are looked at while nothing happens."""
+
+TicketT = TypeVar("TicketT")
+
+
+class Job(msgspec.Struct, Generic[TicketT], frozen=True):
+    """One entry to examine and the caller's own mark for it."""
+
+    ticket: TicketT
+    entry: Entry
+    tell: bool
+    attempts: int = 0
+
+
+class Answered(msgspec.Struct, Generic[TicketT], frozen=True):
+    """A unit was examined."""
+
+    jobs: tuple[Job[TicketT], ...]
+    answer: Answer
+
+
+class Blamed(msgspec.Struct, Generic[TicketT], frozen=True):
+    """An item ended its worker :data:`ATTEMPTS` times."""
+
+    job: Job[TicketT]
+    fault: Fault
+
+
+Event = Answered[TicketT] | Blamed[TicketT]
+
+
+class _Unit(msgspec.Struct, Generic[TicketT], frozen=True):
+    jobs: tuple[Job[TicketT], ...]
+    urgent: bool
+
+
+class _Worker(Generic[TicketT]):
+    """A process, what it holds, and when it was last seen to move."""
+
+    def __init__(self, process: WorkerProcess, now_s: float) -> None:
+        self.process = process
+        self.units: dict[int, _Unit[TicketT]] = {}
+        self.ready = False
+        self.seen = (0, 0, 0)
+        self.moved_s = now_s
+
+
+def _groups(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
+    groups: list[Group] = []
+    directory: DirectoryRef | None = None
+    items: list[Item] = []
+    for job in jobs:
+        entry = job.entry
+        if entry.directory is not directory:
+            if directory is not None:
+                groups.append(Group(directory, tuple(items)))
+            directory, items = entry.directory, []
+        items.append(Item(entry.name, entry.stat, entry.followed, entry.consistency, job.tell))
+    if directory is not None:
+        groups.append(Group(directory, tuple(items)))
+    return tuple(groups)
+
+
+class Pool(Generic[TicketT]):
+    """Runs units on worker processes.
+
+    Use as a context manager: on leaving, no worker is left behind, whatever happened.
+
+    Args:
+        plan: what every worker is told.
+        workers: how many processes.
+        stall_timeout_s: a worker that neither finishes an item nor reads a byte for this long is ended and its item
+            blamed.
+        spawn: makes a process; tests replace it.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        workers: int,
+        stall_timeout_s: float,
+        spawn: Callable[[], WorkerProcess] = WorkerProcess,
+    ) -> None:
+        self._plan = ENCODER.encode(plan)
+        self._count = workers
+        self._stall_timeout_s = stall_timeout_s
+        self._spawn = spawn
+        self._selector = selectors.DefaultSelector()
+        self._workers: list[_Worker[TicketT]] = []
+        self._queue: deque[_Unit[TicketT]] = deque()
+        self._urgent: deque[_Unit[TicketT]] = deque()
+        self._events: deque[Event[TicketT]] = deque()
+        self._next_unit = 1
+        self._failed_starts = 0
+        self._finished_bytes = 0
+        self.sandbox: tuple[str, ...] | None = None
+        """Layers in force in the workers; ``None`` until the first is ready."""
+        self.restarts = 0
+
+    def __enter__(self) -> "Pool[TicketT]":
+        for _ in range(self._count):
+            self._start_worker()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+        self._workers.clear()
+        self._selector.close()
+
+    @property
+    def queued(self) -> int:
+        """Units that no worker has yet."""
+        return len(self._queue) + len(self._urgent)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued, in work or waiting to be collected."""
+        return not (self.queued or self._events or any(worker.units for worker in self._workers))
+
+    def bytes_read(self) -> int:
+        """Bytes read by all workers so far, those in the middle of a file included."""
+        return self._finished_bytes + sum(worker.process.bytes_read() for worker in self._workers)
+
+    def in_hand(self) -> Iterator[Job[TicketT]]:
+        """The job that each worker is on at this moment."""
+        for worker in self._workers:
+            number, item = worker.process.position()
+            unit = worker.units.get(number)
+            if unit is not None and item < len(unit.jobs):
+                yield unit.jobs[item]
+
+    def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
+        """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
+        (self._urgent if urgent else self._queue).append(_Unit(tuple(jobs), urgent))
+        self._hand_out()
+
+    def wait_ready(self, timeout_s: float = 30.0) -> tuple[str, ...]:
+        """Waits for the first worker and returns the sandbox layers in force.
+
+        Raises:
+            HostError: no worker becomes ready.
+        """
+        end_s = time.monotonic() + timeout_s
+        while self.sandbox is None:
+            if time.monotonic() > end_s:
+                raise HostError(f"no worker process was ready within {timeout_s:.0f} s")
+            self._turn(POLL_S)
+        return self.sandbox
+
+    def collect(self, timeout_s: float = POLL_S) -> list[Event[TicketT]]:
+        """What has happened since the last call; waits up to ``timeout_s`` for something.
+
+        Raises:
+            HostError: workers cannot be started.
+        """
+        self._turn(0 if self._events else timeout_s)
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def _turn(self, timeout_s: float) -> None:
+        for key, mask in self._selector.select(timeout_s):
+            worker: _Worker[TicketT] = key.data
+            if mask & selectors.EVENT_WRITE:
+                worker.process.flush()
+                self._watch(worker)
+            if mask & selectors.EVENT_READ:
+                self._listen(worker)
+        self._end_stalled()
+        self._hand_out()
+
+    def _start_worker(self) -> None:
+        try:
+            process = self._spawn()
+        except OSError as error:
+            raise HostError(f"cannot start a worker process: {error.strerror}") from error
+        worker: _Worker[TicketT] = _Worker(process, time.monotonic())
+        self._selector.register(process.socket, selectors.EVENT_READ, worker)
+        self._workers.append(worker)
+        process.send(self._plan)
+        self._watch(worker)
+
+    def _watch(self, worker: _Worker[TicketT]) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.process.wants_to_send else 0)
+        self._selector.modify(worker.process.socket, events, worker)
+
+    def _hand_out(self) -> None:
+        for depth in range(UNITS_PER_WORKER):
+            for worker in self._workers:
+                if not self.queued:
+                    return
+                if worker.ready and len(worker.units) == depth:
+                    self._give(worker, (self._urgent or self._queue).popleft())
+
+    def _give(self, worker: _Worker[TicketT], unit: _Unit[TicketT]) -> None:
+        number = self._next_unit
+        self._next_unit += 1
+        if not worker.units:
+            worker.moved_s = time.monotonic()
+        worker.units[number] = unit
+        worker.process.send(ENCODER.encode(WorkUnit(number, _groups(unit.jobs))))
+        self._watch(worker)
+
+    def _listen(self, worker: _Worker[TicketT]) -> None:
+        try:
+            messages, alive = worker.process.receive()
+            for message in messages:
+                self._hear(worker, message)
+        except ProtocolError:
+            alive = False
+        if not alive:
+            self._bury(worker)
+
+    def _hear(self, worker: _Worker[TicketT], message: Hello | Refusal | Answer) -> None:
+        match message:
+            case Hello(sandbox=sandbox):
+                worker.ready = True
+                worker.moved_s = time.monotonic()
+                self.sandbox = sandbox
+                self._failed_starts = 0
+            case Refusal(reason=reason):
+                raise HostError(f"a worker process cannot do its work: {reason}")
+            case Answer(number=number):
+                unit = worker.units.get(number)
+                if unit is None or not _answers(message, unit.jobs):
+                    raise ProtocolError("an answer to what was not asked")
+                del worker.units[number]
+                worker.moved_s = time.monotonic()
+                self._events.append(Answered(unit.jobs, message))
+
+    def _end_stalled(self) -> None:
+        now_s = time.monotonic()
+        for worker in list(self._workers):
+            seen = (*worker.process.position(), worker.process.bytes_read())
+            if seen != worker.seen or (worker.ready and not worker.units):
+                worker.seen, worker.moved_s = seen, now_s
+            elif now_s - worker.moved_s > self._stall_timeout_s:
+                self._bury(worker, stalled=True)
+
+    def _bury(self, worker: _Worker[TicketT], *, stalled: bool = False) -> None:
+        """Takes a dead or stalled worker away, gives its items back, and starts another in its place."""
+        self._selector.unregister(worker.process.socket)
+        self._workers.remove(worker)
+        number, item = worker.process.position()
+        self._finished_bytes += worker.process.bytes_read()
+        status = worker.process.kill()
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= FAILED_STARTS:
+                raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
+        for unit_number, unit in worker.units.items():
+            if unit_number != number or item >= len(unit.jobs):
+                self._give_back(unit.jobs, urgent=unit.urgent)
+                continue
+            self._give_back(unit.jobs[:item] + unit.jobs[item + 1 :], urgent=unit.urgent)
+            self._suspect(unit.jobs[item], status, stalled=stalled)
+        self.restarts += 1
+        self._start_worker()
+
+    def _give_back(self, jobs: tuple[Job[TicketT], ...], *, urgent: bool) -> None:
+        if jobs:
+            (self._urgent if urgent else self._queue).appendleft(_Unit(jobs, urgent))
+
+    def _suspect(self, job: Job[TicketT], status: int, *, stalled: bool) -> None:
+        attempts = job.attempts + 1
+        if attempts < ATTEMPTS:
+            alone = Job(job.ticket, job.entry, job.tell, attempts)
+            self._urgent.appendleft(_Unit((alone,), urgent=True))
+            return
+        message, number = describe_end(status)
+        if stalled:
+            message = f"nothing was read for {self._stall_timeout_s:g} s; the worker process was ended"
+        code = FaultCode.TIMEOUT if stalled else FaultCode.WORKER_DIED
+        self._events.append(Blamed(job, Fault(Stage.READ, code, message, attempts, number)))
+
+    def close(self) -> None:
+        """Lets idle workers end by themselves; those that do not are ended on leaving the context."""
+        for worker in self._workers:
+            with contextlib.suppress(OSError):
+                worker.process.socket.shutdown(1)
+
+
+def _answers(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
+    """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
+    told = {examination.item for examination in answer.told}
+    must = {index for index, job in enumerate(jobs) if job.tell}
+    counts = (answer.clean, answer.known, answer.bytes_read)
+    return (
+        min(counts) >= 0
+        and len(told) == len(answer.told)
+        and answer.clean + answer.known + len(told) == len(jobs)
+        and must <= told
+        and all(0 <= item < len(jobs) for item in told)
+    )

@@ -1,0 +1,106 @@
+"""How a worker process finds its socket and its progress board.
+
+Where descriptors can be inherited, both are: nothing has a name that another process could open. Where they cannot
+(Windows), the worker connects to a port on loopback and proves itself with a secret that it read from its standard
+input, and maps the board by its file's name.
+"""
+
+import contextlib
+import mmap
+import os
+import secrets
+import socket
+import tempfile
+
+import msgspec
+
+CAN_INHERIT_DESCRIPTORS = os.name == "posix"
+
+LOOPBACK = "127.0.0.1"
+SECRET_BYTES = 32
+CONNECT_TIMEOUT_S = 30.0
+"""A worker that has not connected by then did not start."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """What a worker is told on its standard input, as one line of JSON."""
+
+    parent_pid: int
+    socket_descriptor: int | None = None
+    board_descriptor: int | None = None
+    port: int | None = None
+    secret: str = ""
+    board_path: str = ""
+
+
+class Link:
+    """The parent's end: made before the worker is started, completed by :meth:`connect` afterwards."""
+
+    def __init__(self) -> None:
+        self._listener: socket.socket | None = None
+        self._theirs: socket.socket | None = None
+        self._ours: socket.socket | None = None
+        if CAN_INHERIT_DESCRIPTORS:
+            self._ours, self._theirs = socket.socketpair()
+            self._board = tempfile.TemporaryFile(prefix="hashaudit-board-")  # noqa: SIM115 # closed by connect()
+            self._board.truncate(mmap.PAGESIZE)
+            self.address = Address(os.getpid(), self._theirs.fileno(), self._board.fileno())
+            self.inherited: tuple[int, ...] = (self._theirs.fileno(), self._board.fileno())
+        else:
+            self._listener = socket.create_server((LOOPBACK, 0), backlog=1)
+            self._board = tempfile.NamedTemporaryFile(prefix="hashaudit-board-", delete=False)  # noqa: SIM115 # as above
+            self._board.truncate(mmap.PAGESIZE)
+            port = self._listener.getsockname()[1]
+            self.address = Address(
+                os.getpid(), port=port, secret=secrets.token_hex(SECRET_BYTES), board_path=self._board.name
+            )
+            self.inherited = ()
+
+    def connect(self) -> tuple[socket.socket, mmap.mmap]:
+        """The socket to the started worker and the mapped board. The worker's ends are closed here.
+
+        Raises:
+            OSError: the worker did not connect.
+        """
+        with self._board:
+            board = mmap.mmap(self._board.fileno(), mmap.PAGESIZE)
+        if self._ours is not None and self._theirs is not None:
+            self._theirs.close()
+            return self._ours, board
+        try:
+            return self._accept(), board
+        except OSError:
+            board.close()
+            raise
+        finally:
+            # The worker maps the board before it connects. A system that keeps mapped files refuses; it is one page.
+            with contextlib.suppress(OSError):
+                os.unlink(self.address.board_path)
+
+    def _accept(self) -> socket.socket:
+        if self._listener is None:
+            raise OSError("the worker's socket is gone")
+        secret = self.address.secret.encode()
+        with self._listener as listener:
+            listener.settimeout(CONNECT_TIMEOUT_S)
+            while True:
+                stream, _ = listener.accept()
+                stream.settimeout(CONNECT_TIMEOUT_S)
+                with contextlib.suppress(OSError):
+                    if secrets.compare_digest(stream.recv(len(secret), socket.MSG_WAITALL), secret):
+                        return stream
+                stream.close()
+
+
+def open_link(address: Address) -> tuple[socket.socket, mmap.mmap]:
+    """The worker's end of a :class:`Link`."""
+    if address.socket_descriptor is not None and address.board_descriptor is not None:
+        board = mmap.mmap(address.board_descriptor, mmap.PAGESIZE)
+        os.close(address.board_descriptor)
+        return socket.socket(fileno=address.socket_descriptor), board
+    with open(address.board_path, "r+b") as file:
+        board = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+    stream = socket.create_connection((LOOPBACK, address.port or 0), timeout=CONNECT_TIMEOUT_S)
+    stream.settimeout(None)
+    stream.sendall(address.secret.encode())
+    return stream, board

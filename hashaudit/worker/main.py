@@ -1,0 +1,75 @@
+"""A worker process from start to end. Imports nothing of the command line and never sees the signing key."""
+
+import os
+import signal
+import socket
+import sys
+
+import msgspec
+
+from hashaudit.digests.selftest import self_test
+from hashaudit.errors import HashauditError
+from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
+from hashaudit.worker.channel import frame, receive
+from hashaudit.worker.examine import Examiner
+from hashaudit.worker.link import Address, open_link
+from hashaudit.worker.protocol import (
+    BOARD_WORDS,
+    ENCODER,
+    PLAN_DECODER,
+    UNIT_DECODER,
+    Hello,
+    Message,
+    Refusal,
+)
+
+
+def main() -> None:
+    """Serves the parent that is named on standard input until it closes the link."""
+    address = msgspec.json.decode(sys.stdin.buffer.read(), type=Address)
+    sandbox = harden(address.parent_pid)
+    stream, board = open_link(address)
+    with stream:
+        serve(stream, memoryview(board).cast("q")[:BOARD_WORDS], sandbox)
+
+
+def harden(parent_pid: int) -> tuple[str, ...]:
+    """Gives up what a worker does not need; returns the names of the layers that are in force."""
+    # The parent decides when a worker ends; Ctrl-C is for the parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # From here on a traceback could name what a list or a file holds; failures are told as data.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    raise_open_file_limit()
+    layers = {
+        "parent_death_signal": die_with_parent(parent_pid),
+        "no_new_privileges": forbid_new_privileges(),
+        "no_core_dumps": forbid_core_dumps(),
+    }
+    return tuple(name for name, in_force in layers.items() if in_force)
+
+
+def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) -> None:
+    """Takes the plan, then unit after unit, until the parent closes."""
+    try:
+        request = receive(stream)
+        if request is None:
+            return
+        plan = PLAN_DECODER.decode(request)
+        try:
+            self_test(plan.algorithms)
+            examiner = Examiner(plan, board)
+        except HashauditError as error:
+            _say(stream, Refusal(str(error)))
+            return
+        _say(stream, Hello(sandbox))
+        while (request := receive(stream)) is not None:
+            _say(stream, examiner.examine_unit(UNIT_DECODER.decode(request)))
+    except ConnectionError:
+        # The parent is gone, and with it whoever could be told.
+        return
+
+
+def _say(stream: socket.socket, message: Message) -> None:
+    stream.sendall(frame(ENCODER.encode(message)))

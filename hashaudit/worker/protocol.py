@@ -1,0 +1,102 @@
+"""What the parent and a worker say to each other.
+
+The parent's words are trusted by the worker. The worker's are not by the parent: a worker decodes hostile files and may
+be taken over, so its answers are decoded against these types and checked against what was asked.
+"""
+
+import msgspec
+
+from hashaudit.hashlists.index.image import IndexImage
+from hashaudit.model import AlgorithmName, Consistency, DirectoryRef, Entry, Examination, Stat
+
+
+class Plan(msgspec.Struct, frozen=True, array_like=True):
+    """What every worker is told once, before its first unit."""
+
+    algorithms: tuple[AlgorithmName, ...]
+    tell_all: bool
+    """Answer with an :class:`Examination` for each file, not only for those with something to say."""
+    indexes: tuple[IndexImage, ...]
+    """The compiled lists."""
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One file of a unit; its folder is the group's."""
+
+    name: bytes
+    stat: Stat
+    followed: bool
+    consistency: Consistency
+    tell: bool
+    """Answer with an :class:`Examination` even when there is nothing to say."""
+
+
+class Group(msgspec.Struct, frozen=True, array_like=True):
+    """Files of one folder."""
+
+    directory: DirectoryRef
+    items: tuple[Item, ...]
+
+
+class WorkUnit(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker examines between two answers."""
+
+    number: int
+    groups: tuple[Group, ...]
+
+    def entries(self) -> list[tuple[Entry, bool]]:
+        """The entries in the order in which answers number them, and if each must be told of."""
+        return [
+            (Entry(group.directory, item.name, item.stat, item.followed, item.consistency), item.tell)
+            for group in self.groups
+            for item in group.items
+        ]
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """The worker is ready; its plan is loaded and its digests pass the self-test."""
+
+    sandbox: tuple[str, ...]
+    """Layers in force in this process."""
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
+    """The worker cannot carry out its plan. Ends the run."""
+
+    reason: str
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
+    """A unit is done. ``clean + known + len(told)`` is the number of its items."""
+
+    number: int
+    clean: int
+    """Files examined whole, without a match."""
+    known: int
+    """Files examined whole that only lists of known files hold."""
+    bytes_read: int
+    told: tuple[Examination, ...]
+
+
+Message = Hello | Refusal | Answer
+
+ENCODER = msgspec.msgpack.Encoder()
+PLAN_DECODER = msgspec.msgpack.Decoder(Plan)
+UNIT_DECODER = msgspec.msgpack.Decoder(WorkUnit)
+MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+
+ITEM_BITS = 20
+"""Low bits of a progress word that number the item; a unit has fewer than 2**20 items."""
+
+BOARD_WORDS = 2
+"""Progress words that a worker shares with its parent: where it is (unit and item), and bytes read so far."""
+
+
+def position_word(unit: int, item: int) -> int:
+    """Packs where a worker is into one word, so that it is stored whole."""
+    return unit << ITEM_BITS | item
+
+
+def parse_position(word: int) -> tuple[int, int]:
+    """Unit and item of a progress word; unit 0 means that none was begun."""
+    return word >> ITEM_BITS, word & ((1 << ITEM_BITS) - 1)
