@@ -4,6 +4,8 @@ import errno
 import os
 import stat
 
+from hashaudit.model import Stat
+
 _PORTABLE_READ_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO that took a file's place does not block
@@ -20,6 +22,9 @@ NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 
 NOATIME: int = getattr(os, "O_NOATIME", 0)
 """Leaves the access time as evidence has it. Only the owner or root may; others get EPERM."""
+
+NOATIME_REFUSALS = frozenset({errno.EPERM, errno.EINVAL})
+"""Not the owner; a filesystem that does not know the flag."""
 
 LIST_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 """Opens a folder for listing."""
@@ -67,6 +72,20 @@ def open_directory(path: bytes, flags: int = HANDLE_FLAGS) -> int:
         os.close(descriptor)
 
 
+def open_quietly(path: bytes, flags: int, dir_fd: int | None = None) -> int:
+    """Opens without a trace in the access time where this process may, else with one; gives the descriptor.
+
+    Raises:
+        OSError: as open(2).
+    """
+    try:
+        return os.open(path, flags | NOATIME, dir_fd=dir_fd)
+    except OSError as error:
+        if not NOATIME or error.errno not in NOATIME_REFUSALS:
+            raise
+        return os.open(path, flags, dir_fd=dir_fd)
+
+
 def is_link(status: os.stat_result) -> bool:
     """Whether ``lstat`` saw a link: a symbolic one, or a junction of NTFS, which may as well lead in a circle."""
     return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION_TAG
@@ -78,3 +97,16 @@ def may_have_holes(status: os.stat_result) -> bool:
         return False
     blocks: int | None = getattr(status, "st_blocks", None)
     return blocks is not None and blocks * BLOCK_BYTES < status.st_size
+
+
+def stat_of(status: os.stat_result) -> Stat:
+    """The fields that identify a state of a file."""
+    return Stat(
+        status.st_mode,
+        status.st_dev,
+        status.st_ino,
+        status.st_nlink,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )

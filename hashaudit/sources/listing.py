@@ -1,0 +1,120 @@
+"""Sorting the names of a folder in bounded memory, however many it has.
+
+Names beyond what may be held go as sorted runs to one unlinked temporary file and are merged while they are used. The
+file is a stack, because a folder's names are used up before those of the folder above it go on.
+"""
+
+import heapq
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import IO
+
+from hashaudit.errors import OutputError
+
+OTHER = b"0"
+FOLDER = b"1"
+"""First byte of a listed item, so that plain sorting puts all that is no folder first."""
+
+HELD_NAMES = 65_536
+"""Names in memory at once, over all folders being walked: some 5 MB."""
+
+_LEAST_RUN_NAMES = 256
+"""A run is never shorter, however little may still be held: shorter ones would cost more to merge than to hold."""
+
+_END = b"\0"
+"""Cannot be part of a name."""
+
+_READ_BYTES = 16_384
+"""Of a run at a time: a folder of ten million names has some 150 runs open at once."""
+
+
+class NameSorter:
+    """Sorts the items of folders that are nested in one another. Close it to free its temporary file."""
+
+    def __init__(self, held_names: int = HELD_NAMES) -> None:
+        self._may_hold = held_names
+        self._held = 0
+        self._file: IO[bytes] | None = None
+        self._end = 0
+
+    def close(self) -> None:
+        """Frees the temporary file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def sort(self, items: Iterable[bytes]) -> Iterator[bytes]:
+        """Reads all items (:data:`OTHER` or :data:`FOLDER` and a name) and gives the names sorted, non-folders first.
+
+        What it gives must be used up or dropped before what was given earlier goes on.
+
+        Raises:
+            OutputError: temporary space cannot be written.
+        """
+        run_names = max(_LEAST_RUN_NAMES, self._may_hold - self._held)
+        remaining = iter(items)
+        run = sorted(islice(remaining, run_names))
+        if len(run) < run_names:
+            return self._hold(run)
+        start = self._end
+        spans = []
+        while run:
+            spans.append(self._write(run))
+            run = sorted(islice(remaining, run_names))
+        return self._merge(start, spans)
+
+    def _hold(self, run: list[bytes]) -> Iterator[bytes]:
+        count = len(run)
+        self._held += count
+        try:
+            run.reverse()
+            while run:
+                yield run.pop()[1:]
+        finally:
+            self._held -= count
+
+    def _merge(self, start: int, spans: list[tuple[int, int]]) -> Iterator[bytes]:
+        try:
+            for item in heapq.merge(*(self._read(*span) for span in spans)):
+                yield item[1:]
+        finally:
+            self._end = start
+
+    def _write(self, run: list[bytes]) -> tuple[int, int]:
+        start = self._end
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 # lives as long as the sorter
+            self._file.seek(start)
+            self._file.truncate()
+            self._file.writelines(item + _END for item in run)
+            self._file.flush()
+            self._end = self._file.tell()
+        except OSError as error:
+            raise _no_space(error) from error
+        return start, self._end
+
+    def _read(self, start: int, end: int) -> Iterator[bytes]:
+        rest = b""
+        while start < end:
+            chunk = self._read_at(start, min(_READ_BYTES, end - start))
+            start += len(chunk)
+            *items, rest = (rest + chunk).split(_END)
+            yield from items
+
+    def _read_at(self, position: int, size: int) -> bytes:
+        if self._file is None:
+            raise OutputError("a sorted folder was used after its sorter was closed")
+        try:
+            self._file.seek(position)
+            chunk = self._file.read(size)
+        except OSError as error:
+            raise _no_space(error) from error
+        if len(chunk) != size:
+            raise OutputError("temporary space lost what was written to it")
+        return chunk
+
+
+def _no_space(error: OSError) -> OutputError:
+    return OutputError(f"cannot sort a large folder in temporary space ({tempfile.gettempdir()}): {error.strerror}")

@@ -1,0 +1,78 @@
+"""Local storage as a source: folders and files of this machine, whatever is mounted there."""
+
+from collections.abc import Iterator, Sequence
+
+from hashaudit.errors import UsageError
+from hashaudit.host.mounts import mount_table
+from hashaudit.model import Entry, PathFault, Skipped, SkipReason
+from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.mounts import Kinds
+from hashaudit.sources.roots import describe, resolve
+from hashaudit.sources.rules import FolderRoot, Patterns, Rules, WalkOptions
+from hashaudit.sources.walk import Walker
+
+_DEFAULTS = WalkOptions()
+
+
+class LocalSource:
+    """Walks several roots, each a folder or a file, in the order given."""
+
+    def __init__(self, roots: Sequence[bytes], options: WalkOptions = _DEFAULTS) -> None:
+        """Takes the roots as given; nothing is touched before the walk.
+
+        Raises:
+            UsageError: there is no root, or one that can be no path, or a pattern that can match nothing.
+        """
+        if not roots:
+            raise UsageError("no ROOT: name a folder or a file to examine")
+        if any(not root or b"\0" in root for root in roots):
+            raise UsageError("ROOT is empty or holds a NUL byte: name a folder or a file")
+        self._roots = tuple(roots)
+        self._options = options
+        self._patterns = Patterns(options)
+        self._walker: Walker | None = None
+
+    @property
+    def directories_listed(self) -> int:
+        """How many folders the walk has listed so far, wholly or in part."""
+        return 0 if self._walker is None else self._walker.directories_listed
+
+    def describe_roots(self) -> tuple[RootDescription, ...]:
+        """The roots as they are now, in the order given."""
+        table = mount_table()
+        return tuple(describe(root, table) for root in self._roots)
+
+    def walk(self) -> Iterator[Entry | PathFault | Skipped]:
+        """Yields everything that the roots hold: root by root as given, each in the order of its names.
+
+        Of roots that overlap, each is walked as itself and skipped where it is met in another.
+
+        Raises:
+            OutputError: temporary space for sorting cannot be written.
+        """
+        kinds = Kinds()
+        roots = [resolve(root, kinds) for root in self._roots]
+        folders = [root for root in roots if isinstance(root, FolderRoot)]
+        entries = [root for root in roots if isinstance(root, Entry)]
+        rules = Rules(self._options, self._patterns, kinds, folders, entries)
+        walker = Walker(rules, kinds, follow_links=self._options.follow_links)
+        self._walker = walker
+        seen: set[bytes] = set()
+        try:
+            for root in roots:
+                if isinstance(root, FolderRoot):
+                    yield from walker.walk(root)
+                elif isinstance(root, Entry):
+                    yield self._file(root, again=root.path in seen)
+                    seen.add(root.path)
+                else:
+                    yield root
+        finally:
+            walker.close()
+
+    def _file(self, entry: Entry, *, again: bool) -> Entry | Skipped:
+        if again:
+            return Skipped(entry.path, SkipReason.OTHER_ROOT)
+        if (entry.stat.device, entry.stat.inode) in self._options.own_files:
+            return Skipped(entry.path, SkipReason.OWN_OUTPUT)
+        return entry

@@ -1,0 +1,87 @@
+"""What the user named to be examined, made definite."""
+
+import errno
+import os
+import stat
+
+from hashaudit.host.faults import fault_of
+from hashaudit.host.files import stat_of
+from hashaudit.host.mounts import MountTable
+from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.sources.folders import open_for_lookup
+from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.mounts import PSEUDO_TYPES, Kinds
+from hashaudit.sources.rules import FolderRoot
+
+
+def reason_to_skip(mode: int) -> SkipReason:
+    """Why something that is neither a regular file nor a folder is not opened."""
+    if stat.S_ISFIFO(mode):
+        return SkipReason.FIFO
+    if stat.S_ISSOCK(mode):
+        return SkipReason.SOCKET
+    return SkipReason.DEVICE
+
+
+def resolve(given: bytes, kinds: Kinds) -> FolderRoot | Entry | PathFault | Skipped:
+    """Finds out what a root is: links are followed, for the user named it; a file is an entry at once."""
+    try:
+        path, parent, status = _examine(given)
+        if stat.S_ISDIR(status.st_mode):
+            status = _mounted(path)
+            return FolderRoot(path, status.st_dev, status.st_ino)
+    except OSError as error:
+        if error.errno == errno.ENOENT and os.path.islink(given):
+            fault = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "ROOT is a link that leads nowhere")
+        else:
+            fault = fault_of(error, Stage.WALK, "examine ROOT")
+        return PathFault(_absolute(given), fault)
+    if not stat.S_ISREG(status.st_mode):
+        return Skipped(path, reason_to_skip(status.st_mode))
+    kind = kinds.of(status.st_dev, lambda: path)
+    return Entry(parent, os.path.basename(path), stat_of(status), consistency=kind.consistency)
+
+
+def describe(given: bytes, table: MountTable) -> RootDescription:
+    """What the run header says of a root."""
+    try:
+        path, _, status = _examine(given)
+    except OSError:
+        return RootDescription(given, _absolute(given))
+    mount = table.at(path, status.st_dev)
+    if mount is None:
+        return RootDescription(given, path)
+    pseudo = {
+        below.point for below in table.below(path) if below.fs_type in PSEUDO_TYPES and below.device != status.st_dev
+    }
+    options = ",".join(dict.fromkeys(filter(None, f"{mount.options},{mount.super_options}".split(","))))
+    return RootDescription(given, path, mount.fs_type, mount.source, options, tuple(sorted(pseudo)))
+
+
+def _examine(given: bytes) -> tuple[bytes, DirectoryRef, os.stat_result]:
+    """Absolute path without links, the folder that it is in, and what it is."""
+    path = os.path.realpath(given)
+    above, name = os.path.split(path)
+    folder = open_for_lookup(above)
+    try:
+        parent = folder.status()
+        return path, DirectoryRef(above, parent.st_dev, parent.st_ino), folder.stat(name or b".", follow=True)
+    finally:
+        folder.close()
+
+
+def _mounted(path: bytes) -> os.stat_result:
+    """A folder as it is once it is opened, which may mount something over it."""
+    folder = open_for_lookup(path)
+    try:
+        return folder.status()
+    finally:
+        folder.close()
+
+
+def _absolute(given: bytes) -> bytes:
+    """As given, only absolute: what cannot be examined cannot be resolved, and ``..`` may not be what it seems."""
+    try:
+        return os.path.join(os.getcwdb(), given)
+    except OSError:  # the current folder is gone
+        return given

@@ -1,0 +1,193 @@
+"""The walk of a tree: depth first, a folder's files before its folders, both in the order of their names' bytes.
+
+An error with one name is an item of the walk. What cannot be an entry is counted with its reason and never opened.
+"""
+
+import stat
+from collections.abc import Callable, Iterator
+from os import stat_result
+
+from hashaudit.host.faults import fault_of
+from hashaudit.host.files import is_link, stat_of
+from hashaudit.model import Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.sources.folders import Folder, open_folder
+from hashaudit.sources.listing import NameSorter
+from hashaudit.sources.mounts import Kinds
+from hashaudit.sources.roots import reason_to_skip
+from hashaudit.sources.rules import FolderRoot, Identity, Rules
+from hashaudit.sources.trail import Level, Trail
+
+_REPLACED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was replaced before it was opened")
+_MOVED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was moved while it was walked; the rest of it is unseen")
+_BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link leads nowhere")
+
+
+class Walker:
+    """Walks folders one after the other. Close it to free temporary space."""
+
+    def __init__(self, rules: Rules, kinds: Kinds, *, follow_links: bool) -> None:
+        self.directories_listed = 0
+        self._rules = rules
+        self._kinds = kinds
+        self._follow_links = follow_links
+        self._sorter = NameSorter()
+        self._trail = Trail(b"")
+
+    def close(self) -> None:
+        """Frees temporary space."""
+        self._sorter.close()
+
+    def walk(self, root: FolderRoot) -> Iterator[Entry | PathFault | Skipped]:
+        """Yields all that a root holds. One walk at a time.
+
+        Raises:
+            OutputError: temporary space for sorting cannot be written.
+        """
+        reason = self._rules.begin(root)
+        if reason is not None:
+            yield Skipped(root.path, reason)
+            return
+        self._trail = trail = Trail(root.path)
+        try:
+            seen = self._enter(root.path, root.identity, root.device, lambda: open_folder(root.path))
+            if not isinstance(seen, Level):
+                yield seen
+                return
+            yield from self._go_down(seen)
+            while trail:
+                yield from self._go_on(trail.innermost)
+        finally:
+            trail.close()
+
+    def _go_on(self, level: Level) -> Iterator[Entry | PathFault | Skipped]:
+        """Visits the names that are left in a folder, up to the next folder that can be entered."""
+        folder = level.folder
+        if folder is None:
+            yield PathFault(self._trail.ref().path, _MOVED, directory=True)
+        else:
+            for name in level.names:
+                seen = self._visit(level, folder, name)
+                if isinstance(seen, Level):
+                    yield from self._go_down(seen)
+                    return
+                yield seen
+        self._trail.pop()
+
+    def _go_down(self, level: Level) -> Iterator[PathFault]:
+        self._trail.push(level)
+        if level.fault is not None:
+            yield PathFault(self._trail.ref().path, level.fault, directory=True)
+
+    def _visit(self, level: Level, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Level:
+        if self._rules.excludes(name, self._trail.below_root):
+            return self._skipped(name, SkipReason.EXCLUDED)
+        try:
+            status = folder.stat(name)
+        except OSError as error:
+            return self._fault(name, fault_of(error, Stage.WALK, "examine the entry"))
+        if stat.S_ISREG(status.st_mode):
+            return self._file(level, name, status, followed=False)
+        if not is_link(status):
+            return self._other(level, folder, name, status, followed=False)
+        if not self._follow_links:
+            return self._skipped(name, SkipReason.SYMBOLIC_LINK)
+        return self._link(level, folder, name)
+
+    def _link(self, level: Level, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Level:
+        try:
+            status = folder.stat(name, follow=True)
+        except FileNotFoundError:
+            return self._fault(name, _BROKEN_LINK)
+        except OSError as error:
+            return self._fault(name, fault_of(error, Stage.WALK, "follow the link"))
+        if stat.S_ISREG(status.st_mode):
+            return self._file(level, name, status, followed=True)
+        return self._other(level, folder, name, status, followed=True)
+
+    def _file(self, level: Level, name: bytes, status: stat_result, *, followed: bool) -> Entry | Skipped:
+        reason = self._rules.why_not_file(name, status, level.other_roots, self._trail.below_root)
+        consistency = level.consistency
+        if reason is None and status.st_dev != level.device:  # a file can be mounted on too, and a link leads anywhere
+            kind = self._kinds.of(status.st_dev, lambda: self._path_of(name))
+            consistency = kind.consistency
+            reason = SkipReason.PSEUDO_FILESYSTEM if kind.is_pseudo else None
+        if reason is not None:
+            return self._skipped(name, reason)
+        return Entry(level.ref or self._trail.ref(), name, stat_of(status), followed, consistency)
+
+    def _other(
+        self, level: Level, folder: Folder, name: bytes, status: stat_result, *, followed: bool
+    ) -> PathFault | Skipped | Level:
+        if not stat.S_ISDIR(status.st_mode):
+            return self._skipped(name, reason_to_skip(status.st_mode))
+        reason = self._rules.why_not_folder(status, level.device, lambda: self._path_of(name))
+        if reason is not None:
+            return self._skipped(name, reason)
+        identity = (status.st_dev, status.st_ino)
+        return self._enter(name, identity, level.device, lambda: folder.enter(name, follow=followed))
+
+    def _enter(
+        self, name: bytes, seen: Identity, device_above: int, open_it: Callable[[], Folder]
+    ) -> PathFault | Skipped | Level:
+        try:
+            folder = open_it()
+        except OSError as error:
+            return self._fault(name, fault_of(error, Stage.WALK, "open the folder"), directory=True)
+        level = None
+        try:
+            status = folder.status()
+            refusal = self._refusal(name, seen, status, device_above)
+            if refusal is not None:
+                return refusal
+            level = self._level(name, folder, status)
+        except OSError as error:
+            return self._fault(name, fault_of(error, Stage.WALK, "examine the folder"), directory=True)
+        else:
+            return level
+        finally:
+            if level is None:
+                folder.close()
+
+    def _refusal(
+        self, name: bytes, seen: Identity, status: stat_result, device_above: int
+    ) -> PathFault | Skipped | None:
+        """Why a folder that is open is not walked after all."""
+        if (status.st_dev, status.st_ino) == seen:
+            return None
+        if not self._kinds.of(seen[0], lambda: self._path_of(name)).may_automount:
+            return self._fault(name, _REPLACED, directory=True)
+        reason = self._rules.why_not_folder(status, device_above, lambda: self._path_of(name))
+        return None if reason is None else self._skipped(name, reason)
+
+    def _level(self, name: bytes, folder: Folder, status: stat_result) -> Level:
+        self._rules.entered(status)
+        faults: list[Fault] = []
+        names = self._sorter.sort(_items(folder, faults, follow=self._follow_links))
+        self.directories_listed += 1
+        return Level(
+            name=name,
+            folder=folder,
+            device=status.st_dev,
+            inode=status.st_ino,
+            names=names,
+            consistency=self._kinds.of(status.st_dev, lambda: self._path_of(name)).consistency,
+            other_roots=self._rules.file_roots_in((status.st_dev, status.st_ino)),
+            fault=faults[0] if faults else None,
+        )
+
+    def _path_of(self, name: bytes) -> bytes:
+        return self._trail.path_of(name) if self._trail else name
+
+    def _fault(self, name: bytes, fault: Fault, *, directory: bool = False) -> PathFault:
+        return PathFault(self._path_of(name), fault, directory)
+
+    def _skipped(self, name: bytes, reason: SkipReason) -> Skipped:
+        return Skipped(self._path_of(name), reason)
+
+
+def _items(folder: Folder, faults: list[Fault], *, follow: bool) -> Iterator[bytes]:
+    """What can be listed; the fault says that it is not all."""
+    try:
+        yield from folder.items(follow=follow)
+    except OSError as error:
+        faults.append(fault_of(error, Stage.WALK, "list the folder"))

@@ -1,0 +1,108 @@
+import errno
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashaudit.errors import OutputError
+from hashaudit.sources import listing
+from hashaudit.sources.listing import FOLDER, OTHER, NameSorter
+
+NAMES = st.binary(min_size=1, max_size=20).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
+ITEMS = st.lists(st.tuples(st.sampled_from([FOLDER, OTHER]), NAMES).map(b"".join), unique=True, max_size=60)
+
+
+def expected(items: list[bytes]) -> list[bytes]:
+    return [item[1:] for item in sorted(items, key=lambda item: (item[:1] == FOLDER, item[1:]))]
+
+
+@given(ITEMS, st.integers(1, 20))
+def test_names_come_sorted_with_folders_last_however_little_is_held(items: list[bytes], held: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+        patch.setattr(listing, "_READ_BYTES", 7)  # names are cut anywhere
+        sorter = NameSorter(held)
+        try:
+            assert list(sorter.sort(items)) == expected(items)
+        finally:
+            sorter.close()
+
+
+@given(st.lists(ITEMS, min_size=2, max_size=5), st.integers(1, 20))
+def test_folders_may_be_nested(folders: list[list[bytes]], held: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+        sorter = NameSorter(held)
+        try:
+            check_nested(sorter, folders)
+            assert (sorter._held, sorter._end) == (0, 0)
+        finally:
+            sorter.close()
+
+
+def check_nested(sorter: NameSorter, folders: list[list[bytes]]) -> None:
+    """Uses half of a folder's names, then those of the next one, then the rest."""
+    if not folders:
+        return
+    names = sorter.sort(folders[0])
+    wanted = expected(folders[0])
+    half = len(wanted) // 2
+    assert [next(names) for _ in range(half)] == wanted[:half]
+    check_nested(sorter, folders[1:])
+    assert list(names) == wanted[half:]
+
+
+def test_what_outer_folders_hold_is_not_held_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    sorter = NameSorter(10)
+    outer = sorter.sort([b"0%d" % number for number in range(9)])
+    next(outer)
+    inner = sorter.sort([b"0%d" % number for number in range(9)])
+    next(inner)
+    assert sorter._held == 9
+    assert sorter._file is not None
+    sorter.close()
+
+
+def test_a_few_names_touch_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert list(NameSorter().sort([b"0b", b"1a"])) == [b"b", b"a"]
+
+
+def numbers(count: int) -> Iterator[bytes]:
+    return (b"0%d" % number for number in range(count))
+
+
+def test_a_full_disk_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(OutputError, match="No space left"):
+        NameSorter(2).sort(numbers(5))
+
+
+def test_temporary_space_that_is_cut_off_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    sorter = NameSorter(2)
+    names = sorter.sort(numbers(5))
+    assert sorter._file is not None
+    sorter._file.truncate(3)
+    with pytest.raises(OutputError, match="lost"):
+        list(names)
+    sorter.close()
+
+
+def test_names_are_not_to_be_had_from_a_closed_sorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    sorter = NameSorter(2)
+    names = sorter.sort(numbers(5))
+    sorter.close()
+    with pytest.raises(OutputError, match="closed"):
+        next(names)

@@ -1,0 +1,304 @@
+"""Roots, options and what is left out by intent."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hashaudit.errors import UsageError
+from hashaudit.host import mounts
+from hashaudit.host.mounts import MountTable, parse_mountinfo
+from hashaudit.model import Entry, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.sources import local
+from hashaudit.sources.interface import RootDescription, Source
+from hashaudit.sources.local import LocalSource
+from hashaudit.sources.rules import WalkOptions
+
+Walk = Callable[..., list[str]]
+
+pytestmark = pytest.mark.usefixtures("open_descriptors")
+
+
+def make(root: bytes, *paths: bytes) -> None:
+    for path in paths:
+        os.makedirs(os.path.dirname(root + b"/" + path), exist_ok=True)
+        Path(os.fsdecode(root + b"/" + path)).touch()
+
+
+def identity(path: bytes) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def test_it_is_a_source(root: bytes) -> None:
+    source: Source = LocalSource([root])
+    assert source.directories_listed == 0
+    assert list(source.walk()) == []
+    assert source.directories_listed == 1
+
+
+@pytest.mark.parametrize("roots", [[], [b""], [b"/a\0b"], [b"ok", b""]])
+def test_what_can_be_no_root_is_refused(roots: list[bytes]) -> None:
+    with pytest.raises(UsageError, match="ROOT"):
+        LocalSource(roots)
+
+
+def test_patterns_are_checked_before_anything_is_touched() -> None:
+    with pytest.raises(UsageError, match="pattern"):
+        LocalSource([b"/nowhere"], WalkOptions(include=(b"/x",)))
+
+
+@pytest.mark.usefixtures("either_way")
+def test_roots_are_walked_in_the_order_given_and_a_missing_one_ends_nothing(root: bytes, walk: Walk) -> None:
+    make(root, b"a/file", b"b/file", b"file")
+    given = [root + b"/" + name for name in (b"file", b"b", b"missing", b"missing/too", b"a")]
+    assert walk(*given) == [
+        "entry file",
+        "entry b/file",
+        "fault vanished missing",
+        "fault vanished missing/too",
+        "entry a/file",
+    ]
+    fault = next(iter(LocalSource([root + b"/missing"]).walk()))
+    assert isinstance(fault, PathFault)
+    assert (fault.fault.stage, fault.fault.code) == (Stage.WALK, FaultCode.VANISHED)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_a_root_may_be_relative_and_a_link(root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(root, b"real/file", b"real/sub/other")
+    os.symlink(b"real", root + b"/link")
+    os.symlink(b"real/file", root + b"/link to a file")
+    os.symlink(b"nowhere", root + b"/dangling")
+    os.symlink(b"loop", root + b"/loop")
+    monkeypatch.chdir(os.fsdecode(root))
+    assert walk(b"link") == ["entry real/file", "entry real/sub/other"]
+    assert walk(b"link/sub/../file") == ["entry real/file"]
+    assert walk(b"link to a file") == ["entry real/file"]
+    assert walk(b".", b"loop")[-1] == "fault link_loop loop"
+    (fault,) = LocalSource([b"dangling"]).walk()
+    assert isinstance(fault, PathFault)
+    assert (fault.path, fault.fault.code) == (root + b"/dangling", FaultCode.BROKEN_LINK)
+
+
+def test_the_systems_own_root_can_be_one() -> None:
+    walked = LocalSource([b"/"], WalkOptions(exclude=(b"*",))).walk()
+    paths = [item.path for item in walked]
+    assert b"/proc" in paths
+    assert all(path.count(b"/") == 1 for path in paths)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_overlapping_roots_are_each_walked_as_themselves(root: bytes, walk: Walk) -> None:
+    make(root, b"a/file", b"a/b/file", b"a/b/other", b"c")
+    assert walk(root, root + b"/a/b", root, root + b"/a/b/file", root + b"/a/b/file", root + b"/a/b") == [
+        "entry c",
+        "entry a/file",
+        "skipped other_root a/b",
+        "skipped other_root a/b/file",
+        "entry a/b/other",
+        "skipped other_root .",
+        "entry a/b/file",
+        "skipped other_root a/b/file",
+        "skipped other_root a/b",
+    ]
+
+
+def test_a_pseudo_filesystem_is_left_out_when_met_and_walked_when_named() -> None:
+    met = list(LocalSource([b"/"], WalkOptions(exclude=(b"[!ps]*", b"p[!r]*", b"s[!y]*"))).walk())
+    left_out = {item.path for item in met if isinstance(item, Skipped) and item.reason is SkipReason.PSEUDO_FILESYSTEM}
+    assert b"/proc" in left_out
+    assert not any(isinstance(item, Entry) and item.path.startswith(b"/proc/") for item in met)
+    named = list(LocalSource([b"/proc/sys/kernel/random"]).walk())
+    assert b"/proc/sys/kernel/random/uuid" in [item.path for item in named if isinstance(item, Entry)]
+
+
+def fake_mounts(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    table = MountTable(parse_mountinfo(text))
+    monkeypatch.setattr(mounts, "mount_table", lambda: table)
+    monkeypatch.setattr(local, "mount_table", lambda: table)
+
+
+def test_other_filesystems_are_left_out_on_request() -> None:
+    def below_dev(*, one_file_system: bool) -> dict[bytes, SkipReason | None]:
+        walked = LocalSource([b"/dev"], WalkOptions(one_file_system=one_file_system)).walk()
+        return {item.path: item.reason if isinstance(item, Skipped) else None for item in walked}
+
+    here = os.stat("/dev").st_dev
+    others = [path for path in (b"/dev/shm", b"/dev/mqueue", b"/dev/pts") if os.path.ismount(path)]
+    assert any(os.stat(path).st_dev != here for path in others), "a Linux system has at least one of them"
+    ordinary, restricted = below_dev(one_file_system=False), below_dev(one_file_system=True)
+    for path in others:
+        pseudo = path != b"/dev/shm"
+        assert ordinary.get(path) == (SkipReason.PSEUDO_FILESYSTEM if pseudo else None)
+        assert restricted[path] == (SkipReason.PSEUDO_FILESYSTEM if pseudo else SkipReason.OTHER_FILESYSTEM)
+
+
+def test_the_runs_own_files_are_left_out(root: bytes, walk: Walk) -> None:
+    make(root, b"findings", b"findings.sig", b"other")
+    os.link(root + b"/findings", root + b"/same findings")
+    own = frozenset({identity(root + b"/findings"), identity(root + b"/findings.sig")})
+    options = WalkOptions(own_files=own)
+    assert walk(options=options) == [
+        "skipped own_output findings",
+        "skipped own_output findings.sig",
+        "entry other",
+        "skipped own_output same findings",
+    ]
+    assert walk(root + b"/findings", options=options) == ["skipped own_output findings"]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "seen"),
+    [
+        ((), (b"sub",), ["entry a.jpg", "entry b.txt", "skipped fifo fifo", "skipped excluded sub"]),
+        (
+            (b"*.jpg",),
+            (),
+            [
+                "entry a.jpg",
+                "skipped not_included b.txt",
+                "skipped fifo fifo",
+                "entry sub/c.jpg",
+                "skipped not_included sub/deep/d.txt",
+            ],
+        ),
+        (
+            (b"sub/*.txt", b"b*"),
+            (),
+            [
+                "skipped not_included a.jpg",
+                "entry b.txt",
+                "skipped fifo fifo",
+                "skipped not_included sub/c.jpg",
+                "entry sub/deep/d.txt",
+            ],
+        ),
+        (
+            (b"*.jpg",),
+            (b"sub/c*", b"b.txt", b"fifo"),
+            [
+                "entry a.jpg",
+                "skipped excluded b.txt",
+                "skipped excluded fifo",
+                "skipped excluded sub/c.jpg",
+                "skipped not_included sub/deep/d.txt",
+            ],
+        ),
+        (
+            (),
+            (b"sub/deep", b"*.jpg"),
+            [
+                "skipped excluded a.jpg",
+                "entry b.txt",
+                "skipped fifo fifo",
+                "skipped excluded sub/c.jpg",
+                "skipped excluded sub/deep",
+            ],
+        ),
+    ],
+)
+def test_patterns(
+    root: bytes, walk: Walk, include: tuple[bytes, ...], exclude: tuple[bytes, ...], seen: list[str]
+) -> None:
+    make(root, b"a.jpg", b"b.txt", b"sub/c.jpg", b"sub/deep/d.txt")
+    os.mkfifo(root + b"/fifo")
+    assert walk(options=WalkOptions(include=include, exclude=exclude)) == seen
+
+
+def test_a_root_is_walked_whatever_the_patterns_say(root: bytes, walk: Walk) -> None:
+    make(root, b"file")
+    options = WalkOptions(include=(b"nothing",), exclude=(b"root", b"file"))
+    assert walk(root, options=options) == ["skipped excluded file"]
+    assert walk(root + b"/file", options=options) == ["entry file"]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_links_are_followed_on_request_and_no_folder_is_walked_twice(root: bytes, walk: Walk) -> None:
+    make(root, b"a/file", b"z/file", b"../outside/file", b"../outside/sub/file")
+    for name, target in {
+        b"a/back": b"..",
+        b"a/loop": b"loop",
+        b"a/nowhere": b"missing",
+        b"b to file": b"a/file",
+        b"c to folder": b"../outside",
+        b"d to folder too": b"../outside/sub/..",
+        b"e to null": b"/dev/null",
+        b"f to z": b"z",
+        b"g to mounts": b"/proc/self/mounts",
+    }.items():
+        os.symlink(target, root + b"/" + name)
+    assert walk(options=WalkOptions(follow_links=True)) == [
+        "entry b to file",
+        "skipped device e to null",
+        "skipped pseudo_filesystem g to mounts",
+        "entry a/file",
+        "fault link_loop a/loop",
+        "fault broken_link a/nowhere",
+        "skipped already_walked a/back",
+        "entry c to folder/file",
+        "entry c to folder/sub/file",
+        "skipped already_walked d to folder too",
+        "entry f to z/file",
+        "skipped already_walked z",
+    ]
+    entries = {
+        item.name: item
+        for item in LocalSource([root], WalkOptions(follow_links=True)).walk()
+        if isinstance(item, Entry)
+    }
+    assert entries[b"b to file"].followed
+    assert entries[b"b to file"].stat.inode == os.stat(root + b"/a/file").st_ino
+    assert not entries[b"file"].followed
+
+
+def test_a_followed_link_into_another_root_is_left_to_that_root(root: bytes, walk: Walk) -> None:
+    make(root, b"one/file", b"two/file")
+    os.symlink(b"../two", root + b"/one/link")
+    options = WalkOptions(follow_links=True)
+    assert walk(root + b"/one", root + b"/two", options=options) == [
+        "entry one/file",
+        "skipped other_root one/link",
+        "entry two/file",
+    ]
+
+
+def test_deep_trees_through_links_find_their_way_back(root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashaudit.sources.trail.MAX_OPEN_FOLDERS", 1)
+    make(root, b"../outside/sub/file", b"../outside/z/file", b"z/file")
+    os.symlink(b"../outside", root + b"/link")
+    assert walk(options=WalkOptions(follow_links=True)) == [
+        "entry link/sub/file",
+        "entry link/z/file",
+        "entry z/file",
+    ]
+
+
+MOUNTS = b"""1 1 %s / / rw,relatime - ext4 /dev/sda rw,errors=continue
+2 1 0:900 / %s/z rw - proc proc rw
+3 1 0:901 / %s/m rw - tmpfs tmpfs rw
+4 1 0:902 / %s/a rw - sysfs sysfs rw
+5 1 0:902 / %s/a rw - sysfs sysfs rw
+6 1 0:903 / /elsewhere rw - proc proc rw
+"""
+
+
+def test_roots_are_described(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = os.stat(root).st_dev
+    number = b"%d:%d" % (os.major(device), os.minor(device))
+    fake_mounts(monkeypatch, MOUNTS % (number, root, root, root, root))
+    os.symlink(root, root + b"/../link")
+    monkeypatch.chdir(os.fsdecode(os.path.dirname(root)))
+    source = LocalSource([b"link", b"missing"])
+    assert source.describe_roots() == (
+        RootDescription(
+            b"link", root, "ext4", b"/dev/sda", "rw,relatime,errors=continue", (root + b"/a", root + b"/z")
+        ),
+        RootDescription(b"missing", os.path.dirname(root) + b"/missing"),
+    )
+
+
+def test_roots_are_described_where_the_system_does_not_tell(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_mounts(monkeypatch, b"")
+    assert LocalSource([root]).describe_roots() == (RootDescription(root, root),)

@@ -1,0 +1,52 @@
+import pytest
+
+from hashaudit.host.mounts import MountTable, parse_mountinfo
+from hashaudit.model import Consistency
+from hashaudit.sources import mounts
+from hashaudit.sources.mounts import Kind, Kinds
+
+
+@pytest.mark.parametrize(
+    ("fs_type", "pseudo", "consistency"),
+    [
+        ("ext4", False, Consistency.STABLE),
+        ("tmpfs", False, Consistency.STABLE),
+        ("devtmpfs", False, Consistency.STABLE),
+        ("overlay", False, Consistency.STABLE),
+        (None, False, Consistency.STABLE),
+        ("proc", True, Consistency.STABLE),
+        ("cgroup2", True, Consistency.STABLE),
+        ("fuse.lxcfs", True, Consistency.MOUNT_UNPINNED),
+        ("fuse", False, Consistency.MOUNT_UNPINNED),
+        ("fuseblk", False, Consistency.MOUNT_UNPINNED),
+        ("fuse.s3fs", False, Consistency.MOUNT_UNPINNED),
+        ("nfs4", False, Consistency.MOUNT_UNPINNED),
+        ("cifs", False, Consistency.MOUNT_UNPINNED),
+        ("fusectl", True, Consistency.STABLE),
+    ],
+)
+def test_kinds(fs_type: str | None, pseudo: bool, consistency: Consistency) -> None:
+    kind = Kind(fs_type)
+    assert (kind.is_pseudo, kind.consistency) == (pseudo, consistency)
+
+
+def test_a_device_is_looked_up_once_and_late_mounts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = [
+        MountTable(parse_mountinfo(b"1 1 0:5 / / rw - btrfs /dev/sda rw\n")),
+        MountTable(parse_mountinfo(b"1 1 0:5 / / rw - btrfs /dev/sda rw\n2 1 0:6 / /m rw - nfs s:/ rw\n")),
+        MountTable(()),
+    ]
+    monkeypatch.setattr(mounts, "mount_table", lambda: tables.pop(0))
+    kinds = Kinds()
+    for _ in range(3):
+        assert kinds.of(5, lambda: b"/x").fs_type == "btrfs"
+        assert kinds.of(6, lambda: b"/m").fs_type == "nfs"
+    assert len(tables) == 1
+
+
+def test_a_device_without_a_mount_is_of_its_paths_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = MountTable(parse_mountinfo(b"1 1 0:5 / / rw - ext4 /dev/sda rw\n2 1 0:6 / /m rw - btrfs /dev/sdb rw\n"))
+    monkeypatch.setattr(mounts, "mount_table", lambda: table)
+    assert Kinds().of(99, lambda: b"/m/subvolume").fs_type == "btrfs"
+    monkeypatch.setattr(mounts, "mount_table", MountTable)
+    assert Kinds().of(99, lambda: b"/m/subvolume").fs_type is None

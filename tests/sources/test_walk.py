@@ -1,0 +1,177 @@
+"""Order, depth and what is met on a quiet tree."""
+
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hashaudit.host import files
+from hashaudit.model import Consistency, Entry
+from hashaudit.sources import listing, trail
+from hashaudit.sources import walk as walk_module
+from hashaudit.sources.listing import NameSorter
+from hashaudit.sources.local import LocalSource
+
+Walk = Callable[..., list[str]]
+NAME = st.binary(min_size=1, max_size=6).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
+NAME = NAME.filter(lambda name: name not in {b".", b".."})
+Tree = dict[bytes, "Tree | None"]
+TREES: st.SearchStrategy[Tree] = st.recursive(
+    st.dictionaries(NAME, st.none(), max_size=4),
+    lambda below: st.dictionaries(NAME, st.one_of(st.none(), below), max_size=4),
+    max_leaves=25,
+)
+
+
+def make(path: bytes, tree: Tree) -> None:
+    for name, below in tree.items():
+        if below is None:
+            Path(os.fsdecode(path + b"/" + name)).touch()
+        else:
+            os.mkdir(path + b"/" + name)
+            make(path + b"/" + name, below)
+
+
+def expected(path: bytes, tree: Tree) -> list[bytes]:
+    """The order of the walk in its simplest form."""
+    paths = [path + b"/" + name for name in sorted(tree) if tree[name] is None]
+    for name in sorted(tree):
+        below = tree[name]
+        if below is not None:
+            paths += expected(path + b"/" + name, below)
+    return paths
+
+
+@settings(max_examples=60)
+@given(tree=TREES, descriptors=st.booleans(), open_folders=st.integers(1, 3), held=st.integers(1, 5))
+def test_every_file_comes_once_in_order(tree: Tree, descriptors: bool, open_folders: int, held: int) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        root = os.path.realpath(os.fsencode(folder))
+        make(root, tree)
+        patch.setattr(files, "HAS_DIR_FD", descriptors)
+        patch.setattr(trail, "MAX_OPEN_FOLDERS", open_folders)
+        patch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+        patch.setattr(walk_module, "NameSorter", partial(NameSorter, held))
+        assert [item.path for item in LocalSource([root]).walk()] == expected(root, tree)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_names_that_mislead_are_names_like_others(root: bytes) -> None:
+    names = [b"-rf", b"[x]", b"a b", b"back\\slash", b"caf\xe9", b"new\nline", b"\x1b[31m", b"\xff\xfe", b"..."]
+    for name in names:
+        Path(os.fsdecode(root + b"/" + name)).touch()
+        os.mkdir(root + b"/folder " + name)
+        Path(os.fsdecode(root + b"/folder " + name + b"/" + name)).touch()
+    paths = [item.path for item in LocalSource([root]).walk()]
+    assert paths == [root + b"/" + name for name in sorted(names)] + [
+        root + b"/folder " + name + b"/" + name for name in sorted(names)
+    ]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_an_entry_says_where_it_is_and_what_was_seen(root: bytes) -> None:
+    os.mkdir(root + b"/sub")
+    path = root + b"/sub/file"
+    Path(os.fsdecode(path)).write_bytes(b"12345")
+    os.link(path, root + b"/sub/link")
+    first, second = LocalSource([root]).walk()
+    assert isinstance(first, Entry)
+    assert isinstance(second, Entry)
+    status, folder = os.stat(path), os.stat(root + b"/sub")
+    assert (first.directory.path, first.name) == (root + b"/sub", b"file")
+    assert (first.directory.device, first.directory.inode) == (folder.st_dev, folder.st_ino)
+    assert (first.stat.mode, first.stat.device, first.stat.inode) == (status.st_mode, status.st_dev, status.st_ino)
+    assert (first.stat.links, first.stat.size) == (2, 5)
+    assert (first.stat.mtime_ns, first.stat.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
+    assert (first.followed, first.consistency) == (False, Consistency.STABLE)
+    assert second.stat == first.stat
+    assert second.directory is first.directory
+
+
+@pytest.mark.usefixtures("either_way")
+def test_what_is_no_file_is_counted_and_not_opened(root: bytes, walk: Walk) -> None:
+    os.mkfifo(root + b"/fifo")
+    os.symlink(b"fifo", root + b"/link")
+    os.symlink(b"/", root + b"/link to a folder")
+    short_of_108_bytes = os.path.relpath(root) + b"/socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(min(root + b"/socket", short_of_108_bytes, key=len))
+        assert walk() == [
+            "skipped fifo fifo",
+            "skipped symbolic_link link",
+            "skipped symbolic_link link to a folder",
+            "skipped socket socket",
+        ]
+    assert walk(b"/dev/null") == ["skipped device " + os.path.relpath("/dev/null", os.fsdecode(root))]
+
+
+def test_paths_may_be_far_longer_than_the_system_takes(
+    root: bytes, open_descriptors: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail, "MAX_OPEN_FOLDERS", 8)
+    levels, name = 300, b"n" * 200
+    descriptor = os.open(root, files.LIST_FLAGS)
+    for level in range(levels):
+        for made in (b"a", b"z"):
+            os.mkdir(made + name, dir_fd=descriptor)
+            os.close(os.open(made, os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+        deeper = os.open(b"a" + name, files.LIST_FLAGS, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = deeper
+        assert level < levels
+    os.close(descriptor)
+    source = LocalSource([root])
+    before, most, paths = open_descriptors(), 0, []
+    for item in source.walk():
+        assert isinstance(item, Entry)
+        paths.append(item.path)
+        most = max(most, open_descriptors() - before)
+    assert len(paths) == levels * 2
+    assert paths[-1] == root + (b"/a" + name) * (levels - 1) + b"/z"
+    assert len(paths[-1]) > 60_000
+    assert source.directories_listed == 2 * levels + 1
+    assert most <= 8
+
+
+def test_a_folder_of_many_names_is_sorted_through_temporary_space(
+    root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        Path(os.fsdecode(root), f"{number:02}").touch()
+        Path(os.fsdecode(root), f"folder {number:02}").mkdir()
+        Path(os.fsdecode(root), f"folder {number:02}", "file").touch()
+    plain = walk()
+    spilled: list[int] = []
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 4)
+    monkeypatch.setattr(walk_module, "NameSorter", partial(NameSorter, 8))
+    original = NameSorter._write
+
+    def write(sorter: NameSorter, run: list[bytes]) -> tuple[int, int]:
+        spilled.append(len(run))
+        return original(sorter, run)
+
+    monkeypatch.setattr(NameSorter, "_write", write)
+    assert walk() == plain
+    assert spilled == [8] * 12 + [4]
+
+
+def test_an_abandoned_walk_leaves_nothing_open(
+    root: bytes, monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]
+) -> None:
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+    monkeypatch.setattr(walk_module, "NameSorter", partial(NameSorter, 1))
+    for name in (b"a", b"b", b"c"):
+        os.makedirs(root + b"/" + name + b"/" + name)
+        Path(os.fsdecode(root + b"/" + name + b"/" + name + b"/file")).touch()
+    before = open_descriptors()
+    walked = LocalSource([root]).walk()
+    assert len(list(islice(walked, 2))) == 2
+    assert open_descriptors() > before
+    walked.close()  # type: ignore[attr-defined] # it is a generator, which its type does not promise
