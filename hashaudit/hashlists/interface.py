@@ -139,10 +139,15 @@ class OpenedList(msgspec.Struct, frozen=True):
 class ListFormat(Protocol):
     """One format of hash list that is read as a stream from its beginning to its end."""
 
-    name: str
-    """As the run header names it: ``hashdeep``, ``coreutils``, ``plain``, ..."""
-    strict: bool
-    """A single reject other than empty input, duplicate, unsupported or withdrawn refuses the list."""
+    @property
+    def name(self) -> str:
+        """As the run header names it: ``hashdeep``, ``coreutils``, ``plain``, ..."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """A single reject other than empty input, duplicate, unsupported or withdrawn refuses the list."""
+        ...
 
     def recognises(self, head: bytes) -> bool:
         """Tells from the first bytes (at most 64 KiB, a byte-order mark and UTF-16 already undone) if it is this."""
@@ -160,8 +165,15 @@ class ListFormat(Protocol):
 class PathFormat(Protocol):
     """One format that cannot be read as a stream: a database, or a folder of pages that make one list."""
 
-    name: str
-    strict: bool
+    @property
+    def name(self) -> str:
+        """As the run header names it."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """As :attr:`ListFormat.strict`."""
+        ...
 
     def recognises(self, path: str) -> bool:
         """Tells by looking into ``path`` if it is this.
