@@ -5,16 +5,40 @@ The table is static: code that is found at run time could change what is evidenc
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists.formats.coreutils import Coreutils
+from hashaudit.hashlists.formats.encase import Encase
 from hashaudit.hashlists.formats.hashdeep import Hashdeep
+from hashaudit.hashlists.formats.hashkeeper import HASHKEEPER
+from hashaudit.hashlists.formats.icse import ICSE
+from hashaudit.hashlists.formats.ilook import ILOOK_V1, ILOOK_V3, ILOOK_V4
+from hashaudit.hashlists.formats.kdb import Kdb
 from hashaudit.hashlists.formats.md5deep import Md5deep
+from hashaudit.hashlists.formats.nsrl import NSRL_TEXT
+from hashaudit.hashlists.formats.nsrl_sqlite import NsrlSqlite
 from hashaudit.hashlists.formats.plain import Plain
+from hashaudit.hashlists.formats.sleuthkit import SleuthkitIndex
 from hashaudit.hashlists.formats.table import Table
-from hashaudit.hashlists.interface import ListFormat, ParseOptions
+from hashaudit.hashlists.interface import ListFormat, ParseOptions, PathFormat
 
 TABLE = Table()
 
-FORMATS: tuple[ListFormat, ...] = (Hashdeep(), Md5deep(), Coreutils(), Plain(), TABLE)
+FORMATS: tuple[ListFormat, ...] = (
+    Encase(),
+    Hashdeep(),
+    SleuthkitIndex(),
+    NSRL_TEXT,
+    HASHKEEPER,
+    ILOOK_V1,
+    ILOOK_V3,
+    ILOOK_V4,
+    ICSE,
+    Md5deep(),
+    Coreutils(),
+    Plain(),
+    TABLE,
+)
 """In the order in which they are asked; formats with a mark of their own come before those that are told by shape."""
+
+DATABASES: tuple[PathFormat, ...] = (NsrlSqlite(), Kdb())
 
 ACCEPTED = (
     "plain hashes, checksum files of coreutils, BSD and b3sum, hashdeep, md5deep, "
@@ -40,3 +64,15 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
         if candidate.recognises(head):
             return candidate
     raise ListError(f"not a format that is read; accepted are {ACCEPTED}")
+
+
+def detect_database(path: str) -> PathFormat:
+    """Names the format of a SQLite database.
+
+    Raises:
+        ListError: it cannot be read, or is none of the formats.
+    """
+    for candidate in DATABASES:
+        if candidate.recognises(path):
+            return candidate
+    raise ListError("not a database that is read; accepted are NSRL RDS version 3 and Autopsy's .kdb")

@@ -1,63 +1,46 @@
 """Opens a list: undoes its encoding, tells its format and gives its items."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
-from hashaudit.hashlists.detect import detect
+from hashaudit.hashlists import database
+from hashaudit.hashlists.detect import detect, detect_database
 from hashaudit.hashlists.encoding import undo_encoding, with_head
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem, OpenedList, ParseOptions
 from hashaudit.model import AlgorithmName
 
 
-def open_stream(stream: BinaryIO, options: ParseOptions) -> OpenedList:
-    """Opens a list that is read from its beginning to its end. The caller keeps ``stream`` open and closes it.
+def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None) -> OpenedList:
+    """Opens a list. The caller keeps ``stream`` open until the items are read, and closes it.
+
+    Args:
+        stream: the list from its beginning.
+        options: what the user says about it.
+        path: the same file's place; databases are opened there, because they cannot be read as a stream.
 
     Raises:
         ListError: the list is empty, cut short or of no format that is read. Reading the items raises it too.
     """
     head, text = with_head(undo_encoding(stream))
+    if head.startswith(database.MAGIC):
+        return _opened_database(path, options)
     kind = detect(head, options)
-    items = kind.parse(text, options)
-    return OpenedList(
-        kind.name, kind.strict, items if options.algorithm is None else _agreeing(items, options.algorithm)
-    )
+    return OpenedList(kind.name, kind.strict, _agreeing(kind.parse(text, options), options.algorithm))
 
 
-@contextlib.contextmanager
-def open_list(path: str, options: ParseOptions) -> Iterator[OpenedList]:
-    """Opens the list at ``path`` for as long as the context lasts.
-
-    Raises:
-        ListError: as :func:`open_stream`, or the file cannot be read; the message begins with ``path``. Reading the
-            items raises it too.
-    """
-    with contextlib.ExitStack() as resources:
-        with _naming(path):
-            stream = resources.enter_context(open(path, "rb"))
-            opened = open_stream(stream, options)
-        yield OpenedList(opened.format, opened.strict, _named(path, opened.items))
+def _opened_database(path: str | None, options: ParseOptions) -> OpenedList:
+    if path is None:
+        raise ListError("a database cannot be read as a stream; give it as a file, not packed")
+    kind = detect_database(path)
+    return OpenedList(kind.name, kind.strict, _agreeing(kind.parse(path, options), options.algorithm))
 
 
-def _named(path: str, items: Iterator[ListItem]) -> Iterator[ListItem]:
-    with _naming(path):
-        yield from items
-
-
-@contextlib.contextmanager
-def _naming(path: str) -> Iterator[None]:
-    """Puts the list's path before the message of an error."""
-    try:
-        yield
-    except ListError as error:
-        raise ListError(f"{path}: {error}") from None
-    except OSError as error:
-        raise ListError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _agreeing(items: Iterator[ListItem], stated: AlgorithmName) -> Iterator[ListItem]:
+def _agreeing(items: Iterator[ListItem], stated: AlgorithmName | None) -> Iterator[ListItem]:
     """Refuses entries that name their algorithms and have not the one that the user states."""
+    if stated is None:
+        yield from items
+        return
     for item in items:
         if isinstance(item, ListEntry) and stated not in item.digests:
             raise ListError(f"{item.id}: the list names other algorithms than {stated}, which the option states")

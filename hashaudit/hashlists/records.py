@@ -7,6 +7,9 @@ from hashaudit.hashlists.algorithms import LENGTHS_BYTES, NEVER_ENTRIES, UNSUPPO
 from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model import AlgorithmName, Role
 
+_MAX_SIZE_DIGITS = 20
+"""2^64 has twenty."""
+
 
 def raw_digest(text: str | bytes) -> bytes | None:
     """The bytes that hex digits (either case, nothing between them) stand for, or ``None``."""
@@ -19,6 +22,12 @@ def raw_digest(text: str | bytes) -> bytes | None:
 def label_text(raw: bytes) -> str:
     """Text for a label: UTF-8, its other bytes written as hexadecimal escapes, so that every label can be stored."""
     return raw.decode("utf-8", "backslashreplace")
+
+
+def size_or_none(text: str) -> int | None:
+    """The number of bytes that ``text`` gives in decimal, or ``None``."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_SIZE_DIGITS else None
 
 
 def checked(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected | None:

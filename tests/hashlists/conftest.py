@@ -17,7 +17,7 @@ from hashaudit.hashlists.interface import (
     ParseOptions,
     Rejected,
 )
-from hashaudit.hashlists.reading import open_list, open_stream
+from hashaudit.hashlists.reading import open_stream
 
 
 class Read(msgspec.Struct):
@@ -82,8 +82,8 @@ def read_path() -> Callable[..., Read]:
     """Reads a list at a path."""
 
     def reader(path: Path | str, options: ParseOptions | None = None) -> Read:
-        with open_list(str(path), options or ParseOptions()) as opened:
-            return _read(opened)
+        with open(path, "rb") as stream:
+            return _read(open_stream(stream, options or ParseOptions(), str(path)))
 
     return reader
 

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,28 +33,10 @@ def test_a_file_of_no_known_format_is_refused_and_told_what_is_read(read: Callab
         read(content)
 
 
-def test_errors_name_the_file(read_path: Callable[..., Any], tmp_path: Path) -> None:
-    missing, cut = tmp_path / "missing", tmp_path / "cut"
-    cut.write_text(f"{MD5}\n{MD5[:9]}")
-    for path in (missing, cut):
-        with pytest.raises(ListError, match=f"^{path}: "):
-            read_path(path)
-
-
 def test_the_name_of_a_file_says_nothing(read_path: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"{MD5}\n")
     assert read_path(path).format == "plain"
-
-
-def test_a_list_can_come_through_a_pipe(read_path: Callable[..., Any]) -> None:
-    reader, writer = os.pipe()
-    os.write(writer, f"{MD5}\n".encode())
-    os.close(writer)
-    try:
-        assert read_path(f"/dev/fd/{reader}").hashes == [{"md5": MD5}]
-    finally:
-        os.close(reader)
 
 
 @pytest.mark.parametrize(

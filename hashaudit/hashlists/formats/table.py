@@ -13,7 +13,7 @@ from hashaudit.hashlists.algorithms import algorithm_named, is_unsupported
 from hashaudit.hashlists.delimited import header_row, rows_after_comments
 from hashaudit.hashlists.encoding import with_head
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.hashlists.records import entry_or_reject, raw_digest
+from hashaudit.hashlists.records import entry_or_reject, raw_digest, size_or_none
 from hashaudit.hashlists.untagged import algorithm_of, resolve
 from hashaudit.model import AlgorithmName, Role
 
@@ -37,8 +37,6 @@ _SYNONYMS: dict[str, frozenset[str]] = {
 """What a column holds -> names in use for it, folded as :func:`_folded` does."""
 
 _FIELDS = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms}
-_MAX_SIZE_DIGITS = 20
-"""2^64 has twenty."""
 _ROLES: dict[str, Role] = {role.value: role for role in Role}
 _NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role"})
 
@@ -161,12 +159,11 @@ def _entry(number: int, row: list[str], layout: _Layout, stated: AlgorithmName |
     role = others.get("role", "").lower()
     if role and role not in _ROLES:
         return Rejected(number, RejectReason.MALFORMED, "a role that is neither deny nor known")
-    size = others.get("size", "")
     return entry_or_reject(
         number,
         hashes,
         id=others.get("id"),
-        size=int(size) if size.isascii() and size.isdecimal() and len(size) <= _MAX_SIZE_DIGITS else None,
+        size=size_or_none(others.get("size", "")),
         labels={field: text for field, text in others.items() if field not in _NOT_LABELS},
         role=_ROLES.get(role),
     )

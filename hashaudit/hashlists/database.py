@@ -1,0 +1,57 @@
+"""Opens SQLite databases of others for reading: nothing in them is run, nothing beside them is written."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from hashaudit.errors import ListError
+
+MAGIC = b"SQLite format 3\0"
+"""Source: SQLite, "Database File Format", section 1.3.1."""
+
+_MAX_VALUE_BYTES = 1 << 20
+"""No name or hash is that long; a hostile database may hold values of a gigabyte."""
+
+
+@contextlib.contextmanager
+def open_database(path: str) -> Iterator[sqlite3.Connection]:
+    """Opens a database read-only and as one that nobody changes, so that no lock or journal is made beside it.
+
+    Text comes as bytes: names in these databases are not always UTF-8.
+
+    Raises:
+        ListError: it cannot be opened or is damaged (while the context lasts too), or a journal beside it says that
+            what it holds is not all.
+    """
+    for journal in (f"{path}-wal", f"{path}-journal"):
+        if os.path.exists(journal) and os.path.getsize(journal):
+            raise ListError("changes to the database wait in a journal beside it; open and close it with sqlite3 first")
+    # An URI path that begins with two slashes would name a host.
+    location = "/" + quote(os.path.abspath(os.fsencode(path))).lstrip("/")
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{location}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.text_factory = bytes
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+            for pragma in ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "temp_store=MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+            yield connection
+    except sqlite3.Error as error:
+        raise ListError(f"the database cannot be read: {error}") from error
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    """The columns of an ordinary table in lower case; none if there is none of that name, or a view or virtual table.
+
+    Views are not read: what they run is the choice of whoever made the database.
+    """
+    found = connection.execute(
+        "SELECT 1 FROM sqlite_master "
+        "WHERE type = 'table' AND name = ? COLLATE NOCASE AND sql NOT LIKE 'CREATE VIRTUAL%'",
+        (table,),
+    ).fetchone()
+    if found is None:
+        return frozenset()
+    rows = connection.execute("SELECT lower(name) FROM pragma_table_info(?)", (table,))
+    return frozenset(name.decode("utf-8", "replace") for (name,) in rows)
