@@ -41,17 +41,26 @@ class AllowedSigner(msgspec.Struct, frozen=True):
     valid_after_s: int | None = None
     valid_before_s: int | None = None
 
-    def refusal(self, namespace: str, time_s: float, identity: str | None) -> str | None:
+    def refusal(self, namespace: str, time_s: float, identity: str | None) -> "Refusal | None":
         """Why this line does not let its key sign, or ``None`` if it does."""
         if identity is not None and not matches_pattern_list(identity, self.principals):
-            return f"line {self.line} is for other names"
+            return Refusal(f"line {self.line} is for other names")
         if self.namespaces is not None and not matches_pattern_list(namespace, self.namespaces):
-            return f"line {self.line} does not allow the namespace {namespace}"
+            return Refusal(f"line {self.line} does not allow the namespace {namespace}")
         if self.valid_after_s is not None and time_s < self.valid_after_s:
-            return f"line {self.line} is not valid yet at that time"
+            return Refusal(f"line {self.line} is not valid yet at that time", by_time=True)
         if self.valid_before_s is not None and int(time_s) > self.valid_before_s:
-            return f"line {self.line} is not valid any more at that time"
+            return Refusal(f"line {self.line} is not valid any more at that time", by_time=True)
         return None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a line does not let a key sign."""
+
+    message: str
+    """For people."""
+    by_time: bool = False
+    """It would at another time."""
 
 
 class Lookup(msgspec.Struct, frozen=True):
@@ -59,8 +68,8 @@ class Lookup(msgspec.Struct, frozen=True):
 
     principals: tuple[str, ...]
     """Pattern lists of the lines that accept it; empty when none does."""
-    reasons: tuple[str, ...] = ()
-    """Why not, for people."""
+    refusals: tuple[Refusal, ...] = ()
+    """Why none does."""
 
     @property
     def accepted(self) -> bool:
@@ -129,11 +138,11 @@ class AllowedSigners(msgspec.Struct, frozen=True):
             return Lookup(principals)
         reasons = tuple(refusal for _, refusal in refusals if refusal is not None)
         authorities = tuple(
-            f"line {signer.line} names a certificate authority, which is not supported"
+            Refusal(f"line {signer.line} names a certificate authority, which is not supported")
             for signer in self.signers
             if signer.cert_authority
         )
-        return Lookup((), (reasons or (f"no line has the key {key.fingerprint}",)) + authorities)
+        return Lookup((), (reasons or (Refusal(f"no line has the key {key.fingerprint}"),)) + authorities)
 
 
 def matches_pattern_list(text: str, patterns: str) -> bool:

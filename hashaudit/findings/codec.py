@@ -94,6 +94,8 @@ def _decode(raw: bytes, decode: Callable[[bytes], _Decoded]) -> _Decoded:
         raise FindingsError(f"longer than {MAX_LINE_BYTES} bytes")
     if not raw.isascii():
         raise FindingsError("not ASCII")
+    if not (raw.startswith(b"{") and raw.endswith(b"}")):
+        raise FindingsError("not one JSON object")
     try:
         value = decode(raw)
         if _ENCODER.encode(value) != raw:
