@@ -28,6 +28,11 @@ class Attributes:
         self._columns = columns
         self._text = text
 
+    @property
+    def columns_offset(self) -> int:
+        """Where the section ``columns`` begins."""
+        return self._columns.offset
+
     def fits(self, column: Column, rows: int) -> bool:
         """Tells if the column has a value for each of so many rows. The other methods rely on it."""
         if isinstance(column, AffineColumn):

@@ -35,7 +35,7 @@ class _OpenList:
     """The list whose entries are being taken."""
 
     def __init__(self, role: Role, first_row: int, folder: str | None) -> None:
-        self.role_code = layout.ROLE_CODES[role]
+        self.role = role
         self.first_row = first_row
         self.algorithms: set[AlgorithmName] = set()
         self.several_digests = False
@@ -118,14 +118,13 @@ class IndexBuilder:
             sorter.pending += digest
             sorter.pending += record_row
         id_code = self._id_code(entry.id)
-        numbered_by_line = id_code & layout.ID_TAG_MASK == layout.LINE_ID
-        self._add_attributes(current, entry, id_code)
-        if len(entry.digests) > 1:
-            current.several_digests = True
-        elif numbered_by_line and not (entry.labels or entry.unsupported or entry.role or entry.size is not None):
-            self._advance(1)
-            return
-        self._duplicates.add(row, fingerprint(entry, None if numbered_by_line else entry.id))
+        role = entry.role or current.role
+        self._add_attributes(current, entry, id_code, role)
+        current.several_digests |= len(entry.digests) > 1
+        on_line = id_code & layout.ID_TAG_MASK == layout.LINE_ID
+        attributed = entry.labels or entry.unsupported or entry.size is not None or role is not current.role
+        if attributed or not on_line or len(entry.digests) > 1:
+            self._duplicates.add(row, fingerprint(entry, None if on_line else entry.id, role))
         self._advance(1)
 
     def add_block(self, block: DigestBlock) -> None:
@@ -136,18 +135,18 @@ class IndexBuilder:
             ListError: the index is full.
         """
         current = self._current()
+        if not block.digests:
+            return
         sorter = self._sorters.get(block.algorithm) or self._new_sorter(block.algorithm)
         count, rest = divmod(len(block.digests), sorter.width_bytes)
         if rest:
             raise ValueError(f"block of {len(block.digests)} bytes of {block.algorithm}")
-        if not count:
-            return
         self._check_room(count)
         current.algorithms.add(block.algorithm)
         sorter.extend(block.digests, self._row)
         lines = np.arange(block.first_line, block.first_line + count, dtype=np.uint64)
         current.ids.extend(lines << np.uint64(layout.ID_TAG_BITS) | np.uint64(layout.LINE_ID))
-        current.roles.extend(np.full(count, current.role_code, np.uint64))
+        current.roles.extend(np.full(count, layout.ROLE_CODES[current.role], np.uint64))
         nothing = np.zeros(count, np.uint64)
         for column in (current.labels, current.sizes, current.unsupported):
             column.extend(nothing)
@@ -215,11 +214,11 @@ class IndexBuilder:
         tag = layout.LINE_ID if numbered[1] else layout.INTEGER_ID
         return int(numbered[2]) << layout.ID_TAG_BITS | tag
 
-    def _add_attributes(self, current: _OpenList, entry: ListEntry, id_code: int) -> None:
+    def _add_attributes(self, current: _OpenList, entry: ListEntry, id_code: int, role: Role) -> None:
         current.ids.append(id_code)
         current.labels.append(self._text.add_mapping(entry.labels) if entry.labels else 0)
         current.unsupported.append(self._text.add_mapping(entry.unsupported) if entry.unsupported else 0)
-        current.roles.append(layout.ROLE_CODES[entry.role] if entry.role else current.role_code)
+        current.roles.append(layout.ROLE_CODES[role])
         if entry.size is None or not 0 <= entry.size < layout.MAX_VALUE:
             current.sizes.append(layout.NO_SIZE)
             current.all_sized = False

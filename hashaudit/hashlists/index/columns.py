@@ -78,9 +78,7 @@ class ColumnWriter:
             self._base = int(values[0])
         if self._affine_count <= 1:
             second = int(values[1 - self._affine_count]) if len(values) > 1 - self._affine_count else self._base
-            self._step = second - self._base
-        if self._step < 0:
-            return False
+            self._step = max(0, second - self._base)
         expected = self._evenly_spaced(self._affine_count, self._affine_count + len(values))
         return bool(np.array_equal(values, expected))
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hashaudit.hashlists.index.sorting import Records
 from hashaudit.hashlists.interface import ListEntry
+from hashaudit.model import Role
 
 BARE = 0
 """Fingerprint of an entry that is one digest and nothing else."""
@@ -24,9 +25,9 @@ entry of their own."""
 _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 
 
-def fingerprint(entry: ListEntry, own_id: str | None) -> int:
+def fingerprint(entry: ListEntry, own_id: str | None, role: Role) -> int:
     """Stands for everything that an entry says, except that it is on line N."""
-    said = (own_id, entry.digests, entry.size, entry.labels, entry.role, entry.unsupported)
+    said = (own_id, entry.digests, entry.size, entry.labels, role, entry.unsupported)
     digest = hashlib.blake2b(_ENCODER.encode(said), digest_size=_FINGERPRINT_BYTES).digest()
     return int.from_bytes(digest, "little") or 1
 

@@ -43,11 +43,11 @@ class Hit(msgspec.Struct, frozen=True):
 class SizeTable:
     """The sizes of all entries of an index, in bytes."""
 
-    __slots__ = ("_count", "_image", "_offset")
+    __slots__ = ("_count", "_image", "offset")
 
     def __init__(self, image: Image, section: Section) -> None:
         self._image = image
-        self._offset = section.offset
+        self.offset = section.offset
         self._count, rest = divmod(section.size, _SIZE.size)
         if rest:
             raise ListError("compiled index is damaged: sizes")
@@ -60,7 +60,7 @@ class SizeTable:
         low, high = 0, self._count
         while low < high:
             middle = (low + high) // 2
-            value = read(self._image, self._offset + middle * _SIZE.size)[0]
+            value = read(self._image, self.offset + middle * _SIZE.size)[0]
             if value == size_bytes:
                 return True
             if value < size_bytes:
@@ -138,8 +138,11 @@ class ListIndex:
                 image = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
             finally:
                 os.close(descriptor)
-        except (OSError, ValueError) as error:
-            raise ListError(f"{path}: {error}") from error
+        except OSError as error:
+            raise ListError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            # A map has at least one byte.
+            raise ListError(f"{path}: the file is empty") from error
         try:
             return cls(image, list_numbers)
         except ListError as error:
@@ -203,9 +206,7 @@ class ListIndex:
             ListError: the image is damaged.
         """
         row = section.row(position)
-        number = bisect_right(self._firsts, row) - 1
-        record = self._records[number]
-        index = row - self._firsts[number]
+        number, record, index = self._place(row)
         attributes = self.attributes
         value = attributes.value
         return Hit(
@@ -218,6 +219,20 @@ class ListIndex:
             size=attributes.size(value(record.sizes, index)),
             digests=self._digests(record, index) or {section.algorithm: section.digest(position)},
         )
+
+    def entry_at(self, row: int) -> tuple[int, str]:
+        """List number and id of the entry at a row below ``header.rows``.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        number, record, index = self._place(row)
+        return self.list_numbers[number], self.attributes.entry_id(self.attributes.value(record.ids, index))
+
+    def _place(self, row: int) -> tuple[int, ListRecord, int]:
+        """Position of a row's list, the list's record, and which of its rows it is."""
+        number = bisect_right(self._firsts, row) - 1
+        return number, self._records[number], row - self._firsts[number]
 
     def _digests(self, record: ListRecord, index: int) -> dict[AlgorithmName, bytes]:
         digests = {}

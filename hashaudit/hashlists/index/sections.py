@@ -39,7 +39,10 @@ class DigestSection:
         "_shift",
         "algorithm",
         "count",
+        "digests",
         "prefix_bits",
+        "prefixes",
+        "rows",
         "width_bytes",
     )
 
@@ -65,9 +68,12 @@ class DigestSection:
         slots, odd = divmod(prefixes.size, _WORD.size)
         self.prefix_bits = (slots - 1).bit_length() - 1
         if rest or odd or rows.size != self.count * ROW_BYTES or not 0 < self.count <= rows_total:
-            raise self._damaged("sizes of sections")
+            raise self.damaged("sizes of sections")
         if not 0 <= self.prefix_bits <= MAX_PREFIX_BITS or slots != (1 << self.prefix_bits) + 1:
-            raise self._damaged("size of prefix table")
+            raise self.damaged("size of prefix table")
+        self.digests = digests
+        self.rows = rows
+        self.prefixes = prefixes
         self._image = image
         self._digests_offset = digests.offset
         self._rows_offset = rows.offset
@@ -76,7 +82,8 @@ class DigestSection:
         self._shift = LEADING_BITS - self.prefix_bits
         self._check_samples()
 
-    def _damaged(self, what: str) -> ListError:
+    def damaged(self, what: str) -> ListError:
+        """The error that says so."""
         return ListError(f"compiled index is damaged: {what} of {self.algorithm}")
 
     def find(self, digest: bytes) -> range:
@@ -93,7 +100,7 @@ class DigestSection:
         slot = self._prefixes_offset + (_LEADING.unpack_from(digest)[0] >> self._shift) * 4
         first, end = _BOUNDS.unpack_from(image, slot)
         if not first <= end <= self.count:
-            raise self._damaged("prefix table")
+            raise self.damaged("prefix table")
         base = self._digests_offset
         if end - first > _SCAN_RECORDS:
             first = self._bisect(digest, first, end)
@@ -136,7 +143,7 @@ class DigestSection:
         """
         row: int = _WORD.unpack_from(self._image, self._rows_offset + position * ROW_BYTES)[0]
         if row >= self._rows_total:
-            raise self._damaged("row number")
+            raise self.damaged("row number")
         return row
 
     def _slot(self, number: int) -> int:
@@ -146,19 +153,19 @@ class DigestSection:
     def _check_samples(self) -> None:
         slots = 1 << self.prefix_bits
         if self._slot(0) != 0 or self._slot(slots) != self.count:
-            raise self._damaged("prefix table")
+            raise self.damaged("prefix table")
         previous = 0
         for number in range(0, slots, max(1, slots // SAMPLES)):
             start = self._slot(number)
             if not previous <= start <= self.count:
-                raise self._damaged("prefix table")
+                raise self.damaged("prefix table")
             previous = start
         below = b""
         for position in range(0, self.count, max(1, self.count // SAMPLES)):
             digest = self.digest(position)
             slot = _LEADING.unpack_from(digest)[0] >> self._shift
             if digest < below or not self._slot(slot) <= position < self._slot(slot + 1):
-                raise self._damaged("order")
+                raise self.damaged("order")
             below = digest
 
 
