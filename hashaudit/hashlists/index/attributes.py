@@ -71,7 +71,7 @@ class Attributes:
         """
         try:
             return _MAPPING.decode(self._string(offset)) if offset else {}
-        except msgspec.DecodeError as error:
+        except layout.JSON_ERRORS as error:
             raise ListError("compiled index is damaged: labels") from error
 
     def size(self, value: int) -> int | None:

@@ -118,6 +118,9 @@ ID_TAG_MASK = (1 << ID_TAG_BITS) - 1
 LISTS_DECODER = msgspec.json.Decoder(tuple[ListRecord, ...])
 LISTS_ENCODER = msgspec.json.Encoder()
 
+JSON_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""All that decoding hostile JSON raises: of another form, not UTF-8, nested without end where it is passed over."""
+
 
 def aligned(offset: int) -> int:
     """The next offset at which a section may begin."""

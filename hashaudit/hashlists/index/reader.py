@@ -248,7 +248,7 @@ class ListIndex:
     def _decode_lists(self, section: Section) -> tuple[ListRecord, ...]:
         try:
             return layout.LISTS_DECODER.decode(self._image[section.offset : section.offset + section.size])
-        except msgspec.DecodeError as error:
+        except layout.JSON_ERRORS as error:
             # What msgspec says of the place could repeat what the list holds.
             raise ListError("compiled index is damaged: lists") from error
 
