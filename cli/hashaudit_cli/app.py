@@ -1,8 +1,5 @@
 """The Typer application: every command by name. Each command's own module holds what it does."""
 
-import sys
-
-import click
 import typer
 
 from hashaudit_cli.commands import keys, scan, verify
@@ -19,7 +16,8 @@ app = typer.Typer(
         "Walks storage, hashes every file, matches known hashes and writes signed findings that a stranger can verify."
     ),
     epilog=(
-        "Exit codes: 0 clean, 2 usage, 4 cannot start, 8 findings, 16 incomplete, 24 both, 128+N signal N, 141 pipe closed."
+        "Exit codes: 0 clean, 2 usage, 4 cannot start, 8 findings, 16 incomplete, 24 both, 128+N signal N, "
+        "141 closed pipe."
     ),
 )
 app.command("scan")(scan.scan)
@@ -40,15 +38,3 @@ def main(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),  # noqa: FBT001, FBT003 # Typer's form of an option
 ) -> None:
     """Takes the options that stand before a command."""
-
-
-def run() -> int:
-    """Runs the command line and returns its exit code."""
-    try:
-        result = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
-    except click.exceptions.Abort:
-        return 130
-    return int(result or 0)

@@ -10,6 +10,6 @@ def main() -> None:
 
         print(f"hashaudit {__version__}")
         return
-    from hashaudit_cli.app import run  # noqa: PLC0415 # start-up, as above
+    from hashaudit_cli.app import app  # noqa: PLC0415 # start-up, as above
 
-    sys.exit(run())
+    app()

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
+from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.events import Finished, Progress, Recorded
 from hashaudit.audit.header import run_header
 from hashaudit.audit.run import Run, StopRequest
@@ -15,7 +16,6 @@ from hashaudit.findings.output import Output
 from hashaudit.findings.writer import FindingsWriter
 from hashaudit.hashlists.load import LoadedLists, load_lists
 from hashaudit.pool.supervisor import Pool
-from hashaudit.sources.globs import NamePatterns
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit_cli.progress import display
@@ -44,16 +44,16 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         source = LocalSource(
             config.roots,
             WalkOptions(
-                include=NamePatterns(config.include),
-                exclude=NamePatterns(config.exclude),
+                include=config.include,
+                exclude=config.exclude,
                 one_file_system=config.one_file_system,
                 follow_links=config.follow_links,
-                own_output=findings.own_files,
+                own_files=findings.own_files,
             ),
         )
         roots = source.describe_roots()
         workers = worker_count(config, roots)
-        pool = stack.enter_context(Pool(plan, workers=workers, stall_timeout_s=config.stall_timeout_s))
+        pool = stack.enter_context(Pool[Ticket](plan, workers=workers, stall_timeout_s=config.stall_timeout_s))
         header = run_header(
             config,
             argv=sys.argv,

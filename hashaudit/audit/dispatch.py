@@ -1,6 +1,6 @@
 """From entries to units of work: cuts them by count and bytes, sends large files first, joins hard links."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
@@ -28,7 +28,7 @@ EntryJob = Job[Ticket]
 class Dispatcher:
     """Hands entries to the pool in units, and examinations to all names that share them."""
 
-    def __init__(self, config: AuditConfig, pool: Pool[Ticket], ordering: Ordering[object]) -> None:
+    def __init__(self, config: AuditConfig, pool: Pool[Ticket], ordering: Ordering[Any]) -> None:
         self._config = config
         self._pool = pool
         self._ordering = ordering

@@ -1,5 +1,8 @@
 """One entry in, all that can be said of it out: read once, digest, match."""
 
+import os
+import traceback
+
 from hashaudit.digests.multidigest import MultiDigest
 from hashaudit.matching.exact import ExactMatcher
 from hashaudit.model import (
@@ -14,7 +17,7 @@ from hashaudit.model import (
     Role,
     Stage,
 )
-from hashaudit.reading import DirectoryCache, ReadOutcome, read_entry
+from hashaudit.reading import DirectoryCache, ReadOutcome, read_buffer, read_entry
 from hashaudit.worker.protocol import Answer, Plan, WorkUnit, position_word
 
 
@@ -49,6 +52,7 @@ class Examiner:
         self._board = board
         self._matcher = ExactMatcher([image.open() for image in plan.indexes])
         self._directories = DirectoryCache()
+        self._buffer = read_buffer()
 
     def examine_unit(self, unit: WorkUnit) -> Answer:
         """Examines every entry of a unit, noting on the board which it is on.
@@ -74,10 +78,9 @@ class Examiner:
 
     def _read(self, entry: Entry) -> "ReadOutcome[CountingDigest]":
         try:
-            return read_entry(entry, self._directories, self._sink)
+            return read_entry(entry, self._directories, self._sink, self._buffer)
         except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
-            message = f"internal error: {type(error).__name__}; please report it"
-            fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, message)
+            fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, _described(error))
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
 
     def _sink(self) -> CountingDigest:
@@ -104,3 +107,10 @@ def _examination(
         outcome.faults,
         outcome.changed_from,
     )
+
+
+def _described(error: Exception) -> str:
+    """The kind of a defect and where it is. Not its message, which may hold what the file holds."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    place = f"{os.path.basename(last.filename)}:{last.lineno}"
+    return f"internal error: {type(error).__name__} in {place}; please report it"

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import tempfile
+from typing import IO
 
 import msgspec
 
@@ -42,7 +43,8 @@ class Link:
         self._ours: socket.socket | None = None
         if CAN_INHERIT_DESCRIPTORS:
             self._ours, self._theirs = socket.socketpair()
-            self._board = tempfile.TemporaryFile(prefix="hashaudit-board-")  # noqa: SIM115 # closed by connect()
+            # Both are closed by connect().
+            self._board: IO[bytes] = tempfile.TemporaryFile(prefix="hashaudit-board-")  # noqa: SIM115 # as above
             self._board.truncate(mmap.PAGESIZE)
             self.address = Address(os.getpid(), self._theirs.fileno(), self._board.fileno())
             self.inherited: tuple[int, ...] = (self._theirs.fileno(), self._board.fileno())

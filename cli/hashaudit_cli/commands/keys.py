@@ -22,7 +22,7 @@ def new(
     ] = None,
     passphrase_file: PassphraseFileOption = None,
     passphrase_fd: PassphraseFdOption = None,
-) -> int:
+) -> None:
     """Make an Ed25519 key: PATH (mode 0600, OpenSSH form) and PATH.pub. Nothing is ever overwritten.
 
     Prints the fingerprint, and the line for an *allowed_signers* file with which others can trust the key.
@@ -49,4 +49,4 @@ def new(
         print(f"allowed_signers: {identity_line(key)}", end="")
         return 0
 
-    return guarded(body)
+    raise typer.Exit(guarded(body))

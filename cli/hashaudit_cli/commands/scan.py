@@ -9,7 +9,7 @@ from hashaudit_cli.options import KeyOption, PassphraseFdOption, PassphraseFileO
 
 
 def scan(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    roots: Annotated[list[str], typer.Argument(metavar="ROOT...", help="Folders or files to examine.")],
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders or files to examine.")],
     deny: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,7 +32,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         ),
     ] = None,
     key: KeyOption = None,
-    unsigned: Annotated[bool, typer.Option("--unsigned", help="Do not sign: damage shows, forgery does not.")] = False,  # noqa: FBT002 # Typer's form of a flag
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="Do not sign: damage shows, forgery does not.")] = False,
     passphrase_file: PassphraseFileOption = None,
     passphrase_fd: PassphraseFdOption = None,
     jobs: Annotated[
@@ -50,23 +50,21 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="GLOB", help="Leave out files and folders that match; counted.")
     ] = None,
-    one_file_system: Annotated[bool, typer.Option("--one-file-system", help="Stay on each ROOT's filesystem.")] = False,  # noqa: FBT002 # as above
+    one_file_system: Annotated[bool, typer.Option("--one-file-system", help="Stay on each ROOT's filesystem.")] = False,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow symbolic links met in the walk.")
-    ] = False,  # noqa: FBT002 # as above
-    record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,  # noqa: FBT002 # as above
+    ] = False,
+    record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
     case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
     exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
     examiner: Annotated[str | None, typer.Option(metavar="NAME", help="Who examines, for the record.")] = None,
     note: Annotated[str | None, typer.Option(metavar="TEXT", help="Anything else, for the record.")] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")] = False,  # noqa: FBT002 # as above
-) -> int:
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")] = False,
+) -> None:
     """Examine every file below each ROOT and write signed findings.
 
     Each file is read once, hashed, and looked up in the lists. Every file ends as examined or as a
     fault, and the exit code says if anything was not examined.
-
-    Examples:
 
     `hashaudit scan /srv --list bad.txt -o findings.jsonl`
 
@@ -75,7 +73,8 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
 
     def body() -> int:
         from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
-        from hashaudit_cli.running import Signing, run_scan  # noqa: PLC0415 # as above
+        from hashaudit_cli.running import run_scan  # noqa: PLC0415 # as above
+        from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
 
         config = checked(
             AuditConfig(
@@ -97,4 +96,4 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         signing = Signing(key=key, unsigned=unsigned, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
         return run_scan(config, output=output, signing=signing, quiet=quiet)
 
-    return guarded(body)
+    raise typer.Exit(guarded(body))

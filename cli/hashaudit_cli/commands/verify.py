@@ -17,7 +17,8 @@ def verify(
         str | None, typer.Option(metavar="NAME", help="The name under which the signer must be trusted.")
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="PUB", help="The public key that must have signed.")] = None,
-) -> int:
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
     """Check a findings file: every line, the chain, every signature, the totals and the end.
 
     Prints what is proven and what is not. Exit code 0: all of it verifies. 4: something does not; each damaged
@@ -29,6 +30,6 @@ def verify(
     def body() -> int:
         from hashaudit_cli.verifying import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
 
-        return run_verify(file, allowed_signers=allowed_signers, identity=identity, key=key)
+        return run_verify(file, allowed_signers=allowed_signers, identity=identity, key=key, as_json=as_json)
 
-    return guarded(body)
+    raise typer.Exit(guarded(body))

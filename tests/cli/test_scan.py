@@ -1,0 +1,427 @@
+"""The scan command from its options to its exit codes, as a user or a script meets it."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import hashaudit as library
+import hashaudit_cli
+from installed import COMMAND, Tool, of_kind, parsed, totals
+
+MakeList = Callable[..., Path]
+
+
+def test_the_suite_runs_the_installed_package() -> None:
+    here = Path(__file__).resolve().parents[2]
+    if os.environ.get("HASHAUDIT_NO_SKIPS"):
+        assert "site-packages" in str(library.__file__)
+        assert not str(hashaudit_cli.__file__).startswith(str(here / "cli"))
+    assert Path(COMMAND).exists()
+
+
+def test_clean(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"clean")
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"))
+    assert result.code == 0
+    assert [line["kind"] for line in result.lines] == ["run", "checkpoint"]
+    assert totals(result.lines)["clean"] == 1
+
+
+def test_finding_holds_what_the_contract_says(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"wanted")
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"other", b"wanted"), "-a", "md5,blake3")
+    assert result.code == 8
+    [finding] = of_kind(result.lines, "finding")
+    status = path.stat()
+    assert finding["seq"] == 2
+    assert finding["path"] == str(path)
+    assert finding["size"] == 6
+    assert finding["inode"] == str(status.st_ino)
+    assert finding["device"] == str(status.st_dev)
+    assert finding["mtime"].endswith(f"{status.st_mtime_ns % 10**9:09d}Z")
+    assert finding["digests"]["md5"] == hashlib.md5(b"wanted").hexdigest()
+    assert list(finding["digests"]) == ["md5", "sha256", "blake3"]
+    assert finding["matches"] == [
+        {"list": 1, "entry": "line 2", "algorithm": "sha256", "type": "exact", "labels": {}, "role": "deny"}
+    ]
+    assert finding["human_viewed"] is False
+    assert finding["needs_confirmation"] == []
+    assert finding["consistency"] == "stable"
+
+
+def test_lists_are_never_echoed(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"clean")
+    wanted = make_list(b"wanted")
+    result = hashaudit("scan", tmp_path, "--list", wanted)
+    broken = tmp_path / "broken"
+    broken.write_text(wanted.read_text() + "deadbeef is not a hash\n" + wanted.read_text()[:-10])
+    broken.chmod(0o600)
+    bad = hashaudit("scan", tmp_path, "--list", broken)
+    secret = hashlib.sha256(b"wanted").hexdigest()[:12]
+    for text in (result.out.decode(), result.err, bad.out.decode(), bad.err):
+        assert secret not in text
+        assert "deadbeef" not in text
+
+
+def test_known_hits_are_no_findings_and_hide_none(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "both").write_bytes(b"both")
+    (tmp_path / "known").write_bytes(b"known")
+    (tmp_path / "neither").write_bytes(b"neither")
+    result = hashaudit(
+        "scan", tmp_path, "--list", make_list(b"both"), "--known", make_list(b"both", b"known"), "--record-all"
+    )
+    assert result.code == 8
+    [finding] = of_kind(result.lines, "finding")
+    assert [match["role"] for match in finding["matches"]] == ["deny", "known"]
+    files = {Path(line["path"]).name: line.get("matches", []) for line in of_kind(result.lines, "file")}
+    assert [match["role"] for match in files["known"]] == ["known"]
+    assert files["neither"] == []
+    counted = totals(result.lines)
+    assert (counted["matched"], counted["known"], counted["clean"]) == (1, 1, 1)
+
+
+def test_without_record_all_known_files_are_counted(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "known").write_bytes(b"known")
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--known", make_list(b"known"))
+    assert result.code == 0
+    assert totals(result.lines)["known"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--list"),
+        (["--known", "LIST"], "--list"),
+        (["--list", "LIST", "-j", "0"], "--jobs"),
+        (["--list", "LIST", "-a", "sha257"], "sha257"),
+        (["--list", "sha256="], "equals"),
+        (["--list", "LIST", "--unsigned", "--key", "k"], "contradict"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_usage_errors(words: list[str], said: str, hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    wanted = str(make_list(b"x"))
+    result = hashaudit("scan", tmp_path, *[wanted if word == "LIST" else word for word in words])
+    assert result.code == 2, result.err
+    assert said in result.err
+    assert result.out == b""
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"# only a comment\n", "format"),
+        (b"hello world\n", "format"),
+        (b"%%%% HASHDEEP-1.0\n%%%% size,md5,filename\n1,xyz,name\n", "line 3"),
+        (b"ab" * 32 + b"\n" + b"ab" * 30, "cut"),
+        (b"0f" * 32 + b"\n", "sha256=FILE"),
+    ],
+)
+def test_lists_that_cannot_be_used(content: bytes, said: str, hashaudit: Tool, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    path = tmp_path / "list"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    result = hashaudit("scan", tmp_path / "tree", "--list", path, "-o", tmp_path / "out")
+    assert result.code == 4
+    assert said in result.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_list_or_key_cannot_start(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    assert hashaudit("scan", tmp_path, "--list", tmp_path / "gone").code == 4
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--key", tmp_path / "gone")
+    assert result.code == 4
+    assert "keys new" in result.err
+
+
+def test_output_is_private_signed_and_never_overwritten(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    wanted = make_list(b"x")
+    output = tmp_path / "findings.jsonl"
+    assert hashaudit("scan", tmp_path / "tree", "--list", wanted, "-o", output).code == 0
+    assert output.stat().st_mode & 0o777 == 0o600
+    before = output.read_bytes()
+    again = hashaudit("scan", tmp_path / "tree", "--list", wanted, "-o", output)
+    assert again.code == 4
+    assert "exists" in again.err
+    assert output.read_bytes() == before
+    assert hashaudit("verify", output).code == 0
+
+
+def test_the_first_run_makes_a_key_and_says_how_to_trust_it(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    wanted = make_list(b"x")
+    first = hashaudit("scan", tmp_path, "--list", wanted)
+    key = hashaudit.home / ".config" / "hashaudit" / "signing_key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    [line] = [line for line in first.err.splitlines() if "SHA256:" in line]
+    fingerprint = re.search(r"SHA256:[A-Za-z0-9+/]+", line)
+    assert fingerprint is not None
+    assert first.lines[0]["key_fingerprint"] == fingerprint[0]
+    assert 'namespaces="hashaudit-findings,hashaudit-file" ssh-ed25519 ' in line
+    second = hashaudit("scan", tmp_path, "--list", wanted)
+    assert second.lines[0]["key_fingerprint"] == fingerprint[0]
+    assert "SHA256:" not in second.err
+
+
+def test_the_environment_names_a_key(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    made = hashaudit("keys", "new", tmp_path / "key")
+    assert made.code == 0
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), env={"HASHAUDIT_KEY": str(tmp_path / "key")})
+    assert result.lines[0]["key_fingerprint"].encode() in made.out
+
+
+def test_a_key_that_others_can_read_is_refused(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    hashaudit("keys", "new", tmp_path / "key")
+    (tmp_path / "key").chmod(0o640)
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--key", tmp_path / "key")
+    assert result.code == 4
+    assert "chmod 600" in result.err
+
+
+def test_a_key_with_a_passphrase(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "phrase").write_text("open sesame\n")
+    wanted = make_list(b"x")
+    assert hashaudit("keys", "new", tmp_path / "key", "--passphrase-file", tmp_path / "phrase").code == 0
+    scan = ("scan", tmp_path / "phrase", "--list", wanted, "--key", tmp_path / "key")
+    assert hashaudit(*scan, stdin=subprocess.DEVNULL).code == 4
+    assert hashaudit(*scan, "--passphrase-file", tmp_path / "phrase").code == 0
+    with open(tmp_path / "phrase", "rb") as file:
+        by_descriptor = hashaudit(*scan, "--passphrase-fd", str(file.fileno()), pass_fds=(file.fileno(),))
+    assert by_descriptor.code == 0
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "hashaudit-passphrase").write_text("open sesame\n")
+    assert hashaudit(*scan, env={"CREDENTIALS_DIRECTORY": str(credentials)}).code == 0
+    (tmp_path / "phrase").write_text("wrong\n")
+    assert hashaudit(*scan, "--passphrase-file", tmp_path / "phrase").code == 4
+
+
+def test_include_and_exclude_are_counted(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.txt", "skip/c.jpg", "deep/skip/d.jpg", "deep/e.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"wanted")
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"), "--include", "*.jpg", "--exclude", "skip")
+    assert {Path(line["path"]).name for line in of_kind(result.lines, "finding")} == {"a.jpg", "e.jpg"}
+    assert totals(result.lines)["skipped"] == {"excluded": 2, "not_included": 1}
+    assert result.lines[0]["inclusions"] == ["*.jpg"]
+    assert result.lines[0]["exclusions"] == ["skip"]
+
+
+def test_the_header_says_who_what_where(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    wanted = make_list(b"x")
+    words = ["--case", "17", "--exhibit", "E-4", "--examiner", "A. Person", "--note", "on site"]
+    result = hashaudit("scan", tmp_path, "--list", wanted, *words)
+    header = result.lines[0]
+    assert (header["case"], header["exhibit"], header["examiner"], header["note"]) == (
+        "17",
+        "E-4",
+        "A. Person",
+        "on site",
+    )
+    assert header["argv"][1:3] == ["scan", str(tmp_path)]
+    [listed] = header["lists"]
+    assert listed["sha256"] == hashlib.sha256(wanted.read_bytes()).hexdigest()
+    assert (listed["read"], listed["kept"], listed["role"]) == (1, 1, "deny")
+    assert header["roots"][0]["path"] == str(tmp_path)
+    assert header["roots"][0]["filesystem"]
+    assert set(header["sandbox"]) >= {"no_core_dumps"}
+    assert header["config"]["algorithms"] == ["sha256"]
+
+
+def test_quiet_says_nothing_when_all_is_well(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"wanted")
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"), "-q")
+    assert result.code == 8
+    assert result.err == ""
+
+
+def test_people_get_a_table_and_totals(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "file \x1b]0;x\x07").write_bytes(b"wanted")
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"))
+    assert "Findings" in result.err
+    assert "1 finding" in result.err
+    assert "\x1b" not in result.err
+
+
+def test_unsigned_says_so(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--unsigned", "-o", output).code == 0
+    assert parsed(output.read_bytes())[-1]["sshsig"] is None
+    assert not (tmp_path / "out.sig").exists()
+    result = hashaudit("verify", output)
+    assert result.code == 4
+    assert b"not signed" in result.out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_run_in_order(number: signal.Signals, hashaudit: Tool, tmp_path: Path) -> None:
+    fifty = tmp_path / "tree"
+    fifty.mkdir()
+    for name in range(60):
+        with open(fifty / f"{name}", "wb") as file:
+            file.truncate(1 << 32)
+            file.write(os.urandom(100))
+    output = tmp_path / "out"
+    process = hashaudit.start("scan", fifty, "--record-all", "-a", "sha3-512", "-o", output, stderr=subprocess.PIPE)
+    wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    body = json.loads(parsed(output.read_bytes())[-1]["body"])
+    assert (body["final"], body["reason"], body["exit_code"]) == (True, "signal", 128 + number)
+    assert body["totals"]["pending"] > 0
+    assert b"Traceback" not in err
+    assert b"signal" in err
+    verified = hashaudit("verify", output)
+    assert verified.code == 0
+    assert b"not reached" in verified.out
+
+
+def test_a_second_interrupt_acts_at_once(hashaudit: Tool, tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as file:
+        file.truncate(1 << 40)
+        file.seek(1 << 39)
+        file.write(b"x")
+    process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
+    wait_until((tmp_path / "out").exists)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) in {130, -signal.SIGINT}
+
+
+def test_workers_go_when_the_parent_is_killed(hashaudit: Tool, tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as file:
+        file.truncate(1 << 40)
+        file.seek(1 << 39)
+        file.write(b"x")
+    process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
+    wait_until(lambda: len(children(process.pid)) >= 1)
+    workers = children(process.pid)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(os.path.exists(f"/proc/{worker}") and alive(worker) for worker in workers))
+
+
+def children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return [number for number in numbers if alive(number) and parent_of(number) == pid]
+
+
+def status_of(pid: int) -> list[str]:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ["Z", "0"]
+
+
+def alive(pid: int) -> bool:
+    return status_of(pid)[0] != "Z"
+
+
+def parent_of(pid: int) -> int:
+    return int(status_of(pid)[1])
+
+
+def test_a_closed_pipe_ends_with_141(hashaudit: Tool, tmp_path: Path) -> None:
+    for number in range(5000):
+        (tmp_path / str(number)).touch()
+    process = hashaudit.start("scan", tmp_path, "--record-all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=30) == 141
+    assert b"Traceback" not in err
+    process.stderr.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small tmpfs needs root on Linux")
+def test_a_full_disk_ends_with_4_and_what_was_signed_verifies(hashaudit: Tool, tmp_path: Path) -> None:
+    tree, small = tmp_path / "tree", tmp_path / "small"
+    tree.mkdir()
+    small.mkdir()
+    for number in range(8000):
+        (tree / f"{number:05d}").write_bytes(b"%d" % number)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    try:
+        result = hashaudit("scan", tree, "--record-all", "-o", small / "out")
+        assert result.code == 4
+        assert "No space left" in result.err
+        verified = hashaudit("verify", small / "out")
+        assert verified.code == 4
+        assert b"records 1-" in verified.out
+        assert b"no_final_checkpoint" in verified.out
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_python_m_is_the_same_command(hashaudit: Tool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hashaudit_cli", "--version"],
+        env=hashaudit.environment,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == hashaudit("--version").out
+    assert re.fullmatch(rb"hashaudit \d+\.\d+\.\d+\n", done.stdout)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["scan", "--help"], ["verify", "-h"], ["keys", "--help"]])
+def test_help_teaches(words: list[str], hashaudit: Tool) -> None:
+    result = hashaudit(*words)
+    assert result.code == 0
+    assert b"Usage" in result.out
+
+
+def test_a_module_planted_in_the_current_folder_is_not_imported(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    for name in ("hashaudit", "msgspec", "blake3", "signal"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')")
+    assert hashaudit("scan", ".", "--list", make_list(b"x"), cwd=tmp_path).code == 0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("did not happen in time")
+
+
+def test_bad_lines_of_a_plain_list_are_counted_and_told(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"wanted")
+    wanted = make_list(b"wanted")
+    wanted.write_text(wanted.read_text() + "not-a-hash\n")
+    result = hashaudit("scan", tmp_path / "file", "--list", wanted)
+    assert result.code == 8
+    assert "line 2: malformed" in result.err
+    assert "not-a-hash" not in result.err
+    assert result.lines[0]["lists"][0]["rejected"] == {"malformed": 1}

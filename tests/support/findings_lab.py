@@ -1,0 +1,205 @@
+"""Findings files of ordinary, made-up content, and what a stranger's shell says of them."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hashaudit import model
+from hashaudit.findings import records, times
+from hashaudit.findings.header import ClockSync, Root, RootType, RunHeader, System, Tool
+from hashaudit.findings.keys import SigningKey, allowed_signers_line
+from hashaudit.findings.output import Output
+from hashaudit.findings.public_key import PublicKey
+from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.findings.writer import Clock, FindingsWriter
+
+RUN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+START_NS = 1_780_000_000_000_000_000
+IDENTITY = "NAME"
+TOOLS = ("ssh-keygen", "jq", "sha256sum", "bash")
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "findings-format.md"
+
+Writable = FindingRecord | FaultRecord | FileRecord
+
+
+def signing_key(seed: int = 1) -> SigningKey:
+    """A key that is the same each time."""
+    return SigningKey(Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
+
+
+def header(fingerprint: str | None, run_id: str = RUN_ID) -> RunHeader:
+    """Line 1 of a run over one folder."""
+    return RunHeader(
+        v=1,
+        run_id=run_id,
+        start=times.to_text(START_NS),
+        tool=Tool(name="hashaudit", version="0.1.0"),
+        versions={"python": "3.11.7"},
+        argv=("hashaudit", "scan", "/srv"),
+        config={"jobs": 2, "follow_links": False},
+        host="host.example.org",
+        os=System(name="Linux", release="6.1", version="1", machine="x86_64"),
+        uid=1000,
+        clock_sync=ClockSync.SYNCHRONISED,
+        roots=(Root(path="/srv", type=RootType.DIRECTORY, filesystem="ext4", mount_options=("ro",)),),
+        inclusions=(),
+        exclusions=(),
+        lists=(),
+        key_fingerprint=fingerprint,
+        sandbox=("rlimits",),
+        previous_run=None,
+    )
+
+
+def stat(size: int = 10, **changes: int) -> model.Stat:
+    """The state of some file."""
+    fields = {"mode": 0o100644, "device": 64769, "inode": 12, "links": 1, "size": size}
+    return model.Stat(**{**fields, "mtime_ns": START_NS, "ctime_ns": START_NS + 1, **changes})
+
+
+def entry(name: bytes = b"a.txt") -> model.Entry:
+    """Some file in ``/srv``."""
+    return model.Entry(model.DirectoryRef(b"/srv", 64769, 2), name, stat())
+
+
+def match(role: model.Role = model.Role.DENY, **labels: str) -> model.Match:
+    """An exact match with line 7 of list 1."""
+    return model.Match(1, "line 7", model.AlgorithmName("sha256"), model.MatchType.EXACT, role, labels)
+
+
+def fault(code: model.FaultCode = model.FaultCode.IO_ERROR) -> model.Fault:
+    """A read that failed."""
+    return model.Fault(model.Stage.READ, code, "read failed", attempts=2)
+
+
+def examination(
+    *, matches: Iterable[model.Match] = (), faults: Iterable[model.Fault] = (), state: model.Stat | None = None
+) -> model.Examination:
+    """What came of reading some file."""
+    return model.Examination(
+        item=0,
+        stat=state or stat(),
+        bytes_read=10,
+        consistency=model.Consistency.STABLE,
+        digests={"sha256": "ab" * 32},
+        matches=tuple(matches),
+        faults=tuple(faults),
+    )
+
+
+def record(name: bytes = b"a.txt", **what: Iterable[model.Match] | Iterable[model.Fault]) -> Writable:
+    """The line of some file; without matches and faults, that of a file that is clean."""
+    made = records.of_examination(entry(name), examination(**what), START_NS, record_all=True)  # type: ignore[arg-type] # forwards keywords
+    assert made is not None
+    return made
+
+
+def finding(name: bytes = b"a.txt") -> Writable:
+    """The line of a file that matches."""
+    return record(name, matches=[match(category="test")])
+
+
+def unlisted_folder() -> FaultRecord:
+    """The line of a folder that could not be listed."""
+    failed = model.Fault(model.Stage.WALK, model.FaultCode.PERMISSION_DENIED, "cannot list")
+    return records.of_path_fault(model.PathFault(b"/srv/secret", failed, directory=True), START_NS)
+
+
+class FakeClock:
+    """Two clocks that move when told to; the wall clock also by a nanosecond each reading."""
+
+    def __init__(self) -> None:
+        self.wall = START_NS
+        self.steady = 100.0
+
+    def clock(self) -> Clock:
+        """What a writer takes."""
+        return Clock(wall_ns=self._wall, steady_s=lambda: self.steady)
+
+    def _wall(self) -> int:
+        self.wall += 1
+        return self.wall
+
+
+def write_run(
+    path: Path,
+    segments: Iterable[Iterable[Writable]],
+    *,
+    signer: SigningKey | None = None,
+    run_id: str = RUN_ID,
+    finish: bool = True,
+    clock: FakeClock | None = None,
+) -> Path:
+    """Writes a file of these segments, the header being in the first, and a final segment without lines."""
+    fake = clock or FakeClock()
+    with FindingsWriter(
+        Output.create(str(path)),
+        header(signer.fingerprint if signer else None, run_id),
+        signer=signer,
+        clock=fake.clock(),
+    ) as writer:
+        for segment in segments:
+            for line in segment:
+                if not (isinstance(line, FaultRecord) and line.directory):
+                    writer.tally.see()
+                writer.write(line)
+            fake.wall += 60 * times.NS_PER_S
+            writer.checkpoint()
+        if finish:
+            writer.finish(EndReason.COMPLETED, 8)
+    return path
+
+
+def four_segments(path: Path, signer: SigningKey | None, **how: str | bool) -> list[bytes]:
+    """A file of four segments with lines, and its lines.
+
+    Lines of the file, from 1: 1-5 records 1-5, 6 checkpoint; 7-10 records 6-9, 11 checkpoint; 12-15 records 10-13, 16
+    checkpoint; 17-19 records 14-16, 20 checkpoint; 21 final checkpoint.
+    """
+    segments = [
+        [finding(b"1"), record(b"2", faults=[fault()]), record(b"3"), finding(b"4")],
+        [finding(b"5"), finding(b"6"), unlisted_folder(), record(b"7", matches=[match(model.Role.KNOWN)])],
+        [finding(b"8"), finding(b"9"), finding(b"\xff\n\x1b[2J"), finding("é".encode())],
+        [finding(b"10"), record(b"11"), record(b"12", faults=[fault(), fault()])],
+    ]
+    write_run(path, segments, signer=signer, **how)  # type: ignore[arg-type] # forwards keywords
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def allowed_signers(folder: Path, key: PublicKey, options: str = "") -> Path:
+    """A trust store in which one key is :data:`IDENTITY`'s."""
+    path = folder / "allowed_signers"
+    path.write_text(f"{IDENTITY} {options} {key.text}\n" if options else allowed_signers_line(key, IDENTITY))
+    return path
+
+
+def documented_commands() -> list[str]:
+    """What docs/findings-format.md tells a stranger to run: the signature, the whole file, the sidecar."""
+    section = DOCUMENTED.read_text().partition("\n## Verify without this program\n")[2]
+    return section.partition("```sh\n")[2].partition("```")[0].strip().split("\n\n")
+
+
+def shell_says(path: Path, store: Path) -> list[bool]:
+    """Which of the documented commands hold, run to the letter beside copies under the names that they use."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(path, Path(folder) / "F")
+        shutil.copy(store, Path(folder) / "allowed_signers")
+        sidecar = path.with_name(path.name + ".sig")
+        if sidecar.exists():
+            shutil.copy(sidecar, Path(folder) / "F.sig")
+        return [
+            subprocess.run(
+                ["bash", "-c", f"set -o pipefail\n{command}"], cwd=folder, capture_output=True, check=False
+            ).returncode
+            == 0
+            for command in documented_commands()
+        ]

@@ -1,0 +1,73 @@
+"""Runs the installed command as a user would, in a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+COMMAND = str(Path(sys.executable).with_name("hashaudit"))
+TIMEOUT_S = 60
+
+Word = str | bytes | Path
+
+
+class Result(NamedTuple):
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What standard output holds, line by line."""
+        return parsed(self.out)
+
+
+class Tool:
+    """The installed command with a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "200",
+        }
+
+    def __call__(self, *words: Word, **options: Any) -> Result:
+        done = subprocess.run(
+            [COMMAND, *words],
+            capture_output=True,
+            check=False,
+            timeout=TIMEOUT_S,
+            env=self.environment | options.pop("env", {}),
+            **options,
+        )
+        return Result(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+    def start(self, *words: Word, **options: Any) -> subprocess.Popen[bytes]:
+        """Starts the command and leaves it running."""
+        return subprocess.Popen([COMMAND, *words], env=self.environment | options.pop("env", {}), **options)
+
+
+def parsed(data: bytes) -> list[dict[str, Any]]:
+    """The lines of a findings file."""
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def of_kind(lines: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The lines of one kind."""
+    return [line for line in lines if line["kind"] == kind]
+
+
+def totals(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The final totals; their arithmetic must close."""
+    body = json.loads(lines[-1]["body"])
+    assert body["final"] is True
+    found: dict[str, Any] = body["totals"]
+    assert found["seen"] == found["examined"] + found["faulted"] + sum(found["skipped"].values()) + found["pending"]
+    assert found["examined"] == found["clean"] + found["known"] + found["matched"]
+    return found
