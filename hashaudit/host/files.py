@@ -6,15 +6,13 @@ import stat
 
 from hashaudit.model import Stat
 
-_PORTABLE_READ_FLAGS = (
+READ_FLAGS: int = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO that took a file's place does not block
     | getattr(os, "O_NOCTTY", 0)  # nor does a terminal become ours
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)  # Windows changes line ends and stops at 0x1a without it
 )
-
-READ_FLAGS: int = _PORTABLE_READ_FLAGS
 """Opens a file for reading without any effect beyond the read, whatever it has been replaced by."""
 
 NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
@@ -38,6 +36,9 @@ HAS_DIR_FD: bool = os.open in os.supports_dir_fd and os.stat in os.supports_dir_
 SEEK_DATA: int | None = getattr(os, "SEEK_DATA", None)
 SEEK_HOLE: int | None = getattr(os, "SEEK_HOLE", None)
 """Find the holes of a sparse file (lseek(2)); ``None``: a hole is read like any other part."""
+
+HAS_READV: bool = hasattr(os, "readv")
+"""Reads go into a buffer that is used again, without making an object of each."""
 
 PATH_MAX_BYTES = 4096
 """The longest path that Linux takes in one call, its final NUL included (limits.h)."""
@@ -92,11 +93,51 @@ def is_link(status: os.stat_result) -> bool:
 
 
 def may_have_holes(status: os.stat_result) -> bool:
-    """Whether fewer blocks are allocated than the size needs and the system can tell which."""
-    if SEEK_DATA is None or SEEK_HOLE is None:
-        return False
+    """Whether fewer blocks are allocated than the size needs, as far as the system tells."""
     blocks: int | None = getattr(status, "st_blocks", None)
     return blocks is not None and blocks * BLOCK_BYTES < status.st_size
+
+
+def next_data(descriptor: int, position: int, size: int) -> int:
+    """Where data begins at or behind a position before the end of a file; ``size`` where there is none before that.
+
+    Raises:
+        OSError: the system cannot tell.
+    """
+    return _next(descriptor, position, SEEK_DATA, size)
+
+
+def next_hole(descriptor: int, position: int, size: int) -> int:
+    """Where a hole begins at or behind a position before the end of a file; ``size`` where there is none before that.
+
+    Raises:
+        OSError: the system cannot tell.
+    """
+    return _next(descriptor, position, SEEK_HOLE, size)
+
+
+def _next(descriptor: int, position: int, whence: int | None, size: int) -> int:
+    if whence is None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    try:
+        return min(os.lseek(descriptor, position, whence), size)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but a hole, or the file ends before position by now
+            return size
+        raise
+
+
+def read_into(descriptor: int, buffer: memoryview) -> int:
+    """Reads into a buffer as far as it goes; gives the number of bytes, 0 at the end of the file.
+
+    Raises:
+        OSError: as read(2).
+    """
+    if HAS_READV:
+        return os.readv(descriptor, (buffer,))
+    data = os.read(descriptor, len(buffer))
+    buffer[: len(data)] = data
+    return len(data)
 
 
 def stat_of(status: os.stat_result) -> Stat:

@@ -1,5 +1,6 @@
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -7,6 +8,9 @@ from typing import cast
 import pytest
 
 from hashaudit.host import files
+
+MEGABYTE = 1 << 20
+HALF = 1 << 19
 
 
 def make_deep(base: Path, levels: int, name: bytes = b"n" * 200) -> bytes:
@@ -110,6 +114,41 @@ def test_holes_are_seen_by_the_blocks(fields: dict[str, int], holes: bool) -> No
     assert files.may_have_holes(status_of(**fields)) is holes
 
 
-def test_without_seek_hole_no_file_has_holes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "SEEK_HOLE", None)
-    assert not files.may_have_holes(status_of(st_size=4097, st_blocks=0))
+@pytest.fixture
+def sparse(tmp_path: Path) -> Iterator[int]:
+    """A file of a megabyte of which only one block in the middle is data."""
+    descriptor = os.open(tmp_path / "sparse", os.O_RDWR | os.O_CREAT)
+    os.ftruncate(descriptor, MEGABYTE)
+    os.pwrite(descriptor, b"x" * 4096, HALF)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_holes_are_found(sparse: int) -> None:
+    assert files.next_data(sparse, 0, MEGABYTE) == HALF
+    assert files.next_hole(sparse, HALF, MEGABYTE) == HALF + 4096
+    assert files.next_data(sparse, HALF + 4096, MEGABYTE) == MEGABYTE
+    assert files.next_data(sparse, MEGABYTE * 2, MEGABYTE * 3) == MEGABYTE * 3  # cut short meanwhile
+    assert files.next_data(sparse, 0, 1000) == 1000
+    assert files.next_hole(sparse, HALF, HALF + 10) == HALF + 10
+
+
+def test_a_system_that_tells_no_holes(sparse: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "SEEK_DATA", None)
+    with pytest.raises(OSError, match="Invalid argument"):
+        files.next_data(sparse, 0, MEGABYTE)
+    monkeypatch.setattr(files, "SEEK_HOLE", 999)
+    with pytest.raises(OSError, match="Invalid argument"):
+        files.next_hole(sparse, 0, MEGABYTE)
+
+
+@pytest.mark.parametrize("readv", [True, False])
+def test_reading_into_a_buffer(sparse: int, readv: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "HAS_READV", readv)
+    buffer = memoryview(bytearray(b"o" * 6000))
+    os.lseek(sparse, HALF + 4096 - 10, os.SEEK_SET)
+    assert files.read_into(sparse, buffer[:4096]) == 4096
+    assert bytes(buffer) == b"x" * 10 + b"\0" * 4086 + b"o" * 1904
+    os.lseek(sparse, MEGABYTE - 5, os.SEEK_SET)
+    assert files.read_into(sparse, buffer) == 5
+    assert files.read_into(sparse, buffer) == 0

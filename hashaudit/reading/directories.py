@@ -1,0 +1,133 @@
+"""The folders that entries are opened in, held open: each is looked up by its path once and not for every file."""
+
+import errno
+import os
+from collections import OrderedDict
+from typing import Self
+
+from hashaudit.host import files
+from hashaudit.model import DirectoryRef, Entry
+
+HELD_FOLDERS = 32
+"""Entries come folder by folder; a few more are held for trees that are walked to and fro."""
+
+
+class ReplacedError(Exception):
+    """What is found at a path is not what the walk saw there. The message says what, for people."""
+
+
+class Directory:
+    """A folder to open and look up names in, by descriptor or, where the system has no such thing, by path."""
+
+    __slots__ = ("_descriptor", "_prefix", "_quietly")
+
+    def __init__(self, ref: DirectoryRef) -> None:
+        """Opens it.
+
+        Links on the way to it are followed, whether by request or because they replaced a folder: device and inode say
+        in any case whether it is the folder that the walk saw.
+
+        Raises:
+            OSError: as the system does.
+            ReplacedError: it is another folder.
+        """
+        self._quietly = files.NOATIME
+        self._prefix = b""
+        self._descriptor: int | None = None
+        if files.HAS_DIR_FD:
+            self._descriptor = files.open_directory(ref.path)
+        else:
+            self._prefix = ref.path.rstrip(b"/") + b"/"
+        try:
+            self._check(ref)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self, ref: DirectoryRef) -> None:
+        status = os.stat(ref.path) if self._descriptor is None else os.fstat(self._descriptor)
+        if (status.st_dev, status.st_ino) != (ref.device, ref.inode):
+            raise ReplacedError("the folder that held the file was replaced")
+
+    def open(self, entry: Entry) -> int:
+        """Opens a file for reading; gives its descriptor.
+
+        Raises:
+            OSError: as the system does.
+            ReplacedError: a link stands where the walk saw none.
+        """
+        path = self._prefix + entry.name
+        flags = files.READ_FLAGS if entry.followed else files.READ_FLAGS | files.NOFOLLOW
+        try:
+            return os.open(path, flags | self._quietly, dir_fd=self._descriptor)
+        except OSError as error:
+            if error.errno == errno.ELOOP and not entry.followed:
+                raise ReplacedError("a link took the file's place") from error
+            if not self._quietly or error.errno not in files.NOATIME_REFUSALS:
+                raise
+        descriptor = os.open(path, flags, dir_fd=self._descriptor)
+        self._quietly = 0  # files of a folder mostly have one owner: the next would be refused too
+        return descriptor
+
+    def stat(self, entry: Entry) -> os.stat_result:
+        """What is at the entry's path now.
+
+        Raises:
+            OSError: as the system does.
+        """
+        return os.stat(self._prefix + entry.name, dir_fd=self._descriptor, follow_symlinks=entry.followed)
+
+    def close(self) -> None:
+        """Frees the descriptor."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class DirectoryCache:
+    """Keeps the folders used last. Close it, or use it as a context, to free their descriptors."""
+
+    def __init__(self, held: int = HELD_FOLDERS) -> None:
+        self._may_hold = held
+        self._held: OrderedDict[DirectoryRef, Directory] = OrderedDict()
+        self._last_ref: DirectoryRef | None = None
+        self._last: Directory | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def get(self, ref: DirectoryRef) -> Directory:
+        """The folder, open.
+
+        Raises:
+            OSError: as the system does.
+            ReplacedError: another folder is at its path.
+        """
+        if self._last is not None and ref is self._last_ref:
+            return self._last
+        found = self._held.get(ref)
+        if found is None:
+            found = Directory(ref)
+            self._held[ref] = found
+            if len(self._held) > self._may_hold:
+                self._held.popitem(last=False)[1].close()
+        else:
+            self._held.move_to_end(ref)
+        self._last_ref, self._last = ref, found
+        return found
+
+    def drop(self, ref: DirectoryRef) -> None:
+        """Forgets a folder, whose descriptor may have gone stale."""
+        self._last_ref = self._last = None
+        found = self._held.pop(ref, None)
+        if found is not None:
+            found.close()
+
+    def close(self) -> None:
+        """Frees all descriptors."""
+        self._last_ref = self._last = None
+        while self._held:
+            self._held.popitem()[1].close()
