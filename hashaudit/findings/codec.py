@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hashaudit.errors import FindingsError
-from hashaudit.findings.schema import CheckpointBody, Line
+from hashaudit.findings.schema import Checkpoint, CheckpointBody, Line
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """With its newline. Bounds what a hostile file can make a reader hold; a path of a million bytes fits."""
@@ -43,7 +43,10 @@ def decode_line(raw: bytes) -> Line:
     Raises:
         FindingsError: it is no line of this format.
     """
-    return _decode(raw, _LINE_DECODER.decode)
+    line = _decode(raw, _LINE_DECODER.decode)
+    if not isinstance(line, Checkpoint) and line.seq < 1:
+        raise FindingsError("the line has no number")
+    return line
 
 
 def decode_body(body: str) -> CheckpointBody:

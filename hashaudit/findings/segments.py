@@ -137,9 +137,6 @@ def listed(seqs: list[int]) -> str:
     return shown if len(seqs) <= _MAX_LISTED else f"{shown} and {len(seqs) - _MAX_LISTED} more"
 
 
-def _problem(code: ProblemCode, text: str, segment: int, lines: list[NumberedLine]) -> Problem:
+def _problem(code: ProblemCode, message: str, segment: int, lines: list[NumberedLine]) -> Problem:
     numbers = [line.number for line in lines]
-    if not numbers:
-        return Problem(code, f"segment {segment}: {text}", segment)
-    first, last = min(numbers), max(numbers)
-    return Problem(code, f"segment {segment}, lines {first}-{last} of the file: {text}", segment, first, last)
+    return Problem(code, message, segment, min(numbers, default=None), max(numbers, default=None))

@@ -47,7 +47,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     code: ProblemCode
     message: str
-    """For people; safe to print."""
+    """For people, to be read after the place; safe to print."""
     segment: int | None = None
     """From 1; ``None`` where the file as a whole is meant."""
     first_line: int | None = None

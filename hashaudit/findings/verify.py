@@ -150,8 +150,8 @@ class _Verifier:
         if self._lines == 0:
             self._file_problem(ProblemCode.NO_HEADER, "the file is empty")
         if self._first_after_end is not None:
-            text = f"lines {self._first_after_end}-{self._lines} of the file follow the final checkpoint"
-            self._problems.add(Problem(ProblemCode.LINES_AFTER_END, text, None, self._first_after_end, self._lines))
+            place = (self._first_after_end, self._lines)
+            self._problems.add(Problem(ProblemCode.LINES_AFTER_END, "the final checkpoint stands before", None, *place))
         self._report_unclosed(self._waiting.dropped, self._waiting.take_all())
         if self._head is None or not self._head.final:
             after = f"after record {self._head.last}" if self._head else "anywhere"
@@ -253,9 +253,8 @@ class _Verifier:
         expected = self._head.last + 1 if self._head else 1
         if body.first == expected:
             if body.prev_checkpoint_sha256 != self._head_sha256:
-                segment = max(1, self._segment - 1)
-                text = f"segment {segment}: what closes it is not the checkpoint that the next one names"
-                self._problems.add(Problem(ProblemCode.CHAIN_BROKEN, text, segment))
+                text = "what closes it is not the checkpoint that the next one names"
+                self._problems.add(Problem(ProblemCode.CHAIN_BROKEN, text, max(1, self._segment - 1)))
             return True
         present = self._waiting.take(expected, body.first - 1)
         dropped, self._waiting.dropped = self._waiting.dropped, 0
@@ -315,15 +314,14 @@ class _Verifier:
     def _report_unclosed(self, dropped: int, lines: list[NumberedLine]) -> None:
         if not (dropped or lines):
             return
-        text = f"segment {self._segment}: {dropped + len(lines)} records that no checkpoint that holds closes"
+        text = f"{dropped + len(lines)} records that no checkpoint that holds closes"
         if lines:
             text += f", such as {listed([line.seq for line in lines])}"
         first, last = (lines[0].number, lines[-1].number) if lines else (None, None)
         self._problems.add(Problem(ProblemCode.UNCLOSED_LINES, text, self._segment, first, last))
 
     def _line_problem(self, code: ProblemCode, message: str) -> None:
-        text = f"segment {self._segment}, line {self._lines} of the file: {message}"
-        self._problems.add(Problem(code, text, self._segment, self._lines, self._lines))
+        self._problems.add(Problem(code, message, self._segment, self._lines, self._lines))
 
     def _file_problem(self, code: ProblemCode, message: str) -> None:
         self._problems.add(Problem(code, message))
