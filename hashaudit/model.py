@@ -44,6 +44,16 @@ class FaultCode(StrEnum):
     TIMEOUT = "timeout"
     WORKER_DIED = "worker_died"
     OUT_OF_MEMORY = "out_of_memory"
+    DECODE_ERROR = "decode_error"
+    """The decoder of the picture's format refuses it, also when told to accept a truncated file."""
+    DECODE_TIMEOUT = "decode_timeout"
+    UNSUPPORTED_IMAGE = "unsupported_image"
+    """Known to be a picture, of a kind that is not decoded."""
+    TOO_MANY_BYTES = "too_many_bytes"
+    """The encoded picture is larger than what is handed to a decoder."""
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_FRAMES = "too_many_frames"
+    """Frames beyond the number that is gone through were not looked at."""
     INTERNAL_ERROR = "internal_error"
 
 
