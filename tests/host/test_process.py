@@ -3,8 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -26,28 +24,17 @@ import os, sys, time
 from hashaudit.host.process import die_with_parent
 parent = os.getpid()
 if os.fork() == 0:
-    print(os.getpid(), die_with_parent(parent), flush=True)
-    time.sleep(60)
+    print(die_with_parent(parent), flush=True)
+    time.sleep(30)
+    print("survived", flush=True)
 sys.stdin.read()
 """
     # A pipe's end comes when the last process that holds it is gone: child and grandchild alike.
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        grandchild, in_force = parent.stdout.readline().split()
-        assert in_force == b"True"
-        started = time.monotonic()
+        assert parent.stdout.readline() == b"True\n"
         parent.kill()
-        parent.stdout.read()
-        assert time.monotonic() - started < 30
-    assert not running(int(grandchild))
-
-
-def running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+        assert parent.stdout.read() == b""
 
 
 @linux
