@@ -1,6 +1,8 @@
 """From a checked configuration to a finished findings file: opens what a run needs, what fails cheapest first."""
 
 import contextlib
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,9 +21,8 @@ from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit_cli.progress import display
-from hashaudit_cli.render import Tables
 from hashaudit_cli.signing import Signing, load_signer
-from hashaudit_cli.terminal import counted, say
+from hashaudit_cli.terminal import counted, say, shown
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -34,6 +35,10 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
     """
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(_stopping_on_signals())
+        roots = LocalSource(config.roots).describe_roots()
+        workers = worker_count(config, roots)
+        # Workers start while the lists are loaded.
+        pool = stack.enter_context(Pool[Ticket](workers=workers, stall_timeout_s=config.stall_timeout_s))
         lists = stack.enter_context(load_lists(config.lists))
         signer = load_signer(signing, quiet=quiet)
         if not quiet:
@@ -41,19 +46,15 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         plan = plan_for(config, lists)
         findings = Output.create(output) if output is not None else Output.of_descriptor(sys.stdout.fileno())
         stack.callback(findings.close)
-        source = LocalSource(
-            config.roots,
-            WalkOptions(
-                include=config.include,
-                exclude=config.exclude,
-                one_file_system=config.one_file_system,
-                follow_links=config.follow_links,
-                own_files=findings.own_files,
-            ),
+        walk = WalkOptions(
+            include=config.include,
+            exclude=config.exclude,
+            one_file_system=config.one_file_system,
+            follow_links=config.follow_links,
+            own_files=findings.own_files,
         )
-        roots = source.describe_roots()
-        workers = worker_count(config, roots)
-        pool = stack.enter_context(Pool[Ticket](plan, workers=workers, stall_timeout_s=config.stall_timeout_s))
+        source = LocalSource(config.roots, walk)
+        pool.begin(plan)
         header = run_header(
             config,
             argv=sys.argv,
@@ -65,6 +66,9 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             sandbox=pool.wait_ready(),
         )
         writer = stack.enter_context(FindingsWriter(findings, header, signer=signer))
+        # Loaded only now: the workers are at it already.
+        from hashaudit_cli.render import Tables  # noqa: PLC0415 # as above
+
         tables = Tables(header.lists)
         finished = None
         with display(quiet=quiet) as bar:
@@ -81,7 +85,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         if not quiet:
             tables.print(finished)
             if output is not None:
-                say(f"findings are in {output!r}; check them with: hashaudit verify {output!r}")
+                say(f"the findings can be checked with: hashaudit verify {shown(os.fsencode(shlex.quote(output)))}")
         return finished.exit_code
 
 

@@ -95,10 +95,10 @@ def _groups(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
 class Pool(Generic[TicketT]):
     """Runs units on worker processes.
 
-    Use as a context manager: on leaving, no worker is left behind, whatever happened.
+    Use as a context manager: on entering, workers start, which takes them a while that the caller can use; on leaving,
+    none is left behind, whatever happened. Give them their plan with :meth:`begin`.
 
     Args:
-        plan: what every worker is told.
         workers: how many processes.
         stall_timeout_s: a worker that neither finishes an item nor reads a byte for this long is ended and its item
             blamed.
@@ -106,14 +106,9 @@ class Pool(Generic[TicketT]):
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        *,
-        workers: int,
-        stall_timeout_s: float,
-        spawn: Callable[[], WorkerProcess] = WorkerProcess,
+        self, *, workers: int, stall_timeout_s: float, spawn: Callable[[], WorkerProcess] = WorkerProcess
     ) -> None:
-        self._plan = ENCODER.encode(plan)
+        self._plan: bytes | None = None
         self._count = workers
         self._stall_timeout_s = stall_timeout_s
         self._spawn = spawn
@@ -167,6 +162,12 @@ class Pool(Generic[TicketT]):
         (self._urgent if urgent else self._queue).append(_Unit(tuple(jobs), urgent))
         self._hand_out()
 
+    def begin(self, plan: Plan) -> None:
+        """Tells every worker, and each that is started later, what it has to do."""
+        self._plan = ENCODER.encode(plan)
+        for worker in self._workers:
+            self._tell_plan(worker)
+
     def wait_ready(self, timeout_s: float = 30.0) -> tuple[str, ...]:
         """Waits for the first worker and returns the sandbox layers in force.
 
@@ -210,8 +211,13 @@ class Pool(Generic[TicketT]):
         worker: _Worker[TicketT] = _Worker(process, time.monotonic())
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
-        process.send(self._plan)
-        self._watch(worker)
+        self._tell_plan(worker)
+
+    def _tell_plan(self, worker: _Worker[TicketT]) -> None:
+        if self._plan is not None:
+            worker.moved_s = time.monotonic()
+            worker.process.send(self._plan)
+            self._watch(worker)
 
     def _watch(self, worker: _Worker[TicketT]) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.process.wants_to_send else 0)

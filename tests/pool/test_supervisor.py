@@ -66,7 +66,8 @@ def jobs(folder: Path, *names: str) -> list[Job[str]]:
 def run(folder: Path, units: list[list[str]], *, workers: int = 2, stall_timeout_s: float = 60.0) -> dict[str, object]:
     """Runs units to the end; what became of each name."""
     became: dict[str, object] = {}
-    with Pool[str](PLAN, workers=workers, stall_timeout_s=stall_timeout_s, spawn=fake) as pool:
+    with Pool[str](workers=workers, stall_timeout_s=stall_timeout_s, spawn=fake) as pool:
+        pool.begin(PLAN)
         pool.wait_ready()
         for unit in units:
             pool.submit(jobs(folder, *unit))
@@ -114,7 +115,8 @@ def test_an_item_that_still_reads_is_not_stalled(tmp_path: Path) -> None:
 
 
 def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
-    with Pool[str](PLAN, workers=2, stall_timeout_s=60, spawn=fake) as pool:
+    with Pool[str](workers=2, stall_timeout_s=60, spawn=fake) as pool:
+        pool.begin(PLAN)
         pool.wait_ready()
         pool.submit(jobs(tmp_path, "hang"))
         pool.collect(0.2)
@@ -125,7 +127,7 @@ def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import time"])
 def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
     with (
-        Pool[str](PLAN, workers=1, stall_timeout_s=60, spawn=lambda: WorkerProcess(code)) as pool,
+        Pool[str](workers=1, stall_timeout_s=60, spawn=lambda: WorkerProcess(code)) as pool,
         pytest.raises(HostError, match="do not start"),
     ):
         pool.wait_ready()
@@ -133,11 +135,10 @@ def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
 
 def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
     plan = Plan(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
-    with (
-        Pool[str](plan, workers=1, stall_timeout_s=60) as pool,
-        pytest.raises(HostError),
-    ):
-        pool.wait_ready()
+    with Pool[str](workers=1, stall_timeout_s=60) as pool:
+        pool.begin(plan)
+        with pytest.raises(HostError):
+            pool.wait_ready()
 
 
 LIARS: dict[str, str] = {
@@ -164,7 +165,8 @@ def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Pat
         worker.serve = serve
         worker.main()
     """)
-    with Pool[str](PLAN, workers=1, stall_timeout_s=60, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, stall_timeout_s=60, spawn=lambda: WorkerProcess(code)) as pool:
+        pool.begin(PLAN)
         pool.wait_ready()
         pool.submit(jobs(tmp_path, "a"))
         events = []
@@ -205,11 +207,11 @@ def test_without_inheritable_descriptors_the_same(monkeypatch: pytest.MonkeyPatc
 
 def test_large_files_go_first(tmp_path: Path) -> None:
     order: list[str] = []
-    with Pool[str](PLAN, workers=1, stall_timeout_s=60, spawn=fake) as pool:
+    with Pool[str](workers=1, stall_timeout_s=60, spawn=fake) as pool:
         for name in ("small-1", "small-2"):
             pool.submit(jobs(tmp_path, name))
         pool.submit(jobs(tmp_path, "large"), urgent=True)
-        pool.wait_ready()
+        pool.begin(PLAN)
         while not pool.idle:
             order += [job.ticket for event in pool.collect() if isinstance(event, Answered) for job in event.jobs]
     assert order[0] == "large"
@@ -217,7 +219,8 @@ def test_large_files_go_first(tmp_path: Path) -> None:
 
 def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
     until: Callable[[], list[str]] = lambda: [job.ticket for job in pool.in_hand()]  # noqa: E731 # a probe
-    with Pool[str](PLAN, workers=1, stall_timeout_s=60, spawn=fake) as pool:
+    with Pool[str](workers=1, stall_timeout_s=60, spawn=fake) as pool:
+        pool.begin(PLAN)
         pool.submit(jobs(tmp_path, "a", "hang"))
         for _ in range(200):
             pool.collect(0.05)
