@@ -1,9 +1,14 @@
-"""What all tests share: the rule about skips, and hypothesis profiles."""
+"""What all tests share: the rule about skips, hypothesis profiles, the installed command and lists for it."""
 
+import hashlib
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from installed import Tool
 
 # Timing belongs to benchmarks: a busy machine must not fail a property.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -18,3 +23,22 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def hashaudit(tmp_path_factory: pytest.TempPathFactory) -> Tool:
+    """The installed command."""
+    return Tool(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def make_list(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a list of the sha256 of each given content."""
+
+    def make(*contents: bytes, algorithm: str = "sha256") -> Path:
+        path = tmp_path_factory.mktemp("list") / "list.txt"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{hashlib.new(algorithm, content).hexdigest()}\n" for content in contents))
+        return path
+
+    return make

@@ -1,0 +1,76 @@
+"""What the README and the generated pages claim."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hashaudit.exitcodes import ExitCode
+from installed import Tool
+
+TOP = Path(__file__).resolve().parents[1]
+README = (TOP / "README.md").read_text()
+
+
+def test_exit_code_page_is_what_the_code_says() -> None:
+    spec = importlib.util.spec_from_file_location("generate", TOP / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (TOP / "docs" / "exit-codes.md").read_text() == generate.exit_codes()
+
+
+def test_readme_names_every_exit_code() -> None:
+    named = set(re.findall(r"^\| (\d+)", README, re.MULTILINE)) | {"1"}
+    assert named == {str(code.value) for code in ExitCode if code is not ExitCode.SIGNAL} | {"128"}
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```(?:sh|ini)\n(.*?)```", README, re.DOTALL)
+    text = "\n".join(blocks).replace("\\\n", " ")
+    return [match[1] for match in re.finditer(r"(?:^|[ /=])hashaudit ((?:scan|verify|keys)\b.*)$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_shown_is_one_that_is_understood(command: str, hashaudit: Tool, tmp_path: Path) -> None:
+    """All options exist; what then fails is only that the paths of the example are not here."""
+    result = hashaudit(*shlex.split(command), cwd=tmp_path)
+    assert result.code == 4, result.err
+    assert "Usage" not in result.err
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("bash", "ssh-keygen", "jq", "sha256sum"))),
+    reason="needs bash, ssh-keygen, jq, sha256sum",
+)
+def test_the_strangers_commands_verify_and_fail_when_a_byte_is_changed(hashaudit: Tool, tmp_path: Path) -> None:
+    block = re.search(r"runs this block -->\n```bash\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(b"content")
+    made = hashaudit("keys", "new", tmp_path / "key")
+    line = re.search(rb"allowed_signers: (\S+)( .*\n)", made.out)
+    assert line is not None
+    (tmp_path / "allowed_signers").write_bytes(b"examiner@host" + line[2])
+    words = ("--record-all", "--key", tmp_path / "key", "-o", tmp_path / "findings.jsonl")
+    assert hashaudit("scan", tmp_path / "tree", *words).code == 0
+
+    def check() -> list[int]:
+        """The exit code of each of the block's commands."""
+        first, *rest = block[1].replace("\\\n", " ").strip().splitlines()
+        return [
+            subprocess.run(
+                ["bash", "-c", f"set -o pipefail; {first}; {command}"], cwd=tmp_path, capture_output=True, check=False
+            ).returncode
+            for command in rest
+        ]
+
+    assert check() == [0, 0, 0]
+    findings = tmp_path / "findings.jsonl"
+    findings.write_bytes(findings.read_bytes().replace(b'"size":7', b'"size":8'))
+    assert check()[1:] == [1, 255]
