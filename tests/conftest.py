@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ settings.load_profile("suite")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where HASHAUDIT_NO_SKIPS is set, a skipped test is a failed one: the environment lacks what it should have."""
     report = yield
     if report.skipped and os.environ.get("HASHAUDIT_NO_SKIPS") and not hasattr(report, "wasxfail"):
