@@ -20,6 +20,11 @@ LENGTHS_BYTES: dict[AlgorithmName, int] = {
 }
 """Every algorithm that a list entry can be matched by."""
 
+UNDECIDED = AlgorithmName("")
+"""Stands for the algorithm of a bare hash of 64 digits until the list has said enough: see ``untagged``."""
+
+MATCHED = frozenset({*LENGTHS_BYTES, UNDECIDED})
+
 BY_HEX_LENGTH: dict[int, AlgorithmName] = {
     32: AlgorithmName("md5"),
     40: AlgorithmName("sha1"),

@@ -4,20 +4,36 @@ The table is static: code that is found at run time could change what is evidenc
 """
 
 from hashaudit.errors import ListError
+from hashaudit.hashlists.formats.clamav import ClamAv
 from hashaudit.hashlists.formats.coreutils import Coreutils
 from hashaudit.hashlists.formats.encase import Encase
 from hashaudit.hashlists.formats.hashdeep import Hashdeep
 from hashaudit.hashlists.formats.hashkeeper import HASHKEEPER
+from hashaudit.hashlists.formats.hma import HmaBank
 from hashaudit.hashlists.formats.icse import ICSE
 from hashaudit.hashlists.formats.ilook import ILOOK_V1, ILOOK_V3, ILOOK_V4
 from hashaudit.hashlists.formats.kdb import Kdb
+from hashaudit.hashlists.formats.loki import Loki
+from hashaudit.hashlists.formats.malwarebazaar import MalwareBazaar
 from hashaudit.hashlists.formats.md5deep import Md5deep
+from hashaudit.hashlists.formats.misp import MispEvent
+from hashaudit.hashlists.formats.ncmec import Ncmec
 from hashaudit.hashlists.formats.nsrl import NSRL_TEXT
 from hashaudit.hashlists.formats.nsrl_sqlite import NsrlSqlite
+from hashaudit.hashlists.formats.openioc import OpenIoc
 from hashaudit.hashlists.formats.plain import Plain
 from hashaudit.hashlists.formats.sleuthkit import SleuthkitIndex
+from hashaudit.hashlists.formats.stix import StixBundle
+from hashaudit.hashlists.formats.stopncii import StopNcii
 from hashaudit.hashlists.formats.table import Table
+from hashaudit.hashlists.formats.tech_against_terrorism import TechAgainstTerrorism
+from hashaudit.hashlists.formats.threatexchange_csv import ThreatExchangeCsv
+from hashaudit.hashlists.formats.threatexchange_local import ThreatExchangeLocal
+from hashaudit.hashlists.formats.threatexchange_updates import ThreatExchangeUpdates
+from hashaudit.hashlists.formats.vics import Vics
+from hashaudit.hashlists.formats.warninglist import Warninglist
 from hashaudit.hashlists.interface import ListFormat, ParseOptions, PathFormat
+from hashaudit.hashlists.refused import refusal
 
 TABLE = Table()
 
@@ -31,6 +47,21 @@ FORMATS: tuple[ListFormat, ...] = (
     ILOOK_V3,
     ILOOK_V4,
     ICSE,
+    ThreatExchangeCsv(),
+    MalwareBazaar(),
+    Vics(),
+    StopNcii(),
+    TechAgainstTerrorism(),
+    ThreatExchangeUpdates(),
+    HmaBank(),
+    MispEvent(),
+    StixBundle(),
+    Warninglist(),
+    Ncmec(),
+    OpenIoc(),
+    ClamAv(),
+    Loki(),
+    ThreatExchangeLocal(),
     Md5deep(),
     Coreutils(),
     Plain(),
@@ -42,7 +73,9 @@ DATABASES: tuple[PathFormat, ...] = (NsrlSqlite(), Kdb())
 
 ACCEPTED = (
     "plain hashes, checksum files of coreutils, BSD and b3sum, hashdeep, md5deep, "
-    "and comma, semicolon or tab separated text whose first line names the columns"
+    "comma, semicolon or tab separated text whose first line names the columns, NSRL, HashKeeper, ILook, EnCase .hash, "
+    "Sleuth Kit .idx and .kdb, VICS, ICSE, NCMEC, ThreatExchange, StopNCII, Tech Against Terrorism, HMA, MISP, STIX, "
+    "OpenIOC, Loki, ClamAV and MalwareBazaar; text may be packed with gzip, zstd or zip"
 )
 
 
@@ -60,6 +93,9 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
         raise ListError("the list is empty")
     if options.columns:
         return TABLE
+    reason = refusal(head)
+    if reason is not None:
+        raise ListError(reason)
     for candidate in FORMATS:
         if candidate.recognises(head):
             return candidate

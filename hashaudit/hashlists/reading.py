@@ -1,4 +1,4 @@
-"""Opens a list: undoes its encoding, tells its format and gives its items."""
+"""Opens a list: undoes its packing and encoding, tells its format and gives its items."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -8,6 +8,7 @@ from hashaudit.hashlists import database
 from hashaudit.hashlists.detect import detect, detect_database
 from hashaudit.hashlists.encoding import undo_encoding, with_head
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem, OpenedList, ParseOptions
+from hashaudit.hashlists.packing import unpacked
 from hashaudit.model import AlgorithmName
 
 
@@ -17,16 +18,18 @@ def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None
     Args:
         stream: the list from its beginning.
         options: what the user says about it.
-        path: the same file's place; databases are opened there, because they cannot be read as a stream.
+        path: the same file's place; databases and zips are opened there, because they cannot be read as a stream.
 
     Raises:
         ListError: the list is empty, cut short or of no format that is read. Reading the items raises it too.
     """
-    head, text = with_head(undo_encoding(stream))
+    content, packing = unpacked(stream, path)
+    head, text = with_head(undo_encoding(content))
     if head.startswith(database.MAGIC):
-        return _opened_database(path, options)
+        return _opened_database(None if packing else path, options)
     kind = detect(head, options)
-    return OpenedList(kind.name, kind.strict, _agreeing(kind.parse(text, options), options.algorithm))
+    name = f"{kind.name}+{packing}" if packing else kind.name
+    return OpenedList(name, kind.strict, _agreeing(kind.parse(text, options), options.algorithm))
 
 
 def _opened_database(path: str | None, options: ParseOptions) -> OpenedList:

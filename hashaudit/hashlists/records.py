@@ -3,7 +3,7 @@
 from binascii import Error, unhexlify
 from collections.abc import Iterable
 
-from hashaudit.hashlists.algorithms import LENGTHS_BYTES, NEVER_ENTRIES, UNSUPPORTED
+from hashaudit.hashlists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
 from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model import AlgorithmName, Role
 
@@ -54,7 +54,7 @@ def entry_or_reject(
 
     Args:
         line: line or record number, for rejects and as the id where the list has none.
-        hashes: names from the tables of ``algorithms``, lower case; empty texts are passed over.
+        hashes: names from the table of ``algorithms``; others are carried as unsupported. Empty texts are passed over.
         id: the list's own id.
         size: bytes.
         labels: kept as they are.
@@ -65,7 +65,7 @@ def entry_or_reject(
     for name, text in hashes:
         if not text:
             continue
-        if name in UNSUPPORTED:
+        if name not in MATCHED:
             unsupported[name] = text if isinstance(text, str) else label_text(text)
             continue
         algorithm = AlgorithmName(name)

@@ -7,12 +7,9 @@ that in one of twenty cases, so eight distinct ones in a row are no chance (abou
 from collections.abc import Iterable, Iterator
 
 from hashaudit.errors import ListError
-from hashaudit.hashlists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, PDQ, PDQ_BITS_SET, SHA256
+from hashaudit.hashlists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, PDQ, PDQ_BITS_SET, SHA256, UNDECIDED
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem
 from hashaudit.model import AlgorithmName
-
-UNDECIDED = AlgorithmName("")
-"""Stands for the algorithm of a bare hash of 64 digits until the list has said enough."""
 
 _LENGTH_BYTES = LENGTHS_BYTES[SHA256]
 _WITNESSES = 8

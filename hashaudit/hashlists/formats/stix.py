@@ -1,0 +1,141 @@
+"""STIX 2.1 bundles: indicators whose pattern is file hashes joined by OR, and file objects.
+
+Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.7 (file), 7.2.1.4 (TLP) and 9 (patterning); OASIS STIX
+common objects for the markings of TLP 2.0.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from hashaudit.hashlists.algorithms import algorithm_named
+from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.hashlists.json_records import Record, flag_of, object_or_empty, records, shape, size_of, text_of
+from hashaudit.hashlists.latest import Latest, withdrawn
+from hashaudit.hashlists.records import entry_or_reject
+
+_COMPARISON = re.compile(
+    r"""file:hashes\.(?:'(?P<quoted>[^'\\]+)'|(?P<bare>[A-Za-z0-9_]+))\s*=\s*'(?P<value>[^'\\]*)'"""
+)
+_HASH, _OBSERVED = "\ue000", "\ue001"
+"""Stand in a pattern for a comparison with a hash and for an observation of only such; private-use characters."""
+
+_REDUCTIONS = (
+    (f"{_HASH}|{_HASH}", _HASH),
+    (f"({_HASH})", _HASH),
+    (f"[{_HASH}]", _OBSERVED),
+    (f"({_OBSERVED})", _OBSERVED),
+    (f"{_OBSERVED}|{_OBSERVED}", _OBSERVED),
+)
+_MAX_DEPTH = 64
+"""Brackets in brackets, and powers of two of alternatives; no pattern in use comes near."""
+
+_MARKINGS = {
+    "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "white",
+    "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da": "green",
+    "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": "amber",
+    "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": "red",
+    "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487": "clear",
+    "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb": "green",
+    "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421": "amber",
+    "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003": "amber+strict",
+    "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1": "red",
+}
+"""Objects whose ids the standard fixes: TLP 1.0, then TLP 2.0."""
+
+
+class StixBundle:
+    """Reader of bundles. Lenient: most indicators are about other things than files."""
+
+    name = "stix"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """The root object is a bundle."""
+        return shape(head).get("type") == "bundle"
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
+        """Yields an entry for each hash of an indicator's pattern and one for each file object.
+
+        Raises:
+            ListError: the file is cut short or damaged.
+        """
+        latest = Latest()
+        now = datetime.now(UTC)
+        for number, record in records(stream, "objects.item"):
+            items = _items(number, record or {}, now)
+            if items:
+                identity = text_of((record or {}).get("id")) or f"record {number}"
+                void = latest.put(identity, number, items, text_of((record or {}).get("modified")))
+                if void is not None:
+                    yield void
+        yield from latest.items()
+
+
+def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
+    """What one object gives; nothing for objects of other kinds."""
+    kind = record.get("type")
+    if kind == "file":
+        hashes = object_or_empty(record.get("hashes"))
+        pairs = [(_algorithm(name), text_of(value)) for name, value in hashes.items()]
+        return [_entry(number, record, pairs)] if pairs else []
+    if kind != "indicator":
+        return []
+    if flag_of(record.get("revoked")) or _expired(record, now):
+        return [withdrawn(number)]
+    comparisons = _comparisons(record)
+    if not comparisons:
+        return [Rejected(number, RejectReason.UNSUPPORTED, "a pattern that is not file hashes joined by OR")]
+    return [_entry(number, record, [comparison]) for comparison in comparisons]
+
+
+def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEntry | Rejected:
+    labels = {
+        "name": text_of(record.get("name")),
+        "category": text_of(record.get("indicator_types")),
+        "tlp": _tlp(record),
+    }
+    return entry_or_reject(
+        number,
+        pairs,
+        id=text_of(record.get("id")) or f"record {number}",
+        size=size_of(record.get("size")),
+        labels={label: text for label, text in labels.items() if text},
+    )
+
+
+def _comparisons(record: Record) -> list[tuple[str, str]]:
+    """The hashes of a pattern, if it asks for any one of them and for nothing else."""
+    pattern = record.get("pattern")
+    if record.get("pattern_type", "stix") != "stix" or not isinstance(pattern, str):
+        return []
+    if _HASH in pattern or _OBSERVED in pattern:
+        return []
+    skeleton = re.sub(r"\bOR\b", "|", _COMPARISON.sub(f" {_HASH} ", pattern))
+    skeleton = "".join(skeleton.split())
+    for _ in range(_MAX_DEPTH):
+        for long, short in _REDUCTIONS:
+            skeleton = skeleton.replace(long, short)
+    if skeleton != _OBSERVED:
+        return []
+    found = _COMPARISON.finditer(pattern)
+    return [(_algorithm(match["quoted"] or match["bare"]), match["value"].strip()) for match in found]
+
+
+def _algorithm(name: str) -> str:
+    return algorithm_named(name) or name.strip().lower() or "unnamed"
+
+
+def _expired(record: Record, now: datetime) -> bool:
+    try:
+        end = datetime.fromisoformat(text_of(record.get("valid_until")))
+    except ValueError:
+        # Absent, or unreadable: an indicator without an end stands.
+        return False
+    return (end if end.tzinfo is not None else end.replace(tzinfo=UTC)) <= now
+
+
+def _tlp(record: Record) -> str:
+    references = text_of(record.get("object_marking_refs")).split()
+    return " ".join(sorted({_MARKINGS[reference] for reference in references if reference in _MARKINGS}))
