@@ -1,0 +1,1 @@
+"""Perceptual hashes: what two pictures that look alike have in common."""
