@@ -1,0 +1,19 @@
+"""What one picture may cost. All of it is enforced in ``hashaudit.images``; the worker's own limits stand behind it."""
+
+import msgspec
+
+
+class DecodeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits on one file. What is beyond one is not decoded, and a fault names the limit."""
+
+    max_bytes: int = 256 << 20
+    """Of the encoded file. Photographs of the largest sensors stay below; a decoder reads the whole file."""
+    max_pixels: int = 120_000_000
+    """Of one frame. Telephones take 108 million; a decoded pixel costs up to 5 bytes, so 600 MB is the most."""
+    max_frames: int = 33
+    """Frames given of one file. Of more, evenly spaced ones are taken: the first, the last and, the number being odd,
+    the middle one."""
+    max_frames_passed: int = 2_000
+    """Frames gone through to reach those. What lies behind is not examined, and that is a fault."""
+    timeout_s: float = 60.0
+    """Looked at between frames; within a frame only the worker's supervisor can end it."""
