@@ -29,8 +29,8 @@ from hashaudit.paths import to_text
 SMALL_LIST_BYTES = 8 << 20
 """Text lists up to here are compiled at each start, which takes less than a second; larger ones are cached."""
 
-SMALL_IMAGE_BYTES = 16 << 20
-"""Text of all small lists up to which their index is sent to each worker; beyond it goes to a file that they map."""
+SMALL_IMAGE_ROWS = 1 << 18
+"""Entries up to which the index of all small lists, some 16 MiB, is sent to each worker; a larger one is mapped."""
 
 
 class LoadedLists:
@@ -100,7 +100,6 @@ class _Loading:
 
     def load(self, specs: Sequence[ListSpec]) -> None:
         small: list[int] = []
-        small_bytes = 0
         with IndexBuilder() as builder:
             for spec in specs:
                 with ListFile(spec.path) as file:
@@ -110,10 +109,9 @@ class _Loading:
                         self._take_large(file, Recipe(spec, self._columns))
                     else:
                         take_list(builder, file, Recipe(spec, self._columns), self._progress)
-                        small_bytes += file.status.st_size
                         small += self._numbers(1)
             if small:
-                self._take_small(builder, tuple(small), in_memory=small_bytes <= SMALL_IMAGE_BYTES)
+                self._take_small(builder, tuple(small))
         self._loaded.infos = tuple(self._infos[number] for number in sorted(self._infos))
         self._loaded.indexes = tuple(self._indexes)
         self._loaded.images = tuple(self._images)
@@ -137,8 +135,8 @@ class _Loading:
         index = ListIndex.open(path)
         self._add(self._numbers(1), index, [relocated(info, file) for info in index.infos], path)
 
-    def _take_small(self, builder: IndexBuilder, numbers: tuple[int, ...], *, in_memory: bool) -> None:
-        if in_memory:
+    def _take_small(self, builder: IndexBuilder, numbers: tuple[int, ...]) -> None:
+        if builder.rows <= SMALL_IMAGE_ROWS:
             target = io.BytesIO()
             infos = builder.write(target)
             self._add(numbers, ListIndex.from_bytes(target.getvalue()), infos)

@@ -197,7 +197,7 @@ def test_small_large_and_compiled_lists_are_numbered_as_they_are_given(
 
 
 def test_many_small_lists_go_to_a_file_that_goes_with_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "SMALL_IMAGE_BYTES", 200)
+    monkeypatch.setattr(load, "SMALL_IMAGE_ROWS", 9)
     specs = [write(folder, str(number), hex_lines([number, number + 1])) for number in range(5)]
     with load_lists(specs) as lists:
         (image,) = lists.images

@@ -73,8 +73,8 @@ class Duplicates:
         rows = records["row"][where]
         lists = np.searchsorted(np.array(self._firsts), rows, side="right") - 1
         prints = self._fingerprints_of(rows, lists)
-        # Stable: among equals the first row stays first.
-        order = np.lexsort((prints, lists, groups))
+        # Stable: rows stay in order among equals, and so do lists.
+        order = np.lexsort((prints, groups))
         columns = (groups[order], lists[order], prints[order])
         repeated = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
         doomed = where[order[1:][repeated]]

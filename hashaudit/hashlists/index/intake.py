@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import BinaryIO
 
 import msgspec
 
@@ -60,7 +59,9 @@ def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: P
     builder.begin(recipe.spec.role)
     with file.hashed() as stream:
         try:
-            name, tally = _take_stream(builder, stream.buffered, recipe, progress)
+            opened = open_stream(stream.buffered, recipe.parse_options, file.path)
+            tally = _Tally(strict=opened.strict, progress=progress)
+            tally.take(builder, opened.items)
         except ListError as error:
             raise ListError(f"{file.path}: {error}") from error
         except OSError as error:
@@ -75,7 +76,7 @@ def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: P
             size=file.status.st_size,
             sha256=sha256,
             mtime_ns=file.status.st_mtime_ns,
-            format=name,
+            format=opened.format,
             version=tally.meta.version,
             date=tally.meta.date,
             read=tally.taken + tally.rejected.total(),
@@ -96,18 +97,6 @@ def relocated(info: ListInfo, file: ListFile) -> ListInfo:
         mtime_ns=file.status.st_mtime_ns,
         warnings=(*file.warnings(), *(warning for warning in info.warnings if warning != READABLE)),
     )
-
-
-def _take_stream(
-    builder: IndexBuilder, stream: BinaryIO, recipe: Recipe, progress: Progress | None
-) -> tuple[str, "_Tally"]:
-    opened = open_stream(stream, recipe.parse_options)
-    tally = _Tally(strict=opened.strict, progress=progress)
-    tally.take(builder, opened.items)
-    if not tally.taken:
-        counts = ", ".join(f"{count} {_words(reason)}" for reason, count in sorted(tally.rejected.items()))
-        raise ListError(f"holds no entry that can be matched ({counts or 'empty'})")
-    return opened.format, tally
 
 
 class _Tally:
@@ -140,6 +129,9 @@ class _Tally:
             else:
                 self.meta = item
         self._tell()
+        if not self.taken:
+            counts = ", ".join(f"{count} {_words(reason)}" for reason, count in sorted(self.rejected.items()))
+            raise ListError(f"holds no entry that can be matched ({counts or 'empty'})")
 
     def _reject(self, item: Rejected) -> None:
         self.rejected[item.reason] += 1

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists.index import layout
+from hashaudit.hashlists.index.batch import lookup_many
 from hashaudit.hashlists.index.diff import diff
 from hashaudit.hashlists.index.entries import EntryReader
 from hashaudit.hashlists.index.layout import AffineColumn, ListRecord, StoredColumn
@@ -239,3 +240,37 @@ def test_json_nested_without_end_is_refused(image: bytes) -> None:
     nested = b'[{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"," + image[offset + 2 : offset + size]
     with pytest.raises(ListError, match="lists"):
         ListIndex.from_bytes(replaced(image, layout.LISTS, nested, 13))
+
+
+@pytest.fixture(scope="module")
+def crowd(build: Build) -> bytes:
+    """So many digests that opening looks at a part of the prefix table only."""
+    digests = b"".join(number.to_bytes(2) + bytes(30) for number in range(0, 65536, 16))
+    return build([(Role.DENY, [DigestBlock(SHA256, digests, 1)])])
+
+
+@pytest.mark.parametrize("value", [b"\xff\xff\xff\xff", (4097).to_bytes(4, "little"), bytes(4)])
+def test_prefix_table_that_leads_astray_is_found_at_lookup(crowd: bytes, value: bytes) -> None:
+    offset, size = sections_of(crowd)[layout.PREFIXES + SHA256]
+    slots = size // 4 - 1
+    assert slots == 2048
+    content = bytearray(crowd[offset : offset + size])
+    content[4 * 1003 : 4 * 1004] = value
+    index = ListIndex.from_bytes(replaced(crowd, layout.PREFIXES + SHA256, bytes(content), 4096))
+    before = (1002 * 32).to_bytes(2) + bytes(30)
+    with pytest.raises(ListError, match="prefix table"):
+        index.lookup(SHA256, before)
+    with pytest.raises(ListError, match="prefix table"):
+        list(lookup_many(index, SHA256, before))
+    with pytest.raises(ListError, match="prefix table"):
+        verify_index(index)
+
+
+def test_digests_out_of_order_within_a_slot_are_found_at_open(image: bytes) -> None:
+    offset, size = sections_of(image)[layout.DIGESTS + SHA256]
+    content = image[offset : offset + size]
+    order = [content[place : place + 32] for place in range(0, size, 32)]
+    order[0], order[1] = order[1], order[0]
+    assert order[0][:1] == order[1][:1]
+    with pytest.raises(ListError, match="order of sha256"):
+        ListIndex.from_bytes(replaced(image, layout.DIGESTS + SHA256, b"".join(order), 13))
