@@ -59,6 +59,9 @@ def test_a_filter_that_is_cut_short_is_refused(samples: Path, tmp_path: Path) ->
         path.write_bytes(content)
         with pytest.raises(ListError, match="cut short"):
             BloomFilter(str(path))
+    path.write_bytes(whole[: 48 + 300 * 8])
+    with BloomFilter(str(path)) as known:
+        assert known.may_hold(bytes.fromhex(KNOWN[0]))
     for content in (b"", whole[:47]):
         path.write_bytes(content)
         with pytest.raises(ListError, match="not a Bloom filter"):

@@ -127,6 +127,12 @@ def test_warninglist(read: Callable[..., Any]) -> None:
     assert [reason for _, reason in result.rejects] == ["empty_input", *["unsupported"] * 3]
 
 
+@pytest.mark.parametrize("content", [{"list": [MD5]}, {"description": "d"}, {"description": "d", "list": [7]}])
+def test_what_is_no_warninglist(read: Callable[..., Any], content: object) -> None:
+    with pytest.raises(ListError, match="not a format that is read"):
+        read(dump(content))
+
+
 def test_a_warninglist_that_is_cut_short_is_refused(read: Callable[..., Any]) -> None:
     with pytest.raises(ListError, match="damaged or cut short"):
         read(dump({"description": "d", "list": [MD5]})[:-1])

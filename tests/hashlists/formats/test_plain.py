@@ -120,11 +120,12 @@ def test_large_runs_pass_as_blocks(end: str) -> None:
 
 
 def test_lines_with_a_gap_between_them_are_two_blocks() -> None:
-    items = list(Plain().parse(io.BytesIO(f"{MD5}\n\n{MD5}\n{SHA1}\n".encode()), ParseOptions()))
+    items = list(Plain().parse(io.BytesIO(f"{MD5}\n\n{MD5}\n{MD5}\n{SHA1}\n".encode()), ParseOptions()))
+    assert [len(item.digests) for item in items if isinstance(item, DigestBlock)] == [16, 32, 20]
     assert [(item.algorithm, item.first_line) for item in items if isinstance(item, DigestBlock)] == [
         ("md5", 1),
         ("md5", 3),
-        ("sha1", 4),
+        ("sha1", 5),
     ]
 
 
