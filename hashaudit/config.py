@@ -19,6 +19,8 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     roots: tuple[bytes, ...]
     lists: tuple[ListSpec, ...] = ()
+    columns: dict[str, str] = {}
+    """Column of a delimited list -> what it holds."""
     algorithms: tuple[AlgorithmName, ...] = ()
     """Computed besides those that the lists need."""
     include: tuple[bytes, ...] = ()

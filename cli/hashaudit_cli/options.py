@@ -27,6 +27,29 @@ PassphraseFileOption = Annotated[
 PassphraseFdOption = Annotated[
     int | None, typer.Option(metavar="N", help="Read the key's passphrase from open descriptor N.")
 ]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=FIELD",
+        help="What a column of CSV, TSV or ; text holds: a digest's name, id, size, or the name of a label.",
+    ),
+]
+
+
+def column_map(given: list[str]) -> dict[str, str]:
+    """The columns of ``--map md5=MD5 --map severity=category``.
+
+    Raises:
+        UsageError: one has no equals sign or no column.
+    """
+    columns = {}
+    for text in given:
+        column, equals, field = text.partition("=")
+        if not (equals and column.strip() and field.strip()):
+            raise UsageError(f"--map {text}: write COLUMN=FIELD")
+        columns[column.strip()] = field.strip()
+    return columns
 
 
 def list_specs(deny: list[str], known: list[str]) -> tuple[ListSpec, ...]:

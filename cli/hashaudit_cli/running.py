@@ -39,7 +39,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         workers = worker_count(config, roots)
         # Workers start while the lists are loaded.
         pool = stack.enter_context(Pool[Ticket](workers=workers, stall_timeout_s=config.stall_timeout_s))
-        lists = stack.enter_context(load_lists(config.lists))
+        lists = stack.enter_context(load_lists(config.lists, columns=config.columns))
         signer = load_signer(signing, quiet=quiet)
         if not quiet:
             _tell_lists(lists)
@@ -116,4 +116,4 @@ def _tell_lists(lists: LoadedLists) -> None:
         left_out = f", not kept: {rejected}" if rejected else ""
         say(f"list {info.name}: {info.format}, {counted(info.kept, 'entry', 'entries')}{left_out}")
         for warning in info.warnings:
-            say(f"warning: list {info.name}: {warning}")
+            say(f"list {info.name}: {warning}")

@@ -58,7 +58,8 @@ def run_header(
     now_ns = time.time_ns()
     system = platform.uname()
     settings = {name: value for name, value in msgspec.structs.asdict(config).items() if name not in HEADER_FIELDS}
-    settings |= {"workers": workers, "algorithms": tuple(algorithms)}
+    columns = tuple(f"{column}={field}" for column, field in config.columns.items())
+    settings |= {"workers": workers, "algorithms": tuple(algorithms), "columns": columns}
     uid = os.geteuid() if hasattr(os, "geteuid") else None
     return RunHeader(
         v=FORMAT_VERSION,

@@ -19,7 +19,7 @@ from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, Findin
 from hashaudit.findings.writer import Clock, FindingsWriter
 
 RUN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
-START_NS = 1_780_000_000_000_000_000
+START_NS = 1_600_000_000_000_000_000
 IDENTITY = "NAME"
 TOOLS = ("ssh-keygen", "jq", "sha256sum", "bash")
 
@@ -179,14 +179,17 @@ def allowed_signers(folder: Path, key: PublicKey, options: str = "") -> Path:
     return path
 
 
-def documented_commands() -> list[str]:
-    """What docs/findings-format.md tells a stranger to run: the signature, the whole file, the sidecar."""
+def documented_commands(block: int) -> list[str]:
+    """What docs/findings-format.md tells a stranger to run, in its block 0 or 1 of commands."""
     section = DOCUMENTED.read_text().partition("\n## Verify without this program\n")[2]
-    return section.partition("```sh\n")[2].partition("```")[0].strip().split("\n\n")
+    return section.split("```sh\n")[block + 1].partition("```")[0].strip().split("\n\n")
 
 
-def shell_says(path: Path, store: Path) -> list[bool]:
-    """Which of the documented commands hold, run to the letter beside copies under the names that they use."""
+def shell_says(path: Path, store: Path, *, block: int = 0, variables: str = "", options: str = "") -> list[bool]:
+    """Which of the documented commands hold, run to the letter beside copies under the names that they use.
+
+    Those of block 0: the final checkpoint's signature, the file before it, the sidecar.
+    """
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
@@ -198,8 +201,11 @@ def shell_says(path: Path, store: Path) -> list[bool]:
             shutil.copy(sidecar, Path(folder) / "F.sig")
         return [
             subprocess.run(
-                ["bash", "-c", f"set -o pipefail\n{command}"], cwd=folder, capture_output=True, check=False
+                ["bash", "-c", f"set -o pipefail\n{variables}\n{command.replace('-Y verify', f'-Y verify {options}')}"],
+                cwd=folder,
+                capture_output=True,
+                check=False,
             ).returncode
             == 0
-            for command in documented_commands()
+            for command in documented_commands(block)
         ]

@@ -5,7 +5,16 @@ from typing import Annotated
 import typer
 
 from hashaudit_cli.exits import guarded
-from hashaudit_cli.options import KeyOption, PassphraseFdOption, PassphraseFileOption, algorithm_names, list_specs, raw
+from hashaudit_cli.options import (
+    KeyOption,
+    MapOption,
+    PassphraseFdOption,
+    PassphraseFileOption,
+    algorithm_names,
+    column_map,
+    list_specs,
+    raw,
+)
 
 
 def scan(  # noqa: PLR0917 # Typer reads the command's options from its parameters
@@ -43,6 +52,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         list[str] | None,
         typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Digests to compute besides those the lists need."),
     ] = None,
+    columns: MapOption = None,
     include: Annotated[
         list[str] | None,
         typer.Option(metavar="GLOB", help="Examine only files that match; with a / in GLOB their path below ROOT."),
@@ -80,6 +90,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             AuditConfig(
                 roots=tuple(raw(root) for root in roots),
                 lists=list_specs(deny or [], known or []),
+                columns=column_map(columns or []),
                 algorithms=algorithm_names(algorithm or []),
                 include=tuple(raw(glob) for glob in include or []),
                 exclude=tuple(raw(glob) for glob in exclude or []),

@@ -1,0 +1,142 @@
+"""``hashaudit lists``: compile, look at, check, merge, compare and export hash lists."""
+
+from typing import Annotated
+
+import typer
+
+from hashaudit_cli.exits import guarded
+from hashaudit_cli.options import MapOption, column_map, list_specs
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Compile, look at, check, merge, compare and export hash lists. No command shows an entry unless asked to.",
+)
+
+ListArguments = Annotated[
+    list[str], typer.Argument(metavar="LIST", help="Lists of any format, or compiled indexes. `ALGO=FILE` as for scan.")
+]
+IndexArgument = Annotated[str, typer.Argument(metavar="INDEX", help="A compiled index.")]
+OutputOption = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where to write.")]
+KnownOption = Annotated[bool, typer.Option("--known", help="They are lists of known files, not of files looked for.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")]
+
+
+@app.callback()
+def lists() -> None:
+    """Compile, look at, check, merge, compare and export hash lists."""
+
+
+@app.command("build")
+def build(
+    files: ListArguments,
+    output: OutputOption,
+    known: KnownOption = False,
+    columns: MapOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Compile lists once into an index that every later scan opens in milliseconds and all workers share.
+
+    The index holds the entries: it is made with mode 0600 and is as confidential as the lists.
+    Give it to `scan` as a `--list` or `--known` like any list.
+    """
+
+    def body() -> int:
+        from hashaudit_cli.listing import run_build  # noqa: PLC0415 # start-up: --help needs none of this
+
+        specs = list_specs([], files) if known else list_specs(files, [])
+        return run_build(specs, output, column_map(columns or []), quiet=quiet)
+
+    raise typer.Exit(guarded(body))
+
+
+@app.command("merge")
+def merge(files: ListArguments, output: OutputOption, quiet: QuietOption = False) -> None:
+    """Join compiled indexes, and lists, into one index. Each list keeps its provenance, entries and role."""
+    build(files, output, known=False, columns=None, quiet=quiet)
+
+
+@app.command("info")
+def info(files: ListArguments, columns: MapOption = None, as_json: JsonOption = False) -> None:
+    """Say what lists are: format, version, counts of what was kept and why the rest was not. Never an entry."""
+
+    def body() -> int:
+        from hashaudit_cli.listing import run_info  # noqa: PLC0415 # as above
+
+        return run_info(list_specs(files, []), column_map(columns or []), as_json=as_json)
+
+    raise typer.Exit(guarded(body))
+
+
+@app.command("verify")
+def verify(index: IndexArgument) -> None:
+    """Check that a compiled index is whole: checksums, order, tables. Exit code 4 if it is not."""
+
+    def body() -> int:
+        from hashaudit_cli.listing import run_verify_index  # noqa: PLC0415 # as above
+
+        return run_verify_index(index)
+
+    raise typer.Exit(guarded(body))
+
+
+@app.command("check")
+def check(
+    files: ListArguments,
+    algorithm: Annotated[
+        str | None, typer.Option("-a", "--algorithm", metavar="ALGO", help="Of untagged digests on standard input.")
+    ] = None,
+    columns: MapOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look digests from standard input up: hit or miss by number of line, never echoing list or input.
+
+    Standard input is a list in any text format, such as what `sha256sum` prints. Exit code 8 if anything hits.
+    """
+
+    def body() -> int:
+        from hashaudit_cli.listing import run_check  # noqa: PLC0415 # as above
+
+        return run_check(list_specs(files, []), algorithm, column_map(columns or []), as_json=as_json)
+
+    raise typer.Exit(guarded(body))
+
+
+@app.command("diff")
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A list or compiled index.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    ids: Annotated[bool, typer.Option("--ids", help="Name the entries by the lists' own ids too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Count what two lists have in common and what only one of them has. Digests are never shown."""
+
+    def body() -> int:
+        from hashaudit_cli.listing import run_diff  # noqa: PLC0415 # as above
+
+        return run_diff(list_specs([first], []), list_specs([second], []), ids=ids, as_json=as_json)
+
+    raise typer.Exit(guarded(body))
+
+
+@app.command("export")
+def export(
+    files: ListArguments,
+    output: OutputOption,
+    disclose: Annotated[
+        bool, typer.Option("--disclose", help="Required: the output shows the entries in the open.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", metavar="plain|hashdeep", help="What to write.")] = "plain",
+    algorithm: Annotated[
+        list[str] | None, typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Which digests.")
+    ] = None,
+) -> None:
+    """Write the digests of lists in the open, as plain or hashdeep text (a new file, mode 0600)."""
+
+    def body() -> int:
+        from hashaudit_cli.listing import run_export  # noqa: PLC0415 # as above
+
+        return run_export(list_specs(files, []), output, form, algorithm or [], disclose=disclose)
+
+    raise typer.Exit(guarded(body))

@@ -1,0 +1,233 @@
+"""What the ``lists`` commands do: call the library, show counts, never an entry unless asked to."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from hashaudit.digests.registry import canonical_name
+from hashaudit.errors import ListError, OutputError, UsageError
+from hashaudit.exitcodes import ExitCode
+from hashaudit.hashlists.index.build import build_index
+from hashaudit.hashlists.index.check import check
+from hashaudit.hashlists.index.describe import describe
+from hashaudit.hashlists.index.diff import Side, diff
+from hashaudit.hashlists.index.export import export_hashdeep, export_plain
+from hashaudit.hashlists.index.reader import ListIndex
+from hashaudit.hashlists.index.verify import verify_index
+from hashaudit.hashlists.index.writer import new_file
+from hashaudit.hashlists.interface import ListInfo, ListSpec, ParseOptions
+from hashaudit.hashlists.load import LoadedLists, load_lists
+from hashaudit_cli.options import STATED_ONLY, algorithm_names
+from hashaudit_cli.terminal import bytes_shown, counted, say, shown
+
+PROGRESS_INTERVAL_S = 0.2
+
+
+@dataclass
+class EntryCounter:
+    """Shows how many entries have been taken, on a terminal only."""
+
+    quiet: bool
+    entries: int = 0
+    next_s: float = 0.0
+
+    def __call__(self, more: int) -> None:
+        """Counts ``more`` entries."""
+        self.entries += more
+        if not self.quiet and sys.stderr.isatty() and time.monotonic() >= self.next_s:
+            self.next_s = time.monotonic() + PROGRESS_INTERVAL_S
+            print(f"\r{self.entries:,} entries", end="", file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        """Clears the line."""
+        if self.next_s:
+            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def run_build(specs: Sequence[ListSpec], output: str, columns: dict[str, str], *, quiet: bool) -> int:
+    """Compiles lists into ``output``.
+
+    Raises:
+        ListError: a list cannot be used, or the index not be written.
+    """
+    counter = EntryCounter(quiet)
+    start_s = time.monotonic()
+    infos = build_index(specs, output, columns=columns, progress=counter)
+    counter.finish()
+    if not quiet:
+        for info in infos:
+            _say_list(info)
+        size, taken_s = bytes_shown(os.stat(output).st_size), time.monotonic() - start_s
+        say(f"compiled {counted(sum(info.kept for info in infos), 'entry', 'entries')} into {size} in {taken_s:.1f} s")
+    return ExitCode.COMPLETE
+
+
+def run_info(specs: Sequence[ListSpec], columns: dict[str, str], *, as_json: bool) -> int:
+    """Says what lists are."""
+    with load_lists(specs, columns=columns) as loaded:
+        if as_json:
+            _print_json([_described(info) for info in loaded.infos])
+            return ExitCode.COMPLETE
+        for info in loaded.infos:
+            for name, value in _described(info).items():
+                print(f"{name + ':':12} {_text(value)}")
+            print()
+        for image in loaded.images:
+            if image.path is not None:
+                description = describe(ListIndex.open(os.fsdecode(image.path)))
+                held = ", ".join(f"{count:,} {algorithm}" for algorithm, count in description.digests.items())
+                size = bytes_shown(description.size_bytes)
+                print(f"index {shown(image.path)}: format {description.version}, {size}, {held}")
+    return ExitCode.COMPLETE
+
+
+def run_verify_index(path: str) -> int:
+    """Checks a compiled index from end to end.
+
+    Raises:
+        ListError: it is damaged.
+    """
+    try:
+        index = ListIndex.open(path)
+        verify_index(index)
+    except ListError as error:
+        raise ListError(f"{path}: {error}" if path not in str(error) else str(error)) from error
+    count = sum(info.kept for info in index.infos)
+    print(f"{shown(os.fsencode(path))}: whole, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
+    return ExitCode.COMPLETE
+
+
+def run_check(specs: Sequence[ListSpec], algorithm: str | None, columns: dict[str, str], *, as_json: bool) -> int:
+    """Looks the digests on standard input up."""
+    name = None
+    if algorithm is not None:
+        name = canonical_name(algorithm) or STATED_ONLY.get(algorithm.lower())
+        if name is None:
+            raise UsageError(f"-a {algorithm}: no such algorithm")
+    options = ParseOptions(algorithm=name, columns=columns)
+    found = False
+    with load_lists(specs) as loaded:
+        for answer in check(sys.stdin.buffer, loaded.indexes, options):
+            found = found or bool(answer.lists)
+            if as_json:
+                print(msgspec.json.encode(answer).decode())
+            elif answer.rejected is not None:
+                print(f"{_id(answer.id)}\tnot looked up: {answer.rejected}")
+            else:
+                print(f"{_id(answer.id)}\t{_hit(loaded, answer.lists)}")
+    return ExitCode.FINDINGS if found else ExitCode.COMPLETE
+
+
+def run_diff(first: Sequence[ListSpec], second: Sequence[ListSpec], *, ids: bool, as_json: bool) -> int:
+    """Compares two lists or indexes."""
+    with load_lists(first) as one, load_lists(second) as other:
+        sides = diff(_only(one), _only(other))
+        names = ("only_in_a", "only_in_b")
+        if as_json:
+            summary: dict[str, Any] = {"common_of_a": sides[0].common, "common_of_b": sides[1].common}
+            for name, side in zip(names, sides, strict=True):
+                summary[name] = _ids(side) if ids else side.alone
+            _print_json(summary)
+            return ExitCode.COMPLETE
+        print(f"in both:   {sides[0].common:,} entries of A, {sides[1].common:,} of B")
+        for name, side in zip(("A", "B"), sides, strict=True):
+            print(f"only in {name}: {side.alone:,}")
+            for identity in _ids(side) if ids else ():
+                print(f"  {_id(identity)}")
+    return ExitCode.COMPLETE
+
+
+def run_export(specs: Sequence[ListSpec], output: str, form: str, algorithm: Sequence[str], *, disclose: bool) -> int:
+    """Writes the digests of lists in the open.
+
+    Raises:
+        UsageError: it was not asked for in so many words, or the form is unknown.
+    """
+    if not disclose:
+        raise UsageError("lists export writes entries in the open; give --disclose if that is what you want")
+    if form not in {"plain", "hashdeep"}:
+        raise UsageError("--format must be plain or hashdeep")
+    names = algorithm_names(list(algorithm))
+    with load_lists(specs) as loaded:
+        index = _only(loaded)
+        wanted = names or index.algorithms
+        if form == "plain" and len(wanted) != 1:
+            raise UsageError(f"plain text holds one digest a line: choose with -a one of {', '.join(index.algorithms)}")
+        if os.path.lexists(output):
+            raise OutputError(f"{output} exists already and is never overwritten: choose another name")
+        with new_file(output) as file:
+            done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
+    say(f"wrote {counted(done.written, 'entry', 'entries')}; {done.left_out:,} left out that the format cannot hold")
+    return ExitCode.COMPLETE
+
+
+def _only(loaded: LoadedLists) -> ListIndex:
+    if len(loaded.indexes) != 1:
+        raise UsageError("merge the lists into one index first: hashaudit lists merge")
+    return loaded.indexes[0]
+
+
+def _ids(side: Side) -> list[str]:
+    return [identity for _, identity in side.alone_ids()]
+
+
+def _hit(loaded: LoadedLists, lists: Sequence[int]) -> str:
+    if not lists:
+        return "miss"
+    return "hit\t" + ", ".join(shown(os.fsencode(loaded.infos[number - 1].name)) for number in lists)
+
+
+def _described(info: ListInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "path": info.path,
+        "format": info.format,
+        "role": info.role,
+        "version": info.version,
+        "date": info.date,
+        "size": info.size,
+        "sha256": info.sha256,
+        "algorithms": list(info.algorithms),
+        "read": info.read,
+        "kept": info.kept,
+        "not kept": info.rejected,
+        "all sized": info.all_sized,
+        "warnings": list(info.warnings),
+    }
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case dict():
+            return ", ".join(f"{count:,} {str(reason).replace('_', ' ')}" for reason, count in value.items()) or "none"
+        case list():
+            return ", ".join(shown(os.fsencode(str(item))) for item in value) or "none"
+        case _:
+            return shown(os.fsencode(str(value)))
+
+
+def _id(identity: str) -> str:
+    return shown(identity.encode(errors="surrogateescape"))
+
+
+def _say_list(info: ListInfo) -> None:
+    rejected = _text(info.rejected)
+    kept = counted(info.kept, "entry", "entries")
+    say(f"list {shown(os.fsencode(info.name))}: {info.format}, {kept}, not kept: {rejected}")
+    for warning in info.warnings:
+        say(f"list {shown(os.fsencode(info.name))}: {warning}")
+
+
+def _print_json(value: object) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

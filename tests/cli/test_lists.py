@@ -1,0 +1,154 @@
+"""The ``lists`` commands as the installed program."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from installed import Tool, of_kind
+
+MakeList = Callable[..., Path]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def index(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> Path:
+    path = tmp_path / "list.hai"
+    assert hashaudit("lists", "build", make_list(b"one", b"two", b"three"), "-o", path).code == 0
+    return path
+
+
+def test_a_compiled_index_finds_what_the_list_finds(
+    hashaudit: Tool, make_list: MakeList, index: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_bytes(b"two")
+    direct = hashaudit("scan", tree, "--list", make_list(b"one", b"two", b"three"))
+    compiled = hashaudit("scan", tree, "--list", index)
+    assert compiled.code == direct.code == 8
+    assert of_kind(compiled.lines, "finding")[0]["matches"] == of_kind(direct.lines, "finding")[0]["matches"]
+    assert index.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_index_is_refused(hashaudit: Tool, index: Path, tmp_path: Path) -> None:
+    whole = index.read_bytes()
+    assert hashaudit("lists", "verify", index).code == 0
+    for place in (0, 20, len(whole) // 2, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        index.write_bytes(damaged)
+        result = hashaudit("lists", "verify", index)
+        assert result.code == 4, place
+        assert "Traceback" not in result.err
+    index.write_bytes(whole[: len(whole) // 2])
+    assert hashaudit("scan", tmp_path, "--list", index).code == 4
+
+
+def test_info_tells_counts_and_no_entry(hashaudit: Tool, make_list: MakeList, index: Path) -> None:
+    result = hashaudit("lists", "info", index, "--json")
+    [info] = json.loads(result.out)
+    assert (info["kept"], info["format"], info["algorithms"]) == (3, "plain", ["sha256"])
+    plain = hashaudit("lists", "info", make_list(b"one", b""))
+    assert b"1 empty input" in plain.out
+    for said in (result.out, plain.out):
+        assert sha256(b"one")[:10].encode() not in said
+
+
+def test_check_answers_by_line_and_echoes_nothing(hashaudit: Tool, index: Path) -> None:
+    asked = f"{sha256(b'two')}\n{sha256(b'four')}\n{sha256(b'one').upper()}  name\nnot a hash\n"
+    result = hashaudit("lists", "check", index, input=asked.encode())
+    assert result.code == 8
+    answers = [line.split(b"\t")[:2] for line in result.out.splitlines()]
+    assert answers == [
+        [b"line 1", b"hit"],
+        [b"line 2", b"miss"],
+        [b"line 3", b"hit"],
+        [b"line 4", b"not looked up: malformed"],
+    ]
+    assert sha256(b"two")[:10].encode() not in result.out
+    assert hashaudit("lists", "check", index, input=sha256(b"four").encode() + b"\n").code == 0
+
+
+def test_check_takes_what_sha256sum_prints(hashaudit: Tool, index: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"three")
+    printed = subprocess.run(["sha256sum", tmp_path / "a"], capture_output=True, check=True).stdout
+    result = hashaudit("lists", "check", index, "-a", "sha256", "--json", input=printed)
+    assert [json.loads(line)["lists"] for line in result.out.splitlines()] == [[1]]
+
+
+def test_diff_counts_and_names_ids_only_when_asked(hashaudit: Tool, make_list: MakeList, index: Path) -> None:
+    other = make_list(b"two", b"four")
+    result = hashaudit("lists", "diff", index, other)
+    assert result.out.splitlines() == [b"in both:   1 entries of A, 1 of B", b"only in A: 2", b"only in B: 1"]
+    named = hashaudit("lists", "diff", index, other, "--ids", "--json")
+    assert json.loads(named.out) == {
+        "common_of_a": 1,
+        "common_of_b": 1,
+        "only_in_a": ["line 1", "line 3"],
+        "only_in_b": ["line 2"],
+    }
+
+
+def test_merge_keeps_roles_and_provenance(hashaudit: Tool, make_list: MakeList, index: Path, tmp_path: Path) -> None:
+    known = tmp_path / "known.hai"
+    assert hashaudit("lists", "build", "--known", make_list(b"known"), "-o", known).code == 0
+    merged = tmp_path / "merged.hai"
+    assert hashaudit("lists", "merge", index, known, "-o", merged).code == 0
+    infos = json.loads(hashaudit("lists", "info", merged, "--json").out)
+    assert [info["role"] for info in infos] == ["deny", "known"]
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_bytes(b"known")
+    assert hashaudit("scan", tree, "--list", merged).code == 0
+
+
+def test_export_discloses_only_by_request(hashaudit: Tool, index: Path, tmp_path: Path) -> None:
+    output = tmp_path / "open.txt"
+    assert hashaudit("lists", "export", index, "-o", output).code == 2
+    assert not output.exists()
+    assert hashaudit("lists", "export", index, "-o", output, "--disclose").code == 0
+    assert output.read_text().split() == [sha256(name) for name in (b"one", b"two", b"three")]
+    assert output.stat().st_mode & 0o777 == 0o600
+    assert hashaudit("lists", "export", index, "-o", output, "--disclose").code == 4, "nothing is overwritten"
+
+
+def test_a_large_text_list_is_compiled_into_the_cache_once(hashaudit: Tool, tmp_path: Path) -> None:
+    listed = tmp_path / "large.txt"
+    listed.touch(mode=0o600)
+    listed.write_text("".join(sha256(b"%d" % number) + "\n" for number in range(150_000)))
+    (tmp_path / "file").write_bytes(b"77")
+    for _ in range(2):
+        assert hashaudit("scan", tmp_path / "file", "--list", listed).code == 8
+    kept = list((hashaudit.home / ".cache" / "hashaudit").rglob("*.hai"))
+    assert len(kept) == 1
+    assert kept[0].stat().st_mode & 0o777 == 0o600
+    first = kept[0].stat().st_mtime_ns
+    listed.write_text(listed.read_text() + sha256(b"new") + "\n")
+    (tmp_path / "file").write_bytes(b"new")
+    assert hashaudit("scan", tmp_path / "file", "--list", listed).code == 8, "a changed list is compiled anew"
+    assert first in {path.stat().st_mtime_ns for path in (hashaudit.home / ".cache" / "hashaudit").rglob("*.hai")}
+
+
+def test_columns_of_a_private_layout_are_mapped(hashaudit: Tool, tmp_path: Path) -> None:
+    listed = tmp_path / "members.csv"
+    listed.touch(mode=0o600)
+    listed.write_text(f"Fingerprint;Grade\n{hashlib.md5(b'x').hexdigest()};B\n")
+    (tmp_path / "file").write_bytes(b"x")
+    words = ("scan", tmp_path / "file", "--list", listed, "--map", "Fingerprint=md5", "--map", "Grade=category")
+    result = hashaudit(*words)
+    assert result.code == 8, result.err
+    assert of_kind(result.lines, "finding")[0]["matches"][0]["labels"] == {"category": "B"}
+
+
+@pytest.mark.parametrize("words", [["--map", "no-equals"], ["--map", "=md5"]])
+def test_maps_that_are_none(words: list[str], hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    assert hashaudit("lists", "build", make_list(b"x"), "-o", tmp_path / "i", *words).code == 2
+    assert os.listdir(tmp_path) == []
