@@ -269,7 +269,7 @@ def test_a_key_for_another_name_or_purpose_is_not_trusted(tmp_path: Path) -> Non
     assert shell_says(path, store) == [False, True, False]
 
 
-@pytest.mark.parametrize("options", ['valid-before="20260101Z"', 'valid-after="20990101Z"'])
+@pytest.mark.parametrize("options", ['valid-before="20200101Z"', 'valid-after="20990101Z"'])
 def test_a_key_outside_its_validity_is_named(tmp_path: Path, options: str) -> None:
     path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key, options)
     four_segments(path, KEY)
@@ -280,9 +280,9 @@ def test_a_key_outside_its_validity_is_named(tmp_path: Path, options: str) -> No
 
 
 def test_a_key_that_expires_during_the_run_proves_what_came_before(tmp_path: Path) -> None:
-    # The clock moves a minute a segment from 2026-05-28T20:26:40Z.
+    # The clock moves a minute a segment from 2020-09-13T12:26:40Z.
     path = tmp_path / "findings.jsonl"
-    store = allowed_signers(tmp_path, KEY.public_key, 'valid-before="20260528202900Z"')
+    store = allowed_signers(tmp_path, KEY.public_key, 'valid-before="20200913122900Z"')
     four_segments(path, KEY)
     outcome = verified(path, store)
     assert ProblemCode.KEY_NOT_VALID_THEN in codes(outcome)
@@ -396,7 +396,7 @@ def test_a_forked_chain_is_named(tmp_path: Path) -> None:
     lines = four_segments(path, KEY)
     forked = decode_line(lines[10].rstrip(b"\n"))
     assert isinstance(forked, Checkpoint)
-    body = re.sub(r'"time":"[^"]*"', '"time":"2026-05-28T21:00:00Z"', forked.body)
+    body = re.sub(r'"time":"[^"]*"', '"time":"2020-09-13T13:00:00Z"', forked.body)
     lines[10] = encode_line(Checkpoint(body=body, sshsig=KEY.sign(body.encode(), CHECKPOINT_NAMESPACE)))
     path.write_bytes(b"".join(lines))
     path.with_name(path.name + ".sig").unlink()
