@@ -38,8 +38,12 @@ def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
     held: list[ListItem] = []
     witnesses: set[int] = set()
     for item in remaining:
+        values = _undecided(item)
+        if not values and not held:
+            yield item
+            continue
         held.append(item)
-        for value in _undecided(item):
+        for value in values:
             if value.bit_count() != PDQ_BITS_SET:
                 yield from _named(held, SHA256)
                 yield from _named(remaining, SHA256)
@@ -53,13 +57,13 @@ def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
     yield from _named(held, PDQ)
 
 
-def _undecided(item: ListItem) -> Iterator[int]:
-    if isinstance(item, ListEntry):
-        if UNDECIDED in item.digests:
-            yield int.from_bytes(item.digests[UNDECIDED])
-    elif isinstance(item, DigestBlock) and item.algorithm == UNDECIDED:
-        for start in range(0, len(item.digests), _LENGTH_BYTES):
-            yield int.from_bytes(item.digests[start : start + _LENGTH_BYTES])
+def _undecided(item: ListItem) -> list[int]:
+    if isinstance(item, ListEntry) and UNDECIDED in item.digests:
+        return [int.from_bytes(item.digests[UNDECIDED])]
+    if isinstance(item, DigestBlock) and item.algorithm == UNDECIDED:
+        starts = range(0, len(item.digests), _LENGTH_BYTES)
+        return [int.from_bytes(item.digests[start : start + _LENGTH_BYTES]) for start in starts]
+    return []
 
 
 def _named(items: Iterable[ListItem], algorithm: AlgorithmName) -> Iterator[ListItem]:

@@ -1,5 +1,5 @@
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import ListError
-from hashaudit.hashlists.interface import ParseOptions
+from hashaudit.hashlists.algorithms import UNDECIDED
+from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions
+from hashaudit.hashlists.untagged import resolve
 from hashaudit.model import AlgorithmName
 
 
@@ -68,3 +70,25 @@ def test_never_a_mixture(read: Callable[..., Any], values: list[int]) -> None:
 def test_other_lengths_in_the_list_are_not_touched(read: Callable[..., Any]) -> None:
     content = "\n".join(["b1946ac92492d2347c6235b4d2611184", *map(half_set, range(8)), ""]).encode()
     assert [next(iter(hashes)) for hashes in read(content).hashes] == ["md5"] + ["pdq"] * 8
+
+
+def test_nothing_is_held_back_without_need() -> None:
+    """Of a list of millions no more than what is undecided may stand in memory."""
+    taken: list[int] = []
+
+    def entries(algorithm: str, digest: bytes, count: int) -> Iterator[ListItem]:
+        for number in range(count):
+            taken.append(number)
+            yield ListEntry(id=str(number), digests={AlgorithmName(algorithm): digest})
+
+    items = resolve(entries("md5", bytes(16), 100))
+    next(items)
+    assert len(taken) == 1
+    taken.clear()
+    items = resolve(entries(UNDECIDED, bytes.fromhex(ORDINARY), 100))
+    next(items)
+    assert len(taken) == 1
+    taken.clear()
+    with pytest.raises(ListError):
+        next(resolve(entries(UNDECIDED, bytes.fromhex(half_set(1)), 100)))
+    assert len(taken) == 100
