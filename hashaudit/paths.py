@@ -36,7 +36,7 @@ def from_text(path: str, path_b64: str | None = None) -> bytes:
             path than ``path`` shows people one file and programs another.
     """
     try:
-        raw = path.encode() if path_b64 is None else base64.b64decode(path_b64, validate=True)
+        raw = path.encode() if path_b64 is None else base64.b64decode(path_b64)
     except UnicodeEncodeError as error:
         raise FindingsError("path is not valid text: it holds a lone surrogate") from error
     except (binascii.Error, ValueError) as error:

@@ -125,7 +125,7 @@ class Rules:
             return SkipReason.PSEUDO_FILESYSTEM
         if self._options.one_file_system and status.st_dev != self._root.device:
             return SkipReason.OTHER_FILESYSTEM
-        if self._options.follow_links and identity in self._walked:
+        if identity in self._walked:
             return SkipReason.ALREADY_WALKED
         return None
 

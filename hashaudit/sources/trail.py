@@ -5,7 +5,7 @@ is used only if device and inode say that it is still the same. Paths are put to
 tree that is a thousand levels deep has paths of hundreds of kilobytes.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -72,12 +72,9 @@ class Trail:
         level.release()
 
     def close(self) -> None:
-        """Frees all levels, the innermost first, as their names were sorted in that order."""
+        """Frees all levels."""
         while self._levels:
-            level = self._levels.pop()
-            level.release()
-            if isinstance(level.names, Generator):
-                level.names.close()
+            self._levels.pop().release()
 
     def ref(self) -> DirectoryRef:
         """The innermost folder as entries name it."""

@@ -72,14 +72,14 @@ def test_a_hard_limit_that_is_refused_is_followed_by_a_modest_one() -> None:
     code = """
 import resource
 from hashaudit.host import process
-limit = [256, resource.RLIM_INFINITY]
 def refuse(which, wanted):
     if wanted[0] == resource.RLIM_INFINITY: raise ValueError
     limit[:] = wanted
 resource.getrlimit, resource.setrlimit = lambda which: tuple(limit), refuse
-print(process.raise_open_file_limit(), limit)
+for limit in [256, -1], [20000, -1], [256, 300], [-1, -1]:
+    print(process.raise_open_file_limit(), limit)
 """
-    assert run(code) == "10240 [10240, -1]"
+    assert run(code).split("\n") == ["10240 [10240, -1]", "20000 [20000, -1]", "300 [300, 300]", "None [-1, -1]"]
 
 
 def test_without_prctl_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:

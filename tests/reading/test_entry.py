@@ -5,13 +5,15 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from hashaudit.host import files
 from hashaudit.model import Consistency, DirectoryRef, Entry, FaultCode, Stage
 from hashaudit.reading import READ_CHUNK_BYTES, DirectoryCache, ReadLimits, ReadOutcome, read_buffer, read_entry
+from hashaudit.reading.entry import _state
 
 Read = Callable[..., ReadOutcome[Any]]
 EntryOf = Callable[..., Entry]
@@ -132,7 +134,32 @@ def test_the_access_time_stays_as_it_was(folder: bytes, read: Read) -> None:
     assert os.stat(path).st_atime_ns == 1_000_000_000
 
 
+def test_a_small_file_costs_one_read(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(folder + b"/file", b"content")
+    counts: list[int] = []
+    original = files.read_into
+
+    def read_into(descriptor: int, buffer: memoryview) -> int:
+        counts.append(original(descriptor, buffer))
+        return counts[-1]
+
+    monkeypatch.setattr(files, "read_into", read_into)
+    assert content(read(path)) == b"content"
+    assert counts == [7]
+
+
+def test_a_file_that_keeps_its_size_is_within_any_bound_of_growth(folder: bytes, read: Read) -> None:
+    path = write(folder + b"/file", b"x" * 1000)
+    assert read(path, limits=ReadLimits(growth_bytes=1)).faults == ()
+
+
 # What is no longer what the walk saw.
+
+
+@pytest.mark.parametrize("path", [b"fifo", b"/dev/null", b"."])
+def test_what_was_never_a_file_is_not_read(folder: bytes, read: Read, path: bytes) -> None:
+    os.mkfifo(folder + b"/fifo")
+    assert_refused(read(os.path.join(folder, path)), Stage.OPEN, FaultCode.REPLACED)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -344,6 +371,23 @@ def test_a_file_that_keeps_changing_is_told_with_both_states(folder: bytes, read
     assert outcome.stat is not None
     assert (outcome.changed_from.mtime_ns, outcome.stat.mtime_ns) == (2, 3)
     assert len(pauses) == 2
+
+
+def test_only_the_last_attempt_counts_for_the_message(
+    folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(folder + b"/file", b"content")
+    failing_at(monkeypatch, "open", errno.ESTALE, times=1)
+    outcome = read(path, lambda count: os.utime(path, ns=(0, count + 1)))
+    assert outcome.faults[0].message == "its size or times changed while the file was read"
+    assert outcome.attempts == 3
+
+
+@pytest.mark.parametrize("field", ["st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_dev"])
+def test_each_of_these_tells_one_state_from_another(field: str) -> None:
+    fields = {"st_size": 1, "st_mtime_ns": 2, "st_ctime_ns": 3, "st_ino": 4, "st_dev": 5}
+    one, other = (cast("os.stat_result", SimpleNamespace(**state)) for state in (fields, {**fields, field: 9}))
+    assert _state(one) != _state(other)
 
 
 def test_a_time_that_was_set_back_deceives_nobody(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

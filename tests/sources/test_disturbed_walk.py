@@ -61,7 +61,7 @@ def test_a_folder_that_another_took_the_place_of_is_not_walked(
     assert walk() == ["entry a/file", "fault replaced b and below", "entry c/file"]
 
 
-@pytest.mark.parametrize("kind", ["link", "file", "fifo"])
+@pytest.mark.parametrize("kind", ["link", "link to the folder itself", "file", "fifo"])
 @pytest.mark.usefixtures("either_way")
 def test_what_took_a_folders_place_is_not_opened(
     root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -72,6 +72,8 @@ def test_what_took_a_folders_place_is_not_opened(
         os.rename(root + b"/b", root + b"/../elsewhere")
         if kind == "link":
             os.symlink(b"a", root + b"/b")
+        elif kind == "link to the folder itself":
+            os.symlink(b"../elsewhere", root + b"/b")
         elif kind == "file":
             make(root, b"b")
         else:
@@ -287,6 +289,29 @@ def test_a_folder_that_mounts_itself_when_opened_is_walked(
     on_enter(monkeypatch, b"b", mount)
     monkeypatch.setattr(mounts.Kinds, "of", lambda *_arguments: Kind("autofs"))
     assert walk() == ["entry b/after"]
+
+
+def test_a_root_that_mounts_itself_when_opened_is_walked(
+    root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(root, b"file")
+    before = os.stat(os.path.dirname(root))
+    original = DescriptorFolder.stat
+
+    def stat(folder: DescriptorFolder, name: bytes, *, follow: bool = False) -> os.stat_result:
+        return before if name == os.path.basename(root) else original(folder, name, follow=follow)
+
+    monkeypatch.setattr(DescriptorFolder, "stat", stat)
+    assert walk() == ["entry file"]
+
+
+def test_a_file_on_another_device_is_of_that_devices_kind(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.symlink(b"/proc/version", root + b"/link")
+    here = os.stat(root).st_dev
+    monkeypatch.setattr(mounts.Kinds, "of", lambda _kinds, device, _path: Kind("ext4" if device == here else "nfs"))
+    (entry,) = LocalSource([root], WalkOptions(follow_links=True)).walk()
+    assert isinstance(entry, Entry)
+    assert entry.consistency is Consistency.MOUNT_UNPINNED
 
 
 def test_what_mounts_itself_is_still_subject_to_the_rules(

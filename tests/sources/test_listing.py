@@ -1,4 +1,5 @@
 import errno
+import os
 import tempfile
 from collections.abc import Iterator
 
@@ -63,6 +64,16 @@ def test_what_outer_folders_hold_is_not_held_again(monkeypatch: pytest.MonkeyPat
     next(inner)
     assert sorter._held == 9
     assert sorter._file is not None
+    sorter.close()
+
+
+def test_temporary_space_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    sorter = NameSorter(2)
+    for count in (1000, 10):
+        assert len(list(sorter.sort(numbers(count)))) == count
+    assert sorter._file is not None
+    assert os.fstat(sorter._file.fileno()).st_size == len("0n\0") * 10
     sorter.close()
 
 

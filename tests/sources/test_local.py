@@ -110,7 +110,7 @@ def test_a_pseudo_filesystem_is_left_out_when_met_and_walked_when_named() -> Non
     left_out = {item.path for item in met if isinstance(item, Skipped) and item.reason is SkipReason.PSEUDO_FILESYSTEM}
     assert b"/proc" in left_out
     assert not any(isinstance(item, Entry) and item.path.startswith(b"/proc/") for item in met)
-    named = list(LocalSource([b"/proc/sys/kernel/random"]).walk())
+    named = list(LocalSource([b"/proc/sys/kernel"]).walk())
     assert b"/proc/sys/kernel/random/uuid" in [item.path for item in named if isinstance(item, Entry)]
 
 
@@ -297,6 +297,24 @@ def test_roots_are_described(root: bytes, monkeypatch: pytest.MonkeyPatch) -> No
         ),
         RootDescription(b"missing", os.path.dirname(root) + b"/missing"),
     )
+
+
+def test_a_root_inside_a_pseudo_filesystem_leaves_out_only_others(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = os.stat(root).st_dev
+    number = b"%d:%d" % (os.major(device), os.minor(device))
+    text = (
+        b"1 1 %s / / rw - proc proc rw\n2 1 %s / %s/same rw - proc proc rw\n3 1 0:903 / %s/other rw - sysfs sysfs rw\n"
+    )
+    fake_mounts(monkeypatch, text % (number, number, root, root))
+    assert LocalSource([root]).describe_roots()[0].left_out == (root + b"/other",)
+
+
+def test_nothing_is_kept_of_folders_unless_links_are_followed(root: bytes) -> None:
+    make(root, b"a/b/file", b"c/file")
+    source = LocalSource([root])
+    list(source.walk())
+    assert source._walker is not None
+    assert source._walker._rules._walked == {identity(root)}
 
 
 def test_roots_are_described_where_the_system_does_not_tell(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

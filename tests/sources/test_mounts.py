@@ -42,6 +42,9 @@ def test_a_device_is_looked_up_once_and_late_mounts_are_found(monkeypatch: pytes
         assert kinds.of(5, lambda: b"/x").fs_type == "btrfs"
         assert kinds.of(6, lambda: b"/m").fs_type == "nfs"
     assert len(tables) == 1
+    for _ in range(3):
+        assert kinds.of(7, lambda: b"/m/x").fs_type is None
+    assert tables == []
 
 
 def test_a_device_without_a_mount_is_of_its_paths_kind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,8 @@ def test_paths_may_be_far_longer_than_the_system_takes(
         assert isinstance(item, Entry)
         paths.append(item.path)
         most = max(most, open_descriptors() - before)
+        assert source._walker is not None
+        assert all(level.ref is None for level in source._walker._trail._levels[:-1]), "long paths would be kept"
     assert len(paths) == levels * 2
     assert paths[-1] == root + (b"/a" + name) * (levels - 1) + b"/z"
     assert len(paths[-1]) > 60_000
