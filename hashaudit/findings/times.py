@@ -7,6 +7,7 @@ since 1970-01-01T00:00:00Z, so that no file can stop a scan by its date.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from hashaudit.errors import FindingsError
 
@@ -24,10 +25,9 @@ def to_text(time_ns: int) -> str:
     """Nanoseconds since the epoch as the findings file writes them."""
     seconds, fraction_ns = divmod(time_ns, NS_PER_S)
     try:
-        instant = _EPOCH + timedelta(seconds=seconds)
+        return f"{_second(seconds)}.{fraction_ns:09d}Z"
     except OverflowError:
         return f"@{time_ns}"
-    return f"{instant.isoformat()[:_SECOND_LENGTH]}.{fraction_ns:09d}Z"
 
 
 def to_seconds(text: str) -> float:
@@ -43,3 +43,8 @@ def to_seconds(text: str) -> float:
     except ValueError as error:
         raise FindingsError("no such day or time of day") from error
     return (instant - _EPOCH).total_seconds() + float("0" + text[_SECOND_LENGTH:-1])
+
+
+@lru_cache(maxsize=4096)  # A line has three times, and most share their second with the line before.
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:_SECOND_LENGTH]
