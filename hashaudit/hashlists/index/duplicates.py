@@ -28,7 +28,12 @@ _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 def fingerprint(entry: ListEntry, own_id: str | None, role: Role) -> int:
     """Stands for everything that an entry says, except that it is on line N."""
     said = (own_id, entry.digests, entry.size, entry.labels, role, entry.unsupported)
-    digest = hashlib.blake2b(_ENCODER.encode(said), digest_size=_FINGERPRINT_BYTES).digest()
+    try:
+        raw = _ENCODER.encode(said)
+    except UnicodeEncodeError:
+        # A label that its list could not decode: rare, so that the order of labels may matter here.
+        raw = repr(said).encode("ascii", "backslashreplace")
+    digest = hashlib.blake2b(raw, digest_size=_FINGERPRINT_BYTES).digest()
     return int.from_bytes(digest, "little") or 1
 
 

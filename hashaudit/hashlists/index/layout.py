@@ -159,7 +159,7 @@ def decode_header(head: bytes, size_bytes: int) -> Header:
         raise ListError("compiled index is damaged: header checksum")
     if size != size_bytes:
         raise ListError(f"compiled index has {size_bytes} bytes instead of {size}: cut short or added to")
-    if not 0 < count <= MAX_SECTIONS or rows > MAX_ROWS:
+    if not 0 < count <= MAX_SECTIONS or rows > MAX_ROWS or any(head[_TABLE_OFFSET + count * _SECTION.size :]):
         raise ListError("compiled index is damaged: counts")
     sections = tuple(_decode_sections(head, count))
     _check_places(sections, size)

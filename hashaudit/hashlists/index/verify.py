@@ -23,13 +23,17 @@ from hashaudit.hashlists.index.sections import DigestSection
 
 
 def verify_checksums(index: ListIndex) -> None:
-    """Reads every section and compares its checksum: finds all damage, and nothing that whoever made the index meant.
+    """Reads every byte and compares checksums: finds all damage, and nothing that whoever made the index meant.
 
     Raises:
         ListError: a section is damaged; the message names it.
     """
     with memoryview(index.image) as image:
+        end = layout.HEADER_BYTES
         for section in index.header.sections:
+            if any(image[end : section.offset]):
+                raise _damaged("bytes between sections")
+            end = section.offset + section.size
             with image[section.offset : section.offset + section.size] as content:
                 digest = blake3.blake3(content, max_threads=blake3.blake3.AUTO).digest()
             if digest != section.checksum:

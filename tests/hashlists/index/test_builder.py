@@ -1,11 +1,14 @@
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hashaudit.errors import ListError
 from hashaudit.hashlists.index import columns, sorting
+from hashaudit.hashlists.index.builder import IndexBuilder
 from hashaudit.hashlists.index.reader import Hit, ListIndex
 from hashaudit.hashlists.index.verify import verify_index
 from hashaudit.hashlists.interface import DigestBlock, ListEntry
@@ -130,3 +133,99 @@ def test_index_agrees_with_comparing_all_with_all(
         assert len(index.sizes) == len(set(every_size))
         assert all(size in index.sizes for size in every_size if size is not None)
         assert 2**61 + 1 not in index.sizes
+
+
+@pytest.fixture(params=[64 << 20, 1])
+def run_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries meet in one run, or only when runs are merged."""
+    monkeypatch.setattr(sorting, "RUN_BYTES", request.param)
+    monkeypatch.setattr("hashaudit.hashlists.index.builder._HOUSEKEEPING_ROWS", 1)
+
+
+def entry(entry_id: str = "line 1", **changes: object) -> ListEntry:
+    fields: dict[str, object] = {"id": entry_id, "digests": {MD5: digest(MD5, 1), SHA1: digest(SHA1, 1)}, **changes}
+    return ListEntry(**fields)  # type: ignore[arg-type]  # a table's row
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "duplicates"),
+    [
+        (entry(), entry("line 2"), 1),
+        (entry("7"), entry("7"), 1),
+        (entry("x"), entry("x"), 1),
+        (entry(size=5, labels={"a": "b", "c": "d"}), entry("line 2", size=5, labels={"c": "d", "a": "b"}), 1),
+        (entry(digests={MD5: digest(MD5, 1)}), entry("line 2", digests={MD5: digest(MD5, 1)}), 1),
+        (entry(), entry("line 2", role=Role.DENY), 1),
+        (entry(), entry("2"), 0),
+        (entry("1"), entry("2"), 0),
+        (entry("x"), entry("y"), 0),
+        (entry("line 01"), entry("line 1"), 0),
+        (entry(size=5), entry("line 2", size=6), 0),
+        (entry(size=5), entry("line 2"), 0),
+        (entry(labels={"a": "b"}), entry("line 2", labels={"a": "c"}), 0),
+        (entry(), entry("line 2", role=Role.KNOWN), 0),
+        (entry(), entry("line 2", unsupported={"photodna": "AA"}), 0),
+        (entry(), entry("line 2", digests={MD5: digest(MD5, 1)}), 0),
+        (entry(), entry("line 2", digests={MD5: digest(MD5, 1), SHA1: digest(SHA1, 3)}), 0),
+    ],
+)
+@pytest.mark.usefixtures("run_bytes")
+def test_duplicate_says_nothing_that_the_first_did_not(
+    index_of: IndexOf, first: ListEntry, second: ListEntry, duplicates: int
+) -> None:
+    index = index_of([(Role.DENY, [first, second])])
+    assert index.infos[0].rejected.get("duplicate", 0) == duplicates
+    assert [hit.id for hit in index.lookup(MD5, digest(MD5, 1))] == [first.id, second.id][: 2 - duplicates]
+    # Never across lists.
+    index = index_of([(Role.DENY, [first]), (Role.DENY, [second])])
+    assert [hit.list_number for hit in index.lookup(MD5, digest(MD5, 1))] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (ListEntry("1", {}), "without a digest"),
+        (ListEntry("1", {MD5: bytes(15)}), "md5 digest of 15 bytes"),
+        (ListEntry("1", {AlgorithmName("crc32"): bytes(4)}), "holds no crc32"),
+        (DigestBlock(MD5, bytes(17), 1), "block of 17 bytes of md5"),
+        (DigestBlock(AlgorithmName("crc32"), bytes(4), 1), "holds no crc32"),
+    ],
+)
+def test_what_no_section_holds_is_a_mistake_of_the_caller(
+    index_of: IndexOf, item: ListEntry | DigestBlock, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        index_of([(Role.DENY, [item])])
+
+
+def test_entries_belong_to_a_list() -> None:
+    with IndexBuilder() as builder, pytest.raises(ValueError, match="no list has been begun"):
+        builder.add(ListEntry("1", {MD5: bytes(16)}))
+
+
+def test_index_that_is_full_says_so(index_of: IndexOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hashaudit.hashlists.index.layout.MAX_ROWS", 3)
+    monkeypatch.setattr("hashaudit.hashlists.index.builder._HOUSEKEEPING_ROWS", 1)
+    index_of([(Role.DENY, [DigestBlock(MD5, bytes(range(48)), 1)])])
+    with pytest.raises(ListError, match="more than 3 entries"):
+        index_of([(Role.DENY, [DigestBlock(MD5, bytes(range(64)), 1)])])
+    with pytest.raises(ListError, match="more than 3 entries"):
+        index_of([(Role.DENY, [entry(str(number)) for number in range(4)])])
+
+
+def test_text_that_was_no_text_is_stored_as_text(index_of: IndexOf) -> None:
+    odd = ListEntry("id \udcff", {MD5: bytes(16)}, labels={"name": "a\ud800b"})
+    (hit,) = index_of([(Role.DENY, [odd])]).lookup(MD5, bytes(16))
+    assert (hit.id, hit.labels) == ("id \ufffd", {"name": "a\ufffdb"})
+
+
+def test_plain_lists_cost_little_beside_their_digests(index_of: IndexOf) -> None:
+    def bytes_an_entry(blocks: list[DigestBlock]) -> float:
+        index = index_of([(Role.DENY, blocks)])
+        sizes = {section.name: section.size for section in index.header.sections}
+        return (sum(sizes.values()) - sizes["prefixes/sha256"] - sizes["lists"]) / index.header.rows
+
+    data = os.urandom(32 * 4000)
+    assert bytes_an_entry([DigestBlock(SHA256, data, 1)]) < 36.1
+    with_gap = [DigestBlock(SHA256, data[: 32 * 1000], 1), DigestBlock(SHA256, data[32 * 1000 :], 1500)]
+    assert bytes_an_entry(with_gap) < 40.1
