@@ -86,11 +86,21 @@ def _items(stream: BinaryIO, delimiter: str, options: ParseOptions) -> Iterator[
         layout = _mapped(names, options.columns) if options.columns else _from_header(names)
     if layout is None:
         raise ListError("the first line names no column that holds hashes; name them with --map COLUMN=FIELD")
+    seen: set[AlgorithmName] = set()
     for number, row, ended in table:
         item = _entry(number, row, layout, options.algorithm)
-        if not ended and isinstance(item, Rejected) and item.reason is not RejectReason.EMPTY_INPUT:
+        if not ended and not _is_whole(item, seen):
             raise ListError(f"line {number}: the last row is cut short; get the list again")
+        if isinstance(item, ListEntry):
+            seen.update(item.digests)
         yield item
+
+
+def _is_whole(item: ListEntry | Rejected, seen: set[AlgorithmName]) -> bool:
+    """Tells if a last row without its end can be whole: it is an entry, and its hash not the first of its length."""
+    if isinstance(item, Rejected):
+        return item.reason is RejectReason.EMPTY_INPUT
+    return not seen or not seen.isdisjoint(item.digests)
 
 
 def _folded(name: str) -> str:

@@ -66,6 +66,12 @@ def test_a_last_row_without_its_end_that_is_no_entry_is_a_cut(read: Callable[...
         read(content)
 
 
+def test_a_hash_that_is_cut_to_the_length_of_another_is_refused(read: Callable[..., Any]) -> None:
+    assert len(read(f"name,hash\na,{SHA1}\nb,{SHA1}".encode()).entries) == 2
+    with pytest.raises(ListError, match="line 3: the last row is cut short"):
+        read(f"name,hash\na,{SHA1}\nb,{SHA1[:32]}".encode())
+
+
 @pytest.mark.parametrize("line", [f'"{MD5}"x,a', f'"{MD5}', f'{MD5},"a\nb\n'])
 def test_broken_quotes_refuse_the_list(read: Callable[..., Any], line: str) -> None:
     with pytest.raises(ListError, match="wrong quotes"):
