@@ -16,7 +16,7 @@ from hashaudit.images.counting import chosen_frames, gif_frames, png_frames
 from hashaudit.images.formats import HEAD_BYTES, ImageFormat, sniff
 from hashaudit.images.jpeg import pictures
 from hashaudit.images.limits import DecodeLimits
-from hashaudit.images.modes import UnsupportedModeError, to_colour, to_luma
+from hashaudit.images.modes import UnsupportedModeError, is_grey, to_colour, to_luma
 from hashaudit.images.pillow import can_decode, contained, open_image
 from hashaudit.images.raw import raw_previews
 from hashaudit.images.tiff import directories
@@ -37,7 +37,7 @@ class Frame(msgspec.Struct, frozen=True):
     luma: Image.Image
     """Mode ``L``. Of a JPEG it may be shrunk, with no side below 512 px for that."""
     colour: Image.Image | None
-    """Mode ``RGB``, in full size; only where it was asked for."""
+    """Mode ``RGB``, in full size: where it was asked for, and where the decoder gives colours anyway."""
     truncated: bool
     """The file is cut off or damaged, and what is missing was filled in."""
 
@@ -188,9 +188,15 @@ class _Reader:
                 image.draft("L", (DRAFT_SIDE_PX, DRAFT_SIDE_PX))
             image.load()
             self._check_size(image)
-            colour = to_colour(image) if self._colour else None
-            luma = to_luma(image)
-            return Frame(told_as, luma.copy() if luma is image else luma, colour, self._truncated)
+            return Frame(told_as, *self._planes(image), self._truncated)
+
+    def _planes(self, image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+        """Luma, and RGB where the picture has colours. Copies: an animation goes on to change the image."""
+        if self._colour or not is_grey(image):
+            colour = to_colour(image)
+            return colour.convert("L"), colour.copy() if colour is image else colour
+        luma = to_luma(image)
+        return luma.copy() if luma is image else luma, None
 
     def _opened(self) -> Image.Image:
         if self._image is None:

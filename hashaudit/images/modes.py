@@ -13,28 +13,27 @@ from PIL import Image, ImageCms
 GROUND = 255
 """White, in each channel."""
 _SIXTEEN_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-_DIRECT = frozenset({"1", "RGB", "RGBX", "YCbCr"})
-"""Modes whose own conversion to luma is right."""
+_GREY = frozenset({"1", "L", "I", "F"}) | _SIXTEEN_BIT
 _TRANSPARENT = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
-_VIA_RGB = frozenset({"P", "CMYK", "HSV"})
+_DIRECT = frozenset({"1", "L", "RGB", "RGBX", "YCbCr", "P", "CMYK", "HSV"})
+"""Modes whose own conversion to RGB is right."""
 
 
 class UnsupportedModeError(ValueError):
     """A colour mode that is none of those that decoders of photographs give."""
 
 
-def to_luma(image: Image.Image) -> Image.Image:
-    """The picture in mode ``L``, 0 to 255.
+def is_grey(image: Image.Image) -> bool:
+    """Tells if the picture has one opaque channel."""
+    return image.mode in _SIXTEEN_BIT or (image.mode in _GREY and not image.has_transparency_data)
 
-    Raises:
-        UnsupportedModeError: the mode is unknown.
-    """
-    if image.mode == "L" and not image.has_transparency_data:
-        return image
-    if image.mode in _DIRECT and not image.has_transparency_data:
-        return image.convert("L")
+
+def to_luma(image: Image.Image) -> Image.Image:
+    """A grey picture in mode ``L``, 0 to 255."""
     plane = _wide_plane(image)
-    return Image.fromarray(plane) if plane is not None else to_colour(image).convert("L")
+    if plane is not None:
+        return Image.fromarray(plane)
+    return image if image.mode == "L" else image.convert("L")
 
 
 def to_colour(image: Image.Image) -> Image.Image:
@@ -50,7 +49,7 @@ def to_colour(image: Image.Image) -> Image.Image:
         return _composed(_with_alpha(image))
     if image.mode == "LAB":
         return _from_lab(image)
-    if image.mode == "L" or image.mode in _DIRECT or image.mode in _VIA_RGB:
+    if image.mode in _DIRECT:
         return image if image.mode == "RGB" else image.convert("RGB")
     raise UnsupportedModeError(f"colour mode {image.mode}")
 

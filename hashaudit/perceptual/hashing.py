@@ -87,9 +87,8 @@ def _hash_view(
     frame: Frame, algorithms: Sequence[PerceptualAlgorithm], orientations: tuple[Orientation, ...], *, trimmed: bool
 ) -> Iterator[PerceptualHash | Fault]:
     for algorithm in algorithms:
-        image = frame.luma if algorithm.needs is Needs.LUMA else frame.colour
-        if image is not None:
-            yield from _apply(algorithm, image, orientations, frame, trimmed=trimmed)
+        image = frame.luma if algorithm.needs is Needs.LUMA or frame.colour is None else frame.colour
+        yield from _apply(algorithm, image, orientations, frame, trimmed=trimmed)
 
 
 def _apply(

@@ -11,10 +11,12 @@ from hashaudit.perceptual.dihedral import Orientation
 
 
 class Needs(StrEnum):
-    """What of a decoded picture an algorithm looks at. Where all look at luma, JPEG is decoded shrunk."""
+    """What of a decoded picture an algorithm looks at. Where none needs colour, JPEG is decoded shrunk and in luma."""
 
     LUMA = "luma"
     COLOUR = "colour"
+    UNROUNDED_LUMA = "unrounded_luma"
+    """Luma that the algorithm takes from RGB itself where the decoder gives that, and else luma as decoded."""
 
 
 class Metric(StrEnum):

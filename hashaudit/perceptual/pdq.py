@@ -1,4 +1,4 @@
-"""PDQ: 256 bits and a quality of a luma plane, and the hashes of its eight orientations from one transform.
+"""PDQ: 256 bits and a quality of a picture, and the hashes of its eight orientations from one transform.
 
 On the same pixels the bits and the quality are those of the reference implementation.
 
@@ -44,7 +44,8 @@ _SYMMETRIES: dict[Orientation, tuple[npt.NDArray[np.float32], npt.NDArray[np.flo
 }
 _SIGNS = np.stack([np.outer(rows, columns) for rows, columns, swapped in _SYMMETRIES.values() if not swapped])
 
-LumaPlane = npt.NDArray[np.uint8] | npt.NDArray[np.floating]
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.floating]
+_Picture = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 
 class PdqTransform(msgspec.Struct, frozen=True):
@@ -68,38 +69,39 @@ class PdqTransform(msgspec.Struct, frozen=True):
         return {orientation: self.hash(orientation) for orientation in ORIENTATIONS}
 
 
-def transform(luma: LumaPlane) -> PdqTransform | None:
-    """Filters and transforms a plane once; ``None`` where a side is below 5 px.
+def transform(pixels: Pixels) -> PdqTransform | None:
+    """Filters and transforms a picture once; ``None`` where a side is below 5 px.
 
     Args:
-        luma: rows x columns of 0.299 R + 0.587 G + 0.114 B, 0 to 255, ``uint8`` or floating.
+        pixels: luma (0.299 R + 0.587 G + 0.114 B) as rows x columns, or RGB as rows x columns x 3; 0 to 255, ``uint8``
+            or floating.
 
     Raises:
-        ValueError: the plane has not two dimensions, or holds a value that is no finite number.
+        ValueError: another shape, or a value that is no finite number.
     """
-    if luma.ndim != 2:
-        raise ValueError("a luma plane has two dimensions")
-    if min(luma.shape) < MIN_SIDE_PX:
+    if pixels.ndim not in {2, 3} or pixels.shape[2:] not in {(), (3,)}:
+        raise ValueError("a picture is rows x columns, or rows x columns x 3")
+    if min(pixels.shape[:2]) < MIN_SIDE_PX:
         return None
-    if luma.dtype == np.uint8:
-        plane: npt.NDArray[np.uint8] | npt.NDArray[np.float32] = luma
+    if pixels.dtype == np.uint8:
+        picture: _Picture = pixels
     else:
-        plane = luma.astype(np.float32, copy=False)
-        if not np.isfinite(plane).all():
-            raise ValueError("a luma plane holds finite numbers")
-    if plane.shape == (GRID, GRID):
-        return _exactly(plane)
-    grid = downsample(plane)
+        picture = pixels.astype(np.float32, copy=False)
+        if not np.isfinite(picture).all():
+            raise ValueError("a picture holds finite numbers")
+    if picture.shape[:2] == (GRID, GRID):
+        return _exactly(picture)
+    grid = downsample(picture)
     coefficients = (_TRANSFORM @ grid @ _TRANSFORM.T).astype(np.float32, copy=False)
-    strays = max(MIN_ROUNDING, ROUNDING_PER_PX * max(plane.shape))
+    strays = max(MIN_ROUNDING, ROUNDING_PER_PX * max(picture.shape))
     quality = _quality(grid, strays)
     if quality is None or _closest_to_median(coefficients) < COEFFICIENT_ROUNDING * strays:
-        return _exactly(plane)
+        return _exactly(picture)
     return PdqTransform(coefficients, quality)
 
 
-def _exactly(plane: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> PdqTransform:
-    grid = pdq_exact.downsample(plane.astype(np.float32, copy=False))
+def _exactly(picture: _Picture) -> PdqTransform:
+    grid = pdq_exact.downsample(pdq_exact.luma(picture))
     gradients = [_percent(grid, axis).astype(np.int32) for axis in (0, 1)]
     return PdqTransform(pdq_exact.transform(grid), _scaled(sum(int(np.abs(part).sum()) for part in gradients)))
 

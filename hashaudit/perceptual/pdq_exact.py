@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from hashaudit.perceptual.pdq_filter import GRID, kept_positions, window_px
+from hashaudit.perceptual.pdq_filter import GRID, LUMA_WEIGHTS, kept_positions, window_px
 
 COEFFICIENTS = 16
 """Frequencies kept in either direction: 1 to 16, without the mean."""
@@ -36,6 +36,17 @@ TRANSFORM = _transform_matrix()
 """16 x 64: rows 1 to 16 of the discrete cosine transform."""
 
 
+def luma(pixels: npt.NDArray[np.uint8] | Plane) -> Plane:
+    """The luma of a plane or of RGB, summed in double precision and rounded once."""
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32, copy=False)
+    red, green, blue = LUMA_WEIGHTS
+    plane = np.empty(pixels.shape[:2], dtype=np.float32)
+    for line, values in zip(plane, pixels, strict=True):
+        line[:] = values[:, 0] * red + values[:, 1] * green + values[:, 2] * blue
+    return plane
+
+
 def _box(values: Plane, window: int) -> Plane:
     """Box filter along axis 0 by one running sum, cut off at the edges and divided by its true length."""
     length = values.shape[0]
@@ -55,15 +66,15 @@ def _box(values: Plane, window: int) -> Plane:
     return filtered
 
 
-def downsample(luma: Plane) -> Plane:
+def downsample(plane: Plane) -> Plane:
     """Filters and thins a plane of at least 5 x 5 to 64 x 64; a plane of 64 x 64 is taken as it is."""
-    if luma.shape == (GRID, GRID):
-        return luma
-    rows, columns = luma.shape
+    if plane.shape == (GRID, GRID):
+        return plane
+    rows, columns = plane.shape
     for _ in range(2):
-        luma = np.ascontiguousarray(_box(np.ascontiguousarray(luma.T), window_px(columns)).T)
-        luma = _box(luma, window_px(rows))
-    return luma[np.ix_(kept_positions(rows), kept_positions(columns))]
+        plane = np.ascontiguousarray(_box(np.ascontiguousarray(plane.T), window_px(columns)).T)
+        plane = _box(plane, window_px(rows))
+    return plane[np.ix_(kept_positions(rows), kept_positions(columns))]
 
 
 def transform(grid: Plane) -> Plane:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 GRID = 64
 """Values along either side of the picture that the transform sees."""
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+"""Of red, green and blue; ITU-R BT.601."""
 MAX_CACHED_SIDES = 256
 """Filters kept, each of about ``side * 16`` bytes: pictures of one collection have few different sizes."""
 
@@ -66,16 +68,21 @@ def taps(side_px: int) -> Taps:
     return Taps(tuple(starts.tolist()), weights, starts[:, None] + np.arange(width))
 
 
-def downsample(luma: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Filters and thins a plane of at least 5 x 5 to 64 x 64.
+def downsample(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Filters and thins luma (rows x columns) or RGB (rows x columns x 3) of at least 5 x 5 to 64 x 64 of luma.
+
+    Luma is a weighted sum too, so the three channels are filtered as they are and added up at the end, unrounded.
 
     The products are too small for a BLAS library to start threads for, and only a few rows at a time are widened, so
     memory beyond the plane is ``64 * width * 4`` bytes.
     """
-    rows, columns = taps(luma.shape[0]), taps(luma.shape[1])
+    rows, columns = taps(pixels.shape[0]), taps(pixels.shape[1])
     width = rows.weights.shape[1]
-    thinned = np.empty((GRID, luma.shape[1]), dtype=np.float32)
+    lines = pixels.reshape(pixels.shape[0], -1)
+    thinned = np.empty((GRID, lines.shape[1]), dtype=np.float32)
     for kept, start in enumerate(rows.starts):
-        np.matmul(rows.weights[kept], luma[start : start + width].astype(np.float32, copy=False), out=thinned[kept])
+        np.matmul(rows.weights[kept], lines[start : start + width].astype(np.float32, copy=False), out=thinned[kept])
+    if pixels.ndim == 3:
+        thinned = thinned.reshape(GRID, pixels.shape[1], 3) @ np.array(LUMA_WEIGHTS, dtype=np.float32)
     grid: npt.NDArray[np.float32] = np.einsum("ijk,jk->ij", thinned[:, columns.positions], columns.weights)
     return grid

@@ -135,7 +135,7 @@ def _colorhash(bits_per_bin: int) -> PerceptualAlgorithm:
     )
 
 
-PDQ = PerceptualAlgorithm(AlgorithmName("pdq"), pdq.BITS, Needs.LUMA, PDQ_THRESHOLD, _Pdq())
+PDQ = PerceptualAlgorithm(AlgorithmName("pdq"), pdq.BITS, Needs.UNROUNDED_LUMA, PDQ_THRESHOLD, _Pdq())
 CROP_RESISTANT = PerceptualAlgorithm(AlgorithmName("crop_resistant"), SEGMENT_BITS, Needs.LUMA, 0, SegmentHash())
 
 ALGORITHMS: dict[AlgorithmName, PerceptualAlgorithm] = {
