@@ -125,7 +125,8 @@ class Rules:
             return SkipReason.PSEUDO_FILESYSTEM
         if self._options.one_file_system and status.st_dev != self._root.device:
             return SkipReason.OTHER_FILESYSTEM
-        if identity in self._walked:
+        # Only links lead in circles: a bind mount of the root below itself shows what other mounts hide.
+        if self._options.follow_links and identity in self._walked:
             return SkipReason.ALREADY_WALKED
         return None
 

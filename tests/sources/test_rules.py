@@ -1,0 +1,19 @@
+import os
+
+import pytest
+
+from hashaudit.model import SkipReason
+from hashaudit.sources.mounts import Kinds
+from hashaudit.sources.rules import FolderRoot, Patterns, Rules, WalkOptions
+
+
+@pytest.mark.parametrize(("follow_links", "reason"), [(False, None), (True, SkipReason.ALREADY_WALKED)])
+def test_the_root_met_below_itself(root: bytes, follow_links: bool, reason: SkipReason | None) -> None:
+    """As a bind mount it shows what other mounts hide; as a link it would lead in a circle."""
+    status = os.stat(root)
+    folder = FolderRoot(root, status.st_dev, status.st_ino)
+    options = WalkOptions(follow_links=follow_links)
+    rules = Rules(options, Patterns(options), Kinds(), [folder], [])
+    assert rules.begin(folder) is None
+    assert rules.why_not_folder(status, status.st_dev, lambda: root + b"/again") is reason
+    assert rules.begin(folder) is SkipReason.OTHER_ROOT
