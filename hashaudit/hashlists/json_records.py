@@ -7,11 +7,12 @@ from typing import BinaryIO
 import ijson  # type: ignore[import-untyped]  # it ships no annotations
 
 from hashaudit.errors import ListError
+from hashaudit.hashlists.json_depth import MAX_DEPTH, DepthMeter
 from hashaudit.hashlists.records import size_or_none
 
 Record = dict[str, object]
 
-MAX_RECORD_BYTES = 64 << 20
+MAX_RECORD_BYTES = 32 << 20
 """The largest records known are events of some hundred thousand attributes; a hostile one must not fill memory."""
 
 _READ_BYTES = 64 << 10
@@ -23,7 +24,7 @@ _BROKEN = (ijson.JSONError, ValueError, ArithmeticError)
 def shape(head: bytes) -> dict[str, object]:
     """What the beginning of a JSON text holds: path (``value.item.MD5``) -> its first value, or how it begins."""
     found: dict[str, object] = {}
-    if head.lstrip()[:1] not in (b"{", b"["):
+    if head.lstrip()[:1] not in (b"{", b"[") or DepthMeter().exceeds(head):
         return found
     try:
         for path, event, value in ijson.parse(io.BytesIO(head), use_float=True):
@@ -50,7 +51,7 @@ def values(stream: BinaryIO, path: str) -> Iterator[tuple[int, object]]:
     Several JSON texts one after the other, as saved pages of an interface are, count as one list.
 
     Raises:
-        ListError: a text is cut short or is no JSON, or a record is over the limit.
+        ListError: a text is cut short or is no JSON, or a record is over a limit.
     """
     metered = _Metered(stream)
     found = ijson.items(metered, path, use_float=True, multiple_values=True, buf_size=_READ_BYTES)
@@ -69,10 +70,11 @@ def values(stream: BinaryIO, path: str) -> Iterator[tuple[int, object]]:
 
 
 class _Metered:
-    """A stream that refuses to give more for one record than the limit."""
+    """A stream that refuses to give more for one record than the limit, or to nest deeper than another."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._depth = DepthMeter()
         self.since_record_bytes = 0
 
     def read(self, size: int) -> bytes:
@@ -80,6 +82,8 @@ class _Metered:
         self.since_record_bytes += len(data)
         if self.since_record_bytes > MAX_RECORD_BYTES:
             raise ListError(f"a record is over {MAX_RECORD_BYTES >> 20} MiB")
+        if self._depth.exceeds(data):
+            raise ListError(f"the JSON text is nested over {MAX_DEPTH} deep")
         return data
 
 

@@ -10,12 +10,12 @@ from defusedxml.ElementTree import iterparse
 
 from hashaudit.errors import ListError
 
-MAX_RECORD_BYTES = 64 << 20
-"""As for JSON: a hostile record must not fill memory."""
+MAX_RECORD_BYTES = 8 << 20
+"""A whole OpenIOC file is one record; of a hostile one each three bytes may be an element of a hundred in memory."""
 
 _READ_BYTES = 64 << 10
 _LONGEST_END_TAG_BYTES = 256
-_ROOT = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->)*<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
+_ROOT = re.compile(rb"(?>\s+|<\?.*?\?>|<!--.*?-->)*+<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
 
 
 def root_name(head: bytes) -> str | None:

@@ -15,9 +15,11 @@ _ALGORITHMS = {"md5": "md5", "sha1": "sha1", "sha2_256": "sha256"}
 _SCHEMA_VERSION = b"1"
 
 _QUERY = """
-SELECT hashes.id, hex(md5), hex(sha1), hex(sha2_256), CAST(min(name) AS TEXT), CAST(min(comment) AS TEXT)
-FROM hashes LEFT JOIN file_names ON file_names.hash_id = hashes.id LEFT JOIN comments ON comments.hash_id = hashes.id
-GROUP BY hashes.id
+SELECT id, hex(md5), hex(sha1), hex(sha2_256), CAST(name AS TEXT), CAST(comment AS TEXT)
+FROM hashes
+LEFT JOIN (SELECT hash_id, min(name) AS name FROM file_names GROUP BY hash_id) AS named ON named.hash_id = id
+LEFT JOIN (SELECT hash_id, min(comment) AS comment FROM comments GROUP BY hash_id) AS told ON told.hash_id = id
+ORDER BY id
 """
 
 

@@ -115,8 +115,11 @@ def _comparisons(record: Record) -> list[tuple[str, str]]:
     skeleton = re.sub(r"\bOR\b", "|", _COMPARISON.sub(f" {_HASH} ", pattern))
     skeleton = "".join(skeleton.split())
     for _ in range(_MAX_DEPTH):
+        before = len(skeleton)
         for long, short in _REDUCTIONS:
             skeleton = skeleton.replace(long, short)
+        if len(skeleton) == before:
+            break
     if skeleton != _OBSERVED:
         return []
     found = _COMPARISON.finditer(pattern)
