@@ -97,6 +97,10 @@ def test_a_line_over_the_limit_comes_without_its_text(end: bytes) -> None:
     assert list(numbered_lines(io.BytesIO(whole)))[1] == (2, b"x" * MAX_LINE_BYTES, bool(end))
 
 
+def test_names_of_twice_the_longest_path_pass() -> None:
+    assert list(numbered_lines(io.BytesIO(b"x" * 8192 + b"\n"))) == [(1, b"x" * 8192, True)]
+
+
 def test_a_line_that_never_ends_takes_no_memory_and_the_next_keeps_its_number() -> None:
     def pieces() -> io.BytesIO:
         return io.BytesIO(b"x" * (4 * encoding.CHUNK_BYTES) + b"\nnext\n")

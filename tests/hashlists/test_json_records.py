@@ -88,8 +88,10 @@ def test_text_of_values(value: object, text: str) -> None:
 
 
 def test_flags_have_three_states() -> None:
-    values_given: list[object] = ["Yes", "0", True, "", None, "2", []]
-    assert [flag_of(value) for value in values_given] == [True, False, True, None, None, None, None]
+    assert [flag_of(value) for value in ("Yes", "y", "T", "1", 1, "TRUE", True)] == [True] * 7
+    assert [flag_of(value) for value in ("No", "n", "F", "0", 0, "FALSE", False)] == [False] * 7
+    unclear: list[object] = ["", None, "2", [], {}]
+    assert [flag_of(value) for value in unclear] == [None] * 5
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)

@@ -62,6 +62,14 @@ def test_the_latest_time_counts_and_not_the_order(read: Callable[..., Any]) -> N
     assert again.ids == ["1"]
 
 
+def test_feedback_is_counted_by_fingerprint(read: Callable[..., Any]) -> None:
+    members = '<members><member id="1">A</member><member id="2">B</member></members>'
+    votes = f'<other/><affirmativeFeedback type="Sha1">{members}</affirmativeFeedback>'
+    votes += f'<affirmativeFeedback type="Md5">{members}</affirmativeFeedback>'
+    content = page(entry("1").replace("</fingerprints>", f"</fingerprints><feedback>{votes}</feedback>"))
+    assert read(content).labels == [{"media_type": "image", "source": "M", "affirmative_feedback": "md5 2, sha1 2"}]
+
+
 def test_the_same_id_of_another_member_is_another_entry(read: Callable[..., Any]) -> None:
     other = entry("1").replace('"42"', '"43"')
     assert read(page(entry("1"), other)).ids == ["1", "1"]
