@@ -127,6 +127,12 @@ def line_blocks(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
         yield number, rest, False
 
 
+def is_comment(line: bytes, marks: tuple[bytes, ...] = (b"#",)) -> bool:
+    """Tells if a line is blank or begins, after white space, with one of ``marks``."""
+    stripped = line.lstrip()
+    return not stripped or stripped.startswith(marks)
+
+
 def numbered_lines(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
     """Yields every line with its number; a carriage return before a newline belongs to the line's end."""
     for first, block, ended in line_blocks(stream, separator):

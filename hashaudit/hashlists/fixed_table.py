@@ -5,10 +5,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashaudit.errors import ListError
 from hashaudit.hashlists.delimited import header_row, rows_after_comments
-from hashaudit.hashlists.interface import ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.hashlists.records import entry_or_reject, size_or_none
+from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.hashlists.records import entry_or_reject, refuse_cut, size_or_none
 
 
 class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,18 +48,19 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
         identity = columns.get((self.id or "").lower())
         size = columns.get((self.size or "").lower())
         for number, row, ended in table:
-            if len(row) == len(header):
-                yield entry_or_reject(
+            if len(row) != len(header):
+                item: ListEntry | Rejected = Rejected(
+                    number, RejectReason.MALFORMED, "not as many fields as the header names"
+                )
+            else:
+                item = entry_or_reject(
                     number,
                     [(algorithm, row[column].strip()) for column, algorithm in hashes],
                     id=None if identity is None else row[identity].strip(),
                     size=None if size is None else size_or_none(row[size]),
                     labels={label: row[column] for column, label in labels if row[column]},
                 )
-            elif ended:
-                yield Rejected(number, RejectReason.MALFORMED, "not as many fields as the header names")
-            else:
-                raise ListError(f"line {number}: the last row is cut short; get the list again")
+            yield refuse_cut(number, item, ended=ended)
 
 
 def _positions(columns: Mapping[str, int], meanings: Mapping[str, str]) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from binascii import Error, unhexlify
 from collections.abc import Iterable
 
+from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
 from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model import AlgorithmName, Role
@@ -79,6 +80,23 @@ def entry_or_reject(
     return ListEntry(
         id=id or f"line {line}", digests=digests, size=size, labels=labels or {}, role=role, unsupported=unsupported
     )
+
+
+def refuse_cut(line: int, item: ListEntry | Rejected, *, ended: bool) -> ListEntry | Rejected:
+    """Gives the item back, unless it is what a list looks like that was cut inside its last line.
+
+    Args:
+        line: the item's.
+        item: what the line became.
+        ended: the end of the line was there.
+
+    Raises:
+        ListError: the line is no entry and has no end.
+    """
+    passed = (RejectReason.EMPTY_INPUT, RejectReason.UNSUPPORTED)
+    if not ended and isinstance(item, Rejected) and item.reason not in passed:
+        raise ListError(f"line {line}: the last line is cut short; get the list again")
+    return item
 
 
 def _without_digest(line: int, unsupported: dict[str, str]) -> Rejected:

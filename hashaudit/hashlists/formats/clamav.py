@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.hashlists.algorithms import BY_HEX_LENGTH
-from hashaudit.hashlists.encoding import numbered_lines
+from hashaudit.hashlists.encoding import is_comment, numbered_lines
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.records import entry_or_reject, label_text
 
@@ -26,7 +26,7 @@ class ClamAv:
 
     def recognises(self, head: bytes) -> bool:
         """The first line is a hash, a size and a name."""
-        first = next((line for line in head.split(b"\n") if not _passed_over(line)), b"")
+        first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
         return _LINE.fullmatch(first.removesuffix(b"\r")) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the length is one of three
@@ -34,12 +34,8 @@ class ClamAv:
         for number, line, _ in numbered_lines(stream):
             if line is None:
                 yield Rejected(number, RejectReason.TOO_LONG)
-            elif not _passed_over(line):
+            elif not is_comment(line):
                 yield _entry(number, line)
-
-
-def _passed_over(line: bytes) -> bool:
-    return not line.strip() or line.startswith(b"#")
 
 
 def _entry(number: int, line: bytes) -> ListEntry | Rejected:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.hashlists.algorithms import algorithm_named, is_unsupported
-from hashaudit.hashlists.encoding import numbered_lines, with_head
+from hashaudit.hashlists.encoding import is_comment, numbered_lines, with_head
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.records import entry_or_reject, label_text
 from hashaudit.hashlists.untagged import algorithm_of, resolve
@@ -34,7 +34,7 @@ class Coreutils:
     def recognises(self, head: bytes) -> bool:
         """The first line is an entry, and no line is a hash with something else after it: that is a plain list."""
         *ended, last = head.split(_separator(head))
-        lines = [line.removesuffix(b"\r") for line in ended or [last] if not _passed_over(line)]
+        lines = [line.removesuffix(b"\r") for line in ended or [last] if not is_comment(line)]
         if not lines or not (_UNTAGGED.fullmatch(lines[0]) or _TAGGED.fullmatch(lines[0])):
             return False
         return not any(_BARE.match(line) for line in lines)
@@ -54,16 +54,12 @@ def _separator(head: bytes) -> bytes:
     return b"\0" if b"\0" in head else b"\n"
 
 
-def _passed_over(line: bytes) -> bool:
-    return not line.strip() or line.startswith(b"#")
-
-
 def _items(stream: BinaryIO, separator: bytes, stated: AlgorithmName | None) -> Iterator[ListItem]:
     escaping = separator == b"\n"
     for number, line, _ in numbered_lines(stream, separator):
         if line is None:
             yield Rejected(number, RejectReason.TOO_LONG)
-        elif not _passed_over(line):
+        elif not is_comment(line):
             yield _entry(number, line, stated, escaping=escaping)
 
 

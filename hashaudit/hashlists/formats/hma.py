@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.hashlists.encoding import with_head
-from hashaudit.hashlists.formats.signals import signal_algorithm
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.json_records import Record, object_or_empty, records, shape, text_of
 from hashaudit.hashlists.latest import withdrawn
 from hashaudit.hashlists.records import entry_or_reject
+from hashaudit.hashlists.signals import signal_algorithm
 
 _DISABLED = 0
 _ENABLED = 1

@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import BY_HEX_LENGTH
-from hashaudit.hashlists.encoding import numbered_lines
-from hashaudit.hashlists.formats.plain import is_comment
+from hashaudit.hashlists.encoding import is_comment, numbered_lines
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.hashlists.records import entry_or_reject, label_text
+from hashaudit.hashlists.records import entry_or_reject, label_text, refuse_cut
 
 _LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
 
@@ -39,9 +37,7 @@ class Loki:
             if line is not None and is_comment(line):
                 continue
             item = Rejected(number, RejectReason.TOO_LONG) if line is None else _entry(number, line, options)
-            if not ended and isinstance(item, Rejected) and item.reason is not RejectReason.EMPTY_INPUT:
-                raise ListError(f"line {number}: the last line is cut short; get the list again")
-            yield item
+            yield refuse_cut(number, item, ended=ended)
 
 
 def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejected:

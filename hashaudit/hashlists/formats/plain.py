@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES, NEVER_ENTRIES
-from hashaudit.hashlists.encoding import Line, line_blocks, split_block
+from hashaudit.hashlists.encoding import Line, is_comment, line_blocks, split_block
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.records import checked, label_text, raw_digest
 from hashaudit.hashlists.untagged import algorithm_of, resolve
@@ -18,16 +18,11 @@ from hashaudit.model import AlgorithmName
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A leading backslash is what coreutils writes before a hash whose file name is escaped."""
 
+_MARKS = (b"#", b";")
 _HEX_LENGTHS = frozenset(2 * length for length in LENGTHS_BYTES.values())
 
 _Bare = tuple[int, AlgorithmName, bytes]
 """Line number, algorithm and digest of a line that holds nothing else."""
-
-
-def is_comment(line: bytes) -> bool:
-    """Tells if a line without its end is blank or a comment."""
-    stripped = line.lstrip()
-    return not stripped or stripped.startswith((b"#", b";"))
 
 
 class Plain:
@@ -38,7 +33,7 @@ class Plain:
 
     def recognises(self, head: bytes) -> bool:
         """The first line that is neither blank nor a comment begins with a hash of a known length."""
-        first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
+        first = next((line for line in head.split(b"\n") if not is_comment(line, _MARKS)), b"")
         match = _LINE.fullmatch(first.strip())
         return match is not None and len(match[1]) in _HEX_LENGTHS
 
@@ -114,7 +109,7 @@ def _read(line: Line, stated: AlgorithmName | None) -> _Bare | ListEntry | Rejec
     number, text, _ = line
     if text is None:
         return Rejected(number, RejectReason.TOO_LONG)
-    if is_comment(text):
+    if is_comment(text, _MARKS):
         return None
     match = _LINE.fullmatch(text.strip())
     raw = raw_digest(match[1]) if match else None

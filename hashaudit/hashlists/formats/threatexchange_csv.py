@@ -6,11 +6,10 @@ Source: facebook/ThreatExchange, ``python-threatexchange``, the dataset command.
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.errors import ListError
 from hashaudit.hashlists.delimited import header_row, rows_after_comments
-from hashaudit.hashlists.formats.signals import signal_algorithm
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.hashlists.records import entry_or_reject
+from hashaudit.hashlists.records import entry_or_reject, refuse_cut
+from hashaudit.hashlists.signals import signal_algorithm
 from hashaudit.model import Role
 
 _COLUMNS = ["signal_type", "signal_str", "collab", "category", "tags"]
@@ -38,10 +37,7 @@ class ThreatExchangeCsv:
         table = rows_after_comments(stream, ",")
         next(table, None)
         for number, row, ended in table:
-            item = _entry(number, row)
-            if not ended and isinstance(item, Rejected) and item.reason is not RejectReason.UNSUPPORTED:
-                raise ListError(f"line {number}: the last row is cut short; get the list again")
-            yield item
+            yield refuse_cut(number, _entry(number, row), ended=ended)
 
 
 def _entry(number: int, row: list[str]) -> ListEntry | Rejected:

@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.errors import ListError
 from hashaudit.hashlists.encoding import numbered_lines
-from hashaudit.hashlists.formats.signals import signal_algorithm
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.hashlists.records import entry_or_reject
+from hashaudit.hashlists.records import entry_or_reject, refuse_cut
+from hashaudit.hashlists.signals import signal_algorithm
 
 _LINE = re.compile(rb"([A-Za-z][A-Za-z0-9_]{1,30}) (\S.*)", re.DOTALL)
 
@@ -44,9 +43,7 @@ class ThreatExchangeLocal:
             if line is not None and not line.strip():
                 continue
             item = Rejected(number, RejectReason.TOO_LONG) if line is None else _entry(number, line)
-            if not ended and isinstance(item, Rejected) and item.reason is not RejectReason.EMPTY_INPUT:
-                raise ListError(f"line {number}: the last line is cut short; get the list again")
-            yield item
+            yield refuse_cut(number, item, ended=ended)
 
 
 def _entry(number: int, line: bytes) -> ListEntry | Rejected:

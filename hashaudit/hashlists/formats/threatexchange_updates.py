@@ -8,11 +8,11 @@ Source: the fields as facebook/ThreatExchange, ``python-threatexchange``, reads 
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.hashlists.formats.signals import signal_algorithm
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.json_records import Record, flag_of, object_or_empty, objects_in, records, shape, text_of
 from hashaudit.hashlists.latest import Latest, withdrawn
 from hashaudit.hashlists.records import entry_or_reject
+from hashaudit.hashlists.signals import signal_algorithm
 
 
 class ThreatExchangeUpdates:
