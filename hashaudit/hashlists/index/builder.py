@@ -180,7 +180,7 @@ class IndexBuilder:
                 self._write_algorithm(writer, algorithm, sorter, digest_columns)
                 sorter.close()
         writer.copy(layout.COLUMNS, self._columns)
-        writer.copy(layout.TEXT, self._text.file)
+        writer.copy(layout.TEXT, self._text.content())
         if (sizes := self._sizes.section()) is not None:
             with writer.section(layout.SIZES) as section:
                 section.write(sizes)

@@ -14,6 +14,9 @@ _LENGTH = struct.Struct("<I")
 _REMEMBERED_STRINGS = 1 << 16
 """Lists have few label sets; where each entry has its own, remembering them all would take memory without end."""
 
+_PENDING_BYTES = 1 << 20
+"""A write for each string would cost as much as all the rest of it."""
+
 MAX_STRING_BYTES = 1 << 24
 """No label set or id comes near; bounds what one damaged length can make a reader copy."""
 
@@ -22,14 +25,20 @@ class TextHeap:
     """Appends strings and gives their offsets. Offset 0 is the empty object."""
 
     def __init__(self, folder: str | None) -> None:
-        self.file: BinaryIO = spool(folder)
+        self._file: BinaryIO = spool(folder)
+        self._pending = bytearray()
         self._size = 0
         self._offsets: dict[bytes, int] = {}
         self.add_mapping({})
 
     def close(self) -> None:
         """Gives the temporary file back."""
-        self.file.close()
+        self._file.close()
+
+    def content(self) -> BinaryIO:
+        """The section, whole once nothing more is added."""
+        self._flush()
+        return self._file
 
     def add_text(self, text: str) -> int:
         """Stores a string; bytes that its list could not decode become U+FFFD, because text is all that is shown."""
@@ -56,10 +65,16 @@ class TextHeap:
         offset = self._size
         if len(raw) > MAX_STRING_BYTES or offset >= MAX_VALUE:
             raise ListError("an entry's id or labels are too long")
-        self.file.write(_LENGTH.pack(len(raw)))
-        self.file.write(raw)
+        self._pending += _LENGTH.pack(len(raw))
+        self._pending += raw
         self._size += _LENGTH.size + len(raw)
+        if len(self._pending) >= _PENDING_BYTES:
+            self._flush()
         return offset
+
+    def _flush(self) -> None:
+        self._file.write(self._pending)
+        self._pending.clear()
 
 
 def _repaired(text: str) -> str:

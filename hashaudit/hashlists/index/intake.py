@@ -117,7 +117,8 @@ class _Tally:
             if isinstance(item, ListEntry):
                 if item.digests:
                     builder.add(item)
-                    self._carried.update(item.unsupported.keys())
+                    if item.unsupported:
+                        self._carried.update(item.unsupported.keys())
                     self._count(1)
                 else:
                     self.rejected[RejectReason.UNSUPPORTED] += 1

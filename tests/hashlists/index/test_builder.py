@@ -109,6 +109,8 @@ def test_index_agrees_with_comparing_all_with_all(
     monkeypatch.setattr(sorting, "MERGE_BYTES", record_bytes_in_memory)
     monkeypatch.setattr("hashaudit.hashlists.index.builder._HOUSEKEEPING_ROWS", 1)
     monkeypatch.setattr(columns, "_CHUNK_VALUES", 3)
+    monkeypatch.setattr("hashaudit.hashlists.index.sizes._MIN_PENDING", 2)
+    monkeypatch.setattr("hashaudit.hashlists.index.heap._PENDING_BYTES", 20)
     index = index_of(contents)
     verify_index(index)
     kept, duplicates = expected(contents)
@@ -229,3 +231,14 @@ def test_plain_lists_cost_little_beside_their_digests(index_of: IndexOf) -> None
     assert bytes_an_entry([DigestBlock(SHA256, data, 1)]) < 36.1
     with_gap = [DigestBlock(SHA256, data[: 32 * 1000], 1), DigestBlock(SHA256, data[32 * 1000 :], 1500)]
     assert bytes_an_entry(with_gap) < 40.1
+
+
+def test_label_sets_are_stored_once(index_of: IndexOf) -> None:
+    entries = [
+        ListEntry(str(number), {MD5: os.urandom(16)}, labels={"category": str(number % 2), "series": "a name"})
+        for number in range(1000)
+    ]
+    index = index_of([(Role.DENY, entries)])
+    (text,) = (section for section in index.header.sections if section.name == "text")
+    assert text.size < 100
+    assert all(index.lookup(MD5, entry.digests[MD5])[0].labels == entry.labels for entry in entries)
