@@ -58,6 +58,12 @@ def test_every_format_has_a_name_of_its_own() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_every_format_is_documented() -> None:
+    text = (FOLDER.parents[2] / "docs" / "list-formats.md").read_text()
+    names = [kind.name for kind in FORMATS] + [kind.name for kind in DATABASES]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
 @pytest.mark.parametrize("name", FORMAT_OF)
 def test_samples_are_recognised_by_one_format_and_perhaps_by_the_general_ones(name: str) -> None:
     head = undo_encoding(io.BytesIO(CONTENTS[name])).read()

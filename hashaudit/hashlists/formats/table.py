@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.hashlists.algorithms import algorithm_named, is_unsupported
+from hashaudit.hashlists.algorithms import LENGTHS_BYTES, algorithm_named, is_unsupported
 from hashaudit.hashlists.delimited import header_row, rows_after_comments
 from hashaudit.hashlists.encoding import with_head
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -38,6 +38,9 @@ _SYNONYMS: dict[str, frozenset[str]] = {
 
 _FIELDS = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms}
 _ROLES: dict[str, Role] = {role.value: role for role in Role}
+_MAPPED_ONLY = frozenset({"role", "category_scheme", "classification_scheme", "source", "set", "status", "media_type"})
+"""What a column can be mapped to although no column is known by that name."""
+
 _NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role"})
 
 
@@ -152,7 +155,12 @@ def _by_position(columns: dict[str, str]) -> _Layout | None:
 
 
 def _mapped_field(field: str) -> str:
-    return algorithm_named(field) or field.strip().lower()
+    folded = algorithm_named(field) or field.strip().lower()
+    # A closed set: a misspelt algorithm would else be a label, and its column never matched.
+    if folded in _SYNONYMS or folded in _MAPPED_ONLY or folded in LENGTHS_BYTES or is_unsupported(folded):
+        return folded
+    known = sorted({*_SYNONYMS, *_MAPPED_ONLY})
+    raise ListError(f"a column can be mapped to an algorithm or to one of {', '.join(known)}")
 
 
 def _entry(number: int, row: list[str], layout: _Layout, stated: AlgorithmName | None) -> ListEntry | Rejected:

@@ -75,6 +75,11 @@ def test_local_file_rejects(read: Callable[..., Any], line: str, reason: str) ->
             read(f"pdq {SHA256}\n{line}".encode())
 
 
+def test_cache_files_are_plain(read: Callable[..., Any]) -> None:
+    result = read(f'{MD5},1234,2021-01-01,"a b"\n'.encode())
+    assert (result.format, result.hashes) == ("plain", [{"md5": MD5}])
+
+
 def update(identity: str, **fields: Any) -> dict[str, Any]:
     descriptors = {"data": [{"tags": ["b", "a"], "status": "MALICIOUS"}, {"tags": ["a"], "status": "UNKNOWN"}]}
     record = {"id": identity, "type": "HASH_MD5", "indicator": MD5, "last_updated": 5, "descriptors": descriptors}

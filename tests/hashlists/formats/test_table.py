@@ -117,7 +117,13 @@ def test_columns_by_position_need_no_header(read: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "message"),
-    [({"b": "md5"}, "no column b"), ({"0": "md5"}, "from 1"), ({"a": "name"}, "no column that holds hashes")],
+    [
+        ({"a": "sha265"}, "mapped to an algorithm"),
+        ({"a": ""}, "mapped to"),
+        ({"b": "md5"}, "no column b"),
+        ({"0": "md5"}, "from 1"),
+        ({"a": "name"}, "no column that holds hashes"),
+    ],
 )
 def test_a_map_that_does_not_fit_is_refused(read: Callable[..., Any], columns: dict[str, str], message: str) -> None:
     with pytest.raises(ListError, match=message):
