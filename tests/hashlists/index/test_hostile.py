@@ -281,3 +281,26 @@ def test_digests_out_of_order_within_a_slot_are_found_at_open(image: bytes) -> N
     assert order[0][:1] == order[1][:1]
     with pytest.raises(ListError, match="order of sha256"):
         ListIndex.from_bytes(replaced(image, layout.DIGESTS + SHA256, b"".join(order), 13))
+
+
+def test_prefix_that_no_digest_has_is_verified_too(build: Build) -> None:
+    upper_half = b"".join(number.to_bytes(2) + bytes(30) for number in range(32768, 65536, 8))
+    image = build([(Role.DENY, [DigestBlock(SHA256, upper_half, 1)])])
+    offset, size = sections_of(image)[layout.PREFIXES + SHA256]
+    content = bytearray(image[offset : offset + size])
+    assert content[: 4 * 1024] == bytes(4 * 1024)
+    content[4 * 1003] = 1
+    index = ListIndex.from_bytes(replaced(image, layout.PREFIXES + SHA256, bytes(content), 4096))
+    with pytest.raises(ListError, match="prefix table of sha256"):
+        verify_index(index)
+
+
+def test_position_beyond_its_section_is_found_at_lookup(image: bytes) -> None:
+    column = records_of(image)[0].digests[MD5]
+    assert isinstance(column, StoredColumn)
+    offset, size = sections_of(image)[layout.COLUMNS]
+    content = bytearray(image[offset : offset + size])
+    content[column.offset : column.offset + 4] = (14).to_bytes(4, "little")
+    index = ListIndex.from_bytes(replaced(image, layout.COLUMNS, bytes(content), 13))
+    with pytest.raises(ListError, match="position of a digest"):
+        index.lookup(SHA256, QUERIES[0])
