@@ -84,14 +84,14 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
 
     Args:
         head: its first bytes, at most 64 KiB, a byte-order mark and UTF-16 undone.
-        options: mapped columns settle that it is a table.
+        options: mapped columns settle that a text which has them is a table; lists of other formats are read as ever.
 
     Raises:
         ListError: it is none of the formats; the message says which there are.
     """
     if not head.strip():
         raise ListError("the list is empty")
-    if options.columns:
+    if TABLE.fits(head, options.columns):
         return TABLE
     reason = refusal(head)
     if reason is not None:
@@ -99,6 +99,8 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
     for candidate in FORMATS:
         if candidate.recognises(head):
             return candidate
+    if options.columns:
+        return TABLE
     raise ListError(f"not a format that is read; accepted are {ACCEPTED}")
 
 

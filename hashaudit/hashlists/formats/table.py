@@ -3,7 +3,7 @@
 Layouts that only members of a scheme may see are read with named columns; nothing about them is guessed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import msgspec
@@ -67,6 +67,13 @@ class Table:
             _from_header(header_row(head, delimiter)) is not None for delimiter in DELIMITERS
         )
 
+    def fits(self, head: bytes, columns: Mapping[str, str]) -> bool:
+        """Tells if columns are mapped that this text has: by position, or all of them by name."""
+        if not columns or _are_positions(columns):
+            return bool(columns)
+        wanted = {column.lower() for column in columns}
+        return any(wanted <= {name.lower() for name in header_row(head, delimiter)} for delimiter in DELIMITERS)
+
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each row; columns that are neither known nor mapped are passed over.
 
@@ -81,7 +88,7 @@ class Table:
 
 def _items(stream: BinaryIO, delimiter: str, options: ParseOptions) -> Iterator[ListItem]:
     table = rows_after_comments(stream, delimiter)
-    if options.columns and all(column.isdecimal() for column in options.columns):
+    if options.columns and _are_positions(options.columns):
         layout: _Layout | None = _by_position(options.columns)
     else:
         _, header, _ = next(table, (0, [], True))
@@ -104,6 +111,10 @@ def _is_whole(item: ListEntry | Rejected, seen: set[AlgorithmName]) -> bool:
     if isinstance(item, Rejected):
         return item.reason is RejectReason.EMPTY_INPUT
     return not seen or not seen.isdisjoint(item.digests)
+
+
+def _are_positions(columns: Mapping[str, str]) -> bool:
+    return all(column.isdecimal() for column in columns)
 
 
 def _folded(name: str) -> str:

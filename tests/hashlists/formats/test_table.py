@@ -109,6 +109,13 @@ def test_mapped_columns_leave_nothing_to_guess(read: Callable[..., Any]) -> None
     assert result.rejects == [(4, "malformed")]
 
 
+def test_a_map_leaves_lists_of_other_formats_alone(read: Callable[..., Any]) -> None:
+    options = ParseOptions(columns={"h1": "md5"})
+    assert read(f"{SHA1}\n".encode(), options).format == "plain"
+    assert read(f"MD5;SHA1;PhotoDNA;Image ID\n{MD5};;;1\n".encode(), options).format == "icse"
+    assert read(f"MD5;SHA1;PhotoDNA;Image ID;H1\n;;;1;{MD5}\n".encode(), options).format == "table"
+
+
 def test_columns_by_position_need_no_header(read: Callable[..., Any]) -> None:
     result = read(f"{SHA1};x;2\n{SHA1}\n".encode(), ParseOptions(columns={"1": "sha1", "3": "category"}))
     assert result.ids == ["line 1", "line 2"]
