@@ -222,7 +222,7 @@ class _Verifier:
 
     def _doubt_header(self, body: CheckpointBody) -> None:
         # A header that was changed must not decide whose signatures are the true ones.
-        if self._head is None and not is_intact(self._waiting.covered(body), body):
+        if body.first == 1 and self._head is None and not is_intact(self._waiting.covered(body), body):
             self._signatures.named_fingerprint = None
 
     def _check_signature(self, checkpoint: Checkpoint, body: CheckpointBody) -> None:

@@ -1,5 +1,6 @@
 """Every way to tamper that docs/findings-format.md names, seen by verify and by a stranger's shell alike."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from hashaudit.findings.allowed_signers import AllowedSigners
 from hashaudit.findings.codec import decode_body, decode_line, encode_body, encode_line
 from hashaudit.findings.schema import Checkpoint
 from hashaudit.findings.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
-from hashaudit.findings.trust import TrustedNames
+from hashaudit.findings.trust import Trust, TrustedNames
 from hashaudit.findings.verification import Basis, ProblemCode, RecordRange, Sidecar, Verification
 from hashaudit.findings.verify import verify_file
 
@@ -53,6 +54,14 @@ def with_body(line: bytes, change: Callable[[str], str]) -> bytes:
     changed = msgspec.structs.replace(checkpoint, body=change(checkpoint.body))
     assert changed != checkpoint
     return encode_line(changed)
+
+
+def signed_again(line: bytes, change: Callable[[str], str]) -> bytes:
+    """A checkpoint whose body is changed and signed by the run's own key."""
+    changed = decode_line(with_body(line, change).rstrip(b"\n"))
+    assert isinstance(changed, Checkpoint)
+    signature = KEY.sign(changed.body.encode(), CHECKPOINT_NAMESPACE)
+    return encode_line(msgspec.structs.replace(changed, sshsig=signature))
 
 
 def change_byte(lines: Lines) -> Lines:
@@ -123,18 +132,19 @@ def respace_checkpoint(lines: Lines) -> Lines:
 
 
 # What each does to segment 2 of four: records 6-9, lines 7-10 of the file, checkpoint in line 11.
+OTHERS = [(1, 5), (10, 16)]
 DAMAGE = [
-    (change_byte, ProblemCode.SEGMENT_CHANGED, [(1, 5), (10, 16)]),
-    (swap_two_lines, ProblemCode.LINES_REORDERED, [(1, 5), (10, 16)]),
-    (remove_line, ProblemCode.LINES_MISSING, [(1, 5), (10, 16)]),
-    (repeat_line, ProblemCode.LINES_REPEATED, [(1, 5), (10, 16)]),
-    (garble_line, ProblemCode.UNREADABLE_LINE, [(1, 5), (10, 16)]),
-    (insert_line, ProblemCode.UNCLOSED_LINES, [(1, 16)]),
-    (remove_segment, ProblemCode.SEGMENT_MISSING, [(1, 5), (10, 16)]),
-    (remove_checkpoint, ProblemCode.UNCLOSED_LINES, [(1, 5), (10, 16)]),
-    (change_totals, ProblemCode.SIGNATURE_INVALID, [(1, 5), (10, 16)]),
-    (strip_signature, ProblemCode.SIGNATURE_MISSING, [(1, 5), (10, 16)]),
-    (respace_checkpoint, ProblemCode.CHECKPOINT_UNREADABLE, [(1, 5), (10, 16)]),
+    (change_byte, {ProblemCode.SEGMENT_CHANGED}, OTHERS),
+    (swap_two_lines, {ProblemCode.LINES_REORDERED}, OTHERS),
+    (remove_line, {ProblemCode.LINES_MISSING}, OTHERS),
+    (repeat_line, {ProblemCode.LINES_REPEATED}, OTHERS),
+    (garble_line, {ProblemCode.UNREADABLE_LINE, ProblemCode.SEGMENT_CHANGED}, OTHERS),
+    (insert_line, {ProblemCode.UNCLOSED_LINES}, [(1, 16)]),
+    (remove_segment, {ProblemCode.SEGMENT_MISSING}, OTHERS),
+    (remove_checkpoint, {ProblemCode.UNCLOSED_LINES}, OTHERS),
+    (change_totals, {ProblemCode.SIGNATURE_INVALID, ProblemCode.UNCLOSED_LINES}, OTHERS),
+    (strip_signature, {ProblemCode.SIGNATURE_MISSING, ProblemCode.UNCLOSED_LINES}, OTHERS),
+    (respace_checkpoint, {ProblemCode.CHECKPOINT_UNREADABLE, ProblemCode.UNCLOSED_LINES}, OTHERS),
 ]
 
 
@@ -151,14 +161,14 @@ def test_an_untouched_file_is_proven_by_verify_and_by_the_shell(tmp_path: Path) 
     assert shell_says(path, store) == [True, True, True]
 
 
-@pytest.mark.parametrize(("tamper", "code", "intact"), DAMAGE, ids=[case[0].__name__ for case in DAMAGE])
+@pytest.mark.parametrize(("tamper", "expected", "intact"), DAMAGE, ids=[case[0].__name__ for case in DAMAGE])
 def test_damage_is_named_and_stays_in_its_segment(
-    tmp_path: Path, tamper: Callable[[Lines], Lines], code: ProblemCode, intact: list[tuple[int, int]]
+    tmp_path: Path, tamper: Callable[[Lines], Lines], expected: set[ProblemCode], intact: list[tuple[int, int]]
 ) -> None:
     path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key)
     path.write_bytes(b"".join(tamper(four_segments(path, KEY))))
     outcome = verified(path, store)
-    assert code in codes(outcome)
+    assert codes(outcome) == expected | {ProblemCode.SIDECAR_INVALID}
     assert segments(outcome) == {2}
     assert all(
         problem.first_line is None or 6 < problem.first_line <= 12
@@ -376,46 +386,87 @@ def test_changed_totals_of_an_unsigned_file_do_not_add_up(tmp_path: Path, place:
     assert segments(outcome) == {2 if place == 10 else 5}
 
 
-def test_a_signer_whose_totals_contradict_the_lines_does_not_verify(tmp_path: Path) -> None:
-    path = tmp_path / "findings.jsonl"
+def verify_signed_again(path: Path, place: int, change: Callable[[str], str], trust: Trust = None) -> Verification:
     lines = four_segments(path, KEY)
-    final = decode_line(lines[20].rstrip(b"\n"))
-    assert isinstance(final, Checkpoint)
-    body = decode_body(final.body)
-    totals = msgspec.structs.replace(body.totals, matched=body.totals.matched - 1, clean=body.totals.clean + 1)
-    forged = encode_body(msgspec.structs.replace(body, totals=totals))
-    lines[20] = encode_line(Checkpoint(body=forged, sshsig=KEY.sign(forged.encode(), CHECKPOINT_NAMESPACE)))
+    lines[place] = signed_again(lines[place], change)
     path.write_bytes(b"".join(lines))
     path.with_name(path.name + ".sig").unlink()
-    assert codes(verify_file(str(path), KEY.public_key)) == {ProblemCode.TOTALS_WRONG}
+    return verify_file(str(path), trust or KEY.public_key)
+
+
+def test_a_signer_whose_totals_contradict_the_lines_does_not_verify(tmp_path: Path) -> None:
+    def one_finding_less(text: str) -> str:
+        body = decode_body(text)
+        totals = msgspec.structs.replace(body.totals, matched=body.totals.matched - 1, clean=body.totals.clean + 1)
+        return encode_body(msgspec.structs.replace(body, totals=msgspec.structs.replace(totals, file_lines=0)))
+
+    assert codes(verify_signed_again(tmp_path / "f", 20, one_finding_less)) == {ProblemCode.TOTALS_WRONG}
 
 
 def test_a_forked_chain_is_named(tmp_path: Path) -> None:
     # The same key closes the same lines twice: the later segments name the checkpoint that is not there.
-    path = tmp_path / "findings.jsonl"
-    lines = four_segments(path, KEY)
-    forked = decode_line(lines[10].rstrip(b"\n"))
-    assert isinstance(forked, Checkpoint)
-    body = re.sub(r'"time":"[^"]*"', '"time":"2020-09-13T13:00:00Z"', forked.body)
-    lines[10] = encode_line(Checkpoint(body=body, sshsig=KEY.sign(body.encode(), CHECKPOINT_NAMESPACE)))
-    path.write_bytes(b"".join(lines))
-    path.with_name(path.name + ".sig").unlink()
-    outcome = verify_file(str(path), KEY.public_key)
+    outcome = verify_signed_again(
+        tmp_path / "f", 10, lambda body: re.sub(r'"time":"[^"]*"', '"time":"2020-09-13T13:00:00Z"', body)
+    )
     assert codes(outcome) == {ProblemCode.CHAIN_BROKEN}
     assert segments(outcome) == {2}
 
 
+def test_a_first_checkpoint_that_names_another_before_it_is_named(tmp_path: Path) -> None:
+    outcome = verify_signed_again(
+        tmp_path / "f",
+        5,
+        lambda body: body.replace('"prev_checkpoint_sha256":null', f'"prev_checkpoint_sha256":"{"0" * 64}"'),
+    )
+    assert codes(outcome) == {ProblemCode.CHAIN_BROKEN}
+    assert segments(outcome) == {1}
+
+
 def test_a_changed_file_that_segments_do_not_show_is_named(tmp_path: Path) -> None:
-    # Only the final checkpoint's file_sha256 is wrong, and signed so.
-    path = tmp_path / "findings.jsonl"
+    outcome = verify_signed_again(
+        tmp_path / "f", 20, lambda body: re.sub(r'"file_sha256":"[^"]*"', f'"file_sha256":"{"0" * 64}"', body)
+    )
+    assert codes(outcome) == {ProblemCode.FILE_CHANGED}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"v":1', '"v":2'),
+        ('"first":6', '"first":0'),
+        ('"first":6', '"first":11'),
+        ('"last":9', '"last":1006'),
+        ('"time":"2020-09-13', '"time":"2020-09-31'),
+        ('"final":false', '"final":true'),
+    ],
+)
+def test_a_signed_checkpoint_that_says_what_none_can_say_is_named(tmp_path: Path, old: str, new: str) -> None:
+    outcome = verify_signed_again(tmp_path / "f", 10, lambda body: body.replace(old, new))
+    assert codes(outcome) == {ProblemCode.CHECKPOINT_UNREADABLE, ProblemCode.UNCLOSED_LINES}
+    assert segments(outcome) == {2}
+
+
+def test_a_signer_who_leaves_a_number_out_does_not_verify(tmp_path: Path) -> None:
+    path = tmp_path / "f"
     lines = four_segments(path, KEY)
-    final = decode_line(lines[20].rstrip(b"\n"))
-    assert isinstance(final, Checkpoint)
-    body = re.sub(r'"file_sha256":"[^"]*"', f'"file_sha256":"{"0" * 64}"', final.body)
-    lines[20] = encode_line(Checkpoint(body=body, sshsig=KEY.sign(body.encode(), CHECKPOINT_NAMESPACE)))
+    lines[9] = lines[9].replace(b'"seq":9', b'"seq":8')
+    digest = hashlib.sha256(b"".join(lines[6:10])).hexdigest()
+    lines[10] = signed_again(lines[10], lambda body: re.sub(r'("segment_sha256"):"\w+"', rf'\1:"{digest}"', body))
     path.write_bytes(b"".join(lines))
-    path.with_name(path.name + ".sig").unlink()
-    assert codes(verify_file(str(path), KEY.public_key)) == {ProblemCode.FILE_CHANGED}
+    outcome = verify_file(str(path), KEY.public_key)
+    assert codes(outcome) >= {ProblemCode.LINES_MISSING, ProblemCode.LINES_REPEATED}
+    assert records(outcome) == [(1, 5), (10, 16)]
+
+
+def test_a_reader_with_trust_needs_no_header_to_know_the_key(tmp_path: Path) -> None:
+    # Header and first checkpoint are both changed: only what the reader trusts can tell which key is the true one.
+    path = tmp_path / "f"
+    lines = four_segments(path, KEY)
+    lines[0] = lines[0].replace(KEY.fingerprint.encode(), OTHER_KEY.fingerprint.encode())
+    lines[5] = lines[5][1:]
+    path.write_bytes(b"".join(lines))
+    assert records(verify_file(str(path), KEY.public_key)) == [(6, 16)]
+    assert ProblemCode.WRONG_KEY in codes(verify_file(str(path)))
 
 
 @pytest.mark.parametrize("damage", ["other file", "other key", "other namespace", "garbage", "empty"])

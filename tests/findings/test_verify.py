@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from findings_lab import finding, four_segments, signing_key, write_run
 from hashaudit.errors import FindingsError
 from hashaudit.findings.chain import MAX_SEGMENT_LINES
 from hashaudit.findings.codec import MAX_LINE_BYTES
+from hashaudit.findings.schema import Record
+from hashaudit.findings.segments import NumberedLine, Waiting
 from hashaudit.findings.verification import MAX_PROBLEMS, MAX_RANGES, IntactRecords, ProblemCode, RecordRange
 from hashaudit.findings.verify import verify, verify_file
 
@@ -101,6 +104,10 @@ def test_a_line_that_is_too_long_is_one_problem_and_voids_nothing_else() -> None
     assert outcome.lines == 22
 
 
+def numbered(seq: int) -> Record:
+    return msgspec.structs.replace(finding(), seq=seq)
+
+
 class Endless(io.RawIOBase):
     """A file that repeats one chunk."""
 
@@ -148,6 +155,26 @@ def test_stretches_of_intact_records_beyond_the_limit_are_counted() -> None:
     intact.add(2 * (MAX_RANGES + 10), 2 * (MAX_RANGES + 10))
     assert len(intact.ranges) == MAX_RANGES
     assert intact.records == MAX_RANGES + 11
+
+
+def test_what_waits_for_a_checkpoint_is_bounded_in_number_and_bytes() -> None:
+    waiting = Waiting()
+    small = NumberedLine(1, b"x\n", numbered(1))
+    for _ in range(MAX_SEGMENT_LINES):
+        waiting.append(small)
+    assert waiting.dropped == 0
+    waiting.append(small)
+    assert waiting.dropped == 1
+    assert len(waiting.take_all()) == MAX_SEGMENT_LINES
+    large = NumberedLine(2, b"x" * MAX_LINE_BYTES, numbered(2))
+    for line in (small, large):
+        waiting.append(line)
+    assert waiting.dropped == 0
+    waiting.append(large)
+    assert waiting.dropped == 2
+    assert waiting.take(2, 2) == [large]
+    waiting.append(large)
+    assert waiting.dropped == 2, "what is taken out makes room"
 
 
 def test_long_segments_verify(tmp_path: Path) -> None:
