@@ -89,10 +89,12 @@ class _Metered:
 
 def text_of(value: object) -> str:
     """Text of a JSON value for a label: nothing for ``null``, objects and what is empty; lists joined by spaces."""
+    if isinstance(value, str):
+        text = value.strip()
+        # Half a surrogate pair cannot be written as UTF-8.
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return value.strip().encode("utf-8", "backslashreplace").decode()
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, list):

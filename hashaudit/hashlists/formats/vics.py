@@ -76,7 +76,7 @@ def _model(head: bytes) -> re.Match[str] | None:
 
 
 def _entry(number: int, record: Record, scheme: str) -> ListEntry | Rejected:
-    hashes = [(algorithm, text_of(record.get(field))) for field, algorithm in _HASHES.items()]
+    hashes = [(algorithm, text_of(record[field])) for field, algorithm in _HASHES.items() if field in record]
     for alternative in objects_in(record.get("AlternativeHashes")):
         name = text_of(alternative.get("HashName"))
         hashes.append((algorithm_named(name) or name.lower() or "unnamed", text_of(alternative.get("HashValue"))))
@@ -84,7 +84,7 @@ def _entry(number: int, record: Record, scheme: str) -> ListEntry | Rejected:
     if "category" in labels:
         labels["category_scheme"] = scheme
     for field, label in _FLAGS.items():
-        flag = flag_of(record.get(field))
+        flag = flag_of(record[field]) if field in record else None
         if flag is not None:
             labels[label] = text_of(flag)
     identity = text_of(record.get("MediaID")) or f"record {number}"
