@@ -182,6 +182,11 @@ class ListIndex:
         """The digests that a file needs to be looked up exactly, in the order of the digest table."""
         return tuple(name for name in DIGESTS if name in self.sections)
 
+    @property
+    def perceptual_algorithms(self) -> tuple[AlgorithmName, ...]:
+        """The perceptual hashes that a picture needs to be looked up by distance."""
+        return tuple(name for name in self.sections if name not in DIGESTS)
+
     def first_row(self, position: int) -> int:
         """The first row of the list at a position from 0; of the position after the last, the number of rows."""
         return self._firsts[position]
