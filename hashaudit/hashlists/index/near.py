@@ -1,0 +1,97 @@
+"""Search of an index's perceptual hashes by distance."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from hashaudit.errors import ListError
+from hashaudit.hashlists.index.arrays import rows_of
+from hashaudit.hashlists.index.near_scan import Neighbours, Places, query_hashes, scan, stored_hashes
+from hashaudit.hashlists.index.reader import ListIndex
+from hashaudit.perceptual.interface import PerceptualAlgorithm
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """One stored hash within the radius."""
+
+    distance: int
+    row: int
+    position: int
+    """In the algorithm's section; what :meth:`ListIndex.hit` takes."""
+    query: int
+    """Which of the hashes that were asked it is near to, from 0."""
+
+
+class NearIndex:
+    """The perceptual hashes of one algorithm of an index."""
+
+    __slots__ = ("_index", "_metric", "_rows", "_section", "_stored")
+
+    def __init__(self, index: ListIndex, algorithm: PerceptualAlgorithm) -> None:
+        """Takes an index that has a section of the algorithm.
+
+        Raises:
+            ListError: the index's hashes are of another length than the algorithm's.
+        """
+        self._index = index
+        self._section = index.sections[algorithm.name]
+        if self._section.width_bytes != algorithm.length_bytes:
+            raise ListError(f"compiled index holds {algorithm.name} of another length than this program computes")
+        self._metric = algorithm.metric
+        self._stored = stored_hashes(index, self._section)
+        self._rows = rows_of(index, self._section)
+
+    def search(self, values: Sequence[bytes], threshold: int) -> list[list[Neighbour]]:
+        """For each of some hashes all stored ones within a radius, nearest first, then by row.
+
+        Args:
+            values: the hashes, raw. All of a file are best asked in one call.
+            threshold: the radius, inclusive.
+
+        Raises:
+            ValueError: a hash is not of the algorithm's length.
+            ListError: the image is damaged.
+        """
+        pairs = self._pairs(values, threshold)
+        rows = self._rows_of(pairs)
+        found: list[list[Neighbour]] = [[] for _ in values]
+        for neighbour in _neighbours(pairs, rows, np.lexsort((rows, pairs.distances))):
+            found[neighbour.query].append(neighbour)
+        return found
+
+    def closest(self, values: Sequence[bytes], threshold: int) -> list[Neighbour]:
+        """All stored hashes within a radius of any of some hashes, each once, nearest first, then by row.
+
+        Args:
+            values: as :meth:`search`. Of several that a stored hash is equally near to, the first counts.
+            threshold: the radius, inclusive.
+
+        Raises:
+            ValueError, ListError: as :meth:`search`.
+        """
+        pairs = self._pairs(values, threshold)
+        rows = self._rows_of(pairs)
+        order = np.lexsort((pairs.queries, pairs.distances, pairs.positions))
+        positions = pairs.positions[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = positions[1:] != positions[:-1]
+        order = order[first]
+        order = order[np.lexsort((rows[order], pairs.distances[order]))]
+        return list(_neighbours(pairs, rows, order))
+
+    def _pairs(self, values: Sequence[bytes], threshold: int) -> Neighbours:
+        queries = query_hashes(values, self._section.width_bytes)
+        return scan(self._stored, queries, threshold, self._metric)
+
+    def _rows_of(self, pairs: Neighbours) -> Places:
+        rows = self._rows[pairs.positions].astype(np.int64)
+        if len(rows) and int(rows.max()) >= self._index.header.rows:
+            raise self._section.damaged("row number")
+        return rows
+
+
+def _neighbours(pairs: Neighbours, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[Neighbour]:
+    columns = (pairs.distances, rows, pairs.positions, pairs.queries)
+    return map(Neighbour, *(column[order].tolist() for column in columns))
