@@ -8,6 +8,7 @@ import argparse
 import importlib
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def generated(number: int) -> Rgb:
     else:
         rows, columns = (int(side) for side in random.integers(5, MAX_RANDOM_SIDE_PX, 2))
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float64)
-    kinds = {
+    kinds: dict[int, Callable[[], npt.ArrayLike]] = {
         0: lambda: random.integers(0, 256, (rows, columns, 3)),
         1: lambda: np.broadcast_to(random.integers(0, 256, 3), (rows, columns, 3)),
         2: lambda: x * 255 / max(columns - 1, 1),
@@ -48,7 +49,7 @@ def generated(number: int) -> Rgb:
         5: lambda: np.stack([x / columns * 255, y / rows * 255, np.abs(np.sin(x * y / 5000)) * 255], axis=-1),
         6: lambda: np.where((x > columns / 3) & (y > rows / 4) & (x < columns / 2), random.integers(0, 200), 255),
     }
-    values = np.asarray(kinds[number % 7]()).astype(np.uint8)
+    values = np.asarray(kinds[number % 7](), dtype=np.float64).astype(np.uint8)
     return np.ascontiguousarray(values if values.ndim == 3 else np.repeat(values[:, :, None], 3, axis=2))
 
 
@@ -100,7 +101,8 @@ def main() -> int:
                 own.append(distance(Metric.HAMMING, full.hash(), decoded.hash()))
     print("photographs, same pixels:", dict(same))
     print(
-        f"opaque photographs, own decoding, quality >= {STATED_QUALITY}: {len(own)}, distances {sorted(Counter(own).items())}"
+        f"opaque photographs, own decoding, quality >= {STATED_QUALITY}: {len(own)}, "
+        f"distances {sorted(Counter(own).items())}"
     )
     differ = made["bits"] + made["dihedral bits"] + same["bits"] + same["dihedral bits"]
     return 1 if differ + made["quality points"] + same["quality points"] or max(own) > STATED_DISTANCE else 0

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hashaudit.images.counting import chosen_frames, gif_frames, png_frames
 from hashaudit.images.formats import HEAD_BYTES, ImageFormat, sniff
-from hashaudit.images.jpeg import pictures
+from hashaudit.images.jpeg import Span, pictures
 from hashaudit.images.limits import DecodeLimits
 from hashaudit.images.modes import UnsupportedModeError, is_grey, to_colour, to_luma
 from hashaudit.images.pillow import can_decode, contained, open_image
@@ -78,42 +78,40 @@ def _decode(data: bytes, kind: ImageFormat, limits: DecodeLimits, *, colour: boo
     if not can_decode(kind):
         advice = "; install hashaudit[heic]" if kind is ImageFormat.HEIC else ""
         raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, f"pictures of this format are not decoded{advice}")
-    clock = _Clock(limits.timeout_s)
+    source = _Source(data, kind, limits, _Clock(limits.timeout_s), colour)
     previews = raw_previews(data) if kind is ImageFormat.TIFF else None
     if previews is not None:
-        yield _largest_preview(previews, limits, clock, colour=colour)
+        yield _largest_preview(previews, source)
         return
-    streams = pictures(data) if kind is ImageFormat.JPEG else [data]
+    streams = pictures(data) if kind is ImageFormat.JPEG else []
     if len(streams) > 1:
-        readers = [_Reader(stream, kind, limits, clock, colour=colour) for stream in streams]
-        yield from _read_frames(kind, len(streams), limits, lambda number: readers[number].frame(0, number))
+        yield from _read_frames(source, len(streams), lambda number: _Reader(source, streams[number]).frame(0, number))
     else:
-        reader = _Reader(data, kind, limits, clock, colour=colour)
-        yield from _read_frames(kind, reader.count(), limits, lambda number: reader.frame(number, number))
+        reader = _Reader(source)
+        yield from _read_frames(source, reader.count(), lambda number: reader.frame(number, number))
 
 
-def _largest_preview(previews: list[bytes], limits: DecodeLimits, clock: "_Clock", *, colour: bool) -> Frame:
+def _largest_preview(previews: list[Span], source: "_Source") -> Frame:
     if not previews:
         raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, "a raw photograph without a JPEG preview")
-    *larger, smallest = (_Reader(stream, ImageFormat.JPEG, limits, clock, colour=colour) for stream in previews)
-    for reader in larger:
+    inside = msgspec.structs.replace(source, kind=ImageFormat.JPEG)
+    for span in previews[:-1]:
         try:
-            return reader.frame(0, 0)
+            return _Reader(inside, span).frame(0, 0)
         except (OSError, SyntaxError, ValueError):
             continue
-    return smallest.frame(0, 0)
+    return _Reader(inside, previews[-1]).frame(0, 0)
 
 
-def _read_frames(
-    kind: ImageFormat, count: int, limits: DecodeLimits, read: Callable[[int], Frame]
-) -> Iterator[Frame | Fault]:
+def _read_frames(source: "_Source", count: int, read: Callable[[int], Frame]) -> Iterator[Frame | Fault]:
+    limits = source.limits
     for number in chosen_frames(min(count, limits.max_frames_passed), limits.max_frames):
         try:
             frame = read(number)
         except (_RefusalError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 # as in decode; the frames after it may be whole
-            yield _fault(kind, error, number)
+            yield _fault(source.kind, error, number)
         else:
             yield frame
     if count > limits.max_frames_passed:
@@ -134,15 +132,25 @@ class _Clock:
             raise _RefusalError(FaultCode.DECODE_TIMEOUT, f"not decoded within {self._timeout_s:g} s")
 
 
-class _Reader:
-    """The frames of one stream, which are asked for in rising order."""
+class _Source(msgspec.Struct, frozen=True):
+    """A file and how it is to be decoded."""
 
-    def __init__(self, data: bytes, kind: ImageFormat, limits: DecodeLimits, clock: _Clock, *, colour: bool) -> None:
-        self._data = data
-        self._kind = kind
-        self._limits = limits
-        self._clock = clock
-        self._colour = colour
+    data: bytes
+    kind: ImageFormat
+    limits: DecodeLimits
+    clock: _Clock
+    colour: bool
+
+
+class _Reader:
+    """The frames of one stream in a file, which are asked for in rising order."""
+
+    def __init__(self, source: _Source, span: Span | None = None) -> None:
+        self._kind = source.kind
+        self._limits = source.limits
+        self._clock = source.clock
+        self._colour = source.colour
+        self._data = source.data if span is None else source.data[slice(*span)]
         self._truncated = False
         self._image: Image.Image | None = None
         self._at = 0

@@ -61,15 +61,19 @@ def stated_pixels(data: bytes) -> int:
     return 0
 
 
-def pictures(data: bytes) -> list[bytes]:
-    """The JPEG streams of a file: one, or all that a Multi-Picture index names."""
+Span = tuple[int, int]
+"""Where a stream begins and ends in a file. A file can name the same megabytes many times: they are not copied."""
+
+
+def pictures(data: bytes) -> list[Span]:
+    """The JPEG streams of a file: one, or all that a Multi-Picture index names, whatever is there."""
     for segment in segments(data):
         if segment.marker == _APP2 and data[segment.start : segment.start + 4] == b"MPF\0":
-            return [data, *_other_pictures(data, segment.start + 4, segment.stop)]
-    return [data]
+            return [(0, len(data)), *_other_pictures(data, segment.start + 4, segment.stop)]
+    return [(0, len(data))]
 
 
-def _other_pictures(data: bytes, base: int, stop: int) -> Iterator[bytes]:
+def _other_pictures(data: bytes, base: int, stop: int) -> Iterator[Span]:
     for directory in directories(data[base:stop], 1):
         entries = directory.values.get(_MP_ENTRIES, b"")
         if not isinstance(entries, bytes):
@@ -78,5 +82,5 @@ def _other_pictures(data: bytes, base: int, stop: int) -> Iterator[bytes]:
         for at in range(_MP_ENTRY_BYTES, len(entries) - _MP_ENTRY_BYTES + 1, _MP_ENTRY_BYTES):
             size, offset = struct.unpack_from(form, entries, at)
             start = base + offset
-            if data[start : start + 3] == START:
-                yield data[start : start + size]
+            if size:
+                yield start, start + size

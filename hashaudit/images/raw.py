@@ -8,7 +8,7 @@ Source: TIFF/EP (ISO 12234-2), DNG specification 1.6 ("Preview Images"), TIFF te
 
 from collections.abc import Iterator
 
-from hashaudit.images.jpeg import START, stated_pixels
+from hashaudit.images.jpeg import START, Span, stated_pixels
 from hashaudit.images.tiff import Directory, directories
 
 MAX_DIRECTORIES = 64
@@ -27,14 +27,14 @@ _SENSOR_COMPRESSIONS = frozenset({32767, 34713})
 _CR2_MARK = slice(8, 10)
 
 
-def raw_previews(data: bytes) -> list[bytes] | None:
-    """The JPEG previews of a raw photograph, largest first; ``None`` where ``data`` is an ordinary TIFF file."""
+def raw_previews(data: bytes) -> list[Span] | None:
+    """Where the JPEG previews are of a raw photograph, largest first; ``None`` where it is an ordinary TIFF file."""
     found = list(directories(data, MAX_DIRECTORIES, nested=True))
     if data[_CR2_MARK] != b"CR" and not any(_is_sensor_data(directory) for directory in found):
         return None
-    previews = {stream for directory in found for stream in _streams(data, directory)}
-    sized = [(stated_pixels(stream), stream) for stream in previews]
-    return [stream for pixels, stream in sorted(sized, reverse=True) if pixels]
+    previews = {span for directory in found for span in _streams(data, directory)}
+    sized = [(stated_pixels(data[start:stop]), (start, stop)) for start, stop in previews]
+    return [span for pixels, span in sorted(sized, reverse=True) if pixels]
 
 
 def _is_sensor_data(directory: Directory) -> bool:
@@ -45,8 +45,8 @@ def _is_sensor_data(directory: Directory) -> bool:
     )
 
 
-def _streams(data: bytes, directory: Directory) -> Iterator[bytes]:
+def _streams(data: bytes, directory: Directory) -> Iterator[Span]:
     for offset_tag, bytes_tag in ((_JPEG_OFFSET, _JPEG_BYTES), (_STRIP_OFFSETS, _STRIP_BYTES)):
         offsets, sizes = directory.numbers(offset_tag), directory.numbers(bytes_tag)
         if len(offsets) == len(sizes) == 1 and data[offsets[0] : offsets[0] + 3] == START:
-            yield data[offsets[0] : offsets[0] + sizes[0]]
+            yield offsets[0], offsets[0] + sizes[0]
