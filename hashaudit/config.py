@@ -10,6 +10,12 @@ from hashaudit.model import AlgorithmName, Role
 MAX_WORKERS = 1024
 """More processes than that help no storage and exhaust descriptors."""
 
+MAX_QUALITY = 100
+"""Of PDQ."""
+
+VARIANTS = ("none", "dihedral", "all")
+"""As it is; in all eight orientations; and again without a uniform border."""
+
 
 class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One run's options. Use :func:`checked` on what a user gave.
@@ -22,7 +28,22 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     columns: dict[str, str] = {}
     """Column of a delimited list -> what it holds."""
     algorithms: tuple[AlgorithmName, ...] = ()
-    """Computed besides those that the lists need."""
+    """Digests computed besides those that the lists need."""
+    perceptual_algorithms: tuple[AlgorithmName, ...] = ()
+    """Perceptual hashes computed besides those that the lists need."""
+    perceptual: bool = True
+    """Pictures are decoded where a list or ``perceptual_algorithms`` needs it."""
+    max_distances: dict[AlgorithmName, int] = {}
+    """Inclusive, by perceptual algorithm; of others the algorithm's own threshold."""
+    min_quality: int = 50
+    """PDQ quality below which a match is marked ``low_quality``: a hash of lower quality is unstable."""
+    max_frames: int = 33
+    """Of one picture; of more, evenly spaced ones are hashed, the first, the middle and the last among them."""
+    variants: str = "all"
+    """In which variants pictures are hashed: one of :data:`VARIANTS`."""
+    hashers: tuple[str, ...] = ()
+    """``module:callable`` of perceptual hashes that the user plugs in."""
+    decode_timeout_s: float = 60.0
     include: tuple[bytes, ...] = ()
     exclude: tuple[bytes, ...] = ()
     one_file_system: bool = False
@@ -60,4 +81,12 @@ def checked(config: AuditConfig) -> AuditConfig:
         raise UsageError("no --list: name a list of hashes to look for, or give --record-all to record every file")
     if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:
         raise UsageError(f"--jobs must be from 1 to {MAX_WORKERS}")
+    if config.variants not in VARIANTS:
+        raise UsageError(f"--variants must be one of {', '.join(VARIANTS)}")
+    if config.max_frames < 1 or not 0 <= config.min_quality <= MAX_QUALITY:
+        raise UsageError(f"--frames must be at least 1, --min-quality from 0 to {MAX_QUALITY}")
+    if any(distance < 0 for distance in config.max_distances.values()):
+        raise UsageError("--max-distance must not be negative")
+    if not config.perceptual and (config.perceptual_algorithms or config.hashers):
+        raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
     return msgspec.structs.replace(config, algorithms=ordered(config.algorithms))

@@ -22,7 +22,7 @@ from hashaudit.hashlists.index.verify import verify_index
 from hashaudit.hashlists.index.writer import new_file
 from hashaudit.hashlists.interface import ListInfo, ListSpec, ParseOptions
 from hashaudit.hashlists.load import LoadedLists, load_lists
-from hashaudit_cli.options import STATED_ONLY, algorithm_names
+from hashaudit_cli.options import algorithm_names, perceptual_name
 from hashaudit_cli.terminal import bytes_shown, counted, say, shown
 
 PROGRESS_INTERVAL_S = 0.2
@@ -106,7 +106,7 @@ def run_check(specs: Sequence[ListSpec], algorithm: str | None, columns: dict[st
     """Looks the digests on standard input up."""
     name = None
     if algorithm is not None:
-        name = canonical_name(algorithm) or STATED_ONLY.get(algorithm.lower())
+        name = canonical_name(algorithm) or perceptual_name(algorithm)
         if name is None:
             raise UsageError(f"-a {algorithm}: no such algorithm")
     options = ParseOptions(algorithm=name, columns=columns)
@@ -152,7 +152,8 @@ def run_export(specs: Sequence[ListSpec], output: str, form: str, algorithm: Seq
         raise UsageError("lists export writes entries in the open; give --disclose if that is what you want")
     if form not in {"plain", "hashdeep"}:
         raise UsageError("--format must be plain or hashdeep")
-    names = algorithm_names(list(algorithm))
+    digests, perceptual = algorithm_names(list(algorithm))
+    names = digests + perceptual
     with load_lists(specs) as loaded:
         index = _only(loaded)
         wanted = names or index.algorithms

@@ -10,9 +10,6 @@ from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.model import AlgorithmName, Role
 
-STATED_ONLY = {"pdq": AlgorithmName("pdq")}
-"""Names that ``ALGO=FILE`` may state besides the digests."""
-
 KeyOption = Annotated[
     str | None,
     typer.Option(
@@ -59,7 +56,7 @@ def list_specs(deny: list[str], known: list[str]) -> tuple[ListSpec, ...]:
 
 def _list_spec(text: str, role: Role) -> ListSpec:
     before, equals, path = text.partition("=")
-    algorithm = (canonical_name(before) or STATED_ONLY.get(before.strip().lower())) if equals else None
+    algorithm = (canonical_name(before) or perceptual_name(before)) if equals else None
     if algorithm is None:
         return ListSpec(text, role)
     if not path:
@@ -67,20 +64,51 @@ def _list_spec(text: str, role: Role) -> ListSpec:
     return ListSpec(path, role, algorithm)
 
 
-def algorithm_names(given: list[str]) -> tuple[AlgorithmName, ...]:
-    """The algorithms of ``-a sha256,md5 -a blake3``.
+def perceptual_name(text: str) -> AlgorithmName | None:
+    """The name of a perceptual hash for a spelling in use, or ``None``."""
+    folded = text.strip().lower()
+    if not folded or not folded[0].isalpha() or "/" in folded:
+        return None
+    # Start-up: the table of perceptual hashes brings numpy and Pillow along.
+    from hashaudit.perceptual.registry import algorithm_named  # noqa: PLC0415 # as above
+
+    algorithm = algorithm_named(folded)
+    return algorithm.name if algorithm is not None else None
+
+
+def algorithm_names(given: list[str]) -> tuple[tuple[AlgorithmName, ...], tuple[AlgorithmName, ...]]:
+    """The digests and the perceptual hashes of ``-a sha256,md5 -a pdq``.
 
     Raises:
         UsageError: one is not known.
     """
-    names = [name for text in given for name in text.split(",") if name.strip()]
-    found = []
-    for name in names:
-        algorithm = canonical_name(name)
-        if algorithm is None:
-            raise UsageError(f"-a {name}: no such digest; known are {', '.join(DIGESTS)}")
-        found.append(algorithm)
-    return tuple(found)
+    digests, perceptual = [], []
+    for name in (name for text in given for name in text.split(",") if name.strip()):
+        if (digest := canonical_name(name)) is not None:
+            digests.append(digest)
+        elif (picture := perceptual_name(name)) is not None:
+            perceptual.append(picture)
+        else:
+            raise UsageError(
+                f"-a {name}: no such algorithm; digests are {', '.join(DIGESTS)}; see docs/perceptual.md too"
+            )
+    return tuple(digests), tuple(dict.fromkeys(perceptual))
+
+
+def distances(given: list[str]) -> dict[AlgorithmName, int]:
+    """The limits of ``--max-distance pdq=31``.
+
+    Raises:
+        UsageError: one names no perceptual hash, or no number.
+    """
+    limits = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        algorithm = perceptual_name(name)
+        if algorithm is None or not number.strip().isdigit():
+            raise UsageError(f"--max-distance {text}: write ALGO=N with a perceptual hash, such as pdq=31")
+        limits[algorithm] = int(number)
+    return limits
 
 
 def raw(text: str) -> bytes:

@@ -3,15 +3,12 @@
 import contextlib
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from types import FrameType
 
 from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.events import Finished, Progress, Recorded
 from hashaudit.audit.header import run_header
-from hashaudit.audit.run import Run, StopRequest
+from hashaudit.audit.run import Run
 from hashaudit.audit.workers import plan_for, worker_count
 from hashaudit.config import AuditConfig
 from hashaudit.findings.output import Output
@@ -22,9 +19,8 @@ from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit_cli.progress import display
 from hashaudit_cli.signing import Signing, load_signer
+from hashaudit_cli.stopping import stopping_on_signals
 from hashaudit_cli.terminal import counted, say, shown
-
-STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet: bool) -> int:
@@ -34,7 +30,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         HashauditError: it cannot start or go on.
     """
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(_stopping_on_signals())
+        stop = stack.enter_context(stopping_on_signals())
         roots = LocalSource(config.roots).describe_roots()
         workers = worker_count(config, roots)
         # Workers start while the lists are loaded.
@@ -87,27 +83,6 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             if output is not None:
                 say(f"the findings can be checked with: hashaudit verify {shown(os.fsencode(shlex.quote(output)))}")
         return finished.exit_code
-
-
-@contextlib.contextmanager
-def _stopping_on_signals() -> Iterator[StopRequest]:
-    """Turns the first of the stop signals into a request; the second acts at once, as without this."""
-    stop = StopRequest()
-    before = {}
-
-    def request(number: int, _: FrameType | None) -> None:
-        stop.signal_number = number
-        signal.signal(number, signal.SIG_DFL)
-
-    for name in STOP_SIGNALS:
-        if hasattr(signal, name):
-            number = getattr(signal, name)
-            before[number] = signal.signal(number, request)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell_lists(lists: LoadedLists) -> None:

@@ -6,7 +6,9 @@ started pool and the writer.
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import msgspec
 
 from hashaudit import exitcodes
 from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket
@@ -16,13 +18,34 @@ from hashaudit.config import AuditConfig
 from hashaudit.errors import HostError
 from hashaudit.findings import records
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
-from hashaudit.findings.writer import FindingsWriter
+from hashaudit.findings.tally import Tally
 from hashaudit.model import Entry, Examination, PathFault, Role, Skipped
 from hashaudit.pool.supervisor import POLL_S, Answered, Blamed, Pool
 from hashaudit.sources.interface import Source
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""
+
+
+class RecordWriter(Protocol):
+    """Where a run's records go: the findings file, or a listing of hashes."""
+
+    @property
+    def tally(self) -> Tally:
+        """What the run counts; what has a line is counted by the writer."""
+        ...
+
+    def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
+        """Takes the next record; returns its number."""
+        ...
+
+    def tick(self) -> None:
+        """Does what is due by the clock."""
+        ...
+
+    def finish(self, reason: EndReason, exit_code: int) -> None:
+        """Ends the output."""
+        ...
 
 
 class StopRequest:
@@ -51,7 +74,7 @@ class Run:
     """
 
     def __init__(
-        self, config: AuditConfig, *, source: Source, pool: Pool[Ticket], writer: FindingsWriter, stop: StopRequest
+        self, config: AuditConfig, *, source: Source, pool: Pool[Ticket], writer: RecordWriter, stop: StopRequest
     ) -> None:
         self._config = config
         self._source = source
@@ -139,7 +162,7 @@ class Run:
                 self._tally.read(answer.bytes_read)
                 told = {examination.item: examination for examination in answer.told}
                 for item, job in enumerate(jobs):
-                    self._settle(job, told.get(item))
+                    self._settle(job, _suspected(job, told.get(item)))
 
     def _settle(self, job: EntryJob, examination: Examination | None) -> None:
         for other in self._dispatcher.settle(job, examination):
@@ -191,6 +214,13 @@ class Run:
         )
         self._writer.finish(reason, exit_code)
         return Finished(self._tally.totals(), reason, exit_code, self._pool.restarts)
+
+
+def _suspected(job: EntryJob, examination: Examination | None) -> Examination | None:
+    """What was found without the decoder, and that the decoder ended the workers before."""
+    if job.suspicion is None or examination is None:
+        return examination
+    return msgspec.structs.replace(examination, faults=(*examination.faults, job.suspicion))
 
 
 def _is_denied(examination: Examination) -> bool:

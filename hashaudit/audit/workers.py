@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 from hashaudit.config import AuditConfig
 from hashaudit.digests.multidigest import ordered
+from hashaudit.digests.registry import DIGESTS
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host.machine import cpu_count, is_rotational
 from hashaudit.model import AlgorithmName, Consistency
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
-from hashaudit.worker.protocol import Plan
+from hashaudit.worker.protocol import PerceptualPlan, Plan
 
 READERS_ON_SPINNING_DISK = 1
 """Several readers make a spinning disk seek: 160 MB/s fall to 25."""
@@ -29,6 +30,25 @@ def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
         algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
         tell_all=config.record_all,
         indexes=lists.images,
+        perceptual=_perceptual_plan(config, lists),
+    )
+
+
+def _perceptual_plan(config: AuditConfig, lists: LoadedLists) -> PerceptualPlan | None:
+    if not config.perceptual:
+        return None
+    listed = {name for index in lists.indexes for name in index.sections if name not in DIGESTS}
+    needed = sorted(listed | set(config.perceptual_algorithms))
+    if not needed and not config.hashers:
+        return None
+    return PerceptualPlan(
+        algorithms=tuple(needed),
+        max_distances=config.max_distances,
+        min_quality=config.min_quality,
+        max_frames=config.max_frames,
+        variants=config.variants,
+        decode_timeout_s=config.decode_timeout_s,
+        hashers=config.hashers,
     )
 
 

@@ -41,6 +41,9 @@ class Job(msgspec.Struct, Generic[TicketT], frozen=True):
     entry: Entry
     tell: bool
     attempts: int = 0
+    decode: bool = True
+    suspicion: Fault | None = None
+    """A decoder ended workers over this entry; it is being examined without."""
 
 
 class Answered(msgspec.Struct, Generic[TicketT], frozen=True):
@@ -86,7 +89,7 @@ def _groups(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
             if directory is not None:
                 groups.append(Group(directory, tuple(items)))
             directory, items = entry.directory, []
-        items.append(Item(entry.name, entry.stat, entry.followed, entry.consistency, job.tell))
+        items.append(Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell))
     if directory is not None:
         groups.append(Group(directory, tuple(items)))
     return tuple(groups)
@@ -109,6 +112,7 @@ class Pool(Generic[TicketT]):
         self, *, workers: int, stall_timeout_s: float, spawn: Callable[[], WorkerProcess] = WorkerProcess
     ) -> None:
         self._plan: bytes | None = None
+        self._decodes = False
         self._count = workers
         self._stall_timeout_s = stall_timeout_s
         self._spawn = spawn
@@ -165,6 +169,7 @@ class Pool(Generic[TicketT]):
     def begin(self, plan: Plan) -> None:
         """Tells every worker, and each that is started later, what it has to do."""
         self._plan = ENCODER.encode(plan)
+        self._decodes = plan.perceptual is not None
         for worker in self._workers:
             self._tell_plan(worker)
 
@@ -303,14 +308,22 @@ class Pool(Generic[TicketT]):
     def _suspect(self, job: Job[TicketT], status: int, *, stalled: bool) -> None:
         attempts = job.attempts + 1
         if attempts < ATTEMPTS:
-            alone = Job(job.ticket, job.entry, job.tell, attempts)
-            self._urgent.appendleft(_Unit((alone,), urgent=True))
+            self._try_alone(msgspec.structs.replace(job, attempts=attempts))
             return
         message, number = describe_end(status)
         if stalled:
             message = f"nothing was read for {self._stall_timeout_s:g} s; the worker process was ended"
         code = FaultCode.TIMEOUT if stalled else FaultCode.WORKER_DIED
-        self._events.append(Blamed(job, Fault(Stage.READ, code, message, attempts, number)))
+        decoding = self._decodes and job.decode
+        fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
+        if decoding:
+            # The decoder is the first to suspect: without it the file's digests are still to be had.
+            self._try_alone(msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault))
+        else:
+            self._events.append(Blamed(job, fault))
+
+    def _try_alone(self, job: Job[TicketT]) -> None:
+        self._urgent.appendleft(_Unit((job,), urgent=True))
 
     def close(self) -> None:
         """Lets idle workers end by themselves; those that do not are ended on leaving the context."""

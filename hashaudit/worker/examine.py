@@ -2,8 +2,11 @@
 
 import os
 import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hashaudit.digests.multidigest import MultiDigest
+from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.matching.exact import ExactMatcher
 from hashaudit.model import (
     AlgorithmName,
@@ -14,25 +17,37 @@ from hashaudit.model import (
     Fault,
     FaultCode,
     Match,
+    PerceptualHash,
     Role,
     Stage,
 )
 from hashaudit.reading import DirectoryCache, ReadOutcome, read_buffer, read_entry
 from hashaudit.worker.protocol import Answer, Plan, WorkUnit, position_word
 
+SHA256 = AlgorithmName("sha256")
 
-class CountingDigest(MultiDigest):
-    """Digests that count their bytes where the parent can see them, so that a large file shows progress."""
+if TYPE_CHECKING:
+    from hashaudit.worker.pictures import Capture, Pictures, Seen
 
-    __slots__ = ("_board",)
 
-    def __init__(self, plan: Plan, board: memoryview) -> None:
-        super().__init__(plan.algorithms)
+class Content(MultiDigest):
+    """Takes a file's bytes to its digests, and where pictures are looked at, to the decoder.
+
+    Counts the bytes where the parent can see them, so that a large file shows progress.
+    """
+
+    __slots__ = ("_board", "capture")
+
+    def __init__(self, algorithms: tuple[AlgorithmName, ...], board: memoryview, capture: "Capture | None") -> None:
+        super().__init__(algorithms)
         self._board = board
+        self.capture = capture
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Takes in more bytes."""
         super().update(data)
+        if self.capture is not None:
+            self.capture.take(data)
         self._board[1] += len(data)
 
 
@@ -44,13 +59,15 @@ class Examiner:
         board: the two progress words that the parent sees.
 
     Raises:
-        ListError: a compiled list cannot be opened.
+        HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
     """
 
     def __init__(self, plan: Plan, board: memoryview) -> None:
         self._plan = plan
         self._board = board
-        self._matcher = ExactMatcher([image.open() for image in plan.indexes])
+        indexes = [image.open() for image in plan.indexes]
+        self._matcher = ExactMatcher(indexes)
+        self._pictures = _pictures(plan, indexes)
         self._directories = DirectoryCache()
         self._buffer = read_buffer()
 
@@ -62,50 +79,81 @@ class Examiner:
         """
         clean = known = bytes_read = 0
         told: list[Examination] = []
-        for item, (entry, tell) in enumerate(unit.entries()):
-            self._board[0] = position_word(unit.number, item)
-            outcome = self._read(entry)
+        for number, (entry, item) in enumerate(unit.entries()):
+            self._board[0] = position_word(unit.number, number)
+            outcome = self._read(entry, decode=item.decode)
             bytes_read += outcome.bytes_read
             digests = outcome.sink.digests() if outcome.sink is not None else {}
             matches, confirmations = self._matcher.match(digests, outcome.bytes_read)
-            if tell or self._plan.tell_all or outcome.faults or any(match.role is Role.DENY for match in matches):
-                told.append(_examination(item, outcome, digests, matches, confirmations))
+            seen = self._look(outcome.sink, digests)
+            if seen is not None:
+                matches, confirmations = _joined(matches, confirmations, seen)
+            faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
+            if item.tell or self._plan.tell_all or faults or any(match.role is Role.DENY for match in matches):
+                hashes = () if seen is None else seen.hashes
+                told.append(_examination(number, outcome, digests, (matches, confirmations, faults, hashes)))
             elif matches:
                 known += 1
             else:
                 clean += 1
         return Answer(unit.number, clean, known, bytes_read, tuple(told))
 
-    def _read(self, entry: Entry) -> "ReadOutcome[CountingDigest]":
+    def _read(self, entry: Entry, *, decode: bool) -> ReadOutcome[Content]:
+        capture = self._pictures.capture if self._pictures is not None and decode else None
+
+        def sink() -> Content:
+            return Content(self._plan.algorithms, self._board, capture() if capture is not None else None)
+
         try:
-            return read_entry(entry, self._directories, self._sink, self._buffer)
+            return read_entry(entry, self._directories, sink, self._buffer)
         except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
             fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, _described(error))
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
 
-    def _sink(self) -> CountingDigest:
-        return CountingDigest(self._plan, self._board)
+    def _look(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "Seen | None":
+        if self._pictures is None or content is None or content.capture is None or not content.capture.is_picture:
+            return None
+        return self._pictures.examine(content.capture, digests.get(SHA256))
+
+
+def _pictures(plan: Plan, indexes: Sequence[ListIndex]) -> "Pictures | None":
+    if plan.perceptual is None:
+        return None
+    # Start-up: decoders and numpy are loaded only by plans that need them.
+    from hashaudit.worker.pictures import Pictures  # noqa: PLC0415 # as above
+
+    return Pictures(plan.perceptual, indexes)
+
+
+def _joined(
+    matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...], seen: "Seen"
+) -> tuple[tuple[Match, ...], tuple[Confirmation, ...]]:
+    """Exact matches first, then near ones. What is exact is not perceptual alone."""
+    exact = any(match.role is Role.DENY for match in matches)
+    near = tuple(item for item in seen.confirmations if not (exact and item is Confirmation.PERCEPTUAL_ONLY))
+    return matches + seen.matches, confirmations + near
 
 
 def _examination(
-    item: int,
-    outcome: "ReadOutcome[CountingDigest]",
+    number: int,
+    outcome: ReadOutcome[Content],
     digests: dict[AlgorithmName, bytes],
-    matches: tuple[Match, ...],
-    confirmations: tuple[Confirmation, ...],
+    found: tuple[tuple[Match, ...], tuple[Confirmation, ...], tuple[Fault, ...], tuple[PerceptualHash, ...]],
 ) -> Examination:
+    matches, confirmations, faults, hashes = found
     if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
         confirmations = (*confirmations, Confirmation.CHANGED_WHILE_READ)
     return Examination(
-        item,
+        number,
         outcome.stat,
         outcome.bytes_read,
         outcome.consistency,
         {name: value.hex() for name, value in digests.items()},
         matches,
         confirmations,
-        outcome.faults,
+        faults,
         outcome.changed_from,
+        hashes,
     )
 
 

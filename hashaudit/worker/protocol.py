@@ -10,6 +10,21 @@ from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.model import AlgorithmName, Consistency, DirectoryRef, Entry, Examination, Stat
 
 
+class PerceptualPlan(msgspec.Struct, frozen=True, array_like=True):
+    """What workers do with pictures."""
+
+    algorithms: tuple[AlgorithmName, ...]
+    max_distances: dict[AlgorithmName, int]
+    """Inclusive; of algorithms that are not named, the algorithm's own threshold."""
+    min_quality: int
+    """PDQ quality below which a match is marked ``low_quality``."""
+    max_frames: int
+    variants: str
+    decode_timeout_s: float
+    hashers: tuple[str, ...]
+    """``module:callable`` of plug-ins that the user named."""
+
+
 class Plan(msgspec.Struct, frozen=True, array_like=True):
     """What every worker is told once, before its first unit."""
 
@@ -18,6 +33,8 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """Answer with an :class:`Examination` for each file, not only for those with something to say."""
     indexes: tuple[IndexImage, ...]
     """The compiled lists."""
+    perceptual: PerceptualPlan | None = None
+    """``None``: pictures are not decoded."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -27,6 +44,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stat: Stat
     followed: bool
     consistency: Consistency
+    decode: bool
+    """Hash it as a picture where it is one; not any more once a decoder has ended a worker over it."""
     tell: bool
     """Answer with an :class:`Examination` even when there is nothing to say."""
 
@@ -44,10 +63,10 @@ class WorkUnit(msgspec.Struct, frozen=True, array_like=True):
     number: int
     groups: tuple[Group, ...]
 
-    def entries(self) -> list[tuple[Entry, bool]]:
-        """The entries in the order in which answers number them, and if each must be told of."""
+    def entries(self) -> list[tuple[Entry, Item]]:
+        """The entries in the order in which answers number them."""
         return [
-            (Entry(group.directory, item.name, item.stat, item.followed, item.consistency), item.tell)
+            (Entry(group.directory, item.name, item.stat, item.followed, item.consistency), item)
             for group in self.groups
             for item in group.items
         ]

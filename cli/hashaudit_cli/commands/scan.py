@@ -12,6 +12,7 @@ from hashaudit_cli.options import (
     PassphraseFileOption,
     algorithm_names,
     column_map,
+    distances,
     list_specs,
     raw,
 )
@@ -50,9 +51,32 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     ] = None,
     algorithm: Annotated[
         list[str] | None,
-        typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Digests to compute besides those the lists need."),
+        typer.Option(
+            "-a",
+            "--algorithm",
+            metavar="ALGO,...",
+            help="Digests and perceptual hashes to compute besides those the lists need.",
+        ),
     ] = None,
     columns: MapOption = None,
+    max_distance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ALGO=N", help="Largest distance of a perceptual match. Default: pdq=31, 64-bit hashes 4."
+        ),
+    ] = None,
+    min_quality: Annotated[
+        int, typer.Option(metavar="N", help="PDQ quality below which a match is marked low_quality.")
+    ] = 50,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames of one picture that are hashed.")] = 33,
+    variants: Annotated[
+        str, typer.Option(metavar="none|dihedral|all", help="Also turned and mirrored; also without a uniform border.")
+    ] = "all",
+    no_perceptual: Annotated[bool, typer.Option("--no-perceptual", help="Decode no pictures.")] = False,
+    hasher: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE:CALLABLE", help="Plug a perceptual hash in. Its code runs in the workers."),
+    ] = None,
     include: Annotated[
         list[str] | None,
         typer.Option(metavar="GLOB", help="Examine only files that match; with a / in GLOB their path below ROOT."),
@@ -86,12 +110,20 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit_cli.running import run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
 
+        digests, perceptual = algorithm_names(algorithm or [])
         config = checked(
             AuditConfig(
                 roots=tuple(raw(root) for root in roots),
                 lists=list_specs(deny or [], known or []),
                 columns=column_map(columns or []),
-                algorithms=algorithm_names(algorithm or []),
+                algorithms=digests,
+                perceptual_algorithms=perceptual,
+                perceptual=not no_perceptual,
+                max_distances=distances(max_distance or []),
+                min_quality=min_quality,
+                max_frames=frames,
+                variants=variants,
+                hashers=tuple(hasher or ()),
                 include=tuple(raw(glob) for glob in include or []),
                 exclude=tuple(raw(glob) for glob in exclude or []),
                 one_file_system=one_file_system,

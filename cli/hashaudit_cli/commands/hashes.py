@@ -1,0 +1,71 @@
+"""``hashaudit hash`` and ``hashaudit compare``: hashes of one's own files, to make lists and to explain findings."""
+
+from typing import Annotated
+
+import typer
+
+from hashaudit_cli.exits import guarded
+from hashaudit_cli.options import algorithm_names, raw
+
+
+def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its parameters
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders or files to hash.")],
+    algorithm: Annotated[
+        list[str] | None,
+        typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Such as pdq,phash,sha256. Default: sha256."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="list|jsonl|csv", help="What to write for each file.")
+    ] = "list",
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="A new file. Default: standard output.")
+    ] = None,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames of one picture that are hashed.")] = 33,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="Worker processes.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only faults and errors on standard error.")] = False,
+) -> None:
+    """Hash files, to make a list from one's own reference pictures or documents.
+
+    `hashaudit hash pictures -a pdq,sha256 -o reference.txt` makes a list that `scan --list` and
+    `lists build` take.
+    """
+
+    def body() -> int:
+        from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.hashing import run_hash  # noqa: PLC0415 # as above
+
+        digests, perceptual = algorithm_names(algorithm or [])
+        config = AuditConfig(
+            roots=tuple(raw(root) for root in roots),
+            algorithms=digests,
+            perceptual_algorithms=perceptual,
+            max_frames=frames,
+            variants="none",
+            record_all=True,
+            workers=jobs,
+        )
+        return run_hash(checked(config), output=output, form=form, quiet=quiet)
+
+    raise typer.Exit(guarded(body))
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A picture.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another picture.")],
+    algorithm: Annotated[
+        list[str] | None, typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Default: pdq,phash,dhash,whash.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how far two pictures are apart, by algorithm and variant, to explain a finding.
+
+    The variants are those of A: turned, mirrored, without its border. B is taken as it is.
+    """
+
+    def body() -> int:
+        from hashaudit_cli.comparing import run_compare  # noqa: PLC0415 # start-up: --help needs none of this
+
+        digests, perceptual = algorithm_names(algorithm or ["pdq,phash,dhash,whash"])
+        return run_compare(first, second, digests, perceptual, as_json=as_json)
+
+    raise typer.Exit(guarded(body))

@@ -1,0 +1,185 @@
+"""What ``hash`` and ``compare`` do: hash a user's own files, without lists, findings or keys."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+from typing import Literal, Protocol, get_args
+
+import msgspec
+
+from hashaudit import paths
+from hashaudit.audit.dispatch import Ticket
+from hashaudit.audit.events import Finished, Progress
+from hashaudit.audit.run import Run
+from hashaudit.audit.workers import plan_for, worker_count
+from hashaudit.config import AuditConfig
+from hashaudit.errors import UsageError
+from hashaudit.findings.output import Output
+from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.findings.tally import Tally
+from hashaudit.hashlists.load import LoadedLists
+from hashaudit.pool.supervisor import Pool
+from hashaudit.sources.local import LocalSource
+from hashaudit_cli.progress import display
+from hashaudit_cli.stopping import stopping_on_signals
+from hashaudit_cli.terminal import counted, say, shown
+
+Form = Literal["list", "jsonl", "csv"]
+
+FLUSH_BYTES = 1 << 16
+
+
+class LineFormat(Protocol):
+    """How a file's hashes are written."""
+
+    def header(self) -> bytes:
+        """What stands before the first file."""
+        ...
+
+    def lines(self, record: FileRecord) -> bytes:
+        """What stands for a file."""
+        ...
+
+
+class TaggedLines:
+    """``SHA256 (name) = hex``, as coreutils writes it with ``--tag``: a list that ``lists build`` takes."""
+
+    def header(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def lines(self, record: FileRecord) -> bytes:
+        """One line a hash."""
+        raw = paths.from_text(record.path, record.path_b64)
+        name = raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+        escape = b"\\" if name != raw else b""
+        hashes = [(tag, value) for tag, value in record.digests.items()]
+        hashes += [(item.algorithm, item.value) for item in record.perceptual]
+        return b"".join(
+            b"%s%s (%s) = %s\n" % (escape, str(tag).upper().encode(), name, value.encode()) for tag, value in hashes
+        )
+
+
+class JsonLines:
+    """One JSON object a file, with the field names of the findings file."""
+
+    def header(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def lines(self, record: FileRecord) -> bytes:
+        """One line."""
+        fields = msgspec.to_builtins(record)
+        for name in ("kind", "seq", "time"):
+            fields.pop(name, None)
+        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+
+class Table:
+    """CSV with a header: a row a file and frame, a column a hash."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+
+    def header(self) -> bytes:
+        """The columns."""
+        return _row(["path", "size", "frame", "quality", *self._names])
+
+    def lines(self, record: FileRecord) -> bytes:
+        """One row, or one a frame of a picture."""
+        frames: dict[int, dict[str, str]] = {}
+        quality: dict[int, int] = {}
+        for item in record.perceptual:
+            frames.setdefault(item.frame, {})[item.algorithm] = item.value
+            if item.quality is not None:
+                quality[item.frame] = item.quality
+        rows = []
+        for frame, values in (frames or {0: {}}).items():
+            found = {str(name): value for name, value in (*record.digests.items(), *values.items())}
+            about = [record.path, str(record.size), str(frame), str(quality.get(frame, ""))]
+            rows.append(_row([*about, *(found.get(name, "") for name in self._names)]))
+        return b"".join(rows)
+
+
+class HashWriter:
+    """Takes a run's records and writes hashes."""
+
+    def __init__(self, output: Output, form: LineFormat) -> None:
+        self.tally = Tally()
+        self._output = output
+        self._form = form
+        self._pending = bytearray(form.header())
+        self._count = 0
+
+    def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
+        """Takes the next record."""
+        self.tally.count_line(record)
+        self._count += 1
+        if isinstance(record, FileRecord):
+            self._pending += self._form.lines(record)
+            if len(self._pending) >= FLUSH_BYTES:
+                self._flush()
+        elif isinstance(record, FaultRecord):
+            path = shown(paths.from_text(record.path, record.path_b64))
+            say(f"{path}: {record.code}: {shown(os.fsencode(record.message))}")
+        return self._count
+
+    def tick(self) -> None:
+        """Nothing is due by the clock."""
+
+    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the run's own signature
+        """Writes what is left."""
+        self._flush()
+        self._output.sync()
+
+    def _flush(self) -> None:
+        self._output.write(bytes(self._pending))
+        self._pending.clear()
+
+
+def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool) -> int:
+    """Hashes every file and writes the hashes.
+
+    Raises:
+        UsageError: the form is unknown.
+    """
+    if form not in get_args(Form):
+        raise UsageError(f"--format must be one of {', '.join(get_args(Form))}")
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(stopping_on_signals())
+        source = LocalSource(config.roots)
+        roots = source.describe_roots()
+        pool = stack.enter_context(
+            Pool[Ticket](workers=worker_count(config, roots), stall_timeout_s=config.stall_timeout_s)
+        )
+        lists = LoadedLists()
+        plan = plan_for(config, lists)
+        pool.begin(plan)
+        names = (*plan.algorithms, *(plan.perceptual.algorithms if plan.perceptual else ()))
+        line_form: dict[str, LineFormat] = {"list": TaggedLines(), "jsonl": JsonLines(), "csv": Table(names)}
+        out = Output.create(output) if output is not None else Output.of_descriptor(sys.stdout.fileno())
+        stack.callback(out.close)
+        pool.wait_ready()
+        writer = HashWriter(out, line_form[form])
+        finished = None
+        with display(quiet=quiet) as bar:
+            for event in Run(config, source=source, pool=pool, writer=writer, stop=stop).events():
+                if isinstance(event, Progress):
+                    bar.show(event)
+                elif isinstance(event, Finished):
+                    finished = event
+    if finished is None:
+        raise RuntimeError("a run ended without saying how")
+    if not quiet:
+        totals = finished.totals
+        say(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")
+    return finished.exit_code
+
+
+def _row(fields: list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(fields)
+    return text.getvalue().encode(errors="surrogateescape")

@@ -1,0 +1,128 @@
+"""The perceptual half of an examination: keeps a picture's bytes as they are read, decodes once, hashes, matches.
+
+Loaded only where a plan asks for perceptual hashes: decoders and numpy take a tenth of a second to import.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+
+from hashaudit.errors import UsageError
+from hashaudit.hashlists.index.reader import ListIndex
+from hashaudit.images.formats import HEAD_BYTES, sniff
+from hashaudit.images.limits import DecodeLimits
+from hashaudit.matching.near import NearMatcher
+from hashaudit.model import AlgorithmName, Confirmation, Fault, FaultCode, Match, PerceptualHash, Stage
+from hashaudit.perceptual.dihedral import Orientation
+from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
+from hashaudit.perceptual.interface import PerceptualAlgorithm
+from hashaudit.perceptual.plugin import load_hasher
+from hashaudit.perceptual.registry import algorithm_named
+from hashaudit.worker.protocol import PerceptualPlan
+
+REMEMBERED = 4096
+"""Pictures whose outcome is kept, so that identical content is decoded once; a few hundred bytes each."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What came of a picture."""
+
+    hashes: tuple[PerceptualHash, ...] = ()
+    """Of the picture as it is, and those that match."""
+    matches: tuple[Match, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+NOTHING = Seen()
+
+
+class Capture:
+    """Keeps the bytes of a file that begins like a picture."""
+
+    __slots__ = ("_chunks", "_limit", "_size", "_started")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._chunks: list[bytes] | None = None
+        self._started = False
+        self._size = 0
+
+    def take(self, data: bytes | bytearray | memoryview) -> None:
+        """Takes the next bytes of the file."""
+        if not self._started:
+            self._started = True
+            if sniff(bytes(data[:HEAD_BYTES])) is not None:
+                self._chunks = []
+        if self._chunks is not None:
+            self._size += len(data)
+            if self._size <= self._limit:
+                self._chunks.append(bytes(data))
+            else:
+                self._chunks.clear()
+
+    @property
+    def is_picture(self) -> bool:
+        """The file begins like a picture."""
+        return self._chunks is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """All of it was kept."""
+        return self._size <= self._limit
+
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return b"".join(self._chunks or ())
+
+
+class Pictures:
+    """Hashes and matches pictures after one plan.
+
+    Raises:
+        UsageError: a named algorithm or hasher does not exist.
+    """
+
+    def __init__(self, plan: PerceptualPlan, indexes: Sequence[ListIndex]) -> None:
+        plugged = tuple(map(load_hasher, plan.hashers))
+        own = {row.name for row in plugged}
+        self._algorithms = (*(_named(name) for name in plan.algorithms if name not in own), *plugged)
+        limits = DecodeLimits(max_frames=plan.max_frames, timeout_s=plan.decode_timeout_s)
+        self._options = HashOptions(variants=Variants(plan.variants), limits=limits)
+        self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, plugged)
+        self._remembered: OrderedDict[bytes, Seen] = OrderedDict()
+
+    def capture(self) -> Capture:
+        """Takes the bytes of one file."""
+        return Capture(self._options.limits.max_bytes)
+
+    def examine(self, capture: Capture, sha256: bytes | None) -> Seen:
+        """What can be said of a file whose bytes were captured, and whose SHA-256 may be known already."""
+        if not capture.is_picture:
+            return NOTHING
+        if not capture.is_whole:
+            message = f"larger than the {self._options.limits.max_bytes} bytes that are decoded"
+            return Seen(faults=(Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
+        content = capture.content()
+        key = sha256 or hashlib.sha256(content).digest()
+        seen = self._remembered.get(key)
+        if seen is None:
+            seen = self._remembered[key] = self._examine(content)
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return seen
+
+    def _examine(self, content: bytes) -> Seen:
+        hashes, faults = hash_image(content, self._algorithms, self._options)
+        matches, confirmations = self._matcher.match(hashes)
+        shown = tuple(item for item in hashes if item.variant == Orientation.ORIGINAL and not item.trimmed)
+        return Seen(shown, matches, confirmations, faults)
+
+
+def _named(name: AlgorithmName) -> PerceptualAlgorithm:
+    algorithm = algorithm_named(name)
+    if algorithm is None:
+        raise UsageError(f"no such perceptual hash: {name}")
+    return algorithm
