@@ -26,12 +26,25 @@ FORMAT_OF = {
     "gnu_md5sum_escaped.md5": "coreutils",
     "hashdeep.txt": "hashdeep",
     "hashdeep_newline_injection.txt": "hashdeep",
+    "hashkeeper_synthetic.hsh": "hashkeeper",
+    "hma_synthetic_bank.json": "hma-bank",
+    "icse_synthetic.csv": "icse",
     "ilookv4.hsh": "ilook-4",
     "loki_synthetic_hash-iocs.txt": "loki",
     "malwarebazaar_synthetic.csv": "malwarebazaar",
     "md5deep.txt": "coreutils",
+    "md5deep_synthetic_sizes.txt": "md5deep",
+    "misp_synthetic_event.json": "misp-event",
+    "misp_synthetic_warninglist.json": "misp-warninglist",
     "ncmec_hashsharing_entries.xml": "ncmec",
+    "openioc_synthetic.ioc": "openioc",
+    "sleuthkit_synthetic-md5.idx": "sleuthkit-index",
     "stix21_finding_bundle.json": "stix",
+    "stopncii_synthetic.json": "stopncii",
+    "tech_against_terrorism_synthetic.json": "tech-against-terrorism",
+    "threatexchange_synthetic.csv": "threatexchange-csv",
+    "threatexchange_synthetic_local.txt": "threatexchange-local",
+    "threatexchange_synthetic_updates.json": "threatexchange-updates",
     "vics20_hashset_bom.json": "vics",
 }
 CONTENTS = {name: (FOLDER / name).read_bytes() for name in FORMAT_OF}
@@ -76,6 +89,11 @@ def test_samples_are_recognised_by_one_format_and_perhaps_by_the_general_ones(na
 @pytest.mark.parametrize("head", [b"", b"\0" * 99, b"hello\n", b"{}", b"[]", b"<a/>", b"\n", b"{" * 99, b"a,b\n1,2\n"])
 def test_no_format_recognises_what_is_none(kind: Any, head: bytes) -> None:
     assert not kind.recognises(head)
+
+
+def test_every_format_has_a_sample() -> None:
+    without = {kind.name for kind in FORMATS} - set(FORMAT_OF.values())
+    assert without == {"plain", "ilook-1", "ilook-3"}
 
 
 @pytest.mark.parametrize("name", FORMAT_OF)

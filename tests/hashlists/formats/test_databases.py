@@ -1,5 +1,6 @@
 """NSRL RDS version 3 and Autopsy's hash database."""
 
+import contextlib
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from shutil import which
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hashaudit.errors import ListError
 
@@ -120,6 +123,27 @@ def test_damage_is_refused(read_path: Callable[..., Any], tmp_path: Path) -> Non
         path.write_bytes(damaged)
         with pytest.raises(ListError, match="cannot be read"):
             read_path(path)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_any_damage_is_read_or_refused(
+    read_path: Callable[..., Any], samples: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    content = bytearray((samples / "rds_v3_minimal_synthetic.db").read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        # Page headers and the schema stand at the beginnings of pages.
+        page = data.draw(st.integers(0, len(content) // 4096 - 1))
+        content[page * 4096 + data.draw(st.integers(0, 4095))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "rds"
+    path.write_bytes(content[: data.draw(st.integers(4096, len(content)))])
+    with contextlib.suppress(ListError):
+        assert all(entry.digests for entry in read_path(path).entries)
+
+
+def test_a_value_over_the_limit_is_refused(read_path: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(ListError, match="cannot be read"):
+        read_path(full(tmp_path / "rds", [(*ROW[:3], "x" * ((1 << 20) + 1), 6)]))
 
 
 def test_a_journal_beside_it_means_that_something_is_missing(read_path: Callable[..., Any], tmp_path: Path) -> None:
