@@ -27,6 +27,8 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     lists: tuple[ListSpec, ...] = ()
     columns: dict[str, str] = {}
     """Column of a delimited list -> what it holds."""
+    category_names: dict[str, str] = {}
+    """Category as lists give it -> name shown beside it."""
     algorithms: tuple[AlgorithmName, ...] = ()
     """Digests computed besides those that the lists need."""
     perceptual_algorithms: tuple[AlgorithmName, ...] = ()

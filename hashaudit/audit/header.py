@@ -59,7 +59,15 @@ def run_header(
     system = platform.uname()
     settings = {name: value for name, value in msgspec.structs.asdict(config).items() if name not in HEADER_FIELDS}
     columns = tuple(f"{column}={field}" for column, field in config.columns.items())
-    settings |= {"workers": workers, "algorithms": tuple(algorithms), "columns": columns}
+    categories = tuple(f"{category}={name}" for category, name in config.category_names.items())
+    distances = tuple(f"{name}={distance}" for name, distance in config.max_distances.items())
+    settings |= {
+        "workers": workers,
+        "algorithms": tuple(algorithms),
+        "columns": columns,
+        "category_names": categories,
+        "max_distances": distances,
+    }
     uid = os.geteuid() if hasattr(os, "geteuid") else None
     return RunHeader(
         v=FORMAT_VERSION,

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from hashaudit import exitcodes
+from hashaudit.audit.categories import named
 from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket
 from hashaudit.audit.events import Event, Finished, Progress, Recorded
 from hashaudit.audit.ordering import Ordering
@@ -187,7 +188,9 @@ class Run:
             if isinstance(subject, PathFault):
                 record: FindingRecord | FaultRecord | FileRecord | None = records.of_path_fault(subject, now_ns)
             else:
-                record = records.of_examination(subject.entry, subject.examination, now_ns, record_all=True)
+                record = records.of_examination(
+                    subject.entry, named(subject.examination, self._config.category_names), now_ns, record_all=True
+                )
             if record is None:
                 continue
             self._writer.write(record)

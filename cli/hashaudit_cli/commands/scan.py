@@ -59,6 +59,12 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         ),
     ] = None,
     columns: MapOption = None,
+    category_scheme: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Names for categories: vics-us, ncmec, or a JSON file. None is assumed."
+        ),
+    ] = None,
     max_distance: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,6 +112,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     """
 
     def body() -> int:
+        from hashaudit.audit.categories import scheme_named  # noqa: PLC0415 # as above
         from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit_cli.running import run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
@@ -116,6 +123,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 roots=tuple(raw(root) for root in roots),
                 lists=list_specs(deny or [], known or []),
                 columns=column_map(columns or []),
+                category_names=scheme_named(category_scheme) if category_scheme is not None else {},
                 algorithms=digests,
                 perceptual_algorithms=perceptual,
                 perceptual=not no_perceptual,

@@ -1,0 +1,71 @@
+"""Names for the categories that lists give, by a scheme that the user chooses.
+
+Lists number their categories by country and by agreement. No scheme is assumed: without one the number stands alone,
+and no number is taken for harmless.
+"""
+
+import json
+import os
+
+import msgspec
+
+from hashaudit.errors import UsageError
+from hashaudit.model import Examination, Match
+
+MAX_SCHEME_BYTES = 1 << 20
+
+SCHEMES: dict[str, dict[str, str]] = {
+    "vics-us": {
+        "0": "Uncategorized",
+        "1": "Child Exploitation (Illegal)",
+        "2": "Child Exploitation (Non-Illegal/Age Difficult)",
+        "3": "CGI/Animation (Child Exploitive)",
+        "4": "Exemplar/Comparison (Internal Use Only)",
+        "5": "Non-pertinent",
+    },
+    "ncmec": {
+        "A1": "Prepubescent minor, sex act",
+        "A2": "Prepubescent minor, lascivious exhibition",
+        "B1": "Pubescent minor, sex act",
+        "B2": "Pubescent minor, lascivious exhibition",
+    },
+}
+"""Schemes by name. Source: the labels that Autopsy's SleuthkitCase gives to Project VIC's United States categories; the
+industry classification of NCMEC's CyberTipline documentation."""
+
+CATEGORY_LABELS = ("category", "classification")
+
+
+def scheme_named(name_or_path: str) -> dict[str, str]:
+    """A scheme by its name, or from a JSON file that maps categories to names.
+
+    Raises:
+        UsageError: there is neither, or the file is no such map.
+    """
+    if name_or_path in SCHEMES:
+        return SCHEMES[name_or_path]
+    if not os.path.exists(name_or_path):
+        raise UsageError(f"--category-scheme {name_or_path}: neither a file nor one of {', '.join(SCHEMES)}")
+    try:
+        with open(name_or_path, encoding="utf-8-sig") as file:
+            scheme = json.loads(file.read(MAX_SCHEME_BYTES))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--category-scheme {name_or_path}: cannot be read as JSON") from error
+    if not isinstance(scheme, dict) or not all(isinstance(name, str) for name in scheme.values()):
+        raise UsageError(f'--category-scheme {name_or_path}: must be one object such as {{"1": "name"}}')
+    return {str(category): name for category, name in scheme.items()}
+
+
+def named(examination: Examination, scheme: dict[str, str]) -> Examination:
+    """The same examination with the scheme's name beside each category that it has one for."""
+    if not scheme or not examination.matches:
+        return examination
+    return msgspec.structs.replace(examination, matches=tuple(_named(match, scheme) for match in examination.matches))
+
+
+def _named(match: Match, scheme: dict[str, str]) -> Match:
+    for label in CATEGORY_LABELS:
+        name = scheme.get(match.labels.get(label, ""))
+        if name is not None:
+            return msgspec.structs.replace(match, labels={**match.labels, f"{label}_name": name})
+    return match
