@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
+from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from hashaudit.errors import ListError
 
@@ -16,6 +16,9 @@ MAX_RECORD_BYTES = 8 << 20
 _READ_BYTES = 64 << 10
 _LONGEST_END_TAG_BYTES = 256
 _ROOT = re.compile(rb"(?>\s+|<\?.*?\?>|<!--.*?-->)*+<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
+
+
+_SAYS_UTF16 = re.compile(rb"<\?xml[^>]*encoding=[\"']utf-?16", re.IGNORECASE)
 
 
 def root_name(head: bytes) -> str | None:
@@ -64,8 +67,11 @@ def records(stream: BinaryIO, root: str, names: frozenset[str]) -> Iterator[tupl
 
 def _document(documents: "_Documents", root: str, names: frozenset[str]) -> Iterator[Element]:
     parents: list[Element] = []
+    # A document that was UTF-16 is UTF-8 by now, and still says what it was.
+    encoding = "utf-8" if _SAYS_UTF16.match(documents.beginning) else None
+    parser = DefusedXMLParser(target=TreeBuilder(), encoding=encoding, forbid_dtd=True)
     try:
-        for event, element in iterparse(documents, ("start", "end"), forbid_dtd=True):
+        for event, element in iterparse(documents, ("start", "end"), parser):
             if event == "start":
                 if not parents and local_name(element) != root:
                     raise ListError(f"a document's outermost element is not {root}")
@@ -76,7 +82,7 @@ def _document(documents: "_Documents", root: str, names: frozenset[str]) -> Iter
                 yield element
                 if parents:
                     parents[-1].clear()
-    except (ParseError, DefusedXmlException, ValueError):
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
         # The parser's own message may hold names from the text.
         raise ListError("the XML text is damaged or cut short, or has a document type; get it again") from None
 
@@ -100,6 +106,11 @@ class _Documents:
                 return False
         self._rest = self._rest.lstrip()
         return True
+
+    @property
+    def beginning(self) -> bytes:
+        """The first bytes of the document that was begun last."""
+        return self._rest[:_LONGEST_END_TAG_BYTES]
 
     def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - a parser takes pieces of any size
         while not self._ended:

@@ -44,6 +44,12 @@ def test_the_size_of_reads_does_not_matter(monkeypatch: pytest.MonkeyPatch, read
     assert found(b"<r><a>1</a></r>" * 3) == [(1, "a", "1"), (2, "a", "1"), (3, "a", "1")]
 
 
+def test_a_document_that_was_utf16_may_still_say_so() -> None:
+    assert found('<?xml version="1.0" encoding="UTF-16"?><r><a>ä</a></r>'.encode()) == [(1, "a", "ä")]
+    latin = '<?xml version="1.0" encoding="iso-8859-1"?><r><a>ä</a></r>'.encode("latin-1")
+    assert found(latin) == [(1, "a", "ä")]
+
+
 BOMB = b'<!DOCTYPE r [<!ENTITY a "x"><!ENTITY b "&a;&a;">]><r><a>&b;</a></r>'
 EXTERNAL = b'<!DOCTYPE r SYSTEM "file:///etc/hostname"><r><a>1</a></r>'
 
@@ -51,6 +57,7 @@ EXTERNAL = b'<!DOCTYPE r SYSTEM "file:///etc/hostname"><r><a>1</a></r>'
 @pytest.mark.parametrize(
     "content",
     [
+        b'<?xml version="1.0" encoding="nonsense"?><r><a>1</a></r>',
         b"<r><a>1</a>",
         b"<r><a>1</a></r><r>",
         b"<r><a>1</r>",
