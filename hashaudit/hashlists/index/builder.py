@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 
 from hashaudit.errors import ListError
-from hashaudit.hashlists.algorithms import LENGTHS_BYTES
+from hashaudit.hashlists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.hashlists.index import layout
 from hashaudit.hashlists.index.columns import ColumnWriter, pad, spool
 from hashaudit.hashlists.index.duplicates import Duplicates, fingerprint
 from hashaudit.hashlists.index.emit import Positions, write_sections
 from hashaudit.hashlists.index.heap import TextHeap
 from hashaudit.hashlists.index.layout import Column, ListRecord, StoredColumn
+from hashaudit.hashlists.index.near_build import write_pieces
 from hashaudit.hashlists.index.sizes import SizeCollector
 from hashaudit.hashlists.index.sorting import DigestSorter
 from hashaudit.hashlists.index.writer import ImageWriter
@@ -171,7 +172,11 @@ class IndexBuilder:
 
         Returns:
             What each list's run header says, with the counts of kept and duplicate entries.
+
+        Raises:
+            ListError: the index is full.
         """
+        self._check_room(0)
         writer = ImageWriter(target)
         digest_columns: list[dict[AlgorithmName, Column]] = [{} for _ in self._finished]
         for algorithm in LENGTHS_BYTES:
@@ -247,7 +252,9 @@ class IndexBuilder:
     ) -> None:
         several = [item.several_digests and algorithm in item.algorithms for item in self._finished]
         positions: Positions | None = np.zeros(self._row, np.uint32) if any(several) else None
-        write_sections(writer, algorithm, sorter, positions, self._folder)
+        count = write_sections(writer, algorithm, sorter, positions, self._folder)
+        if algorithm in PERCEPTUAL_LENGTHS_BYTES:
+            write_pieces(writer, algorithm, sorter.width_bytes, count, self._folder)
         if positions is None:
             return
         for item, wanted, columns in zip(self._finished, several, digest_columns, strict=True):

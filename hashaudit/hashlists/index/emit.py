@@ -41,7 +41,7 @@ class _PrefixCounter:
 
 def write_sections(
     writer: ImageWriter, algorithm: AlgorithmName, sorter: DigestSorter, positions: Positions | None, folder: str | None
-) -> None:
+) -> int:
     """Writes digests, rows and prefix table.
 
     Args:
@@ -50,6 +50,9 @@ def write_sections(
         sorter: holds the records; is used up.
         positions: by row, receives the position of the row's digest plus one.
         folder: for temporary files.
+
+    Returns:
+        How many digests there are.
     """
     bits = sorter.total.bit_length() - 1 - _RECORDS_PER_SLOT_LOG2
     prefixes = _PrefixCounter(min(max(bits, _MIN_PREFIX_BITS), _MAX_PREFIX_BITS))
@@ -67,3 +70,4 @@ def write_sections(
         writer.copy(layout.ROWS + algorithm, rows_file)
     with writer.section(layout.PREFIXES + algorithm) as section:
         section.write(prefixes.table())
+    return done

@@ -36,8 +36,8 @@ MAX_SECTIONS = (HEADER_BYTES - _TABLE_OFFSET) // _SECTION.size
 ROW_BYTES = 4
 """A row number; so an index holds fewer than 2**32 rows."""
 
-MAX_ROWS = 2**32 - 2
-"""Leaves 0 free in columns of positions, which are stored plus one."""
+MAX_ROWS = 2**32 - 2**16
+"""Positions are stored plus one; the rest is room for a writer that counts now and then."""
 
 MAX_VALUE = 2**62
 """Values of columns are below; so sums and products of them do not wrap in 64 bits."""
@@ -47,7 +47,8 @@ MAX_PREFIX_BITS = 26
 
 LISTS, TEXT, COLUMNS, SIZES = "lists", "text", "columns", "sizes"
 DIGESTS, ROWS, PREFIXES = "digests/", "rows/", "prefixes/"
-"""Names of sections; the last three are followed by the algorithm's."""
+BUCKETS, MEMBERS = "buckets/", "members/"
+"""Names of sections; the last five are followed by the algorithm's."""
 
 
 class Section(msgspec.Struct, frozen=True):

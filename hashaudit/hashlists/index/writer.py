@@ -41,6 +41,21 @@ class ImageWriter:
             while chunk := source.read(_COPY_BYTES):
                 writer.write(chunk)
 
+    def read_back(self, name: str, chunk_bytes: int) -> Iterator[bytes]:
+        """The content of a section that has been written, in chunks. The target must be readable.
+
+        What is written meanwhile is not disturbed.
+        """
+        place, left = next((section.offset, section.size) for section in self._sections if section.name == name)
+        while left:
+            end = self._target.tell()
+            self._target.seek(place)
+            chunk = self._target.read(min(left, chunk_bytes))
+            self._target.seek(end)
+            place += len(chunk)
+            left -= len(chunk)
+            yield chunk
+
     def finish(self, rows: int) -> None:
         """Writes the header."""
         self._target.seek(0)

@@ -205,14 +205,18 @@ def test_entries_belong_to_a_list() -> None:
         builder.add(ListEntry("1", {MD5: bytes(16)}))
 
 
-def test_index_that_is_full_says_so(index_of: IndexOf, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("housekeeping_rows", [1, 4096])
+def test_index_that_is_full_says_so(index_of: IndexOf, monkeypatch: pytest.MonkeyPatch, housekeeping_rows: int) -> None:
     monkeypatch.setattr("hashaudit.hashlists.index.layout.MAX_ROWS", 3)
-    monkeypatch.setattr("hashaudit.hashlists.index.builder._HOUSEKEEPING_ROWS", 1)
+    monkeypatch.setattr("hashaudit.hashlists.index.builder._HOUSEKEEPING_ROWS", housekeeping_rows)
     index_of([(Role.DENY, [DigestBlock(MD5, bytes(range(48)), 1)])])
     with pytest.raises(ListError, match="more than 3 entries"):
-        index_of([(Role.DENY, [DigestBlock(MD5, bytes(range(64)), 1)])])
-    with pytest.raises(ListError, match="more than 3 entries"):
         index_of([(Role.DENY, [entry(str(number)) for number in range(4)])])
+    with IndexBuilder() as builder:
+        builder.begin(Role.DENY)
+        with pytest.raises(ListError, match="more than 3 entries"):
+            builder.add_block(DigestBlock(MD5, bytes(range(64)), 1))
+        assert builder.rows == 0
 
 
 def test_text_that_was_no_text_is_stored_as_text(index_of: IndexOf) -> None:
