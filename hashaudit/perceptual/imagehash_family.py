@@ -5,6 +5,7 @@ load than a hundred pictures to hash. Its values shift between versions of it an
 they are.
 """
 
+import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Protocol, cast
@@ -103,7 +104,10 @@ class WaveletHash(msgspec.Struct, frozen=True):
         found = []
         for orientation in orientations:
             turned = _turned(scaled, orientation)
-            bits = compute(turned, hash_size=self.hash_size, image_scale=scale, mode=self.mode).hash
+            with warnings.catch_warnings():
+                # The wavelet is longer than what the last steps leave of a picture: so is this hash defined.
+                warnings.simplefilter("ignore")
+                bits = compute(turned, hash_size=self.hash_size, image_scale=scale, mode=self.mode).hash
             # The longer wavelet gives small pictures fewer coefficients: nothing that could be compared.
             if bits.size == self.bits:
                 found.append(Hashed(orientation, packed(bits)))
