@@ -83,6 +83,12 @@ def test_the_hash_of_nothing_is_never_an_entry(read: Callable[..., Any], name: A
         assert len(result.entries) == 2 * count
 
 
+@pytest.mark.parametrize("lengths", [(32, 30, 34), (32, 34, 30), (32, 65, 31), (32, 1, 63), (40, 32, 48)])
+def test_lines_that_only_together_have_the_right_length(read: Callable[..., Any], lengths: tuple[int, ...]) -> None:
+    result = read("".join(("ab" * 40)[:length] + "\n" for length in lengths).encode())
+    assert [len(next(iter(hashes.values()))) for hashes in result.hashes] == [n for n in lengths if n in (32, 40)]
+
+
 def test_an_empty_digest_across_two_entries_is_no_reject(read: Callable[..., Any]) -> None:
     empty = hashlib.md5(b"").hexdigest()
     content = "\n".join(["00" + empty[:30], empty[30:] + "11" * 15]) + "\n"
