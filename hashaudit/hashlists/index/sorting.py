@@ -132,7 +132,8 @@ class DigestSorter:
 
     def _spill(self, records: Records) -> None:
         file = spool(self._folder)
-        self._runs.append(_Run(file, self._dtype, records[:0]))
+        # An empty part of the records would keep them all in memory.
+        self._runs.append(_Run(file, self._dtype, np.empty(0, self._dtype)))
         file.write(records.tobytes())
         file.seek(0)
 

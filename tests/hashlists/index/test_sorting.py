@@ -1,6 +1,7 @@
 """Sorting in runs, and merging them in windows, against sorting all at once."""
 
 import random
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -77,6 +78,22 @@ def test_merging_holds_no_more_than_its_windows(monkeypatch: pytest.MonkeyPatch)
     sorter.close()
     assert sum(sizes) == 5000
     assert max(sizes) <= 100
+
+
+def test_runs_that_wait_hold_no_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "RUN_BYTES", 1 << 20)
+    monkeypatch.setattr("hashaudit.hashlists.index.columns.SPOOL_BYTES", 1 << 10)
+    sorter = DigestSorter(WIDTH, keep_all)
+    digests = random.Random(7).randbytes(WIDTH << 16)
+    tracemalloc.start()
+    try:
+        for number in range(12):
+            sorter.extend(digests, number << 16)
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        sorter.close()
+    assert held_bytes < 2 << 20
 
 
 def test_nothing_sorts_to_nothing() -> None:
