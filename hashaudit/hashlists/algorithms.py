@@ -6,13 +6,14 @@ Algorithm" (2019).
 
 from hashaudit.digests.registry import DIGESTS, canonical_name
 from hashaudit.model import AlgorithmName
+from hashaudit.perceptual import names as perceptual
 
 PDQ = AlgorithmName("pdq")
 SHA256 = AlgorithmName("sha256")
 PDQ_BITS_SET = 128
 """A PDQ hash is cut at its median, so half of its 256 bits are set; of random values one in twenty is like that."""
 
-PERCEPTUAL_LENGTHS_BYTES: dict[AlgorithmName, int] = {PDQ: 32}
+PERCEPTUAL_LENGTHS_BYTES: dict[AlgorithmName, int] = perceptual.LENGTHS_BYTES
 
 LENGTHS_BYTES: dict[AlgorithmName, int] = {
     **{name: row.length_bytes for name, row in DIGESTS.items()},
@@ -83,7 +84,7 @@ NEVER_ENTRIES = frozenset({row.empty() for row in DIGESTS.values()} | {bytes(LEN
 def algorithm_named(name: str) -> AlgorithmName | None:
     """The algorithm that ``name`` (any case, with or without the hyphen) stands for, or ``None``."""
     folded = AlgorithmName(name.strip().lower().replace("sha2-", "sha"))
-    return folded if folded in PERCEPTUAL_LENGTHS_BYTES else canonical_name(folded)
+    return canonical_name(folded) or perceptual.canonical_name(folded)
 
 
 def is_unsupported(name: str) -> bool:

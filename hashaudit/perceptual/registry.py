@@ -15,6 +15,7 @@ from hashaudit.perceptual import pdq
 from hashaudit.perceptual.dihedral import Orientation
 from hashaudit.perceptual.imagehash_family import ColourHash, GridHash, SegmentHash, WaveletHash
 from hashaudit.perceptual.interface import Hashed, Hasher, Needs, PerceptualAlgorithm
+from hashaudit.perceptual.names import ALIASES
 
 MIN_HASH_SIZE = 2
 MAX_HASH_SIZE = 32
@@ -84,16 +85,6 @@ _SIZED: dict[str, Callable[[int], _Row]] = {
 _DEFAULT_SIZE = 8
 _DEFAULT_BITS_PER_BIN = 3
 
-ALIASES: dict[str, str] = {
-    "average_hash": "ahash",
-    "whash-haar": "whash",
-    "whash_haar": "whash",
-    "whash-db4": "whash_db4",
-    "phash-simple": "phash_simple",
-    "dhash-vertical": "dhash_vertical",
-    "crop_resistant_hash": "crop_resistant",
-    "crop-resistant": "crop_resistant",
-}
 _NAME = re.compile(r"(?P<family>[a-z][a-z0-9_-]*?)(?:-(?P<size>[0-9]{1,3}))?")
 
 

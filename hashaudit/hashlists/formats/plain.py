@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
-from hashaudit.hashlists.algorithms import LENGTHS_BYTES, NEVER_ENTRIES
+from hashaudit.hashlists.algorithms import BY_HEX_LENGTH, NEVER_ENTRIES
 from hashaudit.hashlists.encoding import Line, is_comment, line_blocks, split_block
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.records import checked, label_text, raw_digest
@@ -18,8 +18,11 @@ from hashaudit.model import AlgorithmName
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A leading backslash is what coreutils writes before a hash whose file name is escaped."""
 
+_PICTURE_HEX_LENGTH = 16
+"""Of the perceptual hashes of 64 bits; which of them it is the user has to state."""
+
 _MARKS = (b"#", b";")
-_HEX_LENGTHS = frozenset(2 * length for length in LENGTHS_BYTES.values())
+_HEX_LENGTHS = frozenset({*BY_HEX_LENGTH, _PICTURE_HEX_LENGTH})
 
 _Bare = tuple[int, AlgorithmName, bytes]
 """Line number, algorithm and digest of a line that holds nothing else."""
