@@ -25,6 +25,8 @@ from hashaudit.model import Fault, FaultCode, Stage
 DRAFT_SIDE_PX = 512
 """The decoder of JPEG may shrink a picture to no less than this on its short side: below, hashes drift beyond their
 thresholds (docs/perceptual.md)."""
+MAX_COLOUR_PIXELS = 32_000_000
+"""Above, RGB is kept beside luma only where it was asked for: both, and the arrays made of them, take 8 bytes a pixel."""
 MAX_MESSAGE = 160
 """Characters of a decoder's own words in a fault."""
 
@@ -37,7 +39,7 @@ class Frame(msgspec.Struct, frozen=True):
     luma: Image.Image
     """Mode ``L``. Of a JPEG it may be shrunk, with no side below 512 px for that."""
     colour: Image.Image | None
-    """Mode ``RGB``, in full size: where it was asked for, and where the decoder gives colours anyway."""
+    """Mode ``RGB``, in full size: where it was asked for, and where the decoder gives colours anyway (up to 32 MP)."""
     truncated: bool
     """The file is cut off or damaged, and what is missing was filled in."""
 
@@ -152,11 +154,16 @@ class _Reader:
         self._colour = source.colour
         self._data = source.data if span is None else source.data[slice(*span)]
         self._truncated = False
+        self._count = 1
         self._image: Image.Image | None = None
         self._at = 0
 
     def count(self) -> int:
         """Frames in the stream, one more than is gone through at most."""
+        self._count = self._counted()
+        return self._count
+
+    def _counted(self) -> int:
         at_most = self._limits.max_frames_passed + 1
         if self._kind is ImageFormat.GIF:
             return max(gif_frames(self._data, at_most), 1)
@@ -199,12 +206,15 @@ class _Reader:
             return Frame(told_as, *self._planes(image), self._truncated)
 
     def _planes(self, image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-        """Luma, and RGB where the picture has colours. Copies: an animation goes on to change the image."""
-        if self._colour or not is_grey(image):
-            colour = to_colour(image)
-            return colour.convert("L"), colour.copy() if colour is image else colour
-        luma = to_luma(image)
-        return luma.copy() if luma is image else luma, None
+        """Luma, and RGB where it was asked for or the picture has colours and is not too large to keep both."""
+        if self._count > 1:
+            # An animation goes on to change the image that it gave.
+            image = image.copy()
+        if not self._colour and is_grey(image):
+            return to_luma(image), None
+        colour = to_colour(image)
+        kept = self._colour or image.width * image.height <= MAX_COLOUR_PIXELS
+        return colour.convert("L"), colour if kept else None
 
     def _opened(self) -> Image.Image:
         if self._image is None:

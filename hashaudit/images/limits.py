@@ -9,7 +9,8 @@ class DecodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 256 << 20
     """Of the encoded file. Photographs of the largest sensors stay below; a decoder reads the whole file."""
     max_pixels: int = 120_000_000
-    """Of one frame. Telephones take 108 million; a decoded pixel costs up to 5 bytes, so 600 MB is the most."""
+    """Of one frame. Telephones take 108 million; a decoded pixel of a large picture takes up to 7 bytes,
+    so 840 MB is the most that luma costs. A colour hash takes several times as much."""
     max_frames: int = 33
     """Frames given of one file. Of more, evenly spaced ones are taken: the first, the last and, the number being odd,
     the middle one."""
