@@ -15,6 +15,7 @@ from hashaudit.model import Role
 
 _VALUES = {4: struct.Struct("<I"), 8: struct.Struct("<Q")}
 _LENGTH = struct.Struct("<I")
+_NUMBERED_WORDS = {tag: word for word, tag in layout.NUMBERED_IDS.items()}
 _MAPPING = msgspec.json.Decoder(dict[str, str])
 
 
@@ -55,13 +56,12 @@ class Attributes:
             ListError: the image is damaged.
         """
         value, tag = code >> layout.ID_TAG_BITS, code & layout.ID_TAG_MASK
-        if tag == layout.LINE_ID:
-            return f"line {value}"
-        if tag == layout.INTEGER_ID:
-            return str(value)
         if tag == layout.TEXT_ID:
             return self._string(value).decode(errors="replace")
-        raise ListError("compiled index is damaged: id")
+        word = _NUMBERED_WORDS.get(tag)
+        if word is None:
+            raise ListError("compiled index is damaged: id")
+        return f"{word}{value}"
 
     def mapping(self, offset: int) -> dict[str, str]:
         """The labels or carried hashes of an entry from the value of their column.

@@ -23,8 +23,8 @@ from hashaudit.hashlists.index.writer import ImageWriter
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
 from hashaudit.model import AlgorithmName, Role
 
-_NUMBERED = re.compile(r"(line )?(0|[1-9][0-9]{0,17})", re.ASCII)
-"""Ids that are stored as numbers. Eighteen digits and a tag stay below ``layout.MAX_VALUE``."""
+_NUMBERED = re.compile(r"(line |row |record |)(0|[1-9][0-9]{0,16})", re.ASCII)
+"""Ids that are stored as numbers. Seventeen digits and a tag stay below ``layout.MAX_VALUE``."""
 
 _DUPLICATE = RejectReason.DUPLICATE.value
 
@@ -122,10 +122,10 @@ class IndexBuilder:
         role = entry.role or current.role
         self._add_attributes(current, entry, id_code, role)
         current.several_digests |= len(entry.digests) > 1
-        on_line = id_code & layout.ID_TAG_MASK == layout.LINE_ID
+        own_id = None if id_code & layout.ID_TAG_MASK in layout.PLACE_IDS else entry.id
         attributed = entry.labels or entry.unsupported or entry.size is not None or role is not current.role
-        if attributed or not on_line or len(entry.digests) > 1:
-            self._duplicates.add(row, fingerprint(entry, None if on_line else entry.id, role))
+        if attributed or own_id is not None or len(entry.digests) > 1:
+            self._duplicates.add(row, fingerprint(entry, own_id, role))
         self._advance(1)
 
     def add_block(self, block: DigestBlock) -> None:
@@ -216,8 +216,7 @@ class IndexBuilder:
         numbered = _NUMBERED.fullmatch(entry_id)
         if numbered is None:
             return self._text.add_text(entry_id) << layout.ID_TAG_BITS | layout.TEXT_ID
-        tag = layout.LINE_ID if numbered[1] else layout.INTEGER_ID
-        return int(numbered[2]) << layout.ID_TAG_BITS | tag
+        return int(numbered[2]) << layout.ID_TAG_BITS | layout.NUMBERED_IDS[numbered[1]]
 
     def _add_attributes(self, current: _OpenList, entry: ListEntry, id_code: int, role: Role) -> None:
         current.ids.append(id_code)

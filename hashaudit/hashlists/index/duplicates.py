@@ -1,7 +1,7 @@
 """Which entries of one list say the same as an earlier one, found while digests are sorted.
 
-Two entries are duplicates if their list, digests, size, labels, role and own id are equal; ``line N`` is no id of the
-list's own. Entries that share a digest and differ in anything else are all kept.
+Two entries are duplicates if their list, digests, size, labels, role and own id are equal; where an entry stands
+(``line N``, ``row N``) is no id of its own. Entries that share a digest and differ in anything else are all kept.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 
 
 def fingerprint(entry: ListEntry, own_id: str | None, role: Role) -> int:
-    """Stands for everything that an entry says, except that it is on line N."""
+    """Stands for everything that an entry says, except where it stands."""
     said = (own_id, entry.digests, entry.size, entry.labels, role, entry.unsupported)
     try:
         raw = _ENCODER.encode(said)

@@ -7,7 +7,7 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists.index.columns import spool
-from hashaudit.hashlists.index.layout import MAX_VALUE
+from hashaudit.hashlists.index.layout import ID_TAG_BITS, MAX_VALUE
 
 _LENGTH = struct.Struct("<I")
 
@@ -63,7 +63,7 @@ class TextHeap:
 
     def _append(self, raw: bytes) -> int:
         offset = self._size
-        if len(raw) > MAX_STRING_BYTES or offset >= MAX_VALUE:
+        if len(raw) > MAX_STRING_BYTES or offset >= MAX_VALUE >> ID_TAG_BITS:
             raise ListError("an entry's id or labels are too long")
         self._pending += _LENGTH.pack(len(raw))
         self._pending += raw

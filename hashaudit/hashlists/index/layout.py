@@ -111,9 +111,17 @@ NO_SIZE = 0
 ROLE_CODES: dict[Role, int] = {Role.DENY: 1, Role.KNOWN: 2}
 ROLES: dict[int, Role] = {code: role for role, code in ROLE_CODES.items()}
 
-LINE_ID, INTEGER_ID, TEXT_ID = 0, 1, 2
-"""What the two low bits of an id say of the others: ``line N``, a number, an offset in the section ``text``."""
-ID_TAG_BITS = 2
+LINE_ID, INTEGER_ID, TEXT_ID, ROW_ID, RECORD_ID = range(5)
+"""What the low bits of an id say that the others are: see :data:`NUMBERED_IDS`; of :data:`TEXT_ID` an offset in the
+section ``text``."""
+
+NUMBERED_IDS = {"line ": LINE_ID, "": INTEGER_ID, "row ": ROW_ID, "record ": RECORD_ID}
+"""What stands before the number in ids that are stored as numbers."""
+
+PLACE_IDS = frozenset({LINE_ID, ROW_ID, RECORD_ID})
+"""Ids that say where in the list an entry is, because the list itself gives none."""
+
+ID_TAG_BITS = 3
 ID_TAG_MASK = (1 << ID_TAG_BITS) - 1
 
 LISTS_DECODER = msgspec.json.Decoder(tuple[ListRecord, ...])

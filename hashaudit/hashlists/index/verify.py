@@ -118,8 +118,8 @@ def _verify_attributes(index: ListIndex, record: ListRecord) -> None:
             attributes.mapping(value)
     for begin, end in _chunks(record.rows):
         codes = column_values(index, record.ids, begin, end)
-        tags = codes & np.uint64(layout.ID_TAG_MASK)
-        for code in codes[tags >= layout.TEXT_ID]:
+        numbered = np.isin(codes & np.uint64(layout.ID_TAG_MASK), list(layout.NUMBERED_IDS.values()))
+        for code in codes[~numbered]:
             attributes.entry_id(int(code))
 
 

@@ -32,7 +32,10 @@ digests = st.dictionaries(st.sampled_from(list(LENGTHS)), st.integers(0, 12), mi
 )
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 ids = st.one_of(
-    st.integers(0, 10**19).map(lambda n: f"line {n}"), st.integers(0, 10**20).map(str), texts, st.just("line 007")
+    st.builds("{} {}".format, st.sampled_from(["line", "row", "record", "x"]), st.integers(0, 10**19)),
+    st.integers(0, 10**20).map(str),
+    texts,
+    st.sampled_from(["line 007", "line", "row ", " 7"]),
 )
 labels = st.dictionaries(texts, texts, max_size=2)
 entries = st.builds(
@@ -69,9 +72,11 @@ def unrolled(items: Sequence[ListEntry | DigestBlock]) -> list[ListEntry]:
     return out
 
 
-def is_line(entry_id: str) -> bool:
-    number = entry_id.removeprefix("line ")
-    return number != entry_id and number.isascii() and number.isdecimal() and str(int(number)) == number
+def is_place(entry_id: str) -> bool:
+    word, _, number = entry_id.partition(" ")
+    if word not in ("line", "row", "record") or not (number.isascii() and number.isdecimal()):
+        return False
+    return str(int(number)) == number and int(number) < 10**17
 
 
 def expected(contents: Iterable[ListContent]) -> tuple[list[tuple[int, ListEntry, Role]], list[int]]:
@@ -81,7 +86,7 @@ def expected(contents: Iterable[ListContent]) -> tuple[list[tuple[int, ListEntry
         said: list[object] = []
         duplicates.append(0)
         for entry in unrolled(items):
-            own_id = None if is_line(entry.id) and int(entry.id[5:]) < 10**18 else entry.id
+            own_id = None if is_place(entry.id) else entry.id
             what = (own_id, entry.digests, entry.size, entry.labels, entry.role or role, entry.unsupported)
             if what in said:
                 duplicates[-1] += 1
@@ -158,6 +163,9 @@ def entry(entry_id: str = "line 1", **changes: object) -> ListEntry:
         (entry(size=5, labels={"a": "b", "c": "d"}), entry("line 2", size=5, labels={"c": "d", "a": "b"}), 1),
         (entry(digests={MD5: digest(MD5, 1)}), entry("line 2", digests={MD5: digest(MD5, 1)}), 1),
         (entry(), entry("line 2", role=Role.DENY), 1),
+        (entry("row 1"), entry("row 2"), 1),
+        (entry("record 1"), entry("record 2"), 1),
+        (entry("rows 1"), entry("rows 2"), 0),
         (entry(), entry("2"), 0),
         (entry("1"), entry("2"), 0),
         (entry("x"), entry("y"), 0),
