@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Collection
 from typing import Literal, Protocol, get_args
 
 import msgspec
@@ -107,8 +108,9 @@ class Table:
 class HashWriter:
     """Takes a run's records and writes hashes."""
 
-    def __init__(self, output: Output, form: LineFormat) -> None:
+    def __init__(self, output: Output, form: LineFormat, digests: Collection[str]) -> None:
         self.tally = Tally()
+        self._digests = digests
         self._output = output
         self._form = form
         self._pending = bytearray(form.header())
@@ -119,7 +121,8 @@ class HashWriter:
         self.tally.count_line(record)
         self._count += 1
         if isinstance(record, FileRecord):
-            self._pending += self._form.lines(record)
+            asked = {name: value for name, value in record.digests.items() if name in self._digests}
+            self._pending += self._form.lines(msgspec.structs.replace(record, digests=asked))
             if len(self._pending) >= FLUSH_BYTES:
                 self._flush()
         elif isinstance(record, FaultRecord):
@@ -158,12 +161,15 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         lists = LoadedLists()
         plan = plan_for(config, lists)
         pool.begin(plan)
-        names = (*plan.algorithms, *(plan.perceptual.algorithms if plan.perceptual else ()))
+        pictures = plan.perceptual.algorithms if plan.perceptual else ()
+        # Where only pictures' hashes are asked for, what identifies the file is no part of the list.
+        digests = config.algorithms if pictures else plan.algorithms
+        names = (*digests, *pictures)
         line_form: dict[str, LineFormat] = {"list": TaggedLines(), "jsonl": JsonLines(), "csv": Table(names)}
         out = Output.create(output) if output is not None else Output.of_descriptor(sys.stdout.fileno())
         stack.callback(out.close)
         pool.wait_ready()
-        writer = HashWriter(out, line_form[form])
+        writer = HashWriter(out, line_form[form], digests)
         finished = None
         with display(quiet=quiet) as bar:
             for event in Run(config, source=source, pool=pool, writer=writer, stop=stop).events():

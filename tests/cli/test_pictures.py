@@ -1,0 +1,281 @@
+"""Perceptual matching through the installed command, on pictures made here."""
+
+import csv
+import io
+import json
+import random
+import struct
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from installed import Tool, of_kind, parsed, totals
+
+SIDE_PX = 640
+
+TOY = '''
+import os, signal
+import numpy as np
+
+class Toy:
+    """Mean brightness of 12 x 12 fields: 144 bytes, as large as a PhotoDNA value, and nothing like one."""
+    name, length_bytes, needs, metric, threshold = "toy", 144, "luma", "squared", 40000
+
+    def hash(self, pixels):
+        rows = np.array_split(pixels.astype(np.float64), 12, axis=0)
+        return bytes(int(field.mean()) for row in rows for field in np.array_split(row, 12, axis=1))
+
+class Crash(Toy):
+    name = "crash"
+
+    def hash(self, pixels):
+        if pixels.shape[0] == 333:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().hash(pixels)
+'''
+
+
+def picture(seed: int, size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -> Image.Image:
+    """Blurred shapes, much as a photograph has them: strong low frequencies."""
+    source = random.Random(seed)
+    image = Image.new("RGB", size, tuple(source.randrange(256) for _ in range(3)))
+    draw = ImageDraw.Draw(image)
+    for _ in range(40):
+        x, y = source.randrange(size[0]), source.randrange(size[1])
+        radius = source.randrange(size[0] // 20, size[0] // 4)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), tuple(source.randrange(256) for _ in range(3)))
+    return image
+
+
+@pytest.fixture
+def reference(hashaudit: Tool, tmp_path: Path) -> Path:
+    """A list made from one picture by ``hash``."""
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    picture(1).save(folder / "wanted.png")
+    path = tmp_path / "reference.txt"
+    assert hashaudit("hash", folder, "-a", "pdq,phash", "-o", path).code == 0
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    path = tmp_path / "tree"
+    path.mkdir()
+    return path
+
+
+def distances(lines: list[dict[str, object]], algorithm: str = "pdq") -> dict[str, int]:
+    """The nearest distance of each file that matched."""
+    found: dict[str, int] = {}
+    for line in of_kind(lines, "finding"):
+        near = [match["distance"] for match in line["matches"] if match["algorithm"] == algorithm]
+        if near:
+            found[Path(line["path"]).name] = min(near)
+    return found
+
+
+def test_copies_in_every_format_and_mode_are_found(hashaudit: Tool, reference: Path, tree: Path) -> None:
+    wanted = picture(1)
+    wanted.save(tree / "quality-50.jpg", quality=50)
+    wanted.save(tree / "webp.webp", quality=50)
+    wanted.save(tree / "avif.avif", quality=50)
+    wanted.save(tree / "bmp.bmp")
+    wanted.save(tree / "tiff.tiff")
+    wanted.convert("P").save(tree / "palette.png")
+    wanted.convert("P").save(tree / "palette.gif")
+    wanted.convert("CMYK").save(tree / "cmyk.jpg")
+    wanted.convert("L").save(tree / "grey.png")
+    wanted.convert("RGBA").save(tree / "alpha.png")
+    Image.fromarray(__import__("numpy").asarray(wanted.convert("L")).astype("uint16") * 257).save(tree / "sixteen.png")
+    wanted.resize((320, 320)).save(tree / "half.png")
+    ImageOps.mirror(wanted).save(tree / "mirrored.png")
+    wanted.rotate(90).save(tree / "turned.png")
+    ImageOps.expand(wanted, SIDE_PX // 10, "white").save(tree / "framed.png")
+    wanted.save(tree / "no-extension", "JPEG")
+    for seed in range(2, 12):
+        picture(seed).save(tree / f"other-{seed}.png")
+    result = hashaudit("scan", tree, "--list", reference)
+    found = distances(result.lines)
+    assert result.code == 8, result.err
+    assert not [name for name in found if name.startswith("other")]
+    assert set(found) == {path.name for path in tree.iterdir() if not path.name.startswith("other")}
+    assert max(found.values()) <= 31
+    for line in of_kind(result.lines, "finding"):
+        assert "perceptual_only" in line["needs_confirmation"]
+        assert line["human_viewed"] is False
+        assert line["digests"] == {} or set(line["digests"]) <= {"sha256"}
+
+
+def test_every_frame_of_an_animation_is_looked_at(hashaudit: Tool, reference: Path, tree: Path) -> None:
+    for place in (0, 3, 6):
+        frames = [picture(100 + number) for number in range(7)]
+        frames[place] = picture(1)
+        frames[0].save(tree / f"at-{place}.gif", save_all=True, append_images=frames[1:], duration=50)
+        frames[0].save(tree / f"at-{place}.webp", save_all=True, append_images=frames[1:], duration=50)
+        frames[0].save(tree / f"at-{place}.png", save_all=True, append_images=frames[1:], duration=50)
+        frames[0].save(tree / f"at-{place}.tiff", save_all=True, append_images=frames[1:])
+    result = hashaudit("scan", tree, "--list", reference, "-a", "pdq")
+    assert len(distances(result.lines)) == 12
+    for line in of_kind(result.lines, "finding"):
+        assert {item["frame"] for item in line["perceptual"]} == set(range(7))
+
+
+def test_variants_and_distance_are_the_users_choice(hashaudit: Tool, reference: Path, tree: Path) -> None:
+    ImageOps.mirror(picture(1)).save(tree / "mirrored.png")
+    picture(1).save(tree / "quality-20.jpg", quality=20)
+    scan = ("scan", tree, "--list", reference)
+    assert set(distances(hashaudit(*scan).lines)) == {"mirrored.png", "quality-20.jpg"}
+    assert set(distances(hashaudit(*scan, "--variants", "none").lines)) == {"quality-20.jpg"}
+    nearest = distances(hashaudit(*scan).lines)["quality-20.jpg"]
+    exactly = hashaudit(*scan, "--max-distance", f"pdq={nearest}", "--max-distance", "phash=0", "--variants", "none")
+    assert distances(exactly.lines) == {"quality-20.jpg": nearest}
+    if nearest:
+        words = ("--max-distance", f"pdq={nearest - 1}", "--variants", "none")
+        assert distances(hashaudit(*scan, *words).lines) == {}
+    assert hashaudit(*scan, "--no-perceptual").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--variants", "some"],
+        ["--frames", "0"],
+        ["--min-quality", "101"],
+        ["--max-distance", "pdq"],
+        ["--max-distance", "sha256=1"],
+        ["--hasher", "no.such:thing"],
+        ["--no-perceptual", "-a", "pdq"],
+    ],
+)
+def test_choices_that_are_none(words: list[str], hashaudit: Tool, reference: Path, tree: Path) -> None:
+    result = hashaudit("scan", tree, "--list", reference, *words)
+    assert result.code in {2, 4}, result.err
+    assert result.out == b""
+    assert "Traceback" not in result.err
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that says it is huge, of almost no bytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_hostile_pictures_are_faults_and_have_their_digests(hashaudit: Tool, reference: Path, tree: Path) -> None:
+    whole = io.BytesIO()
+    picture(1).save(whole, "JPEG")
+    jpeg = whole.getvalue()
+    (tree / "bomb.png").write_bytes(bomb(60_000, 60_000))
+    (tree / "zero.png").write_bytes(bomb(0, 10))
+    (tree / "noise.jpg").write_bytes(jpeg[:20] + random.Random(1).randbytes(5000))
+    (tree / "header-only.gif").write_bytes(b"GIF89a")
+    (tree / "cut.jpg").write_bytes(jpeg[: int(len(jpeg) * 0.99)])
+    Image.new("L", (100_000, 1), 7).save(tree / "strip.png")
+    (tree / "no-picture.jpg").write_bytes(b"just text")
+    result = hashaudit("scan", tree, "--list", reference, "-a", "md5", "--record-all")
+    assert result.code & 16
+    counted = totals(result.lines)
+    assert counted["pending"] == 0
+    assert counted["seen"] == 7
+    faulted = {Path(line["path"]).name: line for line in of_kind(result.lines, "fault")}
+    assert {"bomb.png", "noise.jpg", "header-only.gif"} <= set(faulted)
+    for line in result.lines:
+        if line["kind"] in {"file", "fault", "finding"}:
+            assert line["digests"]["md5"]
+    assert all(line["stage"] == "decode" for line in faulted.values())
+    cut = next(line for line in result.lines if line.get("path", "").endswith("cut.jpg"))
+    assert any(item["truncated"] for item in cut["perceptual"])
+
+
+def test_a_decoder_that_dies_is_blamed_and_the_digests_are_there(
+    hashaudit: Tool, reference: Path, tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "toys.py").write_text(TOY)
+    picture(1, (333, 333)).save(tree / "poison.png")
+    for seed in range(2, 30):
+        picture(seed, (200, 200)).save(tree / f"other-{seed}.png")
+    result = hashaudit(
+        "scan", tree, "--list", reference, "--hasher", "toys:Crash", "-a", "sha256", env={"PYTHONPATH": str(tmp_path)}
+    )
+    assert result.code == 16, result.err
+    [fault] = of_kind(result.lines, "fault")
+    assert fault["path"].endswith("poison.png")
+    assert (fault["stage"], fault["code"], fault["signal"], fault["attempts"]) == ("decode", "worker_died", 11, 2)
+    assert fault["digests"]["sha256"]
+    assert totals(result.lines)["clean"] == 28
+
+
+def test_a_licensed_hasher_can_be_plugged_in(hashaudit: Tool, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "toys.py").write_text(TOY)
+    picture(1).save(tree / "file.png")
+    environment = {"PYTHONPATH": str(tmp_path)}
+    result = hashaudit("scan", tree, "--record-all", "--hasher", "toys:Toy", env=environment)
+    assert result.code == 0, result.err
+    [line] = of_kind(result.lines, "file")
+    [value] = [item["value"] for item in line["perceptual"] if item["algorithm"] == "toy"]
+    assert len(value) == 288
+    assert "toys:Toy" in result.lines[0]["config"]["hashers"]
+
+
+def test_hash_prints_lists_tables_and_json(hashaudit: Tool, tree: Path, tmp_path: Path) -> None:
+    picture(1).save(tree / "a\nb.png")
+    (tree / "text").write_bytes(b"text")
+    words = ("hash", tree, "-a", "pdq,sha256")
+    listed = hashaudit(*words)
+    assert listed.code == 0
+    assert [line.split(b" ")[0] for line in listed.out.splitlines()] == [b"\\SHA256", b"\\PDQ", b"SHA256"]
+    checked = subprocess.run(
+        ["sha256sum", "-c", "--ignore-missing"], input=listed.out, capture_output=True, check=False
+    )
+    assert checked.stdout.count(b": OK") == 2
+    rows = list(csv.DictReader(io.StringIO(hashaudit(*words, "--format", "csv").out.decode())))
+    assert [sorted(name for name, value in row.items() if value) for row in rows] == [
+        ["frame", "path", "pdq", "quality", "sha256", "size"],
+        ["frame", "path", "sha256", "size"],
+    ]
+    objects = [json.loads(line) for line in hashaudit(*words, "--format", "jsonl").out.splitlines()]
+    assert objects[0]["perceptual"][0]["value"] == rows[0]["pdq"]
+    assert hashaudit(*words, "--format", "xml").code == 2
+    path = tmp_path / "made.txt"
+    path.touch(mode=0o600)
+    path.write_bytes(listed.out)
+    assert hashaudit("lists", "build", path, "-o", tmp_path / "made.hai").code == 0
+    assert hashaudit("scan", tree, "--list", tmp_path / "made.hai").code == 8
+
+
+def test_compare_explains_a_distance(hashaudit: Tool, tree: Path) -> None:
+    picture(1).save(tree / "a.png")
+    ImageOps.mirror(picture(1)).save(tree / "b.jpg")
+    picture(2).save(tree / "c.png")
+    rows = json.loads(hashaudit("compare", tree / "a.png", tree / "b.jpg", "-a", "pdq", "--json").out)
+    assert rows[0]["distance"] <= 31
+    assert rows[0]["variant"] != "original"
+    assert (
+        json.loads(hashaudit("compare", tree / "a.png", tree / "c.png", "-a", "pdq", "--json").out)[0]["distance"] > 31
+    )
+    assert b"pdq" in hashaudit("compare", tree / "a.png", tree / "c.png").out
+    assert hashaudit("compare", tree / "a.png", tree / "gone").code == 4
+    assert "identical" in hashaudit("compare", tree / "a.png", tree / "a.png").err
+
+
+def test_output_of_a_picture_scan_verifies_and_repeats(hashaudit: Tool, reference: Path, tree: Path) -> None:
+    for seed in range(1, 30):
+        picture(seed, (300, 300)).save(tree / f"{seed}.png")
+
+    def records() -> list[dict[str, object]]:
+        lines = parsed(hashaudit("scan", tree, "--list", reference, "--record-all").out)
+        return [{k: v for k, v in line.items() if k not in {"time", "start", "run_id"}} for line in lines[:-1]]
+
+    assert records() == records()
