@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists.index.arrays import rows_of
-from hashaudit.hashlists.index.near_scan import Neighbours, Places, query_hashes, scan, stored_hashes
+from hashaudit.hashlists.index.near_lookup import PieceTable
+from hashaudit.hashlists.index.near_scan import Neighbours, Places, as_units, scan
 from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.perceptual.interface import PerceptualAlgorithm
+from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
 
 
 class Neighbour(msgspec.Struct, frozen=True):
@@ -27,20 +28,24 @@ class Neighbour(msgspec.Struct, frozen=True):
 class NearIndex:
     """The perceptual hashes of one algorithm of an index."""
 
-    __slots__ = ("_index", "_metric", "_rows", "_section", "_stored")
+    __slots__ = ("_index", "_metric", "_rows", "_section", "_stored", "_table")
 
     def __init__(self, index: ListIndex, algorithm: PerceptualAlgorithm) -> None:
         """Takes an index that has a section of the algorithm.
 
         Raises:
-            ListError: the index's hashes are of another length than the algorithm's.
+            ListError: the index's hashes are of another length than the algorithm's, or the index is damaged.
         """
         self._index = index
         self._section = index.sections[algorithm.name]
         if self._section.width_bytes != algorithm.length_bytes:
             raise ListError(f"compiled index holds {algorithm.name} of another length than this program computes")
         self._metric = algorithm.metric
-        self._stored = stored_hashes(index, self._section)
+        self._stored = as_units(
+            index.image, self._section.count, self._section.width_bytes, self._section.digests.offset
+        )
+        pieces = index.pieces.get(algorithm.name) if algorithm.metric is Metric.HAMMING else None
+        self._table = None if pieces is None else PieceTable(self._section, pieces, index.image, self._stored)
         self._rows = rows_of(index, self._section)
 
     def search(self, values: Sequence[bytes], threshold: int) -> list[list[Neighbour]]:
@@ -51,7 +56,7 @@ class NearIndex:
             threshold: the radius, inclusive.
 
         Raises:
-            ValueError: a hash is not of the algorithm's length.
+            ValueError: a hash is not of the algorithm's length, or the radius is below 0.
             ListError: the image is damaged.
         """
         pairs = self._pairs(values, threshold)
@@ -82,8 +87,15 @@ class NearIndex:
         return list(_neighbours(pairs, rows, order))
 
     def _pairs(self, values: Sequence[bytes], threshold: int) -> Neighbours:
-        queries = query_hashes(values, self._section.width_bytes)
-        return scan(self._stored, queries, threshold, self._metric)
+        width_bytes = self._section.width_bytes
+        if any(len(value) != width_bytes for value in values):
+            raise ValueError(f"a {self._section.algorithm} that has not {width_bytes} bytes")
+        if threshold < 0:
+            raise ValueError("a radius below 0")
+        queries = b"".join(values)
+        if self._table is not None:
+            return self._table.search(queries, threshold)
+        return scan(self._stored, as_units(queries, len(values), width_bytes), threshold, self._metric)
 
     def _rows_of(self, pairs: Neighbours) -> Places:
         rows = self._rows[pairs.positions].astype(np.int64)

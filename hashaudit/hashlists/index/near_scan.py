@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.hashlists.index.sections import DigestSection, Image
+from hashaudit.hashlists.index.sections import Image
 from hashaudit.perceptual.interface import Metric
 
 Units = npt.NDArray[np.uint64] | npt.NDArray[np.uint8]
@@ -18,8 +17,9 @@ Distances = npt.NDArray[np.int64]
 
 _WORD_BYTES = 8
 
-_CHUNK_BYTES = 1 << 19
-"""Stored hashes that all queries are compared with before the next: they stay in the processor's second cache."""
+_CHUNK_BYTES = 3 << 15
+"""Stored hashes that all queries are compared with before the next. They stay in the processor's cache, and below
+128 KiB an array's memory does not come from the system and go back to it each time."""
 
 
 class Neighbours(msgspec.Struct, frozen=True):
@@ -41,22 +41,6 @@ def joined(parts: Sequence[Neighbours]) -> Neighbours:
     return Neighbours(*(np.concatenate(column) for column in columns)) if parts else Neighbours(*[nothing] * 3)
 
 
-def stored_hashes(index: ListIndex, section: DigestSection) -> Units:
-    """All hashes of an algorithm, on the image, without copying."""
-    return as_units(index.image, section.count, section.width_bytes, section.digests.offset)
-
-
-def query_hashes(values: Sequence[bytes], width_bytes: int) -> Units:
-    """Some hashes in the form of :func:`stored_hashes`.
-
-    Raises:
-        ValueError: one is of another length.
-    """
-    if any(len(value) != width_bytes for value in values):
-        raise ValueError(f"a hash that has not {width_bytes} bytes")
-    return as_units(b"".join(values), len(values), width_bytes)
-
-
 def as_units(buffer: Image, count: int, width_bytes: int, offset: int = 0) -> Units:
     """Hashes that stand one after the other."""
     if width_bytes % _WORD_BYTES:
@@ -69,8 +53,8 @@ def scan(stored: Units, queries: Units, threshold: int, metric: Metric) -> Neigh
     """All stored hashes within a radius, found by comparing with each.
 
     Args:
-        stored: as :func:`stored_hashes` gives them.
-        queries: as :func:`query_hashes` gives them.
+        stored: as :func:`as_units` gives them.
+        queries: likewise.
         threshold: the radius, inclusive.
         metric: how distances are measured.
     """

@@ -12,10 +12,11 @@ import msgspec
 
 from hashaudit.digests.registry import DIGESTS
 from hashaudit.errors import ListError
-from hashaudit.hashlists.algorithms import LENGTHS_BYTES
+from hashaudit.hashlists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.hashlists.index import layout
 from hashaudit.hashlists.index.attributes import Attributes
 from hashaudit.hashlists.index.layout import ListRecord, Section
+from hashaudit.hashlists.index.near_layout import PieceSections, piece_sections
 from hashaudit.hashlists.index.sections import DigestSection, Image
 from hashaudit.hashlists.interface import ListInfo
 from hashaudit.model import AlgorithmName, Role
@@ -85,6 +86,7 @@ class ListIndex:
         "header",
         "infos",
         "list_numbers",
+        "pieces",
         "sections",
         "sizes",
     )
@@ -111,6 +113,8 @@ class ListIndex:
         """Present if every entry gives the file's size: a file of any other size is on none of the lists."""
         self.sections: dict[AlgorithmName, DigestSection] = {}
         """By algorithm, in the order of the digest table."""
+        self.pieces: dict[AlgorithmName, PieceSections] = {}
+        """Of the perceptual hashes that are found faster than by comparing with all."""
         self._take_sections(by_name)
         if by_name:
             raise ListError("compiled index holds a section that this program does not know")
@@ -271,6 +275,9 @@ class ListIndex:
                 rows=_take(by_name, layout.ROWS + algorithm),
                 prefixes=_take(by_name, layout.PREFIXES + algorithm),
             )
+            if layout.BUCKETS + algorithm in by_name and algorithm in PERCEPTUAL_LENGTHS_BYTES:
+                buckets, members = (_take(by_name, name + algorithm) for name in (layout.BUCKETS, layout.MEMBERS))
+                self.pieces[algorithm] = piece_sections(self.sections[algorithm], buckets, members)
 
     def _check_records(self) -> None:
         for record in self._records:

@@ -18,6 +18,7 @@ from hashaudit.hashlists.index.arrays import (
     rows_of,
 )
 from hashaudit.hashlists.index.layout import Column, ListRecord
+from hashaudit.hashlists.index.near_verify import verify_pieces
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.sections import DigestSection
 
@@ -55,6 +56,8 @@ def verify_index(index: ListIndex) -> None:
         _verify_prefixes(index, section)
         present[rows_of(index, section)] = True
         _verify_positions(index, section)
+        if section.algorithm in index.pieces:
+            verify_pieces(index.image, section, index.pieces[section.algorithm])
     for number, record in enumerate(index.records):
         first, end = index.first_row(number), index.first_row(number + 1)
         if int(np.count_nonzero(present[first:end])) != record.info.kept:
