@@ -222,6 +222,12 @@ def test_a_message_never_carries_control_characters_of_the_line() -> None:
     assert "[2J" in str(error.value)
 
 
+def test_a_message_does_not_grow_with_the_line() -> None:
+    with pytest.raises(FindingsError) as error:
+        decode_line(b'{"kind":"checkpoint","body":"","sshsig":null,"' + b"x" * 10_000 + b'":1}')
+    assert len(str(error.value)) < 300
+
+
 @given(st.binary())
 def test_no_bytes_crash_the_decoder(raw: bytes) -> None:
     with pytest.raises(FindingsError):

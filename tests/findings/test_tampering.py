@@ -193,12 +193,17 @@ def test_damage_names_the_records(tmp_path: Path) -> None:
     assert gone.message == "records missing: 7"
 
 
-@pytest.mark.parametrize("tamper", [swap_segments, repeat_segment])
-def test_a_segment_in_another_place_is_named(tmp_path: Path, tamper: Callable[[Lines], Lines]) -> None:
+@pytest.mark.parametrize(
+    ("tamper", "expected"),
+    [(swap_segments, {ProblemCode.SEGMENT_MISSING}), (repeat_segment, set[ProblemCode]())],
+)
+def test_a_segment_in_another_place_is_named(
+    tmp_path: Path, tamper: Callable[[Lines], Lines], expected: set[ProblemCode]
+) -> None:
     path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key)
     path.write_bytes(b"".join(tamper(four_segments(path, KEY))))
     outcome = verified(path, store)
-    assert ProblemCode.CHECKPOINT_REPEATED in codes(outcome)
+    assert codes(outcome) == expected | {ProblemCode.CHECKPOINT_REPEATED, ProblemCode.SIDECAR_INVALID}
     assert outcome.complete
     assert shell_says(path, store) == [True, False, False]
 
@@ -316,6 +321,82 @@ def test_a_header_that_was_changed_does_not_void_the_rest(tmp_path: Path) -> Non
             assert records(outcome) == [(6, 16)]
 
 
+def test_a_header_stands_in_line_1_and_nowhere_else(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    lines = four_segments(path, KEY)
+    path.write_bytes(b"".join(lines[1:]))
+    [first] = [item for item in verify_file(str(path)).problems if item.first_line == item.last_line == 1]
+    assert first.code is ProblemCode.NO_HEADER
+    path.write_bytes(b"".join([*lines[:8], lines[0], *lines[8:]]))
+    outcome = verify_file(str(path))
+    assert codes(outcome) == {ProblemCode.UNREADABLE_LINE, ProblemCode.SIDECAR_INVALID}
+    assert segments(outcome) == {2}
+
+
+def test_another_version_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    lines = four_segments(path, KEY)
+    path.write_bytes(b"".join([lines[0].replace(b'"v":1', b'"v":2'), *lines[1:]]))
+    [problem] = [item for item in verify_file(str(path)).problems if item.code is ProblemCode.NO_HEADER]
+    assert problem.message == "format version 2 is not known here"
+
+
+def test_damage_after_a_missing_segment_is_numbered_as_if_it_were_there(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    lines = four_segments(path, KEY)
+    lines[11] = lines[11].replace(b"line 7", b"line 8")
+    path.write_bytes(b"".join(remove_segment(lines)))
+    outcome = verify_file(str(path))
+    assert segments(outcome) == {2, 3}
+    assert records(outcome) == [(1, 5), (14, 16)]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_unreadable_line_does_not_hide_a_missing_one_in_the_next_segment(tmp_path: Path, closed: bool) -> None:
+    path = tmp_path / "f"
+    lines = garble_line(four_segments(path, KEY))
+    del lines[12]
+    path.write_bytes(b"".join(lines if closed else remove_checkpoint(lines)))
+    outcome = verify_file(str(path))
+    missing = [item.message for item in outcome.problems if item.code is ProblemCode.LINES_MISSING]
+    assert missing == ["records missing: 11"]
+
+
+def test_a_signer_whose_header_names_another_key_does_not_verify(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    lines = four_segments(path, KEY)
+    lines[0] = lines[0].replace(KEY.fingerprint.encode(), OTHER_KEY.fingerprint.encode())
+    digest = hashlib.sha256(b"".join(lines[:5])).hexdigest()
+    lines[5] = signed_again(lines[5], lambda body: re.sub(r'("segment_sha256"):"\w+"', rf'\1:"{digest}"', body))
+    path.write_bytes(b"".join(lines[:6]))
+    assert ProblemCode.WRONG_KEY in codes(verify_file(str(path), KEY.public_key))
+
+
+def test_a_run_is_known_by_what_is_proven_once_its_header_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    lines = four_segments(path, KEY)
+    lines[0] = lines[0].replace(b"a8057", b"a8059")
+    lines[15] = four_segments(tmp_path / "other", KEY, run_id=OTHER_RUN)[15]
+    path.write_bytes(b"".join(lines))
+    outcome = verify_file(str(path), KEY.public_key)
+    foreign = [item.segment for item in outcome.problems if item.code is ProblemCode.CHECKPOINT_FOREIGN]
+    assert foreign == [1, 3]
+    assert records(outcome) == [(6, 9), (14, 16)]
+
+
+def test_a_signature_in_an_unsigned_run_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    lines = four_segments(path, None)
+    checkpoint = decode_line(lines[10].rstrip(b"\n"))
+    assert isinstance(checkpoint, Checkpoint)
+    signature = KEY.sign(checkpoint.body.encode(), CHECKPOINT_NAMESPACE)
+    lines[10] = encode_line(msgspec.structs.replace(checkpoint, sshsig=signature))
+    path.write_bytes(b"".join(lines))
+    outcome = verify_file(str(path))
+    assert codes(outcome) == {ProblemCode.WRONG_KEY, ProblemCode.UNCLOSED_LINES, ProblemCode.UNSIGNED}
+    assert outcome.basis is Basis.NONE
+
+
 def test_a_file_signed_anew_by_another_key_does_not_pass(tmp_path: Path) -> None:
     path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key)
     signed_anew = []
@@ -401,6 +482,14 @@ def test_a_signer_whose_totals_contradict_the_lines_does_not_verify(tmp_path: Pa
         return encode_body(msgspec.structs.replace(body, totals=msgspec.structs.replace(totals, file_lines=0)))
 
     assert codes(verify_signed_again(tmp_path / "f", 20, one_finding_less)) == {ProblemCode.TOTALS_WRONG}
+
+
+def test_a_completed_run_has_nothing_pending(tmp_path: Path) -> None:
+    outcome = verify_signed_again(
+        tmp_path / "f", 20, lambda body: body.replace('"pending":0', '"pending":1').replace('"seen":14', '"seen":15')
+    )
+    assert codes(outcome) == {ProblemCode.TOTALS_WRONG}
+    assert "pending" in outcome.problems[0].message
 
 
 def test_a_forked_chain_is_named(tmp_path: Path) -> None:
