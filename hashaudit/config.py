@@ -5,6 +5,7 @@ import msgspec
 from hashaudit.digests.multidigest import ordered
 from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
+from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.model import AlgorithmName, Role
 
 MAX_WORKERS = 1024
@@ -27,6 +28,8 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     lists: tuple[ListSpec, ...] = ()
     columns: dict[str, str] = {}
     """Column of a delimited list -> what it holds."""
+    selection: Selection = EVERYTHING
+    """Which entries of the lists are looked for."""
     category_names: dict[str, str] = {}
     """Category as lists give it -> name shown beside it."""
     algorithms: tuple[AlgorithmName, ...] = ()

@@ -22,6 +22,7 @@ from hashaudit.hashlists.index.verify import verify_index
 from hashaudit.hashlists.index.writer import new_file
 from hashaudit.hashlists.interface import ListInfo, ListSpec, ParseOptions
 from hashaudit.hashlists.load import LoadedLists, load_lists
+from hashaudit.hashlists.selection import Selection
 from hashaudit_cli.options import algorithm_names, perceptual_name
 from hashaudit_cli.terminal import bytes_shown, counted, say, shown
 
@@ -49,7 +50,9 @@ class EntryCounter:
             print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def run_build(specs: Sequence[ListSpec], output: str, columns: dict[str, str], *, quiet: bool) -> int:
+def run_build(
+    specs: Sequence[ListSpec], output: str, columns: dict[str, str], selection: Selection, *, quiet: bool
+) -> int:
     """Compiles lists into ``output``.
 
     Raises:
@@ -57,7 +60,7 @@ def run_build(specs: Sequence[ListSpec], output: str, columns: dict[str, str], *
     """
     counter = EntryCounter(quiet)
     start_s = time.monotonic()
-    infos = build_index(specs, output, columns=columns, progress=counter)
+    infos = build_index(specs, output, columns=columns, selection=selection, progress=counter)
     counter.finish()
     if not quiet:
         for info in infos:

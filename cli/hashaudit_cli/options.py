@@ -34,6 +34,15 @@ MapOption = Annotated[
 ]
 
 
+CategoryOption = Annotated[
+    list[str] | None,
+    typer.Option("--only-category", metavar="CATEGORY", help="Keep only entries of this category, as the list has it."),
+]
+ScoreOption = Annotated[
+    float | None, typer.Option("--min-score", metavar="N", help="Leave out entries whose score is lower.")
+]
+
+
 def column_map(given: list[str]) -> dict[str, str]:
     """The columns of ``--map md5=MD5 --map severity=category``.
 

@@ -35,7 +35,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         workers = worker_count(config, roots)
         # Workers start while the lists are loaded.
         pool = stack.enter_context(Pool[Ticket](workers=workers, stall_timeout_s=config.stall_timeout_s))
-        lists = stack.enter_context(load_lists(config.lists, columns=config.columns))
+        lists = stack.enter_context(load_lists(config.lists, columns=config.columns, selection=config.selection))
         signer = load_signer(signing, quiet=quiet)
         if not quiet:
             _tell_lists(lists)

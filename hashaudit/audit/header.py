@@ -28,7 +28,7 @@ MASK = "***"
 
 _URL_CREDENTIALS = re.compile(r"//[^/@\s]+@")
 
-HEADER_FIELDS = frozenset({"roots", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"})
+HEADER_FIELDS = frozenset({"selection", "roots", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"})
 """Options that have fields of their own in the header."""
 
 
@@ -66,6 +66,8 @@ def run_header(
         "algorithms": tuple(algorithms),
         "columns": columns,
         "category_names": categories,
+        "only_categories": config.selection.categories,
+        "min_score": None if config.selection.min_score is None else str(config.selection.min_score),
         "max_distances": distances,
     }
     uid = os.geteuid() if hasattr(os, "geteuid") else None

@@ -65,6 +65,8 @@ class RejectReason(StrEnum):
     DUPLICATE = "duplicate"
     UNSUPPORTED = "unsupported"
     """An algorithm that is carried and counted but not matched (PhotoDNA, ssdeep, ...)."""
+    NOT_SELECTED = "not_selected"
+    """Left out by the user's choice of categories or score."""
     WITHDRAWN = "withdrawn"
     """Deleted, revoked or expired by the list itself."""
 

@@ -23,6 +23,7 @@ from hashaudit.hashlists.index.listfile import ListFile
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.writer import new_file
 from hashaudit.hashlists.interface import ListInfo, ListSpec
+from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.model import Role
 from hashaudit.paths import to_text
 
@@ -63,7 +64,11 @@ class LoadedLists:
 
 
 def load_lists(
-    specs: Sequence[ListSpec], *, columns: Mapping[str, str] | None = None, progress: Progress | None = None
+    specs: Sequence[ListSpec],
+    *,
+    columns: Mapping[str, str] | None = None,
+    selection: Selection = EVERYTHING,
+    progress: Progress | None = None,
 ) -> LoadedLists:
     """Loads lists in the order given; that is the order of their numbers.
 
@@ -71,6 +76,7 @@ def load_lists(
         specs: the lists as the user named them. A compiled index stands for all lists that it holds, each of which has
             the role that it was compiled with.
         columns: of delimited lists, column -> what it holds.
+        selection: which entries are kept. Compiled indexes are refused with one: they are selected when built.
         progress: is told now and then how many more entries have been read.
 
     Raises:
@@ -78,7 +84,7 @@ def load_lists(
     """
     loaded = LoadedLists()
     try:
-        _Loading(loaded, dict(columns or {}), progress).load(specs)
+        _Loading(loaded, dict(columns or {}), selection, progress).load(specs)
     except BaseException:
         loaded.close()
         raise
@@ -88,9 +94,12 @@ def load_lists(
 class _Loading:
     """Gathers infos by list number while indexes come about in another order."""
 
-    def __init__(self, loaded: LoadedLists, columns: dict[str, str], progress: Progress | None) -> None:
+    def __init__(
+        self, loaded: LoadedLists, columns: dict[str, str], selection: Selection, progress: Progress | None
+    ) -> None:
         self._loaded = loaded
         self._columns = columns
+        self._selection = selection
         self._progress = progress
         self._infos: dict[int, ListInfo] = {}
         self._indexes: list[ListIndex] = []
@@ -106,9 +115,9 @@ class _Loading:
                     if file.is_index:
                         self._take_index(spec)
                     elif file.status.st_size > SMALL_LIST_BYTES:
-                        self._take_large(file, Recipe(spec, self._columns))
+                        self._take_large(file, Recipe(spec, self._columns, self._selection))
                     else:
-                        take_list(builder, file, Recipe(spec, self._columns), self._progress)
+                        take_list(builder, file, Recipe(spec, self._columns, self._selection), self._progress)
                         small += self._numbers(1)
             if small:
                 self._take_small(builder, tuple(small))
@@ -122,6 +131,8 @@ class _Loading:
         return tuple(range(first, first + count))
 
     def _take_index(self, spec: ListSpec) -> None:
+        if not self._selection.takes_all:
+            raise ListError(f"{spec.path}: a compiled index is taken whole: select when it is built")
         index = ListIndex.open(spec.path)
         _check_roles(spec, index)
         note = f"read from the compiled index {to_text(os.fsencode(spec.path))[0]}, checksum {index.checksum}"

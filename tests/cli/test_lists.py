@@ -13,6 +13,8 @@ from installed import Tool, of_kind
 
 MakeList = Callable[..., Path]
 
+GRADED = [(b"one", "1", "50"), (b"two", "2", "60"), (b"three", "3", "90")]
+
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
@@ -152,3 +154,28 @@ def test_columns_of_a_private_layout_are_mapped(hashaudit: Tool, tmp_path: Path)
 def test_maps_that_are_none(words: list[str], hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     assert hashaudit("lists", "build", make_list(b"x"), "-o", tmp_path / "i", *words).code == 2
     assert os.listdir(tmp_path) == []
+
+
+def test_only_the_categories_chosen_are_looked_for(hashaudit: Tool, tmp_path: Path) -> None:
+    listed = tmp_path / "graded.csv"
+    listed.touch(mode=0o600)
+    rows = [f"{hashlib.md5(name).hexdigest()},{grade},{score}" for name, grade, score in GRADED]
+    listed.write_text("\n".join(["md5,category,score", *rows]) + "\n")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name, _, _ in GRADED:
+        (tree / name.decode()).write_bytes(name)
+
+    def found(*words: str) -> set[str]:
+        result = hashaudit("scan", tree, "--list", listed, *words)
+        return {Path(line["path"]).name for line in of_kind(result.lines, "finding")}
+
+    assert found() == {"one", "two", "three"}
+    assert found("--only-category", "1") == {"one"}
+    assert found("--only-category", "1", "--only-category", "2") == {"one", "two"}
+    assert found("--min-score", "60") == {"two", "three"}
+    result = hashaudit("scan", tree, "--list", listed, "--only-category", "1", "--category-scheme", "vics-us")
+    assert result.lines[0]["lists"][0]["rejected"] == {"not_selected": 2}
+    labels = of_kind(result.lines, "finding")[0]["matches"][0]["labels"]
+    assert labels["category_name"].startswith("Child Exploitation")
+    assert hashaudit("scan", tree, "--list", listed, "--only-category", "9").code == 4

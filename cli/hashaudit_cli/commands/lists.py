@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hashaudit_cli.exits import guarded
-from hashaudit_cli.options import MapOption, column_map, list_specs
+from hashaudit_cli.options import CategoryOption, MapOption, ScoreOption, column_map, list_specs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,11 +29,13 @@ def lists() -> None:
 
 
 @app.command("build")
-def build(
+def build(  # noqa: PLR0917 # Typer reads the command's options from its parameters
     files: ListArguments,
     output: OutputOption,
     known: KnownOption = False,
     columns: MapOption = None,
+    only_category: CategoryOption = None,
+    min_score: ScoreOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Compile lists once into an index that every later scan opens in milliseconds and all workers share.
@@ -43,10 +45,12 @@ def build(
     """
 
     def body() -> int:
-        from hashaudit_cli.listing import run_build  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.listing import run_build  # noqa: PLC0415 # as above
 
         specs = list_specs([], files) if known else list_specs(files, [])
-        return run_build(specs, output, column_map(columns or []), quiet=quiet)
+        selection = Selection(tuple(only_category or ()), min_score)
+        return run_build(specs, output, column_map(columns or []), selection, quiet=quiet)
 
     raise typer.Exit(guarded(body))
 

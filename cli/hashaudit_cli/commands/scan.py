@@ -6,10 +6,12 @@ import typer
 
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.options import (
+    CategoryOption,
     KeyOption,
     MapOption,
     PassphraseFdOption,
     PassphraseFileOption,
+    ScoreOption,
     algorithm_names,
     column_map,
     distances,
@@ -59,6 +61,8 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         ),
     ] = None,
     columns: MapOption = None,
+    only_category: CategoryOption = None,
+    min_score: ScoreOption = None,
     category_scheme: Annotated[
         str | None,
         typer.Option(
@@ -114,6 +118,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     def body() -> int:
         from hashaudit.audit.categories import scheme_named  # noqa: PLC0415 # as above
         from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit_cli.running import run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
 
@@ -123,6 +128,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 roots=tuple(raw(root) for root in roots),
                 lists=list_specs(deny or [], known or []),
                 columns=column_map(columns or []),
+                selection=Selection(tuple(only_category or ()), min_score),
                 category_names=scheme_named(category_scheme) if category_scheme is not None else {},
                 algorithms=digests,
                 perceptual_algorithms=perceptual,

@@ -10,6 +10,7 @@ from hashaudit.hashlists.index.listfile import ListFile
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.writer import new_file
 from hashaudit.hashlists.interface import DigestBlock, ListInfo, ListSpec
+from hashaudit.hashlists.selection import EVERYTHING, Selection
 
 
 def build_index(
@@ -17,6 +18,7 @@ def build_index(
     path: str,
     *,
     columns: Mapping[str, str] | None = None,
+    selection: Selection = EVERYTHING,
     progress: Progress | None = None,
 ) -> tuple[ListInfo, ...]:
     """Compiles lists, and the lists of compiled indexes, into one index.
@@ -25,6 +27,7 @@ def build_index(
         specs: in the order of their numbers. Lists of an index keep the role that they were compiled with.
         path: where the index goes, mode 0600. It appears when it is whole, and replaces what was there.
         columns: of delimited lists, column -> what it holds.
+        selection: which entries of lists are kept. Compiled indexes are taken whole.
         progress: is told now and then how many more entries have been taken.
 
     Returns:
@@ -39,7 +42,7 @@ def build_index(
                 if file.is_index:
                     copy_lists(builder, ListIndex.open(spec.path), progress)
                 else:
-                    take_list(builder, file, Recipe(spec, dict(columns or {})), progress)
+                    take_list(builder, file, Recipe(spec, dict(columns or {}), selection), progress)
         return builder.write(target)
 
 

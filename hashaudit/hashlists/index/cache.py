@@ -69,7 +69,15 @@ def compiled(file: ListFile, recipe: Recipe, folder: str, progress: Progress | N
 def _key(recipe: Recipe) -> str:
     """Stands for all that decides, besides the content, what the index holds."""
     spec = recipe.spec
-    parts = (_REVISION, layout.VERSION, __version__, spec.role, spec.algorithm, sorted(recipe.columns.items()))
+    parts = (
+        _REVISION,
+        layout.VERSION,
+        __version__,
+        spec.role,
+        spec.algorithm,
+        sorted(recipe.columns.items()),
+        recipe.selection,
+    )
     return blake3.blake3(msgspec.msgpack.encode(parts)).hexdigest(_KEY_BYTES)
 
 

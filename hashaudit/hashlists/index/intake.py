@@ -22,6 +22,7 @@ from hashaudit.hashlists.interface import (
     RejectReason,
 )
 from hashaudit.hashlists.reading import open_stream
+from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.paths import to_text
 
 Progress = Callable[[int], None]
@@ -42,6 +43,7 @@ class Recipe(msgspec.Struct, frozen=True):
     spec: ListSpec
     columns: dict[str, str] = {}
     """Column of a delimited list -> what it holds."""
+    selection: Selection = EVERYTHING
 
     @property
     def parse_options(self) -> ParseOptions:
@@ -60,7 +62,7 @@ def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: P
     with file.hashed() as stream:
         try:
             opened = open_stream(stream.buffered, recipe.parse_options, file.path)
-            tally = _Tally(strict=opened.strict, progress=progress)
+            tally = _Tally(strict=opened.strict, selection=recipe.selection, progress=progress)
             tally.take(builder, opened.items)
         except ListError as error:
             raise ListError(f"{file.path}: {error}") from error
@@ -102,8 +104,9 @@ def relocated(info: ListInfo, file: ListFile) -> ListInfo:
 class _Tally:
     """Counts the items of one list as they go into a builder."""
 
-    def __init__(self, *, strict: bool, progress: Progress | None) -> None:
+    def __init__(self, *, strict: bool, selection: Selection, progress: Progress | None) -> None:
         self._strict = strict
+        self._selection = selection
         self._progress = progress
         self._untold = 0
         self._first_rejects: list[Rejected] = []
@@ -115,7 +118,9 @@ class _Tally:
     def take(self, builder: IndexBuilder, items: Iterable[ListItem]) -> None:
         for item in items:
             if isinstance(item, ListEntry):
-                if item.digests:
+                if not self._selection.takes(item):
+                    self.rejected[RejectReason.NOT_SELECTED] += 1
+                elif item.digests:
                     builder.add(item)
                     if item.unsupported:
                         self._carried.update(item.unsupported.keys())
@@ -123,8 +128,12 @@ class _Tally:
                 else:
                     self.rejected[RejectReason.UNSUPPORTED] += 1
             elif isinstance(item, DigestBlock):
-                builder.add_block(item)
-                self._count(len(item.digests) // LENGTHS_BYTES[item.algorithm])
+                count = len(item.digests) // LENGTHS_BYTES[item.algorithm]
+                if self._selection.takes_unlabelled:
+                    builder.add_block(item)
+                    self._count(count)
+                else:
+                    self.rejected[RejectReason.NOT_SELECTED] += count
             elif isinstance(item, Rejected):
                 self._reject(item)
             else:
