@@ -17,7 +17,14 @@ from hashaudit.sources.roots import reason_to_skip
 from hashaudit.sources.rules import FolderRoot, Identity, Rules
 from hashaudit.sources.trail import Level, Trail
 
+MAX_PATH_BYTES = 1 << 20
+"""Of a folder that is entered. No tree that serves a purpose comes near, and a path in all its escapes has to fit into
+a line of the findings file."""
+
 _REPLACED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was replaced before it was opened")
+_TOO_DEEP = Fault(
+    Stage.WALK, FaultCode.NAME_TOO_LONG, f"its path is longer than {MAX_PATH_BYTES} bytes: what is below is unseen"
+)
 _MOVED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was moved while it was walked; the rest of it is unseen")
 _BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link leads nowhere")
 
@@ -123,6 +130,8 @@ class Walker:
         reason = self._rules.why_not_folder(status, level.device, lambda: self._path_of(name))
         if reason is not None:
             return self._skipped(name, reason)
+        if len(self._path_of(name)) > MAX_PATH_BYTES:
+            return self._fault(name, _TOO_DEEP, directory=True)
         identity = (status.st_dev, status.st_ino)
         return self._enter(name, identity, level.device, lambda: folder.enter(name, follow=followed))
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashaudit.host import files
-from hashaudit.model import Consistency, Entry
+from hashaudit.model import Consistency, Entry, FaultCode, PathFault
 from hashaudit.sources import listing, trail
 from hashaudit.sources import walk as walk_module
 from hashaudit.sources.listing import NameSorter
@@ -177,3 +177,24 @@ def test_an_abandoned_walk_leaves_nothing_open(
     assert len(list(islice(walked, 2))) == 2
     assert open_descriptors() > before
     walked.close()  # type: ignore[attr-defined] # it is a generator, which its type does not promise
+
+
+def test_a_path_beyond_the_limit_is_a_fault_and_the_rest_is_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "long" / "deeper").mkdir(parents=True)
+    (tmp_path / "long" / "file").touch()
+    (tmp_path / "next").mkdir()
+    (tmp_path / "next" / "file").touch()
+    monkeypatch.setattr(walk_module, "MAX_PATH_BYTES", len(bytes(tmp_path / "long")))
+    items = list(LocalSource([bytes(tmp_path)]).walk())
+    assert [item.path for item in items if isinstance(item, Entry)] == [
+        bytes(tmp_path / "long" / "file"),
+        bytes(tmp_path / "next" / "file"),
+    ]
+    [fault] = [item for item in items if isinstance(item, PathFault)]
+    assert (fault.path, fault.fault.code, fault.directory) == (
+        bytes(tmp_path / "long" / "deeper"),
+        FaultCode.NAME_TOO_LONG,
+        True,
+    )
