@@ -3,10 +3,11 @@
 Makes its own lists of random sha256 digests, runs every measurement in a process of its own, prints tables of medians
 and ratios, and removes what it made.
 
-    python benchmarks/lists.py [--millions 1,10] [--rounds 3] [--folder DIR]
+    python benchmarks/lists.py [--millions 1,10] [--nsrl-millions 0] [--rounds 3] [--folder DIR]
 
 ``--millions 100`` needs 15 GB of space and some minutes. hashdeep and hfind are measured with one million entries,
-which is what they take in reasonable time; those that are not installed are named and left out.
+which is what they take in reasonable time; those that are not installed are named and left out. ``--nsrl-millions``
+compiles an SQLite database of so many rows in the shape of the NSRL's minimal sets (10 million: 4 GB).
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -53,6 +55,7 @@ def main() -> None:
     """Measures for each size and prints tables; or, called by itself, does one task and prints its figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--millions", default="1,10")
+    parser.add_argument("--nsrl-millions", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", help="where to make the lists; default: the system's temporary folder")
     parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
@@ -64,8 +67,10 @@ def main() -> None:
     print(f"{os.cpu_count()} processors, {platform_line()}, {time.strftime('%Y-%m-%d', time.gmtime())}")
     with tempfile.TemporaryDirectory(prefix="hashaudit-bench-", dir=arguments.folder) as folder:
         os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
-        for millions in (int(part) for part in arguments.millions.split(",")):
+        for millions in (int(part) for part in arguments.millions.split(",") if part):
             bench_size(Path(folder), millions * 1_000_000, arguments.rounds)
+        if arguments.nsrl_millions:
+            bench_nsrl(Path(folder), arguments.nsrl_millions * 1_000_000)
 
 
 def platform_line() -> str:
@@ -290,6 +295,38 @@ def bench_hfind(folder: Path, entries: int, rounds: int, used: Sequence[dict[str
     print(f"| {name} | {median(run.wall_s for run in answered):.2f} | {peak_mib:.0f} | {ratio:.1f} |", flush=True)
     for path in folder.glob("list.md5*"):
         path.unlink()
+
+
+NSRL_TABLE = """
+CREATE TABLE FILE (sha256 VARCHAR NOT NULL, sha1 VARCHAR NOT NULL, md5 VARCHAR NOT NULL, crc32 VARCHAR NOT NULL,
+    file_name VARCHAR NOT NULL, file_size INTEGER NOT NULL, package_id INTEGER NOT NULL,
+    PRIMARY KEY (sha256, sha1, md5, crc32, file_name, file_size, package_id))
+"""
+
+
+def bench_nsrl(folder: Path, rows: int) -> None:
+    """Compiles a database in the shape of an RDS version 3 minimal set."""
+    database, index = folder / "nsrl.db", folder / "nsrl.hai"
+    source = random.Random(SEED)
+
+    def records() -> Iterator[tuple[object, ...]]:
+        for number in range(rows):
+            # Ascending, so that the primary key is filled from one end.
+            hashes = (number << 32).to_bytes(8, "big") + source.randbytes(64)
+            parts = (hashes[:32], hashes[32:52], hashes[52:68], hashes[68:])
+            yield *(part.hex().upper() for part in parts), f"file-{number % 1000}.dll", number % 100_000, number % 500
+
+    connection = sqlite3.connect(database)
+    with connection:
+        connection.execute(NSRL_TABLE)
+        connection.executemany("INSERT INTO FILE VALUES (?, ?, ?, ?, ?, ?, ?)", records())
+    connection.close()
+    built = task("build", str(database), str(index))
+    print(f"\n## NSRL-shaped database of {rows:,} rows, {database.stat().st_size / 1e9:.2f} GB\n\n| | |\n|---|---:|")
+    print(f"| build | {built.wall_s:.0f} s |\n| build, peak memory | {built.peak_mib:.0f} MiB |")
+    print(f"| index | {index.stat().st_size / rows:.1f} bytes a row |", flush=True)
+    database.unlink()
+    index.unlink()
 
 
 def task_answer(path: str) -> bool:
