@@ -13,7 +13,12 @@ SHA256 = AlgorithmName("sha256")
 PDQ_BITS_SET = 128
 """A PDQ hash is cut at its median, so half of its 256 bits are set; of random values one in twenty is like that."""
 
-PERCEPTUAL_LENGTHS_BYTES: dict[AlgorithmName, int] = perceptual.LENGTHS_BYTES
+MIN_PERCEPTUAL_BYTES = 4
+"""A shorter hash is shared by one picture in some thousands: nothing could rest on it."""
+
+PERCEPTUAL_LENGTHS_BYTES: dict[AlgorithmName, int] = {
+    name: length for name, length in perceptual.LENGTHS_BYTES.items() if length >= MIN_PERCEPTUAL_BYTES
+}
 
 LENGTHS_BYTES: dict[AlgorithmName, int] = {
     **{name: row.length_bytes for name, row in DIGESTS.items()},
@@ -84,7 +89,8 @@ NEVER_ENTRIES = frozenset({row.empty() for row in DIGESTS.values()} | {bytes(LEN
 def algorithm_named(name: str) -> AlgorithmName | None:
     """The algorithm that ``name`` (any case, with or without the hyphen) stands for, or ``None``."""
     folded = AlgorithmName(name.strip().lower().replace("sha2-", "sha"))
-    return canonical_name(folded) or perceptual.canonical_name(folded)
+    candidate = canonical_name(folded) or perceptual.canonical_name(folded)
+    return candidate if candidate in LENGTHS_BYTES else None
 
 
 def is_unsupported(name: str) -> bool:
