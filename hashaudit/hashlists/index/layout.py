@@ -28,9 +28,10 @@ CHECKSUM_BYTES = 32
 """BLAKE3 without key."""
 
 Buffer = bytes | memoryview
+_NAME_BYTES = 32
 _FIXED = struct.Struct("<8sIIQQ")
 _TABLE_OFFSET = 64
-_SECTION = struct.Struct(f"<24sQQ{CHECKSUM_BYTES}s")
+_SECTION = struct.Struct(f"<{_NAME_BYTES}sQQ{CHECKSUM_BYTES}s")
 MAX_SECTIONS = (HEADER_BYTES - _TABLE_OFFSET) // _SECTION.size
 
 ROW_BYTES = 4
@@ -137,7 +138,13 @@ def aligned(offset: int) -> int:
 
 
 def encode_header(rows: int, sections: tuple[Section, ...]) -> bytes:
-    """The header of an index whose sections are where they must be."""
+    """The header of an index whose sections are where they must be.
+
+    Raises:
+        ListError: there are too many of them.
+    """
+    if len(sections) > MAX_SECTIONS:
+        raise ListError("the lists have hashes of too many algorithms for one index: make several")
     end = sections[-1].offset + sections[-1].size
     fixed = _FIXED.pack(MAGIC, VERSION, len(sections), end, rows)
     table = b"".join(_SECTION.pack(s.name.encode(), s.offset, s.size, s.checksum) for s in sections)
