@@ -10,8 +10,8 @@ from hashaudit.errors import ListError
 from hashaudit.hashlists.index.layout import AffineColumn, Column
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.sections import DigestSection
+from hashaudit.hashlists.index.words import Words, leading_words
 
-Words = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.uint32]
 
 CHUNK_ROWS = 1 << 20
@@ -23,9 +23,10 @@ def digests_of(index: ListIndex, section: DigestSection) -> npt.NDArray[np.bytes
     return np.frombuffer(index.image, f"S{section.width_bytes}", section.count, section.digests.offset)
 
 
-def leading_words_of(index: ListIndex, section: DigestSection) -> npt.NDArray[np.uint64]:
+def leading_words_of(index: ListIndex, section: DigestSection) -> Words:
     """The first eight bytes of each digest, big-endian, in the order of :func:`digests_of`."""
-    return np.ndarray(section.count, ">u8", index.image, section.digests.offset, (section.width_bytes,))
+    width_bytes = section.width_bytes
+    return leading_words(index.image, section.count, width_bytes, width_bytes, section.digests.offset)
 
 
 def rows_of(index: ListIndex, section: DigestSection) -> Rows:

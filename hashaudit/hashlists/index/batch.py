@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from hashaudit.hashlists.index.arrays import Words, digests_of, leading_words_of, prefixes_of
+from hashaudit.hashlists.index.arrays import digests_of, leading_words_of, prefixes_of
 from hashaudit.hashlists.index.reader import Hit, ListIndex
 from hashaudit.hashlists.index.sections import DigestSection
+from hashaudit.hashlists.index.words import Words, leading_words
 from hashaudit.model import AlgorithmName
 
 NOWHERE = -1
@@ -54,7 +55,7 @@ def find_many(index: ListIndex, section: DigestSection, digests: bytes) -> npt.N
 
 def _find_chunk(index: ListIndex, section: DigestSection, digests: bytes) -> npt.NDArray[np.int64]:
     queries = np.frombuffer(digests, f"S{section.width_bytes}")
-    words: Words = np.ndarray(len(queries), ">u8", digests, 0, (section.width_bytes,)).astype(np.uint64)
+    words = leading_words(digests, len(queries), section.width_bytes, section.width_bytes).astype(np.uint64)
     places = _first_not_less(index, section, words)
     found = np.full(len(queries), NOWHERE, np.int64)
     candidates = np.flatnonzero(places < section.count)

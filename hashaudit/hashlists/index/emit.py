@@ -6,7 +6,7 @@ import numpy.typing as npt
 from hashaudit.hashlists.index import layout
 from hashaudit.hashlists.index.columns import spool
 from hashaudit.hashlists.index.sections import LEADING_BITS
-from hashaudit.hashlists.index.sorting import DigestSorter, Records, leading_words
+from hashaudit.hashlists.index.sorting import DigestSorter, Records, words_of
 from hashaudit.hashlists.index.writer import ImageWriter
 from hashaudit.model import AlgorithmName
 
@@ -29,7 +29,7 @@ class _PrefixCounter:
         self._counts = np.zeros((1 << bits) + 1, np.uint32)
 
     def add(self, records: Records) -> None:
-        slots = (leading_words(records) >> self._shift).astype(np.int64)
+        slots = (words_of(records) >> self._shift).astype(np.int64)
         first = int(slots[0])
         counts = np.bincount(slots - first)
         # One place further on: the sums then are where each slot begins.

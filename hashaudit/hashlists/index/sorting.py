@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hashaudit.hashlists.index.columns import spool
+from hashaudit.hashlists.index.words import Words, leading_words
 
 Records = npt.NDArray[np.void]
 """Structured: ``digest`` of fixed width, ``row`` as a 4-byte number."""
@@ -161,17 +162,17 @@ class DigestSorter:
         self._runs = [run for run in self._runs if run.more or len(run.window)]
 
 
-def leading_words(records: Records) -> npt.NDArray[np.uint64]:
+def words_of(records: Records) -> Words:
     """The first eight bytes of each digest as a number that orders as they do."""
-    words = np.ndarray(len(records), ">u8", records, 0, (records.dtype.itemsize,))
-    return words.astype(np.uint64)
+    width_bytes = records.dtype["digest"].itemsize
+    return leading_words(records, len(records), width_bytes, records.dtype.itemsize).astype(np.uint64)
 
 
 def sort_records(records: Records, duplicates: DuplicateFilter) -> Records:
     """Sorts by digest; among equal digests the order given, which is that of rows, stays."""
     if len(records) < 2:
         return records
-    words = leading_words(records)
+    words = words_of(records)
     order = np.argsort(words, kind="stable")
     words = words[order]
     records = records[order]

@@ -9,7 +9,6 @@ from hashaudit.errors import ListError
 from hashaudit.hashlists.index import layout
 from hashaudit.hashlists.index.arrays import (
     CHUNK_ROWS,
-    Words,
     column_values,
     digests_of,
     leading_words_of,
@@ -21,6 +20,7 @@ from hashaudit.hashlists.index.layout import Column, ListRecord
 from hashaudit.hashlists.index.near_verify import verify_pieces
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.sections import DigestSection
+from hashaudit.hashlists.index.words import Words
 
 
 def verify_checksums(index: ListIndex) -> None:
