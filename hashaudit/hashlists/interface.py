@@ -62,6 +62,8 @@ class RejectReason(StrEnum):
     """A line or field over the limit."""
     EMPTY_INPUT = "empty_input"
     """The hash of no bytes at all: it would match every empty file."""
+    FLAT = "flat"
+    """The perceptual hash of a picture without any content: it would match every such picture."""
     DUPLICATE = "duplicate"
     UNSUPPORTED = "unsupported"
     """An algorithm that is carried and counted but not matched (PhotoDNA, ssdeep, ...)."""
