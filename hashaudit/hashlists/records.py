@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
+from hashaudit.hashlists.flat import is_flat
 from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model import AlgorithmName, Role
 
@@ -37,6 +38,8 @@ def checked(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected 
         return Rejected(line, RejectReason.MALFORMED, "a hash that is not hex digits")
     if len(raw) != LENGTHS_BYTES.get(algorithm, len(raw)):
         return Rejected(line, RejectReason.WRONG_LENGTH, f"a hash that has not the length of {algorithm}")
+    if is_flat(algorithm, raw):
+        return Rejected(line, RejectReason.FLAT)
     if raw in NEVER_ENTRIES:
         return Rejected(line, RejectReason.EMPTY_INPUT)
     return None
@@ -53,6 +56,8 @@ def entry_or_reject(
 ) -> ListEntry | Rejected:
     """Makes an entry of (algorithm, hex text) pairs. One bad hash, or one of empty input, is enough to drop the record.
 
+    A flat perceptual hash says nothing against the others of its record: it is carried, as an unsupported one is.
+
     Args:
         line: line or record number, for rejects and as the id where the list has none.
         hashes: names from the table of ``algorithms``; others are carried as unsupported. Empty texts are passed over.
@@ -63,6 +68,7 @@ def entry_or_reject(
     """
     digests: dict[AlgorithmName, bytes] = {}
     unsupported: dict[str, str] = {}
+    flat: Rejected | None = None
     for name, text in hashes:
         if not text:
             continue
@@ -72,11 +78,15 @@ def entry_or_reject(
         algorithm = AlgorithmName(name)
         raw = raw_digest(text)
         reject = checked(line, algorithm, raw)
+        if reject is not None and reject.reason is RejectReason.FLAT:
+            flat = reject
+            unsupported[name] = text if isinstance(text, str) else label_text(text)
+            continue
         if reject is not None or raw is None:
             return reject or Rejected(line, RejectReason.MALFORMED)
         digests[algorithm] = raw
     if not digests:
-        return _without_digest(line, unsupported)
+        return flat or _without_digest(line, unsupported)
     return ListEntry(
         id=id or f"line {line}", digests=digests, size=size, labels=labels or {}, role=role, unsupported=unsupported
     )
@@ -93,7 +103,7 @@ def refuse_cut(line: int, item: ListEntry | Rejected, *, ended: bool) -> ListEnt
     Raises:
         ListError: the line is no entry and has no end.
     """
-    passed = (RejectReason.EMPTY_INPUT, RejectReason.UNSUPPORTED)
+    passed = (RejectReason.EMPTY_INPUT, RejectReason.FLAT, RejectReason.UNSUPPORTED)
     if not ended and isinstance(item, Rejected) and item.reason not in passed:
         raise ListError(f"line {line}: the last line is cut short; get the list again")
     return item

@@ -4,7 +4,7 @@ All entries of all lists within the radius are reported, each once for an algori
 file's frames and variants.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,7 +30,7 @@ MAX_QUALITY = 100
 class _Probe(msgspec.Struct, frozen=True):
     """The hashes of one algorithm in one index."""
 
-    algorithm: AlgorithmName
+    algorithm: "PerceptualAlgorithm"
     threshold: int
     index: ListIndex
     near: "NearIndex"
@@ -73,7 +73,7 @@ class NearMatcher:
         self._min_quality = min_quality
         self._probes = _probes(indexes, thresholds, plugged)
         self.algorithms_needed: tuple[AlgorithmName, ...] = tuple(
-            dict.fromkeys(probe.algorithm for probe in self._probes)
+            dict.fromkeys(probe.algorithm.name for probe in self._probes)
         )
         """Perceptual hashes that a picture must have computed for no entry to be missed."""
 
@@ -92,9 +92,7 @@ class NearMatcher:
             ListError: an index is damaged.
         """
         best = _best_quality(hashes)
-        found = [
-            item for probe in self._probes if probe.algorithm in best for item in _ask(probe, best[probe.algorithm])
-        ]
+        found = [item for probe in self._probes for item in _ask(probe, best.get(probe.algorithm.name, {}))]
         if not found:
             return NOTHING
         # Stable: of one entry, the algorithms stay in the table's order.
@@ -122,7 +120,7 @@ def _probes(
         if algorithm is not None:
             threshold = thresholds.get(name, algorithm.threshold)
             holding = [index for index in indexes if name in index.sections]
-            probes += [_Probe(name, threshold, index, NearIndex(index, algorithm)) for index in holding]
+            probes += [_Probe(algorithm, threshold, index, NearIndex(index, algorithm)) for index in holding]
     return tuple(probes)
 
 
@@ -138,20 +136,22 @@ def _quality(item: PerceptualHash) -> int:
     return MAX_QUALITY if item.quality is None else item.quality
 
 
-def _ask(probe: _Probe, values: Mapping[bytes, int]) -> list[_Near]:
+def _ask(probe: _Probe, values: Mapping[bytes, int]) -> Iterator[_Near]:
+    if not values:
+        return
     qualities = list(values.values())
-    section = probe.index.sections[probe.algorithm]
-    return [
-        _Near(probe, probe.index.hit(section, item.position), item.distance, qualities[item.query])
-        for item in probe.near.closest(list(values), probe.threshold)
-    ]
+    section = probe.index.sections[probe.algorithm.name]
+    for item in probe.near.closest(list(values), probe.threshold):
+        # Lists hold none, but an index may come from anywhere.
+        if not probe.algorithm.is_constant(section.digest(item.position)):
+            yield _Near(probe, probe.index.hit(section, item.position), item.distance, qualities[item.query])
 
 
 def _match(item: _Near) -> Match:
     return Match(
         list_number=item.hit.list_number,
         entry=item.hit.id,
-        algorithm=item.probe.algorithm,
+        algorithm=item.probe.algorithm.name,
         type=MatchType.NEAR,
         role=item.hit.role,
         labels=item.hit.labels,

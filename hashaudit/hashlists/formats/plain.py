@@ -10,6 +10,7 @@ from typing import BinaryIO
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import BY_HEX_LENGTH, NEVER_ENTRIES
 from hashaudit.hashlists.encoding import Line, is_comment, line_blocks, split_block
+from hashaudit.hashlists.flat import any_flat
 from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.hashlists.records import checked, label_text, raw_digest
 from hashaudit.hashlists.untagged import algorithm_of, resolve
@@ -20,6 +21,9 @@ _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 
 _PICTURE_HEX_LENGTH = 16
 """Of the perceptual hashes of 64 bits; which of them it is the user has to state."""
+
+_WHOLE_REJECTS = (RejectReason.EMPTY_INPUT, RejectReason.FLAT)
+"""Why a hash is not kept that is whole."""
 
 _MARKS = (b"#", b";")
 _HEX_LENGTHS = frozenset({*BY_HEX_LENGTH, _PICTURE_HEX_LENGTH})
@@ -80,7 +84,7 @@ def _require_whole(item: ListItem, seen: set[AlgorithmName]) -> None:
     elif isinstance(item, ListEntry):
         whole = not seen or not seen.isdisjoint(item.digests)
     else:
-        whole = isinstance(item, Rejected) and item.reason is RejectReason.EMPTY_INPUT
+        whole = isinstance(item, Rejected) and item.reason in _WHOLE_REJECTS
     if not whole:
         raise ListError("the last line is cut short; get the list again, or end the line if it is whole")
 
@@ -105,7 +109,7 @@ def _uniform(first_line: int, block: bytes, stated: AlgorithmName | None) -> Dig
     algorithm = None if odd else algorithm_of(length, stated)
     if algorithm is None or len(digests) != count * length or any(empty in digests for empty in NEVER_ENTRIES):
         return None
-    return DigestBlock(algorithm, digests, first_line)
+    return None if any_flat(algorithm, digests) else DigestBlock(algorithm, digests, first_line)
 
 
 def _read(line: Line, stated: AlgorithmName | None) -> _Bare | ListEntry | Rejected | None:

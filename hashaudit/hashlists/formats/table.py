@@ -109,7 +109,7 @@ def _items(stream: BinaryIO, delimiter: str, options: ParseOptions) -> Iterator[
 def _is_whole(item: ListEntry | Rejected, seen: set[AlgorithmName]) -> bool:
     """Tells if a last row without its end can be whole: it is an entry, and its hash not the first of its length."""
     if isinstance(item, Rejected):
-        return item.reason is RejectReason.EMPTY_INPUT
+        return item.reason in {RejectReason.EMPTY_INPUT, RejectReason.FLAT}
     return not seen or not seen.isdisjoint(item.digests)
 
 
