@@ -1,6 +1,7 @@
 """A file's bytes in, every perceptual hash of every frame and variant out.
 
-Pure and safe in a worker process: nothing is printed or kept, no thread is started, and no file makes it raise.
+Pure and safe in a worker process: nothing is printed or kept, no thread is started, and no file makes it raise. It is
+not for several threads of one process, as Pillow keeps its limits in module globals.
 """
 
 from collections.abc import Iterator, Sequence

@@ -47,6 +47,18 @@ def test_a_compressed_frame_is_found_within_a_block(quality: int, photo: Image.I
         assert abs(found - true) <= 8
 
 
+def test_specks_on_a_border_are_border(photo: Image.Image) -> None:
+    framed = ImageOps.expand(photo, border=30, fill="white")
+    for number in range(5):
+        framed.putpixel((100 * number + 40, 12), (0, 0, 0))
+    assert content_box(plane_of(framed)) == Box(30, 510, 30, 670)
+    for number in range(40):
+        framed.putpixel((15 * number + 40, 12), (0, 0, 0))
+    box = content_box(plane_of(framed))
+    assert box is not None
+    assert box.top == 12
+
+
 def test_a_picture_without_a_border_has_none(photo: Image.Image) -> None:
     assert content_box(plane_of(photo)) is None
 
