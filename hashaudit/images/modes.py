@@ -25,7 +25,7 @@ class UnsupportedModeError(ValueError):
 
 def is_grey(image: Image.Image) -> bool:
     """Tells if the picture has one opaque channel."""
-    return image.mode in _SIXTEEN_BIT or (image.mode in _GREY and not image.has_transparency_data)
+    return image.mode in _SIXTEEN_BIT or (image.mode in _GREY and not _is_transparent(image))
 
 
 def to_luma(image: Image.Image) -> Image.Image:
@@ -45,13 +45,23 @@ def to_colour(image: Image.Image) -> Image.Image:
     plane = _wide_plane(image)
     if plane is not None:
         return Image.fromarray(plane).convert("RGB")
-    if image.mode in _TRANSPARENT or image.has_transparency_data:
+    if _is_transparent(image):
         return _composed(_with_alpha(image))
     if image.mode == "LAB":
         return _from_lab(image)
     if image.mode in _DIRECT:
         return image if image.mode == "RGB" else image.convert("RGB")
     raise UnsupportedModeError(f"colour mode {image.mode}")
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Tells if a pixel may be transparent.
+
+    Later frames of a GIF may have a palette in the decoder alone, for which Pillow's own property fails.
+    """
+    palette = image.palette
+    in_palette = image.mode == "P" and palette is not None and palette.mode.endswith("A")
+    return image.mode in _TRANSPARENT or "transparency" in image.info or in_palette
 
 
 def _with_alpha(image: Image.Image) -> Image.Image:

@@ -77,6 +77,15 @@ def test_a_transparent_palette_colour_is_white() -> None:
     assert to_colour(image).getpixel((1, 1)) == (200, 30, 40)
 
 
+def test_a_palette_that_only_the_decoder_has() -> None:
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 200, 30, 40])
+    image.load()
+    image.palette = None
+    assert not is_grey(image)
+    assert to_colour(image).getpixel((0, 0)) == (200, 30, 40)
+
+
 def test_a_transparent_grey_level_is_white() -> None:
     image = Image.new("L", (4, 4), 9)
     image.info["transparency"] = 9
@@ -93,7 +102,6 @@ class FakeImage(Image.Image):
     """What a decoder to come might give."""
 
     mode = "XYZ"
-    has_transparency_data = False
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
