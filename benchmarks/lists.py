@@ -32,7 +32,8 @@ from hashaudit.model import AlgorithmName, Role
 
 SHA256 = AlgorithmName("sha256")
 DIGEST_BYTES = 32
-CHUNK_ENTRIES = 250_000
+CHUNK_ENTRIES = 25_000
+"""So few that this process stays small: what it holds counts as the peak of each process that it starts."""
 SINGLE_LOOKUPS = 300_000
 BATCH_LOOKUPS = 1_000_000
 HFIND_LOOKUPS = 100_000
