@@ -26,7 +26,7 @@ DRAFT_SIDE_PX = 512
 """The decoder of JPEG may shrink a picture to no less than this on its short side: below, hashes drift beyond their
 thresholds (docs/perceptual.md)."""
 MAX_COLOUR_PIXELS = 32_000_000
-"""Above, RGB is kept beside luma only where it was asked for: with the arrays made of them, both take 8 bytes a pixel."""
+"""Above, RGB is kept beside luma only where it was asked for: with the arrays made of them, a pixel takes 8 bytes."""
 MAX_MESSAGE = 160
 """Characters of a decoder's own words in a fault."""
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from hashaudit.images.decode import Frame, decode
+from hashaudit.images.formats import ImageFormat
 from hashaudit.images.limits import DecodeLimits
+from hashaudit.images.pillow import contained, open_image
 from hashaudit.model import Fault, FaultCode, Stage
 
 Encoder = Callable[..., bytes]
@@ -199,6 +201,13 @@ def test_a_bomb_inside_an_icon_is_refused() -> None:
     bomb = png_of(30_000, 30_000)
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(bomb), 22) + bomb
     assert fault_of(icon).code is FaultCode.TOO_MANY_PIXELS
+
+
+def test_the_decoder_itself_refuses_what_is_above_the_limit(encode: Encoder) -> None:
+    with contained(100):
+        assert open_image(encode(Image.new("L", (10, 10)), "PNG"), ImageFormat.PNG).size == (10, 10)
+        with pytest.raises(Image.DecompressionBombError):
+            open_image(encode(Image.new("L", (10, 11)), "PNG"), ImageFormat.PNG)
 
 
 def test_a_later_page_is_held_to_the_limits_too(encode: Encoder) -> None:
