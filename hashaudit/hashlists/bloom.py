@@ -14,8 +14,10 @@ from types import TracebackType
 from typing import Self
 
 from hashaudit.errors import ListError
+from hashaudit.hashlists.file_state import FileState
 
 _HEADER = struct.Struct("<QQdQQQ")
+HEADER_BYTES = _HEADER.size
 _VERSION = 1
 _FNV_OFFSET = 0xCBF29CE484222325
 _FNV_PRIME = 0x100000001B3
@@ -49,16 +51,21 @@ class BloomFilter:
         try:
             with open(path, "rb") as file:
                 head = file.read(_HEADER.size)
-                size = os.fstat(file.fileno()).st_size
+                status = os.fstat(file.fileno())
                 if not is_bloom_filter(head):
                     raise ListError(f"{path}: not a Bloom filter of hashlookup")
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise ListError(f"{path}: cannot be read: {error.strerror}") from error
+        self.state = FileState.of(status)
         _, self.capacity, self.false_positive_rate, self._hashes, self._bits, self.count = _HEADER.unpack(head)
-        if size < _HEADER.size + math.ceil(self._bits / 64) * 8:
-            self._bytes.close()
+        if status.st_size < _HEADER.size + math.ceil(self._bits / 64) * 8:
+            self.close()
             raise ListError(f"{path}: the filter is cut short; get it again")
+        if not self.count <= self.capacity <= self._bits:
+            # Whatever adds to a filter stops where it is full, and an entry takes more bits than one.
+            self.close()
+            raise ListError(f"{path}: the filter says that it holds more than it can; get it again")
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +73,10 @@ class BloomFilter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the map."""
         self._bytes.close()
 
     def may_hold(self, sha1: bytes) -> bool:

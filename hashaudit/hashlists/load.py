@@ -20,9 +20,11 @@ from hashaudit.hashlists.index.cache import compiled, user_cache_folder
 from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.hashlists.index.intake import Progress, Recipe, relocated, take_list
 from hashaudit.hashlists.index.listfile import ListFile
+from hashaudit.hashlists.index.listfolder import ListSource, open_source
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.writer import new_file
 from hashaudit.hashlists.interface import ListInfo, ListSpec
+from hashaudit.hashlists.known_filter import FilterImage, check_use, filter_info
 from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.model import Role
 from hashaudit.paths import to_text
@@ -44,6 +46,8 @@ class LoadedLists:
         self.indexes: tuple[ListIndex, ...] = ()
         self.images: tuple[IndexImage, ...] = ()
         """The same indexes in the form that other processes take."""
+        self.filters: tuple[FilterImage, ...] = ()
+        """Bloom filters of known files; they are asked about files that no index has."""
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -104,6 +108,7 @@ class _Loading:
         self._infos: dict[int, ListInfo] = {}
         self._indexes: list[ListIndex] = []
         self._images: list[IndexImage] = []
+        self._filters: list[FilterImage] = []
         self._count = 0
         self._cache_folder: str | None = None
 
@@ -111,10 +116,12 @@ class _Loading:
         small: list[int] = []
         with IndexBuilder() as builder:
             for spec in specs:
-                with ListFile(spec.path) as file:
+                with open_source(spec.path) as file:
                     if file.is_index:
                         self._take_index(spec)
-                    elif file.status.st_size > SMALL_LIST_BYTES:
+                    elif isinstance(file, ListFile) and file.is_filter:
+                        self._take_filter(file, spec)
+                    elif file.size_bytes > SMALL_LIST_BYTES:
                         self._take_large(file, Recipe(spec, self._columns, self._selection))
                     else:
                         take_list(builder, file, Recipe(spec, self._columns, self._selection), self._progress)
@@ -124,6 +131,7 @@ class _Loading:
         self._loaded.infos = tuple(self._infos[number] for number in sorted(self._infos))
         self._loaded.indexes = tuple(self._indexes)
         self._loaded.images = tuple(self._images)
+        self._loaded.filters = tuple(self._filters)
 
     def _numbers(self, count: int) -> tuple[int, ...]:
         first = self._count + 1
@@ -139,7 +147,17 @@ class _Loading:
         infos = [msgspec.structs.replace(info, warnings=(*info.warnings, note)) for info in index.infos]
         self._add(self._numbers(len(infos)), index, infos, spec.path)
 
-    def _take_large(self, file: ListFile, recipe: Recipe) -> None:
+    def _take_filter(self, file: ListFile, spec: ListSpec) -> None:
+        check_use(spec)
+        if not self._selection.takes_all:
+            raise ListError(f"{spec.path}: a Bloom filter has no entries to select from; leave out one of the two")
+        sha256 = file.sha256()
+        (number,) = self._numbers(1)
+        image = FilterImage(number, os.fsencode(os.path.abspath(spec.path)), file.state)
+        self._infos[number] = filter_info(image, spec, sha256, file.warnings())
+        self._filters.append(image)
+
+    def _take_large(self, file: ListSource, recipe: Recipe) -> None:
         if self._cache_folder is None:
             self._cache_folder = user_cache_folder() or self._loaded.private_folder()
         path = compiled(file, recipe, self._cache_folder, self._progress)

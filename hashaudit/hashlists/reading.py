@@ -1,15 +1,33 @@
 """Opens a list: undoes its packing and encoding, tells its format and gives its items."""
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import BinaryIO, NamedTuple
 
 from hashaudit.errors import ListError
 from hashaudit.hashlists import database
 from hashaudit.hashlists.detect import detect, detect_database
-from hashaudit.hashlists.encoding import undo_encoding, with_head
-from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListItem, OpenedList, ParseOptions
+from hashaudit.hashlists.encoding import chunks_of, stream_of, undo_encoding, with_head
+from hashaudit.hashlists.interface import DigestBlock, ListEntry, ListFormat, ListItem, OpenedList, ParseOptions
 from hashaudit.hashlists.packing import unpacked
 from hashaudit.model import AlgorithmName
+
+HISTORIES = frozenset({"ncmec", "stix", "stopncii", "tech-against-terrorism", "threatexchange-updates"})
+"""Formats that come in pages, and whose records replace and withdraw each other on whatever page they stand."""
+
+
+class Page(NamedTuple):
+    """One file of a list that comes in several."""
+
+    name: str
+    path: str
+    stream: BinaryIO
+
+
+class _Text(NamedTuple):
+    name: str
+    kind: ListFormat
+    content: BinaryIO
 
 
 def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None) -> OpenedList:
@@ -27,9 +45,61 @@ def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None
     head, text = with_head(undo_encoding(content))
     if head.startswith(database.MAGIC):
         return _opened_database(None if packing else path, options)
+    return _opened(_recognised(head, text, packing, options), options)
+
+
+def open_pages(pages: Iterator[Page], options: ParseOptions) -> OpenedList:
+    """Opens several files as one list: their texts one after the other, as ``cat`` would join them.
+
+    Args:
+        pages: in the order in which they count; each is asked for when the one before has been read.
+        options: what the user says about the list.
+
+    Raises:
+        ListError: there is no page, one is empty, cut short or not of the format of the first, or the format has no
+            pages. Reading the items raises it too.
+    """
+    first = next(pages, None)
+    if first is None:
+        raise ListError("the folder holds no pages")
+    begin = _page_text(first, options)
+    joined = stream_of(chain(chunks_of(begin.content), _further(begin, pages, options)))
+    return _opened(begin._replace(content=joined), options)
+
+
+def _further(begin: _Text, pages: Iterable[Page], options: ParseOptions) -> Iterator[bytes]:
+    for page in pages:
+        text = _page_text(page, options)
+        if text.name != begin.name:
+            raise ListError(
+                f"{page.name}: is {text.name}, the first page is {begin.name}; give it as a list of its own"
+            )
+        yield b"\n"
+        yield from chunks_of(text.content)
+
+
+def _page_text(page: Page, options: ParseOptions) -> _Text:
+    try:
+        content, packing = unpacked(page.stream, page.path)
+        text = _recognised(*with_head(undo_encoding(content)), packing, options)
+    except ListError as error:
+        raise ListError(f"{page.name}: {error}") from error
+    if text.kind.name not in HISTORIES:
+        formats = ", ".join(sorted(HISTORIES))
+        raise ListError(
+            f"{page.name}: is {text.name}, and a folder is one list only of {formats}; give the file itself"
+        )
+    return text
+
+
+def _recognised(head: bytes, content: BinaryIO, packing: str | None, options: ParseOptions) -> _Text:
     kind = detect(head, options)
-    name = f"{kind.name}+{packing}" if packing else kind.name
-    return OpenedList(name, kind.strict, _agreeing(kind.parse(text, options), options.algorithm))
+    return _Text(f"{kind.name}+{packing}" if packing else kind.name, kind, content)
+
+
+def _opened(text: _Text, options: ParseOptions) -> OpenedList:
+    items = _agreeing(text.kind.parse(text.content, options), options.algorithm)
+    return OpenedList(text.name, text.kind.strict, items)
 
 
 def _opened_database(path: str | None, options: ParseOptions) -> OpenedList:

@@ -31,7 +31,7 @@ def _columns(head: bytes) -> set[str]:
 _REFUSALS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (
         is_bloom_filter,
-        "a Bloom filter has no entries and errs by design: it can only say which files are perhaps known",
+        "a Bloom filter errs by design: it only says which files are perhaps known; give it to scan as --known",
     ),
     (
         lambda head: _MISP_HASHES.fullmatch(_first_line(head)) is not None,

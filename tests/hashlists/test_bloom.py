@@ -71,3 +71,13 @@ def test_a_filter_that_is_cut_short_is_refused(samples: Path, tmp_path: Path) ->
 def test_a_filter_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ListError, match="cannot be read"):
         BloomFilter(str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("fields", [{"count": 1001}, {"count": (1 << 64) - 1}, {"capacity": 19171}])
+def test_a_filter_that_claims_more_than_it_can_hold_is_refused(tmp_path: Path, fields: dict[str, float]) -> None:
+    path = tmp_path / "filter"
+    path.write_bytes(header(count=1000) + bytes(2400))
+    BloomFilter(str(path)).close()
+    path.write_bytes(header(**fields) + bytes(2400))
+    with pytest.raises(ListError, match="more than it can"):
+        BloomFilter(str(path))

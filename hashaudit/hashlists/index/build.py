@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashaudit.hashlists.index.builder import IndexBuilder
 from hashaudit.hashlists.index.entries import EntryReader
 from hashaudit.hashlists.index.intake import Progress, Recipe, take_list
-from hashaudit.hashlists.index.listfile import ListFile
+from hashaudit.hashlists.index.listfolder import open_source
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.writer import new_file
 from hashaudit.hashlists.interface import DigestBlock, ListInfo, ListSpec
@@ -38,7 +38,7 @@ def build_index(
     """
     with new_file(path) as target, IndexBuilder(os.path.dirname(path) or ".") as builder:
         for spec in specs:
-            with ListFile(spec.path) as file:
+            with open_source(spec.path) as file:
                 if file.is_index:
                     copy_lists(builder, ListIndex.open(spec.path), progress)
                 else:

@@ -16,7 +16,7 @@ from hashaudit.errors import ListError
 from hashaudit.hashlists.index import layout
 from hashaudit.hashlists.index.builder import IndexBuilder
 from hashaudit.hashlists.index.intake import Progress, Recipe, take_list
-from hashaudit.hashlists.index.listfile import ListFile
+from hashaudit.hashlists.index.listfolder import ListSource
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.verify import verify_checksums
 from hashaudit.hashlists.index.writer import new_file
@@ -48,14 +48,14 @@ def user_cache_folder() -> str | None:
     return folder if os.path.isabs(folder) and private else None
 
 
-def compiled(file: ListFile, recipe: Recipe, folder: str, progress: Progress | None = None) -> str:
+def compiled(file: ListSource, recipe: Recipe, folder: str, progress: Progress | None = None) -> str:
     """The path of a list's index, from ``folder`` if it is there and whole, else made and left there.
 
     Raises:
         ListError: the list cannot be used, or the index not be written.
     """
     sha256 = file.sha256()
-    path = os.path.join(folder, f"{sha256}-{_key(recipe)}{_SUFFIX}")
+    path = os.path.join(folder, f"{sha256}-{_key(file, recipe)}{_SUFFIX}")
     if not _is_kept(path, sha256):
         with new_file(path) as target, IndexBuilder(folder) as builder:
             take_list(builder, file, recipe, progress)
@@ -66,13 +66,15 @@ def compiled(file: ListFile, recipe: Recipe, folder: str, progress: Progress | N
     return path
 
 
-def _key(recipe: Recipe) -> str:
+def _key(file: ListSource, recipe: Recipe) -> str:
     """Stands for all that decides, besides the content, what the index holds."""
     spec = recipe.spec
     parts = (
         _REVISION,
         layout.VERSION,
         __version__,
+        # A file may hold the very lines whose digest is a folder's.
+        file.kind,
         spec.role,
         spec.algorithm,
         sorted(recipe.columns.items()),

@@ -9,7 +9,8 @@ import msgspec
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES
 from hashaudit.hashlists.index.builder import IndexBuilder
-from hashaudit.hashlists.index.listfile import READABLE, ListFile
+from hashaudit.hashlists.index.listfile import READABLE
+from hashaudit.hashlists.index.listfolder import ListSource
 from hashaudit.hashlists.interface import (
     DigestBlock,
     ListEntry,
@@ -21,7 +22,7 @@ from hashaudit.hashlists.interface import (
     Rejected,
     RejectReason,
 )
-from hashaudit.hashlists.reading import open_stream
+from hashaudit.hashlists.plugged import with_plugged
 from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.paths import to_text
 
@@ -51,7 +52,7 @@ class Recipe(msgspec.Struct, frozen=True):
         return ParseOptions(algorithm=self.spec.algorithm, columns=self.columns)
 
 
-def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: Progress | None = None) -> None:
+def take_list(builder: IndexBuilder, file: ListSource, recipe: Recipe, progress: Progress | None = None) -> None:
     """Reads a whole list into a builder, with what the run header says of it.
 
     Raises:
@@ -61,7 +62,7 @@ def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: P
     builder.begin(recipe.spec.role)
     with file.hashed() as stream:
         try:
-            opened = open_stream(stream.buffered, recipe.parse_options, file.path)
+            opened = stream.open(recipe.parse_options)
             tally = _Tally(strict=opened.strict, selection=recipe.selection, progress=progress)
             tally.take(builder, opened.items)
         except ListError as error:
@@ -72,12 +73,12 @@ def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: P
     path = to_text(os.fsencode(file.path))[0]
     builder.end(
         ListInfo(
-            name=tally.meta.name or os.path.basename(path),
+            name=tally.meta.name or _own_name(path),
             path=path,
             role=recipe.spec.role,
-            size=file.status.st_size,
+            size=file.size_bytes,
             sha256=sha256,
-            mtime_ns=file.status.st_mtime_ns,
+            mtime_ns=file.mtime_ns,
             format=opened.format,
             version=tally.meta.version,
             date=tally.meta.date,
@@ -88,17 +89,23 @@ def take_list(builder: IndexBuilder, file: ListFile, recipe: Recipe, progress: P
     )
 
 
-def relocated(info: ListInfo, file: ListFile) -> ListInfo:
+def relocated(info: ListInfo, file: ListSource) -> ListInfo:
     """What the run header says of a list whose content was read earlier, under this or another path."""
     path = to_text(os.fsencode(file.path))[0]
-    own_name = info.name != os.path.basename(info.path)
+    named = info.name != _own_name(info.path)
+    warnings = file.warnings()
     return msgspec.structs.replace(
         info,
-        name=info.name if own_name else os.path.basename(path),
+        name=info.name if named else _own_name(path),
         path=path,
-        mtime_ns=file.status.st_mtime_ns,
-        warnings=(*file.warnings(), *(warning for warning in info.warnings if warning != READABLE)),
+        mtime_ns=file.mtime_ns,
+        warnings=(*warnings, *(warning for warning in info.warnings if warning not in {READABLE, *warnings})),
     )
+
+
+def _own_name(path: str) -> str:
+    """The last part of a path; of a folder that is named with a slash at its end too."""
+    return os.path.basename(path.rstrip("/")) or path
 
 
 class _Tally:
@@ -116,7 +123,8 @@ class _Tally:
         self.rejected: Counter[RejectReason] = Counter()
 
     def take(self, builder: IndexBuilder, items: Iterable[ListItem]) -> None:
-        for item in items:
+        for given in items:
+            item = with_plugged(given) if isinstance(given, ListEntry) and given.unsupported else given
             if isinstance(item, ListEntry):
                 if not self._selection.takes(item):
                     self.rejected[RejectReason.NOT_SELECTED] += 1

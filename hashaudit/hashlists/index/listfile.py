@@ -8,7 +8,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from hashaudit.errors import ListError
+from hashaudit.hashlists import bloom
+from hashaudit.hashlists.file_state import FileState
 from hashaudit.hashlists.index.layout import MAGIC, is_index
+from hashaudit.hashlists.interface import OpenedList, ParseOptions
+from hashaudit.hashlists.reading import open_stream
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -20,6 +24,8 @@ READABLE = "every user of this machine can read it: remove that right, for examp
 
 class ListFile:
     """An open list file. A context manager that closes it."""
+
+    kind = "file"
 
     def __init__(self, path: str) -> None:
         """Opens a regular file; a FIFO or device is neither opened for long nor waited for.
@@ -44,12 +50,36 @@ class ListFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
         self._file.close()
 
     @property
     def is_index(self) -> bool:
         """The file says that it is a compiled index."""
         return is_index(os.pread(self._file.fileno(), len(MAGIC), 0))
+
+    @property
+    def is_filter(self) -> bool:
+        """The file begins as a Bloom filter of known files."""
+        return bloom.is_bloom_filter(os.pread(self._file.fileno(), bloom.HEADER_BYTES, 0))
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file as it was opened."""
+        return self.status.st_size
+
+    @property
+    def mtime_ns(self) -> int:
+        """Of the file as it was opened."""
+        return self.status.st_mtime_ns
+
+    @property
+    def state(self) -> FileState:
+        """Of the file as it was opened."""
+        return FileState.of(self.status)
 
     def warnings(self) -> tuple[str, ...]:
         """What people should know of the file: a list's entries are confidential."""
@@ -89,6 +119,14 @@ class HashedStream:
     ) -> None:
         # The file itself stays open: closing a stream that can be read anew is not its end.
         self._raw.detach_file()
+
+    def open(self, options: ParseOptions) -> OpenedList:
+        """Opens the list for its items.
+
+        Raises:
+            ListError: as :func:`hashaudit.hashlists.reading.open_stream`.
+        """
+        return open_stream(self.buffered, options, self._path)
 
     def finish(self) -> str:
         """Reads what is left and gives the digest in hex.
