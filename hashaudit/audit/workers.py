@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from hashaudit.config import AuditConfig
 from hashaudit.digests.multidigest import ordered
 from hashaudit.digests.registry import DIGESTS
+from hashaudit.hashlists.known_filter import SHA1
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host.machine import cpu_count, is_rotational
 from hashaudit.model import AlgorithmName, Consistency
@@ -26,11 +27,14 @@ DEFAULT_ALGORITHM = AlgorithmName("sha256")
 def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
     """What the workers compute and look for."""
     needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
+    if lists.filters:
+        needed.add(SHA1)
     return Plan(
         algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
         tell_all=config.record_all,
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
+        filters=lists.filters,
     )
 
 

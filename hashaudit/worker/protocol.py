@@ -7,6 +7,7 @@ be taken over, so its answers are decoded against these types and checked agains
 import msgspec
 
 from hashaudit.hashlists.index.image import IndexImage
+from hashaudit.hashlists.known_filter import FilterImage
 from hashaudit.model import AlgorithmName, Consistency, DirectoryRef, Entry, Examination, Stat
 
 
@@ -35,6 +36,8 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """The compiled lists."""
     perceptual: PerceptualPlan | None = None
     """``None``: pictures are not decoded."""
+    filters: tuple[FilterImage, ...] = ()
+    """Of known files."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
