@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hashaudit.digests.multidigest import MultiDigest
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.matching.exact import ExactMatcher
+from hashaudit.matching.known import KnownFilters
 from hashaudit.model import (
     AlgorithmName,
     Confirmation,
@@ -67,6 +68,7 @@ class Examiner:
         self._board = board
         indexes = [image.open() for image in plan.indexes]
         self._matcher = ExactMatcher(indexes)
+        self._filters = KnownFilters(plan.filters)
         self._pictures = _pictures(plan, indexes)
         self._directories = DirectoryCache()
         self._buffer = read_buffer()
@@ -88,6 +90,8 @@ class Examiner:
             seen = self._look(outcome.sink, digests)
             if seen is not None:
                 matches, confirmations = _joined(matches, confirmations, seen)
+            if not matches:
+                matches = self._filters.match(digests, outcome.bytes_read)
             faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
             if item.tell or self._plan.tell_all or faults or any(match.role is Role.DENY for match in matches):
                 hashes = () if seen is None else seen.hashes

@@ -1,0 +1,55 @@
+"""A Bloom filter of known files, from the option to the findings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installed import Result, Tool, of_kind, totals
+
+FILTER = Path(__file__).parents[1] / "data" / "lists" / "hashlookup_synthetic.bloom"
+MakeList = Callable[..., Path]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """``known`` is in the filter and on no list, ``both`` is in the filter too, ``other`` is nowhere."""
+    for name, content in {"known": b"hello\n", "both": b"x", "other": b"other", "empty": b""}.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def by_name(result: Result, kind: str) -> dict[str, list[dict[str, Any]]]:
+    return {Path(line["path"]).name: line.get("matches", []) for line in of_kind(result.lines, kind)}
+
+
+def test_a_hit_is_known_is_no_finding_and_hides_none(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
+    result = hashaudit("scan", tree, "--list", make_list(b"x"), "--known", FILTER, "--record-all")
+    assert result.code == 8
+    assert [match["list"] for match in by_name(result, "finding")["both"]] == [1]
+    files = by_name(result, "file")
+    [match] = files.pop("known")
+    assert (match["list"], match["entry"], match["role"], match["algorithm"]) == (2, "filter", "known", "sha1")
+    assert match["labels"] == {"filter": "bloom (false positives by design)"}
+    assert files == {"other": [], "empty": []}
+    counted = totals(result.lines)
+    assert (counted["matched"], counted["known"], counted["clean"]) == (1, 1, 2)
+    described = result.lines[0]["lists"][1]
+    assert (described["format"], described["role"], described["kept"]) == ("bloom", "known", 3)
+
+
+def test_lists_come_first_and_known_files_are_counted(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
+    listed = make_list(b"x", algorithm="md5")
+    result = hashaudit("scan", tree, "--known", listed, "--known", FILTER, "--record-all")
+    assert [match["list"] for match in by_name(result, "file")["both"]] == [1]
+    brief = hashaudit("scan", tree, "--list", make_list(b"nowhere"), "--known", FILTER)
+    assert brief.code == 0
+    assert of_kind(brief.lines, "finding") + of_kind(brief.lines, "file") == []
+    assert (totals(brief.lines)["known"], totals(brief.lines)["clean"]) == (2, 2)
+
+
+def test_as_a_list_it_is_refused_with_what_to_do(hashaudit: Tool, tree: Path) -> None:
+    result = hashaudit("scan", tree, "--list", FILTER)
+    assert result.code == 4
+    assert "give it to scan as --known" in result.err
