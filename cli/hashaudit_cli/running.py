@@ -17,6 +17,7 @@ from hashaudit.hashlists.load import LoadedLists, load_lists
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
+from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.progress import display
 from hashaudit_cli.signing import Signing, load_signer
 from hashaudit_cli.stopping import stopping_on_signals
@@ -35,6 +36,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         workers = worker_count(config, roots)
         # Workers start while the lists are loaded.
         pool = stack.enter_context(Pool[Ticket](workers=workers, stall_timeout_s=config.stall_timeout_s))
+        plug_in_all(config.hashers)
         lists = stack.enter_context(load_lists(config.lists, columns=config.columns, selection=config.selection))
         signer = load_signer(signing, quiet=quiet)
         if not quiet:

@@ -28,6 +28,7 @@ from hashaudit.worker.protocol import Answer, Plan, WorkUnit, position_word
 SHA256 = AlgorithmName("sha256")
 
 if TYPE_CHECKING:
+    from hashaudit.perceptual.interface import PerceptualAlgorithm
     from hashaudit.worker.pictures import Capture, Pictures, Seen
 
 
@@ -66,10 +67,11 @@ class Examiner:
     def __init__(self, plan: Plan, board: memoryview) -> None:
         self._plan = plan
         self._board = board
+        algorithms = _perceptual_algorithms(plan)
         indexes = [image.open() for image in plan.indexes]
         self._matcher = ExactMatcher(indexes)
         self._filters = KnownFilters(plan.filters)
-        self._pictures = _pictures(plan, indexes)
+        self._pictures = _pictures(plan, algorithms, indexes)
         self._directories = DirectoryCache()
         self._buffer = read_buffer()
 
@@ -120,13 +122,24 @@ class Examiner:
         return self._pictures.examine(content.capture, digests.get(SHA256))
 
 
-def _pictures(plan: Plan, indexes: Sequence[ListIndex]) -> "Pictures | None":
+def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":
+    """Loads what the plan hashes pictures with; plugged hashers become known to the lists before those are opened."""
+    if plan.perceptual is None:
+        return ()
+    # Start-up: decoders and numpy are loaded only by plans that need them.
+    from hashaudit.worker.pictures import load_algorithms  # noqa: PLC0415 # as above
+
+    return load_algorithms(plan.perceptual)
+
+
+def _pictures(
+    plan: Plan, algorithms: "tuple[PerceptualAlgorithm, ...]", indexes: Sequence[ListIndex]
+) -> "Pictures | None":
     if plan.perceptual is None:
         return None
-    # Start-up: decoders and numpy are loaded only by plans that need them.
     from hashaudit.worker.pictures import Pictures  # noqa: PLC0415 # as above
 
-    return Pictures(plan.perceptual, indexes)
+    return Pictures(plan.perceptual, algorithms, indexes)
 
 
 def _joined(

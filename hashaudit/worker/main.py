@@ -23,6 +23,9 @@ from hashaudit.worker.protocol import (
     Refusal,
 )
 
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Read by numpy's linear algebra library when it is loaded, which is later."""
+
 
 def main() -> None:
     """Serves the parent that is named on standard input until it closes the link."""
@@ -37,6 +40,8 @@ def harden(parent_pid: int) -> tuple[str, ...]:
     """Gives up what a worker does not need; returns the names of the layers that are in force."""
     # The parent decides when a worker ends; Ctrl-C is for the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The workers are the parallelism: threads of numpy's library inside each would only take turns on the same cores.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     # From here on a traceback could name what a list or a file holds; failures are told as data.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

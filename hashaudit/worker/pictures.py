@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.errors import UsageError
 from hashaudit.hashlists.index.reader import ListIndex
+from hashaudit.hashlists.plugged import plug_in
 from hashaudit.images.formats import HEAD_BYTES, sniff
 from hashaudit.images.limits import DecodeLimits
 from hashaudit.matching.near import NearMatcher
@@ -78,20 +79,29 @@ class Capture:
         return b"".join(self._chunks or ())
 
 
-class Pictures:
-    """Hashes and matches pictures after one plan.
+def load_algorithms(plan: PerceptualPlan) -> tuple[PerceptualAlgorithm, ...]:
+    """The algorithms of a plan, plugged ones last; lists can be matched by those from here on.
 
     Raises:
         UsageError: a named algorithm or hasher does not exist.
     """
+    plugged = tuple(map(load_hasher, plan.hashers))
+    for row in plugged:
+        plug_in(row.name, row.length_bytes)
+    own = {row.name for row in plugged}
+    return (*(_named(name) for name in plan.algorithms if name not in own), *plugged)
 
-    def __init__(self, plan: PerceptualPlan, indexes: Sequence[ListIndex]) -> None:
-        plugged = tuple(map(load_hasher, plan.hashers))
-        own = {row.name for row in plugged}
-        self._algorithms = (*(_named(name) for name in plan.algorithms if name not in own), *plugged)
+
+class Pictures:
+    """Hashes and matches pictures after one plan."""
+
+    def __init__(
+        self, plan: PerceptualPlan, algorithms: tuple[PerceptualAlgorithm, ...], indexes: Sequence[ListIndex]
+    ) -> None:
+        self._algorithms = algorithms
         limits = DecodeLimits(max_frames=plan.max_frames, timeout_s=plan.decode_timeout_s)
         self._options = HashOptions(variants=Variants(plan.variants), limits=limits)
-        self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, plugged)
+        self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, algorithms)
         self._remembered: OrderedDict[bytes, Seen] = OrderedDict()
 
     def capture(self) -> Capture:

@@ -1,5 +1,6 @@
 """Perceptual matching through the installed command, on pictures made here."""
 
+import base64
 import csv
 import io
 import json
@@ -279,3 +280,39 @@ def test_output_of_a_picture_scan_verifies_and_repeats(hashaudit: Tool, referenc
         return [{k: v for k, v in line.items() if k not in {"time", "start", "run_id"}} for line in lines[:-1]]
 
     assert records() == records()
+
+
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+def test_values_that_lists_carry_are_matched_by_a_plugged_hasher(
+    encoding: str, hashaudit: Tool, tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "toys.py").write_text(
+        TOY.replace(
+            'name, length_bytes, needs, metric, threshold = "toy"',
+            'name, length_bytes, needs, metric, threshold = "photodna"',
+        )
+    )
+    environment = {"PYTHONPATH": str(tmp_path)}
+    picture(1).save(tree / "file.png")
+    picture(1).save(tree / "again.jpg", quality=60)
+    picture(2).save(tree / "other.png")
+    hashed = hashaudit("scan", tree / "file.png", "--record-all", "--hasher", "toys:Toy", env=environment)
+    [line] = of_kind(hashed.lines, "file")
+    value = bytes.fromhex(line["perceptual"][0]["value"])
+    text = value.hex() if encoding == "hex" else base64.b64encode(value).decode()
+    listed = tmp_path / "vics.json"
+    listed.touch(mode=0o600)
+    context = "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/US/$metadata#Media"
+    listed.write_text(
+        json.dumps(
+            {"@odata.context": context, "value": [{"MediaID": 7, "Category": 1, "MD5": "AB" * 16, "PhotoDNA": text}]}
+        )
+    )
+    assert hashaudit("scan", tree, "--list", listed).code == 0, "carried, and not matched without a hasher"
+    result = hashaudit("scan", tree, "--list", listed, "--hasher", "toys:Toy", env=environment)
+    found = distances(result.lines, "photodna")
+    assert set(found) == {"file.png", "again.jpg"}
+    assert found["file.png"] == 0
+    assert found["again.jpg"] <= 40_000
+    match = of_kind(result.lines, "finding")[0]["matches"][0]
+    assert (match["entry"], match["threshold"]) == ("7", 40_000)
