@@ -1,13 +1,15 @@
 """STIX 2.1 bundles: indicators whose pattern is file hashes joined by OR, and file objects.
 
-Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.7 (file), 7.2.1.4 (TLP) and 9 (patterning); OASIS STIX
-common objects for the markings of TLP 2.0.
+Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.7 (file), 7.2.1 (marking definitions, TLP) and 9
+(patterning); OASIS STIX common objects, extension definition for TLP 2.0.
 """
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
+
+import msgspec
 
 from hashaudit.hashlists.algorithms import algorithm_named
 from hashaudit.hashlists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -42,7 +44,12 @@ _MARKINGS = {
     "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003": "amber+strict",
     "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1": "red",
 }
-"""Objects whose ids the standard fixes: TLP 1.0, then TLP 2.0."""
+"""Objects whose ids the standard fixes: TLP 1.0, then TLP 2.0. No bundle can give them another meaning."""
+
+_TLP_2 = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+
+_REFERENCES = "object_marking_refs"
+"""Label under which an entry holds its markings until all of them have been read."""
 
 
 class StixBundle:
@@ -63,14 +70,20 @@ class StixBundle:
         """
         latest = Latest()
         now = datetime.now(UTC)
+        markings: dict[str, str] = {}
         for number, record in records(stream, "objects.item"):
+            if record is not None and record.get("type") == "marking-definition":
+                markings[text_of(record.get("id"))] = _defined_tlp(record)
             items = _items(number, record or {}, now)
             if items:
                 identity = text_of((record or {}).get("id")) or f"record {number}"
                 void = latest.put(identity, number, items, text_of((record or {}).get("modified")))
                 if void is not None:
                     yield void
-        yield from latest.items()
+        # A marking may be defined behind the objects that refer to it.
+        markings |= _MARKINGS
+        for item in latest.items():
+            yield _marked(item, markings) if isinstance(item, ListEntry) else item
 
 
 def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
@@ -80,10 +93,15 @@ def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejec
         hashes = object_or_empty(record.get("hashes"))
         pairs = [(_algorithm(name), text_of(value)) for name, value in hashes.items()]
         return [_entry(number, record, pairs)] if pairs else []
-    if kind != "indicator":
-        return []
-    if flag_of(record.get("revoked")) or _expired(record, now):
+    return _indicator_items(number, record, now) if kind == "indicator" else []
+
+
+def _indicator_items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
+    end = _end(record)
+    if flag_of(record.get("revoked")) or (end is not None and end <= now):
         return [withdrawn(number)]
+    if end is None:
+        return [Rejected(number, RejectReason.MALFORMED, "an indicator whose end of validity is no time")]
     comparisons = _comparisons(record)
     if not comparisons:
         return [Rejected(number, RejectReason.UNSUPPORTED, "a pattern that is not file hashes joined by OR")]
@@ -94,7 +112,7 @@ def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEnt
     labels = {
         "name": text_of(record.get("name")),
         "category": text_of(record.get("indicator_types")),
-        "tlp": _tlp(record),
+        _REFERENCES: text_of(record.get(_REFERENCES)),
     }
     return entry_or_reject(
         number,
@@ -130,15 +148,29 @@ def _algorithm(name: str) -> str:
     return algorithm_named(name) or name.strip().lower() or "unnamed"
 
 
-def _expired(record: Record, now: datetime) -> bool:
+def _end(record: Record) -> datetime | None:
+    """When an indicator ends, if ever; ``None`` where that cannot be read."""
+    given = record.get("valid_until")
+    if given is None:
+        return datetime.max.replace(tzinfo=UTC)
     try:
-        end = datetime.fromisoformat(text_of(record.get("valid_until")))
+        end = datetime.fromisoformat(text_of(given))
     except ValueError:
-        # Absent, or unreadable: an indicator without an end stands.
-        return False
-    return (end if end.tzinfo is not None else end.replace(tzinfo=UTC)) <= now
+        return None
+    return end if end.tzinfo is not None else end.replace(tzinfo=UTC)
 
 
-def _tlp(record: Record) -> str:
-    references = text_of(record.get("object_marking_refs")).split()
-    return " ".join(sorted({_MARKINGS[reference] for reference in references if reference in _MARKINGS}))
+def _defined_tlp(definition: Record) -> str:
+    """The TLP label that a marking definition stands for; nothing for other markings."""
+    extension = object_or_empty(object_or_empty(definition.get("extensions")).get(_TLP_2))
+    version_1 = object_or_empty(definition.get("definition"))
+    label = text_of(extension.get("tlp_2_0")) or text_of(version_1.get("tlp"))
+    return label.lower().removeprefix("tlp:")
+
+
+def _marked(entry: ListEntry, markings: dict[str, str]) -> ListEntry:
+    """The entry with its TLP labels in place of references to them."""
+    labels = dict(entry.labels)
+    references = labels.pop(_REFERENCES, "").split()
+    tlp = " ".join(sorted({markings.get(reference, "") for reference in references} - {""}))
+    return msgspec.structs.replace(entry, labels=labels | ({"tlp": tlp} if tlp else {}))

@@ -27,7 +27,7 @@ _KEY_BYTES = 8
 _KEEP_S = 90 * 24 * 3600
 """A list that no scan has used for so long has most likely been replaced by a newer one."""
 
-_REVISION = 1
+_REVISION = 2
 """To be raised when a parser gives other entries for the same content within one version of the program."""
 
 

@@ -85,7 +85,8 @@ def test_a_pattern_in_another_language_is_counted(read: Callable[..., Any]) -> N
         ({"valid_until": "2001-01-01T00:00:00Z"}, False),
         ({"valid_until": "2001-01-01T00:00:00"}, False),
         ({"valid_until": "2999-01-01T00:00:00.123456Z"}, True),
-        ({"valid_until": "whenever"}, True),
+        ({"valid_until": None}, True),
+        ({"revoked": True, "valid_until": "whenever"}, False),
     ],
 )
 def test_revoked_and_expired_indicators(read: Callable[..., Any], fields: dict[str, Any], kept: bool) -> None:
@@ -105,6 +106,44 @@ def test_labels_and_markings(read: Callable[..., Any]) -> None:
     red = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
     named = indicator(name="N", indicator_types=["malicious-activity", "x"], object_marking_refs=[red, "other"])
     assert read(bundle(named)).labels == [{"name": "N", "category": "malicious-activity x", "tlp": "red"}]
+
+
+@pytest.mark.parametrize("given", ["whenever", "", "2999-13-01T00:00:00Z", "2999", 4e9, True, [], {}])
+def test_an_indicator_that_ends_at_no_time_is_malformed(read: Callable[..., Any], given: object) -> None:
+    result = read(bundle(indicator(valid_until=given), indicator(id="indicator--2")))
+    assert (result.ids, result.rejects) == (["indicator--2"], [(1, "malformed")])
+
+
+TLP_2 = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+
+
+@pytest.mark.parametrize(
+    ("definition", "label"),
+    [
+        ({"definition_type": "tlp", "definition": {"tlp": "amber"}}, {"tlp": "amber"}),
+        ({"definition_type": "tlp", "definition": {"tlp": "TLP:Amber"}}, {"tlp": "amber"}),
+        ({"extensions": {TLP_2: {"tlp_2_0": "amber+strict"}}}, {"tlp": "amber+strict"}),
+        ({"definition_type": "statement", "definition": {"statement": "red"}}, {}),
+        ({"extensions": {"extension-definition--1": {"tlp_2_0": "red"}}}, {}),
+        ({"definition": "red", "extensions": ["red"]}, {}),
+    ],
+)
+@pytest.mark.parametrize("behind", [True, False])
+def test_markings_that_the_bundle_defines(
+    read: Callable[..., Any], definition: dict[str, Any], label: dict[str, str], behind: bool
+) -> None:
+    defined = {"type": "marking-definition", "id": "marking-definition--1", **definition}
+    marked = indicator(object_marking_refs=["marking-definition--1"])
+    result = read(bundle(marked, defined) if behind else bundle(defined, marked))
+    assert (result.labels, result.rejects) == ([label], [])
+
+
+def test_no_bundle_redefines_the_markings_of_the_standard(read: Callable[..., Any]) -> None:
+    red = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1"
+    green = "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da"
+    defined = {"type": "marking-definition", "id": red, "definition_type": "tlp", "definition": {"tlp": "white"}}
+    file = {"type": "file", "id": "file--1", "hashes": {"MD5": MD5}, "object_marking_refs": [green, red]}
+    assert read(bundle(defined, file)).labels == [{"tlp": "green red"}]
 
 
 def test_file_objects(read: Callable[..., Any]) -> None:
