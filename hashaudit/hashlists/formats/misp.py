@@ -82,6 +82,8 @@ def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str
     pairs = [(_hash_type(attribute) or "", _parts(attribute)[1]) for attribute in detecting]
     told = {
         **labels,
+        # One file's hashes may be marked apart; a mark of their own takes the place of the event's.
+        "tlp": " ".join(sorted({mark for one in detecting for mark in (_tlp(one) or labels["tlp"]).split()})),
         "name": _name(attributes),
         "comment": text_of(owner.get("comment")),
         "tags": " ".join(_tags(owner)),
@@ -124,5 +126,6 @@ def _tags(owner: Record) -> list[str]:
     return [text for tag in objects_in(owner.get("Tag")) if (text := text_of(tag.get("name")))]
 
 
-def _tlp(event: Record) -> str:
-    return " ".join(tag[len("tlp:") :].lower() for tag in _tags(event) if tag.lower().startswith("tlp:"))
+def _tlp(owner: Record) -> str:
+    """The TLP marks of an event or attribute itself."""
+    return " ".join(tag[len("tlp:") :].lower() for tag in _tags(owner) if tag.lower().startswith("tlp:"))

@@ -79,6 +79,29 @@ def test_a_file_object_is_one_entry(read: Callable[..., Any]) -> None:
     assert result.labels == [{"event": "case", "tlp": "amber", "name": "a.exe", "comment": "k"}]
 
 
+RED, GREEN = {"name": "TLP:RED"}, {"name": "tlp:green"}
+
+
+def test_an_attribute_is_marked_as_it_says_and_else_as_its_event(read: Callable[..., Any]) -> None:
+    attributes = [attribute("md5", MD5, Tag=[{"name": "x"}, RED]), attribute("sha1", SHA1, Tag=[{"name": "x"}])]
+    result = read(dump(event(*attributes)))
+    assert [labels["tlp"] for labels in result.labels] == ["red", "amber"]
+    assert [labels["tlp"] for labels in read(dump(event(*attributes, Tag=[GREEN, RED]))).labels] == ["red", "green red"]
+    assert ["tlp" in labels for labels in read(dump(event(*attributes, Tag=[]))).labels] == [True, False]
+
+
+def test_an_object_is_marked_as_its_hashes_are(read: Callable[..., Any]) -> None:
+    parts = [
+        attribute("md5", MD5, Tag=[RED]),
+        attribute("sha1", SHA1),
+        attribute("sha256", SHA256, to_ids=False, Tag=[GREEN]),
+    ]
+    result = read(dump(event(Object=[{"uuid": "o", "Attribute": parts}])))
+    assert result.labels[0]["tlp"] == "amber red"
+    parts[1]["Tag"] = [RED]
+    assert read(dump(event(Object=[{"uuid": "o", "Attribute": parts}]))).labels[0]["tlp"] == "red"
+
+
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
