@@ -122,6 +122,12 @@ def test_known_entries_need_no_confirmation() -> None:
     assert own_role.match([seen(BASE)])[1] == (Confirmation.PERCEPTUAL_ONLY,)
 
 
+@pytest.mark.parametrize("flat", [bytes(32), b"\x80" + bytes(31), b"\xff" * 32])
+def test_flat_entry_of_an_index_from_elsewhere_matches_nothing(flat: bytes) -> None:
+    matcher = NearMatcher([index_of([(Role.DENY, [entry("flat", flat), entry("x", away(40, flat))])])], {})
+    assert told(matcher.match([seen(flat), seen(away(20, flat))])[0]) == [(20, 1, "x")]
+
+
 def test_needed_are_the_perceptual_hashes_of_the_lists() -> None:
     exact = index_of([(Role.DENY, [ListEntry("1", {SHA256: b"s" * 32})])])
     near = index_of([(Role.DENY, [ListEntry("1", {SHA256: b"s" * 32, PDQ: BASE})])])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hashaudit.errors import ListError
 from hashaudit.hashlists.index.arrays import rows_of
 from hashaudit.hashlists.index.near_lookup import PieceTable
-from hashaudit.hashlists.index.near_scan import Neighbours, Places, as_units, scan
+from hashaudit.hashlists.index.near_scan import Neighbours, Places, as_units, joined, scan
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
 
@@ -92,6 +92,8 @@ class NearIndex:
             raise ValueError(f"a {self._section.algorithm} that has not {width_bytes} bytes")
         if threshold < 0:
             raise ValueError("a radius below 0")
+        if not values:
+            return joined([])
         queries = b"".join(values)
         if self._table is not None:
             return self._table.search(queries, threshold)

@@ -89,7 +89,7 @@ def keys_of(hashes: Image | memoryview, width_bytes: int, pieces: Pieces, piece:
     """The value of one piece of some hashes that stand one after the other.
 
     Args:
-        hashes: nothing else, and whole.
+        hashes: at least one, and nothing else.
         width_bytes: of a hash.
         pieces: how it is cut.
         piece: which of them, from 0, which has the leading bits.
