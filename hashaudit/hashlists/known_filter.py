@@ -60,7 +60,7 @@ def check_use(spec: ListSpec) -> None:
         raise ListError(f"{spec.path}: the filter is of sha1 digests, not of {spec.algorithm}, which the option states")
 
 
-def filter_info(image: FilterImage, spec: ListSpec, sha256: str, warnings: tuple[str, ...]) -> ListInfo:
+def filter_info(image: FilterImage, spec: ListSpec, sha256: str) -> ListInfo:
     """What the run header says of a filter: its own counts, for nothing in it can be counted.
 
     Raises:
@@ -81,5 +81,5 @@ def filter_info(image: FilterImage, spec: ListSpec, sha256: str, warnings: tuple
         algorithms=(SHA1,),
         read=count,
         kept=count,
-        warnings=(*warnings, note),
+        warnings=(note,),
     )

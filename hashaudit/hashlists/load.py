@@ -154,7 +154,7 @@ class _Loading:
         sha256 = file.sha256()
         (number,) = self._numbers(1)
         image = FilterImage(number, os.fsencode(os.path.abspath(spec.path)), file.state)
-        self._infos[number] = filter_info(image, spec, sha256, file.warnings())
+        self._infos[number] = filter_info(image, spec, sha256)
         self._filters.append(image)
 
     def _take_large(self, file: ListSource, recipe: Recipe) -> None:
