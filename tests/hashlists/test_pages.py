@@ -184,6 +184,25 @@ def test_pages_that_everyone_can_read_are_told(folder: Path, mode: int) -> None:
         assert (READABLE in lists.infos[0].warnings) == (mode == 0o604)
 
 
+def test_a_page_that_is_another_only_while_it_is_read_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = fill(folder, {"a": page(entry(1))})
+    real = ListFolder.open_page
+
+    def swapped(self: ListFolder, position: int) -> Any:
+        (folder / "a").rename(tmp_path / "kept")
+        try:
+            fill(folder, {"a": page(entry(2))})
+            return real(self, position)
+        finally:
+            (tmp_path / "kept").rename(folder / "a")
+
+    monkeypatch.setattr(ListFolder, "open_page", swapped)
+    with pytest.raises(ListError, match="changed while"):
+        load_lists([spec])
+
+
 @pytest.mark.parametrize("change", ["content", "page", "gone"])
 def test_folder_that_changes_while_it_is_read_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, change: str
