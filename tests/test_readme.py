@@ -13,6 +13,7 @@ from hashaudit.exitcodes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]
+COMMANDS = ("scan", "verify", "keys", "lists", "hash", "compare")
 TOOLS = ("bash", "ssh-keygen", "jq", "sha256sum")
 README = (TOP / "README.md").read_text()
 
@@ -34,7 +35,8 @@ def test_readme_names_every_exit_code() -> None:
 def commands() -> list[str]:
     blocks = re.findall(r"```(?:sh|ini)\n(.*?)```", README, re.DOTALL)
     text = re.sub(r"\$\([^)]*\)", "date", "\n".join(blocks).replace("\\\n", " "))
-    return [match[1] for match in re.finditer(r"(?:^|[ /=])hashaudit ((?:scan|verify|keys|lists|hash|compare)\b.*)$", text, re.MULTILINE)]
+    shown = re.compile(rf"(?:^|[ /=])hashaudit ((?:{'|'.join(COMMANDS)})\b.*)$", re.MULTILINE)
+    return [match[1] for match in shown.finditer(text)]
 
 
 @pytest.mark.parametrize("command", commands())
