@@ -14,6 +14,10 @@ from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
 
 
+_QUERIES_AT_ONCE = 8
+"""Bounds the pairs in memory where every query is near to most of a list: the frames of a film to a list of frames."""
+
+
 class Neighbour(msgspec.Struct, frozen=True):
     """One stored hash within the radius."""
 
@@ -76,15 +80,12 @@ class NearIndex:
         Raises:
             ValueError, ListError: as :meth:`search`.
         """
-        pairs = self._pairs(values, threshold)
-        rows = self._rows_of(pairs)
-        order = np.lexsort((pairs.queries, pairs.distances, pairs.positions))
-        positions = pairs.positions[order]
-        first = np.ones(len(order), np.bool_)
-        first[1:] = positions[1:] != positions[:-1]
-        order = order[first]
-        order = order[np.lexsort((rows[order], pairs.distances[order]))]
-        return list(_neighbours(pairs, rows, order))
+        best = joined([])
+        for begin in range(0, len(values), _QUERIES_AT_ONCE):
+            pairs = self._pairs(values[begin : begin + _QUERIES_AT_ONCE], threshold)
+            best = _nearest(joined([best, msgspec.structs.replace(pairs, queries=pairs.queries + begin)]))
+        rows = self._rows_of(best)
+        return list(_neighbours(best, rows, np.lexsort((rows, best.distances))))
 
     def _pairs(self, values: Sequence[bytes], threshold: int) -> Neighbours:
         width_bytes = self._section.width_bytes
@@ -104,6 +105,16 @@ class NearIndex:
         if len(rows) and int(rows.max()) >= self._index.header.rows:
             raise self._section.damaged("row number")
         return rows
+
+
+def _nearest(pairs: Neighbours) -> Neighbours:
+    """Of each stored hash the nearest pair, the first query's among equals."""
+    order = np.lexsort((pairs.queries, pairs.distances, pairs.positions))
+    positions = pairs.positions[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = positions[1:] != positions[:-1]
+    order = order[first]
+    return Neighbours(pairs.queries[order], pairs.positions[order], pairs.distances[order])
 
 
 def _neighbours(pairs: Neighbours, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[Neighbour]:

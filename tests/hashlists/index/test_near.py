@@ -107,7 +107,7 @@ def test_search_agrees_with_comparing_integers(
         return flipped(source.choice(bases), source.sample(range(bits), source.randrange(threshold // 2 + 3)))
 
     values = [near() for _ in range(data.draw(st.integers(1, 70)))]
-    queries = [near() for _ in range(data.draw(st.integers(0, 9)))]
+    queries = [near() for _ in range(data.draw(st.integers(0, 19)))]
     index = ListIndex.from_bytes(build(content(algorithm, values)))
     verify_index(index)
     assert (algorithm.name in index.pieces) == (pieces is not None)
