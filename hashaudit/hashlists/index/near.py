@@ -13,7 +13,6 @@ from hashaudit.hashlists.index.near_scan import Neighbours, Places, as_units, jo
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
 
-
 _QUERIES_AT_ONCE = 8
 """Bounds the pairs in memory where every query is near to most of a list: the frames of a film to a list of frames."""
 
