@@ -24,8 +24,11 @@ ROUNDING_PER_PX = 2e-6
 rounding error. docs/perceptual.md has the measurement."""
 MIN_ROUNDING = 1e-3
 """The same bound for small planes, where the transform's own sums dominate."""
-COEFFICIENT_ROUNDING = 8
-"""Bound on how far two coefficients together stray, in units of a filtered value's bound."""
+COEFFICIENT_ROUNDING_PER_PX = 1e-6
+"""Bound on how far two coefficients together stray, per pixel of the longer side. Coefficients average over the
+picture, so they stray less than single values do: by 0.0012 each at most, up to 12 MP."""
+MIN_COEFFICIENT_ROUNDING = 4e-3
+"""The same bound for planes of up to 4,000 pixels a side."""
 
 _TRANSFORM = pdq_exact.TRANSFORM
 _ALTERNATING = np.where(np.arange(pdq_exact.COEFFICIENTS) % 2, np.float32(1), np.float32(-1))
@@ -93,9 +96,10 @@ def transform(pixels: Pixels) -> PdqTransform | None:
         return _exactly(picture)
     grid = downsample(picture)
     coefficients = (_TRANSFORM @ grid @ _TRANSFORM.T).astype(np.float32, copy=False)
-    strays = max(MIN_ROUNDING, ROUNDING_PER_PX * max(picture.shape))
-    quality = _quality(grid, strays)
-    if quality is None or _closest_to_median(coefficients) < COEFFICIENT_ROUNDING * strays:
+    side = max(picture.shape)
+    quality = _quality(grid, max(MIN_ROUNDING, ROUNDING_PER_PX * side))
+    bridged = max(MIN_COEFFICIENT_ROUNDING, COEFFICIENT_ROUNDING_PER_PX * side)
+    if quality is None or _closest_to_median(coefficients) < bridged:
         return _exactly(picture)
     return PdqTransform(coefficients, quality)
 

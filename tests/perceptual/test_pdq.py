@@ -118,8 +118,10 @@ def test_short_sums_agree_with_the_reference_s_order_within_the_stated_rounding(
     for rows, columns in ((66, 200), (257, 431), (700, 300), (1500, 900)):
         pixels = picture(kind, rows, columns)
         exact = pdq_exact.downsample(pdq_exact.luma(pixels))
-        strays = np.abs(pdq_filter.downsample(pixels) - exact).max()
-        assert strays <= max(pdq.MIN_ROUNDING, pdq.ROUNDING_PER_PX * max(rows, columns))
+        grid = pdq_filter.downsample(pixels)
+        assert np.abs(grid - exact).max() <= max(pdq.MIN_ROUNDING, pdq.ROUNDING_PER_PX * max(rows, columns))
+        coefficients = pdq_exact.TRANSFORM @ grid @ pdq_exact.TRANSFORM.T
+        assert 2 * np.abs(coefficients - pdq_exact.transform(exact)).max() <= pdq.MIN_COEFFICIENT_ROUNDING
 
 
 def test_clear_pictures_do_not_need_the_slow_sums(picture: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
