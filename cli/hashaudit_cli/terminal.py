@@ -6,7 +6,9 @@ from hashaudit.paths import for_terminal
 
 
 def say(text: str) -> None:
-    """One line on standard error."""
+    """One line on standard error. Names that a list gives, or that stand in a folder, may be in it as they are."""
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
     print(f"hashaudit: {text}", file=sys.stderr, flush=True)
 
 

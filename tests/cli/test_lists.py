@@ -179,3 +179,27 @@ def test_only_the_categories_chosen_are_looked_for(hashaudit: Tool, tmp_path: Pa
     labels = of_kind(result.lines, "finding")[0]["matches"][0]["labels"]
     assert labels["category_name"].startswith("Child Exploitation")
     assert hashaudit("scan", tree, "--list", listed, "--only-category", "9").code == 4
+
+
+@pytest.mark.parametrize("name", ["a\x1b]0;x\x07", "a\nhashaudit: all is well", "a\u202eb"])
+@pytest.mark.parametrize("kind", ["page", "folder"])
+def test_names_in_a_folder_do_not_steer_the_terminal(hashaudit: Tool, tmp_path: Path, name: str, kind: str) -> None:
+    if kind == "page":
+        (tmp_path / name).write_bytes(b"no list")
+    else:
+        (tmp_path / name).mkdir()
+    result = hashaudit("lists", "info", tmp_path)
+    assert result.code == 4
+    assert ("not a format" if kind == "page" else "no regular file") in result.err
+    assert result.err.endswith("\n")
+    assert result.err[:-1].isprintable()
+
+
+def test_the_name_that_a_list_gives_itself_does_not_steer_the_terminal(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    content = {"name": "\x1b[2Jfine", "description": "d", "list": [sha256(b"known")]}
+    (tmp_path / "list").write_text(json.dumps(content))
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--known", tmp_path / "list")
+    assert r"list \x1b[2Jfine: misp-warninglist" in result.err
+    assert "\x1b" not in result.err
