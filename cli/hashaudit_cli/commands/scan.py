@@ -27,12 +27,14 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         typer.Option(
             "--list",
             metavar="LIST",
-            help="Hashes to look for. `ALGO=FILE` states the algorithm of a list that does not.",
+            help="Hashes to look for: a file, or a folder of pages. `ALGO=FILE` states an algorithm that it does not.",
         ),
     ] = None,
     known: Annotated[
         list[str] | None,
-        typer.Option(metavar="LIST", help="Hashes of known files. A hit is no finding and never hides one."),
+        typer.Option(
+            metavar="LIST", help="Hashes or a Bloom filter of known files. A hit is no finding and hides none."
+        ),
     ] = None,
     output: Annotated[
         str | None,
