@@ -9,7 +9,7 @@ import binascii
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.hashlists.algorithms import LENGTHS_BYTES
+from hashaudit.hashlists.algorithms import LENGTHS_BYTES, MIN_PERCEPTUAL_BYTES
 from hashaudit.hashlists.interface import ListEntry
 from hashaudit.model import AlgorithmName
 
@@ -20,10 +20,15 @@ def plug_in(name: str, length_bytes: int) -> None:
     """Lets lists be matched by ``name`` for the life of this process.
 
     Raises:
-        UsageError: the name is taken by a hash that is computed here, or was plugged in with another length.
+        UsageError: the name is taken by a hash that is computed here, or was plugged in with another length; or its
+            values are too short.
     """
     if _PLUGGED.get(name, length_bytes) != length_bytes or (name in LENGTHS_BYTES and name not in _PLUGGED):
         raise UsageError(f"a hasher cannot be called {name}: that is a hash already")
+    if length_bytes < MIN_PERCEPTUAL_BYTES:
+        raise UsageError(
+            f"the values of {name} are too short to find anything by: at least {MIN_PERCEPTUAL_BYTES} bytes"
+        )
     _PLUGGED[name] = length_bytes
     LENGTHS_BYTES[AlgorithmName(name)] = length_bytes
 

@@ -28,7 +28,8 @@ CHECKSUM_BYTES = 32
 """BLAKE3 without key."""
 
 Buffer = bytes | memoryview
-_NAME_BYTES = 32
+_NAME_BYTES = 48
+"""Of a section; the longest is that of a plugged hasher, which has at most 32 letters, and the kind before it."""
 _FIXED = struct.Struct("<8sIIQQ")
 _TABLE_OFFSET = 64
 _SECTION = struct.Struct(f"<{_NAME_BYTES}sQQ{CHECKSUM_BYTES}s")
