@@ -21,12 +21,13 @@ define CHECK_PYTHON
   echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 endef
 
-$(BIN)/python:
+$(VENV)/made:
 	$(CHECK_PYTHON)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@touch $@
 
-build/wheel: $(BIN)/python $(SOURCES)
+build/wheel: $(VENV)/made $(SOURCES)
 	@rm -rf build && mkdir -p build
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build .
 	@touch $@

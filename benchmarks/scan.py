@@ -4,7 +4,9 @@ Makes its own trees (40,000 small files of log-normal size; 8 x 256 MiB), warms 
 a round, and reports medians over the rounds. hashaudit runs as users run it: with a list to match, stability checks and
 signing. Peers that are not installed are left out and named.
 
-    python benchmarks/scan.py [--rounds 5] [--only start,small,large,memory] [--folder DIR]
+    python benchmarks/scan.py [--rounds 5] [--only start,small,large,memory,index,pictures] [--folder DIR]
+
+``index`` and ``pictures`` scan with a list of one entry and one of ``--millions`` entries (10); pictures are made up.
 """
 
 import argparse
@@ -21,6 +23,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from PIL import Image
+
 HASHAUDIT = str(Path(sys.executable).with_name("hashaudit"))
 SMALL_FILES = 40_000
 LARGE_FILES, LARGE_BYTES = 8, 256 << 20
@@ -28,6 +33,7 @@ LIST_ENTRIES = 10_000
 MEMORY_FILES = (10_000, 1_000_000)
 FINDINGS_EXIT = 8
 SEED = 20_26
+PICTURES = 200
 
 
 class Peer(NamedTuple):
@@ -52,6 +58,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="start,small,large,memory")
     parser.add_argument("--folder", type=Path, help="where to make the trees; default: a temporary folder")
+    parser.add_argument("--millions", type=int, default=10, help="entries of the large lists")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",")
     print(f"{os.cpu_count()} processors, {platform_line()}, {time.strftime('%Y-%m-%d', time.gmtime())}")
@@ -72,6 +79,13 @@ def main() -> None:
             shutil.rmtree(work / "large")
         if "memory" in wanted:
             bench_memory(work, listed)
+        if "index" in wanted:
+            make_small(work / "small")
+            bench_lists(work, work / "small", "sha256", arguments)
+            shutil.rmtree(work / "small")
+        if "pictures" in wanted:
+            make_pictures(work / "pictures")
+            bench_lists(work, work / "pictures", "pdq", arguments)
 
 
 def platform_line() -> str:
@@ -174,6 +188,81 @@ def bench_memory(work: Path, listed: Path) -> None:
         print(f"| {count:,} | {wall_s:.1f} | {peak_kib / 1024:.1f} |", flush=True)
         shutil.rmtree(tree)
     print(f"\ndifference: {(peaks[-1] - peaks[0]) / 1024:.1f} MiB")
+
+
+def make_pictures(folder: Path) -> None:
+    """Pictures of two megapixels: blurred noise, which compresses about as photographs do."""
+    folder.mkdir()
+    source = np.random.default_rng(SEED)
+    for number in range(PICTURES):
+        small = source.integers(0, 256, (90, 120, 3), np.uint8)
+        picture = Image.fromarray(small).resize((1600, 1200), Image.Resampling.BICUBIC)
+        picture.save(folder / f"picture-{number:03d}.jpg", quality=85)
+
+
+def make_large_list(work: Path, algorithm: str, millions: int) -> Path:
+    """A compiled list of random hashes, each with half of its bits set where it is PDQ."""
+    text = work / "large.txt"
+    source = np.random.default_rng(SEED)
+    with open(text, "w", encoding="ascii") as file:
+        for _ in range(millions * 10):
+            block = source.integers(0, 256, (100_000, 32), np.uint8)
+            if algorithm == "pdq":
+                block[:, 16:] = ~block[:, :16]
+            digits = block.tobytes().hex()
+            file.writelines(digits[place : place + 64] + "\n" for place in range(0, len(digits), 64))
+    text.chmod(0o600)
+    index = work / "large.hai"
+    start_s = time.perf_counter()
+    subprocess.run([HASHAUDIT, "lists", "build", f"{algorithm}={text}", "-o", str(index), "-q"], check=True)
+    size = index.stat().st_size
+    taken_s = time.perf_counter() - start_s
+    print(f"\nbuilt {millions} M {algorithm} entries in {taken_s:.1f} s, {size / millions / 1e6:.1f} bytes each")
+    text.unlink()
+    return index
+
+
+def bench_lists(work: Path, tree: Path, algorithm: str, arguments: argparse.Namespace) -> None:
+    """The same scan with a list of one entry and with a large one; memory of a worker with each."""
+    one = work / "one.txt"
+    one.write_text("0f" * 32 + "\n")
+    one.chmod(0o600)
+    large = make_large_list(work, algorithm, arguments.millions)
+    empty = work / "empty"
+    empty.mkdir(exist_ok=True)
+    lists = {"one entry": f"{algorithm}={one}", f"{arguments.millions} M entries": str(large)}
+    report(
+        f"{tree.name}: scan with a {algorithm} list",
+        [Peer(name, hashaudit(work, tree, Path(spec))) for name, spec in lists.items()],
+        arguments.rounds,
+    )
+    report(
+        f"start: scan of an empty folder with a {algorithm} list",
+        [Peer(name, hashaudit(work, empty, Path(spec))) for name, spec in lists.items()],
+        arguments.rounds,
+    )
+    for name, spec in lists.items():
+        print(f"private memory of a worker, {name}: {private_mib(hashaudit(work, tree, Path(spec))):.1f} MiB")
+    large.unlink()
+
+
+def private_mib(command: Sequence[str]) -> float:
+    """The largest private memory that any child of the command is seen to have."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    most_kib = 0
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+                children = file.read().split()
+            for child in children:
+                with open(f"/proc/{child}/smaps_rollup") as file:
+                    kib = sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+                most_kib = max(most_kib, kib)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        time.sleep(0.02)
+    process.wait()
+    return most_kib / 1024
 
 
 def watched(command: Sequence[str]) -> tuple[float, int]:

@@ -7,22 +7,29 @@ from collections.abc import Callable
 
 from hashaudit.errors import HashauditError, OutputClosedError, UsageError
 from hashaudit.exitcodes import ExitCode
+from hashaudit_cli.stopping import InterruptedBySignalError
 from hashaudit_cli.terminal import say_error
 
 
-def guarded(command: Callable[[], int]) -> int:
+def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code for each way to end
     """Runs a command's body; an error that was foreseen becomes its exit code and one line on standard error.
 
     Anything else is a defect and goes on as Python's own crash, exit code 1, which is never a verdict.
     """
     try:
-        return command()
-    except OutputClosedError:
+        code = command()
+        sys.stdout.flush()
+    except (OutputClosedError, BrokenPipeError):
         _close_standard_output()
         return ExitCode.CLOSED_PIPE
-    except BrokenPipeError:
+    except InterruptedBySignalError as interruption:
+        say_error(f"stopped by {signal.Signals(interruption.number).name} before anything was examined")
+        return ExitCode.SIGNAL + interruption.number
+    except OSError as error:
+        # Files that are read or written have handlers of their own; this is standard output.
+        say_error(f"cannot write to standard output: {error.strerror}")
         _close_standard_output()
-        return ExitCode.CLOSED_PIPE
+        return ExitCode.CANNOT_START
     except UsageError as error:
         say_error(str(error))
         return ExitCode.USAGE
@@ -31,6 +38,7 @@ def guarded(command: Callable[[], int]) -> int:
         return ExitCode.CANNOT_START
     except KeyboardInterrupt:
         return ExitCode.SIGNAL + signal.SIGINT
+    return code
 
 
 def _close_standard_output() -> None:

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import os
-import sys
 from collections.abc import Collection
 from typing import Literal, Protocol, get_args
 
@@ -26,7 +25,7 @@ from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit_cli.progress import display
 from hashaudit_cli.stopping import stopping_on_signals
-from hashaudit_cli.terminal import counted, say, shown
+from hashaudit_cli.terminal import counted, say, shown, standard_output
 
 Form = Literal["list", "jsonl", "csv"]
 
@@ -166,7 +165,7 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         digests = config.algorithms if pictures else plan.algorithms
         names = (*digests, *pictures)
         line_form: dict[str, LineFormat] = {"list": TaggedLines(), "jsonl": JsonLines(), "csv": Table(names)}
-        out = Output.create(output) if output is not None else Output.of_descriptor(sys.stdout.fileno())
+        out = Output.create(output) if output is not None else standard_output()
         stack.callback(out.close)
         pool.wait_ready()
         writer = HashWriter(out, line_form[form], digests)

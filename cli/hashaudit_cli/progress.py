@@ -1,5 +1,6 @@
 """A bar while a run goes on: files, bytes, rate, time left where the total is known, findings and faults so far."""
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -77,14 +78,17 @@ class Bar:
         self._bar.total = max(progress.bytes_walked, progress.bytes_done) if progress.walk_ended else None
         self._bar.n = progress.bytes_done
         self._bar.set_postfix_str(described(progress), refresh=False)
-        self._bar.update(0)
-        self._bar.refresh()
+        # A terminal that went away changes nothing of the run.
+        with contextlib.suppress(OSError, ValueError):
+            self._bar.update(0)
+            self._bar.refresh()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.close()
+        with contextlib.suppress(OSError, ValueError):
+            self._bar.close()
 
 
 def display(*, quiet: bool) -> ProgressDisplay:

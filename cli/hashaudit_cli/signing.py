@@ -29,7 +29,13 @@ class Signing(msgspec.Struct, frozen=True):
 
 def config_folder() -> str:
     """The user's configuration folder for hashaudit (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):  # the specification says to pass a relative one over
+        base = os.path.join(os.path.expanduser("~"), ".config")
+    if not os.path.isabs(base) or base == "/.config":
+        raise SigningKeyError(
+            "there is no home folder to keep a signing key in: name one with --key, or give --unsigned"
+        )
     return os.path.join(base, "hashaudit")
 
 
@@ -54,7 +60,7 @@ def load_signer(signing: Signing, *, quiet: bool) -> SigningKey | None:
         if signing.key is not None:
             raise UsageError("--key and --unsigned contradict each other")
         return None
-    path = signing.key or os.environ.get(KEY_VARIABLE)
+    path = signing.key or os.environ.get(KEY_VARIABLE) or None
     if path is None:
         path = default_key_path()
         if not os.path.lexists(path):

@@ -1,31 +1,59 @@
-"""Signals that end a run in order."""
+"""Signals that end a command: at once and cleanly while it prepares, in order while it runs."""
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from hashaudit.audit.run import StopRequest
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
+_Handler = Callable[[int, FrameType | None], None]
+
+
+class InterruptedBySignalError(Exception):
+    """A signal came before anything was begun that has to be ended in order."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def interrupting_on_signals() -> Iterator[None]:
+    """Turns the stop signals into :class:`InterruptedBySignalError`, so that what is temporary is removed."""
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        raise InterruptedBySignalError(number)
+
+    with _handling(interrupt):
+        yield
+
 
 @contextlib.contextmanager
 def stopping_on_signals() -> Iterator[StopRequest]:
     """Turns the first of the stop signals into a request; the second acts at once, as without this."""
     stop = StopRequest()
-    before = {}
 
     def request(number: int, _: FrameType | None) -> None:
         stop.signal_number = number
         signal.signal(number, signal.SIG_DFL)
 
-    for name in STOP_SIGNALS:
-        if hasattr(signal, name):
-            number = getattr(signal, name)
-            before[number] = signal.signal(number, request)
-    try:
+    with _handling(request):
         yield stop
+
+
+@contextlib.contextmanager
+def _handling(handler: _Handler) -> Iterator[None]:
+    before = {}
+    for name in STOP_SIGNALS:
+        number = getattr(signal, name, None)
+        # What the caller has set to be ignored stays so: nohup, and Ctrl-C for jobs in the background of a script.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

@@ -1,15 +1,28 @@
 """Words for people: all of them on standard error, and nothing in them that could steer a terminal."""
 
+import contextlib
 import sys
 
+from hashaudit.errors import OutputError
+from hashaudit.findings.output import Output
 from hashaudit.paths import for_terminal
+from hashaudit_cli.entry import STANDARD_OUTPUT, opened_in_place
 
 
 def say(text: str) -> None:
-    """One line on standard error. Names that a list gives, or that stand in a folder, may be in it as they are."""
-    if not text.isprintable():
-        text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-    print(f"hashaudit: {text}", file=sys.stderr, flush=True)
+    """One line on standard error. Names that a list gives, or that stand in a folder, may be in it as they are.
+
+    A standard error that is gone or full changes nothing of what the command does.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        print(f"hashaudit: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with whatever could steer a terminal written as an escape; what is escaped already stays as it is."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def say_error(text: str) -> None:
@@ -20,6 +33,17 @@ def say_error(text: str) -> None:
 def shown(raw: bytes) -> str:
     """A path as it may be shown on a terminal."""
     return for_terminal(raw)
+
+
+def standard_output() -> Output:
+    """Standard output as a place for results.
+
+    Raises:
+        OutputError: the caller closed it.
+    """
+    if STANDARD_OUTPUT in opened_in_place:
+        raise OutputError("standard output is closed: give a file with -o")
+    return Output.of_descriptor(STANDARD_OUTPUT)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -4,29 +4,27 @@ import os
 
 import msgspec
 
-from hashaudit.errors import FindingsError, UsageError
+from hashaudit.errors import UsageError
 from hashaudit.exitcodes import ExitCode
 from hashaudit.findings.allowed_signers import AllowedSigners
-from hashaudit.findings.codec import MAX_LINE_BYTES, decode_line
-from hashaudit.findings.header import RunHeader
-from hashaudit.findings.public_key import KEY_TYPE, PublicKey, load_public_key, pack_string
+from hashaudit.findings.public_key import load_public_key
 from hashaudit.findings.trust import Trust, TrustedNames
-from hashaudit.findings.verification import Problem, Verification
+from hashaudit.findings.verification import Basis, Problem, Verification
 from hashaudit.findings.verify import verify_file
 from hashaudit_cli.signing import default_allowed_signers_path
 from hashaudit_cli.terminal import shown
 
-_ED25519 = pack_string(KEY_TYPE)
-"""With what the blob of such a key begins; the store may hold keys of other types."""
 
-
-def run_verify(file: str, *, allowed_signers: str | None, identity: str | None, key: str | None, as_json: bool) -> int:
+def run_verify(
+    file: str, *, allowed_signers: str | None, identity: str | None, key: str | None, any_key: bool, as_json: bool
+) -> int:
     """Verifies ``file``, prints the outcome and returns the exit code.
 
     Raises:
         HashauditError: the file, the key or the trust store cannot be read.
     """
-    outcome = verify_file(file, _trust(file, allowed_signers=allowed_signers, identity=identity, key=key))
+    trust = _trust(allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key)
+    outcome = verify_file(file, trust)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(_summary(outcome)), indent=2).decode())
     else:
@@ -34,7 +32,9 @@ def run_verify(file: str, *, allowed_signers: str | None, identity: str | None, 
     return ExitCode.COMPLETE if outcome.ok else ExitCode.CANNOT_START
 
 
-def _trust(file: str, *, allowed_signers: str | None, identity: str | None, key: str | None) -> Trust:
+def _trust(*, allowed_signers: str | None, identity: str | None, key: str | None, any_key: bool) -> Trust:
+    if any_key and (key is not None or allowed_signers is not None or identity is not None):
+        raise UsageError("--any-key asks for no signer; leave out --key, --allowed-signers and --identity")
     if key is not None:
         if allowed_signers is not None or identity is not None:
             raise UsageError("--key says who must have signed; leave out --allowed-signers and --identity")
@@ -42,34 +42,12 @@ def _trust(file: str, *, allowed_signers: str | None, identity: str | None, key:
     if allowed_signers is not None or identity is not None:
         return TrustedNames(AllowedSigners.load(allowed_signers or default_allowed_signers_path()), identity)
     own = default_allowed_signers_path()
-    if not os.path.exists(own):
-        return None
-    # The user's own store vouches for the keys in it. A file by anybody else is checked against the key that it names,
-    # and said to be by a key whose owner is not proven.
-    store = AllowedSigners.load(own)
-    named = _named_fingerprint(file)
-    return TrustedNames(store, None) if named in _fingerprints(store) else None
-
-
-def _fingerprints(store: AllowedSigners) -> set[str]:
-    return {
-        PublicKey.from_blob(signer.key_blob).fingerprint
-        for signer in store.signers
-        if signer.key_blob.startswith(_ED25519)
-    }
-
-
-def _named_fingerprint(file: str) -> str | None:
-    try:
-        with open(file, "rb") as stream:
-            header = decode_line(stream.readline(MAX_LINE_BYTES).rstrip(b"\n"))
-    except (OSError, FindingsError):
-        return None  # verifying says what is wrong with it
-    return header.key_fingerprint if isinstance(header, RunHeader) else None
+    # Whoever has a trust store means it: a file by a key that is not in it does not verify.
+    return TrustedNames(AllowedSigners.load(own), None) if os.path.exists(own) and not any_key else None
 
 
 def _print(file: str, outcome: Verification) -> None:
-    print(f"{shown(os.fsencode(file))}: {'verified' if outcome.ok else 'NOT VERIFIED'}")
+    print(f"{shown(os.fsencode(file))}: {_verdict(outcome)}")
     if outcome.header is not None:
         case = f", case {shown(outcome.header.case.encode(errors='surrogateescape'))}" if outcome.header.case else ""
         print(f"run {outcome.header.run_id} of {outcome.header.start} on {shown(outcome.header.host.encode())}{case}")
@@ -81,6 +59,12 @@ def _print(file: str, outcome: Verification) -> None:
         print(f"  problem:    {_described(problem)}")
     if outcome.problems_omitted:
         print(f"  problem:    and {outcome.problems_omitted:,} more")
+
+
+def _verdict(outcome: Verification) -> str:
+    if not outcome.ok:
+        return "NOT VERIFIED"
+    return "intact, by a signer who is NOT PROVEN" if outcome.basis is Basis.NAMED_KEY else "verified"
 
 
 def _described(problem: Problem) -> str:

@@ -4,6 +4,7 @@ It is a generator of events, prints nothing, and owns nothing that has to be clo
 started pool and the writer.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -16,7 +17,7 @@ from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket
 from hashaudit.audit.events import Event, Finished, Progress, Recorded
 from hashaudit.audit.ordering import Ordering
 from hashaudit.config import AuditConfig
-from hashaudit.errors import HostError
+from hashaudit.errors import HashauditError
 from hashaudit.findings import records
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.findings.tally import Tally
@@ -98,13 +99,23 @@ class Run:
         """
         try:
             yield from self._examine()
-        except HostError:
-            self._writer.finish(EndReason.ERROR, exitcodes.ExitCode.CANNOT_START)
+        except BaseException as error:
+            self._end_early(error)
             raise
         # A run that is stopped writes what it has, in order; what was still in work stays pending in the totals.
         yield from self._write(self._ordering.rest())
         yield self._progress()
         yield self._finish()
+
+    def _end_early(self, error: BaseException) -> None:
+        """Writes what is decided and ends the findings file, so that it says itself that the run went no further."""
+        code = (
+            exitcodes.ExitCode.CANNOT_START if isinstance(error, HashauditError) else exitcodes.ExitCode.INTERNAL_ERROR
+        )
+        with contextlib.suppress(HashauditError):
+            for _ in self._write(self._ordering.rest()):
+                pass
+            self._writer.finish(EndReason.ERROR, code)
 
     def _examine(self) -> Iterator[Event]:
         walk = self._source.walk()
@@ -123,6 +134,8 @@ class Run:
     def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped]) -> bool:
         """Walks on by about one unit, unless enough lies ahead; says if it did."""
         if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
+            # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
+            self._dispatcher.flush()
             return False
         for _ in range(self._config.batch_files):
             met = next(walk, None)
@@ -132,6 +145,8 @@ class Run:
                 break
             self._meet(met)
         self._tally.directories = self._source.directories_listed
+        if not self._pool.queued:
+            self._dispatcher.flush()
         return True
 
     def _meet(self, met: Entry | PathFault | Skipped) -> None:

@@ -158,10 +158,11 @@ def _read_private(path: str | bytes, shown: str) -> bytes:
         raise SigningKeyError(f"there is no signing key {shown}: make one with hashaudit keys new") from error
     except OSError as error:
         raise SigningKeyError(f"cannot read the signing key {shown}: {error.strerror}") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise SigningKeyError(f"the signing key {shown} is no regular file")
     with open(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise SigningKeyError(f"the signing key {shown} is no regular file")
         # Windows has neither owners nor modes in this sense; its access lists are not looked at.
         if hasattr(os, "geteuid"):
             if status.st_uid != os.geteuid():

@@ -15,8 +15,8 @@ from hashaudit.worker.protocol import BOARD_WORDS, MESSAGE_DECODER, Message, par
 
 WORKER_CODE = "from hashaudit.worker.main import main; main()"
 
-MAX_ANSWER_BYTES = 64 << 20
-"""A longer answer is not an honest one: a unit's items have bounded numbers of matches of bounded size."""
+MAX_ANSWER_BYTES = 512 << 20
+"""A longer answer is not an honest one: a unit's items have bounded numbers of matches with bounded labels."""
 
 RECEIVE_BYTES = 1 << 18
 
@@ -115,10 +115,14 @@ class WorkerProcess:
             del self._inbound[:end]
             yield MESSAGE_DECODER.decode(payload)
 
-    def kill(self) -> int:
-        """Ends the worker at once and reaps it; returns its exit status as ``subprocess`` gives it (-N: signal N)."""
+    def end(self) -> None:
+        """Tells the worker to end at once, without waiting for it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+
+    def kill(self) -> int:
+        """Ends the worker at once and reaps it; returns its exit status as ``subprocess`` gives it (-N: signal N)."""
+        self.end()
         return self.reap()
 
     def reap(self) -> int:

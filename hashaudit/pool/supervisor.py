@@ -28,6 +28,9 @@ ATTEMPTS = 2
 FAILED_STARTS = 3
 """Workers in a row that die before they are ready, after which the run cannot go on."""
 
+FROZEN_S = 5.0
+"""Longer between two looks at the workers than any turn takes: the process was stopped or the machine asleep."""
+
 POLL_S = 0.1
 """How often deadlines and signals are looked at while nothing happens."""
 
@@ -124,6 +127,7 @@ class Pool(Generic[TicketT]):
         self._next_unit = 1
         self._failed_starts = 0
         self._finished_bytes = 0
+        self._turned_s = time.monotonic()
         self.sandbox: tuple[str, ...] | None = None
         """Layers in force in the workers; ``None`` until the first is ready."""
         self.restarts = 0
@@ -134,6 +138,8 @@ class Pool(Generic[TicketT]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.end()
         for worker in self._workers:
             worker.process.kill()
         self._workers.clear()
@@ -274,6 +280,11 @@ class Pool(Generic[TicketT]):
 
     def _end_stalled(self) -> None:
         now_s = time.monotonic()
+        if now_s - self._turned_s > FROZEN_S:
+            # This process stood still, and so may the workers have: they get their time anew.
+            for worker in self._workers:
+                worker.moved_s = now_s
+        self._turned_s = now_s
         for worker in list(self._workers):
             seen = (*worker.process.position(), worker.process.bytes_read())
             if seen != worker.seen or (worker.ready and not worker.units):
@@ -292,6 +303,9 @@ class Pool(Generic[TicketT]):
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
                 raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
+        if worker.ready and worker.units and number not in worker.units:
+            # It never said which item it was on, so that only the first unit can have ended it.
+            self._doubt(worker.units.pop(min(worker.units)), status, stalled=stalled)
         for unit_number, unit in worker.units.items():
             if unit_number != number or item >= len(unit.jobs):
                 self._give_back(unit.jobs, urgent=unit.urgent)
@@ -304,6 +318,15 @@ class Pool(Generic[TicketT]):
     def _give_back(self, jobs: tuple[Job[TicketT], ...], *, urgent: bool) -> None:
         if jobs:
             (self._urgent if urgent else self._queue).appendleft(_Unit(jobs, urgent))
+
+    def _doubt(self, unit: _Unit[TicketT], status: int, *, stalled: bool) -> None:
+        """Halves a unit that ended a worker before any of its items was begun, until one item is left to suspect."""
+        if len(unit.jobs) == 1:
+            self._suspect(unit.jobs[0], status, stalled=stalled)
+            return
+        middle = len(unit.jobs) // 2
+        self._give_back(unit.jobs[middle:], urgent=unit.urgent)
+        self._give_back(unit.jobs[:middle], urgent=unit.urgent)
 
     def _suspect(self, job: Job[TicketT], status: int, *, stalled: bool) -> None:
         attempts = job.attempts + 1

@@ -4,10 +4,12 @@ import errno
 import os
 import stat
 
+from hashaudit.errors import UsageError
 from hashaudit.host.faults import fault_of
 from hashaudit.host.files import stat_of
 from hashaudit.host.mounts import MountTable
 from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.paths import for_terminal
 from hashaudit.sources.folders import open_for_lookup
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import PSEUDO_TYPES, Kinds
@@ -43,11 +45,20 @@ def resolve(given: bytes, kinds: Kinds) -> FolderRoot | Entry | PathFault | Skip
 
 
 def describe(given: bytes, table: MountTable) -> RootDescription:
-    """What the run header says of a root."""
+    """What the run header says of a root.
+
+    Raises:
+        UsageError: it is there and is neither a folder nor a file, so that nothing could be said of its content.
+    """
     try:
         path, _, status = _examine(given)
     except OSError:
         return RootDescription(given, _absolute(given))
+    if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+        kind = reason_to_skip(status.st_mode)
+        raise UsageError(
+            f"ROOT {for_terminal(given)} is a {kind}: name a folder or a file, such as a mount or an image"
+        )
     mount = table.at(path, status.st_dev)
     if mount is None:
         return RootDescription(given, path)

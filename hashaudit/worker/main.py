@@ -70,7 +70,11 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
             return
         _say(stream, Hello(sandbox))
         while (request := receive(stream)) is not None:
-            _say(stream, examiner.examine_unit(UNIT_DECODER.decode(request)))
+            try:
+                answer: Message = examiner.examine_unit(UNIT_DECODER.decode(request))
+            except HashauditError as error:
+                answer = Refusal(str(error))
+            _say(stream, answer)
     except ConnectionError:
         # The parent is gone, and with it whoever could be told.
         return

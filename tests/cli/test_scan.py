@@ -32,7 +32,7 @@ def test_clean(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"clean")
     result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"))
     assert result.code == 0
-    assert [line["kind"] for line in result.lines] == ["run", "checkpoint"]
+    assert [line["kind"] for line in result.lines] == ["run", "checkpoint", "checkpoint"]
     assert totals(result.lines)["clean"] == 1
 
 
@@ -280,6 +280,7 @@ def test_signals_end_a_run_in_order(number: signal.Signals, hashaudit: Tool, tmp
     output = tmp_path / "out"
     process = hashaudit.start("scan", fifty, "--record-all", "-a", "sha3-512", "-o", output, stderr=subprocess.PIPE)
     wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
+    time.sleep(1)  # the header is signed at once; the walk begins after it
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
@@ -425,3 +426,120 @@ def test_bad_lines_of_a_plain_list_are_counted_and_told(hashaudit: Tool, make_li
     assert "line 2: malformed" in result.err
     assert "not-a-hash" not in result.err
     assert result.lines[0]["lists"][0]["rejected"] == {"malformed": 1}
+
+
+def test_records_that_wait_for_a_unit_do_not_stop_the_walk_that_fills_it(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "a").write_bytes(b"clean")
+    for number in range(10_600):
+        (tree / f"z{number:05d}").symlink_to("nowhere")
+    result = hashaudit("scan", tree, "--list", make_list(b"wanted"), "--follow-links", "-q")
+    assert result.code == 16
+    assert totals(result.lines)["faults"] == {"broken_link": 10_600}
+
+
+def test_hard_links_beyond_what_may_wait(hashaudit: Tool, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "a").write_bytes(b"small")
+    (tree / "b").write_bytes(b"large" * 2_000_000)
+    for number in range(11_000):
+        (tree / f"c{number:05d}").hardlink_to(tree / "b")
+    result = hashaudit("scan", tree, "--record-all", "-q")
+    assert result.code == 0
+    assert len(of_kind(result.lines, "file")) == 11_002
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_a_root_that_is_neither_folder_nor_file_is_refused(
+    kind: str, hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    root = tmp_path / "fifo"
+    os.mkfifo(root)
+    result = hashaudit("scan", root if kind == "fifo" else "/dev/null", "--list", make_list(b"x"))
+    assert result.code == 2
+    assert kind in result.err
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
+def test_a_standard_error_that_is_gone_changes_nothing(
+    stream: str, hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"wanted")
+    words: list[str | Path] = [COMMAND, "scan", tmp_path / "file", "--list", make_list(b"wanted")]
+    words += ["-o", tmp_path / "out"]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {stream}', "sh", *words], env=hashaudit.environment, check=False)
+    assert done.returncode == 8
+    assert hashaudit("verify", tmp_path / "out").code == 0
+
+
+@pytest.mark.parametrize(("stream", "code"), [(">&-", 4), (">/dev/full", 4)])
+def test_a_standard_output_that_is_gone_is_told(
+    stream: str, code: int, hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"wanted")
+    words: list[str | Path] = [COMMAND, "scan", tmp_path / "file", "--list", make_list(b"wanted")]
+    for command in (words, [COMMAND, "verify", tmp_path / "gone"], [COMMAND, "keys", "new", tmp_path / f"key{code}"]):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {stream}', "sh", *command],
+            env=hashaudit.environment,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr
+        assert done.returncode in {0, code}
+        if command is words:
+            assert done.returncode == code
+
+
+def test_nohup_is_honoured(hashaudit: Tool, tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as file:
+        file.truncate(1 << 33)
+        file.seek(1 << 32)
+        file.write(b"x")
+    words: list[str | Path] = ["nohup", COMMAND, "scan", tmp_path, "--record-all", "-a", "sha3-512", "-q"]
+    words += ["-o", tmp_path / "out"]
+    process = subprocess.Popen(words, env=hashaudit.environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until((tmp_path / "out").exists)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
+
+
+def test_a_key_that_is_a_folder_is_one_clear_line(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--key", tmp_path)
+    assert result.code == 4
+    assert "no regular file" in result.err
+
+
+def test_names_that_a_locale_cannot_write_are_escaped(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "日").write_bytes(b"wanted")
+    output = tmp_path / "出"
+    environment = {"PYTHONIOENCODING": "ascii"}
+    assert hashaudit("scan", tmp_path / "日", "--list", make_list(b"wanted"), "-o", output, env=environment).code == 8
+    result = hashaudit("verify", output, env=environment)
+    assert result.code == 0
+    assert result.out.isascii()
+
+
+def test_a_strangers_key_does_not_verify_for_whoever_has_a_trust_store(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    hashaudit("keys", "new", tmp_path / "stranger")
+    hashaudit("keys", "new")
+    output = tmp_path / "out"
+    hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--key", tmp_path / "stranger", "-o", output)
+    result = hashaudit("verify", output)
+    assert result.code == 4
+    assert b"key_not_trusted" in result.out
+    intact = hashaudit("verify", output, "--any-key")
+    assert intact.code == 0
+    assert b"NOT PROVEN" in intact.out
+    assert hashaudit("verify", output, "--key", tmp_path / "stranger.pub").code == 0
+    piped = hashaudit("verify", "/dev/stdin", "--any-key", input=output.read_bytes())
+    assert piped.code == 0, piped.out

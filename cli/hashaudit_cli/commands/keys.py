@@ -38,13 +38,14 @@ def new(
             make_key,
             read_passphrase,
         )
+        from hashaudit_cli.terminal import printable  # noqa: PLC0415 # as above
 
         target = path or default_key_path()
         signing = Signing(passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
         given = passphrase_file is not None or passphrase_fd is not None
         key = make_key(target, read_passphrase(signing, target) if given else None)
-        print(f"key:             {target}")
-        print(f"public key:      {target}.pub")
+        print(f"key:             {printable(target)}")
+        print(f"public key:      {printable(target)}.pub")
         print(f"fingerprint:     {key.fingerprint}")
         print(f"allowed_signers: {identity_line(key)}", end="")
         return 0

@@ -7,16 +7,23 @@ import typer
 from hashaudit_cli.exits import guarded
 
 
-def verify(
+def verify(  # noqa: PLR0917 # Typer reads the command's options from its parameters
     file: Annotated[str, typer.Argument(metavar="FILE", help="The findings file; FILE.sig beside it is checked too.")],
     allowed_signers: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Who is trusted (OpenSSH's format). Default: the one beside your own key."),
+        typer.Option(
+            metavar="FILE",
+            help="Who is trusted, in OpenSSH's format. Default: the file beside your own key.",
+        ),
     ] = None,
     identity: Annotated[
         str | None, typer.Option(metavar="NAME", help="The name under which the signer must be trusted.")
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="PUB", help="The public key that must have signed.")] = None,
+    any_key: Annotated[
+        bool,
+        typer.Option("--any-key", help="Ask only if the file is intact, not who signed it."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Check a findings file: every line, the chain, every signature, the totals and the end.
@@ -30,6 +37,8 @@ def verify(
     def body() -> int:
         from hashaudit_cli.verifying import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
 
-        return run_verify(file, allowed_signers=allowed_signers, identity=identity, key=key, as_json=as_json)
+        return run_verify(
+            file, allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key, as_json=as_json
+        )
 
     raise typer.Exit(guarded(body))
