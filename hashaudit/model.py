@@ -223,3 +223,5 @@ class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
     changed_from: Stat | None = None
     """With ``changed_while_read``: the state before the last read; ``stat`` is the state after it."""
     perceptual: tuple[PerceptualHash, ...] = ()
+    matches_omitted: int = 0
+    """Matches beyond those that a record holds."""

@@ -107,6 +107,7 @@ def _finding(entry: model.Entry, examination: model.Examination, time_ns: int) -
         digests=_digests(examination),
         perceptual=_perceptual(examination),
         matches=_matches(examination),
+        matches_omitted=examination.matches_omitted,
         faults=tuple(map(_fault_value, examination.faults)),
         changed=_change(examination),
         needs_confirmation=examination.needs_confirmation,
@@ -139,6 +140,7 @@ def _fault(entry: model.Entry, examination: model.Examination, time_ns: int) -> 
         digests=_digests(examination),
         perceptual=_perceptual(examination),
         matches=_matches(examination),
+        matches_omitted=examination.matches_omitted,
         changed=_change(examination),
     )
 
@@ -160,6 +162,7 @@ def _file(entry: model.Entry, examination: model.Examination, time_ns: int) -> s
         digests=_digests(examination),
         perceptual=_perceptual(examination),
         matches=_matches(examination),
+        matches_omitted=examination.matches_omitted,
     )
 
 

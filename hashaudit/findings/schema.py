@@ -117,6 +117,8 @@ class FindingRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fin
     digests: dict[AlgorithmName, Hex]
     perceptual: tuple[PerceptualHash, ...] = ()
     matches: tuple[Match, ...]
+    matches_omitted: Natural = 0
+    """Further matches, beyond the 1,000 that a record holds."""
     faults: tuple[Fault, ...] = ()
     changed: Change | None = None
     needs_confirmation: tuple[Confirmation, ...]
@@ -160,6 +162,7 @@ class FaultRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fault
     """What was computed all the same."""
     perceptual: tuple[PerceptualHash, ...] = ()
     matches: tuple[Match, ...] = ()
+    matches_omitted: Natural = 0
     changed: Change | None = None
 
     def __post_init__(self) -> None:
@@ -188,6 +191,7 @@ class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file")
     perceptual: tuple[PerceptualHash, ...] = ()
     matches: tuple[Match, ...] = ()
     """Of role known only: docs/adr/0010-known-hits-are-no-findings.md."""
+    matches_omitted: Natural = 0
 
     def __post_init__(self) -> None:
         check_path(self.path, self.path_b64)

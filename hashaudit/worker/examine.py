@@ -5,6 +5,8 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from hashaudit.digests.multidigest import MultiDigest
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.matching.exact import ExactMatcher
@@ -26,6 +28,14 @@ from hashaudit.reading import DirectoryCache, ReadOutcome, read_buffer, read_ent
 from hashaudit.worker.protocol import Answer, Plan, WorkUnit, position_word
 
 SHA256 = AlgorithmName("sha256")
+
+MAX_MATCHES = 1000
+"""In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
+
+LABELS_OMITTED = {"labels": "omitted: too long for one record"}
+
+MAX_LABEL_CHARACTERS = 1 << 20
+"""Of all labels in one record, which in all escapes then fits into a line of the findings file."""
 
 if TYPE_CHECKING:
     from hashaudit.perceptual.interface import PerceptualAlgorithm
@@ -158,6 +168,7 @@ def _examination(
     found: tuple[tuple[Match, ...], tuple[Confirmation, ...], tuple[Fault, ...], tuple[PerceptualHash, ...]],
 ) -> Examination:
     matches, confirmations, faults, hashes = found
+    kept = _bounded(matches)
     if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
         confirmations = (*confirmations, Confirmation.CHANGED_WHILE_READ)
     return Examination(
@@ -166,12 +177,25 @@ def _examination(
         outcome.bytes_read,
         outcome.consistency,
         {name: value.hex() for name, value in digests.items()},
-        matches,
+        kept,
         confirmations,
         faults,
         outcome.changed_from,
         hashes,
+        len(matches) - len(kept),
     )
+
+
+def _bounded(matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """As many matches as a record holds, those of what is looked for first where not all are kept."""
+    if len(matches) > MAX_MATCHES:
+        matches = tuple(sorted(matches, key=lambda match: match.role is not Role.DENY)[:MAX_MATCHES])
+    kept = []
+    left = MAX_LABEL_CHARACTERS
+    for match in matches:
+        left -= sum(len(name) + len(value) for name, value in match.labels.items())
+        kept.append(match if left >= 0 else msgspec.structs.replace(match, labels=LABELS_OMITTED))
+    return tuple(kept)
 
 
 def _described(error: Exception) -> str:

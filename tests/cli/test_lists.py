@@ -203,3 +203,16 @@ def test_the_name_that_a_list_gives_itself_does_not_steer_the_terminal(
     result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--known", tmp_path / "list")
     assert r"list \x1b[2Jfine: misp-warninglist" in result.err
     assert "\x1b" not in result.err
+
+
+def test_a_file_that_a_list_holds_a_hundred_thousand_times_is_one_finding(hashaudit: Tool, tmp_path: Path) -> None:
+    listed = tmp_path / "popular.csv"
+    listed.touch(mode=0o600)
+    digest = hashlib.md5(b"popular").hexdigest()
+    listed.write_text("md5,id,category\n" + "".join(f"{digest},{number},1\n" for number in range(100_000)))
+    (tmp_path / "file").write_bytes(b"popular")
+    result = hashaudit("scan", tmp_path / "file", "--list", listed)
+    assert result.code == 8, result.err
+    [finding] = of_kind(result.lines, "finding")
+    assert len(finding["matches"]) == 1000
+    assert finding["matches_omitted"] == 99_000
