@@ -24,6 +24,7 @@ from hashaudit.hashlists.interface import (
 )
 from hashaudit.hashlists.plugged import with_plugged
 from hashaudit.hashlists.selection import EVERYTHING, Selection
+from hashaudit.model import Role
 from hashaudit.paths import to_text
 
 Progress = Callable[[int], None]
@@ -63,7 +64,7 @@ def take_list(builder: IndexBuilder, file: ListSource, recipe: Recipe, progress:
     with file.hashed() as stream:
         try:
             opened = stream.open(recipe.parse_options)
-            tally = _Tally(strict=opened.strict, selection=recipe.selection, progress=progress)
+            tally = _Tally(recipe, strict=opened.strict, progress=progress)
             tally.take(builder, opened.items)
         except ListError as error:
             raise ListError(f"{file.path}: {error}") from error
@@ -111,13 +112,15 @@ def _own_name(path: str) -> str:
 class _Tally:
     """Counts the items of one list as they go into a builder."""
 
-    def __init__(self, *, strict: bool, selection: Selection, progress: Progress | None) -> None:
+    def __init__(self, recipe: Recipe, *, strict: bool, progress: Progress | None) -> None:
+        self._role = recipe.spec.role
+        self._selection = recipe.selection
         self._strict = strict
-        self._selection = selection
         self._progress = progress
         self._untold = 0
         self._first_rejects: list[Rejected] = []
         self._carried: Counter[str] = Counter()
+        self._known_by_themselves = 0
         self.meta = ListMeta()
         self.taken = 0
         self.rejected: Counter[RejectReason] = Counter()
@@ -130,6 +133,7 @@ class _Tally:
                     self.rejected[RejectReason.NOT_SELECTED] += 1
                 elif item.digests:
                     builder.add(item)
+                    self._known_by_themselves += item.role is Role.KNOWN
                     if item.unsupported:
                         self._carried.update(item.unsupported.keys())
                     self._count(1)
@@ -176,6 +180,11 @@ class _Tally:
             *(
                 f"{count} entries also give {name}: stored, not matched"
                 for name, count in sorted(self._carried.items())
+            ),
+            *(
+                [f"{self._known_by_themselves} entries are of known files, by the list's own word: no findings"]
+                if self._known_by_themselves and self._role is Role.DENY
+                else []
             ),
         )
 
