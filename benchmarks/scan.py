@@ -233,7 +233,7 @@ def bench_lists(work: Path, tree: Path, algorithm: str, arguments: argparse.Name
     large = make_large_list(work, algorithm, arguments.millions)
     empty = work / "empty"
     empty.mkdir(exist_ok=True)
-    lists = {"one entry": f"{algorithm}={one}", f"{arguments.millions} M entries": str(large)}
+    lists = {"hashaudit, 1 entry": f"{algorithm}={one}", f"hashaudit, {arguments.millions} M": str(large)}
     report(
         f"{tree.name}: scan with a {algorithm} list",
         [Peer(name, hashaudit(work, tree, Path(spec))) for name, spec in lists.items()],
@@ -313,7 +313,7 @@ def report(title: str, peers: Sequence[Peer], rounds: int) -> None:
 
 def is_installed(peer: Peer) -> bool:
     """Whether the program that a peer needs is on PATH."""
-    program = peer.name.removeprefix("xargs ").split()[0]
+    program = peer.name.removeprefix("xargs ").split()[0].rstrip(",")
     return peer.command[0] in {HASHAUDIT, sys.executable} or program == "hashaudit" or shutil.which(program) is not None
 
 

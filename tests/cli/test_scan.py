@@ -1,13 +1,10 @@
 """The scan command from its options to its exit codes, as a user or a script meets it."""
 
 import hashlib
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,120 +266,6 @@ def test_unsigned_says_so(hashaudit: Tool, make_list: MakeList, tmp_path: Path) 
     assert b"not signed" in result.out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_a_run_in_order(number: signal.Signals, hashaudit: Tool, tmp_path: Path) -> None:
-    fifty = tmp_path / "tree"
-    fifty.mkdir()
-    for name in range(60):
-        with open(fifty / f"{name}", "wb") as file:
-            file.truncate(1 << 32)
-            file.write(os.urandom(100))
-    output = tmp_path / "out"
-    process = hashaudit.start("scan", fifty, "--record-all", "-a", "sha3-512", "-o", output, stderr=subprocess.PIPE)
-    wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
-    time.sleep(1)  # the header is signed at once; the walk begins after it
-    process.send_signal(number)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 128 + number
-    body = json.loads(parsed(output.read_bytes())[-1]["body"])
-    assert (body["final"], body["reason"], body["exit_code"]) == (True, "signal", 128 + number)
-    assert body["totals"]["pending"] > 0
-    assert b"Traceback" not in err
-    assert b"signal" in err
-    verified = hashaudit("verify", output)
-    assert verified.code == 0
-    assert b"not reached" in verified.out
-
-
-def test_a_second_interrupt_acts_at_once(hashaudit: Tool, tmp_path: Path) -> None:
-    with open(tmp_path / "big", "wb") as file:
-        file.truncate(1 << 40)
-        file.seek(1 << 39)
-        file.write(b"x")
-    process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
-    wait_until((tmp_path / "out").exists)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) in {130, -signal.SIGINT}
-
-
-def test_workers_go_when_the_parent_is_killed(hashaudit: Tool, tmp_path: Path) -> None:
-    with open(tmp_path / "big", "wb") as file:
-        file.truncate(1 << 40)
-        file.seek(1 << 39)
-        file.write(b"x")
-    process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
-    wait_until(lambda: len(children(process.pid)) >= 1)
-    workers = children(process.pid)
-    time.sleep(0.5)
-    process.kill()
-    process.wait()
-    wait_until(lambda: not any(os.path.exists(f"/proc/{worker}") and alive(worker) for worker in workers))
-
-
-def children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        return [number for number in numbers if alive(number) and parent_of(number) == pid]
-
-
-def status_of(pid: int) -> list[str]:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ["Z", "0"]
-
-
-def alive(pid: int) -> bool:
-    return status_of(pid)[0] != "Z"
-
-
-def parent_of(pid: int) -> int:
-    return int(status_of(pid)[1])
-
-
-def test_a_closed_pipe_ends_with_141(hashaudit: Tool, tmp_path: Path) -> None:
-    for number in range(5000):
-        (tmp_path / str(number)).touch()
-    process = hashaudit.start("scan", tmp_path, "--record-all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.read(10)
-    process.stdout.close()
-    err = process.stderr.read()
-    assert process.wait(timeout=30) == 141
-    assert b"Traceback" not in err
-    process.stderr.close()
-
-
-@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small tmpfs needs root on Linux")
-def test_a_full_disk_ends_with_4_and_what_was_signed_verifies(hashaudit: Tool, tmp_path: Path) -> None:
-    tree, small = tmp_path / "tree", tmp_path / "small"
-    tree.mkdir()
-    small.mkdir()
-    for number in range(8000):
-        (tree / f"{number:05d}").write_bytes(b"%d" % number)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    try:
-        result = hashaudit("scan", tree, "--record-all", "-o", small / "out")
-        assert result.code == 4
-        assert "No space left" in result.err
-        verified = hashaudit("verify", small / "out")
-        assert verified.code == 4
-        assert b"records 1-" in verified.out
-        assert b"no_final_checkpoint" in verified.out
-    finally:
-        subprocess.run(["umount", small], check=True)
-
-
 def test_python_m_is_the_same_command(hashaudit: Tool) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "hashaudit_cli", "--version"],
@@ -407,14 +290,6 @@ def test_a_module_planted_in_the_current_folder_is_not_imported(
     for name in ("hashaudit", "msgspec", "blake3", "signal"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')")
     assert hashaudit("scan", ".", "--list", make_list(b"x"), cwd=tmp_path).code == 0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen in time")
 
 
 def test_bad_lines_of_a_plain_list_are_counted_and_told(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
@@ -462,53 +337,6 @@ def test_a_root_that_is_neither_folder_nor_file_is_refused(
     result = hashaudit("scan", root if kind == "fifo" else "/dev/null", "--list", make_list(b"x"))
     assert result.code == 2
     assert kind in result.err
-
-
-@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
-def test_a_standard_error_that_is_gone_changes_nothing(
-    stream: str, hashaudit: Tool, make_list: MakeList, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_bytes(b"wanted")
-    words: list[str | Path] = [COMMAND, "scan", tmp_path / "file", "--list", make_list(b"wanted")]
-    words += ["-o", tmp_path / "out"]
-    done = subprocess.run(["sh", "-c", f'exec "$@" {stream}', "sh", *words], env=hashaudit.environment, check=False)
-    assert done.returncode == 8
-    assert hashaudit("verify", tmp_path / "out").code == 0
-
-
-@pytest.mark.parametrize(("stream", "code"), [(">&-", 4), (">/dev/full", 4)])
-def test_a_standard_output_that_is_gone_is_told(
-    stream: str, code: int, hashaudit: Tool, make_list: MakeList, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_bytes(b"wanted")
-    words: list[str | Path] = [COMMAND, "scan", tmp_path / "file", "--list", make_list(b"wanted")]
-    for command in (words, [COMMAND, "verify", tmp_path / "gone"], [COMMAND, "keys", "new", tmp_path / f"key{code}"]):
-        done = subprocess.run(
-            ["sh", "-c", f'exec "$@" {stream}', "sh", *command],
-            env=hashaudit.environment,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        assert b"Traceback" not in done.stderr
-        assert done.returncode in {0, code}
-        if command is words:
-            assert done.returncode == code
-
-
-def test_nohup_is_honoured(hashaudit: Tool, tmp_path: Path) -> None:
-    with open(tmp_path / "big", "wb") as file:
-        file.truncate(1 << 33)
-        file.seek(1 << 32)
-        file.write(b"x")
-    words: list[str | Path] = ["nohup", COMMAND, "scan", tmp_path, "--record-all", "-a", "sha3-512", "-q"]
-    words += ["-o", tmp_path / "out"]
-    process = subprocess.Popen(words, env=hashaudit.environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until((tmp_path / "out").exists)
-    process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
-    assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 143
 
 
 def test_a_key_that_is_a_folder_is_one_clear_line(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
