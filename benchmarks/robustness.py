@@ -27,7 +27,7 @@ from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
 from hashaudit.perceptual.interface import PerceptualAlgorithm
 from hashaudit.perceptual.registry import algorithm_named
 
-NAMES = ("pdq", "phash", "dhash", "whash", "ahash", "colorhash")
+NAMES = ("pdq", "phash", "dhash", "ahash")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"})
 DEFAULT_SIDE_PX = 1024
 MIN_SIDE_PX = 300
