@@ -60,8 +60,11 @@ lint: $(VENV)/developed ## Style, types and layer contracts
 test: lint ## The whole suite, against the installed wheel
 	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
-bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios
+bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (about 20 minutes)
 	@$(BIN)/python benchmarks/scan.py
+	@$(BIN)/python benchmarks/lists.py
+	@$(BIN)/python benchmarks/near.py
+	@$(BIN)/python benchmarks/perceptual.py
 
 docs: $(VENV)/installed ## Write the pages that are generated from the code
 	@$(BIN)/python docs/generate.py

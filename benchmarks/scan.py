@@ -30,7 +30,7 @@ LIST_ENTRIES = 10_000
 MEMORY_FILES = (10_000, 1_000_000)
 FINDINGS_EXIT = 8
 SEED = 20_26
-PICTURES = 200
+PICTURES, PICTURE_SIDES_PX = 100, (4000, 3000)
 
 
 class Peer(NamedTuple):
@@ -188,7 +188,7 @@ def bench_memory(work: Path, listed: Path) -> None:
 
 
 def make_pictures(folder: Path) -> None:
-    """Pictures of two megapixels: blurred noise, which compresses about as photographs do."""
+    """Pictures of twelve megapixels: blurred noise, which compresses about as photographs do."""
     # Here, not above: a child's peak memory counts what this process holds when it starts it.
     import numpy as np  # noqa: PLC0415 # as above
     from PIL import Image  # noqa: PLC0415 # as above
@@ -197,7 +197,7 @@ def make_pictures(folder: Path) -> None:
     source = np.random.default_rng(SEED)
     for number in range(PICTURES):
         small = source.integers(0, 256, (90, 120, 3), np.uint8)
-        picture = Image.fromarray(small).resize((1600, 1200), Image.Resampling.BICUBIC)
+        picture = Image.fromarray(small).resize(PICTURE_SIDES_PX, Image.Resampling.BICUBIC)
         picture.save(folder / f"picture-{number:03d}.jpg", quality=85)
 
 
@@ -250,7 +250,7 @@ def bench_lists(work: Path, tree: Path, algorithm: str, arguments: argparse.Name
 
 
 def private_mib(command: Sequence[str]) -> float:
-    """The largest private memory that any child of the command is seen to have."""
+    """The most memory that a child of the command is seen to have for itself, pages of a mapped list not counted."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     most_kib = 0
     while process.poll() is None:
@@ -259,7 +259,7 @@ def private_mib(command: Sequence[str]) -> float:
                 children = file.read().split()
             for child in children:
                 with open(f"/proc/{child}/smaps_rollup") as file:
-                    kib = sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+                    kib = sum(int(line.split()[1]) for line in file if line.startswith("Private_Dirty"))
                 most_kib = max(most_kib, kib)
         except (FileNotFoundError, ProcessLookupError):
             continue

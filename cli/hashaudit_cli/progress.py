@@ -80,7 +80,6 @@ class Bar:
         self._bar.set_postfix_str(described(progress), refresh=False)
         # A terminal that went away changes nothing of the run.
         with contextlib.suppress(OSError, ValueError):
-            self._bar.update(0)
             self._bar.refresh()
 
     def __enter__(self) -> Self:
