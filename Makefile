@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed)
 PYTEST_ARGS ?=
 
-.PHONY: help demo scan test lint bench soak fuzz docs clean
+.PHONY: help demo scan test lint bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
