@@ -26,6 +26,8 @@ class Examiner:
         self.board = board
 
     def examine_unit(self, unit):
+        if any(entry.name == b"early" for entry, _ in unit.entries()):
+            os._exit(9)
         for item, (entry, _) in enumerate(unit.entries()):
             self.board[0] = position_word(unit.number, item)
             self.act(entry.name.decode(), os.fsdecode(entry.directory.path))
@@ -101,6 +103,13 @@ def test_exactly_the_item_that_ends_a_worker_is_blamed(tmp_path: Path, name: str
 
 def test_an_innocent_that_was_hit_once_is_examined(tmp_path: Path) -> None:
     assert run(tmp_path, [["a", "once", "b"]]) == dict.fromkeys(["a", "once", "b"], "examined")
+
+
+def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_path: Path) -> None:
+    became = run(tmp_path, [["a", "b", "early", "c", "d"], ["e"]])
+    fault = became.pop("early")
+    assert became == dict.fromkeys("abcde", "examined")
+    assert getattr(fault, "code", None) is FaultCode.WORKER_DIED
 
 
 def test_a_stalled_item_is_ended_and_blamed(tmp_path: Path) -> None:
