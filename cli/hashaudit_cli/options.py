@@ -18,6 +18,9 @@ KeyOption = Annotated[
         help="Sign with this Ed25519 key. Default: $HASHAUDIT_KEY, then your own, made at first use.",
     ),
 ]
+BEFORE_4 = "before-4"
+"""Behind a perceptual hash's name: ``phash:before-4=FILE`` is in the hex form of imagehash before version 4.0."""
+
 PassphraseFileOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Read the key's passphrase from the first line of FILE.")
 ]
@@ -65,12 +68,15 @@ def list_specs(deny: list[str], known: list[str]) -> tuple[ListSpec, ...]:
 
 def _list_spec(text: str, role: Role) -> ListSpec:
     before, equals, path = text.partition("=")
-    algorithm = (canonical_name(before) or perceptual_name(before)) if equals else None
+    name, _, form = before.partition(":")
+    before_4 = form.strip().lower() == BEFORE_4
+    stated = name if before_4 else before
+    algorithm = (canonical_name(stated) or perceptual_name(stated)) if equals else None
     if algorithm is None:
         return ListSpec(text, role)
     if not path:
         raise UsageError(f"{text}: no file after the equals sign")
-    return ListSpec(path, role, algorithm)
+    return ListSpec(path, role, algorithm, before_4)
 
 
 def perceptual_name(text: str) -> AlgorithmName | None:

@@ -320,3 +320,21 @@ def test_values_that_lists_carry_are_matched_by_a_plugged_hasher(
     assert found["again.jpg"] <= 40_000
     match = of_kind(result.lines, "finding")[0]["matches"][0]
     assert (match["entry"], match["threshold"]) == ("7", 40_000)
+
+
+def test_old_hex_of_imagehash_is_read_where_the_user_says_so(hashaudit: Tool, tree: Path, tmp_path: Path) -> None:
+    picture(1).save(tree / "file.png")
+    hashed = hashaudit("hash", tree, "-a", "phash", "--format", "csv")
+    [row] = csv.DictReader(io.StringIO(hashed.out.decode()))
+    old = bytes(int(f"{byte:08b}"[::-1], 2) for byte in bytes.fromhex(row["phash"]))
+    assert old.hex() != row["phash"]
+    listed = tmp_path / "old.txt"
+    listed.touch(mode=0o600)
+    listed.write_text(f"{old.hex()}\n")
+    told = hashaudit("scan", tree, "--list", f"phash:before-4={listed}")
+    assert distances(told.lines, "phash") == {"file.png": 0}
+    assert distances(hashaudit("scan", tree, "--list", f"phash={listed}").lines, "phash") == {}
+    assert hashaudit("lists", "build", f"phash:before-4={listed}", "-o", tmp_path / "old.hai").code == 0
+    assert hashaudit("scan", tree, "--list", tmp_path / "old.hai").code == 8
+    refused = hashaudit("scan", tree, "--list", f"colorhash:before-4={listed}")
+    assert refused.code == 4

@@ -77,6 +77,7 @@ def _key(file: ListSource, recipe: Recipe) -> str:
         file.kind,
         spec.role,
         spec.algorithm,
+        spec.before_4,
         sorted(recipe.columns.items()),
         recipe.selection,
     )

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -65,7 +65,7 @@ def take_list(builder: IndexBuilder, file: ListSource, recipe: Recipe, progress:
         try:
             opened = stream.open(recipe.parse_options)
             tally = _Tally(recipe, strict=opened.strict, progress=progress)
-            tally.take(builder, opened.items)
+            tally.take(builder, _of_today(opened.items) if recipe.spec.before_4 else opened.items)
         except ListError as error:
             raise ListError(f"{file.path}: {error}") from error
         except OSError as error:
@@ -88,6 +88,17 @@ def take_list(builder: IndexBuilder, file: ListSource, recipe: Recipe, progress:
             warnings=(*file.warnings(), *tally.warnings()),
         )
     )
+
+
+def _of_today(items: Iterable[ListItem]) -> Iterator[ListItem]:
+    # Start-up: numpy and Pillow are loaded only for lists that need it.
+    from hashaudit.hashlists.old_hex import block_of_today, entry_of_today  # noqa: PLC0415 # as above
+
+    for item in items:
+        if isinstance(item, ListEntry):
+            yield entry_of_today(item)
+        else:
+            yield block_of_today(item) if isinstance(item, DigestBlock) else item
 
 
 def relocated(info: ListInfo, file: ListSource) -> ListInfo:
