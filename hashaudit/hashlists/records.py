@@ -8,6 +8,7 @@ from hashaudit.hashlists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
 from hashaudit.hashlists.flat import is_flat
 from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model import AlgorithmName, Role
+from hashaudit.perceptual.names import BITS
 
 _MAX_SIZE_DIGITS = 20
 """2^64 has twenty."""
@@ -19,6 +20,14 @@ def raw_digest(text: str | bytes) -> bytes | None:
         return unhexlify(text)
     except (Error, ValueError):
         return None
+
+
+def _raw_value(algorithm: AlgorithmName, text: str | bytes) -> bytes | None:
+    """As :func:`raw_digest`, also where imagehash writes an odd number of digits (``colorhash``, ``whash_db4``)."""
+    digits = -(-BITS.get(algorithm, 0) // 4)
+    if digits % 2 and len(text) == digits:
+        text = f"0{text}" if isinstance(text, str) else b"0" + text
+    return raw_digest(text)
 
 
 def label_text(raw: bytes) -> str:
@@ -76,7 +85,7 @@ def entry_or_reject(
             unsupported[name] = text if isinstance(text, str) else label_text(text)
             continue
         algorithm = AlgorithmName(name)
-        raw = raw_digest(text)
+        raw = _raw_value(algorithm, text)
         reject = checked(line, algorithm, raw)
         if reject is not None and reject.reason is RejectReason.FLAT:
             flat = reject
