@@ -4,6 +4,7 @@ They are msgspec structs, not dataclasses, because a worker's answers cross the 
 schema and are never unpickled (docs/adr/0003-worker-answers-are-data.md). ``array_like`` keeps them small on the wire.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NewType
 
@@ -191,6 +192,11 @@ class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):
     labels: dict[str, str]
     distance: int | None = None
     threshold: int | None = None
+
+
+def any_looked_for(matches: Iterable[Match]) -> bool:
+    """Tells if a match is with something that is looked for, which makes a finding; known files make none."""
+    return any(match.role is Role.DENY for match in matches)
 
 
 class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):

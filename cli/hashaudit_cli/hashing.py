@@ -12,7 +12,6 @@ import msgspec
 
 from hashaudit import paths
 from hashaudit.audit.dispatch import Ticket
-from hashaudit.audit.events import Finished, Progress
 from hashaudit.audit.run import Run
 from hashaudit.audit.workers import plan_for, worker_count
 from hashaudit.config import AuditConfig
@@ -23,7 +22,7 @@ from hashaudit.findings.tally import Tally
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
-from hashaudit_cli.progress import display
+from hashaudit_cli.following import follow
 from hashaudit_cli.stopping import stopping_on_signals
 from hashaudit_cli.terminal import counted, say, shown, standard_output
 
@@ -169,15 +168,8 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         stack.callback(out.close)
         pool.wait_ready()
         writer = HashWriter(out, line_form[form], digests)
-        finished = None
-        with display(quiet=quiet) as bar:
-            for event in Run(config, source=source, pool=pool, writer=writer, stop=stop).events():
-                if isinstance(event, Progress):
-                    bar.show(event)
-                elif isinstance(event, Finished):
-                    finished = event
-    if finished is None:
-        raise RuntimeError("a run ended without saying how")
+        run = Run(config, source=source, pool=pool, writer=writer, stop=stop)
+        finished = follow(run, quiet=quiet)
     if not quiet:
         totals = finished.totals
         say(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")

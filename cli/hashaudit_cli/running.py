@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from hashaudit.audit.dispatch import Ticket
-from hashaudit.audit.events import Finished, Progress, Recorded
+from hashaudit.audit.events import Finished
 from hashaudit.audit.header import run_header
 from hashaudit.audit.run import Run
 from hashaudit.audit.workers import plan_for, worker_count
@@ -16,12 +16,11 @@ from hashaudit.findings.header import HashList
 from hashaudit.findings.output import Output
 from hashaudit.findings.writer import FindingsWriter
 from hashaudit.hashlists.load import LoadedLists, load_lists
-from hashaudit.host.process import raise_open_file_limit
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.worker.hashers import plug_in_all
-from hashaudit_cli.progress import display
+from hashaudit_cli.following import follow
 from hashaudit_cli.signing import Signing, load_signer
 from hashaudit_cli.stopping import interrupting_on_signals, stopping_on_signals
 from hashaudit_cli.terminal import counted, say, shown, standard_output
@@ -38,7 +37,6 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             signer = load_signer(signing, quiet=quiet)
             roots = LocalSource(config.roots).describe_roots()
             workers = worker_count(config, roots)
-            raise_open_file_limit()
             # Workers start while the lists are loaded.
             pool = stack.enter_context(Pool[Ticket](workers=workers, stall_timeout_s=config.stall_timeout_s))
             plug_in_all(config.hashers)
@@ -84,18 +82,7 @@ def _show(run: Run, lists: Sequence[HashList], *, quiet: bool) -> Finished:
     from hashaudit_cli.render import Tables  # noqa: PLC0415 # as above
 
     tables = Tables(lists)
-    finished = None
-    with display(quiet=quiet) as bar:
-        for event in run.events():
-            match event:
-                case Progress():
-                    bar.show(event)
-                case Recorded(record=record):
-                    tables.add(record)
-                case Finished():
-                    finished = event
-    if finished is None:
-        raise RuntimeError("a run ended without saying how")
+    finished = follow(run, quiet=quiet, on_record=tables.add)
     if not quiet:
         with contextlib.suppress(OSError, ValueError):
             tables.print(finished)

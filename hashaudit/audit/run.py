@@ -21,7 +21,7 @@ from hashaudit.errors import HashauditError
 from hashaudit.findings import records
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.findings.tally import Tally
-from hashaudit.model import Entry, Examination, PathFault, Role, Skipped
+from hashaudit.model import Entry, Examination, PathFault, Skipped, any_looked_for
 from hashaudit.pool.supervisor import POLL_S, Answered, Blamed, Pool
 from hashaudit.sources.interface import Source
 
@@ -99,13 +99,13 @@ class Run:
         """
         try:
             yield from self._examine()
+            # A run that is stopped writes what it has, in order; what was still in work stays pending in the totals.
+            yield from self._write(self._ordering.rest())
+            yield self._progress()
+            yield self._finish()
         except BaseException as error:
             self._end_early(error)
             raise
-        # A run that is stopped writes what it has, in order; what was still in work stays pending in the totals.
-        yield from self._write(self._ordering.rest())
-        yield self._progress()
-        yield self._finish()
 
     def _end_early(self, error: BaseException) -> None:
         """Writes what is decided and ends the findings file, so that it says itself that the run went no further."""
@@ -190,7 +190,7 @@ class Run:
 
     def _end_entry(self, number: int, entry: Entry, examination: Examination) -> None:
         """Keeps what gets a line until its turn; counts what gets none."""
-        if self._config.record_all or examination.faults or _is_denied(examination):
+        if self._config.record_all or examination.faults or any_looked_for(examination.matches):
             self._ordering.put(number, _Subject(entry, examination))
         elif examination.matches:
             self._tally.pass_known()
@@ -239,7 +239,3 @@ def _suspected(job: EntryJob, examination: Examination | None) -> Examination | 
     if job.suspicion is None or examination is None:
         return examination
     return msgspec.structs.replace(examination, faults=(*examination.faults, job.suspicion))
-
-
-def _is_denied(examination: Examination) -> bool:
-    return any(match.role is Role.DENY for match in examination.matches)

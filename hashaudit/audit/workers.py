@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from hashaudit.config import AuditConfig
 from hashaudit.digests.multidigest import ordered
 from hashaudit.digests.registry import DIGESTS
+from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.known_filter import SHA1
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host.machine import cpu_count, is_rotational
-from hashaudit.model import AlgorithmName, Consistency
+from hashaudit.model import Consistency
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
 from hashaudit.worker.protocol import PerceptualPlan, Plan
@@ -20,7 +21,7 @@ READERS_ON_SPINNING_DISK = 1
 READERS_PER_CPU_ON_NETWORK = 4
 """Reading from a network mount is mostly waiting."""
 
-DEFAULT_ALGORITHM = AlgorithmName("sha256")
+DEFAULT_ALGORITHM = SHA256
 """What is computed when neither a list nor ``-a`` names a digest."""
 
 

@@ -7,7 +7,6 @@ from hashaudit.findings import schema, times
 from hashaudit.findings.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.findings.header import HashList
 from hashaudit.hashlists.interface import ListInfo, RejectReason
-from hashaudit.model import Role
 
 
 def of_examination(
@@ -21,7 +20,7 @@ def of_examination(
         time_ns: now, nanoseconds since the epoch.
         record_all: every file gets a line.
     """
-    if any(match.role is Role.DENY for match in examination.matches):
+    if model.any_looked_for(examination.matches):
         return _finding(entry, examination, time_ns)
     if examination.faults:
         return _fault(entry, examination, time_ns)

@@ -5,7 +5,6 @@ Every worker has its own socket, so the death of one costs no other anything. A 
 can hit an innocent, and is blamed if that ends the worker again. All its other items go back to the queue.
 """
 
-import contextlib
 import selectors
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from hashaudit.errors import HostError
+from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, Stage
 from hashaudit.pool.process import ProtocolError, WorkerProcess, describe_end
 from hashaudit.worker.protocol import ENCODER, Answer, Group, Hello, Item, Plan, Refusal, WorkUnit
@@ -133,6 +133,8 @@ class Pool(Generic[TicketT]):
         self.restarts = 0
 
     def __enter__(self) -> "Pool[TicketT]":
+        # Each worker takes two descriptors here.
+        raise_open_file_limit()
         for _ in range(self._count):
             self._start_worker()
         return self
@@ -347,12 +349,6 @@ class Pool(Generic[TicketT]):
 
     def _try_alone(self, job: Job[TicketT]) -> None:
         self._urgent.appendleft(_Unit((job,), urgent=True))
-
-    def close(self) -> None:
-        """Lets idle workers end by themselves; those that do not are ended on leaving the context."""
-        for worker in self._workers:
-            with contextlib.suppress(OSError):
-                worker.process.socket.shutdown(1)
 
 
 def _answers(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.digests.multidigest import MultiDigest
+from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.matching.exact import ExactMatcher
 from hashaudit.matching.known import KnownFilters
@@ -23,11 +24,10 @@ from hashaudit.model import (
     PerceptualHash,
     Role,
     Stage,
+    any_looked_for,
 )
 from hashaudit.reading import DirectoryCache, ReadOutcome, read_buffer, read_entry
 from hashaudit.worker.protocol import Answer, Plan, WorkUnit, position_word
-
-SHA256 = AlgorithmName("sha256")
 
 MAX_MATCHES = 1000
 """In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
@@ -105,7 +105,7 @@ class Examiner:
             if not matches:
                 matches = self._filters.match(digests, outcome.bytes_read)
             faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
-            if item.tell or self._plan.tell_all or faults or any(match.role is Role.DENY for match in matches):
+            if item.tell or self._plan.tell_all or faults or any_looked_for(matches):
                 hashes = () if seen is None else seen.hashes
                 told.append(_examination(number, outcome, digests, (matches, confirmations, faults, hashes)))
             elif matches:
@@ -156,7 +156,7 @@ def _joined(
     matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...], seen: "Seen"
 ) -> tuple[tuple[Match, ...], tuple[Confirmation, ...]]:
     """Exact matches first, then near ones. What is exact is not perceptual alone."""
-    exact = any(match.role is Role.DENY for match in matches)
+    exact = any_looked_for(matches)
     near = tuple(item for item in seen.confirmations if not (exact and item is Confirmation.PERCEPTUAL_ONLY))
     return matches + seen.matches, confirmations + near
 
