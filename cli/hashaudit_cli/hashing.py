@@ -108,6 +108,7 @@ class HashWriter:
 
     def __init__(self, output: Output, form: LineFormat, digests: Collection[str]) -> None:
         self.tally = Tally()
+        self.deadline_s = None
         self._digests = digests
         self._output = output
         self._form = form

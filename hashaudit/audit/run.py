@@ -37,6 +37,11 @@ class RecordWriter(Protocol):
         """What the run counts; what has a line is counted by the writer."""
         ...
 
+    @property
+    def deadline_s(self) -> float | None:
+        """When :meth:`tick` is due, on the monotonic clock; ``None`` while nothing waits."""
+        ...
+
     def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
         """Takes the next record; returns its number."""
         ...
@@ -122,7 +127,7 @@ class Run:
         progress_at_s = 0.0
         while not (self._walk_ended and self._pool.idle) and self._stop.signal_number is None:
             walked = self._walk_on(walk)
-            for event in self._pool.collect(0 if walked else POLL_S):
+            for event in self._pool.collect(0 if walked else self._patience_s()):
                 self._take(event)
             yield from self._write(self._ordering.ready())
             self._writer.tick()
@@ -130,6 +135,11 @@ class Run:
             if now_s >= progress_at_s:
                 progress_at_s = now_s + PROGRESS_INTERVAL_S
                 yield self._progress()
+
+    def _patience_s(self) -> float:
+        """How long may be waited for a worker: no longer than until a segment has to be closed."""
+        deadline_s = self._writer.deadline_s
+        return POLL_S if deadline_s is None else min(POLL_S, max(0.0, deadline_s - time.monotonic()))
 
     def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped]) -> bool:
         """Walks on by about one unit, unless enough lies ahead; says if it did."""
