@@ -11,6 +11,9 @@ from hashaudit.model import AlgorithmName, Role
 MAX_WORKERS = 1024
 """More processes than that help no storage and exhaust descriptors."""
 
+MIN_RATE_BYTES_PER_S = 1024
+"""With less than that a run does not end."""
+
 MAX_QUALITY = 100
 """Of PDQ."""
 
@@ -56,6 +59,10 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     record_all: bool = False
     workers: int | None = None
     """Worker processes; ``None`` chooses by device class and processors."""
+    max_rate_bytes_per_s: int | None = None
+    """Read from storage by all workers together."""
+    nice: bool = False
+    """Processor and disk go to others first."""
     case: str | None = None
     exhibit: str | None = None
     examiner: str | None = None
@@ -86,6 +93,8 @@ def checked(config: AuditConfig) -> AuditConfig:
         raise UsageError("no --list: name a list of hashes to look for, or give --record-all to record every file")
     if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:
         raise UsageError(f"--jobs must be from 1 to {MAX_WORKERS}")
+    if config.max_rate_bytes_per_s is not None and config.max_rate_bytes_per_s < MIN_RATE_BYTES_PER_S:
+        raise UsageError(f"--max-rate must be at least {MIN_RATE_BYTES_PER_S} bytes a second")
     if config.variants not in VARIANTS:
         raise UsageError(f"--variants must be one of {', '.join(VARIANTS)}")
     if config.max_frames < 1 or not 0 <= config.min_quality <= MAX_QUALITY:

@@ -23,6 +23,7 @@ from hashaudit.hashlists.load import LoadedLists
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit_cli.following import follow
+from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.stopping import stopping_on_signals
 from hashaudit_cli.terminal import counted, say, shown, standard_output
 
@@ -152,10 +153,15 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         raise UsageError(f"--format must be one of {', '.join(get_args(Form))}")
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(stopping_on_signals())
+        be_kind(config, quiet=quiet)
         source = LocalSource(config.roots)
         roots = source.describe_roots()
         pool = stack.enter_context(
-            Pool[Ticket](workers=worker_count(config, roots), stall_timeout_s=config.stall_timeout_s)
+            Pool[Ticket](
+                workers=worker_count(config, roots),
+                stall_timeout_s=config.stall_timeout_s,
+                max_rate_bytes_per_s=config.max_rate_bytes_per_s,
+            )
         )
         lists = LoadedLists()
         plan = plan_for(config, lists)

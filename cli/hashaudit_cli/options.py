@@ -1,6 +1,8 @@
 """Options that several commands share, and how their words become values."""
 
+import math
 import os
+import re
 from typing import Annotated
 
 import typer
@@ -20,6 +22,9 @@ KeyOption = Annotated[
 ]
 BEFORE_4 = "before-4"
 """Behind a perceptual hash's name: ``phash:before-4=FILE`` is in the hex form of imagehash before version 4.0."""
+
+MAX_AMOUNT_BYTES = 1 << 53
+"""No machine has more; larger numbers are slips."""
 
 PassphraseFileOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Read the key's passphrase from the first line of FILE.")
@@ -44,6 +49,36 @@ CategoryOption = Annotated[
 ScoreOption = Annotated[
     float | None, typer.Option("--min-score", metavar="N", help="Leave out entries whose score is lower.")
 ]
+
+
+RateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES",
+        help="Read no more than this in a second, all workers together: 50M, 1G (K, M, G, T: powers of 1024).",
+    ),
+]
+NiceOption = Annotated[
+    bool, typer.Option("--nice", help="Give way to others: lowest processor priority, idle class of the disk.")
+]
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?(?:/s)?", re.ASCII | re.IGNORECASE)
+_UNIT_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def bytes_amount(option: str, text: str | None) -> int | None:
+    """The bytes of ``50M``, ``1.5GiB`` or ``4096``; ``None`` where the option was not given.
+
+    Raises:
+        UsageError: it is no amount, or none that a machine has.
+    """
+    if text is None:
+        return None
+    form = _AMOUNT.fullmatch(text.strip())
+    amount = float(form[1]) * _UNIT_BYTES[form[2].upper()] if form else math.inf
+    if amount > MAX_AMOUNT_BYTES:
+        raise UsageError(f"{option} {text}: write a number of bytes, such as 50M or 1G")
+    return int(amount)
 
 
 def column_map(given: list[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.following import follow
+from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signing import Signing, load_signer
 from hashaudit_cli.stopping import interrupting_on_signals, stopping_on_signals
 from hashaudit_cli.terminal import counted, say, shown, standard_output
@@ -34,11 +35,18 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
     """
     with contextlib.ExitStack() as stack:
         with interrupting_on_signals():
+            be_kind(config, quiet=quiet)
             signer = load_signer(signing, quiet=quiet)
             roots = LocalSource(config.roots).describe_roots()
             workers = worker_count(config, roots)
             # Workers start while the lists are loaded.
-            pool = stack.enter_context(Pool[Ticket](workers=workers, stall_timeout_s=config.stall_timeout_s))
+            pool = stack.enter_context(
+                Pool[Ticket](
+                    workers=workers,
+                    stall_timeout_s=config.stall_timeout_s,
+                    max_rate_bytes_per_s=config.max_rate_bytes_per_s,
+                )
+            )
             plug_in_all(config.hashers)
             lists = stack.enter_context(load_lists(config.lists, columns=config.columns, selection=config.selection))
             if not quiet:

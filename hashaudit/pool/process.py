@@ -11,7 +11,18 @@ import msgspec
 
 from hashaudit.worker.channel import HEADER, frame
 from hashaudit.worker.link import Link
-from hashaudit.worker.protocol import BOARD_WORDS, MESSAGE_DECODER, Message, parse_position
+from hashaudit.worker.protocol import (
+    ALLOWED_BYTES,
+    BEGUN_BYTES,
+    BOARD_WORDS,
+    FED_BYTES,
+    MESSAGE_DECODER,
+    POSITION,
+    READ_BYTES,
+    WAITING,
+    Message,
+    parse_position,
+)
 
 WORKER_CODE = "from hashaudit.worker.main import main; main()"
 
@@ -57,11 +68,28 @@ class WorkerProcess:
 
     def position(self) -> tuple[int, int]:
         """Unit and item that the worker is on; unit 0 before the first."""
-        return parse_position(self._board[0])
+        return parse_position(self._board[POSITION])
 
     def bytes_read(self) -> int:
-        """Bytes that the worker has read since it started."""
-        return self._board[1]
+        """Bytes of content that the worker has gone through since it started, holes included."""
+        return self._board[FED_BYTES]
+
+    def offset(self) -> int:
+        """How far the worker is in the file that it is on, bytes."""
+        return self._board[FED_BYTES] - self._board[BEGUN_BYTES]
+
+    def bytes_taken(self) -> int:
+        """Bytes that the worker has read from storage since it started."""
+        return self._board[READ_BYTES]
+
+    @property
+    def waiting(self) -> bool:
+        """The worker waits to be allowed to read on, and it is true that it may not."""
+        return bool(self._board[WAITING]) and self._board[READ_BYTES] >= self._board[ALLOWED_BYTES]
+
+    def allow(self, taken: int) -> None:
+        """Lets the worker read until it has taken so many bytes since it started."""
+        self._board[ALLOWED_BYTES] = taken
 
     @property
     def wants_to_send(self) -> bool:

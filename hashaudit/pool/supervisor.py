@@ -16,6 +16,7 @@ import msgspec
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, Stage
+from hashaudit.pool.pacing import Pacer
 from hashaudit.pool.process import ProtocolError, WorkerProcess, describe_end
 from hashaudit.worker.protocol import ENCODER, Answer, Group, Hello, Item, Plan, Refusal, WorkUnit
 
@@ -108,17 +109,24 @@ class Pool(Generic[TicketT]):
         workers: how many processes.
         stall_timeout_s: a worker that neither finishes an item nor reads a byte for this long is ended and its item
             blamed.
+        max_rate_bytes_per_s: how much all workers together read from storage in a second; ``None``: no limit.
         spawn: makes a process; tests replace it.
     """
 
     def __init__(
-        self, *, workers: int, stall_timeout_s: float, spawn: Callable[[], WorkerProcess] = WorkerProcess
+        self,
+        *,
+        workers: int,
+        stall_timeout_s: float,
+        max_rate_bytes_per_s: int | None = None,
+        spawn: Callable[[], WorkerProcess] = WorkerProcess,
     ) -> None:
         self._plan: bytes | None = None
         self._decodes = False
         self._count = workers
         self._stall_timeout_s = stall_timeout_s
         self._spawn = spawn
+        self._pacer = Pacer(max_rate_bytes_per_s)
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker[TicketT]] = []
         self._queue: deque[_Unit[TicketT]] = deque()
@@ -206,6 +214,7 @@ class Pool(Generic[TicketT]):
         return events
 
     def _turn(self, timeout_s: float) -> None:
+        timeout_s = min(timeout_s, self._pacer.interval_s or timeout_s)
         for key, mask in self._selector.select(timeout_s):
             worker: _Worker[TicketT] = key.data
             if mask & selectors.EVENT_WRITE:
@@ -213,6 +222,7 @@ class Pool(Generic[TicketT]):
                 self._watch(worker)
             if mask & selectors.EVENT_READ:
                 self._listen(worker)
+        self._pacer.turn([worker.process for worker in self._workers])
         self._end_stalled()
         self._hand_out()
 
@@ -224,6 +234,7 @@ class Pool(Generic[TicketT]):
         worker: _Worker[TicketT] = _Worker(process, time.monotonic())
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
+        self._pacer.welcome(process)
         self._tell_plan(worker)
 
     def _tell_plan(self, worker: _Worker[TicketT]) -> None:
@@ -289,7 +300,7 @@ class Pool(Generic[TicketT]):
         self._turned_s = now_s
         for worker in list(self._workers):
             seen = (*worker.process.position(), worker.process.bytes_read())
-            if seen != worker.seen or (worker.ready and not worker.units):
+            if seen != worker.seen or (worker.ready and not worker.units) or worker.process.waiting:
                 worker.seen, worker.moved_s = seen, now_s
             elif now_s - worker.moved_s > self._stall_timeout_s:
                 self._bury(worker, stalled=True)

@@ -14,6 +14,7 @@ from hashaudit.host.files import stat_of
 from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, Stat
 from hashaudit.reading.content import Sink, UnreadableError, feed, status_of
 from hashaudit.reading.directories import Directory, DirectoryCache, ReplacedError
+from hashaudit.reading.reader import Reader
 
 S = TypeVar("S", bound=Sink)
 
@@ -67,7 +68,7 @@ def read_entry(
     entry: Entry,
     cache: DirectoryCache,
     make_sink: Callable[[], S],
-    buffer: memoryview,
+    reader: Reader,
     limits: ReadLimits = DEFAULT_LIMITS,
 ) -> ReadOutcome[S]:
     """Reads an entry from its first byte to its last.
@@ -78,7 +79,7 @@ def read_entry(
         entry: as the walk saw it. Anything else at its path is not read.
         cache: holds the folders open.
         make_sink: makes a fresh sink for each attempt.
-        buffer: from :func:`hashaudit.reading.content.read_buffer`; sinks see parts of it.
+        reader: reads the content; sinks see its buffer.
         limits: when to give up.
     """
     last: _Reading[S] | None = None
@@ -88,7 +89,7 @@ def read_entry(
         if attempt:
             time.sleep(limits.backoff_s * 2 ** (attempt - 1))
         attempt += 1
-        result = _attempt(entry, cache, make_sink, buffer, limits.growth_bytes)
+        result = _attempt(entry, cache, make_sink, reader, limits.growth_bytes)
         if isinstance(result, Fault):
             fault = result
             if fault.code not in _PASSING:
@@ -122,7 +123,7 @@ def _changed(last: _Reading[S], fault: Fault | None, attempts: int) -> ReadOutco
 
 
 def _attempt(
-    entry: Entry, cache: DirectoryCache, make_sink: Callable[[], S], buffer: memoryview, growth_bytes: int
+    entry: Entry, cache: DirectoryCache, make_sink: Callable[[], S], reader: Reader, growth_bytes: int
 ) -> _Reading[S] | Fault:
     try:
         directory = cache.get(entry.directory)
@@ -132,7 +133,7 @@ def _attempt(
     except ReplacedError as error:
         return Fault(Stage.OPEN, FaultCode.REPLACED, str(error))
     try:
-        return _read(entry, directory, descriptor, make_sink(), buffer=buffer, growth_bytes=growth_bytes)
+        return _read(entry, directory, descriptor, make_sink(), reader=reader, growth_bytes=growth_bytes)
     except UnreadableError as error:
         return fault_of(error.error, Stage.READ, "read the file")
     finally:
@@ -147,7 +148,7 @@ def _read(
     descriptor: int,
     sink: S,
     *,
-    buffer: memoryview,
+    reader: Reader,
     growth_bytes: int,
 ) -> _Reading[S] | Fault:
     before = status_of(descriptor)
@@ -157,7 +158,7 @@ def _read(
     limit = before.st_size + max(before.st_size, growth_bytes)
     # A daemon may tell holes where there is data, and nothing would show it; the kernel's own filesystems do not.
     local = entry.consistency is Consistency.STABLE
-    count, after = feed(descriptor, sink, buffer, before, limit=limit, skip_holes=local)
+    count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
     if count >= limit:
         return _Reading(None, count, before, after, "it grew without an end")
     return _Reading(sink, count, before, after, _change(entry, directory, before, after, count))

@@ -26,8 +26,9 @@ from hashaudit.model import (
     Stage,
     any_looked_for,
 )
-from hashaudit.reading import DirectoryCache, ReadOutcome, read_buffer, read_entry
-from hashaudit.worker.protocol import Answer, Plan, WorkUnit, position_word
+from hashaudit.reading import DirectoryCache, Reader, ReadOutcome, read_entry
+from hashaudit.worker.pace import BoardPace
+from hashaudit.worker.protocol import BEGUN_BYTES, FED_BYTES, POSITION, Answer, Plan, WorkUnit, position_word
 
 MAX_MATCHES = 1000
 """In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
@@ -60,7 +61,7 @@ class Content(MultiDigest):
         super().update(data)
         if self.capture is not None:
             self.capture.take(data)
-        self._board[1] += len(data)
+        self._board[FED_BYTES] += len(data)
 
 
 class Examiner:
@@ -68,7 +69,7 @@ class Examiner:
 
     Args:
         plan: what is computed and looked for.
-        board: the two progress words that the parent sees.
+        board: the words shared with the parent.
 
     Raises:
         HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
@@ -83,7 +84,7 @@ class Examiner:
         self._filters = KnownFilters(plan.filters)
         self._pictures = _pictures(plan, algorithms, indexes)
         self._directories = DirectoryCache()
-        self._buffer = read_buffer()
+        self._reader = Reader(BoardPace(board))
 
     def examine_unit(self, unit: WorkUnit) -> Answer:
         """Examines every entry of a unit, noting on the board which it is on.
@@ -94,7 +95,7 @@ class Examiner:
         clean = known = bytes_read = 0
         told: list[Examination] = []
         for number, (entry, item) in enumerate(unit.entries()):
-            self._board[0] = position_word(unit.number, number)
+            self._board[POSITION] = position_word(unit.number, number)
             outcome = self._read(entry, decode=item.decode)
             bytes_read += outcome.bytes_read
             digests = outcome.sink.digests() if outcome.sink is not None else {}
@@ -118,10 +119,11 @@ class Examiner:
         capture = self._pictures.capture if self._pictures is not None and decode else None
 
         def sink() -> Content:
+            self._board[BEGUN_BYTES] = self._board[FED_BYTES]
             return Content(self._plan.algorithms, self._board, capture() if capture is not None else None)
 
         try:
-            return read_entry(entry, self._directories, sink, self._buffer)
+            return read_entry(entry, self._directories, sink, self._reader)
         except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
             fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, _described(error))
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))

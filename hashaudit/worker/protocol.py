@@ -110,8 +110,21 @@ MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Mess
 ITEM_BITS = 20
 """Low bits of a progress word that number the item; a unit has fewer than 2**20 items."""
 
-BOARD_WORDS = 2
-"""Progress words that a worker shares with its parent: where it is (unit and item), and bytes read so far."""
+BOARD_WORDS = 6
+"""Words that a worker shares with its parent: they stand at the indexes that follow."""
+
+POSITION = 0
+"""Unit and item that the worker is on."""
+FED_BYTES = 1
+"""Bytes of content gone through since the worker started, holes included."""
+READ_BYTES = 2
+"""Bytes read from storage since the worker started."""
+ALLOWED_BYTES = 3
+"""Written by the parent: the worker waits while it has read as many bytes or more."""
+WAITING = 4
+"""1 while the worker waits for that."""
+BEGUN_BYTES = 5
+"""What :data:`FED_BYTES` was when the file that the worker is on was begun."""
 
 
 def position_word(unit: int, item: int) -> int:

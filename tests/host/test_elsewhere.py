@@ -31,7 +31,7 @@ from hashaudit.host import files, machine, mounts, process
 mounts.MOUNTINFO = machine.CGROUP_OF_SELF = "nowhere"
 
 from hashaudit.model import Entry
-from hashaudit.reading import DirectoryCache, read_buffer, read_entry
+from hashaudit.reading import DirectoryCache, Reader, read_entry
 from hashaudit.sources.local import LocalSource
 
 assert not files.HAS_DIR_FD and not process.HAS_RESOURCE_LIMITS
@@ -49,7 +49,7 @@ assert source.describe_roots()[0].fs_type is None
 with DirectoryCache() as cache:
     for item in source.walk():
         if isinstance(item, Entry):
-            outcome = read_entry(item, cache, Sink, read_buffer())
+            outcome = read_entry(item, cache, Sink, Reader())
             content = outcome.sink.content.strip(b"\\0").decode()
             print(os.fsdecode(item.name), content, outcome.consistency, len(outcome.faults))
         else:

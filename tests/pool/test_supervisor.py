@@ -19,6 +19,7 @@ PLAN = Plan((), False, ())
 FAKE = """
 import os, signal, sys, time
 from hashaudit.worker import main as worker
+from hashaudit.worker.pace import BoardPace
 from hashaudit.worker.protocol import Answer, position_word
 
 class Examiner:
@@ -49,6 +50,11 @@ class Examiner:
             for _ in range(30):
                 time.sleep(0.05)
                 self.board[1] += 1
+        elif name == "paced":
+            pace = BoardPace(self.board)
+            for _ in range(3):
+                pace.room()
+                pace.spend(1024)
 
 worker.Examiner = Examiner
 worker.main()
@@ -121,6 +127,16 @@ def test_a_stalled_item_is_ended_and_blamed(tmp_path: Path) -> None:
 
 def test_an_item_that_still_reads_is_not_stalled(tmp_path: Path) -> None:
     assert run(tmp_path, [["slow-but-reading"]], workers=1, stall_timeout_s=0.7) == {"slow-but-reading": "examined"}
+
+
+def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: Path) -> None:
+    with Pool[str](workers=1, stall_timeout_s=0.3, max_rate_bytes_per_s=1024, spawn=fake) as pool:
+        pool.begin(PLAN)
+        pool.submit(jobs(tmp_path, "paced"))
+        events = []
+        while not pool.idle:
+            events += pool.collect()
+    assert isinstance(events[0], Answered)
 
 
 def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hashaudit.host import files
 from hashaudit.host.files import stat_of
 from hashaudit.model import Consistency, DirectoryRef, Entry
-from hashaudit.reading import DirectoryCache, ReadLimits, ReadOutcome, read_buffer, read_entry
+from hashaudit.reading import DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
 from hashaudit.reading.entry import DEFAULT_LIMITS
 
 Act = Callable[[int], object]
@@ -91,6 +91,6 @@ def read(cache: DirectoryCache, pauses: list[float], entry_of: EntryOf) -> Read:
     ) -> ReadOutcome[Recorder]:
         entry = entry_of(what) if isinstance(what, bytes) else what
         counter = itertools.count()
-        return read_entry(entry, cache, lambda: Recorder(act, counter), read_buffer(), limits)
+        return read_entry(entry, cache, lambda: Recorder(act, counter), Reader(), limits)
 
     return reading

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hashaudit.host import files
 from hashaudit.model import Consistency, Entry
-from hashaudit.reading import ReadOutcome, content, read_buffer
-from hashaudit.reading.content import READ_CHUNK_BYTES, feed
+from hashaudit.reading import READ_CHUNK_BYTES, Reader, ReadOutcome, content
+from hashaudit.reading.content import feed
 
 Read = Callable[..., ReadOutcome[Any]]
 EntryOf = Callable[..., Entry]
@@ -59,7 +59,7 @@ def test_a_sparse_file_reads_as_it_is(extents: list[tuple[int, int]], tail: int,
         whole = file.read()
         os.lseek(file.fileno(), 0, os.SEEK_SET)
         sink = Joined()
-        buffer = read_buffer()[:10_000]
+        buffer = Reader(chunk_bytes=10_000)
         before = os.fstat(file.fileno())
         count, after = feed(file.fileno(), sink, buffer, before, limit=1 << 40, skip_holes=True)
         assert sink.content == whole
@@ -93,7 +93,7 @@ def test_four_gigabytes_of_hole_are_not_read(folder: bytes) -> None:
     with open(make_sparse(folder + b"/file", size, data_at), "rb") as file:
         sink = Counter()
         before = os.fstat(file.fileno())
-        count, _ = feed(file.fileno(), sink, read_buffer(), before, limit=size * 2, skip_holes=True)
+        count, _ = feed(file.fileno(), sink, Reader(), before, limit=size * 2, skip_holes=True)
     assert count == sink.zeros + len(sink.others) == size
     assert len(sink.others) <= READ_CHUNK_BYTES
     assert sink.others.strip(b"\0") == b"data"
@@ -135,7 +135,7 @@ def test_a_sparse_file_that_grows_is_read_to_its_end_at_once(folder: bytes) -> N
     with open(path, "rb") as file:
         sink = Growing()
         before = os.fstat(file.fileno())
-        count, after = feed(file.fileno(), sink, read_buffer(), before, limit=1 << 30, skip_holes=True)
+        count, after = feed(file.fileno(), sink, Reader(), before, limit=1 << 30, skip_holes=True)
     assert count == after.st_size == (1 << 20) + 4
     assert sink.content == Path(os.fsdecode(path)).read_bytes()
 

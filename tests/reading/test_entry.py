@@ -12,7 +12,7 @@ import pytest
 
 from hashaudit.host import files
 from hashaudit.model import Consistency, DirectoryRef, Entry, FaultCode, Stage
-from hashaudit.reading import READ_CHUNK_BYTES, DirectoryCache, ReadLimits, ReadOutcome, read_buffer, read_entry
+from hashaudit.reading import READ_CHUNK_BYTES, DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
 from hashaudit.reading.entry import _state
 
 Read = Callable[..., ReadOutcome[Any]]
@@ -255,7 +255,7 @@ def test_a_file_that_an_ordinary_user_may_not_read(tmp_path: Path, entry_of: Ent
             try:
                 if os.geteuid() == 0:
                     os.setuid(65534)
-                outcome = read_entry(entry, cache, lambda: pytest.fail("was read"), read_buffer())
+                outcome = read_entry(entry, cache, lambda: pytest.fail("was read"), Reader())
                 status = 0 if code(outcome) == (Stage.OPEN, FaultCode.PERMISSION_DENIED) else 2
             finally:
                 os._exit(status)

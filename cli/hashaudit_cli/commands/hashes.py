@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hashaudit_cli.exits import guarded
-from hashaudit_cli.options import algorithm_names, raw
+from hashaudit_cli.options import NiceOption, RateOption, algorithm_names, bytes_amount, raw
 
 
 def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its parameters
@@ -22,6 +22,8 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
     ] = None,
     frames: Annotated[int, typer.Option(metavar="N", help="Frames of one picture that are hashed.")] = 33,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="Worker processes.")] = None,
+    max_rate: RateOption = None,
+    nice: NiceOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only faults and errors on standard error.")] = False,
 ) -> None:
     """Hash files, to make a list from one's own reference pictures or documents.
@@ -43,6 +45,8 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
             variants="none",
             record_all=True,
             workers=jobs,
+            max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
+            nice=nice,
         )
         return run_hash(checked(config), output=output, form=form, quiet=quiet)
 

@@ -1,0 +1,47 @@
+"""The one place where content is read: into a buffer that is used again, no faster than the pace allows."""
+
+from typing import Protocol
+
+from hashaudit.host import files
+
+READ_CHUNK_BYTES = 256 * 1024
+"""Measured with SHA-256 on cached files: 64 KiB is 3 % slower for its calls, 4 MiB 3 % for leaving the CPU's cache."""
+
+
+class Pace(Protocol):
+    """Says how much may be read."""
+
+    def room(self) -> int:
+        """Waits until something may be read; gives the bytes that one read may take, at least 1."""
+        ...
+
+    def spend(self, count: int) -> None:
+        """Notes that ``count`` bytes were read."""
+        ...
+
+
+class Reader:
+    """Reads open files, one after the other.
+
+    Args:
+        pace: how fast; ``None`` as fast as it goes.
+        chunk_bytes: taken by one read at most.
+    """
+
+    __slots__ = ("_buffer", "_pace")
+
+    def __init__(self, pace: Pace | None = None, chunk_bytes: int = READ_CHUNK_BYTES) -> None:
+        self._buffer = memoryview(bytearray(chunk_bytes))
+        self._pace = pace
+
+    def read(self, descriptor: int) -> memoryview:
+        """The next bytes of a file, valid until the next read; none at its end.
+
+        Raises:
+            OSError: as read(2).
+        """
+        if self._pace is None:
+            return self._buffer[: files.read_into(descriptor, self._buffer)]
+        count = files.read_into(descriptor, self._buffer[: self._pace.room()])
+        self._pace.spend(count)
+        return self._buffer[:count]
