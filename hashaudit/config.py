@@ -1,11 +1,14 @@
 """What a run is asked to do: every option and limit, checked before anything is opened."""
 
+import math
+
 import msgspec
 
 from hashaudit.digests.multidigest import ordered
 from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.hashlists.selection import EVERYTHING, Selection
+from hashaudit.host.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.model import AlgorithmName, Role
 
 MAX_WORKERS = 1024
@@ -16,6 +19,15 @@ MIN_RATE_BYTES_PER_S = 1024
 
 MAX_QUALITY = 100
 """Of PDQ."""
+
+MIN_TIMEOUT_S = 1.0
+"""Less ends workers that wait for a processor."""
+
+MIN_MEMORY_BYTES = 64 << 20
+"""Less does not read a large folder's names and decode a small picture."""
+
+MAX_MEMORY_BYTES = 1 << 46
+"""64 TiB: with what is in use, within the address space of any processor."""
 
 VARIANTS = ("none", "dihedral", "all")
 """As it is; in all eight orientations; and again without a uniform border."""
@@ -52,6 +64,13 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     hashers: tuple[str, ...] = ()
     """``module:callable`` of perceptual hashes that the user plugs in."""
     decode_timeout_s: float = 60.0
+    """For one picture, with a second more for each MiB: a hundred times what the largest photographs take."""
+    file_timeout_s: float = 120.0
+    """A worker without a byte read for so long is ended: longer than a disk's own retries of a bad sector."""
+    max_memory_bytes: int = DEFAULT_MEMORY_BYTES
+    """Of each worker, beyond what it holds when it is ready."""
+    require_sandbox: bool = False
+    """Do not run where a layer of the workers' sandbox is missing."""
     include: tuple[bytes, ...] = ()
     exclude: tuple[bytes, ...] = ()
     one_file_system: bool = False
@@ -75,8 +94,6 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Units queued ahead of the workers: far enough to start large files early, and bounded."""
     waiting_records: int = 10_000
     """Records held back until all earlier entries are done; beyond that the walk waits."""
-    stall_timeout_s: float = 120.0
-    """A worker without a byte read for so long is ended: longer than a disk's own retries of a bad sector."""
 
 
 def checked(config: AuditConfig) -> AuditConfig:
@@ -101,6 +118,12 @@ def checked(config: AuditConfig) -> AuditConfig:
         raise UsageError(f"--frames must be at least 1, --min-quality from 0 to {MAX_QUALITY}")
     if any(distance < 0 for distance in config.max_distances.values()):
         raise UsageError("--max-distance must not be negative")
+    if not (MIN_TIMEOUT_S <= config.file_timeout_s < math.inf and MIN_TIMEOUT_S <= config.decode_timeout_s < math.inf):
+        raise UsageError(f"--file-timeout and --decode-timeout must be at least {MIN_TIMEOUT_S:g} s")
+    if not MIN_MEMORY_BYTES <= config.max_memory_bytes <= MAX_MEMORY_BYTES:
+        raise UsageError(
+            f"--max-memory must be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
+        )
     if not config.perceptual and (config.perceptual_algorithms or config.hashers):
         raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
     return msgspec.structs.replace(config, algorithms=ordered(config.algorithms))

@@ -13,7 +13,7 @@ import msgspec
 from hashaudit import paths
 from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.run import Run
-from hashaudit.audit.workers import plan_for, worker_count
+from hashaudit.audit.workers import deadlines, plan_for, worker_count
 from hashaudit.config import AuditConfig
 from hashaudit.errors import UsageError
 from hashaudit.findings.output import Output
@@ -159,7 +159,7 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         pool = stack.enter_context(
             Pool[Ticket](
                 workers=worker_count(config, roots),
-                stall_timeout_s=config.stall_timeout_s,
+                deadlines=deadlines(config),
                 max_rate_bytes_per_s=config.max_rate_bytes_per_s,
             )
         )

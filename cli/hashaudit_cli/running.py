@@ -10,12 +10,13 @@ from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.events import Finished
 from hashaudit.audit.header import run_header
 from hashaudit.audit.run import Run
-from hashaudit.audit.workers import plan_for, worker_count
+from hashaudit.audit.workers import deadlines, plan_for, worker_count
 from hashaudit.config import AuditConfig
 from hashaudit.findings.header import HashList
 from hashaudit.findings.output import Output
 from hashaudit.findings.writer import FindingsWriter
 from hashaudit.hashlists.load import LoadedLists, load_lists
+from hashaudit.host.sandbox import require
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
@@ -43,7 +44,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             pool = stack.enter_context(
                 Pool[Ticket](
                     workers=workers,
-                    stall_timeout_s=config.stall_timeout_s,
+                    deadlines=deadlines(config),
                     max_rate_bytes_per_s=config.max_rate_bytes_per_s,
                 )
             )
@@ -54,6 +55,8 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             plan = plan_for(config, lists)
             pool.begin(plan)
             sandbox = pool.wait_ready()
+            if config.require_sandbox:
+                require(sandbox)
         stop = stack.enter_context(stopping_on_signals())
         findings = Output.create(output) if output is not None else standard_output()
         stack.callback(findings.close)

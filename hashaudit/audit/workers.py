@@ -10,7 +10,9 @@ from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.known_filter import SHA1
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host.machine import cpu_count, is_rotational
+from hashaudit.host.sandbox import Cage
 from hashaudit.model import Consistency
+from hashaudit.pool.watch import Deadlines
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
 from hashaudit.worker.protocol import PerceptualPlan, Plan
@@ -36,7 +38,18 @@ def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
         filters=lists.filters,
+        cage=Cage(_readable(config), config.max_memory_bytes),
     )
+
+
+def _readable(config: AuditConfig) -> tuple[bytes, ...]:
+    """What workers may read. A link that is followed can lead anywhere."""
+    return (b"/",) if config.follow_links else tuple(os.path.realpath(root) for root in config.roots)
+
+
+def deadlines(config: AuditConfig) -> Deadlines:
+    """How long a worker may be on one file."""
+    return Deadlines(config.file_timeout_s, config.decode_timeout_s)
 
 
 def _perceptual_plan(config: AuditConfig, lists: LoadedLists) -> PerceptualPlan | None:

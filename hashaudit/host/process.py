@@ -8,6 +8,7 @@ import importlib.util
 import math
 import os
 import signal
+from typing import Any
 
 HAS_RESOURCE_LIMITS: bool = importlib.util.find_spec("resource") is not None
 """Windows has none."""
@@ -40,11 +41,22 @@ def forbid_new_privileges() -> bool:
 
 def forbid_core_dumps() -> bool:
     """Keeps what was read out of core files; says whether it worked."""
+    return set_limit("RLIMIT_CORE", 0)
+
+
+def set_limit(name: str, value: int) -> bool:
+    """Sets a limit of getrlimit(2), the hard one too, so that it cannot be lifted; says whether it is in force.
+
+    A hard limit that is lower already stays.
+    """
     if not HAS_RESOURCE_LIMITS:
         return False
     try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (OSError, ValueError):
+        number = getattr(resource, name)
+        _, hard = resource.getrlimit(number)
+        value = value if _amount(value) <= _amount(hard) else hard
+        resource.setrlimit(number, (value, value))
+    except (AttributeError, OSError, ValueError):
         return False
     return True
 
@@ -69,10 +81,21 @@ def _amount(limit: int) -> float:
     return math.inf if limit == resource.RLIM_INFINITY else limit
 
 
+def has_prctl() -> bool:
+    """Whether this system has prctl(2)."""
+    return _library_function("prctl") is not None
+
+
 def _prctl(option: int, value: int) -> bool:
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows takes no None
+    prctl = _library_function("prctl")
+    if prctl is None:
         return False
     prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
     return bool(prctl(option, value, 0, 0, 0) == 0)
+
+
+def _library_function(name: str) -> Any:
+    try:
+        return getattr(ctypes.CDLL(None), name)
+    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows takes no None
+        return None

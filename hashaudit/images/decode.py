@@ -80,7 +80,7 @@ def _decode(data: bytes, kind: ImageFormat, limits: DecodeLimits, *, colour: boo
     if not can_decode(kind):
         advice = "; install hashaudit[heic]" if kind is ImageFormat.HEIC else ""
         raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, f"pictures of this format are not decoded{advice}")
-    source = _Source(data, kind, limits, _Clock(limits.timeout_s), colour)
+    source = _Source(data, kind, limits, _Clock(limits.deadline_s(len(data))), colour)
     previews = raw_previews(data) if kind is ImageFormat.TIFF else None
     if previews is not None:
         yield _largest_preview(previews, source)

@@ -2,6 +2,9 @@
 
 import msgspec
 
+SLOWEST_DECODE_BYTES_PER_S = 1 << 20
+"""Encoded bytes. The slowest decoders on the slowest processors are still above it."""
+
 
 class DecodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits on one file. What is beyond one is not decoded, and a fault names the limit."""
@@ -17,4 +20,11 @@ class DecodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_frames_passed: int = 2_000
     """Frames gone through to reach those. What lies behind is not examined, and that is a fault."""
     timeout_s: float = 60.0
-    """Looked at between frames; within a frame only the worker's supervisor can end it."""
+    """For a small file; see :meth:`deadline_s`."""
+
+    def deadline_s(self, size_bytes: int) -> float:
+        """How long decoding a file may take.
+
+        Looked at between frames; within a frame only the worker's supervisor can end it.
+        """
+        return self.timeout_s + size_bytes / SLOWEST_DECODE_BYTES_PER_S

@@ -29,6 +29,11 @@ PILLOW_NAMES: dict[ImageFormat, str] = {
 }
 """The decoders in use. A file gets the one of the format that its content shows, and no other."""
 _HEIC_MODULE = "pillow_heif"
+_MODULES = tuple(
+    f"PIL.{name}ImagePlugin"
+    for name in ("Avif", "Bmp", "Gif", "Ico", "Jpeg", "Jpeg2K", "Mpo", "Png", "Ppm", "Tiff", "WebP")
+)
+"""The modules behind :data:`PILLOW_NAMES`, and Ppm, which Pillow loads with them."""
 
 
 @contextlib.contextmanager
@@ -54,6 +59,18 @@ def contained(max_pixels: int, *, truncated: bool = False) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
 
+def load_decoders() -> None:
+    """Imports what the decoders would import at their first use."""
+    for module in _MODULES:
+        importlib.import_module(module)
+    if can_decode(ImageFormat.HEIC):
+        _register_heic()
+
+
+def _register_heic() -> None:
+    importlib.import_module(_HEIC_MODULE).register_heif_opener(thumbnails=False)
+
+
 def can_decode(kind: ImageFormat) -> bool:
     """Tells if there is a decoder; the one of HEIC is an optional dependency."""
     if kind is ImageFormat.HEIC:
@@ -65,5 +82,5 @@ def open_image(data: bytes, kind: ImageFormat) -> Image.Image:
     """Reads the header of ``data`` with the decoder of ``kind``; raises what Pillow raises."""
     if kind is ImageFormat.HEIC:
         # Imported only where it is needed: it is optional and loads large libraries.
-        importlib.import_module(_HEIC_MODULE).register_heif_opener(thumbnails=False)
+        _register_heic()
     return Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[kind],))

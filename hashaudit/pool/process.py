@@ -15,8 +15,10 @@ from hashaudit.worker.protocol import (
     ALLOWED_BYTES,
     BEGUN_BYTES,
     BOARD_WORDS,
+    DECODING,
     FED_BYTES,
     MESSAGE_DECODER,
+    OUT_OF_MEMORY_STATUS,
     POSITION,
     READ_BYTES,
     WAITING,
@@ -31,8 +33,9 @@ MAX_ANSWER_BYTES = 512 << 20
 
 RECEIVE_BYTES = 1 << 18
 
-REAP_TIMEOUT_S = 5.0
-"""A process that is stuck in the kernel (a dead network mount) outlives SIGKILL; it is left behind, not waited for."""
+REAP_TIMEOUT_S = 2.0
+"""Longer than the kernel takes to free a worker's memory. A process that is stuck in the kernel (a dead network mount)
+outlives SIGKILL; it is left behind, not waited for."""
 
 
 class ProtocolError(Exception):
@@ -90,6 +93,10 @@ class WorkerProcess:
     def allow(self, taken: int) -> None:
         """Lets the worker read until it has taken so many bytes since it started."""
         self._board[ALLOWED_BYTES] = taken
+
+    def is_decoding(self) -> bool:
+        """Whether the worker has read what it is on and decodes it."""
+        return self._board[DECODING] != 0
 
     @property
     def wants_to_send(self) -> bool:
@@ -151,12 +158,12 @@ class WorkerProcess:
     def kill(self) -> int:
         """Ends the worker at once and reaps it; returns its exit status as ``subprocess`` gives it (-N: signal N)."""
         self.end()
-        return self.reap()
+        return self.reap(REAP_TIMEOUT_S)
 
-    def reap(self) -> int:
-        """Waits for a worker that is ending and frees what belongs to it."""
+    def reap(self, timeout_s: float) -> int:
+        """Waits so long for a worker that is ending, and frees what belongs to it."""
         try:
-            status = self.process.wait(REAP_TIMEOUT_S)
+            status = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             status = -signal.SIGKILL
         self.socket.close()
@@ -168,6 +175,8 @@ class WorkerProcess:
 
 def describe_end(status: int) -> tuple[str, int | None]:
     """How a worker ended, for people, and the signal that ended it."""
+    if status == OUT_OF_MEMORY_STATUS:
+        return "more memory was needed than --max-memory allows; the worker process ended", None
     if status >= 0:
         return f"the worker process ended with status {status}", None
     number = -status

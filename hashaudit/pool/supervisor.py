@@ -17,8 +17,9 @@ from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, Stage
 from hashaudit.pool.pacing import Pacer
-from hashaudit.pool.process import ProtocolError, WorkerProcess, describe_end
-from hashaudit.worker.protocol import ENCODER, Answer, Group, Hello, Item, Plan, Refusal, WorkUnit
+from hashaudit.pool.process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
+from hashaudit.pool.watch import Deadlines, Overdue, Seen, Watch
+from hashaudit.worker.protocol import ENCODER, OUT_OF_MEMORY_STATUS, Answer, Group, Hello, Item, Plan, Refusal, WorkUnit
 
 UNITS_PER_WORKER = 2
 """One in hand and one waiting, so that a worker never idles while its answer travels."""
@@ -75,12 +76,17 @@ class _Unit(msgspec.Struct, Generic[TicketT], frozen=True):
 class _Worker(Generic[TicketT]):
     """A process, what it holds, and when it was last seen to move."""
 
-    def __init__(self, process: WorkerProcess, now_s: float) -> None:
+    def __init__(self, process: WorkerProcess, watch: Watch) -> None:
         self.process = process
+        self.watch = watch
         self.units: dict[int, _Unit[TicketT]] = {}
         self.ready = False
-        self.seen = (0, 0, 0)
-        self.moved_s = now_s
+
+    def job(self) -> Job[TicketT] | None:
+        """What it is on, if it has begun anything that it was given."""
+        number, item = self.process.position()
+        unit = self.units.get(number)
+        return unit.jobs[item] if unit is not None and item < len(unit.jobs) else None
 
 
 def _groups(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
@@ -107,8 +113,7 @@ class Pool(Generic[TicketT]):
 
     Args:
         workers: how many processes.
-        stall_timeout_s: a worker that neither finishes an item nor reads a byte for this long is ended and its item
-            blamed.
+        deadlines: a worker that takes longer over an item is ended and the item blamed.
         max_rate_bytes_per_s: how much all workers together read from storage in a second; ``None``: no limit.
         spawn: makes a process; tests replace it.
     """
@@ -117,14 +122,14 @@ class Pool(Generic[TicketT]):
         self,
         *,
         workers: int,
-        stall_timeout_s: float,
+        deadlines: Deadlines,
         max_rate_bytes_per_s: int | None = None,
         spawn: Callable[[], WorkerProcess] = WorkerProcess,
     ) -> None:
         self._plan: bytes | None = None
         self._decodes = False
         self._count = workers
-        self._stall_timeout_s = stall_timeout_s
+        self._deadlines = deadlines
         self._spawn = spawn
         self._pacer = Pacer(max_rate_bytes_per_s)
         self._selector = selectors.DefaultSelector()
@@ -150,8 +155,9 @@ class Pool(Generic[TicketT]):
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.process.end()
+        end_s = time.monotonic() + REAP_TIMEOUT_S
         for worker in self._workers:
-            worker.process.kill()
+            worker.process.reap(max(0.0, end_s - time.monotonic()))
         self._workers.clear()
         self._selector.close()
 
@@ -172,10 +178,9 @@ class Pool(Generic[TicketT]):
     def in_hand(self) -> Iterator[Job[TicketT]]:
         """The job that each worker is on at this moment."""
         for worker in self._workers:
-            number, item = worker.process.position()
-            unit = worker.units.get(number)
-            if unit is not None and item < len(unit.jobs):
-                yield unit.jobs[item]
+            job = worker.job()
+            if job is not None:
+                yield job
 
     def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
         """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
@@ -223,7 +228,7 @@ class Pool(Generic[TicketT]):
             if mask & selectors.EVENT_READ:
                 self._listen(worker)
         self._pacer.turn([worker.process for worker in self._workers])
-        self._end_stalled()
+        self._end_overdue()
         self._hand_out()
 
     def _start_worker(self) -> None:
@@ -231,7 +236,7 @@ class Pool(Generic[TicketT]):
             process = self._spawn()
         except OSError as error:
             raise HostError(f"cannot start a worker process: {error.strerror}") from error
-        worker: _Worker[TicketT] = _Worker(process, time.monotonic())
+        worker: _Worker[TicketT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
         self._pacer.welcome(process)
@@ -239,7 +244,7 @@ class Pool(Generic[TicketT]):
 
     def _tell_plan(self, worker: _Worker[TicketT]) -> None:
         if self._plan is not None:
-            worker.moved_s = time.monotonic()
+            worker.watch.restart(time.monotonic())
             worker.process.send(self._plan)
             self._watch(worker)
 
@@ -259,7 +264,7 @@ class Pool(Generic[TicketT]):
         number = self._next_unit
         self._next_unit += 1
         if not worker.units:
-            worker.moved_s = time.monotonic()
+            worker.watch.restart(time.monotonic())
         worker.units[number] = unit
         worker.process.send(ENCODER.encode(WorkUnit(number, _groups(unit.jobs))))
         self._watch(worker)
@@ -277,8 +282,10 @@ class Pool(Generic[TicketT]):
     def _hear(self, worker: _Worker[TicketT], message: Hello | Refusal | Answer) -> None:
         match message:
             case Hello(sandbox=sandbox):
+                if self.sandbox not in {None, sandbox}:
+                    raise HostError(f"worker processes differ in their sandbox: {self.sandbox} and {sandbox}")
                 worker.ready = True
-                worker.moved_s = time.monotonic()
+                worker.watch.restart(time.monotonic())
                 self.sandbox = sandbox
                 self._failed_starts = 0
             case Refusal(reason=reason):
@@ -288,25 +295,31 @@ class Pool(Generic[TicketT]):
                 if unit is None or not _answers(message, unit.jobs):
                     raise ProtocolError("an answer to what was not asked")
                 del worker.units[number]
-                worker.moved_s = time.monotonic()
+                worker.watch.restart(time.monotonic())
                 self._events.append(Answered(unit.jobs, message))
 
-    def _end_stalled(self) -> None:
+    def _end_overdue(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._turned_s > FROZEN_S:
-            # This process stood still, and so may the workers have: they get their time anew.
-            for worker in self._workers:
-                worker.moved_s = now_s
+        frozen = now_s - self._turned_s > FROZEN_S
         self._turned_s = now_s
         for worker in list(self._workers):
-            seen = (*worker.process.position(), worker.process.bytes_read())
-            if seen != worker.seen or (worker.ready and not worker.units) or worker.process.waiting:
-                worker.seen, worker.moved_s = seen, now_s
-            elif now_s - worker.moved_s > self._stall_timeout_s:
-                self._bury(worker, stalled=True)
+            process, watch = worker.process, worker.watch
+            watch.see(Seen(*process.position(), process.bytes_read(), process.is_decoding()), now_s)
+            if frozen or process.waiting or (worker.ready and not worker.units):
+                # What it does not do is not its own fault: this process stood still, and so may the worker have; it may
+                # not read on yet; or it has nothing to do.
+                watch.restart(now_s)
+            elif not worker.ready:
+                if watch.unready(now_s):
+                    self._bury(worker)
+            else:
+                job = worker.job()
+                overdue = watch.overdue(None if job is None else job.entry.stat.size, now_s)
+                if overdue is not None:
+                    self._bury(worker, overdue)
 
-    def _bury(self, worker: _Worker[TicketT], *, stalled: bool = False) -> None:
-        """Takes a dead or stalled worker away, gives its items back, and starts another in its place."""
+    def _bury(self, worker: _Worker[TicketT], overdue: Overdue | None = None) -> None:
+        """Takes a dead or overdue worker away, gives its items back, and starts another in its place."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
         number, item = worker.process.position()
@@ -318,13 +331,13 @@ class Pool(Generic[TicketT]):
                 raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
         if worker.ready and worker.units and number not in worker.units:
             # It never said which item it was on, so that only the first unit can have ended it.
-            self._doubt(worker.units.pop(min(worker.units)), status, stalled=stalled)
+            self._doubt(worker.units.pop(min(worker.units)), status, overdue)
         for unit_number, unit in worker.units.items():
             if unit_number != number or item >= len(unit.jobs):
                 self._give_back(unit.jobs, urgent=unit.urgent)
                 continue
             self._give_back(unit.jobs[:item] + unit.jobs[item + 1 :], urgent=unit.urgent)
-            self._suspect(unit.jobs[item], status, stalled=stalled)
+            self._suspect(unit.jobs[item], status, overdue)
         self.restarts += 1
         self._start_worker()
 
@@ -332,24 +345,24 @@ class Pool(Generic[TicketT]):
         if jobs:
             (self._urgent if urgent else self._queue).appendleft(_Unit(jobs, urgent))
 
-    def _doubt(self, unit: _Unit[TicketT], status: int, *, stalled: bool) -> None:
+    def _doubt(self, unit: _Unit[TicketT], status: int, overdue: Overdue | None) -> None:
         """Halves a unit that ended a worker before any of its items was begun, until one item is left to suspect."""
         if len(unit.jobs) == 1:
-            self._suspect(unit.jobs[0], status, stalled=stalled)
+            self._suspect(unit.jobs[0], status, overdue)
             return
         middle = len(unit.jobs) // 2
         self._give_back(unit.jobs[middle:], urgent=unit.urgent)
         self._give_back(unit.jobs[:middle], urgent=unit.urgent)
 
-    def _suspect(self, job: Job[TicketT], status: int, *, stalled: bool) -> None:
+    def _suspect(self, job: Job[TicketT], status: int, overdue: Overdue | None) -> None:
         attempts = job.attempts + 1
         if attempts < ATTEMPTS:
             self._try_alone(msgspec.structs.replace(job, attempts=attempts))
             return
         message, number = describe_end(status)
-        if stalled:
-            message = f"nothing was read for {self._stall_timeout_s:g} s; the worker process was ended"
-        code = FaultCode.TIMEOUT if stalled else FaultCode.WORKER_DIED
+        code = FaultCode.OUT_OF_MEMORY if status == OUT_OF_MEMORY_STATUS else FaultCode.WORKER_DIED
+        if overdue is not None:
+            code, message = overdue.code, overdue.message
         decoding = self._decodes and job.decode
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:

@@ -1,7 +1,6 @@
 """One entry in, all that can be said of it out: read once, digest, match."""
 
-import os
-import traceback
+import gc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import msgspec
 from hashaudit.digests.multidigest import MultiDigest
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.index.reader import ListIndex
+from hashaudit.host.memory import AddressSpace
 from hashaudit.matching.exact import ExactMatcher
 from hashaudit.matching.known import KnownFilters
 from hashaudit.model import (
@@ -27,8 +27,9 @@ from hashaudit.model import (
     any_looked_for,
 )
 from hashaudit.reading import DirectoryCache, Reader, ReadOutcome, read_entry
+from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.pace import BoardPace
-from hashaudit.worker.protocol import BEGUN_BYTES, FED_BYTES, POSITION, Answer, Plan, WorkUnit, position_word
+from hashaudit.worker.protocol import BEGUN_BYTES, DECODING, FED_BYTES, POSITION, Answer, Plan, WorkUnit, position_word
 
 MAX_MATCHES = 1000
 """In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
@@ -64,8 +65,12 @@ class Content(MultiDigest):
         self._board[FED_BYTES] += len(data)
 
 
+class SpentError(Exception):
+    """A file took memory that does not come back: this process is not fit to examine another."""
+
+
 class Examiner:
-    """Examines units after one plan.
+    """Examines units after one plan. All that it loads, and all that it opens by path, is there once it is made.
 
     Args:
         plan: what is computed and looked for.
@@ -85,12 +90,14 @@ class Examiner:
         self._pictures = _pictures(plan, algorithms, indexes)
         self._directories = DirectoryCache()
         self._reader = Reader(BoardPace(board))
+        self.space = AddressSpace()
 
     def examine_unit(self, unit: WorkUnit) -> Answer:
         """Examines every entry of a unit, noting on the board which it is on.
 
         Raises:
             HashauditError: no entry's fault: a compiled list is damaged.
+            SpentError: an entry's fault, that on the board.
         """
         clean = known = bytes_read = 0
         told: list[Examination] = []
@@ -100,12 +107,16 @@ class Examiner:
             bytes_read += outcome.bytes_read
             digests = outcome.sink.digests() if outcome.sink is not None else {}
             matches, confirmations = self._matcher.match(digests, outcome.bytes_read)
+            self._board[DECODING] = 1
             seen = self._look(outcome.sink, digests)
+            self._board[DECODING] = 0
             if seen is not None:
                 matches, confirmations = _joined(matches, confirmations, seen)
             if not matches:
                 matches = self._filters.match(digests, outcome.bytes_read)
             faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
+            if any(fault.code is FaultCode.OUT_OF_MEMORY for fault in faults):
+                self._recover()
             if item.tell or self._plan.tell_all or faults or any_looked_for(matches):
                 hashes = () if seen is None else seen.hashes
                 told.append(_examination(number, outcome, digests, (matches, confirmations, faults, hashes)))
@@ -125,13 +136,20 @@ class Examiner:
         try:
             return read_entry(entry, self._directories, sink, self._reader)
         except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
-            fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, _described(error))
+            fault = fault_of_defect(Stage.READ, error)
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
 
     def _look(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "Seen | None":
         if self._pictures is None or content is None or content.capture is None or not content.capture.is_picture:
             return None
         return self._pictures.examine(content.capture, digests.get(SHA256))
+
+    def _recover(self) -> None:
+        """Goes on with the next file if the memory of this one is free again."""
+        gc.collect()
+        cage = self._plan.cage
+        if cage is not None and self.space.grown_bytes() > cage.memory_bytes // 2:
+            raise SpentError
 
 
 def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":
@@ -198,10 +216,3 @@ def _bounded(matches: tuple[Match, ...]) -> tuple[Match, ...]:
         left -= sum(len(name) + len(value) for name, value in match.labels.items())
         kept.append(match if left >= 0 else msgspec.structs.replace(match, labels=LABELS_OMITTED))
     return tuple(kept)
-
-
-def _described(error: Exception) -> str:
-    """The kind of a defect and where it is. Not its message, which may hold what the file holds."""
-    *_, last = traceback.extract_tb(error.__traceback__)
-    place = f"{os.path.basename(last.filename)}:{last.lineno}"
-    return f"internal error: {type(error).__name__} in {place}; please report it"

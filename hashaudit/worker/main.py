@@ -10,12 +10,14 @@ import msgspec
 from hashaudit.digests.selftest import self_test
 from hashaudit.errors import HashauditError
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
+from hashaudit.host.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter
 from hashaudit.worker.channel import frame, receive
-from hashaudit.worker.examine import Examiner
+from hashaudit.worker.examine import Examiner, SpentError
 from hashaudit.worker.link import Address, open_link
 from hashaudit.worker.protocol import (
     BOARD_WORDS,
     ENCODER,
+    OUT_OF_MEMORY_STATUS,
     PLAN_DECODER,
     UNIT_DECODER,
     Hello,
@@ -37,7 +39,10 @@ def main() -> None:
 
 
 def harden(parent_pid: int) -> tuple[str, ...]:
-    """Gives up what a worker does not need; returns the names of the layers that are in force."""
+    """Gives up what a worker never needs; returns the names of the layers that are in force.
+
+    The others follow when all is loaded, in :func:`serve`.
+    """
     # The parent decides when a worker ends; Ctrl-C is for the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The workers are the parallelism: threads of numpy's library inside each would only take turns on the same cores.
@@ -48,9 +53,9 @@ def harden(parent_pid: int) -> tuple[str, ...]:
     os.close(null)
     raise_open_file_limit()
     layers = {
-        "parent_death_signal": die_with_parent(parent_pid),
-        "no_new_privileges": forbid_new_privileges(),
-        "no_core_dumps": forbid_core_dumps(),
+        PARENT_DEATH_SIGNAL: die_with_parent(parent_pid),
+        NO_NEW_PRIVILEGES: forbid_new_privileges(),
+        NO_CORE_DUMPS: forbid_core_dumps(),
     }
     return tuple(name for name, in_force in layers.items() if in_force)
 
@@ -68,6 +73,8 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
         except HashauditError as error:
             _say(stream, Refusal(str(error)))
             return
+        if plan.cage is not None:
+            sandbox += enter(plan.cage, examiner.space)
         _say(stream, Hello(sandbox))
         while (request := receive(stream)) is not None:
             try:
@@ -78,6 +85,9 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
     except ConnectionError:
         # The parent is gone, and with it whoever could be told.
         return
+    except SpentError:
+        # At once: what holds the memory may not let an orderly end come about.
+        os._exit(OUT_OF_MEMORY_STATUS)
 
 
 def _say(stream: socket.socket, message: Message) -> None:

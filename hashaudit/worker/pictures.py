@@ -8,19 +8,22 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import msgspec
+from PIL import Image
 
-from hashaudit.errors import UsageError
+from hashaudit.errors import HashauditError, UsageError
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.plugged import plug_in
 from hashaudit.images.formats import HEAD_BYTES, sniff
 from hashaudit.images.limits import DecodeLimits
+from hashaudit.images.pillow import load_decoders
 from hashaudit.matching.near import NearMatcher
 from hashaudit.model import AlgorithmName, Confirmation, Fault, FaultCode, Match, PerceptualHash, Stage
-from hashaudit.perceptual.dihedral import Orientation
+from hashaudit.perceptual.dihedral import ORIENTATIONS, Orientation
 from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
-from hashaudit.perceptual.interface import PerceptualAlgorithm
+from hashaudit.perceptual.interface import Needs, PerceptualAlgorithm
 from hashaudit.perceptual.plugin import load_hasher
 from hashaudit.perceptual.registry import algorithm_named
+from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.protocol import PerceptualPlan
 
 REMEMBERED = 4096
@@ -43,13 +46,15 @@ NOTHING = Seen()
 class Capture:
     """Keeps the bytes of a file that begins like a picture."""
 
-    __slots__ = ("_chunks", "_limit", "_size", "_started")
+    __slots__ = ("_chunks", "_limit", "_size", "_started", "starved")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._chunks: list[bytes] | None = None
         self._started = False
         self._size = 0
+        self.starved: MemoryError | None = None
+        """Why the bytes were not kept. The file goes on being read for its digests."""
 
     def take(self, data: bytes | bytearray | memoryview) -> None:
         """Takes the next bytes of the file."""
@@ -59,10 +64,17 @@ class Capture:
                 self._chunks = []
         if self._chunks is not None:
             self._size += len(data)
-            if self._size <= self._limit:
-                self._chunks.append(bytes(data))
+            if self._size <= self._limit and self.starved is None:
+                self._keep(self._chunks, data)
             else:
                 self._chunks.clear()
+
+    def _keep(self, chunks: list[bytes], data: bytes | bytearray | memoryview) -> None:
+        try:
+            chunks.append(bytes(data))
+        except MemoryError as error:
+            chunks.clear()
+            self.starved = error
 
     @property
     def is_picture(self) -> bool:
@@ -89,7 +101,9 @@ def load_algorithms(plan: PerceptualPlan) -> tuple[PerceptualAlgorithm, ...]:
     for row in plugged:
         plug_in(row.name, row.length_bytes)
     own = {row.name for row in plugged}
-    return (*(_named(name) for name in plan.algorithms if name not in own), *plugged)
+    named = tuple(_named(name) for name in plan.algorithms if name not in own)
+    _load_behind(named)
+    return (*named, *plugged)
 
 
 class Pictures:
@@ -115,7 +129,16 @@ class Pictures:
         if not capture.is_whole:
             message = f"larger than the {self._options.limits.max_bytes} bytes that are decoded"
             return Seen(faults=(Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
-        content = capture.content()
+        if capture.starved is not None:
+            return Seen(faults=(fault_of_defect(Stage.DECODE, capture.starved),))
+        try:
+            return self._examine_once(capture.content(), sha256)
+        except HashauditError:
+            raise
+        except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost its digests, nor others theirs
+            return Seen(faults=(fault_of_defect(Stage.DECODE, error),))
+
+    def _examine_once(self, content: bytes, sha256: bytes | None) -> Seen:
         key = sha256 or hashlib.sha256(content).digest()
         seen = self._remembered.get(key)
         if seen is None:
@@ -129,6 +152,14 @@ class Pictures:
         matches, confirmations = self._matcher.match(hashes)
         shown = tuple(item for item in hashes if item.variant == Orientation.ORIGINAL and not item.trimmed)
         return Seen(shown, matches, confirmations, faults)
+
+
+def _load_behind(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:
+    """Loads what decoders and hashes load at their first use: the sandbox lets nothing be loaded later."""
+    load_decoders()
+    picture = Image.linear_gradient("L")
+    for algorithm in algorithms:
+        algorithm.hasher.hashes(picture.convert("RGB") if algorithm.needs is Needs.COLOUR else picture, ORIENTATIONS)
 
 
 def _named(name: AlgorithmName) -> PerceptualAlgorithm:

@@ -8,6 +8,7 @@ import msgspec
 
 from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.hashlists.known_filter import FilterImage
+from hashaudit.host.sandbox import Cage
 from hashaudit.model import AlgorithmName, Consistency, DirectoryRef, Entry, Examination, Stat
 
 
@@ -38,6 +39,8 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """``None``: pictures are not decoded."""
     filters: tuple[FilterImage, ...] = ()
     """Of known files."""
+    cage: Cage | None = None
+    """What the worker may still do once all this is loaded; ``None``: whatever its user may."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -110,7 +113,7 @@ MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Mess
 ITEM_BITS = 20
 """Low bits of a progress word that number the item; a unit has fewer than 2**20 items."""
 
-BOARD_WORDS = 6
+BOARD_WORDS = 7
 """Words that a worker shares with its parent: they stand at the indexes that follow."""
 
 POSITION = 0
@@ -125,6 +128,11 @@ WAITING = 4
 """1 while the worker waits for that."""
 BEGUN_BYTES = 5
 """What :data:`FED_BYTES` was when the file that the worker is on was begun."""
+DECODING = 6
+"""1 while what was read is decoded, hashed as a picture and looked for."""
+
+OUT_OF_MEMORY_STATUS = 12
+"""A worker ends with it when what a file took of its memory does not come back, so that no other file pays for it."""
 
 
 def position_word(unit: int, item: int) -> int:

@@ -10,10 +10,12 @@ from hashaudit.errors import HostError
 from hashaudit.model import Consistency, DirectoryRef, Entry, Examination, FaultCode, Stat
 from hashaudit.pool.process import WorkerProcess
 from hashaudit.pool.supervisor import Answered, Blamed, Job, Pool, _answers
+from hashaudit.pool.watch import Deadlines
 from hashaudit.worker import link
 from hashaudit.worker.protocol import Answer, Plan
 
 PLAN = Plan((), False, ())
+PATIENT = Deadlines(file_s=60, decode_s=60)
 
 # A worker whose examiner does what a file's name says.
 FAKE = """
@@ -67,14 +69,14 @@ def fake() -> WorkerProcess:
 
 def jobs(folder: Path, *names: str) -> list[Job[str]]:
     directory = DirectoryRef(os.fsencode(folder), 1, 1)
-    stat = Stat(0o100644, 1, 1, 1, 1, 1, 1)
+    stat = Stat(0o100644, 1, 1, 1, 1 << 20, 1, 1)
     return [Job(name, Entry(directory, name.encode(), stat), tell=False) for name in names]
 
 
-def run(folder: Path, units: list[list[str]], *, workers: int = 2, stall_timeout_s: float = 60.0) -> dict[str, object]:
+def run(folder: Path, units: list[list[str]], *, workers: int = 2, deadlines: Deadlines = PATIENT) -> dict[str, object]:
     """Runs units to the end; what became of each name."""
     became: dict[str, object] = {}
-    with Pool[str](workers=workers, stall_timeout_s=stall_timeout_s, spawn=fake) as pool:
+    with Pool[str](workers=workers, deadlines=deadlines, spawn=fake) as pool:
         pool.begin(PLAN)
         pool.wait_ready()
         for unit in units:
@@ -119,18 +121,20 @@ def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_p
 
 
 def test_a_stalled_item_is_ended_and_blamed(tmp_path: Path) -> None:
-    became = run(tmp_path, [["a", "hang", "b"]], stall_timeout_s=0.5)
+    became = run(tmp_path, [["a", "hang", "b"]], deadlines=Deadlines(0.5, 0.5))
     fault = became.pop("hang")
     assert became == dict.fromkeys("ab", "examined")
     assert getattr(fault, "code", None) is FaultCode.TIMEOUT
 
 
 def test_an_item_that_still_reads_is_not_stalled(tmp_path: Path) -> None:
-    assert run(tmp_path, [["slow-but-reading"]], workers=1, stall_timeout_s=0.7) == {"slow-but-reading": "examined"}
+    assert run(tmp_path, [["slow-but-reading"]], workers=1, deadlines=Deadlines(0.7, 0.7)) == {
+        "slow-but-reading": "examined"
+    }
 
 
 def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: Path) -> None:
-    with Pool[str](workers=1, stall_timeout_s=0.3, max_rate_bytes_per_s=1024, spawn=fake) as pool:
+    with Pool[str](workers=1, deadlines=Deadlines(0.3, 0.3), max_rate_bytes_per_s=1024, spawn=fake) as pool:
         pool.begin(PLAN)
         pool.submit(jobs(tmp_path, "paced"))
         events = []
@@ -140,7 +144,7 @@ def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: P
 
 
 def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
-    with Pool[str](workers=2, stall_timeout_s=60, spawn=fake) as pool:
+    with Pool[str](workers=2, deadlines=PATIENT, spawn=fake) as pool:
         pool.begin(PLAN)
         pool.wait_ready()
         pool.submit(jobs(tmp_path, "hang"))
@@ -152,7 +156,7 @@ def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import time"])
 def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
     with (
-        Pool[str](workers=1, stall_timeout_s=60, spawn=lambda: WorkerProcess(code)) as pool,
+        Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool,
         pytest.raises(HostError, match="do not start"),
     ):
         pool.wait_ready()
@@ -160,7 +164,7 @@ def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
 
 def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
     plan = Plan(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
-    with Pool[str](workers=1, stall_timeout_s=60) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT) as pool:
         pool.begin(plan)
         with pytest.raises(HostError):
             pool.wait_ready()
@@ -190,7 +194,7 @@ def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Pat
         worker.serve = serve
         worker.main()
     """)
-    with Pool[str](workers=1, stall_timeout_s=60, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
         pool.begin(PLAN)
         pool.wait_ready()
         pool.submit(jobs(tmp_path, "a"))
@@ -232,7 +236,7 @@ def test_without_inheritable_descriptors_the_same(monkeypatch: pytest.MonkeyPatc
 
 def test_large_files_go_first(tmp_path: Path) -> None:
     order: list[str] = []
-    with Pool[str](workers=1, stall_timeout_s=60, spawn=fake) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
         for name in ("small-1", "small-2"):
             pool.submit(jobs(tmp_path, name))
         pool.submit(jobs(tmp_path, "large"), urgent=True)
@@ -244,7 +248,7 @@ def test_large_files_go_first(tmp_path: Path) -> None:
 
 def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
     until: Callable[[], list[str]] = lambda: [job.ticket for job in pool.in_hand()]  # noqa: E731 # a probe
-    with Pool[str](workers=1, stall_timeout_s=60, spawn=fake) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
         pool.begin(PLAN)
         pool.submit(jobs(tmp_path, "a", "hang"))
         for _ in range(200):

@@ -105,6 +105,19 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow symbolic links met in the walk.")
     ] = False,
+    max_memory: Annotated[
+        str,
+        typer.Option(metavar="SIZE", help="Memory of each worker beyond what the lists take, such as 512M or 2G."),
+    ] = "4G",
+    file_timeout: Annotated[
+        float, typer.Option(metavar="S", help="Seconds without a byte after which a file is given up.")
+    ] = 120.0,
+    decode_timeout: Annotated[
+        float, typer.Option(metavar="S", help="Seconds for decoding a picture; one more for each MiB of it.")
+    ] = 60.0,
+    require_sandbox: Annotated[
+        bool, typer.Option("--require-sandbox", help="Refuse to run where workers cannot be locked in.")
+    ] = False,
     record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
     case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
     exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
@@ -149,6 +162,10 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 exclude=tuple(raw(glob) for glob in exclude or []),
                 one_file_system=one_file_system,
                 follow_links=follow_links,
+                max_memory_bytes=bytes_amount("--max-memory", max_memory) or 0,
+                file_timeout_s=file_timeout,
+                decode_timeout_s=decode_timeout,
+                require_sandbox=require_sandbox,
                 record_all=record_all,
                 workers=jobs,
                 max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),

@@ -1,0 +1,176 @@
+"""A filter of system calls, written as classic BPF: what a worker can still ask of the kernel.
+
+Source: seccomp(2), the kernel's Documentation/userspace-api/seccomp_filter.rst, linux/filter.h and linux/bpf_common.h.
+The calls themselves are in :mod:`hashaudit.host.syscalls`.
+"""
+
+import ctypes
+import errno
+import os
+import struct
+import sys
+from collections.abc import Collection
+
+import msgspec
+
+from hashaudit.host.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED, Numbers
+
+_SET_MODE_FILTER = 1
+_GET_ACTION_AVAIL = 2
+_FLAG_TSYNC = 1
+"""All threads of the process, also those that a library has started."""
+
+_RET_KILL_PROCESS = 0x80000000
+_RET_ERRNO = 0x00050000
+_RET_ALLOW = 0x7FFF0000
+_ALLOW, _EPERM, _ENOSYS = _RET_ALLOW, _RET_ERRNO | errno.EPERM, _RET_ERRNO | errno.ENOSYS
+
+# BPF_LD | BPF_W | BPF_ABS, BPF_ALU | BPF_AND | BPF_K, BPF_JMP | BPF_JEQ/JGT/JGE | BPF_K, BPF_RET | BPF_K.
+_LOAD, _AND, _JEQ, _JGT, _JGE, _RET = 0x20, 0x54, 0x15, 0x25, 0x35, 0x06
+
+_INSTRUCTION = struct.Struct("=HBBI")
+_NR_AT, _ARCH_AT, _ARGS_AT = 0, 4, 16
+"""Where the fields of ``struct seccomp_data`` begin."""
+
+_X32_BIT = 0x40000000
+"""Calls of the x32 ABI have numbers of their own, which would pass by a list of the usual ones."""
+
+_CLONE_THREAD = 0x00010000
+_CLONE_NAMESPACES = 0x7E020000
+_WRITING = 0o3 | 0o100 | 0o1000
+"""O_ACCMODE, O_CREAT and O_TRUNC of Linux; O_RDONLY is 0."""
+
+_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others reach into drivers, type into terminals (TIOCSTI) or
+change a file's attributes without a descriptor that is open for writing (FS_IOC_SETFLAGS)."""
+
+_PRCTLS = (15, 16, 2, 39, 0x53564D41)
+"""PR_SET_NAME, PR_GET_NAME, PR_GET_PDEATHSIG, PR_GET_NO_NEW_PRIVS, PR_SET_VMA. Others would undo the signal at the
+parent's death, or open the process to others."""
+
+_FCNTLS_REFUSED = (8, 10, 15, 1024, 1026)
+"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to others; F_SETLEASE and F_NOTIFY hold others' files."""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What differs between processors."""
+
+    column: int
+    """In the tables of numbers."""
+    arch: int
+    """``AUDIT_ARCH_*`` of linux/audit.h."""
+    seccomp: int
+    """The number of seccomp(2)."""
+    x32: bool = False
+
+
+MACHINES: dict[str, Machine] = {
+    "x86_64": Machine(0, 0xC000003E, 317, x32=True),
+    "aarch64": Machine(1, 0xC00000B7, 277),
+}
+
+
+class Check(msgspec.Struct, frozen=True):
+    """What an argument must be for a call to be allowed."""
+
+    argument: int
+    values: tuple[int, ...]
+    mask: int = 0xFFFFFFFF
+    among: bool = True
+    """One of ``values``, or none of them."""
+    pointer: bool = False
+    """All 64 bits count; of other arguments the kernel takes the low 32."""
+
+
+def this_machine() -> Machine | None:
+    """The one that this process runs on; ``None`` where no filter is known for it."""
+    if sys.platform != "linux" or sys.maxsize < 1 << 32:
+        return None
+    return MACHINES.get(os.uname().machine)
+
+
+def available() -> bool:
+    """Whether this kernel takes such a filter. Nothing is applied."""
+    machine = this_machine()
+    return machine is not None and _seccomp(machine, _GET_ACTION_AVAIL, 0, struct.pack("=I", _RET_ERRNO)) == 0
+
+
+def confine(*, network: bool) -> bool:
+    """Puts the filter on this process for the rest of its life; says whether it is in force.
+
+    The process must have given up new privileges before.
+
+    Args:
+        network: connections may be made.
+    """
+    machine = this_machine()
+    if machine is None:
+        return False
+    code = program(machine, os.getpid(), network=network)
+    instructions = ctypes.create_string_buffer(code, len(code))
+    # struct sock_fprog: the count, padding, the address.
+    filter_program = struct.pack("@HP", len(code) // _INSTRUCTION.size, ctypes.addressof(instructions))
+    return _seccomp(machine, _SET_MODE_FILTER, _FLAG_TSYNC, filter_program) == 0
+
+
+def program(machine: Machine, pid: int, *, network: bool) -> bytes:
+    """The filter as an array of ``struct sock_filter``, for the process ``pid``."""
+    code = [(_LOAD, 0, 0, _ARCH_AT), (_JEQ, 1, 0, machine.arch), (_RET, 0, 0, _RET_KILL_PROCESS)]
+    code.append((_LOAD, 0, 0, _NR_AT))
+    if machine.x32:
+        code += [(_JGE, 0, 1, _X32_BIT), (_RET, 0, 0, _RET_KILL_PROCESS)]
+    code += [(_JGT, 0, 1, NEWEST), (_RET, 0, 0, _ENOSYS)]
+    for number in _numbers(machine, ABSENT):
+        code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ENOSYS)]
+    for number in _numbers(machine, REFUSED, but=NETWORK if network else ()):
+        code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _EPERM)]
+    for name, check in _checks(pid).items():
+        block = _block(check)
+        for number in _numbers(machine, {name: LOOKED_AT[name]}):
+            code += [(_JEQ, 0, len(block), number), *block]
+    code.append((_RET, 0, 0, _ALLOW))
+    return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
+
+
+def _checks(pid: int) -> dict[str, Check]:
+    # A process may end itself: abort(3) does. The id of its main thread is its own.
+    own = Check(0, (pid,))
+    return {
+        "clone": Check(0, (_CLONE_THREAD,), mask=_CLONE_THREAD | _CLONE_NAMESPACES),
+        "open": Check(1, (0,), mask=_WRITING),
+        "openat": Check(2, (0,), mask=_WRITING),
+        "kill": own,
+        "tkill": own,
+        "tgkill": own,
+        "ioctl": Check(1, _IOCTLS),
+        "fcntl": Check(1, _FCNTLS_REFUSED, among=False),
+        "prctl": Check(0, _PRCTLS),
+        "prlimit64": Check(2, (0,), pointer=True),
+    }
+
+
+def _block(check: Check) -> list[tuple[int, int, int, int]]:
+    low = _ARGS_AT + 8 * check.argument
+    hit, miss = (_ALLOW, _EPERM) if check.among else (_EPERM, _ALLOW)
+    code = []
+    if check.pointer:
+        code += [(_LOAD, 0, 0, low + 4), (_JEQ, 1, 0, 0), (_RET, 0, 0, _EPERM)]
+    code += [(_LOAD, 0, 0, low), (_AND, 0, 0, check.mask)]
+    for value in check.values:
+        code += [(_JEQ, 0, 1, value), (_RET, 0, 0, hit)]
+    return [*code, (_RET, 0, 0, miss)]
+
+
+def _numbers(machine: Machine, calls: dict[str, Numbers], but: Collection[str] = ()) -> list[int]:
+    found = (numbers[machine.column] for name, numbers in calls.items() if name not in but)
+    return [number for number in found if number is not None]
+
+
+def _seccomp(machine: Machine, operation: int, flags: int, argument: bytes) -> int:
+    try:
+        syscall = ctypes.CDLL(None, use_errno=True).syscall
+    except (AttributeError, OSError, TypeError):  # no such function; no C library
+        return -1
+    syscall.restype = ctypes.c_long
+    syscall.argtypes = (ctypes.c_long, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p)
+    return int(syscall(machine.seccomp, operation, flags, argument))

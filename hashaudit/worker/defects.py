@@ -1,0 +1,23 @@
+"""What becomes of an error that no one foresaw, raised while one file was examined."""
+
+import os
+
+from hashaudit.model import Fault, FaultCode, Stage
+
+
+def fault_of_defect(stage: Stage, error: Exception) -> Fault:
+    """What was raised while one file was examined.
+
+    Of a defect its kind and where it is. Not its message, which may hold what the file holds; nor the line of source,
+    which the sandbox does not let be read.
+    """
+    if isinstance(error, MemoryError):
+        return Fault(stage, FaultCode.OUT_OF_MEMORY, "more memory was needed than --max-memory allows")
+    place = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return Fault(
+        stage, FaultCode.INTERNAL_ERROR, f"internal error: {type(error).__name__} in {place}; please report it"
+    )
