@@ -32,8 +32,6 @@ _NETWORK_ABI, _NETWORK_RIGHTS = 4, 0b11
 _SCOPE_ABI, _SCOPES = 6, 0b11
 """Abstract Unix sockets and signals that lead out of the process."""
 
-_THREADS = "/proc/self/task"
-
 
 def abi() -> int:
     """The version that this kernel has in force, as far as it is known here; 0: none. Nothing is applied."""
@@ -45,7 +43,8 @@ def abi() -> int:
 def restrict(readable: Iterable[bytes], *, network: bool) -> int:
     """Leaves this process only reading below ``readable``, for the rest of its life.
 
-    What is open already stays usable. The process must have given up new privileges before.
+    What is open already stays usable. The process must have given up new privileges before, and have one thread: others
+    would stay free.
 
     Args:
         readable: folders and files. What is not there, or cannot be looked up, is passed over.
@@ -55,7 +54,7 @@ def restrict(readable: Iterable[bytes], *, network: bool) -> int:
         The version in force; 0: none.
     """
     version = abi()
-    if not version or not _single_threaded():
+    if not version:
         return 0
     files = _FILE_RIGHTS[max(known for known in _FILE_RIGHTS if known <= version)]
     attributes = struct.pack("=Q", files)
@@ -86,14 +85,6 @@ def _allow(ruleset: int, path: bytes) -> None:
         _call(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
     finally:
         os.close(place)
-
-
-def _single_threaded() -> bool:
-    """The restriction is of one thread; a thread that a library has started would stay free."""
-    try:
-        return len(os.listdir(_THREADS)) == 1
-    except OSError:
-        return False
 
 
 def _call(number: int, *arguments: int | bytes | None) -> int:

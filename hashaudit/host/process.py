@@ -15,6 +15,8 @@ HAS_RESOURCE_LIMITS: bool = importlib.util.find_spec("resource") is not None
 if HAS_RESOURCE_LIMITS:
     import resource
 
+THREADS = "/proc/self/task"
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -79,6 +81,14 @@ def raise_open_file_limit() -> int | None:
 
 def _amount(limit: int) -> float:
     return math.inf if limit == resource.RLIM_INFINITY else limit
+
+
+def has_one_thread() -> bool:
+    """Whether this process is known to have no thread but this one."""
+    try:
+        return len(os.listdir(THREADS)) == 1
+    except OSError:
+        return False
 
 
 def has_prctl() -> bool:

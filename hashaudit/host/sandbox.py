@@ -6,13 +6,14 @@ Each is in force or is not named. None of them can be taken back (docs/adr/0007-
 import msgspec
 
 from hashaudit.errors import HostError
-from hashaudit.host import landlock, process, seccomp
+from hashaudit.host import capabilities, landlock, process, seccomp
 from hashaudit.host.memory import AddressSpace, can_limit
 
 PARENT_DEATH_SIGNAL = "parent_death_signal"
 NO_NEW_PRIVILEGES = "no_new_privileges"
 NO_CORE_DUMPS = "no_core_dumps"
 NO_FILE_GROWTH = "no_file_growth"
+FEW_CAPABILITIES = "few_capabilities"
 ADDRESS_SPACE_LIMIT = "address_space_limit"
 LANDLOCK = "landlock"
 """Named with its version: ``landlock_abi_6``."""
@@ -24,6 +25,7 @@ LAYERS = (
     NO_CORE_DUMPS,
     NO_FILE_GROWTH,
     ADDRESS_SPACE_LIMIT,
+    FEW_CAPABILITIES,
     LANDLOCK,
     SECCOMP,
 )
@@ -50,11 +52,14 @@ def enter(cage: Cage, space: AddressSpace) -> tuple[str, ...]:
 
     Everything that is loaded or opened by path has to be there already. New privileges must have been given up.
     """
+    # Two layers are of one thread each: another, that a library has started, would stay free.
+    alone = process.has_one_thread()
     layers = {
         NO_FILE_GROWTH: process.set_limit("RLIMIT_FSIZE", 0),
         ADDRESS_SPACE_LIMIT: space.limit(cage.memory_bytes),
+        FEW_CAPABILITIES: alone and capabilities.give_up(),
     }
-    version = landlock.restrict(cage.readable, network=cage.network)
+    version = landlock.restrict(cage.readable, network=cage.network) if alone else 0
     layers[f"{LANDLOCK}_abi_{version}"] = version > 0
     # Last, for it refuses what sets the others up.
     layers[f"{SECCOMP}_with_network" if cage.network else SECCOMP] = seccomp.confine(network=cage.network)
@@ -71,6 +76,7 @@ def available() -> tuple[str, ...]:
         NO_CORE_DUMPS: has_limits,
         NO_FILE_GROWTH: has_limits,
         ADDRESS_SPACE_LIMIT: can_limit(),
+        FEW_CAPABILITIES: capabilities.available(),
         f"{LANDLOCK}_abi_{version}": version > 0,
         SECCOMP: seccomp.available(),
     }

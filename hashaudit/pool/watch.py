@@ -11,7 +11,7 @@ START_TIMEOUT_S = 120.0
 SLOWEST_READ_BYTES_PER_S = 16 << 10
 """Below any storage, shared by several readers and read three times over; a file that comes slower is held back."""
 
-DECODE_GRACE_S = 5.0
+DECODE_GRACE = 1.25
 """The worker looks at the same clock between frames, and then keeps the frames that it has. It comes first."""
 
 
@@ -29,7 +29,7 @@ class Deadlines(msgspec.Struct, frozen=True):
 
     def decoding_s(self, size_bytes: int) -> float:
         """The longest that a worker may be on a picture after it has read it."""
-        return DecodeLimits(timeout_s=self.decode_s).deadline_s(size_bytes) + DECODE_GRACE_S
+        return DecodeLimits(timeout_s=self.decode_s).deadline_s(size_bytes) * DECODE_GRACE
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -1,0 +1,159 @@
+"""A plugged hasher that does what a decoder must not, one thing for each value of a picture's first pixel."""
+
+import ctypes
+import itertools
+import os
+import resource
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+OUTSIDE = "HASHAUDIT_TEST_OUTSIDE"
+"""Names the variable that holds a readable file outside of the roots."""
+INSIDE = "HASHAUDIT_TEST_INSIDE"
+"""A file inside."""
+LISTENER = "HASHAUDIT_TEST_LISTENER"
+"""An abstract Unix socket that someone listens on."""
+
+kept: list[object] = []
+
+
+def libc(name: str, *arguments: object) -> int:
+    """Calls a function of the C library; raises what it says was wrong."""
+    result: int = getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments)
+    if result == -1:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def loop_in_python() -> None:
+    while True:
+        pass
+
+
+def loop_in_c() -> None:
+    """No turn of this loop gives the interpreter's lock away or looks at signals."""
+    sum(itertools.repeat(0))
+
+
+def allocate() -> None:
+    while True:
+        kept.append(bytearray(1 << 24))
+
+
+def allocate_in_c() -> None:
+    malloc = ctypes.CDLL(None).malloc
+    malloc.restype = ctypes.c_void_p
+    malloc.argtypes = (ctypes.c_size_t,)
+    while malloc(1 << 24):
+        pass
+    os.abort()
+
+
+def allocate_and_let_go() -> None:
+    bytearray(1 << 36)
+
+
+def read(path: str) -> None:
+    with open(path, "rb") as file:
+        file.read(1)
+
+
+def write(path: str) -> None:
+    with open(path, "r+b") as file:
+        file.write(b"x")
+
+
+def connect_to(family: int, address: Any) -> None:
+    with socket.socket(family) as stream:
+        stream.connect(address)
+
+
+def start_a_thread() -> None:
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+
+
+def outlive_the_parent() -> None:
+    libc("prctl", 1, 0, 0, 0, 0)
+
+
+def lift_the_memory_limit() -> None:
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except ValueError as error:  # what the module makes of EPERM
+        raise PermissionError from error
+
+
+def environment(name: str) -> str:
+    return os.environ[name]
+
+
+ENDS: dict[str, Callable[[], object]] = {
+    "segfault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "exit": lambda: os._exit(0),
+    "kill itself": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "loop in Python": loop_in_python,
+    "loop in C": loop_in_c,
+    "allocate": allocate,
+    "allocate in C": allocate_in_c,
+}
+"""What costs the worker its life."""
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "fork": os.fork,
+    "fork in C": lambda: libc("fork"),
+    "vfork past the library": lambda: libc("syscall", 58 if os.uname().machine == "x86_64" else 220, 0),
+    "exec": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606 # an escape
+    "run a program": lambda: subprocess.run(["/bin/true"], check=True),
+    "inet socket": lambda: connect_to(socket.AF_INET, ("127.0.0.1", 9)),
+    "unix socket": lambda: connect_to(socket.AF_UNIX, "\0" + environment(LISTENER)),
+    "socket pair": socket.socketpair,
+    "read outside": lambda: read(environment(OUTSIDE)),
+    "list outside": lambda: os.listdir(os.path.dirname(environment(OUTSIDE))),
+    "read the parent's memory": lambda: read(f"/proc/{os.getppid()}/mem"),
+    "read the parent's environment": lambda: read(f"/proc/{os.getppid()}/environ"),
+    "write inside": lambda: write(environment(INSIDE)),
+    "create inside": lambda: write(environment(INSIDE) + "-new"),
+    "truncate inside": lambda: os.truncate(environment(INSIDE), 0),
+    "remove inside": lambda: os.unlink(environment(INSIDE)),
+    "rename inside": lambda: os.rename(environment(INSIDE), environment(INSIDE) + "-new"),
+    "change a mode inside": lambda: os.chmod(environment(INSIDE), 0o400),
+    "change times inside": lambda: os.utime(environment(INSIDE), (0, 0)),
+    "write outside": lambda: write(environment(OUTSIDE)),
+    "write to /tmp": lambda: open("/tmp/hashaudit-test-escape", "xb").close(),
+    "signal the parent": lambda: os.kill(os.getppid(), signal.SIGTERM),
+    "signal all": lambda: os.kill(-1, signal.SIGTERM),
+    "trace the parent": lambda: libc("ptrace", 16, os.getppid(), 0, 0),
+    "outlive the parent": outlive_the_parent,
+    "lift the memory limit": lift_the_memory_limit,
+    "memory file": lambda: os.memfd_create("escape"),
+}
+"""What the kernel refuses, so that it costs the worker nothing."""
+
+HARMLESS: dict[str, Callable[[], object]] = {"thread": start_a_thread, "nothing": int}
+
+ACTS = ENDS | REFUSED | HARMLESS | {"allocate and let go": allocate_and_let_go}
+NAMES = tuple(ACTS)
+
+
+class Hostile:
+    """Hashes by a constant what it is not told to misbehave on."""
+
+    name = "hostile"
+    length_bytes = 8
+    needs = "luma"
+    metric = "hamming"
+    threshold = 4
+
+    def hash(self, pixels: npt.NDArray[np.uint8]) -> bytes:
+        ACTS[NAMES[int(pixels[0, 0])]]()
+        return b"\x12\x34\x56\x78\x9a\xbc\xde\xf0"
