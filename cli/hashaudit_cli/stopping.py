@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import FrameType
 
 from hashaudit.audit.run import StopRequest
@@ -38,14 +38,15 @@ def stopping_on_signals() -> Iterator[StopRequest]:
 
     def request(number: int, _: FrameType | None) -> None:
         stop.signal_number = number
-        signal.signal(number, signal.SIG_DFL)
+        for other in handled:
+            signal.signal(other, signal.SIG_DFL)
 
-    with _handling(request):
+    with _handling(request) as handled:
         yield stop
 
 
 @contextlib.contextmanager
-def _handling(handler: _Handler) -> Iterator[None]:
+def _handling(handler: _Handler) -> Iterator[Collection[int]]:
     before = {}
     for name in STOP_SIGNALS:
         number = getattr(signal, name, None)
@@ -53,7 +54,7 @@ def _handling(handler: _Handler) -> Iterator[None]:
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, handler)
     try:
-        yield
+        yield before.keys()
     finally:
         for number, former in before.items():
             signal.signal(number, former)

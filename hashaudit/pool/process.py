@@ -33,7 +33,7 @@ MAX_ANSWER_BYTES = 512 << 20
 
 RECEIVE_BYTES = 1 << 18
 
-REAP_TIMEOUT_S = 2.0
+REAP_TIMEOUT_S = 1.0
 """Longer than the kernel takes to free a worker's memory. A process that is stuck in the kernel (a dead network mount)
 outlives SIGKILL; it is left behind, not waited for."""
 

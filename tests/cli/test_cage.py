@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import hostile_hasher
+from dead_mount import dead_mount
 from installed import Result, Tool, of_kind, totals
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
@@ -185,6 +186,50 @@ def test_a_worker_holds_only_the_descriptors_that_it_needs(hashaudit: Tool, tmp_
     kinds = sorted("board" if name.endswith(" (deleted)") else name.partition(":[")[0] for name in held)
     own = [str(tmp_path), str(tmp_path / "big"), f"/proc/{worker}/statm"]
     assert kinds == sorted(["pipe", "/dev/null", "/dev/null", "socket", "board", *own])
+
+
+def test_a_read_that_nothing_can_end_costs_one_file(hashaudit: Tool, tmp_path: Path) -> None:
+    with dead_mount(tmp_path) as mounted:
+        if not mounted:
+            pytest.skip("needs root and /dev/fuse")
+        result = hashaudit("scan", tmp_path, "--record-all", "-j", "2", "--file-timeout", "1")
+    assert result.code == 16
+    [fault] = of_kind(result.lines, "fault")
+    assert (fault["path"], fault["stage"], fault["code"]) == (str(tmp_path / "dead"), "read", "timeout")
+    assert [line["path"] for line in of_kind(result.lines, "file")] == [str(tmp_path / "good")]
+
+
+def test_a_killed_parent_takes_workers_along_that_loop_in_c(
+    hashaudit: Tool, outside: dict[str, str], tmp_path: Path
+) -> None:
+    picture(tmp_path, "loop in C")
+    words: list[str | Path] = [
+        "scan",
+        tmp_path,
+        "--record-all",
+        "--hasher",
+        "hostile_hasher:Hostile",
+        "-o",
+        tmp_path / "out",
+    ]
+    process = hashaudit.start(*words, env=outside, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: any(map(is_busy, children(process.pid))))
+        workers = children(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: not any(map(is_busy, workers)))
+
+
+def is_busy(pid: int) -> bool:
+    """Whether a process lives and has used a second of a processor: more than a worker takes to start."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return fields[0] != "Z" and int(fields[11]) > os.sysconf("SC_CLK_TCK")
 
 
 def descriptors(pid: int) -> list[str]:

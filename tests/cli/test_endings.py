@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +43,30 @@ def test_signals_end_a_run_in_order(number: signal.Signals, hashaudit: Tool, tmp
     assert b"not reached" in verified.out
 
 
-def test_a_second_interrupt_acts_at_once(hashaudit: Tool, tmp_path: Path) -> None:
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="needs setsid (util-linux)")
+def test_a_closed_terminal_ends_a_run_in_order(hashaudit: Tool, tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as file:
+        file.truncate(1 << 40)
+        file.seek(1 << 39)
+        file.write(b"x")
+    output = tmp_path / "out"
+    terminal, inside = pty.openpty()
+    words: list[str | Path] = ["setsid", "--ctty", COMMAND, "scan", tmp_path, "--record-all", "-o", output]
+    process = subprocess.Popen(words, env=hashaudit.environment, stdin=inside, stdout=inside, stderr=inside)
+    os.close(inside)
+    wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
+    wait_until(lambda: len(children(process.pid)) >= 1)
+    workers = children(process.pid)
+    os.close(terminal)
+    assert process.wait(timeout=30) == 128 + signal.SIGHUP
+    body = json.loads(parsed(output.read_bytes())[-1]["body"])
+    assert (body["final"], body["reason"]) == (True, "signal")
+    assert hashaudit("verify", output).code == 0
+    wait_until(lambda: not any(map(alive, workers)))
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_acts_at_once(second: signal.Signals, hashaudit: Tool, tmp_path: Path) -> None:
     with open(tmp_path / "big", "wb") as file:
         file.truncate(1 << 40)
         file.seek(1 << 39)
@@ -49,8 +74,8 @@ def test_a_second_interrupt_acts_at_once(hashaudit: Tool, tmp_path: Path) -> Non
     process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
     wait_until((tmp_path / "out").exists)
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) in {130, -signal.SIGINT}
+    process.send_signal(second)
+    assert process.wait(timeout=30) in {130, -second}
 
 
 def test_workers_go_when_the_parent_is_killed(hashaudit: Tool, tmp_path: Path) -> None:
