@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hashaudit.errors import HashauditError, OutputClosedError, UsageError
 from hashaudit.exitcodes import ExitCode
-from hashaudit_cli.stopping import InterruptedBySignalError
+from hashaudit_cli.signals import InterruptedBySignalError
 from hashaudit_cli.terminal import say_error
 
 

@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 
-from hashaudit.audit.events import Finished, Progress, Recorded
+from hashaudit.audit.events import Finished, Paused, Progress, Recorded, Report
+from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
 from hashaudit.findings.schema import FaultRecord, FindingRecord
 from hashaudit_cli.progress import display
+from hashaudit_cli.reporting import tell
+from hashaudit_cli.signals import suspend
 
 
 def follow(
-    run: Run, *, quiet: bool, on_record: Callable[[FindingRecord | FaultRecord], None] | None = None
+    run: Run,
+    requests: Requests,
+    *,
+    quiet: bool,
+    on_record: Callable[[FindingRecord | FaultRecord], None] | None = None,
 ) -> Finished:
-    """Runs to the end; shows how far it is, and gives each finding and fault to ``on_record``."""
+    """Runs to the end, pauses and reports where asked to, and gives each finding and fault to ``on_record``."""
     finished = None
     with display(quiet=quiet) as bar:
         for event in run.events():
@@ -21,6 +28,12 @@ def follow(
                 case Recorded(record=record):
                     if on_record is not None:
                         on_record(record)
+                case Report():
+                    bar.clear()
+                    tell(event)
+                case Paused():
+                    bar.clear()
+                    suspend(requests, quiet=quiet)
                 case Finished():
                     finished = event
     if finished is None:

@@ -24,7 +24,7 @@ from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.local import LocalSource
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
-from hashaudit_cli.stopping import stopping_on_signals
+from hashaudit_cli.signals import obeying_signals
 from hashaudit_cli.terminal import counted, say, shown, standard_output
 
 Form = Literal["list", "jsonl", "csv"]
@@ -133,6 +133,10 @@ class HashWriter:
     def tick(self) -> None:
         """Nothing is due by the clock."""
 
+    def checkpoint(self) -> None:
+        """Writes what is there."""
+        self._flush()
+
     def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the run's own signature
         """Writes what is left."""
         self._flush()
@@ -152,7 +156,7 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
     if form not in get_args(Form):
         raise UsageError(f"--format must be one of {', '.join(get_args(Form))}")
     with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(stopping_on_signals())
+        requests = stack.enter_context(obeying_signals())
         be_kind(config, quiet=quiet)
         source = LocalSource(config.roots)
         roots = source.describe_roots()
@@ -175,8 +179,8 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         stack.callback(out.close)
         pool.wait_ready()
         writer = HashWriter(out, line_form[form], digests)
-        run = Run(config, source=source, pool=pool, writer=writer, stop=stop)
-        finished = follow(run, quiet=quiet)
+        run = Run(config, source=source, pool=pool, writer=writer, requests=requests)
+        finished = follow(run, requests, quiet=quiet)
     if not quiet:
         totals = finished.totals
         say(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")

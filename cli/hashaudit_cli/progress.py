@@ -20,6 +20,10 @@ class ProgressDisplay(Protocol):
         """Takes the newest state."""
         ...
 
+    def clear(self) -> None:
+        """Makes room for other lines until the next state."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -32,6 +36,9 @@ class Silent:
 
     def show(self, progress: Progress) -> None:
         """Takes the newest state."""
+
+    def clear(self) -> None:
+        """Nothing is in the way."""
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +88,11 @@ class Bar:
         # A terminal that went away changes nothing of the run.
         with contextlib.suppress(OSError, ValueError):
             self._bar.refresh()
+
+    def clear(self) -> None:
+        """Takes the bar away until the next state."""
+        with contextlib.suppress(OSError, ValueError):
+            self._bar.clear()
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.events import Finished
 from hashaudit.audit.header import run_header
+from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
 from hashaudit.audit.workers import deadlines, plan_for, worker_count
 from hashaudit.config import AuditConfig
@@ -23,8 +24,8 @@ from hashaudit.sources.rules import WalkOptions
 from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
+from hashaudit_cli.signals import interrupting_on_signals, obeying_signals
 from hashaudit_cli.signing import Signing, load_signer
-from hashaudit_cli.stopping import interrupting_on_signals, stopping_on_signals
 from hashaudit_cli.terminal import counted, say, shown, standard_output
 
 
@@ -35,6 +36,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         HashauditError: it cannot start or go on.
     """
     with contextlib.ExitStack() as stack:
+        requests = stack.enter_context(obeying_signals())
         with interrupting_on_signals():
             be_kind(config, quiet=quiet)
             signer = load_signer(signing, quiet=quiet)
@@ -57,7 +59,6 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             sandbox = pool.wait_ready()
             if config.require_sandbox:
                 require(sandbox)
-        stop = stack.enter_context(stopping_on_signals())
         findings = Output.create(output) if output is not None else standard_output()
         stack.callback(findings.close)
         walk = WalkOptions(
@@ -80,20 +81,20 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         writer = stack.enter_context(FindingsWriter(findings, header, signer=signer))
         # The header is signed at once: whatever ends the run, the file says what was begun.
         writer.checkpoint()
-        run = Run(config, source=LocalSource(config.roots, walk), pool=pool, writer=writer, stop=stop)
-        finished = _show(run, header.lists, quiet=quiet)
+        run = Run(config, source=LocalSource(config.roots, walk), pool=pool, writer=writer, requests=requests)
+        finished = _show(run, requests, header.lists, quiet=quiet)
         if output is not None and not quiet:
             say(f"the findings can be checked with: hashaudit verify {shown(os.fsencode(shlex.quote(output)))}")
         return finished.exit_code
 
 
-def _show(run: Run, lists: Sequence[HashList], *, quiet: bool) -> Finished:
+def _show(run: Run, requests: Requests, lists: Sequence[HashList], *, quiet: bool) -> Finished:
     """Runs to the end, with a bar while it goes on and tables afterwards. None of that can change the run."""
     # Loaded only now: the workers are at it already.
     from hashaudit_cli.render import Tables  # noqa: PLC0415 # as above
 
     tables = Tables(lists)
-    finished = follow(run, quiet=quiet, on_record=tables.add)
+    finished = follow(run, requests, quiet=quiet, on_record=tables.add)
     if not quiet:
         with contextlib.suppress(OSError, ValueError):
             tables.print(finished)

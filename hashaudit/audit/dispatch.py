@@ -7,7 +7,8 @@ from hashaudit.audit.ordering import Ordering, Span
 from hashaudit.config import AuditConfig
 from hashaudit.host.machine import is_rotational
 from hashaudit.model import Entry, Examination
-from hashaudit.pool.supervisor import Job, Pool
+from hashaudit.pool.jobs import Job
+from hashaudit.pool.supervisor import Pool
 
 MAX_SPANS = 1_000_000
 """Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""

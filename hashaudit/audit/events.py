@@ -26,6 +26,35 @@ class Progress(msgspec.Struct, frozen=True):
     """Nothing more will be met: the counts of what was walked are the whole."""
 
 
+class WorkerReport(msgspec.Struct, frozen=True):
+    """What one worker process is on."""
+
+    pid: int
+    path: bytes
+    size: int
+    """Bytes, as the walk saw it."""
+    offset: int
+    """Bytes of it gone through so far."""
+    elapsed_s: float
+    """Since the worker began it."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What is going on, told when it is asked for."""
+
+    progress: Progress
+    elapsed_s: float
+    """Since the run began."""
+    workers: int
+    """Processes, busy or not."""
+    units_queued: int
+    busy: tuple[WorkerReport, ...]
+
+
+class Paused(msgspec.Struct, frozen=True):
+    """Nothing is read, and what was found so far is signed, until the next event is asked for."""
+
+
 class Finished(msgspec.Struct, frozen=True):
     """The last checkpoint is written."""
 
@@ -36,4 +65,4 @@ class Finished(msgspec.Struct, frozen=True):
     """Worker processes that had to be replaced."""
 
 
-Event = Recorded | Progress | Finished
+Event = Recorded | Progress | Report | Paused | Finished

@@ -14,15 +14,17 @@ import msgspec
 from hashaudit import exitcodes
 from hashaudit.audit.categories import named
 from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket
-from hashaudit.audit.events import Event, Finished, Progress, Recorded
+from hashaudit.audit.events import Event, Finished, Paused, Progress, Recorded, Report, WorkerReport
 from hashaudit.audit.ordering import Ordering
+from hashaudit.audit.requests import Requests
 from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError
 from hashaudit.findings import records
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.findings.tally import Tally
 from hashaudit.model import Entry, Examination, PathFault, Skipped, any_looked_for
-from hashaudit.pool.supervisor import POLL_S, Answered, Blamed, Pool
+from hashaudit.pool.jobs import Answered, Blamed
+from hashaudit.pool.supervisor import POLL_S, Pool
 from hashaudit.sources.interface import Source
 
 PROGRESS_INTERVAL_S = 0.1
@@ -50,16 +52,13 @@ class RecordWriter(Protocol):
         """Does what is due by the clock."""
         ...
 
+    def checkpoint(self) -> None:
+        """Makes what was written so far safe."""
+        ...
+
     def finish(self, reason: EndReason, exit_code: int) -> None:
         """Ends the output."""
         ...
-
-
-class StopRequest:
-    """Set from a signal handler to end a run in order."""
-
-    def __init__(self) -> None:
-        self.signal_number: int | None = None
 
 
 class _Subject(NamedTuple):
@@ -77,18 +76,19 @@ class Run:
         source: where the entries come from.
         pool: started workers that know the lists.
         writer: takes the records, its header written.
-        stop: looked at several times a second.
+        requests: looked at several times a second.
     """
 
     def __init__(
-        self, config: AuditConfig, *, source: Source, pool: Pool[Ticket], writer: RecordWriter, stop: StopRequest
+        self, config: AuditConfig, *, source: Source, pool: Pool[Ticket], writer: RecordWriter, requests: Requests
     ) -> None:
         self._config = config
         self._source = source
         self._pool = pool
         self._writer = writer
         self._tally = writer.tally
-        self._stop = stop
+        self._requests = requests
+        self._begun_s = time.monotonic()
         self._ordering: Ordering[_Subject | PathFault] = Ordering()
         self._dispatcher = Dispatcher(config, pool, self._ordering)
         self._bytes_walked = 0
@@ -119,13 +119,13 @@ class Run:
         )
         with contextlib.suppress(HashauditError):
             for _ in self._write(self._ordering.rest()):
-                pass
+                self._writer.checkpoint()
             self._writer.finish(EndReason.ERROR, code)
 
     def _examine(self) -> Iterator[Event]:
         walk = self._source.walk()
         progress_at_s = 0.0
-        while not (self._walk_ended and self._pool.idle) and self._stop.signal_number is None:
+        while not (self._walk_ended and self._pool.idle) and self._requests.signal_number is None:
             walked = self._walk_on(walk)
             for event in self._pool.collect(0 if walked else self._patience_s()):
                 self._take(event)
@@ -135,6 +135,18 @@ class Run:
             if now_s >= progress_at_s:
                 progress_at_s = now_s + PROGRESS_INTERVAL_S
                 yield self._progress()
+            yield from self._oblige()
+
+    def _oblige(self) -> Iterator[Event]:
+        """Does what is asked of the run besides ending."""
+        if self._requests.report:
+            self._requests.report = False
+            yield self._report()
+        if self._requests.pause:
+            with self._pool.held():
+                self._writer.checkpoint()
+                yield Paused()
+            self._requests.pause = False
 
     def _patience_s(self) -> float:
         """How long may be waited for a worker: no longer than until a segment has to be closed."""
@@ -234,8 +246,16 @@ class Run:
             walk_ended=self._walk_ended,
         )
 
+    def _report(self) -> Report:
+        now_s = time.monotonic()
+        workers = tuple(
+            WorkerReport(hand.pid, hand.job.entry.path, hand.job.entry.stat.size, hand.offset, now_s - hand.begun_s)
+            for hand in self._pool.in_hand()
+        )
+        return Report(self._progress(), now_s - self._begun_s, self._pool.workers, self._pool.queued, workers)
+
     def _finish(self) -> Finished:
-        signal_number = self._stop.signal_number
+        signal_number = self._requests.signal_number
         reason = EndReason.COMPLETED if signal_number is None else EndReason.SIGNAL
         exit_code = exitcodes.of_run(
             findings=self._tally.matched, faults=self._tally.faults.total(), signal_number=signal_number

@@ -14,6 +14,7 @@ from hashaudit.worker.link import Link
 from hashaudit.worker.protocol import (
     ALLOWED_BYTES,
     BEGUN_BYTES,
+    BEGUN_NS,
     BOARD_WORDS,
     DECODING,
     FED_BYTES,
@@ -80,6 +81,10 @@ class WorkerProcess:
     def offset(self) -> int:
         """How far the worker is in the file that it is on, bytes."""
         return self._board[FED_BYTES] - self._board[BEGUN_BYTES]
+
+    def begun_s(self) -> float:
+        """When the worker began the item that it is on, on the monotonic clock, which all processes share."""
+        return self._board[BEGUN_NS] / 1e9
 
     def bytes_taken(self) -> int:
         """Bytes that the worker has read from storage since it started."""

@@ -5,21 +5,23 @@ Every worker has its own socket, so the death of one costs no other anything. A 
 can hit an innocent, and is blamed if that ends the worker again. All its other items go back to the queue.
 """
 
+import contextlib
 import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic
 
 import msgspec
 
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
-from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, Stage
+from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.pool.jobs import Answered, Blamed, Event, InHand, Job, TicketT, accounted_for, grouped
 from hashaudit.pool.pacing import Pacer
 from hashaudit.pool.process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
 from hashaudit.pool.watch import Deadlines, Overdue, Seen, Watch
-from hashaudit.worker.protocol import ENCODER, OUT_OF_MEMORY_STATUS, Answer, Group, Hello, Item, Plan, Refusal, WorkUnit
+from hashaudit.worker.protocol import ENCODER, OUT_OF_MEMORY_STATUS, Answer, Hello, Plan, Refusal, WorkUnit
 
 UNITS_PER_WORKER = 2
 """One in hand and one waiting, so that a worker never idles while its answer travels."""
@@ -35,37 +37,6 @@ FROZEN_S = 5.0
 
 POLL_S = 0.1
 """How often deadlines and signals are looked at while nothing happens."""
-
-TicketT = TypeVar("TicketT")
-
-
-class Job(msgspec.Struct, Generic[TicketT], frozen=True):
-    """One entry to examine and the caller's own mark for it."""
-
-    ticket: TicketT
-    entry: Entry
-    tell: bool
-    attempts: int = 0
-    decode: bool = True
-    suspicion: Fault | None = None
-    """A decoder ended workers over this entry; it is being examined without."""
-
-
-class Answered(msgspec.Struct, Generic[TicketT], frozen=True):
-    """A unit was examined."""
-
-    jobs: tuple[Job[TicketT], ...]
-    answer: Answer
-
-
-class Blamed(msgspec.Struct, Generic[TicketT], frozen=True):
-    """An item ended its worker :data:`ATTEMPTS` times."""
-
-    job: Job[TicketT]
-    fault: Fault
-
-
-Event = Answered[TicketT] | Blamed[TicketT]
 
 
 class _Unit(msgspec.Struct, Generic[TicketT], frozen=True):
@@ -87,22 +58,6 @@ class _Worker(Generic[TicketT]):
         number, item = self.process.position()
         unit = self.units.get(number)
         return unit.jobs[item] if unit is not None and item < len(unit.jobs) else None
-
-
-def _groups(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
-    groups: list[Group] = []
-    directory: DirectoryRef | None = None
-    items: list[Item] = []
-    for job in jobs:
-        entry = job.entry
-        if entry.directory is not directory:
-            if directory is not None:
-                groups.append(Group(directory, tuple(items)))
-            directory, items = entry.directory, []
-        items.append(Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell))
-    if directory is not None:
-        groups.append(Group(directory, tuple(items)))
-    return tuple(groups)
 
 
 class Pool(Generic[TicketT]):
@@ -175,12 +130,31 @@ class Pool(Generic[TicketT]):
         """Bytes read by all workers so far, those in the middle of a file included."""
         return self._finished_bytes + sum(worker.process.bytes_read() for worker in self._workers)
 
-    def in_hand(self) -> Iterator[Job[TicketT]]:
-        """The job that each worker is on at this moment."""
+    @property
+    def workers(self) -> int:
+        """Processes that there are, busy or not."""
+        return len(self._workers)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the workers read nothing. None is blamed for the time that this takes."""
+        processes = [worker.process for worker in self._workers]
+        self._pacer.hold(processes)
+        try:
+            yield
+        finally:
+            self._pacer.resume(processes)
+            self._turned_s = time.monotonic()
+            for worker in self._workers:
+                worker.watch.restart(self._turned_s)
+
+    def in_hand(self) -> Iterator[InHand[TicketT]]:
+        """The job that each busy worker is on at this moment."""
         for worker in self._workers:
             job = worker.job()
             if job is not None:
-                yield job
+                process = worker.process
+                yield InHand(job, process.process.pid, process.offset(), process.begun_s())
 
     def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
         """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
@@ -266,7 +240,7 @@ class Pool(Generic[TicketT]):
         if not worker.units:
             worker.watch.restart(time.monotonic())
         worker.units[number] = unit
-        worker.process.send(ENCODER.encode(WorkUnit(number, _groups(unit.jobs))))
+        worker.process.send(ENCODER.encode(WorkUnit(number, grouped(unit.jobs))))
         self._watch(worker)
 
     def _listen(self, worker: _Worker[TicketT]) -> None:
@@ -292,7 +266,7 @@ class Pool(Generic[TicketT]):
                 raise HostError(f"a worker process cannot do its work: {reason}")
             case Answer(number=number):
                 unit = worker.units.get(number)
-                if unit is None or not _answers(message, unit.jobs):
+                if unit is None or not accounted_for(message, unit.jobs):
                     raise ProtocolError("an answer to what was not asked")
                 del worker.units[number]
                 worker.watch.restart(time.monotonic())
@@ -373,17 +347,3 @@ class Pool(Generic[TicketT]):
 
     def _try_alone(self, job: Job[TicketT]) -> None:
         self._urgent.appendleft(_Unit((job,), urgent=True))
-
-
-def _answers(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
-    """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
-    told = {examination.item for examination in answer.told}
-    must = {index for index, job in enumerate(jobs) if job.tell}
-    counts = (answer.clean, answer.known, answer.bytes_read)
-    return (
-        min(counts) >= 0
-        and len(told) == len(answer.told)
-        and answer.clean + answer.known + len(told) == len(jobs)
-        and must <= told
-        and all(0 <= item < len(jobs) for item in told)
-    )

@@ -1,6 +1,7 @@
 """One entry in, all that can be said of it out: read once, digest, match."""
 
 import gc
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,17 @@ from hashaudit.model import (
 from hashaudit.reading import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.pace import BoardPace
-from hashaudit.worker.protocol import BEGUN_BYTES, DECODING, FED_BYTES, POSITION, Answer, Plan, WorkUnit, position_word
+from hashaudit.worker.protocol import (
+    BEGUN_BYTES,
+    BEGUN_NS,
+    DECODING,
+    FED_BYTES,
+    POSITION,
+    Answer,
+    Plan,
+    WorkUnit,
+    position_word,
+)
 
 MAX_MATCHES = 1000
 """In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
@@ -102,6 +113,8 @@ class Examiner:
         clean = known = bytes_read = 0
         told: list[Examination] = []
         for number, (entry, item) in enumerate(unit.entries()):
+            self._board[BEGUN_BYTES] = self._board[FED_BYTES]
+            self._board[BEGUN_NS] = time.monotonic_ns()
             self._board[POSITION] = position_word(unit.number, number)
             outcome = self._read(entry, decode=item.decode)
             bytes_read += outcome.bytes_read

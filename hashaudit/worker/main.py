@@ -28,6 +28,8 @@ from hashaudit.worker.protocol import (
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Read by numpy's linear algebra library when it is loaded, which is later."""
 
+PARENTS_SIGNALS = ("SIGINT", "SIGTSTP", "SIGUSR1", "SIGINFO")
+
 
 def main() -> None:
     """Serves the parent that is named on standard input until it closes the link."""
@@ -43,8 +45,10 @@ def harden(parent_pid: int) -> tuple[str, ...]:
 
     The others follow when all is loaded, in :func:`serve`.
     """
-    # The parent decides when a worker ends; Ctrl-C is for the parent.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent decides when a worker ends or pauses; what is sent to all processes by name is for the parent.
+    for name in PARENTS_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     # The workers are the parallelism: threads of numpy's library inside each would only take turns on the same cores.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     # From here on a traceback could name what a list or a file holds; failures are told as data.

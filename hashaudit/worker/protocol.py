@@ -113,7 +113,7 @@ MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Mess
 ITEM_BITS = 20
 """Low bits of a progress word that number the item; a unit has fewer than 2**20 items."""
 
-BOARD_WORDS = 7
+BOARD_WORDS = 8
 """Words that a worker shares with its parent: they stand at the indexes that follow."""
 
 POSITION = 0
@@ -130,6 +130,8 @@ BEGUN_BYTES = 5
 """What :data:`FED_BYTES` was when the file that the worker is on was begun."""
 DECODING = 6
 """1 while what was read is decoded, hashed as a picture and looked for."""
+BEGUN_NS = 7
+"""When the item that the worker is on was begun, on the monotonic clock."""
 
 OUT_OF_MEMORY_STATUS = 12
 """A worker ends with it when what a file took of its memory does not come back, so that no other file pays for it."""

@@ -2,10 +2,11 @@
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,181 @@ def test_the_header_says_what_was_asked(hashaudit: Tool, tmp_path: Path) -> None
     [header] = of_kind(parsed(result.out), "run")
     assert header["config"]["nice"] is True
     assert header["config"]["max_rate_bytes_per_s"] is None
+
+
+def state_of(pid: int) -> str:
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+def bytes_read(pids: list[int]) -> int:
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/io") as file:
+            total += int(file.readline().split()[1])
+    return total
+
+
+class Running:
+    """A slow scan that goes on while a test asks it for things."""
+
+    def __init__(self, hashaudit: Tool, tree: Path, output: Path, *options: str) -> None:
+        self.output = output
+        words: list[str | Path] = ["scan", tree, "--record-all", "-o", output, "--max-rate", "8M", "-j", "2", *options]
+        self.process = hashaudit.start(*words, stderr=subprocess.PIPE)
+        wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
+        self.workers = children(self.process.pid)
+        before = bytes_read(self.workers)
+        wait_until(lambda: bytes_read(self.workers) > before + 2 * MIB)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> str:
+        _, err = self.process.communicate(timeout=60)
+        return str(err.decode())
+
+
+@pytest.fixture
+def running(hashaudit: Tool, big: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    started = []
+
+    def start(*options: str, tree: Path = big) -> Running:
+        started.append(Running(hashaudit, tree, tmp_path / "out", *options))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.process.kill()
+        run.process.wait()
+        if run.process.stderr is not None:
+            run.process.stderr.close()
+
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@needs_proc
+def test_a_pause_stops_parent_and_workers_until_it_is_continued(
+    hashaudit: Tool, running: Callable[..., Running], big: Path
+) -> None:
+    (big / "a missing link").symlink_to("nowhere")
+    run = running("--follow-links")
+    run.send(signal.SIGTSTP)
+    wait_until(lambda: state_of(run.process.pid) == "T")
+    before = bytes_read(run.workers)
+    lines = parsed(run.output.read_bytes())
+    assert of_kind(lines, "fault"), "what was found is written"
+    assert lines[-1]["kind"] == "checkpoint", "and signed"
+    time.sleep(0.5)
+    assert bytes_read(run.workers) == before
+    assert run.workers == children(run.process.pid)
+    run.send(signal.SIGCONT)
+    err = run.end()
+    assert "paused" in err
+    assert run.process.returncode == 16
+    assert totals(parsed(run.output.read_bytes()))["faults"] == {"broken_link": 1}, "nobody is blamed"
+    assert hashaudit("verify", run.output).code == 0
+
+
+@needs_proc
+def test_workers_stop_reading_without_a_rate_too(hashaudit: Tool, tmp_path: Path) -> None:
+    with open(tmp_path / "big", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 2 << 30)
+    words = ["--record-all", "-a", "md5,sha1,sha256,sha512,sha3-512", "-j", "1", "--quiet"]
+    process = hashaudit.start("scan", tmp_path, *words, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: bytes_read(children(process.pid)) > 100 * MIB)
+        process.send_signal(signal.SIGTSTP)
+        wait_until(lambda: state_of(process.pid) == "T")
+        before = bytes_read(children(process.pid))
+        time.sleep(0.3)
+        assert bytes_read(children(process.pid)) == before
+        process.send_signal(signal.SIGCONT)
+        wait_until(lambda: bytes_read(children(process.pid)) > before + MIB)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@needs_proc
+def test_a_pause_that_is_taken_back_at_once_stops_nothing(running: Callable[..., Running]) -> None:
+    run = running()
+    for _ in range(5):
+        run.send(signal.SIGTSTP)
+        run.send(signal.SIGCONT)
+    run.end()
+    assert run.process.returncode == 0
+
+
+@needs_proc
+def test_a_stopped_parent_stops_the_reading(running: Callable[..., Running]) -> None:
+    run = running()
+    run.send(signal.SIGSTOP)
+    time.sleep(0.3)
+    before = bytes_read(run.workers)
+    time.sleep(0.3)
+    assert bytes_read(run.workers) == before
+    run.send(signal.SIGCONT)
+    run.end()
+    assert run.process.returncode == 0
+
+
+@needs_proc
+def test_a_paused_run_ends_in_order_when_it_is_terminated(hashaudit: Tool, running: Callable[..., Running]) -> None:
+    run = running()
+    run.send(signal.SIGTSTP)
+    wait_until(lambda: state_of(run.process.pid) == "T")
+    run.send(signal.SIGTERM)
+    run.send(signal.SIGCONT)
+    run.end()
+    assert run.process.returncode == 128 + signal.SIGTERM
+    assert hashaudit("verify", run.output).code == 0
+
+
+@needs_proc
+def test_a_question_is_answered_even_by_a_quiet_run(running: Callable[..., Running], big: Path) -> None:
+    (big / "big").rename(big / "big\x1b[31m\n\u202e")
+    run = running("--quiet")
+    for pid in (run.process.pid, *run.workers):  # as pkill would
+        os.kill(pid, signal.SIGUSR1)
+    err = run.end()
+    assert run.process.returncode == 0
+    first, second = err.splitlines()
+    assert "0 of 1 files" in first
+    assert "1 of 2 workers busy" in first
+    assert "of 24.0 MiB" in second
+    assert "MiB/s" in second
+    assert str(big) in second
+    assert r"big\x1b[31m\x0a\u202e" in second
+    assert second.isprintable()
+
+
+@needs_proc
+def test_a_question_during_the_preparations_is_answered(hashaudit: Tool, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    assert hashaudit("keys", "new", key, "--passphrase-file", words_file(tmp_path)).code == 0
+    reading, writing = os.pipe()
+    words: list[str | Path] = ["scan", tmp_path, "--record-all", "--key", key, "--passphrase-fd", str(reading)]
+    process = hashaudit.start(*words, pass_fds=[reading], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    os.close(reading)
+    assert process.stderr is not None
+    with process.stderr as err:
+        wait_until(lambda: catches(process.pid, signal.SIGUSR1))
+        process.send_signal(signal.SIGUSR1)
+        assert b"preparing" in err.readline()
+        os.write(writing, b"words\n")
+        os.close(writing)
+        assert process.wait(timeout=60) == 0
+
+
+def words_file(folder: Path) -> Path:
+    path = folder / "words"
+    path.write_text("words\n")
+    return path
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    with open(f"/proc/{pid}/status") as file:
+        caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt"))
+    return bool(caught & 1 << number - 1)

@@ -8,8 +8,9 @@ import pytest
 
 from hashaudit.errors import HostError
 from hashaudit.model import Consistency, DirectoryRef, Entry, Examination, FaultCode, Stat
+from hashaudit.pool.jobs import Answered, Blamed, Job, accounted_for
 from hashaudit.pool.process import WorkerProcess
-from hashaudit.pool.supervisor import Answered, Blamed, Job, Pool, _answers
+from hashaudit.pool.supervisor import Pool
 from hashaudit.pool.watch import Deadlines
 from hashaudit.worker import link
 from hashaudit.worker.protocol import Answer, Plan
@@ -220,13 +221,13 @@ EXAMINATION = Examination(1, None, 0, Consistency.STABLE, {})
     ],
 )
 def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp_path: Path) -> None:
-    assert _answers(answer, tuple(jobs(tmp_path, "a", "b", "c"))) is honest
+    assert accounted_for(answer, tuple(jobs(tmp_path, "a", "b", "c"))) is honest
 
 
 def test_an_answer_tells_of_what_must_be_told(tmp_path: Path) -> None:
     [job] = jobs(tmp_path, "a")
     asked = Job(job.ticket, job.entry, tell=True)
-    assert not _answers(Answer(1, 1, 0, 0, ()), (asked,))
+    assert not accounted_for(Answer(1, 1, 0, 0, ()), (asked,))
 
 
 def test_without_inheritable_descriptors_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_large_files_go_first(tmp_path: Path) -> None:
 
 
 def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
-    until: Callable[[], list[str]] = lambda: [job.ticket for job in pool.in_hand()]  # noqa: E731 # a probe
+    until: Callable[[], list[str]] = lambda: [hand.job.ticket for hand in pool.in_hand()]  # noqa: E731 # a probe
     with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
         pool.begin(PLAN)
         pool.submit(jobs(tmp_path, "a", "hang"))

@@ -1,0 +1,31 @@
+"""What is going on, in lines on standard error: the answer to SIGUSR1, also where the command is quiet."""
+
+import datetime as dt
+
+from hashaudit.audit.events import Report, WorkerReport
+from hashaudit_cli.progress import described
+from hashaudit_cli.terminal import bytes_shown, counted, say, shown
+
+
+def tell(report: Report) -> None:
+    """One line about the run, then one about each worker that is on a file."""
+    done = report.progress.bytes_done
+    say(
+        f"{dt.timedelta(seconds=int(report.elapsed_s))}: {described(report.progress)}, {bytes_shown(done)} read, "
+        f"{_rate(done, report.elapsed_s)}; {len(report.busy)} of {counted(report.workers, 'worker')} busy, "
+        f"{counted(report.units_queued, 'unit')} of work queued"
+    )
+    for worker in report.busy:
+        say(_described(worker))
+
+
+def _described(worker: WorkerReport) -> str:
+    share = f" ({min(100, 100 * worker.offset // worker.size)} %)" if worker.size else ""
+    return (
+        f"worker {worker.pid}: {bytes_shown(worker.offset)} of {bytes_shown(worker.size)}{share}, "
+        f"{_rate(worker.offset, worker.elapsed_s)}, {worker.elapsed_s:.1f} s: {shown(worker.path)}"
+    )
+
+
+def _rate(count_bytes: int, elapsed_s: float) -> str:
+    return f"{bytes_shown(count_bytes / elapsed_s if elapsed_s > 0 else 0)}/s"

@@ -1,0 +1,82 @@
+"""What is handed to the pool and what comes back, and how both travel to a worker and from it."""
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from hashaudit.model import DirectoryRef, Entry, Fault
+from hashaudit.worker.protocol import Answer, Group, Item
+
+TicketT = TypeVar("TicketT")
+
+
+class Job(msgspec.Struct, Generic[TicketT], frozen=True):
+    """One entry to examine and the caller's own mark for it."""
+
+    ticket: TicketT
+    entry: Entry
+    tell: bool
+    attempts: int = 0
+    decode: bool = True
+    suspicion: Fault | None = None
+    """A decoder ended workers over this entry; it is being examined without."""
+
+
+class Answered(msgspec.Struct, Generic[TicketT], frozen=True):
+    """A unit was examined."""
+
+    jobs: tuple[Job[TicketT], ...]
+    answer: Answer
+
+
+class Blamed(msgspec.Struct, Generic[TicketT], frozen=True):
+    """An item ended its worker as often as it was tried."""
+
+    job: Job[TicketT]
+    fault: Fault
+
+
+Event = Answered[TicketT] | Blamed[TicketT]
+
+
+class InHand(msgspec.Struct, Generic[TicketT], frozen=True):
+    """A job that a worker is on."""
+
+    job: Job[TicketT]
+    pid: int
+    offset: int
+    """Bytes of the file gone through so far."""
+    begun_s: float
+    """When, on the monotonic clock."""
+
+
+def grouped(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
+    """The jobs as a worker is told them, by folder, in their order."""
+    groups: list[Group] = []
+    directory: DirectoryRef | None = None
+    items: list[Item] = []
+    for job in jobs:
+        entry = job.entry
+        if entry.directory is not directory:
+            if directory is not None:
+                groups.append(Group(directory, tuple(items)))
+            directory, items = entry.directory, []
+        items.append(Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell))
+    if directory is not None:
+        groups.append(Group(directory, tuple(items)))
+    return tuple(groups)
+
+
+def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
+    """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
+    told = {examination.item for examination in answer.told}
+    must = {index for index, job in enumerate(jobs) if job.tell}
+    counts = (answer.clean, answer.known, answer.bytes_read)
+    return (
+        min(counts) >= 0
+        and len(told) == len(answer.told)
+        and answer.clean + answer.known + len(told) == len(jobs)
+        and must <= told
+        and all(0 <= item < len(jobs) for item in told)
+    )
