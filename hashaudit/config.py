@@ -10,6 +10,7 @@ from hashaudit.hashlists.interface import ListSpec
 from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.host.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.model import AlgorithmName, Role
+from hashaudit.sources.opening import BucketOptions
 
 MAX_WORKERS = 1024
 """More processes than that help no storage and exhaust descriptors."""
@@ -40,6 +41,8 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     roots: tuple[bytes, ...]
+    """Paths of this machine, and URLs of object stores."""
+    buckets: BucketOptions = BucketOptions()
     lists: tuple[ListSpec, ...] = ()
     columns: dict[str, str] = {}
     """Column of a delimited list -> what it holds."""

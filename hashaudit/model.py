@@ -55,6 +55,10 @@ class FaultCode(StrEnum):
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_MANY_FRAMES = "too_many_frames"
     """Frames beyond the number that is gone through were not looked at."""
+    NOT_RETRIEVABLE = "not_retrievable"
+    """Archived: the store gives the object only after a restore, which is never asked for."""
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    """What was read is not what the store's own checksum of the object says."""
     INTERNAL_ERROR = "internal_error"
 
 
@@ -93,6 +97,10 @@ class Confirmation(StrEnum):
     CHANGED_WHILE_READ = "changed_while_read"
 
 
+NO_VERSION = "null"
+"""The version id of objects that were written while a bucket kept no versions; it can be overwritten."""
+
+
 class SkipReason(StrEnum):
     """Why an entry was counted and by intent not opened. None of these makes a run incomplete."""
 
@@ -107,9 +115,10 @@ class SkipReason(StrEnum):
     OTHER_ROOT = "other_root"
     ALREADY_WALKED = "already_walked"
     OWN_OUTPUT = "own_output"
+    DELETE_MARKER = "delete_marker"
 
 
-class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     """The fields of ``stat`` that identify a state of a file."""
 
     mode: int
@@ -120,6 +129,23 @@ class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Bytes; what the filesystem says, which for pseudo files is 0 whatever they hold."""
     mtime_ns: int
     ctime_ns: int
+
+
+class ObjectState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
+    """One state of an object in an object store, as the store tells it."""
+
+    size: int
+    """Bytes."""
+    etag: str
+    """Without quotes. Pins reads to this state; says nothing of the content."""
+    last_modified_ns: int
+    version: str | None = None
+    """The store's id of this version; ``None`` where it tells none, ``null`` where versions are not kept."""
+    storage: str | None = None
+    """Storage class or access tier, as the store names it."""
+
+
+State = Stat | ObjectState
 
 
 class DirectoryRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -146,6 +172,59 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def path(self) -> bytes:
         """Absolute path, exact bytes."""
         return join_path(self.directory.path, self.name)
+
+
+class BucketRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A bucket or container."""
+
+    scheme: str
+    """``s3`` or ``az``."""
+    name: str
+
+    @property
+    def path(self) -> bytes:
+        """Its URL, without a slash at its end."""
+        return f"{self.scheme}://{self.name}".encode()
+
+
+class ObjectEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One object, or one version of one, to examine."""
+
+    bucket: BucketRef
+    key: bytes
+    """Any bytes: ``a//b``, ``../x`` and ``dir/`` are keys like any other."""
+    state: ObjectState
+    """As listed."""
+
+    @property
+    def path(self) -> bytes:
+        """Its URL, with the exact bytes of the key and nothing escaped. Versions of one key share it."""
+        return self.bucket.path + b"/" + self.key
+
+    @property
+    def consistency(self) -> Consistency:
+        """What the store pins a read to."""
+        return pinned(self.state)
+
+
+Subject = Entry | ObjectEntry
+"""What a source gives to be examined."""
+
+
+def holder_of(subject: Subject) -> DirectoryRef | BucketRef:
+    """The folder or bucket that it is in."""
+    return subject.directory if isinstance(subject, Entry) else subject.bucket
+
+
+def state_of(subject: Subject) -> State:
+    """Its state as the walk saw it."""
+    return subject.stat if isinstance(subject, Entry) else subject.state
+
+
+def pinned(state: ObjectState) -> Consistency:
+    """What a read of an object's state is pinned to."""
+    versioned = state.version is not None and state.version != NO_VERSION
+    return Consistency.VERSION_PINNED if versioned else Consistency.ETAG_PINNED
 
 
 def join_path(directory: bytes, name: bytes) -> bytes:
@@ -178,6 +257,13 @@ class Skipped(msgspec.Struct, frozen=True):
 
     path: bytes
     reason: SkipReason
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What a walk gives while it waits for a store: nothing was met; ask again."""
+
+
+WAITING = Waiting()
 
 
 class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -217,7 +303,7 @@ class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     item: int
     """Position of the entry in its work unit."""
-    stat: Stat | None
+    stat: State | None
     """Of the state that was hashed; ``None`` when nothing could be opened."""
     bytes_read: int
     consistency: Consistency
@@ -226,8 +312,8 @@ class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
     matches: tuple[Match, ...] = ()
     needs_confirmation: tuple[Confirmation, ...] = ()
     faults: tuple[Fault, ...] = ()
-    changed_from: Stat | None = None
-    """With ``changed_while_read``: the state before the last read; ``stat`` is the state after it."""
+    changed_from: State | None = None
+    """With ``changed_while_read``: the state before the last read, or as listed; ``stat`` is the state after it."""
     perceptual: tuple[PerceptualHash, ...] = ()
     matches_omitted: int = 0
     """Matches beyond those that a record holds."""

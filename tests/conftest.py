@@ -42,3 +42,13 @@ def make_list(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Generator[str]:
+    """The URL of an S3 server; every test makes buckets of its own."""
+    # Only tests of object stores wait for it.
+    from object_store import s3_server  # noqa: PLC0415 # as above
+
+    with s3_server() as url:
+        yield url

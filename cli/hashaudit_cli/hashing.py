@@ -21,7 +21,7 @@ from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, Findin
 from hashaudit.findings.tally import Tally
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.pool.supervisor import Pool
-from hashaudit.sources.local import LocalSource
+from hashaudit.sources.opening import open_source
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signals import obeying_signals
@@ -158,7 +158,7 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
     with contextlib.ExitStack() as stack:
         requests = stack.enter_context(obeying_signals())
         be_kind(config, quiet=quiet)
-        source = LocalSource(config.roots)
+        source = open_source(config.roots, buckets=config.buckets)
         roots = source.describe_roots()
         pool = stack.enter_context(
             Pool[Ticket](

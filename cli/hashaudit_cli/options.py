@@ -81,6 +81,18 @@ def bytes_amount(option: str, text: str | None) -> int | None:
     return int(amount)
 
 
+EndpointOption = Annotated[
+    str | None,
+    typer.Option("--endpoint-url", metavar="URL", help="Where s3:// and az:// are, if not at Amazon and Azure."),
+]
+PayerOption = Annotated[
+    bool, typer.Option("--request-payer", help="Pay for the requests and traffic of s3:// where the owner does not.")
+]
+PathStyleOption = Annotated[
+    bool, typer.Option("--path-style", help="Name buckets in paths, not in hosts. With --endpoint-url always so.")
+]
+
+
 def column_map(given: list[str]) -> dict[str, str]:
     """The columns of ``--map md5=MD5 --map severity=category``.
 

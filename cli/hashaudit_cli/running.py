@@ -19,7 +19,7 @@ from hashaudit.findings.writer import FindingsWriter
 from hashaudit.hashlists.load import LoadedLists, load_lists
 from hashaudit.host.sandbox import require
 from hashaudit.pool.supervisor import Pool
-from hashaudit.sources.local import LocalSource
+from hashaudit.sources.opening import open_source
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.following import follow
@@ -40,7 +40,7 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         with interrupting_on_signals():
             be_kind(config, quiet=quiet)
             signer = load_signer(signing, quiet=quiet)
-            roots = LocalSource(config.roots).describe_roots()
+            roots = open_source(config.roots, buckets=config.buckets).describe_roots()
             workers = worker_count(config, roots)
             # Workers start while the lists are loaded.
             pool = stack.enter_context(
@@ -81,7 +81,8 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
         writer = stack.enter_context(FindingsWriter(findings, header, signer=signer))
         # The header is signed at once: whatever ends the run, the file says what was begun.
         writer.checkpoint()
-        run = Run(config, source=LocalSource(config.roots, walk), pool=pool, writer=writer, requests=requests)
+        source = open_source(config.roots, walk, config.buckets)
+        run = Run(config, source=source, pool=pool, writer=writer, requests=requests)
         finished = _show(run, requests, header.lists, quiet=quiet)
         if output is not None and not quiet:
             say(f"the findings can be checked with: hashaudit verify {shown(os.fsencode(shlex.quote(output)))}")

@@ -6,7 +6,7 @@ from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
 from hashaudit.config import AuditConfig
 from hashaudit.host.machine import is_rotational
-from hashaudit.model import Entry, Examination
+from hashaudit.model import Entry, Examination, Subject, state_of
 from hashaudit.pool.jobs import Job
 from hashaudit.pool.supervisor import Pool
 
@@ -44,12 +44,15 @@ class Dispatcher:
         """The workers have not enough ahead of them yet."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
-    def add(self, number: int, entry: Entry) -> Examination | None:
+    def add(self, number: int, entry: Subject) -> Examination | None:
         """Takes the next entry of the walk.
 
         Returns:
             What is already known of it from another name of the same file, or ``None``: an examination will come.
         """
+        if not isinstance(entry, Entry):
+            self._examine(number, entry, None)
+            return None
         group = self._links.find(entry)
         if group is None:
             self._examine(number, entry, self._links.lead(entry))
@@ -67,10 +70,7 @@ class Dispatcher:
         if not self._batch:
             return
         batch, self._batch = self._batch, []
-        if self._is_rotational(batch[0].entry.stat.device):
-            # A spinning disk reads files in inode order with far fewer seeks than in the order of names.
-            batch.sort(key=lambda job: (job.entry.directory.path, job.entry.stat.inode))
-        self._pool.submit(batch)
+        self._pool.submit(self._in_reading_order(batch))
         self._batch_bytes, self._batch_span = 0, None
 
     def settle(self, job: EntryJob, examination: Examination | None) -> list[EntryJob]:
@@ -91,22 +91,31 @@ class Dispatcher:
             self._pool.submit(followers)
         return []
 
-    def _examine(self, number: int, entry: Entry, group: "LinkGroup[EntryJob] | None") -> None:
+    def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryJob] | None") -> None:
         tell = group is not None
-        if entry.stat.size >= self._config.batch_bytes:
+        size_bytes = state_of(entry).size
+        if size_bytes >= self._config.batch_bytes:
             span = self._ordering.open_span(number)
             self._pool.submit([Job(Ticket(number, span, group), entry, tell)], urgent=True)
             return
-        if self._batch_bytes + entry.stat.size > self._config.batch_bytes:
+        if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()
         if self._batch_span is None:
             self._batch_span = self._ordering.open_span(number)
         else:
             self._batch_span.open += 1
         self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell))
-        self._batch_bytes += entry.stat.size
+        self._batch_bytes += size_bytes
         if len(self._batch) >= self._config.batch_files:
             self.flush()
+
+    def _in_reading_order(self, batch: list[EntryJob]) -> list[EntryJob]:
+        """A spinning disk reads files in inode order with far fewer seeks than in the order of names."""
+        on_disk = [(job.entry, job) for job in batch if isinstance(job.entry, Entry)]
+        if not on_disk or not self._is_rotational(on_disk[0][0].stat.device):
+            return batch
+        on_disk.sort(key=lambda pair: (pair[0].directory.path, pair[0].stat.inode))
+        return [job for _, job in on_disk] + [job for job in batch if not isinstance(job.entry, Entry)]
 
     def _is_rotational(self, device: int) -> bool:
         known = self._rotational.get(device)

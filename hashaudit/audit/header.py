@@ -20,6 +20,7 @@ from hashaudit.findings.run_id import new_run_id
 from hashaudit.hashlists.interface import ListInfo
 from hashaudit.host.machine import clock_is_synchronised
 from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.opening import schemes_of
 
 DECIDING_PACKAGES = ("blake3", "cryptography", "imagehash", "msgspec", "numpy", "pillow")
 """Packages whose version can change what a run computes or signs."""
@@ -28,7 +29,11 @@ MASK = "***"
 
 _URL_CREDENTIALS = re.compile(r"//[^/@\s]+@")
 
-HEADER_FIELDS = frozenset({"selection", "roots", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"})
+_URL_SIGNATURE = re.compile(r"([?&](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^&\s]+", re.IGNORECASE)
+
+HEADER_FIELDS = frozenset(
+    {"selection", "roots", "buckets", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"}
+)
 """Options that have fields of their own in the header."""
 
 
@@ -63,6 +68,7 @@ def run_header(
     distances = tuple(f"{name}={distance}" for name, distance in config.max_distances.items())
     settings |= {
         "workers": workers,
+        **_bucket_settings(config),
         "algorithms": tuple(algorithms),
         "columns": columns,
         "category_names": categories,
@@ -99,8 +105,23 @@ def run_header(
 
 
 def masked(argv: Sequence[str]) -> tuple[str, ...]:
-    """The command line with what stands between ``//`` and ``@`` of a URL (user and password) replaced by ``***``."""
-    return tuple(_URL_CREDENTIALS.sub(f"//{MASK}@", word) for word in argv)
+    """The command line with the secrets of URLs replaced by ``***``.
+
+    Those are what stands between ``//`` and ``@`` (user and password), and signatures and tokens in the query.
+    """
+    return tuple(_URL_SIGNATURE.sub(rf"\1{MASK}", _URL_CREDENTIALS.sub(f"//{MASK}@", word)) for word in argv)
+
+
+def _bucket_settings(config: AuditConfig) -> dict[str, object]:
+    if not schemes_of(config.roots):
+        return {}
+    store = config.buckets.store
+    return {
+        "endpoint_url": masked((store.endpoint_url,))[0] if store.endpoint_url is not None else None,
+        "request_payer": store.request_payer,
+        "path_style": store.path_style,
+        "all_versions": config.buckets.all_versions,
+    }
 
 
 def _versions() -> dict[str, str]:
@@ -125,7 +146,7 @@ def _root(root: RootDescription) -> Root:
     return Root(
         path=path,
         path_b64=path_b64,
-        type=_root_type(root.path),
+        type=RootType.BUCKET if root.is_bucket else _root_type(root.path),
         filesystem=root.fs_type,
         mount_source=None if root.source is None else paths.to_text(root.source)[0],
         mount_options=tuple((root.options or "").split(",")) if root.options else (),

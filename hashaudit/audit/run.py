@@ -22,7 +22,17 @@ from hashaudit.errors import HashauditError
 from hashaudit.findings import records
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.findings.tally import Tally
-from hashaudit.model import Entry, Examination, PathFault, Skipped, any_looked_for
+from hashaudit.model import (
+    Entry,
+    Examination,
+    ObjectEntry,
+    PathFault,
+    Skipped,
+    Subject,
+    Waiting,
+    any_looked_for,
+    state_of,
+)
 from hashaudit.pool.jobs import Answered, Blamed
 from hashaudit.pool.supervisor import POLL_S, Pool
 from hashaudit.sources.interface import Source
@@ -64,7 +74,7 @@ class RecordWriter(Protocol):
 class _Subject(NamedTuple):
     """What a record is about, kept as it came until it is the record's turn."""
 
-    entry: Entry
+    entry: Subject
     examination: Examination
 
 
@@ -153,7 +163,7 @@ class Run:
         deadline_s = self._writer.deadline_s
         return POLL_S if deadline_s is None else min(POLL_S, max(0.0, deadline_s - time.monotonic()))
 
-    def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped]) -> bool:
+    def _walk_on(self, walk: Iterator[Subject | PathFault | Skipped | Waiting]) -> bool:
         """Walks on by about one unit, unless enough lies ahead; says if it did."""
         if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
             # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
@@ -165,22 +175,25 @@ class Run:
                 self._walk_ended = True
                 self._dispatcher.flush()
                 break
+            if isinstance(met, Waiting):
+                break
             self._meet(met)
         self._tally.directories = self._source.directories_listed
         if not self._pool.queued:
             self._dispatcher.flush()
         return True
 
-    def _meet(self, met: Entry | PathFault | Skipped) -> None:
+    def _meet(self, met: Subject | PathFault | Skipped) -> None:
         match met:
-            case Entry():
+            case Entry() | ObjectEntry():
                 self._tally.see()
-                self._bytes_walked += met.stat.size
+                size_bytes = state_of(met).size
+                self._bytes_walked += size_bytes
                 number = self._ordering.number()
                 taken_over = self._dispatcher.add(number, met)
                 if taken_over is not None:
                     self._end_entry(number, met, taken_over)
-                    self._bytes_taken_over += met.stat.size
+                    self._bytes_taken_over += size_bytes
             case Skipped():
                 self._tally.see()
                 self._tally.skip(met.reason)
@@ -204,13 +217,13 @@ class Run:
 
     def _settle(self, job: EntryJob, examination: Examination | None) -> None:
         for other in self._dispatcher.settle(job, examination):
-            self._bytes_taken_over += other.entry.stat.size
+            self._bytes_taken_over += state_of(other.entry).size
             if examination is not None:
                 self._end_entry(other.ticket.number, other.entry, examination)
         if examination is not None:
             self._end_entry(job.ticket.number, job.entry, examination)
 
-    def _end_entry(self, number: int, entry: Entry, examination: Examination) -> None:
+    def _end_entry(self, number: int, entry: Subject, examination: Examination) -> None:
         """Keeps what gets a line until its turn; counts what gets none."""
         if self._config.record_all or examination.faults or any_looked_for(examination.matches):
             self._ordering.put(number, _Subject(entry, examination))
@@ -249,7 +262,9 @@ class Run:
     def _report(self) -> Report:
         now_s = time.monotonic()
         workers = tuple(
-            WorkerReport(hand.pid, hand.job.entry.path, hand.job.entry.stat.size, hand.offset, now_s - hand.begun_s)
+            WorkerReport(
+                hand.pid, hand.job.entry.path, state_of(hand.job.entry).size, hand.offset, now_s - hand.begun_s
+            )
             for hand in self._pool.in_hand()
         )
         return Report(self._progress(), now_s - self._begun_s, self._pool.workers, self._pool.queued, workers)

@@ -15,6 +15,9 @@ from hashaudit.model import Consistency
 from hashaudit.pool.watch import Deadlines
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
+from hashaudit.sources.opening import schemes_of
+from hashaudit.stores import needs
+from hashaudit.stores.address import parse_root
 from hashaudit.worker.protocol import PerceptualPlan, Plan
 
 READERS_ON_SPINNING_DISK = 1
@@ -32,19 +35,26 @@ def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
     needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
     if lists.filters:
         needed.add(SHA1)
+    schemes = schemes_of(config.roots)
     return Plan(
         algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
         tell_all=config.record_all,
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
         filters=lists.filters,
-        cage=Cage(_readable(config), config.max_memory_bytes),
+        cage=_cage(config, schemes),
+        stores=config.buckets.store if schemes else None,
+        schemes=schemes,
     )
 
 
-def _readable(config: AuditConfig) -> tuple[bytes, ...]:
-    """What workers may read. A link that is followed can lead anywhere."""
-    return (b"/",) if config.follow_links else tuple(os.path.realpath(root) for root in config.roots)
+def _cage(config: AuditConfig, schemes: tuple[str, ...]) -> Cage:
+    """What workers may read and reach. A link that is followed can lead anywhere."""
+    local = tuple(os.path.realpath(root) for root in config.roots if parse_root(root) is None)
+    readable = (b"/",) if config.follow_links else local
+    if not schemes:
+        return Cage(readable, config.max_memory_bytes)
+    return Cage(readable + needs.readable(), config.max_memory_bytes + needs.RESERVED_BYTES, network=True)
 
 
 def deadlines(config: AuditConfig) -> Deadlines:
@@ -79,6 +89,8 @@ def worker_count(config: AuditConfig, roots: Iterable[RootDescription]) -> int:
 
 
 def _readers(root: RootDescription) -> int:
+    if root.is_bucket:
+        return cpu_count()  # each has many requests in flight of its own
     if Kind(root.fs_type).consistency is Consistency.MOUNT_UNPINNED:
         return cpu_count() * READERS_PER_CPU_ON_NETWORK
     try:

@@ -36,6 +36,8 @@ class RootType(StrEnum):
 
     DIRECTORY = "directory"
     FILE = "file"
+    BUCKET = "bucket"
+    """In an object store; ``path`` is its URL."""
 
 
 class Tool(Value, frozen=True, kw_only=True):

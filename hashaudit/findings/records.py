@@ -1,5 +1,7 @@
 """From the values that the program works with to the lines of the file: bytes inside, text outside."""
 
+from typing import Any
+
 import msgspec
 
 from hashaudit import model, paths
@@ -10,7 +12,7 @@ from hashaudit.hashlists.interface import ListInfo, RejectReason
 
 
 def of_examination(
-    entry: model.Entry, examination: model.Examination, time_ns: int, *, record_all: bool
+    entry: model.Subject, examination: model.Examination, time_ns: int, *, record_all: bool
 ) -> schema.FindingRecord | schema.FaultRecord | schema.FileRecord | None:
     """The one line that an entry gets, or ``None``: nothing found, nothing failed, and not every file is recorded.
 
@@ -89,19 +91,15 @@ def of_setting(value: object) -> Setting:
             return str(value)
 
 
-def _finding(entry: model.Entry, examination: model.Examination, time_ns: int) -> schema.FindingRecord:
+def _finding(entry: model.Subject, examination: model.Examination, time_ns: int) -> schema.FindingRecord:
     path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or entry.stat
+    state = examination.stat or model.state_of(entry)
     return schema.FindingRecord(
         time=times.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=entry.followed,
-        size=large(state.size),
-        mtime=times.to_text(state.mtime_ns),
-        ctime=times.to_text(state.ctime_ns),
-        inode=str(state.inode),
-        device=str(state.device),
+        followed=isinstance(entry, model.Entry) and entry.followed,
+        **_identity(entry, state),
         consistency=examination.consistency,
         digests=_digests(examination),
         perceptual=_perceptual(examination),
@@ -114,27 +112,23 @@ def _finding(entry: model.Entry, examination: model.Examination, time_ns: int) -
     )
 
 
-def _fault(entry: model.Entry, examination: model.Examination, time_ns: int) -> schema.FaultRecord:
+def _fault(entry: model.Subject, examination: model.Examination, time_ns: int) -> schema.FaultRecord:
     path, path_b64 = paths.to_text(entry.path)
     first, *further = examination.faults
     # What could not be opened still has what the walk saw of it; only what was read has a consistency.
-    state = examination.stat or entry.stat
+    state = examination.stat or model.state_of(entry)
     return schema.FaultRecord(
         time=times.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=entry.followed,
+        followed=isinstance(entry, model.Entry) and entry.followed,
         stage=first.stage,
         code=first.code,
         message=first.message,
         attempts=first.attempts,
         signal=first.signal,
         further_faults=tuple(map(_fault_value, further)),
-        size=large(state.size),
-        mtime=times.to_text(state.mtime_ns),
-        ctime=times.to_text(state.ctime_ns),
-        inode=str(state.inode),
-        device=str(state.device),
+        **_identity(entry, state),
         consistency=examination.consistency if examination.stat else None,
         digests=_digests(examination),
         perceptual=_perceptual(examination),
@@ -144,19 +138,15 @@ def _fault(entry: model.Entry, examination: model.Examination, time_ns: int) -> 
     )
 
 
-def _file(entry: model.Entry, examination: model.Examination, time_ns: int) -> schema.FileRecord:
+def _file(entry: model.Subject, examination: model.Examination, time_ns: int) -> schema.FileRecord:
     path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or entry.stat
+    state = examination.stat or model.state_of(entry)
     return schema.FileRecord(
         time=times.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=entry.followed,
-        size=large(state.size),
-        mtime=times.to_text(state.mtime_ns),
-        ctime=times.to_text(state.ctime_ns),
-        inode=str(state.inode),
-        device=str(state.device),
+        followed=isinstance(entry, model.Entry) and entry.followed,
+        **_identity(entry, state),
         consistency=examination.consistency,
         digests=_digests(examination),
         perceptual=_perceptual(examination),
@@ -196,14 +186,34 @@ def _fault_value(fault: model.Fault) -> schema.Fault:
 def _change(examination: model.Examination) -> schema.Change | None:
     if examination.changed_from is None or examination.stat is None:
         return None
-    return schema.Change(before=_state(examination.changed_from), after=_state(examination.stat))
-
-
-def _state(stat: model.Stat) -> schema.StatState:
-    return schema.StatState(
-        size=large(stat.size),
-        mtime=times.to_text(stat.mtime_ns),
-        ctime=times.to_text(stat.ctime_ns),
-        inode=str(stat.inode),
-        device=str(stat.device),
+    return schema.Change(
+        before=schema.EntryState(**_state_fields(examination.changed_from)),
+        after=schema.EntryState(**_state_fields(examination.stat)),
     )
+
+
+def _identity(entry: model.Subject, state: model.State) -> dict[str, Any]:
+    """The fields that say which entry, and which state of it, a line is about."""
+    fields = _state_fields(state)
+    if isinstance(entry, model.ObjectEntry):
+        key, key_b64 = paths.to_text(entry.key)
+        fields |= {"bucket": entry.bucket.name, "key": key, "key_b64": key_b64}
+    return fields
+
+
+def _state_fields(state: model.State) -> dict[str, Any]:
+    if isinstance(state, model.ObjectState):
+        return {
+            "size": large(state.size),
+            "version": state.version,
+            "etag": state.etag,
+            "last_modified": times.to_text(state.last_modified_ns),
+            "storage": state.storage,
+        }
+    return {
+        "size": large(state.size),
+        "mtime": times.to_text(state.mtime_ns),
+        "ctime": times.to_text(state.ctime_ns),
+        "inode": str(state.inode),
+        "device": str(state.device),
+    }

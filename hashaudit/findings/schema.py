@@ -47,21 +47,28 @@ class EndReason(StrEnum):
     """The program could not go on."""
 
 
-class StatState(Value, frozen=True, kw_only=True):
-    """One state of a file, as ``stat`` gives it."""
+class EntryState(Value, frozen=True, kw_only=True):
+    """One state of a file, as ``stat`` gives it, or of an object, as its store does."""
 
     size: Size
-    mtime: FileTime
-    ctime: FileTime
-    inode: Decimal
-    device: Decimal
+    mtime: FileTime | None = None
+    ctime: FileTime | None = None
+    inode: Decimal | None = None
+    device: Decimal | None = None
+    version: str | None = None
+    etag: str | None = None
+    last_modified: FileTime | None = None
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_state(self)
 
 
 class Change(Value, frozen=True, kw_only=True):
     """A file that changed while it was read: the state before the last read and the one after it."""
 
-    before: StatState
-    after: StatState
+    before: EntryState
+    after: EntryState
 
 
 class PerceptualHash(Value, frozen=True, kw_only=True):
@@ -109,10 +116,19 @@ class FindingRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fin
     followed: bool = False
     """The path is a symbolic link that was followed by request; the rest is about its target."""
     size: Size
-    mtime: FileTime
-    ctime: FileTime
-    inode: Decimal
-    device: Decimal
+    mtime: FileTime | None = None
+    """With the next three: of a file."""
+    ctime: FileTime | None = None
+    inode: Decimal | None = None
+    device: Decimal | None = None
+    bucket: str | None = None
+    """With the next six: of an object; ``path`` is then its URL."""
+    key: str | None = None
+    key_b64: str | None = None
+    version: str | None = None
+    etag: str | None = None
+    last_modified: FileTime | None = None
+    storage: str | None = None
     consistency: Consistency
     digests: dict[AlgorithmName, Hex]
     perceptual: tuple[PerceptualHash, ...] = ()
@@ -127,6 +143,7 @@ class FindingRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fin
 
     def __post_init__(self) -> None:
         check_path(self.path, self.path_b64)
+        _check_identity(self)
         if not any(match.role is Role.DENY for match in self.matches):
             raise ValueError("a finding needs a match of role deny")
         if self.human_viewed:
@@ -151,11 +168,20 @@ class FaultRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fault
     further_faults: tuple[Fault, ...] = ()
     """All faults of the entry after the first, which is the line's own."""
     size: Size | None = None
-    """With the next four: of the state that was read, else as the walk saw it; none for a folder."""
+    """With what identifies the entry: of the state that was read, else as the walk saw it; none for a folder."""
     mtime: FileTime | None = None
+    """With the next three: of a file."""
     ctime: FileTime | None = None
     inode: Decimal | None = None
     device: Decimal | None = None
+    bucket: str | None = None
+    """With the next six: of an object; ``path`` is then its URL."""
+    key: str | None = None
+    key_b64: str | None = None
+    version: str | None = None
+    etag: str | None = None
+    last_modified: FileTime | None = None
+    storage: str | None = None
     consistency: Consistency | None = None
     """Where content was read."""
     digests: dict[AlgorithmName, Hex] = msgspec.field(default_factory=dict)
@@ -168,9 +194,10 @@ class FaultRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fault
     def __post_init__(self) -> None:
         check_path(self.path, self.path_b64)
         _check_known(self.matches)
-        identity = (self.size, self.mtime, self.ctime, self.inode, self.device)
-        if None in identity and any(field is not None for field in (*identity, self.consistency)):
-            raise ValueError("size, mtime, ctime, inode and device stand together, and consistency only with them")
+        if self.size is not None:
+            _check_identity(self)
+        elif self.consistency is not None or _identity(self) != _NOTHING:
+            raise ValueError("consistency and what identifies an entry stand only with its size")
 
 
 class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file"):
@@ -182,10 +209,19 @@ class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file")
     path_b64: str | None = None
     followed: bool = False
     size: Size
-    mtime: FileTime
-    ctime: FileTime
-    inode: Decimal
-    device: Decimal
+    mtime: FileTime | None = None
+    """With the next three: of a file."""
+    ctime: FileTime | None = None
+    inode: Decimal | None = None
+    device: Decimal | None = None
+    bucket: str | None = None
+    """With the next six: of an object; ``path`` is then its URL."""
+    key: str | None = None
+    key_b64: str | None = None
+    version: str | None = None
+    etag: str | None = None
+    last_modified: FileTime | None = None
+    storage: str | None = None
     consistency: Consistency
     digests: dict[AlgorithmName, Hex]
     perceptual: tuple[PerceptualHash, ...] = ()
@@ -195,6 +231,7 @@ class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file")
 
     def __post_init__(self) -> None:
         check_path(self.path, self.path_b64)
+        _check_identity(self)
         _check_known(self.matches)
 
 
@@ -272,3 +309,37 @@ Line = Record | Checkpoint
 def _check_known(matches: tuple[Match, ...]) -> None:
     if any(match.role is not Role.KNOWN for match in matches):
         raise ValueError("a match of role deny makes a finding of any line")
+
+
+def _identity(record: "FindingRecord | FaultRecord | FileRecord") -> tuple[str | None, ...]:
+    return *_state(record), record.bucket, record.key, record.key_b64
+
+
+def _state(state: "EntryState | FindingRecord | FaultRecord | FileRecord") -> tuple[str | None, ...]:
+    of_file = (state.mtime, state.ctime, state.inode, state.device)
+    return *of_file, state.etag, state.last_modified, state.version, state.storage
+
+
+_NOTHING = (None,) * 11
+
+
+def _check_state(state: "EntryState | FindingRecord | FaultRecord | FileRecord") -> None:
+    """Refuses what is the state of neither a file nor an object."""
+    mtime, ctime, inode, device, *of_object = _state(state)
+    of_file = (mtime, ctime, inode, device)
+    is_file = None not in of_file and of_object == [None] * 4
+    is_object = of_file == (None,) * 4 and None not in of_object[:2]
+    if not (is_file or is_object):
+        raise ValueError("mtime, ctime, inode and device stand together; or else etag and last_modified")
+
+
+def _check_identity(record: "FindingRecord | FaultRecord | FileRecord") -> None:
+    """Refuses what identifies neither a file nor an object."""
+    _check_state(record)
+    if record.etag is None:
+        if (record.bucket, record.key, record.key_b64) != (None, None, None):
+            raise ValueError("bucket and key stand with etag, and only with it")
+    elif record.bucket is None or record.key is None:
+        raise ValueError("bucket and key stand with etag")
+    else:
+        check_path(record.key, record.key_b64)

@@ -1,12 +1,13 @@
 """What is handed to the pool and what comes back, and how both travel to a worker and from it."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Generic, TypeVar
 
 import msgspec
 
-from hashaudit.model import DirectoryRef, Entry, Fault
-from hashaudit.worker.protocol import Answer, Group, Item
+from hashaudit.model import BucketRef, Entry, Fault, ObjectEntry, Subject, holder_of
+from hashaudit.worker.protocol import Answer, BucketGroup, Group, Item, ObjectItem
 
 TicketT = TypeVar("TicketT")
 
@@ -15,7 +16,7 @@ class Job(msgspec.Struct, Generic[TicketT], frozen=True):
     """One entry to examine and the caller's own mark for it."""
 
     ticket: TicketT
-    entry: Entry
+    entry: Subject
     tell: bool
     attempts: int = 0
     decode: bool = True
@@ -51,21 +52,10 @@ class InHand(msgspec.Struct, Generic[TicketT], frozen=True):
     """When, on the monotonic clock."""
 
 
-def grouped(jobs: Sequence[Job[TicketT]]) -> tuple[Group, ...]:
-    """The jobs as a worker is told them, by folder, in their order."""
-    groups: list[Group] = []
-    directory: DirectoryRef | None = None
-    items: list[Item] = []
-    for job in jobs:
-        entry = job.entry
-        if entry.directory is not directory:
-            if directory is not None:
-                groups.append(Group(directory, tuple(items)))
-            directory, items = entry.directory, []
-        items.append(Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell))
-    if directory is not None:
-        groups.append(Group(directory, tuple(items)))
-    return tuple(groups)
+def grouped(jobs: Sequence[Job[TicketT]]) -> tuple[Group | BucketGroup, ...]:
+    """The jobs as a worker is told them, by folder or bucket, in their order."""
+    # By identity: entries of one folder share it, and its path can be long.
+    return tuple(_group(list(run)) for _, run in groupby(jobs, key=lambda job: id(holder_of(job.entry))))
 
 
 def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
@@ -80,3 +70,21 @@ def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
         and must <= told
         and all(0 <= item < len(jobs) for item in told)
     )
+
+
+def _group(run: list[Job[TicketT]]) -> Group | BucketGroup:
+    holder = holder_of(run[0].entry)
+    pairs = [(job, job.entry) for job in run]
+    if isinstance(holder, BucketRef):
+        objects = (
+            ObjectItem(entry.key, entry.state, job.decode, job.tell)
+            for job, entry in pairs
+            if isinstance(entry, ObjectEntry)
+        )
+        return BucketGroup(holder, tuple(objects))
+    files = (
+        Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell)
+        for job, entry in pairs
+        if isinstance(entry, Entry)
+    )
+    return Group(holder, tuple(files))

@@ -16,7 +16,7 @@ import msgspec
 
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model import Fault, FaultCode, Stage, state_of
 from hashaudit.pool.jobs import Answered, Blamed, Event, InHand, Job, TicketT, accounted_for, grouped
 from hashaudit.pool.pacing import Pacer
 from hashaudit.pool.process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
@@ -278,7 +278,9 @@ class Pool(Generic[TicketT]):
         self._turned_s = now_s
         for worker in list(self._workers):
             process, watch = worker.process, worker.watch
-            watch.see(Seen(*process.position(), process.bytes_read(), process.is_decoding()), now_s)
+            watch.see(
+                Seen(*process.position(), process.bytes_read() + process.bytes_taken(), process.is_decoding()), now_s
+            )
             if frozen or process.waiting or (worker.ready and not worker.units):
                 # What it does not do is not its own fault: this process stood still, and so may the worker have; it may
                 # not read on yet; or it has nothing to do.
@@ -288,7 +290,7 @@ class Pool(Generic[TicketT]):
                     self._bury(worker)
             else:
                 job = worker.job()
-                overdue = watch.overdue(None if job is None else job.entry.stat.size, now_s)
+                overdue = watch.overdue(None if job is None else state_of(job.entry).size, now_s)
                 if overdue is not None:
                     self._bury(worker, overdue)
 

@@ -1,4 +1,4 @@
-"""Reading one local file so that it is known what was read: one state of the file that the walk saw, or a fault."""
+"""Reading one file or object so that it is known what was read: one state of what the walk saw, or a fault."""
 
 from hashaudit.reading.content import Sink
 from hashaudit.reading.directories import DirectoryCache

@@ -11,7 +11,7 @@ import msgspec
 
 from hashaudit.host.faults import fault_of
 from hashaudit.host.files import stat_of
-from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, Stat
+from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, State
 from hashaudit.reading.content import Sink, UnreadableError, feed, status_of
 from hashaudit.reading.directories import Directory, DirectoryCache, ReplacedError
 from hashaudit.reading.reader import Reader
@@ -42,14 +42,14 @@ class ReadOutcome(msgspec.Struct, Generic[S], frozen=True):
 
     sink: S | None
     """Fed with the whole content once; ``None`` when nothing was read to its end."""
-    stat: Stat | None
+    stat: State | None
     """Of the state that was read; ``None`` when nothing could be opened."""
     bytes_read: int
     """Fed to the sink, holes included."""
     consistency: Consistency
     faults: tuple[Fault, ...] = ()
-    changed_from: Stat | None = None
-    """With ``changed_while_read``: the state before the last read; ``stat`` is the state after it."""
+    changed_from: State | None = None
+    """With ``changed_while_read``: the state before the last read, or as listed; ``stat`` is the state after it."""
     attempts: int = 1
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from hashaudit.model import Entry, PathFault, Skipped
+from hashaudit.model import PathFault, Skipped, Subject, Waiting
 
 
 class RootDescription(msgspec.Struct, frozen=True):
@@ -23,6 +23,8 @@ class RootDescription(msgspec.Struct, frozen=True):
     """Mount options, of the mount and then of the filesystem, comma-separated."""
     left_out: tuple[bytes, ...] = ()
     """Mount points of pseudo filesystems below it, which are not walked."""
+    is_bucket: bool = False
+    """It is in an object store; ``path`` is its URL."""
 
 
 class Source(Protocol):
@@ -37,10 +39,11 @@ class Source(Protocol):
         """The roots as they are now, in the order given."""
         ...
 
-    def walk(self) -> Iterator[Entry | PathFault | Skipped]:
+    def walk(self) -> Iterator[Subject | PathFault | Skipped | Waiting]:
         """Yields everything that the roots hold, in an order that depends on the tree alone.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.
+            HostError: an object store cannot be used at all.
         """
         ...

@@ -2,12 +2,13 @@
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from hashaudit.digests.multidigest import MultiDigest
+from hashaudit.errors import HostError
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.host.memory import AddressSpace
@@ -17,14 +18,15 @@ from hashaudit.model import (
     AlgorithmName,
     Confirmation,
     Consistency,
-    Entry,
     Examination,
     Fault,
     FaultCode,
     Match,
+    ObjectEntry,
     PerceptualHash,
     Role,
     Stage,
+    Subject,
     any_looked_for,
 )
 from hashaudit.reading import DirectoryCache, Reader, ReadOutcome, read_entry
@@ -52,6 +54,7 @@ MAX_LABEL_CHARACTERS = 1 << 20
 
 if TYPE_CHECKING:
     from hashaudit.perceptual.interface import PerceptualAlgorithm
+    from hashaudit.worker.objects import Objects
     from hashaudit.worker.pictures import Capture, Pictures, Seen
 
 
@@ -100,8 +103,18 @@ class Examiner:
         self._filters = KnownFilters(plan.filters)
         self._pictures = _pictures(plan, algorithms, indexes)
         self._directories = DirectoryCache()
-        self._reader = Reader(BoardPace(board))
+        pace = BoardPace(board)
+        self._reader = Reader(pace)
+        self._objects = _objects(plan, pace)
         self.space = AddressSpace()
+
+    def ahead(self, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:
+        """The same units; where objects are examined, fetched as soon as they are sent."""
+        if self._objects is None:
+            return units
+        from hashaudit.worker.objects import in_background  # noqa: PLC0415 # as in _objects
+
+        return in_background(map(self._objects.fetch, units))
 
     def examine_unit(self, unit: WorkUnit) -> Answer:
         """Examines every entry of a unit, noting on the board which it is on.
@@ -116,7 +129,7 @@ class Examiner:
             self._board[BEGUN_BYTES] = self._board[FED_BYTES]
             self._board[BEGUN_NS] = time.monotonic_ns()
             self._board[POSITION] = position_word(unit.number, number)
-            outcome = self._read(entry, decode=item.decode)
+            outcome = self._read(entry, (unit.number, number), decode=item.decode)
             bytes_read += outcome.bytes_read
             digests = outcome.sink.digests() if outcome.sink is not None else {}
             matches, confirmations = self._matcher.match(digests, outcome.bytes_read)
@@ -139,7 +152,7 @@ class Examiner:
                 clean += 1
         return Answer(unit.number, clean, known, bytes_read, tuple(told))
 
-    def _read(self, entry: Entry, *, decode: bool) -> ReadOutcome[Content]:
+    def _read(self, entry: Subject, position: tuple[int, int], *, decode: bool) -> ReadOutcome[Content]:
         capture = self._pictures.capture if self._pictures is not None and decode else None
 
         def sink() -> Content:
@@ -147,10 +160,19 @@ class Examiner:
             return Content(self._plan.algorithms, self._board, capture() if capture is not None else None)
 
         try:
+            if isinstance(entry, ObjectEntry):
+                return self._object(entry, position, sink)
             return read_entry(entry, self._directories, sink, self._reader)
         except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
             fault = fault_of_defect(Stage.READ, error)
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
+
+    def _object(
+        self, entry: ObjectEntry, position: tuple[int, int], sink: Callable[[], Content]
+    ) -> ReadOutcome[Content]:
+        if self._objects is None:
+            raise HostError("the plan names no object stores")
+        return self._objects.read(entry, position, sink)
 
     def _look(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "Seen | None":
         if self._pictures is None or content is None or content.capture is None or not content.capture.is_picture:
@@ -173,6 +195,15 @@ def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":
     from hashaudit.worker.pictures import load_algorithms  # noqa: PLC0415 # as above
 
     return load_algorithms(plan.perceptual)
+
+
+def _objects(plan: Plan, pace: BoardPace) -> "Objects | None":
+    if plan.stores is None:
+        return None
+    # Start-up: the stores' libraries take longer to import than all the rest.
+    from hashaudit.worker.objects import Objects  # noqa: PLC0415 # as above
+
+    return Objects(plan.stores, plan.schemes, pace)
 
 
 def _pictures(

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 
 import msgspec
 
@@ -23,6 +24,7 @@ from hashaudit.worker.protocol import (
     Hello,
     Message,
     Refusal,
+    WorkUnit,
 )
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -80,9 +82,9 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
         if plan.cage is not None:
             sandbox += enter(plan.cage, examiner.space)
         _say(stream, Hello(sandbox))
-        while (request := receive(stream)) is not None:
+        for unit in examiner.ahead(_units(stream)):
             try:
-                answer: Message = examiner.examine_unit(UNIT_DECODER.decode(request))
+                answer: Message = examiner.examine_unit(unit)
             except HashauditError as error:
                 answer = Refusal(str(error))
             _say(stream, answer)
@@ -92,6 +94,11 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
     except SpentError:
         # At once: what holds the memory may not let an orderly end come about.
         os._exit(OUT_OF_MEMORY_STATUS)
+
+
+def _units(stream: socket.socket) -> Iterator[WorkUnit]:
+    while (request := receive(stream)) is not None:
+        yield UNIT_DECODER.decode(request)
 
 
 def _say(stream: socket.socket, message: Message) -> None:

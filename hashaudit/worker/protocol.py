@@ -9,7 +9,19 @@ import msgspec
 from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.hashlists.known_filter import FilterImage
 from hashaudit.host.sandbox import Cage
-from hashaudit.model import AlgorithmName, Consistency, DirectoryRef, Entry, Examination, Stat
+from hashaudit.model import (
+    AlgorithmName,
+    BucketRef,
+    Consistency,
+    DirectoryRef,
+    Entry,
+    Examination,
+    ObjectEntry,
+    ObjectState,
+    Stat,
+    Subject,
+)
+from hashaudit.stores.interface import StoreOptions
 
 
 class PerceptualPlan(msgspec.Struct, frozen=True, array_like=True):
@@ -41,6 +53,10 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """Of known files."""
     cage: Cage | None = None
     """What the worker may still do once all this is loaded; ``None``: whatever its user may."""
+    stores: StoreOptions | None = None
+    """``None``: nothing but files of this machine is examined, and no network is needed."""
+    schemes: tuple[str, ...] = ()
+    """Of the stores that are needed."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -56,26 +72,48 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Answer with an :class:`Examination` even when there is nothing to say."""
 
 
-class Group(msgspec.Struct, frozen=True, array_like=True):
+class Group(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """Files of one folder."""
 
     directory: DirectoryRef
     items: tuple[Item, ...]
 
 
+class ObjectItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One object of a unit; its bucket is the group's."""
+
+    key: bytes
+    state: ObjectState
+    decode: bool
+    """As in :class:`Item`."""
+    tell: bool
+    """As in :class:`Item`."""
+
+
+class BucketGroup(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Objects of one bucket."""
+
+    bucket: BucketRef
+    items: tuple[ObjectItem, ...]
+
+
 class WorkUnit(msgspec.Struct, frozen=True, array_like=True):
     """What a worker examines between two answers."""
 
     number: int
-    groups: tuple[Group, ...]
+    groups: tuple[Group | BucketGroup, ...]
 
-    def entries(self) -> list[tuple[Entry, Item]]:
+    def entries(self) -> list[tuple[Subject, Item | ObjectItem]]:
         """The entries in the order in which answers number them."""
-        return [
-            (Entry(group.directory, item.name, item.stat, item.followed, item.consistency), item)
-            for group in self.groups
-            for item in group.items
-        ]
+        return [pair for group in self.groups for pair in _entries(group)]
+
+
+def _entries(group: Group | BucketGroup) -> list[tuple[Subject, Item | ObjectItem]]:
+    if isinstance(group, BucketGroup):
+        return [(ObjectEntry(group.bucket, item.key, item.state), item) for item in group.items]
+    return [
+        (Entry(group.directory, item.name, item.stat, item.followed, item.consistency), item) for item in group.items
+    ]
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):

@@ -29,6 +29,9 @@ class Examiner:
     def __init__(self, plan, board):
         self.board = board
 
+    def ahead(self, units):
+        return units
+
     def examine_unit(self, unit):
         if any(entry.name == b"early" for entry, _ in unit.entries()):
             os._exit(9)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from hashaudit.host import files
-from hashaudit.model import Consistency, DirectoryRef, Entry, FaultCode, Stage
+from hashaudit.model import Consistency, DirectoryRef, Entry, FaultCode, Stage, Stat
 from hashaudit.reading import READ_CHUNK_BYTES, DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
 from hashaudit.reading.entry import _state
 
@@ -367,8 +367,8 @@ def test_a_file_that_keeps_changing_is_told_with_both_states(folder: bytes, read
     assert outcome.faults[0].message == "its size or times changed while the file was read"
     assert (outcome.consistency, outcome.attempts) == (Consistency.CHANGED_WHILE_READ, 3)
     assert (content(outcome), outcome.bytes_read) == (b"content", 7)
-    assert outcome.changed_from is not None
-    assert outcome.stat is not None
+    assert isinstance(outcome.changed_from, Stat)
+    assert isinstance(outcome.stat, Stat)
     assert (outcome.changed_from.mtime_ns, outcome.stat.mtime_ns) == (2, 3)
     assert len(pauses) == 2
 
@@ -449,9 +449,9 @@ def test_what_was_read_of_a_file_that_then_vanished_is_kept(folder: bytes, read:
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
     assert outcome.faults[0].message.endswith("; then cannot open the file: No such file or directory")
     assert outcome.consistency is Consistency.CHANGED_WHILE_READ
-    assert outcome.changed_from is not None
+    assert isinstance(outcome.changed_from, Stat)
     assert outcome.changed_from.links == 1
-    assert outcome.stat is not None
+    assert isinstance(outcome.stat, Stat)
     assert outcome.stat.links == 0
 
 

@@ -5,11 +5,20 @@ from typing import Annotated
 import typer
 
 from hashaudit_cli.exits import guarded
-from hashaudit_cli.options import NiceOption, RateOption, algorithm_names, bytes_amount, raw
+from hashaudit_cli.options import (
+    EndpointOption,
+    NiceOption,
+    PathStyleOption,
+    PayerOption,
+    RateOption,
+    algorithm_names,
+    bytes_amount,
+    raw,
+)
 
 
 def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders or files to hash.")],
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX to hash.")],
     algorithm: Annotated[
         list[str] | None,
         typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Such as pdq,phash,sha256. Default: sha256."),
@@ -24,6 +33,9 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="Worker processes.")] = None,
     max_rate: RateOption = None,
     nice: NiceOption = False,
+    endpoint_url: EndpointOption = None,
+    request_payer: PayerOption = False,
+    path_style: PathStyleOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only faults and errors on standard error.")] = False,
 ) -> None:
     """Hash files, to make a list from one's own reference pictures or documents.
@@ -34,6 +46,8 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
 
     def body() -> int:
         from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.sources.opening import BucketOptions  # noqa: PLC0415 # as above
+        from hashaudit.stores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit_cli.hashing import run_hash  # noqa: PLC0415 # as above
 
         digests, perceptual = algorithm_names(algorithm or [])
@@ -44,6 +58,7 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
             max_frames=frames,
             variants="none",
             record_all=True,
+            buckets=BucketOptions(store=StoreOptions(endpoint_url, request_payer, path_style)),
             workers=jobs,
             max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
             nice=nice,

@@ -7,11 +7,14 @@ import typer
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.options import (
     CategoryOption,
+    EndpointOption,
     KeyOption,
     MapOption,
     NiceOption,
     PassphraseFdOption,
     PassphraseFileOption,
+    PathStyleOption,
+    PayerOption,
     RateOption,
     ScoreOption,
     algorithm_names,
@@ -24,7 +27,7 @@ from hashaudit_cli.options import (
 
 
 def scan(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders or files to examine.")],
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX to examine.")],
     deny: Annotated[
         list[str] | None,
         typer.Option(
@@ -118,6 +121,12 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     require_sandbox: Annotated[
         bool, typer.Option("--require-sandbox", help="Refuse to run where workers cannot be locked in.")
     ] = False,
+    endpoint_url: EndpointOption = None,
+    request_payer: PayerOption = False,
+    path_style: PathStyleOption = False,
+    all_versions: Annotated[
+        bool, typer.Option("--all-versions", help="Examine every version of every key; count delete markers.")
+    ] = False,
     record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
     case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
     exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
@@ -139,6 +148,8 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit.audit.categories import scheme_named  # noqa: PLC0415 # as above
         from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # as above
+        from hashaudit.sources.opening import BucketOptions  # noqa: PLC0415 # as above
+        from hashaudit.stores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit_cli.running import run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
 
@@ -166,6 +177,9 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 file_timeout_s=file_timeout,
                 decode_timeout_s=decode_timeout,
                 require_sandbox=require_sandbox,
+                buckets=BucketOptions(
+                    store=StoreOptions(endpoint_url, request_payer, path_style), all_versions=all_versions
+                ),
                 record_all=record_all,
                 workers=jobs,
                 max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),

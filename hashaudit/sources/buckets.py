@@ -1,0 +1,107 @@
+"""Object stores as a source: what the listing of each bucket gives below a prefix, or what an inventory of it says."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from hashaudit.model import WAITING, Fault, FaultCode, ObjectEntry, PathFault, Skipped, SkipReason, Stage, Waiting
+from hashaudit.paths import for_terminal
+from hashaudit.sources.background import Background
+from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.keys import KeyRules
+from hashaudit.sources.rules import WalkOptions
+from hashaudit.stores.address import BucketRoot
+from hashaudit.stores.interface import Listed, StoreError
+
+_DEFAULTS = WalkOptions()
+
+
+class KeyList(Protocol):
+    """What gives the keys of a root, page by page."""
+
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+        """Yields the keys that begin with the root's prefix, behind ``after``.
+
+        Raises:
+            StoreError: what was not given is unseen.
+        """
+        ...
+
+
+class BucketSource:
+    """Walks several roots, each a bucket or a part of one, in the order given.
+
+    Args:
+        roots: where.
+        keys: gives their keys.
+        options: which keys the user wants left out.
+    """
+
+    def __init__(self, roots: Sequence[BucketRoot], keys: KeyList, options: WalkOptions = _DEFAULTS) -> None:
+        self._roots = tuple(roots)
+        self._keys = keys
+        self._rules = KeyRules(options)
+        self._listed = 0
+
+    @property
+    def directories_listed(self) -> int:
+        """How many roots the walk has listed to their ends."""
+        return self._listed
+
+    def describe_roots(self) -> tuple[RootDescription, ...]:
+        """The roots, in the order given."""
+        return tuple(RootDescription(root.given, root.path, is_bucket=True) for root in self._roots)
+
+    def walk(self, after: bytes | None = None) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
+        """Yields everything that the roots hold: root by root, each in the order of its keys' bytes.
+
+        Of roots that overlap, a key belongs to the one with the longest prefix, and is skipped where another meets it.
+
+        Args:
+            after: the path of an entry; the walk begins behind it, with all versions of its key left out.
+
+        Raises:
+            HostError: an object store cannot be used at all.
+        """
+        start, key = (0, None) if after is None else self._place(after)
+        for number, root in enumerate(self._roots[start:], start):
+            if root.path in {earlier.path for earlier in self._roots[:number]}:
+                yield Skipped(root.path, SkipReason.OTHER_ROOT)
+            else:
+                yield from self._walk(root, key)
+            key = None
+
+    def _place(self, after: bytes) -> tuple[int, bytes | None]:
+        """Which root a path belongs to, and its key there."""
+        inside = [root for root in self._roots if after.startswith(root.path)]
+        if not inside:
+            return 0, None
+        root = max(inside, key=lambda root: len(root.prefix))
+        return self._roots.index(root), after[len(root.bucket.path) + 1 :]
+
+    def _walk(self, root: BucketRoot, after: bytes | None) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
+        others = [other.path for other in self._roots if len(other.path) > len(root.path)]
+        last = after
+        try:
+            for page in Background(self._keys.pages(root, after)):
+                if page is None:
+                    yield WAITING
+                    continue
+                for listed in page:
+                    last = listed.key
+                    yield self._met(root, listed, others)
+        except StoreError as error:
+            where = "all of it" if last is None else f"what comes after {for_terminal(last)}"
+            fault = Fault(Stage.WALK, error.code, f"cannot list the bucket: {error}; {where} is unseen")
+            yield PathFault(root.path, fault, directory=True)
+        else:
+            self._listed += 1
+
+    def _met(self, root: BucketRoot, listed: Listed, others: list[bytes]) -> ObjectEntry | PathFault | Skipped:
+        entry = ObjectEntry(root.bucket, listed.key, listed.state)
+        if others and entry.path.startswith(tuple(others)):
+            return Skipped(entry.path, SkipReason.OTHER_ROOT)
+        if not listed.key.startswith(root.prefix):
+            fault = Fault(Stage.WALK, FaultCode.REPLACED, "the store listed a key that does not begin as asked for")
+            return PathFault(entry.path, fault)
+        reason = SkipReason.DELETE_MARKER if listed.deleted else self._rules.why_not(listed.key, root.prefix)
+        return entry if reason is None else Skipped(entry.path, reason)

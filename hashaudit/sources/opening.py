@@ -1,0 +1,85 @@
+"""From the roots that a user names to the source that walks them all."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import msgspec
+
+from hashaudit.model import PathFault, Skipped, Subject, Waiting
+from hashaudit.sources.bucket_listing import StoreListing
+from hashaudit.sources.buckets import BucketSource
+from hashaudit.sources.interface import RootDescription, Source
+from hashaudit.sources.local import LocalSource
+from hashaudit.sources.rules import WalkOptions
+from hashaudit.stores.address import parse_root
+from hashaudit.stores.interface import StoreOptions
+from hashaudit.stores.opening import Stores
+
+
+class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the user wants object stores walked."""
+
+    store: StoreOptions = StoreOptions()
+    all_versions: bool = False
+    """Each version of each key, and delete markers."""
+
+
+_WALK = WalkOptions()
+_BUCKETS = BucketOptions()
+
+
+class Sources:
+    """Several sources, one after the other."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = tuple(sources)
+
+    @property
+    def directories_listed(self) -> int:
+        """How many folders and buckets the walk has listed so far, wholly or in part."""
+        return sum(source.directories_listed for source in self._sources)
+
+    def describe_roots(self) -> tuple[RootDescription, ...]:
+        """The roots as they are now, in the order in which they are walked."""
+        return tuple(chain.from_iterable(source.describe_roots() for source in self._sources))
+
+    def walk(self) -> Iterator[Subject | PathFault | Skipped | Waiting]:
+        """Yields everything that the sources hold.
+
+        Raises:
+            OutputError: temporary space for sorting cannot be written.
+            HostError: an object store cannot be used.
+        """
+        for source in self._sources:
+            yield from source.walk()
+
+
+def schemes_of(roots: Sequence[bytes]) -> tuple[str, ...]:
+    """The schemes of the object stores that roots are in.
+
+    Raises:
+        UsageError: a URL among them names no bucket.
+    """
+    return tuple(sorted({root.bucket.scheme for root in map(parse_root, roots) if root is not None}))
+
+
+def open_source(
+    roots: Sequence[bytes],
+    walk: WalkOptions = _WALK,
+    buckets: BucketOptions = _BUCKETS,
+) -> Source:
+    """A source of all roots: those of this machine first, then those in object stores, each in the order given.
+
+    Raises:
+        UsageError: a root or a pattern cannot be one.
+    """
+    parsed = [(root, parse_root(root)) for root in roots]
+    remote = [bucket for _, bucket in parsed if bucket is not None]
+    local = [root for root, bucket in parsed if bucket is None]
+    sources: list[Source] = []
+    if local or not remote:
+        sources.append(LocalSource(local, walk))
+    if remote:
+        listing = StoreListing(Stores(buckets.store), all_versions=buckets.all_versions)
+        sources.append(BucketSource(remote, listing, walk))
+    return sources[0] if len(sources) == 1 else Sources(sources)

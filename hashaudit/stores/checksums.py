@@ -1,0 +1,87 @@
+"""Checksums that stores keep of whole objects, for comparing; they are no evidence, for the store itself made them.
+
+Source: Amazon S3 User Guide, "Checking object integrity"; Azure's Blob service, ``Content-MD5``. A composite checksum
+(of the parts' checksums, ``value-N``) cannot be compared with one read and is passed over.
+"""
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+from hashaudit.stores.interface import Checksum
+
+try:
+    from awscrt import checksums as crt
+except ModuleNotFoundError:  # it comes with the extra [s3] alone, whose store alone tells these checksums
+    crt = None
+
+
+class Running(Protocol):
+    """A checksum while content passes."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Takes in more bytes."""
+        ...
+
+    def digest(self) -> bytes:
+        """Of what was taken in."""
+        ...
+
+
+class _Cyclic:
+    """A cyclic redundancy check; its digest is in network order."""
+
+    def __init__(self, function: Callable[[bytes | memoryview, int], int], length_bytes: int) -> None:
+        self._function = function
+        self._length_bytes = length_bytes
+        self._value = 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = self._function(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._length_bytes, "big")
+
+
+_MAKERS: dict[str, Callable[[], Running]] = {
+    # Cheapest first: of several, one is compared.
+    **({"crc64nvme": lambda: _Cyclic(crt.crc64nvme, 8), "crc32c": lambda: _Cyclic(crt.crc32c, 4)} if crt else {}),
+    "crc32": lambda: _Cyclic(zlib.crc32, 4),
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "sha256": hashlib.sha256,
+    "md5": lambda: hashlib.md5(usedforsecurity=False),
+}
+ALGORITHMS = tuple(_MAKERS)
+
+
+class Comparison:
+    """Compares content that passes with what the store says of it."""
+
+    def __init__(self, expected: Checksum | None) -> None:
+        self._expected = expected if expected is not None and _is_comparable(expected) else None
+        self._running = _MAKERS[self._expected.algorithm]() if self._expected is not None else None
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Takes in more bytes."""
+        if self._running is not None:
+            self._running.update(data)
+
+    def mismatch(self) -> str | None:
+        """The name of the checksum that what was taken in does not have, or ``None``."""
+        if self._running is None or self._expected is None:
+            return None
+        agrees = self._running.digest() == base64.b64decode(self._expected.value)
+        return None if agrees else self._expected.algorithm
+
+
+def _is_comparable(checksum: Checksum) -> bool:
+    if checksum.algorithm not in _MAKERS:
+        return False
+    try:
+        base64.b64decode(checksum.value, validate=True)
+    except (binascii.Error, ValueError):  # a composite one, which ends in its number of parts
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""What S3 answers, as values: listings, headers, refusals.
+
+Source: Amazon S3 API Reference: "Error responses", ListObjectsV2, ListObjectVersions, GetObject.
+"""
+
+import email.utils
+import heapq
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from hashaudit.model import FaultCode, ObjectState
+from hashaudit.stores.checksums import ALGORITHMS
+from hashaudit.stores.interface import Checksum, Head, Listed, StoreError
+
+OK = 200
+PARTIAL = 206
+PRECONDITION_FAILED = 412
+
+ERROR_BYTES = 4096
+"""Of the body of a refusal, which is short."""
+
+_ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)\Z")
+_NS_PER_S = 1_000_000_000
+
+_BY_CODE = {
+    "InvalidObjectState": FaultCode.NOT_RETRIEVABLE,
+    "KeyTooLongError": FaultCode.NAME_TOO_LONG,
+}
+_BY_STATUS = {
+    401: FaultCode.PERMISSION_DENIED,
+    403: FaultCode.PERMISSION_DENIED,
+    404: FaultCode.VANISHED,
+    405: FaultCode.VANISHED,  # the version is a delete marker
+    408: FaultCode.TIMEOUT,
+    410: FaultCode.VANISHED,
+}
+_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_PASSING_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
+"""Told with status 400; a token that ended is renewed for the next attempt."""
+
+
+def objects(page: Mapping[str, Any]) -> list[Listed]:
+    """The keys of a page of ListObjectsV2."""
+    return [Listed(item["Key"].encode(errors="surrogateescape"), _state(item)) for item in page.get("Contents", ())]
+
+
+def versions(page: Mapping[str, Any]) -> list[Listed]:
+    """The versions and delete markers of a page of ListObjectVersions, by key and then newest first."""
+    found = [_version(item, deleted=False) for item in page.get("Versions", ())]
+    markers = [_version(item, deleted=True) for item in page.get("DeleteMarkers", ())]
+    return list(heapq.merge(found, markers, key=lambda listed: (listed.key, -listed.state.last_modified_ns)))
+
+
+def head(headers: Mapping[str, str], asked: ObjectState) -> Head:
+    """What the headers of GetObject and HeadObject say of the whole object."""
+    total = _TOTAL.match(headers.get("content-range", ""))
+    length = total[1] if total is not None else headers.get("content-length", "")
+    modified = email.utils.parsedate_to_datetime(headers["last-modified"]) if "last-modified" in headers else None
+    state = ObjectState(
+        size=int(length) if length.isdigit() else -1,
+        etag=_bare(headers.get("etag", "")),
+        last_modified_ns=asked.last_modified_ns if modified is None else _ns(modified, asked.last_modified_ns),
+        version=headers.get("x-amz-version-id", asked.version),
+        storage=headers.get("x-amz-storage-class", asked.storage),
+    )
+    return Head(state, _checksum(headers))
+
+
+def refusal(status: int, body: bytes) -> StoreError:
+    """Why a request was refused."""
+    code = _ERROR_CODE.search(body)
+    return _refusal(status, code[1].decode() if code is not None else "")
+
+
+def refusal_of(error: ClientError) -> StoreError:
+    """Why a request of botocore's client was refused."""
+    response = error.response
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return _refusal(status, response.get("Error", {}).get("Code", ""))
+
+
+def network_failure(error: Exception) -> StoreError:
+    """A request that got no answer, or half of one. Says no address: it may hold a password."""
+    timed_out = isinstance(error, ConnectTimeoutError | ReadTimeoutError) or "Timeout" in type(error).__name__
+    code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
+    return StoreError(code, f"the network or the store failed: {type(error).__name__}", passing=True)
+
+
+def _refusal(status: int, code: str) -> StoreError:
+    fault = _BY_CODE.get(code) or _BY_STATUS.get(status, FaultCode.IO_ERROR)
+    said = f"HTTP {status} {code}".rstrip()
+    if fault is FaultCode.NOT_RETRIEVABLE:
+        said = "archived: it would have to be restored first"
+    passing = status in _PASSING_STATUS or code in _PASSING_CODES
+    return StoreError(fault, f"the store refuses it: {said}", passing=passing)
+
+
+def _state(item: Mapping[str, Any]) -> ObjectState:
+    return ObjectState(
+        size=item.get("Size", 0),
+        etag=_bare(item.get("ETag", "")),
+        last_modified_ns=_ns(item["LastModified"], 0) if "LastModified" in item else 0,
+        version=item.get("VersionId"),
+        storage=item.get("StorageClass"),
+    )
+
+
+def _version(item: Mapping[str, Any], *, deleted: bool) -> Listed:
+    return Listed(item["Key"].encode(errors="surrogateescape"), _state(item), deleted)
+
+
+def _checksum(headers: Mapping[str, str]) -> Checksum | None:
+    if headers.get("x-amz-checksum-type", "") == "COMPOSITE":
+        return None
+    for algorithm in ALGORITHMS:
+        value = headers.get(f"x-amz-checksum-{algorithm}")
+        if value is not None:
+            return Checksum(algorithm, value)
+    return None
+
+
+def _bare(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
+
+
+def _ns(instant: datetime, otherwise_ns: int) -> int:
+    try:
+        return int(instant.timestamp()) * _NS_PER_S + instant.microsecond * 1000
+    except (OverflowError, ValueError):
+        return otherwise_ns

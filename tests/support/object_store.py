@@ -1,0 +1,151 @@
+"""An S3 server as a process of its own on loopback, and a proxy before it that does what networks and stores do."""
+
+import http.client
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import boto3
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+# It ends when its standard input does, so that nothing is left behind whatever becomes of the tests.
+SERVER = """
+import logging, sys
+from moto.server import ThreadedMotoServer
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The URL of a server that holds nothing yet."""
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+def client(url: str) -> Any:
+    """boto3's client, to fill buckets with."""
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="secret",  # noqa: S106 # the server takes any
+    )
+
+
+class Asked(NamedTuple):
+    """A request that came to the proxy."""
+
+    method: str
+    path: str
+    """Decoded, with the bucket, without the query."""
+    query: str
+    headers: dict[str, str]
+    """Names in lower case."""
+    before: int
+    """How many requests of this method and path came before."""
+
+
+class Answer(NamedTuple):
+    """What the proxy answers in the server's place, or does to what it answers."""
+
+    status: int | None = None
+    """Instead of asking the server."""
+    body: bytes = b""
+    cut: int | None = None
+    """After so many bytes of the body the connection is closed."""
+    headers: dict[str, str] = {}  # noqa: RUF012 # a default of a frozen value
+
+
+Behaviour = Callable[[Asked], Answer | None]
+
+
+class Proxy:
+    """Passes requests on to a server unless its behaviour says otherwise."""
+
+    def __init__(self, server: str) -> None:
+        self.upstream = urlsplit(server).netloc
+        self.behave: Behaviour = lambda _asked: None
+        self.asked: list[Asked] = []
+        self.lock = threading.Lock()
+
+    def note(self, method: str, target: str, headers: dict[str, str]) -> Asked:
+        parts = urlsplit(target)
+        path = unquote(parts.path)
+        with self.lock:
+            before = sum((asked.method, asked.path) == (method, path) for asked in self.asked)
+            asked = Asked(method, path, parts.query, headers, before)
+            self.asked.append(asked)
+        return asked
+
+    def of(self, path: str, method: str = "GET") -> list[Asked]:
+        """The requests for a path."""
+        return [asked for asked in self.asked if (asked.method, asked.path) == (method, path)]
+
+
+@contextmanager
+def proxied(server: str) -> Iterator[tuple[str, Proxy]]:
+    """The URL of a proxy before a server, and the proxy."""
+    proxy = Proxy(server)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked = proxy.note(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
+            answer = proxy.behave(asked) or Answer()
+            if answer.status is not None:
+                self.reply(answer.status, {}, answer.body, None)
+                return
+            connection = http.client.HTTPConnection(proxy.upstream)
+            connection.request(self.command, self.path, headers=dict(self.headers.items()))
+            response = connection.getresponse()
+            body = response.read()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            connection.close()
+            self.reply(response.status, {**headers, **answer.headers}, answer.body or body, answer.cut)
+
+        do_HEAD = do_GET  # noqa: N815 # the name that the base class looks for
+
+        def reply(self, status: int, headers: dict[str, str], body: bytes, cut: int | None) -> None:
+            for name in ("transfer-encoding", "connection", "date", "server"):
+                headers.pop(name, None)
+            length = headers.pop("content-length", None) if self.command == "HEAD" else None
+            self.send_response(status)
+            for name, value in headers.items():
+                if name != "content-length":
+                    self.send_header(name, value)
+            self.send_header("Content-Length", length or str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body if cut is None else body[:cut])
+            if cut is not None:
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        httpd.daemon_threads = True
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{httpd.server_address[1]}", proxy
+        finally:
+            httpd.shutdown()
+            thread.join()
