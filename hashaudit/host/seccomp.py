@@ -120,14 +120,15 @@ def program(machine: Machine, pid: int, *, network: bool) -> bytes:
     if machine.x32:
         code += [(_JGE, 0, 1, _X32_BIT), (_RET, 0, 0, _RET_KILL_PROCESS)]
     code += [(_JGT, 0, 1, NEWEST), (_RET, 0, 0, _ENOSYS)]
-    for number in _numbers(machine, ABSENT):
-        code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ENOSYS)]
-    for number in _numbers(machine, REFUSED, but=NETWORK if network else ()):
-        code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _EPERM)]
+    # These first: what is answered without a look at arguments the kernel remembers, and runs no filter for it.
     for name, check in _checks(pid).items():
         block = _block(check)
         for number in _numbers(machine, {name: LOOKED_AT[name]}):
             code += [(_JEQ, 0, len(block), number), *block]
+    for number in _numbers(machine, ABSENT):
+        code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ENOSYS)]
+    for number in _numbers(machine, REFUSED, but=NETWORK if network else ()):
+        code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _EPERM)]
     code.append((_RET, 0, 0, _ALLOW))
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
 
@@ -136,9 +137,9 @@ def _checks(pid: int) -> dict[str, Check]:
     # A process may end itself: abort(3) does. The id of its main thread is its own.
     own = Check(0, (pid,))
     return {
-        "clone": Check(0, (_CLONE_THREAD,), mask=_CLONE_THREAD | _CLONE_NAMESPACES),
-        "open": Check(1, (0,), mask=_WRITING),
         "openat": Check(2, (0,), mask=_WRITING),
+        "open": Check(1, (0,), mask=_WRITING),
+        "clone": Check(0, (_CLONE_THREAD,), mask=_CLONE_THREAD | _CLONE_NAMESPACES),
         "kill": own,
         "tkill": own,
         "tgkill": own,
