@@ -19,9 +19,9 @@ from hashaudit.worker.protocol import (
     DECODING,
     FED_BYTES,
     MESSAGE_DECODER,
-    OUT_OF_MEMORY_STATUS,
     POSITION,
     READ_BYTES,
+    STATUS_CODES,
     WAITING,
     Message,
     parse_position,
@@ -180,8 +180,9 @@ class WorkerProcess:
 
 def describe_end(status: int) -> tuple[str, int | None]:
     """How a worker ended, for people, and the signal that ended it."""
-    if status == OUT_OF_MEMORY_STATUS:
-        return "more memory was needed than --max-memory allows; the worker process ended", None
+    code = STATUS_CODES.get(status)
+    if code is not None:
+        return f"the worker process ended: {code.replace('_', ' ')}", None
     if status >= 0:
         return f"the worker process ended with status {status}", None
     number = -status

@@ -21,7 +21,7 @@ from hashaudit.pool.jobs import Answered, Blamed, Event, InHand, Job, TicketT, a
 from hashaudit.pool.pacing import Pacer
 from hashaudit.pool.process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
 from hashaudit.pool.watch import Deadlines, Overdue, Seen, Watch
-from hashaudit.worker.protocol import ENCODER, OUT_OF_MEMORY_STATUS, Answer, Hello, Plan, Refusal, WorkUnit
+from hashaudit.worker.protocol import ENCODER, STATUS_CODES, Answer, Hello, Plan, Refusal, WorkUnit
 
 UNITS_PER_WORKER = 2
 """One in hand and one waiting, so that a worker never idles while its answer travels."""
@@ -52,6 +52,8 @@ class _Worker(Generic[TicketT]):
         self.watch = watch
         self.units: dict[int, _Unit[TicketT]] = {}
         self.ready = False
+        self.used = False
+        """It was given a unit."""
 
     def job(self) -> Job[TicketT] | None:
         """What it is on, if it has begun anything that it was given."""
@@ -91,6 +93,7 @@ class Pool(Generic[TicketT]):
         self._workers: list[_Worker[TicketT]] = []
         self._queue: deque[_Unit[TicketT]] = deque()
         self._urgent: deque[_Unit[TicketT]] = deque()
+        self._suspects: deque[Job[TicketT]] = deque()
         self._events: deque[Event[TicketT]] = deque()
         self._next_unit = 1
         self._failed_starts = 0
@@ -119,7 +122,7 @@ class Pool(Generic[TicketT]):
     @property
     def queued(self) -> int:
         """Units that no worker has yet."""
-        return len(self._queue) + len(self._urgent)
+        return len(self._queue) + len(self._urgent) + len(self._suspects)
 
     @property
     def idle(self) -> bool:
@@ -227,9 +230,14 @@ class Pool(Generic[TicketT]):
         self._selector.modify(worker.process.socket, events, worker)
 
     def _hand_out(self) -> None:
+        for worker in self._workers:
+            # One that has done nothing yet: what is wrong with it is then the suspect's doing. There is one for each,
+            # for the worker that a suspect ended was replaced.
+            if self._suspects and worker.ready and not worker.used:
+                self._give(worker, _Unit((self._suspects.popleft(),), urgent=True))
         for depth in range(UNITS_PER_WORKER):
             for worker in self._workers:
-                if not self.queued:
+                if not (self._urgent or self._queue):
                     return
                 if worker.ready and len(worker.units) == depth:
                     self._give(worker, (self._urgent or self._queue).popleft())
@@ -240,6 +248,7 @@ class Pool(Generic[TicketT]):
         if not worker.units:
             worker.watch.restart(time.monotonic())
         worker.units[number] = unit
+        worker.used = True
         worker.process.send(ENCODER.encode(WorkUnit(number, grouped(unit.jobs))))
         self._watch(worker)
 
@@ -333,19 +342,16 @@ class Pool(Generic[TicketT]):
     def _suspect(self, job: Job[TicketT], status: int, overdue: Overdue | None) -> None:
         attempts = job.attempts + 1
         if attempts < ATTEMPTS:
-            self._try_alone(msgspec.structs.replace(job, attempts=attempts))
+            self._suspects.append(msgspec.structs.replace(job, attempts=attempts))
             return
         message, number = describe_end(status)
-        code = FaultCode.OUT_OF_MEMORY if status == OUT_OF_MEMORY_STATUS else FaultCode.WORKER_DIED
+        code = STATUS_CODES.get(status, FaultCode.WORKER_DIED)
         if overdue is not None:
             code, message = overdue.code, overdue.message
         decoding = self._decodes and job.decode
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:
             # The decoder is the first to suspect: without it the file's digests are still to be had.
-            self._try_alone(msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault))
+            self._suspects.append(msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault))
         else:
             self._events.append(Blamed(job, fault))
-
-    def _try_alone(self, job: Job[TicketT]) -> None:
-        self._urgent.appendleft(_Unit((job,), urgent=True))

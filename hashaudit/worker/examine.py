@@ -1,5 +1,6 @@
 """One entry in, all that can be said of it out: read once, digest, match."""
 
+import errno
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +81,12 @@ class Content(MultiDigest):
 
 
 class SpentError(Exception):
-    """A file took memory that does not come back: this process is not fit to examine another."""
+    """A file took from this process what does not come back: it is not fit to examine another."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+        """To end with."""
 
 
 class Examiner:
@@ -107,6 +113,7 @@ class Examiner:
         self._reader = Reader(pace)
         self._objects = _objects(plan, pace)
         self.space = AddressSpace()
+        self._has_decoded = False
 
     def ahead(self, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:
         """The same units; where objects are examined, fetched as soon as they are sent."""
@@ -141,8 +148,7 @@ class Examiner:
             if not matches:
                 matches = self._filters.match(digests, outcome.bytes_read)
             faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
-            if any(fault.code is FaultCode.OUT_OF_MEMORY for fault in faults):
-                self._recover()
+            self._check_fitness(faults, decoded=seen is not None)
             if item.tell or self._plan.tell_all or faults or any_looked_for(matches):
                 hashes = () if seen is None else seen.hashes
                 told.append(_examination(number, outcome, digests, (matches, confirmations, faults, hashes)))
@@ -179,12 +185,21 @@ class Examiner:
             return None
         return self._pictures.examine(content.capture, digests.get(SHA256))
 
-    def _recover(self) -> None:
-        """Goes on with the next file if the memory of this one is free again."""
-        gc.collect()
+    def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
+        """Lets the next file be examined only if decoders have left what that takes."""
+        self._has_decoded |= decoded
+        if decoded and not self.space.can_be_told():
+            # A decoder has closed descriptors that are not its own.
+            raise SpentError(errno.EBADF)
+        codes = {fault.code for fault in faults}
+        if FaultCode.TOO_MANY_OPEN_FILES in codes and self._has_decoded:
+            # In a process that has decoded nothing the limit itself is too low.
+            raise SpentError(errno.EMFILE)
         cage = self._plan.cage
-        if cage is not None and self.space.grown_bytes() > cage.memory_bytes // 2:
-            raise SpentError
+        if FaultCode.OUT_OF_MEMORY in codes and cage is not None:
+            gc.collect()
+            if self.space.grown_bytes() > cage.memory_bytes // 2:
+                raise SpentError(errno.ENOMEM)
 
 
 def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":

@@ -18,7 +18,6 @@ from hashaudit.worker.link import Address, open_link
 from hashaudit.worker.protocol import (
     BOARD_WORDS,
     ENCODER,
-    OUT_OF_MEMORY_STATUS,
     PLAN_DECODER,
     UNIT_DECODER,
     Hello,
@@ -91,9 +90,9 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
     except ConnectionError:
         # The parent is gone, and with it whoever could be told.
         return
-    except SpentError:
-        # At once: what holds the memory may not let an orderly end come about.
-        os._exit(OUT_OF_MEMORY_STATUS)
+    except SpentError as error:
+        # At once: what was taken may be what an orderly end needs.
+        os._exit(error.status)
 
 
 def _units(stream: socket.socket) -> Iterator[WorkUnit]:

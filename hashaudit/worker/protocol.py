@@ -4,6 +4,8 @@ The parent's words are trusted by the worker. The worker's are not by the parent
 be taken over, so its answers are decoded against these types and checked against what was asked.
 """
 
+import errno
+
 import msgspec
 
 from hashaudit.hashlists.index.image import IndexImage
@@ -16,6 +18,7 @@ from hashaudit.model import (
     DirectoryRef,
     Entry,
     Examination,
+    FaultCode,
     ObjectEntry,
     ObjectState,
     Stat,
@@ -171,8 +174,11 @@ DECODING = 6
 BEGUN_NS = 7
 """When the item that the worker is on was begun, on the monotonic clock."""
 
-OUT_OF_MEMORY_STATUS = 12
-"""A worker ends with it when what a file took of its memory does not come back, so that no other file pays for it."""
+STATUS_CODES: dict[int, FaultCode] = {
+    errno.ENOMEM: FaultCode.OUT_OF_MEMORY,
+    errno.EMFILE: FaultCode.TOO_MANY_OPEN_FILES,
+}
+"""A worker ends with such a status when what a file took of it does not come back: no other file is to pay for it."""
 
 
 def position_word(unit: int, item: int) -> int:

@@ -28,6 +28,7 @@ from hashaudit.worker.protocol import Answer, position_word
 class Examiner:
     def __init__(self, plan, board):
         self.board = board
+        self.count = 0
 
     def ahead(self, units):
         return units
@@ -41,12 +42,18 @@ class Examiner:
         return Answer(unit.number, len(unit.entries()), 0, 0, ())
 
     def act(self, name, folder):
+        self.examined(name, folder)
+        self.count += 1
+
+    def examined(self, name, folder):
         with open(folder + "/examined", "a") as file:
             file.write(name + "\\n")
         if name == "segv":
             os.kill(os.getpid(), signal.SIGSEGV)
         elif name == "exit":
             os._exit(7)
+        elif name.startswith("first-only") and self.count:
+            os._exit(9)
         elif name == "hang":
             time.sleep(3600)
         elif name == "once" and not os.path.exists(folder + "/died"):
@@ -115,6 +122,11 @@ def test_exactly_the_item_that_ends_a_worker_is_blamed(tmp_path: Path, name: str
 
 def test_an_innocent_that_was_hit_once_is_examined(tmp_path: Path) -> None:
     assert run(tmp_path, [["a", "once", "b"]]) == dict.fromkeys(["a", "once", "b"], "examined")
+
+
+def test_a_suspect_is_tried_on_a_worker_that_has_done_nothing_else(tmp_path: Path) -> None:
+    units = [[f"a{number}", f"first-only-{number}", f"b{number}"] for number in range(6)]
+    assert run(tmp_path, units) == {name: "examined" for unit in units for name in unit}
 
 
 def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def connect_to(family: int, address: Any) -> None:
         stream.connect(address)
 
 
+def open_without_end() -> None:
+    while True:
+        kept.append(os.open(environment(INSIDE), os.O_RDONLY))
+
+
 def start_a_thread() -> None:
     thread = threading.Thread(target=int)
     thread.start()
@@ -105,6 +110,7 @@ ENDS: dict[str, Callable[[], object]] = {
     "loop in C": loop_in_c,
     "allocate": allocate,
     "allocate in C": allocate_in_c,
+    "close what is not its own": lambda: os.closerange(0, 4096),
 }
 """What costs the worker its life."""
 
@@ -141,7 +147,7 @@ REFUSED: dict[str, Callable[[], object]] = {
 
 HARMLESS: dict[str, Callable[[], object]] = {"thread": start_a_thread, "nothing": int}
 
-ACTS = ENDS | REFUSED | HARMLESS | {"allocate and let go": allocate_and_let_go}
+ACTS = ENDS | REFUSED | HARMLESS | {"allocate and let go": allocate_and_let_go, "open without end": open_without_end}
 NAMES = tuple(ACTS)
 
 
