@@ -52,3 +52,14 @@ def s3_url() -> Generator[str]:
 
     with s3_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def azure_url() -> Generator[str]:
+    """The URL of an Azure account; every test makes containers of its own."""
+    from object_store import AZURITE, azure_server  # noqa: PLC0415 # as above
+
+    if AZURITE is None:
+        pytest.skip("azurite is not installed: npm install azurite, then AZURITE=.../azurite-blob")
+    with azure_server(AZURITE) as url:
+        yield url

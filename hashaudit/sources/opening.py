@@ -5,6 +5,7 @@ from itertools import chain
 
 import msgspec
 
+from hashaudit.errors import UsageError
 from hashaudit.model import PathFault, Skipped, Subject, Waiting
 from hashaudit.sources.bucket_listing import StoreListing
 from hashaudit.sources.buckets import BucketSource
@@ -61,6 +62,16 @@ def schemes_of(roots: Sequence[bytes]) -> tuple[str, ...]:
         UsageError: a URL among them names no bucket.
     """
     return tuple(sorted({root.bucket.scheme for root in map(parse_root, roots) if root is not None}))
+
+
+def check_endpoint(roots: Sequence[bytes], buckets: BucketOptions) -> None:
+    """Refuses one endpoint for stores of two kinds.
+
+    Raises:
+        UsageError: that is what was asked for, or a URL among the roots names no bucket.
+    """
+    if len(schemes_of(roots)) > 1 and buckets.store.endpoint_url is not None:
+        raise UsageError("--endpoint-url can be that of s3:// or of az://: scan them one after the other")
 
 
 def open_source(

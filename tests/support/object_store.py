@@ -1,6 +1,10 @@
 """An S3 server as a process of its own on loopback, and a proxy before it that does what networks and stores do."""
 
+import base64
 import http.client
+import os
+import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +37,29 @@ def s3_server() -> Iterator[str]:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+AZURITE = os.environ.get("AZURITE") or shutil.which("azurite-blob")
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = base64.b64encode(b"a key that is no secret").decode("ascii")
+
+
+@contextmanager
+def azure_server(command: str) -> Iterator[str]:
+    """The URL of an Azure account on a server that holds nothing yet."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [command, "--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck"]
+    words.append("--disableTelemetry")
+    environment = os.environ | {"AZURITE_ACCOUNTS": f"{AZURE_ACCOUNT}:{AZURE_KEY}"}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            while b"successfully listen" not in process.stdout.readline():
+                assert process.poll() is None
+            yield f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
         finally:
             process.kill()
 
@@ -110,7 +137,7 @@ def proxied(server: str) -> Iterator[tuple[str, Proxy]]:
             asked = proxy.note(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
             answer = proxy.behave(asked) or Answer()
             if answer.status is not None:
-                self.reply(answer.status, {}, answer.body, None)
+                self.reply(answer.status, dict(answer.headers), answer.body, None)
                 return
             connection = http.client.HTTPConnection(proxy.upstream)
             connection.request(self.command, self.path, headers=dict(self.headers.items()))

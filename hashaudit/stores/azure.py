@@ -1,0 +1,208 @@
+"""Azure Blob Storage, through Microsoft's library.
+
+Source: Blob service REST API, List Blobs, Get Blob, Get Blob Properties, "Status and error codes"; the environment
+variables are those of the ``az storage`` commands.
+"""
+
+import base64
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import requests
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseTimeoutError
+from azure.core.pipeline.transport import RequestsTransport
+from azure.storage.blob import BlobServiceClient
+
+from hashaudit.errors import HostError
+from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.stores.interface import Checksum, Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
+
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 30
+"""Without a byte. With a few attempts it is still below the time after which a silent worker is ended."""
+
+CONNECTIONS = 64
+"""Kept open for the next request: as many as a worker ever has in flight."""
+
+LIST_ATTEMPTS = 5
+"""Of one page, with pauses that grow."""
+
+WHOLE_BYTES = 1 << 30
+"""What one request may bring: more than is ever asked for at once, so that the library cuts nothing up itself."""
+
+_NS_PER_S = 1_000_000_000
+
+_BY_CODE = {
+    "BlobArchived": FaultCode.NOT_RETRIEVABLE,
+    "BlobBeingRehydrated": FaultCode.NOT_RETRIEVABLE,
+}
+_BY_STATUS = {
+    401: FaultCode.PERMISSION_DENIED,
+    403: FaultCode.PERMISSION_DENIED,
+    404: FaultCode.VANISHED,
+    408: FaultCode.TIMEOUT,
+}
+_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_PRECONDITION_FAILED = 412
+
+
+class AzureStore:
+    """The blobs of one account. May be used by several threads."""
+
+    def __init__(self, options: StoreOptions) -> None:
+        """Finds the account and credentials.
+
+        Raises:
+            HostError: the environment names none, or the library that they need is missing.
+        """
+        self._lists = _service(options, retry_total=LIST_ATTEMPTS - 1)
+        # What is read has attempts of its own, which go on where a broken answer ended.
+        self._reads = _service(options, retry_total=0)
+
+    def pages(
+        self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
+    ) -> Iterator[list[Listed]]:
+        """See :class:`hashaudit.stores.interface.Store`."""
+        container = self._lists.get_container_client(bucket.name)
+        include = ["versions"] if all_versions else None
+        try:
+            listing = container.list_blobs(name_starts_with=prefix.decode(errors="surrogateescape"), include=include)
+            for page in listing.by_page():
+                listed = [Listed(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
+                yield [item for item in listed if after is None or item.key > after]
+        except AzureError as error:
+            raise _failure(error) from error
+
+    def head(self, entry: ObjectEntry) -> Head:
+        """See :class:`hashaudit.stores.interface.Store`."""
+        try:
+            return _head(self._blob(entry).get_blob_properties(**_version(entry)))
+        except AzureError as error:
+            raise _failure(error) from error
+
+    def get(self, entry: ObjectEntry, span: Span | None) -> "AzureReply":
+        """See :class:`hashaudit.stores.interface.Store`."""
+        where = {} if span is None else {"offset": span.first, "length": span.last + 1 - span.first}
+        try:
+            stream = self._blob(entry).download_blob(
+                etag=f'"{entry.state.etag}"',
+                match_condition=MatchConditions.IfNotModified,
+                **where,
+                **_version(entry),
+            )
+        except HttpResponseError as error:
+            if error.status_code == _PRECONDITION_FAILED:
+                raise OverwrittenError from error
+            raise _failure(error) from error
+        except AzureError as error:
+            raise _failure(error) from error
+        return AzureReply(stream, _head(stream.properties))
+
+    def _blob(self, entry: ObjectEntry) -> Any:
+        if {b".", b".."} & set(entry.key.split(b"/")):
+            # The library's HTTP client resolves them as if they were folders, and would ask for another blob.
+            raise StoreError(FaultCode.IO_ERROR, "a name with . or .. between slashes cannot be asked for")
+        return self._reads.get_blob_client(entry.bucket.name, entry.key.decode(errors="surrogateescape"))
+
+
+class AzureReply:
+    """See :class:`hashaudit.stores.interface.Reply`."""
+
+    def __init__(self, stream: Any, head: Head) -> None:
+        self.head = head
+        self._stream = stream
+
+    def read(self, limit: int) -> bytes:
+        """See :class:`hashaudit.stores.interface.Reply`."""
+        try:
+            data: bytes = self._stream.read(limit)
+        except AzureError as error:
+            raise _failure(error) from error
+        return data
+
+    def close(self) -> None:
+        """The library has given the connection back."""
+
+
+def _service(options: StoreOptions, retry_total: int) -> BlobServiceClient:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
+    more: dict[str, Any] = {
+        "transport": RequestsTransport(session=session, session_owner=False),
+        "retry_total": retry_total,
+        "connection_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+        "max_single_get_size": WHOLE_BYTES,
+    }
+    connection = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    account = os.environ.get("AZURE_STORAGE_ACCOUNT")
+    try:
+        if options.endpoint_url is None and connection is not None:
+            return BlobServiceClient.from_connection_string(connection, **more)
+        url = options.endpoint_url or (f"https://{account}.blob.core.windows.net" if account else None)
+        if url is None:
+            raise HostError("no account for az://: set AZURE_STORAGE_ACCOUNT or AZURE_STORAGE_CONNECTION_STRING")
+        return BlobServiceClient(url, credential=_credential(account), **more)
+    except ValueError as error:  # its message can hold the connection string
+        raise HostError("az:// cannot be used: the account, its URL or its key is not well-formed") from error
+
+
+def _credential(account: str | None) -> Any:
+    key = os.environ.get("AZURE_STORAGE_KEY")
+    if key is not None and account is not None:
+        return {"account_name": account, "account_key": key}
+    token = os.environ.get("AZURE_STORAGE_SAS_TOKEN")
+    if token is not None:
+        return token
+    try:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 # optional, and slow to import
+    except ModuleNotFoundError as error:
+        raise HostError(
+            "no credentials for az://: set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, "
+            "or install azure-identity"
+        ) from error
+    return DefaultAzureCredential()
+
+
+def _version(entry: ObjectEntry) -> dict[str, str]:
+    return {} if entry.state.version is None else {"version_id": entry.state.version}
+
+
+def _state(blob: Any) -> ObjectState:
+    modified = blob.last_modified
+    return ObjectState(
+        size=blob.size,
+        etag=blob.etag.strip('"'),
+        last_modified_ns=0 if modified is None else int(modified.timestamp()) * _NS_PER_S,
+        version=getattr(blob, "version_id", None),
+        storage=blob.blob_tier,
+    )
+
+
+def _head(properties: Any) -> Head:
+    digest = properties.content_settings.content_md5
+    checksum = None if digest is None else Checksum("md5", base64.b64encode(bytes(digest)).decode("ascii"))
+    state = _state(properties)
+    # Of a span the library tells the span's size, and the whole's behind the slash.
+    whole = (properties.content_range or "").rpartition("/")[2]
+    if whole.isdigit():
+        state = msgspec.structs.replace(state, size=int(whole))
+    return Head(state, checksum)
+
+
+def _failure(error: AzureError) -> StoreError:
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        status = error.status_code
+        said = str(getattr(error, "error_code", None) or "")
+        code = _BY_CODE.get(said) or _BY_STATUS.get(status, FaultCode.IO_ERROR)
+        reason = f"HTTP {status} {said}".rstrip()
+        if code is FaultCode.NOT_RETRIEVABLE:
+            reason = "archived: it would have to be restored first"
+        return StoreError(code, f"the store refuses it: {reason}", passing=status in _PASSING_STATUS)
+    timed_out = isinstance(error, ServiceResponseTimeoutError) or "timed out" in str(error)
+    code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
+    return StoreError(code, f"the network or the store failed: {type(error).__name__}", passing=True)
