@@ -37,5 +37,9 @@ class OutputError(HashauditError):
     """The output cannot be made or written."""
 
 
+class OutputLockedError(OutputError):
+    """Another run writes the output."""
+
+
 class OutputClosedError(OutputError):
     """The reader of the output closed its end of the pipe."""

@@ -157,7 +157,7 @@ class DirectoryRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inode: int
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     """One path to examine."""
 
     directory: DirectoryRef
@@ -187,7 +187,7 @@ class BucketRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return f"{self.scheme}://{self.name}".encode()
 
 
-class ObjectEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class ObjectEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     """One object, or one version of one, to examine."""
 
     bucket: BucketRef
@@ -219,6 +219,11 @@ def holder_of(subject: Subject) -> DirectoryRef | BucketRef:
 def state_of(subject: Subject) -> State:
     """Its state as the walk saw it."""
     return subject.stat if isinstance(subject, Entry) else subject.state
+
+
+def version_of(subject: Subject) -> str | None:
+    """Which version of its object it is, where the store tells."""
+    return subject.state.version if isinstance(subject, ObjectEntry) else None
 
 
 def pinned(state: ObjectState) -> Consistency:

@@ -6,6 +6,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+import msgspec
+
 from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.events import Finished
 from hashaudit.audit.header import run_header
@@ -14,23 +16,38 @@ from hashaudit.audit.run import Run
 from hashaudit.audit.workers import deadlines, plan_for, worker_count
 from hashaudit.config import AuditConfig
 from hashaudit.findings.header import HashList
-from hashaudit.findings.output import Output
-from hashaudit.findings.writer import FindingsWriter
+from hashaudit.findings.schema import EndReason
 from hashaudit.hashlists.load import LoadedLists, load_lists
 from hashaudit.host.sandbox import require
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.opening import open_source
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.worker.hashers import plug_in_all
+from hashaudit_cli.beginning import Begun, begin, go_on, reopened
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signals import interrupting_on_signals, obeying_signals
 from hashaudit_cli.signing import Signing, load_signer
-from hashaudit_cli.terminal import counted, say, shown, standard_output
+from hashaudit_cli.terminal import counted, say, shown
 
 
-def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet: bool) -> int:
+class Destination(msgspec.Struct, frozen=True):
+    """Where a run's findings go."""
+
+    output: str | None = None
+    """A new file; ``None`` for standard output."""
+    resume: str | None = None
+    """The file of an interrupted run, to go on with."""
+
+
+def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing, quiet: bool) -> int:
     """Runs a scan to its end and returns its exit code.
+
+    Args:
+        config: what is asked. To resume a run without a ROOT, only what may differ from it.
+        destination: where the findings go.
+        signing: which key signs.
+        quiet: only errors are told.
 
     Raises:
         HashauditError: it cannot start or go on.
@@ -38,8 +55,16 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
     with contextlib.ExitStack() as stack:
         requests = stack.enter_context(obeying_signals())
         with interrupting_on_signals():
-            be_kind(config, quiet=quiet)
             signer = load_signer(signing, quiet=quiet)
+            former = None
+            if destination.resume is not None:
+                former = stack.enter_context(reopened(destination.resume, signer, config))
+                config = former.config
+                if former.exit_code is not None:
+                    if not quiet:
+                        say("that run is complete: there is nothing to go on with")
+                    return former.exit_code
+            be_kind(config, quiet=quiet)
             roots = open_source(config.roots, buckets=config.buckets).describe_roots()
             workers = worker_count(config, roots)
             # Workers start while the lists are loaded.
@@ -59,14 +84,13 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             sandbox = pool.wait_ready()
             if config.require_sandbox:
                 require(sandbox)
-        findings = Output.create(output) if output is not None else standard_output()
-        stack.callback(findings.close)
+        own_files = set() if signer is None or signer.identity is None else {signer.identity}
         walk = WalkOptions(
             include=config.include,
             exclude=config.exclude,
             one_file_system=config.one_file_system,
             follow_links=config.follow_links,
-            own_files=findings.own_files,
+            own_files=own_files,
         )
         header = run_header(
             config,
@@ -78,15 +102,35 @@ def run_scan(config: AuditConfig, *, output: str | None, signing: Signing, quiet
             key_fingerprint=signer.fingerprint if signer else None,
             sandbox=sandbox,
         )
-        writer = stack.enter_context(FindingsWriter(findings, header, signer=signer))
-        # The header is signed at once: whatever ends the run, the file says what was begun.
-        writer.checkpoint()
-        source = open_source(config.roots, walk, config.buckets)
-        run = Run(config, source=source, pool=pool, writer=writer, requests=requests)
+        if former is not None:
+            begun = go_on(former, header, signer, own_files, quiet=quiet)
+        else:
+            begun = begin(destination.output, config, header, signer, own_files)
+        stack.enter_context(begun.writer)
+        run = Run(
+            config,
+            source=open_source(config.roots, walk, config.buckets),
+            pool=pool,
+            writer=begun.writer,
+            requests=requests,
+            journal=begun.journal,
+            earlier=begun.earlier,
+        )
         finished = _show(run, requests, header.lists, quiet=quiet)
-        if output is not None and not quiet:
-            say(f"the findings can be checked with: hashaudit verify {shown(os.fsencode(shlex.quote(output)))}")
+        _tell_end(destination, begun, finished, quiet=quiet)
         return finished.exit_code
+
+
+def _tell_end(destination: Destination, begun: Begun, finished: Finished, *, quiet: bool) -> None:
+    path = destination.resume or destination.output
+    if path is None or quiet:
+        return
+    name = shown(os.fsencode(shlex.quote(path)))
+    if begun.journal is not None and begun.journal.failure is not None:
+        say(f"the journal could not be kept ({begun.journal.failure}): this run could have been resumed only in part")
+    if finished.reason is not EndReason.COMPLETED:
+        say(f"the run can be gone on with: hashaudit scan --resume {name}")
+    say(f"the findings can be checked with: hashaudit verify {name}")
 
 
 def _show(run: Run, requests: Requests, lists: Sequence[HashList], *, quiet: bool) -> Finished:

@@ -87,6 +87,16 @@ def _summary(outcome: Verification) -> dict[str, object]:
         "proven": outcome.proven,
         "not_proven": outcome.unproven,
     }
-    for name in ("basis", "fingerprint", "principals", "lines", "checkpoints", "intact", "sidecar", "problems"):
+    for name in (
+        "basis",
+        "fingerprint",
+        "principals",
+        "lines",
+        "checkpoints",
+        "intact",
+        "resumptions",
+        "sidecar",
+        "problems",
+    ):
         fields[name] = getattr(outcome, name)
     return fields | {"problems_omitted": outcome.problems_omitted, "last": outcome.last}

@@ -1,24 +1,38 @@
 """From entries to units of work: cuts them by count and bytes, sends large files first, joins hard links."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import msgspec
 
 from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
 from hashaudit.config import AuditConfig
 from hashaudit.host.machine import is_rotational
-from hashaudit.model import Entry, Examination, Subject, state_of
+from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
 from hashaudit.pool.jobs import Job
 from hashaudit.pool.supervisor import Pool
+from hashaudit.sources.interface import Position
 
 MAX_SPANS = 1_000_000
 """Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""
+
+
+class WalkState(msgspec.Struct, frozen=True, array_like=True):
+    """How far a walk is, and what it has counted so far."""
+
+    position: Position | None
+    """``None`` where no walk can begin."""
+    seen: int = 0
+    directories: int = 0
+    skipped: dict[SkipReason, int] = {}
 
 
 class Ticket(NamedTuple):
     """What a job is to the run while it travels through the pool."""
 
     number: int
-    span: Span
+    span: Span[WalkState]
     group: "LinkGroup[EntryJob] | None"
     """The names that take over what is found for this one."""
 
@@ -29,14 +43,29 @@ EntryJob = Job[Ticket]
 class Dispatcher:
     """Hands entries to the pool in units, and examinations to all names that share them."""
 
-    def __init__(self, config: AuditConfig, pool: Pool[Ticket], ordering: Ordering[Any]) -> None:
+    def __init__(
+        self,
+        config: AuditConfig,
+        pool: Pool[Ticket],
+        ordering: Ordering[Any, WalkState],
+        walk_state: Callable[[], WalkState],
+    ) -> None:
+        """Takes what it works with.
+
+        Args:
+            config: sizes of units.
+            pool: takes the units.
+            ordering: keeps the spans.
+            walk_state: how the walk stands before the entry that is being added.
+        """
+        self._walk_state = walk_state
         self._config = config
         self._pool = pool
         self._ordering = ordering
         self._links: LinkGroups[EntryJob] = LinkGroups(every_file=config.follow_links)
         self._batch: list[EntryJob] = []
         self._batch_bytes = 0
-        self._batch_span: Span | None = None
+        self._batch_span: Span[WalkState] | None = None
         self._rotational: dict[int, bool] = {}
 
     @property
@@ -48,7 +77,8 @@ class Dispatcher:
         """Takes the next entry of the walk.
 
         Returns:
-            What is already known of it from another name of the same file, or ``None``: an examination will come.
+            What is already known of it, its ``bytes_read`` being 0 where another name of the same file was read, or
+            ``None``: an examination will come.
         """
         if not isinstance(entry, Entry):
             self._examine(number, entry, None)
@@ -57,13 +87,18 @@ class Dispatcher:
         if group is None:
             self._examine(number, entry, self._links.lead(entry))
         elif group.result is not None:
-            return group.result
+            return group.result if entry.path == group.path else msgspec.structs.replace(group.result, bytes_read=0)
         elif group.settled:
             self._examine(number, entry, None)
         else:
-            span = self._ordering.open_span(number)
+            span = self._ordering.open_span(number, self._walk_state())
             group.followers.append(Job(Ticket(number, span, None), entry, tell=True))
         return None
+
+    @property
+    def links(self) -> LinkGroups[EntryJob]:
+        """The files with several names."""
+        return self._links
 
     def flush(self) -> None:
         """Submits the unit that is being filled."""
@@ -95,15 +130,15 @@ class Dispatcher:
         tell = group is not None
         size_bytes = state_of(entry).size
         if size_bytes >= self._config.batch_bytes:
-            span = self._ordering.open_span(number)
+            span = self._ordering.open_span(number, self._walk_state())
             self._pool.submit([Job(Ticket(number, span, group), entry, tell)], urgent=True)
             return
         if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()
         if self._batch_span is None:
-            self._batch_span = self._ordering.open_span(number)
+            self._batch_span = self._ordering.open_span(number, self._walk_state())
         else:
-            self._batch_span.open += 1
+            self._batch_span.join(number)
         self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell))
         self._batch_bytes += size_bytes
         if len(self._batch) >= self._config.batch_files:

@@ -4,6 +4,7 @@ The first name met leads; later names of the same file in the same state follow 
 first. When the first name could not be examined the others are examined themselves, since only that name may be bad.
 """
 
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from hashaudit.model import Entry, Examination, Stat
@@ -17,9 +18,11 @@ MAX_GROUPS = 100_000
 class LinkGroup(Generic[FollowerT]):
     """The names of one file that wait for, or take over, one examination."""
 
-    __slots__ = ("followers", "result", "settled", "stat")
+    __slots__ = ("followers", "path", "result", "settled", "stat")
 
-    def __init__(self, stat: Stat) -> None:
+    def __init__(self, path: bytes, stat: Stat) -> None:
+        self.path = path
+        """The first name's."""
         self.stat = stat
         self.settled = False
         self.result: Examination | None = None
@@ -51,11 +54,28 @@ class LinkGroups(Generic[FollowerT]):
         group = self._groups.get(key)
         if group is None:
             return None
-        left = self._left[key] = self._left[key] - 1
-        if left == 0 and not self._every_file:
-            del self._groups[key], self._left[key]
+        # The first name itself is met again in a resumed run that was ended before it was noted as done.
+        if entry.path != group.path:
+            left = self._left[key] = self._left[key] - 1
+            if left == 0 and not self._every_file:
+                del self._groups[key], self._left[key]
         # A state that differs from the first name's was made in between: it has to be read.
         return group if entry.stat == group.stat else None
+
+    def restore(self, path: bytes, stat: Stat, result: Examination) -> None:
+        """Takes the group of a file that was examined in an earlier part of an interrupted run."""
+        key = (stat.device, stat.inode)
+        if key not in self._groups and len(self._groups) < self._max_groups:
+            group = self._groups[key] = LinkGroup(path, stat)
+            group.settle(result)
+            # How many of its names were met then is not known; at most all but one are still to come.
+            self._left[key] = max(stat.links - 1, 1)
+
+    def results(self) -> Iterator[tuple[bytes, Stat, Examination]]:
+        """All that later names may take over: the first name's path, its state, and the result."""
+        for group in self._groups.values():
+            if group.result is not None:
+                yield group.path, group.stat, group.result
 
     def lead(self, entry: Entry) -> LinkGroup[FollowerT] | None:
         """Makes a group led by the entry, where its file can have other names."""
@@ -64,6 +84,6 @@ class LinkGroups(Generic[FollowerT]):
         key = (entry.stat.device, entry.stat.inode)
         if key in self._groups or len(self._groups) >= self._max_groups:
             return None
-        group = self._groups[key] = LinkGroup(entry.stat)
+        group = self._groups[key] = LinkGroup(entry.path, entry.stat)
         self._left[key] = max(entry.stat.links - 1, 1)
         return group

@@ -6,13 +6,14 @@ so damage in one segment says nothing about the others.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import msgspec
 
 from hashaudit.findings.codec import encode_body, encode_line
 from hashaudit.findings.header import FORMAT_VERSION
-from hashaudit.findings.schema import Checkpoint, CheckpointBody, EndReason, Totals
+from hashaudit.findings.schema import Checkpoint, CheckpointBody, EndReason, Resumption, Totals
 
 MAX_SEGMENT_LINES = 1000
 """Signing and fsync cost a few microseconds a line at this length, and damage voids no more than this."""
@@ -32,6 +33,22 @@ class Ending(msgspec.Struct, frozen=True):
 
     reason: EndReason
     exit_code: int
+
+
+class ChainEnd(msgspec.Struct, frozen=True):
+    """Where a chain stands behind a checkpoint."""
+
+    run_id: str
+    last: int
+    """Number of the last line that is closed."""
+    checkpoint_sha256: str
+    file_sha256: "hashlib._Hash"
+    """Of everything up to and with that checkpoint."""
+    file_sha512: "hashlib._Hash"
+    totals: Totals
+    """That it states."""
+    size: int
+    """Bytes up to and with it."""
 
 
 class Chain:
@@ -56,6 +73,11 @@ class Chain:
         return self._next_seq
 
     @property
+    def pending(self) -> Sequence[bytes]:
+        """The lines of the open segment."""
+        return self._lines
+
+    @property
     def deadline_s(self) -> float | None:
         """When the open segment must be closed; ``None`` while it is empty."""
         return self._deadline_s
@@ -64,6 +86,16 @@ class Chain:
     def file_sha512(self) -> bytes:
         """Of all bytes handed out so far."""
         return self._file_sha512.digest()
+
+    @classmethod
+    def continued(cls, end: "ChainEnd") -> Self:
+        """Goes on behind the last checkpoint of an interrupted run."""
+        chain = cls(end.run_id)
+        chain._next_seq = end.last + 1
+        chain._previous_sha256 = end.checkpoint_sha256
+        chain._file_sha256 = end.file_sha256.copy()
+        chain._file_sha512 = end.file_sha512.copy()
+        return chain
 
     def append(self, line: bytes, now_s: float, *, urgent: bool) -> None:
         """Takes the line numbered :attr:`next_seq`, with its newline.
@@ -88,7 +120,12 @@ class Chain:
         return full or now_s >= self._deadline_s
 
     def close(
-        self, time: str, totals: Totals, sign: Callable[[bytes], str] | None, ending: Ending | None = None
+        self,
+        time: str,
+        totals: Totals,
+        sign: Callable[[bytes], str] | None,
+        ending: Ending | None = None,
+        resumed: Resumption | None = None,
     ) -> bytes:
         """Closes the open segment.
 
@@ -97,6 +134,7 @@ class Chain:
             totals: counts up to and with the segment's last line.
             sign: from the body's bytes to an armoured SSHSIG; ``None`` leaves the run unsigned.
             ending: makes this the final checkpoint.
+            resumed: this is the first checkpoint of another process.
 
         Returns:
             The segment's lines and its checkpoint line.
@@ -118,6 +156,7 @@ class Chain:
                 end=None if ending is None else time,
                 reason=None if ending is None else ending.reason,
                 exit_code=None if ending is None else ending.exit_code,
+                resumed=resumed,
             )
         )
         line = encode_line(Checkpoint(body=body, sshsig=None if sign is None else sign(body.encode("ascii"))))

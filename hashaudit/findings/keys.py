@@ -59,8 +59,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | get
 class SigningKey:
     """An Ed25519 key in memory. A :class:`hashaudit.findings.signer.Signer`."""
 
-    def __init__(self, private_key: Ed25519PrivateKey) -> None:
+    def __init__(self, private_key: Ed25519PrivateKey, identity: tuple[int, int] | None = None) -> None:
         self._private_key = private_key
+        self.identity = identity
+        """Device and inode of its file, for a scan to leave out."""
         self.public_key = PublicKey(private_key.public_key().public_bytes_raw())
 
     @property
@@ -87,7 +89,7 @@ def load_key(path: str | bytes, passphrase: Passphrase = None) -> SigningKey:
             wrong; or it is no private key.
     """
     shown = for_terminal(os.fsencode(path))
-    content = _read_private(path, shown)
+    content, identity = _read_private(path, shown)
     try:
         encrypted = _is_encrypted(content)
     except ValueError as error:
@@ -103,7 +105,7 @@ def load_key(path: str | bytes, passphrase: Passphrase = None) -> SigningKey:
         raise SigningKeyError(f"cannot use the signing key {shown}: {cause}") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise SigningKeyError(f"the signing key {shown} is not Ed25519: make one with hashaudit keys new")
-    return SigningKey(key)
+    return SigningKey(key, identity)
 
 
 def new_key(path: str | bytes, comment: str, passphrase: bytes | None = None) -> SigningKey:
@@ -125,8 +127,7 @@ def new_key(path: str | bytes, comment: str, passphrase: bytes | None = None) ->
     key = Ed25519PrivateKey.generate()
     encryption: KeySerializationEncryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption)
-    signing_key = SigningKey(key)
-    public = f"{signing_key.public_key.text} {comment}".rstrip() + "\n"
+    public = f"{SigningKey(key).public_key.text} {comment}".rstrip() + "\n"
     if os.path.lexists(private_path + PUBLIC_SUFFIX):
         raise _exists(private_path + PUBLIC_SUFFIX)
     _write_new(private_path, private, _PRIVATE_MODE)
@@ -135,7 +136,8 @@ def new_key(path: str | bytes, comment: str, passphrase: bytes | None = None) ->
     except SigningKeyError:
         os.unlink(private_path)
         raise
-    return signing_key
+    status = os.stat(private_path)
+    return SigningKey(key, (status.st_dev, status.st_ino))
 
 
 def allowed_signers_line(public_key: PublicKey, identity: str) -> str:
@@ -151,7 +153,7 @@ def allowed_signers_line(public_key: PublicKey, identity: str) -> str:
     return f'{identity} namespaces="{CHECKPOINT_NAMESPACE},{FILE_NAMESPACE}" {public_key.text}\n'
 
 
-def _read_private(path: str | bytes, shown: str) -> bytes:
+def _read_private(path: str | bytes, shown: str) -> tuple[bytes, tuple[int, int]]:
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError as error:
@@ -175,7 +177,7 @@ def _read_private(path: str | bytes, shown: str) -> bytes:
             raise SigningKeyError(f"cannot read the signing key {shown}: {error.strerror}") from error
     if len(content) > _MAX_KEY_BYTES:
         raise SigningKeyError(f"{shown} is too large for a private key")
-    return content.lstrip()
+    return content.lstrip(), (status.st_dev, status.st_ino)
 
 
 def _is_encrypted(content: bytes) -> bool:

@@ -3,16 +3,25 @@
 Every failure here ends the run: a finding that cannot be written must never look like no finding.
 """
 
+import hashlib
 import os
 import select
 import stat
 from contextlib import suppress
-from typing import NoReturn, Self
+from typing import BinaryIO, NoReturn, Self
 
-from hashaudit.errors import OutputClosedError, OutputError
+import msgspec
+
+from hashaudit.errors import OutputClosedError, OutputError, OutputLockedError
+from hashaudit.host.locks import Lock, lock
 from hashaudit.paths import for_terminal
 
 SIDECAR_SUFFIX = b".sig"
+
+ASIDE_SUFFIX = b".aside-"
+"""And a number: of what a resumed run sets aside."""
+
+_COPY_BYTES = 1 << 20
 
 _MODE = 0o600
 _NEW_FILE = (
@@ -25,6 +34,24 @@ _NEW_FILE = (
     | getattr(os, "O_CLOEXEC", 0)
 )
 
+_OLD_FILE = (
+    os.O_RDWR
+    | os.O_APPEND
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO in its place does not block
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """What was moved out of a findings file."""
+
+    path: bytes
+    """Where it is now."""
+    size: int
+    """Bytes."""
+    sha256: str
+
 
 class Output:
     """An open output. After a failed write nothing more is written to it."""
@@ -35,6 +62,8 @@ class Output:
         self._name = name
         self._path = path
         self._failed = False
+        self.lock = Lock.UNSUPPORTED
+        """Whether this process is the only one that writes here."""
         status = os.fstat(descriptor)
         self._regular = stat.S_ISREG(status.st_mode)
         self._own = {(status.st_dev, status.st_ino)} if self._regular else set()
@@ -50,7 +79,32 @@ class Output:
         sidecar = raw + SIDECAR_SUFFIX
         if os.path.lexists(sidecar):
             raise OutputError(f"{for_terminal(sidecar)} exists already and is never overwritten: choose another name")
-        return cls(_create(raw), for_terminal(raw), raw)
+        output = cls(_create(raw), for_terminal(raw), raw)
+        output.lock = lock(output._descriptor)
+        return output
+
+    @classmethod
+    def reopen(cls, path: str | bytes) -> Self:
+        """Opens the file of an interrupted run, to go on with it.
+
+        Raises:
+            OutputLockedError: a process is writing it, or may be.
+            OutputError: it cannot be opened, or is not a file that only its owner can write.
+        """
+        raw = os.fsencode(path)
+        shown = for_terminal(raw)
+        try:
+            descriptor = os.open(raw, _OLD_FILE)
+        except OSError as error:
+            raise OutputError(f"cannot open {shown}: {error.strerror}") from error
+        try:
+            _require_own(os.fstat(descriptor), shown)
+            output = cls(descriptor, shown, raw)
+            output.lock = _locked(descriptor, shown)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return output
 
     @classmethod
     def of_descriptor(cls, descriptor: int, name: str = "standard output") -> Self:
@@ -66,6 +120,11 @@ class Output:
     def takes_sidecar(self) -> bool:
         """Whether there is a path to put a sidecar beside."""
         return self._path is not None
+
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether something has the sidecar's name."""
+        return self._path is not None and os.path.lexists(self._path + SIDECAR_SUFFIX)
 
     def write(self, data: bytes) -> None:
         """Writes all of it.
@@ -93,6 +152,46 @@ class Output:
             os.fsync(self._descriptor)
         except OSError as error:
             self._fail(error)
+
+    def reader(self) -> BinaryIO:
+        """A stream over what the file holds now. Closing it leaves the file open.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        try:
+            return open(os.dup(self._descriptor), "rb")
+        except OSError as error:
+            raise OutputError(f"cannot read {self._name}: {error.strerror}") from error
+
+    def set_aside(self, size: int) -> SetAside | None:
+        """Moves what stands behind the first ``size`` bytes, and a sidecar, to files of their own.
+
+        Nothing is taken away before its copy is on the disk.
+
+        Raises:
+            OutputError: it cannot be copied or cut off.
+        """
+        if self._path is None:
+            raise OutputError(f"{self._name} is no file that was reopened")
+        sidecar = self._path + SIDECAR_SUFFIX
+        try:
+            length = os.fstat(self._descriptor).st_size - size
+            if length == 0 and not os.path.lexists(sidecar):
+                return None
+            path, copy = _create_aside(self._path)
+            try:
+                digest = _copy_tail(self._descriptor, size, copy)
+                os.fsync(copy)
+            finally:
+                os.close(copy)
+            if os.path.lexists(sidecar):
+                os.rename(sidecar, path + SIDECAR_SUFFIX)
+            os.ftruncate(self._descriptor, size)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise OutputError(f"cannot set the end of {self._name} aside: {error.strerror}") from error
+        return SetAside(path, length, digest)
 
     def write_sidecar(self, text: str) -> None:
         """Makes ``FILE.sig`` beside a file that was made with :meth:`create`.
@@ -133,6 +232,41 @@ class Output:
         if isinstance(error, BrokenPipeError):
             raise OutputClosedError(f"{self._name}: the reader closed its end") from error
         raise OutputError(f"cannot write {self._name}: {error.strerror}; what was signed before stays valid") from error
+
+
+def _require_own(status: os.stat_result, shown: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OutputError(f"{shown} is not a file")
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise OutputError(f"{shown} belongs to another user (uid {status.st_uid})")
+    if os.name == "posix" and status.st_mode & 0o022:
+        raise OutputError(f"{shown} can be written by others: chmod 600 it, and check it with hashaudit verify")
+
+
+def _locked(descriptor: int, shown: str) -> Lock:
+    found = lock(descriptor)
+    if found is Lock.HELD:
+        raise OutputLockedError(f"{shown} is being written by another run: wait for its end, or stop it")
+    return found
+
+
+def _create_aside(path: bytes) -> tuple[bytes, int]:
+    number = 1
+    while True:
+        aside = path + ASIDE_SUFFIX + str(number).encode()
+        if not os.path.lexists(aside) and not os.path.lexists(aside + SIDECAR_SUFFIX):
+            return aside, os.open(aside, _NEW_FILE, _MODE)
+        number += 1
+
+
+def _copy_tail(source: int, start: int, target: int) -> str:
+    digest = hashlib.sha256()
+    position = start
+    while data := os.pread(source, _COPY_BYTES, position):
+        digest.update(data)
+        _write_all(target, data)
+        position += len(data)
+    return digest.hexdigest()
 
 
 def _create(path: bytes) -> int:

@@ -272,6 +272,18 @@ class Totals(Value, frozen=True, kw_only=True):
         return None
 
 
+class Resumption(Value, frozen=True, kw_only=True):
+    """How a run that was interrupted went on in another process."""
+
+    time: Time
+    set_aside_bytes: Natural
+    """That stood behind the last checkpoint, signed by nothing, or closed by the end that the interruption made."""
+    set_aside_sha256: Sha256 | None = None
+    """Of those bytes, where there were any."""
+    journal: bool
+    """Whether the run's journal told what was examined; without it, what has no line was examined again."""
+
+
 class CheckpointBody(Value, frozen=True, kw_only=True):
     """What a checkpoint says and signs."""
 
@@ -280,7 +292,7 @@ class CheckpointBody(Value, frozen=True, kw_only=True):
     first: Natural
     """Number of the segment's first line."""
     last: Natural
-    """Number of its last line; ``first - 1`` when a final checkpoint closes no line."""
+    """Number of its last line; ``first - 1`` when the checkpoint closes no line."""
     segment_sha256: Sha256
     """Of those lines with their newlines."""
     prev_checkpoint_sha256: Sha256 | None
@@ -293,6 +305,8 @@ class CheckpointBody(Value, frozen=True, kw_only=True):
     end: Time | None = None
     reason: EndReason | None = None
     exit_code: Natural | None = None
+    resumed: Resumption | None = None
+    """In the first checkpoint after an interruption."""
 
     def __post_init__(self) -> None:
         ending = (self.file_sha256, self.end, self.reason, self.exit_code)

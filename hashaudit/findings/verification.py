@@ -148,6 +148,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """How many there are in all."""
     last: CheckpointBody | None
     """The last checkpoint that holds."""
+    resumptions: int = 0
+    """How often the run was interrupted and went on in another process."""
     sidecar: Sidecar
     problems: tuple[Problem, ...]
     problems_omitted: int = 0
@@ -190,6 +192,9 @@ def _proven(outcome: Verification) -> list[str]:
             proven.append(f"the signatures are all by one key, {outcome.fingerprint}")
     if outcome.last is not None and outcome.last.final and not outcome.problems:
         proven.append(f"nothing is missing between the start and the end, {outcome.last.end}: {outcome.last.reason}")
+    if outcome.resumptions:
+        times = "once" if outcome.resumptions == 1 else f"{outcome.resumptions} times"
+        proven.append(f"the run was interrupted {times} and went on in the same chain")
     if outcome.sidecar is Sidecar.VALID:
         proven.append("the sidecar signs this very file as a whole")
     return proven

@@ -106,6 +106,7 @@ class _Verifier:
         self._head_sha256: str | None = None
         self._totals_hold = True
         self._holding = 0
+        self._resumptions = 0
         self._gaps = 0
         self._intact = IntactRecords()
 
@@ -141,6 +142,7 @@ class _Verifier:
             intact=self._intact.ranges,
             intact_records=self._intact.records,
             last=self._head,
+            resumptions=self._resumptions,
             sidecar=state,
             problems=self._problems.listed,
             problems_omitted=self._problems.omitted,
@@ -208,6 +210,7 @@ class _Verifier:
         self._head_sha256 = hashlib.sha256(raw).hexdigest()
         self._run_id = body.run_id
         self._holding += 1
+        self._resumptions += body.resumed is not None
         self._unreadable = 0
 
     def _check_run(self, body: CheckpointBody) -> None:

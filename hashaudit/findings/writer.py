@@ -1,7 +1,7 @@
 """Writes a run's lines in order, closes segments when they are due, signs, and ends the file."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -10,11 +10,20 @@ import msgspec
 
 from hashaudit.errors import FindingsError
 from hashaudit.findings import times
-from hashaudit.findings.chain import Chain, Ending
-from hashaudit.findings.codec import MAX_LINE_BYTES, encode_line
+from hashaudit.findings.chain import Chain, ChainEnd, Ending
+from hashaudit.findings.codec import MAX_LINE_BYTES, decode_line, encode_line
 from hashaudit.findings.header import RunHeader
 from hashaudit.findings.output import Output
-from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord, Record
+from hashaudit.findings.reader import without_newline
+from hashaudit.findings.schema import (
+    Checkpoint,
+    EndReason,
+    FaultRecord,
+    FileRecord,
+    FindingRecord,
+    Record,
+    Resumption,
+)
 from hashaudit.findings.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE, Signer
 from hashaudit.findings.tally import Tally
 
@@ -51,15 +60,51 @@ class FindingsWriter:
         """
         if header.key_fingerprint != (signer.fingerprint if signer else None):
             raise FindingsError("the header's key_fingerprint is not the signer's")
-        self.tally = Tally()
+        self._prepare(output, signer, clock, Chain(header.run_id), Tally())
+        self._append(header)
+
+    @classmethod
+    def continued(
+        cls,
+        output: Output,
+        end: ChainEnd,
+        *,
+        tally: Tally,
+        lines: Sequence[bytes],
+        resumed: Resumption,
+        signer: Signer | None = None,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Goes on with the file of an interrupted run, and signs at once that it does.
+
+        Args:
+            output: opened behind the last checkpoint that is kept.
+            end: of the chain there.
+            tally: what was counted until then.
+            lines: that stood for the next segment when the run was interrupted, as they were written.
+            resumed: what the next checkpoint says of the interruption.
+            signer: the one that signed before; ``None`` for an unsigned run.
+            clock: for tests.
+
+        Raises:
+            FindingsError: a line is none.
+            OutputError: the output failed.
+            SigningKeyError: the key cannot be used now.
+        """
+        writer = cls.__new__(cls)
+        writer._prepare(output, signer, clock, Chain.continued(end), tally)  # noqa: SLF001 # of this very class
+        writer._take_over(lines, resumed)  # noqa: SLF001 # as above
+        return writer
+
+    def _prepare(self, output: Output, signer: Signer | None, clock: Clock | None, chain: Chain, tally: Tally) -> None:
+        self.tally = tally
         """What the run has seen so far. The caller counts here what gets no line."""
         self._output = output
         self._signer = signer
         self._clock = clock or Clock()
-        self._chain = Chain(header.run_id)
+        self._chain = chain
         self._sign = None if signer is None else partial(signer.sign, namespace=CHECKPOINT_NAMESPACE)
         self._open = True
-        self._append(header)
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +118,19 @@ class FindingsWriter:
     def deadline_s(self) -> float | None:
         """When :meth:`tick` is due next, on the steady clock; ``None`` while nothing waits."""
         return self._chain.deadline_s
+
+    def _take_over(self, lines: Sequence[bytes], resumed: Resumption) -> None:
+        for line in lines:
+            record = decode_line(without_newline(line))
+            if isinstance(record, Checkpoint) or record.seq != self._chain.next_seq:
+                raise FindingsError("a line that was kept is not the next one of its run")
+            self._chain.append(line, self._clock.steady_s(), urgent=False)
+            self.tally.count_line(record)
+        self._close_segment(None, resumed)
+
+    def unsigned(self) -> tuple[Sequence[bytes], int]:
+        """The lines that no checkpoint has closed yet, and the number of the line after them."""
+        return tuple(self._chain.pending), self._chain.next_seq
 
     def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
         """Numbers and takes one line, counts it, and closes the segment if that is due.
@@ -134,12 +192,13 @@ class FindingsWriter:
         self.tally.count_line(record)
         return seq
 
-    def _close_segment(self, ending: Ending | None) -> None:
+    def _close_segment(self, ending: Ending | None, resumed: Resumption | None = None) -> None:
         self._require_open()
         totals = self.tally.totals()
         # Stays shut if anything below fails: what comes after a segment that is not in the file would not chain to it.
         self._open = False
-        self._output.write(self._chain.close(times.to_text(self._clock.wall_ns()), totals, self._sign, ending))
+        now = times.to_text(self._clock.wall_ns())
+        self._output.write(self._chain.close(now, totals, self._sign, ending, resumed))
         self._output.sync()
         self._open = ending is None
 

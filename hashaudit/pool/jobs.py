@@ -61,14 +61,14 @@ def grouped(jobs: Sequence[Job[TicketT]]) -> tuple[Group | BucketGroup, ...]:
 def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
     """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
     told = {examination.item for examination in answer.told}
+    apart = told.union(answer.known)
     must = {index for index, job in enumerate(jobs) if job.tell}
-    counts = (answer.clean, answer.known, answer.bytes_read)
     return (
-        min(counts) >= 0
-        and len(told) == len(answer.told)
-        and answer.clean + answer.known + len(told) == len(jobs)
+        answer.bytes_read >= sum(examination.bytes_read for examination in answer.told)
+        and min((examination.bytes_read for examination in answer.told), default=0) >= 0
+        and len(apart) == len(answer.told) + len(answer.known)
         and must <= told
-        and all(0 <= item < len(jobs) for item in told)
+        and all(0 <= item < len(jobs) for item in apart)
     )
 
 

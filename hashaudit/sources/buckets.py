@@ -6,7 +6,7 @@ from typing import Protocol
 from hashaudit.model import WAITING, Fault, FaultCode, ObjectEntry, PathFault, Skipped, SkipReason, Stage, Waiting
 from hashaudit.paths import for_terminal
 from hashaudit.sources.background import Background
-from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.keys import KeyRules
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.stores.address import BucketRoot
@@ -41,6 +41,14 @@ class BucketSource:
         self._keys = keys
         self._rules = KeyRules(options)
         self._listed = 0
+        self._root = 0
+        self._place: tuple[bytes, ...] = ()
+        self._is_first_version = True
+
+    @property
+    def position(self) -> Position | None:
+        """Where the walk is: a listing goes on behind a key, and not behind one of its versions."""
+        return Position(self._root, self._place) if self._is_first_version else None
 
     @property
     def directories_listed(self) -> int:
@@ -51,43 +59,40 @@ class BucketSource:
         """The roots, in the order given."""
         return tuple(RootDescription(root.given, root.path, is_bucket=True) for root in self._roots)
 
-    def walk(self, after: bytes | None = None) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
+    def walk(self, start: Position | None = None) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
         """Yields everything that the roots hold: root by root, each in the order of its keys' bytes.
 
         Of roots that overlap, a key belongs to the one with the longest prefix, and is skipped where another meets it.
 
         Args:
-            after: the path of an entry; the walk begins behind it, with all versions of its key left out.
+            start: what comes before it is passed over.
 
         Raises:
             HostError: an object store cannot be used at all.
         """
-        start, key = (0, None) if after is None else self._place(after)
-        for number, root in enumerate(self._roots[start:], start):
+        start = start or Position(0)
+        for number, root in enumerate(self._roots[start.root :], start.root):
+            self._root, self._place, self._is_first_version = number, (), True
             if root.path in {earlier.path for earlier in self._roots[:number]}:
                 yield Skipped(root.path, SkipReason.OTHER_ROOT)
             else:
-                yield from self._walk(root, key)
-            key = None
+                yield from self._walk(root, start.place if number == start.root else ())
 
-    def _place(self, after: bytes) -> tuple[int, bytes | None]:
-        """Which root a path belongs to, and its key there."""
-        inside = [root for root in self._roots if after.startswith(root.path)]
-        if not inside:
-            return 0, None
-        root = max(inside, key=lambda root: len(root.prefix))
-        return self._roots.index(root), after[len(root.bucket.path) + 1 :]
-
-    def _walk(self, root: BucketRoot, after: bytes | None) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
+    def _walk(
+        self, root: BucketRoot, start: tuple[bytes, ...]
+    ) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
         others = [other.path for other in self._roots if len(other.path) > len(root.path)]
-        last = after
+        before = last = start[0] if start else None
         try:
-            for page in Background(self._keys.pages(root, after)):
+            for page in Background(self._keys.pages(root, last)):
                 if page is None:
                     yield WAITING
                     continue
                 for listed in page:
-                    last = listed.key
+                    self._is_first_version = last != listed.key
+                    if self._is_first_version:
+                        before, last = last, listed.key
+                    self._place = () if before is None else (before,)
                     yield self._met(root, listed, others)
         except StoreError as error:
             where = "all of it" if last is None else f"what comes after {for_terminal(last)}"

@@ -27,6 +27,15 @@ class RootDescription(msgspec.Struct, frozen=True):
     """It is in an object store; ``path`` is its URL."""
 
 
+class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A place in a walk. Positions of one source compare as its walk goes."""
+
+    root: int
+    """Of the roots in the order given, from 0."""
+    place: tuple[bytes, ...] = ()
+    """Within the root; the source's own matter."""
+
+
 class Source(Protocol):
     """Something that holds entries. Whatever goes wrong with one of them is an item of the walk and ends nothing."""
 
@@ -35,12 +44,20 @@ class Source(Protocol):
         """How many folders the walk has listed so far, wholly or in part."""
         ...
 
+    @property
+    def position(self) -> Position | None:
+        """Where the walk is: at what it yielded last; ``None`` where no walk can begin."""
+        ...
+
     def describe_roots(self) -> tuple[RootDescription, ...]:
         """The roots as they are now, in the order given."""
         ...
 
-    def walk(self) -> Iterator[Subject | PathFault | Skipped | Waiting]:
+    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | Waiting]:
         """Yields everything that the roots hold, in an order that depends on the tree alone.
+
+        Args:
+            start: what comes before it is passed over and not counted among the folders listed.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.

@@ -45,7 +45,7 @@ class NameSorter:
             self._file = None
 
     def sort(self, items: Iterable[bytes]) -> Iterator[bytes]:
-        """Reads all items (:data:`OTHER` or :data:`FOLDER` and a name) and gives the names sorted, non-folders first.
+        """Reads all items (:data:`OTHER` or :data:`FOLDER` and a name) and gives them sorted, non-folders first.
 
         What it gives must be used up or dropped before what was given earlier goes on.
 
@@ -70,14 +70,13 @@ class NameSorter:
         try:
             run.reverse()
             while run:
-                yield run.pop()[1:]
+                yield run.pop()
         finally:
             self._held -= count
 
     def _merge(self, start: int, spans: list[tuple[int, int]]) -> Iterator[bytes]:
         try:
-            for item in heapq.merge(*(self._read(*span) for span in spans)):
-                yield item[1:]
+            yield from heapq.merge(*(self._read(*span) for span in spans))
         finally:
             self._end = start
 

@@ -1,17 +1,21 @@
 """Local storage as a source: folders and files of this machine, whatever is mounted there."""
 
+import collections
 from collections.abc import Iterator, Sequence
 
 from hashaudit.errors import UsageError
 from hashaudit.host.mounts import mount_table
 from hashaudit.model import Entry, PathFault, Skipped, SkipReason
-from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.mounts import Kinds
 from hashaudit.sources.roots import describe, resolve
 from hashaudit.sources.rules import FolderRoot, Patterns, Rules, WalkOptions
 from hashaudit.sources.walk import Walker
 
 _DEFAULTS = WalkOptions()
+
+_BEHIND_ALL = (b"\xff",)
+"""A place that no walk reaches."""
 
 
 class LocalSource:
@@ -31,6 +35,12 @@ class LocalSource:
         self._options = options
         self._patterns = Patterns(options)
         self._walker: Walker | None = None
+        self._root = 0
+
+    @property
+    def position(self) -> Position:
+        """Where the walk is: at what it yielded last."""
+        return Position(self._root, () if self._walker is None else self._walker.place)
 
     @property
     def directories_listed(self) -> int:
@@ -42,10 +52,13 @@ class LocalSource:
         table = mount_table()
         return tuple(describe(root, table) for root in self._roots)
 
-    def walk(self) -> Iterator[Entry | PathFault | Skipped]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped]:
         """Yields everything that the roots hold: root by root as given, each in the order of its names.
 
         Of roots that overlap, each is walked as itself and skipped where it is met in another.
+
+        Args:
+            start: what comes before it is passed over.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.
@@ -59,14 +72,21 @@ class LocalSource:
         self._walker = walker
         seen: set[bytes] = set()
         try:
-            for root in roots:
+            start = start or Position(0)
+            for self._root, root in enumerate(roots):
                 if isinstance(root, FolderRoot):
-                    yield from walker.walk(root)
-                elif isinstance(root, Entry):
-                    yield self._file(root, again=root.path in seen)
-                    seen.add(root.path)
-                else:
-                    yield root
+                    place = start.place if self._root == start.root else ()
+                    if self._root >= start.root:
+                        yield from walker.walk(root, place)
+                    elif self._options.follow_links:
+                        collections.deque(walker.walk(root, _BEHIND_ALL), maxlen=0)
+                    else:
+                        rules.begin(root)
+                    continue
+                met = self._file(root, again=root.path in seen) if isinstance(root, Entry) else root
+                seen.add(root.path)
+                if self._root >= start.root:
+                    yield met
         finally:
             walker.close()
 

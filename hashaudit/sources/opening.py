@@ -1,7 +1,8 @@
 """From the roots that a user names to the source that walks them all."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 
 import msgspec
 
@@ -9,7 +10,7 @@ from hashaudit.errors import UsageError
 from hashaudit.model import PathFault, Skipped, Subject, Waiting
 from hashaudit.sources.bucket_listing import StoreListing
 from hashaudit.sources.buckets import BucketSource
-from hashaudit.sources.interface import RootDescription, Source
+from hashaudit.sources.interface import Position, RootDescription, Source
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.stores.address import parse_root
@@ -32,8 +33,21 @@ _BUCKETS = BucketOptions()
 class Sources:
     """Several sources, one after the other."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = tuple(sources)
+    def __init__(self, sources: Sequence[tuple[Source, int]]) -> None:
+        """Joins them.
+
+        Args:
+            sources: each with the number of its roots.
+        """
+        self._sources = tuple(source for source, _ in sources)
+        self._first_roots = tuple(accumulate((roots for _, roots in sources[:-1]), initial=0))
+        self._walked = 0
+
+    @property
+    def position(self) -> Position | None:
+        """Where the walk is: at what it yielded last; ``None`` where no walk can begin."""
+        inner = self._sources[self._walked].position
+        return inner and Position(self._first_roots[self._walked] + inner.root, inner.place)
 
     @property
     def directories_listed(self) -> int:
@@ -44,15 +58,22 @@ class Sources:
         """The roots as they are now, in the order in which they are walked."""
         return tuple(chain.from_iterable(source.describe_roots() for source in self._sources))
 
-    def walk(self) -> Iterator[Subject | PathFault | Skipped | Waiting]:
+    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | Waiting]:
         """Yields everything that the sources hold.
+
+        Args:
+            start: what comes before it is passed over.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.
             HostError: an object store cannot be used.
         """
-        for source in self._sources:
-            yield from source.walk()
+        first = 0 if start is None else bisect_right(self._first_roots, start.root) - 1
+        for number in range(first, len(self._sources)):
+            self._walked = number
+            begins_here = start is not None and number == first
+            inner = Position(start.root - self._first_roots[first], start.place) if start and begins_here else None
+            yield from self._sources[number].walk(inner)
 
 
 def schemes_of(roots: Sequence[bytes]) -> tuple[str, ...]:
@@ -87,10 +108,10 @@ def open_source(
     parsed = [(root, parse_root(root)) for root in roots]
     remote = [bucket for _, bucket in parsed if bucket is not None]
     local = [root for root, bucket in parsed if bucket is None]
-    sources: list[Source] = []
+    sources: list[tuple[Source, int]] = []
     if local or not remote:
-        sources.append(LocalSource(local, walk))
+        sources.append((LocalSource(local, walk), len(local)))
     if remote:
         listing = StoreListing(Stores(buckets.store), all_versions=buckets.all_versions)
-        sources.append(BucketSource(remote, listing, walk))
-    return sources[0] if len(sources) == 1 else Sources(sources)
+        sources.append((BucketSource(remote, listing, walk), len(remote)))
+    return sources[0][0] if len(sources) == 1 else Sources(sources)

@@ -1,6 +1,7 @@
 """What of a tree is left out by intent, and why."""
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from os import stat_result
 
 import msgspec
@@ -38,8 +39,8 @@ class WalkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns; where there are any, only files that match one are examined."""
     exclude: tuple[bytes, ...] = ()
     """Patterns; what matches one is left out, a folder with all that it holds."""
-    own_files: frozenset[Identity] = frozenset()
-    """Files that this run itself writes."""
+    own_files: AbstractSet[Identity] = frozenset()
+    """Files that this run itself writes or signs with; may change while the walk goes on."""
 
 
 class Patterns:

@@ -24,8 +24,8 @@ class Level(msgspec.Struct, kw_only=True, eq=False):
     """``None`` while it is not held open."""
     device: int
     inode: int
-    names: Iterator[bytes]
-    """Those still to be visited."""
+    items: Iterator[bytes]
+    """What is still to be visited, as :mod:`hashaudit.sources.listing` gives it."""
     consistency: Consistency
     other_roots: frozenset[bytes] = frozenset()
     """Names of files in it that are roots of their own."""
@@ -33,6 +33,8 @@ class Level(msgspec.Struct, kw_only=True, eq=False):
     """Why not all of its names are known."""
     ref: DirectoryRef | None = None
     """Kept only while it is the innermost."""
+    at: bytes = b""
+    """The item being visited; empty before the first."""
 
     def release(self) -> None:
         """Closes the folder."""
@@ -55,6 +57,10 @@ class Trail:
     def innermost(self) -> Level:
         """The folder being walked."""
         return self._levels[-1]
+
+    def items(self) -> tuple[bytes, ...]:
+        """The item being visited in each folder, from the root's down: compares as the walk goes."""
+        return tuple(level.at for level in self._levels)
 
     def push(self, level: Level) -> None:
         """Goes down into a folder."""

@@ -1,6 +1,10 @@
 """The walk of a tree: depth first, a folder's files before its folders, both in the order of their names' bytes.
 
 An error with one name is an item of the walk. What cannot be an entry is counted with its reason and never opened.
+
+A place in the walk of a root is the item that is visited in each folder on the way, which compares as the walk goes. A
+walk that starts at a place passes over all before it; without followed links, the folders before it are not even
+opened. With them they are walked in silence, because a later link may lead to a folder that was walked before.
 """
 
 import stat
@@ -21,6 +25,9 @@ MAX_PATH_BYTES = 1 << 20
 """Of a folder that is entered. No tree that serves a purpose comes near, and a path in all its escapes has to fit into
 a line of the findings file."""
 
+Place = tuple[bytes, ...]
+"""Of the walk of one root."""
+
 _REPLACED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was replaced before it was opened")
 _TOO_DEEP = Fault(
     Stage.WALK, FaultCode.NAME_TOO_LONG, f"its path is longer than {MAX_PATH_BYTES} bytes: what is below is unseen"
@@ -39,13 +46,19 @@ class Walker:
         self._follow_links = follow_links
         self._sorter = NameSorter()
         self._trail = Trail(b"")
+        self._start: Place | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the walk of the root is: at what was yielded last."""
+        return self._trail.items()
 
     def close(self) -> None:
         """Frees temporary space."""
         self._sorter.close()
 
-    def walk(self, root: FolderRoot) -> Iterator[Entry | PathFault | Skipped]:
-        """Yields all that a root holds. One walk at a time.
+    def walk(self, root: FolderRoot, start: Place = ()) -> Iterator[Entry | PathFault | Skipped]:
+        """Yields all that a root holds from a place on. One walk at a time.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.
@@ -55,6 +68,7 @@ class Walker:
             yield Skipped(root.path, reason)
             return
         self._trail = trail = Trail(root.path)
+        self._start = start or None
         try:
             seen = self._enter(root.path, root.identity, root.device, lambda: open_folder(root.path))
             if not isinstance(seen, Level):
@@ -72,17 +86,19 @@ class Walker:
         if folder is None:
             yield PathFault(self._trail.ref().path, _MOVED, directory=True)
         else:
-            for name in level.names:
-                seen = self._visit(level, folder, name)
+            for item in level.items:
+                level.at = item
+                seen = self._visit(level, folder, item[1:])
                 if isinstance(seen, Level):
                     yield from self._go_down(seen)
                     return
-                yield seen
+                if not self._was_met():
+                    yield seen
         self._trail.pop()
 
     def _go_down(self, level: Level) -> Iterator[PathFault]:
         self._trail.push(level)
-        if level.fault is not None:
+        if level.fault is not None and not self._was_met():
             yield PathFault(self._trail.ref().path, level.fault, directory=True)
 
     def _visit(self, level: Level, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Level:
@@ -171,18 +187,49 @@ class Walker:
     def _level(self, name: bytes, folder: Folder, status: stat_result) -> Level:
         self._rules.entered(status)
         faults: list[Fault] = []
-        names = self._sorter.sort(_items(folder, faults, follow=self._follow_links))
-        self.directories_listed += 1
+        items = _items(folder, faults, follow=self._follow_links)
+        first = self._first_item()
+        if first:
+            items = filter(first.__le__, items)
+        sorted_items = self._sorter.sort(items)
+        if not self._before_start():
+            self.directories_listed += 1
         return Level(
             name=name,
             folder=folder,
             device=status.st_dev,
             inode=status.st_ino,
-            names=names,
+            items=sorted_items,
             consistency=self._kinds.of(status.st_dev, lambda: self._path_of(name)).consistency,
             other_roots=self._rules.file_roots_in((status.st_dev, status.st_ino)),
             fault=faults[0] if faults else None,
         )
+
+    def _before_start(self) -> bool:
+        """Tells if the walk has not come to its start yet."""
+        if self._start is None:
+            return False
+        if self._trail.items() < self._start:
+            return True
+        self._start = None
+        return False
+
+    def _was_met(self) -> bool:
+        """Tells if what is at the present place was met before the walk's start.
+
+        A folder on the way to the start was entered then. What is wrong with it now was not met, and hides the rest.
+        """
+        way = self._trail.items()
+        if way and not way[-1]:
+            way = way[:-1]
+        return self._before_start() and self._start is not None and self._start[: len(way)] != way
+
+    def _first_item(self) -> bytes:
+        """Before which a folder that is being entered need not be visited; empty: all of it has to be."""
+        way = self._trail.items()
+        if self._start is None or self._follow_links or self._start[: len(way)] != way:
+            return b""
+        return self._start[len(way)] if len(self._start) > len(way) else b""
 
     def _path_of(self, name: bytes) -> bytes:
         return self._trail.path_of(name) if self._trail else name

@@ -130,7 +130,8 @@ class Examiner:
             HashauditError: no entry's fault: a compiled list is damaged.
             SpentError: an entry's fault, that on the board.
         """
-        clean = known = bytes_read = 0
+        bytes_read = 0
+        known: list[int] = []
         told: list[Examination] = []
         for number, (entry, item) in enumerate(unit.entries()):
             self._board[BEGUN_BYTES] = self._board[FED_BYTES]
@@ -153,10 +154,8 @@ class Examiner:
                 hashes = () if seen is None else seen.hashes
                 told.append(_examination(number, outcome, digests, (matches, confirmations, faults, hashes)))
             elif matches:
-                known += 1
-            else:
-                clean += 1
-        return Answer(unit.number, clean, known, bytes_read, tuple(told))
+                known.append(number)
+        return Answer(unit.number, tuple(known), bytes_read, tuple(told))
 
     def _read(self, entry: Subject, position: tuple[int, int], *, decode: bool) -> ReadOutcome[Content]:
         capture = self._pictures.capture if self._pictures is not None and decode else None

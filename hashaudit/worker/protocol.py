@@ -133,14 +133,13 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
-    """A unit is done. ``clean + known + len(told)`` is the number of its items."""
+    """A unit is done. What of its items is neither told nor known was examined whole and matches nothing."""
 
     number: int
-    clean: int
-    """Files examined whole, without a match."""
-    known: int
-    """Files examined whole that only lists of known files hold."""
+    known: tuple[int, ...]
+    """The items that were examined whole and that only lists of known files hold."""
     bytes_read: int
+    """Of all items."""
     told: tuple[Examination, ...]
 
 

@@ -25,6 +25,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "### `checkpoint`": schema.Checkpoint,
     "The body:": schema.CheckpointBody,
     "### Root": header.Root,
+    "### Resumption": schema.Resumption,
     "### Hash list": header.HashList,
     "### Match": schema.Match,
     "### Perceptual hash": schema.PerceptualHash,

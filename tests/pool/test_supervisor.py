@@ -39,7 +39,7 @@ class Examiner:
         for item, (entry, _) in enumerate(unit.entries()):
             self.board[0] = position_word(unit.number, item)
             self.act(entry.name.decode(), os.fsdecode(entry.directory.path))
-        return Answer(unit.number, len(unit.entries()), 0, 0, ())
+        return Answer(unit.number, (), 0, ())
 
     def act(self, name, folder):
         self.examined(name, folder)
@@ -189,8 +189,8 @@ def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
 LIARS: dict[str, str] = {
     "not a message": "stream.sendall(b'\\x05\\x00\\x00\\x00aaaaa')",
     "a frame of 4 GiB": "stream.sendall(b'\\xff\\xff\\xff\\xff')",
-    "an answer for another unit": "worker._say(stream, Answer(99, 1, 0, 0, ()))",
-    "an answer for fewer items": "worker._say(stream, Answer(unit.number, 0, 0, 0, ()))",
+    "an answer for another unit": "worker._say(stream, Answer(99, (), 0, ()))",
+    "an answer for items that were not asked for": "worker._say(stream, Answer(unit.number, (7,), 0, ()))",
 }
 
 
@@ -222,17 +222,21 @@ def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Pat
 
 
 EXAMINATION = Examination(1, None, 0, Consistency.STABLE, {})
+READ_FIVE = Examination(0, None, 5, Consistency.STABLE, {})
 
 
 @pytest.mark.parametrize(
     ("answer", "honest"),
     [
-        (Answer(1, 2, 1, 0, ()), True),
-        (Answer(1, 2, 0, 0, (EXAMINATION,)), True),
-        (Answer(1, 2, 0, 0, ()), False),
-        (Answer(1, 3, 1, 0, ()), False),
-        (Answer(1, 4, -1, 0, ()), False),
-        (Answer(1, 1, 0, 0, (EXAMINATION, EXAMINATION)), False),
+        (Answer(1, (), 0, ()), True),
+        (Answer(1, (0, 2), 0, (EXAMINATION,)), True),
+        (Answer(1, (1,), 0, (EXAMINATION,)), False),
+        (Answer(1, (2, 2), 0, ()), False),
+        (Answer(1, (3,), 0, ()), False),
+        (Answer(1, (-1,), 0, ()), False),
+        (Answer(1, (), -1, ()), False),
+        (Answer(1, (), 4, (READ_FIVE,)), False),
+        (Answer(1, (), 0, (EXAMINATION, EXAMINATION)), False),
     ],
 )
 def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp_path: Path) -> None:
@@ -242,7 +246,7 @@ def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp
 def test_an_answer_tells_of_what_must_be_told(tmp_path: Path) -> None:
     [job] = jobs(tmp_path, "a")
     asked = Job(job.ticket, job.entry, tell=True)
-    assert not accounted_for(Answer(1, 1, 0, 0, ()), (asked,))
+    assert not accounted_for(Answer(1, (), 0, ()), (asked,))
 
 
 def test_without_inheritable_descriptors_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

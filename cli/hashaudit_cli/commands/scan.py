@@ -27,7 +27,10 @@ from hashaudit_cli.options import (
 
 
 def scan(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX to examine.")],
+    roots: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX to examine.", show_default=False),
+    ] = None,
     deny: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,6 +52,13 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             "--output",
             metavar="FILE",
             help="Write the findings to this new file and its signature to FILE.sig. Default: standard output.",
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on with the interrupted run that wrote FILE. Needs nothing else; what is given must be as then.",
         ),
     ] = None,
     key: KeyOption = None,
@@ -142,55 +152,60 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     `hashaudit scan /srv --list bad.txt -o findings.jsonl`
 
     `hashaudit scan /mnt/evidence --list md5=case.txt --known nsrl.txt --record-all --case 17 -o run.jsonl`
+
+    `hashaudit scan --resume run.jsonl`
     """
 
     def body() -> int:
         from hashaudit.audit.categories import scheme_named  # noqa: PLC0415 # as above
         from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.errors import UsageError  # noqa: PLC0415 # as above
         from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.sources.opening import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit.stores.interface import StoreOptions  # noqa: PLC0415 # as above
-        from hashaudit_cli.running import run_scan  # noqa: PLC0415 # as above
+        from hashaudit_cli.running import Destination, run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
 
         digests, perceptual = algorithm_names(algorithm or [])
-        config = checked(
-            AuditConfig(
-                roots=tuple(raw(root) for root in roots),
-                lists=list_specs(deny or [], known or []),
-                columns=column_map(columns or []),
-                selection=Selection(tuple(only_category or ()), min_score),
-                category_names=scheme_named(category_scheme) if category_scheme is not None else {},
-                algorithms=digests,
-                perceptual_algorithms=perceptual,
-                perceptual=not no_perceptual,
-                max_distances=distances(max_distance or []),
-                min_quality=min_quality,
-                max_frames=frames,
-                variants=variants,
-                hashers=tuple(hasher or ()),
-                include=tuple(raw(glob) for glob in include or []),
-                exclude=tuple(raw(glob) for glob in exclude or []),
-                one_file_system=one_file_system,
-                follow_links=follow_links,
-                max_memory_bytes=bytes_amount("--max-memory", max_memory) or 0,
-                file_timeout_s=file_timeout,
-                decode_timeout_s=decode_timeout,
-                require_sandbox=require_sandbox,
-                buckets=BucketOptions(
-                    store=StoreOptions(endpoint_url, request_payer, path_style), all_versions=all_versions
-                ),
-                record_all=record_all,
-                workers=jobs,
-                max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
-                nice=nice,
-                case=case,
-                exhibit=exhibit,
-                examiner=examiner,
-                note=note,
-            )
+        config = AuditConfig(
+            roots=tuple(raw(root) for root in roots or []),
+            lists=list_specs(deny or [], known or []),
+            columns=column_map(columns or []),
+            selection=Selection(tuple(only_category or ()), min_score),
+            category_names=scheme_named(category_scheme) if category_scheme is not None else {},
+            algorithms=digests,
+            perceptual_algorithms=perceptual,
+            perceptual=not no_perceptual,
+            max_distances=distances(max_distance or []),
+            min_quality=min_quality,
+            max_frames=frames,
+            variants=variants,
+            hashers=tuple(hasher or ()),
+            include=tuple(raw(glob) for glob in include or []),
+            exclude=tuple(raw(glob) for glob in exclude or []),
+            one_file_system=one_file_system,
+            follow_links=follow_links,
+            max_memory_bytes=bytes_amount("--max-memory", max_memory) or 0,
+            file_timeout_s=file_timeout,
+            decode_timeout_s=decode_timeout,
+            require_sandbox=require_sandbox,
+            buckets=BucketOptions(
+                store=StoreOptions(endpoint_url, request_payer, path_style), all_versions=all_versions
+            ),
+            record_all=record_all,
+            workers=jobs,
+            max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
+            nice=nice,
+            case=case,
+            exhibit=exhibit,
+            examiner=examiner,
+            note=note,
         )
+        if resume is None or roots:
+            config = checked(config)
+        if resume is not None and output is not None:
+            raise UsageError("--resume goes on writing its FILE: leave out --output")
         signing = Signing(key=key, unsigned=unsigned, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
-        return run_scan(config, output=output, signing=signing, quiet=quiet)
+        return run_scan(config, destination=Destination(output, resume), signing=signing, quiet=quiet)
 
     raise typer.Exit(guarded(body))

@@ -1,0 +1,214 @@
+"""Begins the findings file of a run with its journal, or goes on with those of an interrupted one."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.audit.journal import SUFFIX, Begin, Journal, seal_key
+from hashaudit.audit.resume import Earlier, JournalContent, load_earlier, read_header, read_journal
+from hashaudit.audit.same_run import FREE_SETTINGS, differences
+from hashaudit.audit.sealed import SealedFile
+from hashaudit.config import AuditConfig
+from hashaudit.errors import HashauditError, OutputLockedError, UsageError
+from hashaudit.findings import times
+from hashaudit.findings.continuation import Interrupted
+from hashaudit.findings.header import RunHeader
+from hashaudit.findings.keys import SigningKey
+from hashaudit.findings.output import Output
+from hashaudit.findings.schema import EndReason, Resumption
+from hashaudit.findings.signer import FILE_NAMESPACE
+from hashaudit.findings.writer import Clock, FindingsWriter
+from hashaudit.host.holder import this_process
+from hashaudit.host.locks import Lock
+from hashaudit_cli.terminal import say, shown, standard_output
+
+_NOTHING = AuditConfig(roots=())
+
+Identity = tuple[int, int]
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A findings file that takes records."""
+
+    writer: FindingsWriter
+    journal: Journal | None = None
+    earlier: Earlier | None = None
+
+
+class Former(msgspec.Struct, frozen=True):
+    """An interrupted run whose file is open and locked."""
+
+    path: str
+    output: Output
+    header: RunHeader
+    config: AuditConfig
+    interrupted: Interrupted
+    earlier: Earlier
+    exit_code: int | None
+    """Of a run that is complete."""
+
+
+def begin(
+    path: str | None, config: AuditConfig, header: RunHeader, signer: SigningKey | None, own_files: set[Identity]
+) -> Begun:
+    """Makes a new findings file, its header signed at once: whatever ends the run, the file says what was begun.
+
+    Raises:
+        HashauditError: it cannot be made.
+    """
+    output = Output.create(path) if path is not None else standard_output()
+    own_files |= output.own_files
+    writer = FindingsWriter(output, header, signer=signer)
+    journal = None
+    if path is not None:
+        # Before the header, so that a file that has one can be gone on with.
+        file = _journal_file(path, header.run_id, signer, own_files)
+        journal = _journal(file, header.run_id, config, writer)
+        journal.begin()
+    writer.checkpoint()
+    return Begun(writer, journal)
+
+
+@contextlib.contextmanager
+def reopened(path: str, signer: SigningKey | None, asked: AuditConfig) -> Iterator[Former]:
+    """Opens the file of an interrupted run, and finds out what that run was asked.
+
+    Raises:
+        HashauditError: it cannot be gone on with.
+    """
+    try:
+        output = Output.reopen(path)
+    except OutputLockedError as error:
+        raise OutputLockedError(f"{error}{_holder(path, signer)}") from error
+    with contextlib.closing(output):
+        header = read_header(output)
+        fingerprint = signer.fingerprint if signer else None
+        if header.key_fingerprint != fingerprint:
+            then = (
+                "unsigned: give --unsigned" if header.key_fingerprint is None else f"signed by {header.key_fingerprint}"
+            )
+            now = "with --unsigned" if fingerprint is None else f"with the key {fingerprint}"
+            raise UsageError(f"{shown(os.fsencode(path))} is {then}; it cannot be gone on with {now}")
+        journal = read_journal(os.fsencode(path) + SUFFIX, seal_key(signer, header.run_id), header.run_id)
+        if output.lock is Lock.UNSUPPORTED and journal is not None and not journal.begin.holder.is_gone():
+            raise OutputLockedError(
+                f"{shown(os.fsencode(path))} may still be written{_named(journal)}, and this filesystem has no locks: "
+                f"if that run is gone, remove {shown(os.fsencode(path) + SUFFIX)} and try again"
+            )
+        key = signer.public_key if signer else None
+        interrupted, earlier = load_earlier(output, key, journal)
+        exit_code = _complete(output, interrupted, signer)
+        config = asked if exit_code is not None else _config(path, asked, journal)
+        yield Former(path, output, header, config, interrupted, earlier, exit_code)
+
+
+def go_on(
+    former: Former, header: RunHeader, signer: SigningKey | None, own_files: set[Identity], *, quiet: bool
+) -> Begun:
+    """Goes on with an interrupted run in the same chain.
+
+    Args:
+        former: the run.
+        header: that a new run like this would have.
+        signer: signs.
+        own_files: what the walk leaves out; what is written here is added.
+        quiet: nothing is told.
+
+    Raises:
+        HashauditError: it would find something else, or its file cannot be continued.
+    """
+    different = differences(former.header, header)
+    if different:
+        raise UsageError(
+            f"{shown(os.fsencode(former.path))} cannot be gone on with, for this run has {'; '.join(different)}: "
+            "give what was given then, or begin a new run"
+        )
+    interrupted, earlier = former.interrupted, former.earlier
+    aside = former.output.set_aside(interrupted.end.size)
+    own_files |= former.output.own_files
+    resumed = Resumption(
+        time=times.to_text(Clock().wall_ns()),
+        set_aside_bytes=aside.size if aside else 0,
+        set_aside_sha256=aside.sha256 if aside else None,
+        journal=earlier.cut is not None,
+    )
+    writer = FindingsWriter.continued(
+        former.output,
+        interrupted.end,
+        tally=earlier.tally,
+        lines=earlier.unsigned,
+        resumed=resumed,
+        signer=signer,
+    )
+    run_id = former.header.run_id
+    journal = _journal(_journal_file(former.path, run_id, signer, own_files), run_id, former.config, writer)
+    cut = () if earlier.cut is None else (earlier.cut,)
+    journal.begin((*cut, *earlier.links, *earlier.units))
+    if not quiet:
+        say(f"going on with the run of {former.header.start} after record {interrupted.end.last:,}")
+        if aside is not None and aside.size:
+            say(f"{aside.size:,} bytes behind its last signature are set aside in {shown(aside.path)}")
+        if earlier.cut is None:
+            say("its journal tells nothing: what has no line in the findings is examined again")
+    return Begun(writer, journal, earlier)
+
+
+def _complete(output: Output, interrupted: Interrupted, signer: SigningKey | None) -> int | None:
+    """The exit code of a run that is complete, whose sidecar is made now if the end came before it."""
+    ended = interrupted.ended
+    if ended is None or ended.reason is not EndReason.COMPLETED:
+        return None
+    if signer is not None and not output.has_sidecar:
+        output.write_sidecar(signer.sign_sha512(interrupted.whole_sha512, FILE_NAMESPACE))
+    return ended.exit_code
+
+
+def _journal(file: SealedFile, run_id: str, config: AuditConfig, writer: FindingsWriter) -> Journal:
+    return Journal(file, Begin(run_id, _absolute(config), this_process()), writer.unsigned)
+
+
+def _journal_file(path: str, run_id: str, signer: SigningKey | None, own_files: set[Identity]) -> SealedFile:
+    return SealedFile(os.fsencode(path) + SUFFIX, seal_key(signer, run_id), own_files)
+
+
+def _absolute(config: AuditConfig) -> AuditConfig:
+    """The same configuration, whatever folder it is used from."""
+    lists = tuple(msgspec.structs.replace(item, path=os.path.abspath(item.path)) for item in config.lists)
+    # Not os.path.abspath: what .. behind a link means is for the system to say.
+    return msgspec.structs.replace(
+        config, roots=tuple(os.path.join(os.getcwdb(), root) for root in config.roots), lists=lists
+    )
+
+
+def _config(path: str, asked: AuditConfig, journal: JournalContent | None) -> AuditConfig:
+    if asked.roots:
+        return asked
+    given = {name: value for name, value in msgspec.structs.asdict(asked).items() if value != getattr(_NOTHING, name)}
+    if given.keys() - FREE_SETTINGS:
+        raise UsageError(
+            "--resume without ROOT takes all that decides what is found from the run: "
+            "leave such options out, or give all that was given then, the ROOTs as well"
+        )
+    if journal is None or journal.begin.config is None:
+        raise UsageError(
+            f"there is no journal {shown(os.fsencode(path) + SUFFIX)} that says what {shown(os.fsencode(path))} was "
+            "begun with: give the ROOTs and all options as then"
+        )
+    return msgspec.structs.replace(journal.begin.config, **given)
+
+
+def _holder(path: str, signer: SigningKey | None) -> str:
+    """Which process holds the lock, where its journal tells."""
+    try:
+        with open(path, "rb") as stream:
+            run_id = msgspec.json.decode(stream.readline(), type=RunHeader).run_id
+        journal = read_journal(os.fsencode(path) + SUFFIX, seal_key(signer, run_id), run_id)
+    except (OSError, msgspec.DecodeError, HashauditError):
+        return ""
+    return "" if journal is None else _named(journal)
+
+
+def _named(journal: JournalContent) -> str:
+    return f" (by process {journal.begin.holder.pid} on {journal.begin.holder.host})"

@@ -1,0 +1,238 @@
+"""What an interrupted run has done, put together from its findings file and its journal.
+
+The findings file decides which paths have a line. The journal, where there is one that fits, tells what was done beyond
+those lines; what it says is used only up to what the lines and itself bear out.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hashaudit.audit.journal import FRAME_DECODER, Begin, Cut, Done, Frame, Line, Link
+from hashaudit.audit.sealed import read_frames
+from hashaudit.errors import FindingsError, OutputError
+from hashaudit.findings.codec import MAX_LINE_BYTES, decode_line
+from hashaudit.findings.continuation import Interrupted, read_interrupted
+from hashaudit.findings.header import RunHeader
+from hashaudit.findings.output import Output
+from hashaudit.findings.public_key import PublicKey
+from hashaudit.findings.reader import without_newline
+from hashaudit.findings.tally import Tally
+from hashaudit.model import Entry, Examination, Subject, state_of
+from hashaudit.sources.interface import Position
+
+
+class JournalContent(msgspec.Struct):
+    """What was read of a journal."""
+
+    begin: Begin
+    cut: Cut | None = None
+    lines: dict[int, bytes] = {}
+    """By number."""
+    done: list[Done] = []
+    links: list[Link] = []
+
+
+def read_journal(path: bytes, key: bytes, run_id: str) -> JournalContent | None:
+    """Reads the journal of a run; ``None`` where there is none that it can be told from.
+
+    Args:
+        path: of the journal.
+        key: of its seal.
+        run_id: of the run.
+    """
+    content: JournalContent | None = None
+    try:
+        for raw in read_frames(path, key):
+            frame: Frame = FRAME_DECODER.decode(raw)
+            if content is None:
+                if not isinstance(frame, Begin) or frame.run_id != run_id:
+                    return None
+                content = JournalContent(frame)
+            else:
+                _add(content, frame)
+    except (OSError, msgspec.DecodeError):
+        # Another version's, or a disk that fails: what was read so far is sealed and holds.
+        pass
+    return content
+
+
+def _add(content: JournalContent, frame: Frame) -> None:
+    match frame:
+        case Cut():
+            content.cut = frame
+        case Line(seq=seq, data=data):
+            content.lines[seq] = data
+        case Done():
+            content.done.append(frame)
+        case Link():
+            content.links.append(frame)
+        case Begin():
+            pass
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an entry that was done and has no line yet."""
+
+    known: bool
+    """Only lists of known files hold it; without ``examination``."""
+    examination: Examination | None
+    """``None``: examined whole, and nothing to say."""
+    unit: Done
+    """In which it was done."""
+
+
+class Earlier:
+    """What an interrupted run has done of what a resumed one will meet. Everything is taken out when it is met."""
+
+    def __init__(self, interrupted: Interrupted, journal: JournalContent | None) -> None:
+        """Puts it together.
+
+        Args:
+            interrupted: the findings file; its lines from the one after the journal's cut on.
+            journal: ``None`` where it is lost.
+        """
+        cut = None if journal is None else usable_cut(journal, interrupted.end.last)
+        self.cut = cut
+        self._lines = {(line.path, line.version): line.bytes_read for line in interrupted.lines}
+        self._folders = interrupted.folders
+        self._done: dict[Subject, Outcome] = {}
+        self._rest: dict[int, int] = {}
+        self.links: Sequence[Link] = ()
+        self.units: Sequence[Done] = ()
+        self._read_as: dict[tuple[int, int], bytes] = {}
+        if journal is not None:
+            self.links = journal.links
+            self.units = journal.done
+            self._read_as = {(link.stat.device, link.stat.inode): link.path for link in journal.links}
+            for unit in journal.done:
+                outcomes = dict(_outcomes(unit))
+                self._done.update(outcomes)
+                self._rest[id(unit)] = unit.bytes_read - sum(map(_bytes_read, outcomes, outcomes.values()))
+        last = interrupted.end.last
+        kept = range(last + 1, last + 1 if cut is None else max(last, cut.lines) + 1)
+        self.unsigned = tuple(() if journal is None else (journal.lines[seq] for seq in kept))
+        """Lines that were written behind the last checkpoint, which come next."""
+        self.tally = _tally(interrupted, cut)
+        """Of all that was done before the cut, and of what has a line."""
+
+    @property
+    def start(self) -> Position | None:
+        """Where the walk goes on."""
+        return None if self.cut is None else self.cut.walk.position
+
+    @property
+    def has_lines(self) -> bool:
+        """There are lines about what was not met yet."""
+        return bool(self._lines)
+
+    @property
+    def is_met(self) -> bool:
+        """Nothing is left."""
+        return not (self._lines or self._done)
+
+    def line_of(self, path: bytes, version: str | None = None) -> int | None:
+        """The bytes that the line of a path, or of one version of an object, tells of; ``None`` if it has none."""
+        return self._lines.pop((path, version), None)
+
+    def has_folder(self, path: bytes) -> bool:
+        """Tells if a folder has its line."""
+        return path in self._folders
+
+    def is_other_name(self, entry: Subject) -> bool:
+        """Tells if the entry's content was read by another name."""
+        if not isinstance(entry, Entry):
+            return False
+        return self._read_as.get((entry.stat.device, entry.stat.inode), entry.path) != entry.path
+
+    def outcome_of(self, entry: Subject) -> tuple[Outcome, int] | None:
+        """What became of an entry in the very state in which it is met again, and the bytes that count with it."""
+        outcome = self._done.pop(entry, None)
+        if outcome is None:
+            return None
+        # The bytes of a unit are known together. What its entries do not account for (what was read again) counts with
+        # the first of them that is met.
+        return outcome, _bytes_read(entry, outcome) + self._rest.pop(id(outcome.unit), 0)
+
+
+def usable_cut(journal: JournalContent, last: int) -> Cut | None:
+    """The journal's cut, if all lines before it are closed in the findings file or in the journal.
+
+    Args:
+        journal: as it was read.
+        last: the number of the last line that is closed in the findings file.
+    """
+    cut = journal.cut
+    if cut is None or any(seq not in journal.lines for seq in range(last + 1, cut.lines + 1)):
+        return None
+    return cut
+
+
+def _outcomes(unit: Done) -> Iterable[tuple[Subject, Outcome]]:
+    told = {examination.item: examination for examination in unit.told}
+    known = set(unit.known)
+    for item, entry in enumerate(unit.entries):
+        yield entry, Outcome(item in known, told.get(item), unit)
+
+
+def _bytes_read(entry: Subject, outcome: Outcome) -> int:
+    return state_of(entry).size if outcome.examination is None else outcome.examination.bytes_read
+
+
+def _tally(interrupted: Interrupted, cut: Cut | None) -> Tally:
+    tally = interrupted.tally
+    tally.seen = len(interrupted.lines)
+    if cut is not None:
+        tally.seen += cut.walk.seen
+        tally.directories = cut.walk.directories
+        tally.skipped.update(cut.walk.skipped)
+        tally.clean += cut.count.clean
+        tally.known += cut.count.known
+        tally.bytes_read = cut.count.bytes_read
+    return tally
+
+
+def load_earlier(output: Output, key: PublicKey | None, journal: JournalContent | None) -> tuple[Interrupted, Earlier]:
+    """Reads a findings file and puts it together with its journal.
+
+    Args:
+        output: the reopened file.
+        key: that signed it; ``None`` for an unsigned run.
+        journal: as it was read, if it was.
+
+    Raises:
+        FindingsError: the file cannot be continued.
+        OutputError: it cannot be read.
+    """
+    first = 1 if journal is None or journal.cut is None else journal.cut.lines + 1
+    interrupted = _read(output, key, first)
+    if first > 1 and journal is not None and usable_cut(journal, interrupted.end.last) is None:
+        interrupted = _read(output, key, 1)
+    return interrupted, Earlier(interrupted, journal)
+
+
+def _read(output: Output, key: PublicKey | None, first_line: int) -> Interrupted:
+    with output.reader() as stream:
+        try:
+            stream.seek(0)
+            return read_interrupted(stream, key, first_line)
+        except OSError as error:
+            raise OutputError(f"cannot read the findings file: {error.strerror}") from error
+
+
+def read_header(output: Output) -> RunHeader:
+    """The header of a reopened file. Nothing of it is proven yet.
+
+    Raises:
+        FindingsError: the file does not begin with a header.
+        OutputError: it cannot be read.
+    """
+    with output.reader() as stream:
+        try:
+            stream.seek(0)
+            line = decode_line(without_newline(stream.readline(MAX_LINE_BYTES)))
+        except OSError as error:
+            raise OutputError(f"cannot read the findings file: {error.strerror}") from error
+    if not isinstance(line, RunHeader):
+        raise FindingsError("the file does not begin with the header of a run")
+    return line

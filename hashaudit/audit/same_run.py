@@ -1,0 +1,54 @@
+"""Whether a run that is about to go on with an interrupted one would find what that one would have found."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.findings.header import HashList, RunHeader
+
+FREE_SETTINGS = frozenset({"workers", "max_rate_bytes_per_s", "nice"})
+"""Decide how fast a run is, and not what it finds."""
+
+FREE_LIST_FIELDS = frozenset({"path", "path_b64", "mtime"})
+"""A list is what it holds, wherever it lies by now."""
+
+_SAME_FIELDS = ("inclusions", "exclusions", "key_fingerprint", "tool", "versions")
+_NOTES = ("case", "exhibit", "examiner", "note")
+
+
+def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
+    """What keeps a run from being continued, for people; empty when nothing does.
+
+    Args:
+        before: the header of the interrupted run.
+        now: the header that a new run would have.
+    """
+    return tuple(_differences(before, now))
+
+
+def _differences(before: RunHeader, now: RunHeader) -> Iterator[str]:
+    if [(root.path, root.path_b64) for root in before.roots] != [(root.path, root.path_b64) for root in now.roots]:
+        yield "other ROOTs"
+    if [_content(item) for item in before.lists] != [_content(item) for item in now.lists]:
+        yield f"other lists, or other content of theirs ({_names(before.lists)} then, {_names(now.lists)} now)"
+    for name in sorted({*before.config, *now.config} - FREE_SETTINGS):
+        if before.config.get(name) != now.config.get(name):
+            yield f"another setting of {name}"
+    for name in _SAME_FIELDS:
+        if getattr(before, name) != getattr(now, name):
+            yield f"another {name.replace('_', ' ')}"
+    for name in _NOTES:
+        if getattr(now, name) not in {None, getattr(before, name)}:
+            yield f"another {name}"
+    missing = sorted(set(before.sandbox) - set(now.sandbox))
+    if missing:
+        yield f"a sandbox without {', '.join(missing)}"
+
+
+def _content(item: HashList) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.structs.asdict(item)
+    return {name: value for name, value in fields.items() if name not in FREE_LIST_FIELDS}
+
+
+def _names(lists: tuple[HashList, ...]) -> str:
+    return ", ".join(item.name for item in lists) or "none"
