@@ -6,7 +6,8 @@ A sink's own errors pass through; only what the system says of the file becomes 
 import os
 from typing import Protocol
 
-from hashaudit.host import files
+from hashaudit.host import files, pagecache
+from hashaudit.reading.footprint import Footprint
 from hashaudit.reading.reader import READ_CHUNK_BYTES, Reader
 
 _ZEROS = memoryview(bytes(READ_CHUNK_BYTES))
@@ -64,53 +65,97 @@ def feed(
         UnreadableError: the system refused.
     """
     size = before.st_size
+    feeding = _Feeding(descriptor, sink, reader)
     if skip_holes and files.may_have_holes(before):
-        position = _feed_sparse(descriptor, sink, reader, size)
+        position = feeding.sparse(size)
+    elif 0 < size <= READ_CHUNK_BYTES:
+        position = feeding.small(size)
     else:
-        position = _feed(descriptor, sink, reader, 0, size or limit)
+        position = feeding.large(size) if size else feeding.on(0, limit)
     after = status_of(descriptor)
     if size <= position < after.st_size:
-        position = _feed(descriptor, sink, reader, position, limit)
+        position = feeding.on(position, limit)
         after = status_of(descriptor)
     return position, after
 
 
-def _feed(descriptor: int, sink: Sink, reader: Reader, position: int, stop: int) -> int:
-    """Feeds until the end of the file or until ``stop`` is reached or passed; gives the position reached."""
-    while position < stop:
+class _Feeding:
+    """From one descriptor to one sink. Each method gives the position reached."""
+
+    __slots__ = ("_descriptor", "_footprint", "_reader", "_sink")
+
+    def __init__(self, descriptor: int, sink: Sink, reader: Reader) -> None:
+        self._descriptor = descriptor
+        self._sink = sink
+        self._reader = reader
+        self._footprint: Footprint | None = None
+
+    def small(self, size: int) -> int:
+        """Feeds a file of one chunk, and lets go of its pages unless they were in memory before."""
         try:
-            data = reader.read(descriptor)
+            data, found = self._reader.read_first(self._descriptor)
         except OSError as error:
             raise UnreadableError(error) from error
-        if not data:
-            break
-        sink.update(data)
-        position += len(data)
-    return position
+        self._sink.update(data)
+        position = self.on(len(data), size) if data else 0
+        if not found:
+            pagecache.forget(self._descriptor, 0, 0)
+        return position
 
-
-def _feed_sparse(descriptor: int, sink: Sink, reader: Reader, size: int) -> int:
-    """As :func:`_feed`, from the start. A file that is cut short meanwhile counts as if it ended in a hole."""
-    position = 0
-    while position < size:
+    def large(self, size: int) -> int:
+        """Feeds a file of more than a chunk."""
+        self._footprint = Footprint(self._descriptor, size)
         try:
-            data = files.next_data(descriptor, position, size)
-            hole = files.next_hole(descriptor, data, size) if data < size else size
+            return self.on(0, size)
+        finally:
+            self._footprint.close()
+
+    def sparse(self, size: int) -> int:
+        """Feeds holes as zeros. A file that is cut short meanwhile counts as if it ended in a hole."""
+        self._footprint = Footprint(self._descriptor, size)
+        position = 0
+        try:
+            while position < size:
+                data, hole = self._next_data(position, size)
+                _feed_zeros(self._sink, data - position)
+                self._seek(data)
+                position = self.on(data, hole)
+                if position < hole:
+                    break
+        finally:
+            self._footprint.close()
+        return position
+
+    def on(self, position: int, stop: int) -> int:
+        """Feeds until the end of the file or until ``stop`` is reached or passed."""
+        while position < stop:
+            try:
+                data = self._reader.read(self._descriptor)
+            except OSError as error:
+                raise UnreadableError(error) from error
+            if not data:
+                break
+            self._sink.update(data)
+            position += len(data)
+            if self._footprint is not None:
+                self._footprint.passed(position)
+        return position
+
+    def _next_data(self, position: int, size: int) -> tuple[int, int]:
+        """Where data begins, and where it ends."""
+        try:
+            data = files.next_data(self._descriptor, position, size)
+            return data, files.next_hole(self._descriptor, data, size) if data < size else size
         except OSError:  # this filesystem cannot tell its holes
-            data, hole = position, size
-        _feed_zeros(sink, data - position)
-        _seek(descriptor, data)
-        position = _feed(descriptor, sink, reader, data, hole)
-        if position < hole:
-            break
-    return position
+            return position, size
 
-
-def _seek(descriptor: int, position: int) -> None:
-    try:
-        os.lseek(descriptor, position, os.SEEK_SET)
-    except OSError as error:
-        raise UnreadableError(error) from error
+    def _seek(self, position: int) -> None:
+        try:
+            os.lseek(self._descriptor, position, os.SEEK_SET)
+        except OSError as error:
+            raise UnreadableError(error) from error
+        if self._footprint is not None:
+            self._footprint.passed(position)
 
 
 def _feed_zeros(sink: Sink, count: int) -> None:

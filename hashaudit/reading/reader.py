@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from hashaudit.host import files
+from hashaudit.host import files, pagecache
 
 READ_CHUNK_BYTES = 256 * 1024
 """Measured with SHA-256 on cached files: 64 KiB is 3 % slower for its calls, 4 MiB 3 % for leaving the CPU's cache."""
@@ -33,6 +33,23 @@ class Reader:
     def __init__(self, pace: Pace | None = None, chunk_bytes: int = READ_CHUNK_BYTES) -> None:
         self._buffer = memoryview(bytearray(chunk_bytes))
         self._pace = pace
+
+    def read_first(self, descriptor: int) -> tuple[memoryview, bool]:
+        """The first bytes of a file, and whether they were in memory before, as far as the system tells.
+
+        Raises:
+            OSError: as read(2).
+        """
+        buffer = self._buffer if self._pace is None else self._buffer[: self._pace.room()]
+        try:
+            count = pagecache.read_at_hand(descriptor, buffer)
+        except OSError:  # this filesystem cannot tell; or there is more amiss, which the plain read will say
+            return self.read(descriptor), True
+        if count is None:
+            return self.read(descriptor), False
+        if self._pace is not None:
+            self._pace.spend(count)
+        return buffer[:count], True
 
     def read(self, descriptor: int) -> memoryview:
         """The next bytes of a file, valid until the next read; none at its end.

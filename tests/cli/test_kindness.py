@@ -15,6 +15,8 @@ from installed import Tool, of_kind, parsed, totals
 
 MIB = 1 << 20
 
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
 
 @pytest.fixture
 def big(tmp_path: Path) -> Path:
@@ -110,6 +112,36 @@ def test_the_header_says_what_was_asked(hashaudit: Tool, tmp_path: Path) -> None
     assert header["config"]["max_rate_bytes_per_s"] is None
 
 
+@needs_proc
+def test_a_scan_leaves_the_page_cache_as_it_found_it(hashaudit: Tool, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    sizes = {"small": 100_000, "large": 3 * MIB}
+    files = [(tree / f"{state} {name}", size) for name, size in sizes.items() for state in ("hot", "cold")]
+    for path, size in [(tmp_path / "cold probe", 1), *files]:
+        with open(path, "wb", buffering=0) as file:
+            file.write(os.urandom(size))
+            os.fsync(file.fileno())
+            if path.name.startswith("cold"):
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if in_memory(tmp_path / "cold probe"):
+        pytest.skip("this filesystem keeps its files in memory")
+    assert hashaudit("scan", tree, "--record-all").code == 0
+    found = {path.name: in_memory(path) for path in tree.iterdir()}
+    assert found == {"hot small": True, "hot large": True, "cold small": False, "cold large": False}
+
+
+def in_memory(path: Path) -> bool:
+    """Whether the first byte of a file is in the page cache. The kernel may begin to read it now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def state_of(pid: int) -> str:
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0]
@@ -157,9 +189,6 @@ def running(hashaudit: Tool, big: Path, tmp_path: Path) -> Iterator[Callable[...
         run.process.wait()
         if run.process.stderr is not None:
             run.process.stderr.close()
-
-
-needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @needs_proc
