@@ -52,7 +52,7 @@ class Examiner:
             os.kill(os.getpid(), signal.SIGSEGV)
         elif name == "exit":
             os._exit(7)
-        elif name.startswith("first-only") and self.count:
+        elif name == "first-only" and self.count:
             os._exit(9)
         elif name == "hang":
             time.sleep(3600)
@@ -125,7 +125,7 @@ def test_an_innocent_that_was_hit_once_is_examined(tmp_path: Path) -> None:
 
 
 def test_a_suspect_is_tried_on_a_worker_that_has_done_nothing_else(tmp_path: Path) -> None:
-    units = [[f"a{number}", f"first-only-{number}", f"b{number}"] for number in range(6)]
+    units = [["a", "first-only", "b"], *([f"{number}"] for number in range(50))]
     assert run(tmp_path, units) == {name: "examined" for unit in units for name in unit}
 
 
