@@ -1,21 +1,25 @@
 """How many workers a run has, and what they are told."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 
-from hashaudit.config import AuditConfig
+from hashaudit.config import MAX_WORKERS, AuditConfig
 from hashaudit.digests.multidigest import ordered
 from hashaudit.digests.registry import DIGESTS
+from hashaudit.errors import HostError
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.known_filter import SHA1
 from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host.machine import cpu_count, is_rotational
+from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox import Cage
 from hashaudit.model import Consistency
 from hashaudit.pool.watch import Deadlines
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
 from hashaudit.sources.opening import schemes_of
+from hashaudit.sources.trail import MAX_OPEN_FOLDERS
 from hashaudit.stores import needs
 from hashaudit.stores.address import parse_root
 from hashaudit.worker.protocol import PerceptualPlan, Plan
@@ -25,6 +29,18 @@ READERS_ON_SPINNING_DISK = 1
 
 READERS_PER_CPU_ON_NETWORK = 4
 """Reading from a network mount is mostly waiting."""
+
+DESCRIPTORS_PER_WORKER = 2
+"""Its socket and its board, in the parent."""
+
+DESCRIPTORS_PER_LIST = 2
+"""The mapped index, and the file while it is read."""
+
+DESCRIPTORS_OF_A_RUN = MAX_OPEN_FOLDERS + 12
+"""The folders that the walk holds; the standard streams, the findings, the selector, what a start takes in passing."""
+
+LEAST_DESCRIPTORS = 24
+"""Below this not even one worker starts; up to :data:`DESCRIPTORS_OF_A_RUN` deep trees are left with faults."""
 
 DEFAULT_ALGORITHM = SHA256
 """What is computed when neither a list nor ``-a`` names a digest."""
@@ -80,21 +96,65 @@ def _perceptual_plan(config: AuditConfig, lists: LoadedLists) -> PerceptualPlan 
     )
 
 
+class DeviceClass(StrEnum):
+    """What a root lies on, as far as the number of its readers depends on it."""
+
+    SPINNING = "spinning disk"
+    SOLID = "solid-state disk"
+    NETWORK = "network or FUSE mount"
+    OBJECT_STORE = "object store"
+    UNKNOWN = "of unknown kind"
+
+
+READERS: dict[DeviceClass, Callable[[], int]] = {
+    DeviceClass.SPINNING: lambda: READERS_ON_SPINNING_DISK,
+    DeviceClass.SOLID: cpu_count,
+    DeviceClass.NETWORK: lambda: cpu_count() * READERS_PER_CPU_ON_NETWORK,
+    DeviceClass.OBJECT_STORE: cpu_count,  # each has many requests in flight of its own
+    DeviceClass.UNKNOWN: cpu_count,
+}
+"""How many processes read."""
+
+
 def worker_count(config: AuditConfig, roots: Iterable[RootDescription]) -> int:
-    """How many processes examine: what the user says, else by the slowest device class among the roots."""
-    if config.workers is not None:
-        return config.workers
-    classes = [_readers(root) for root in roots]
-    return min(classes, default=cpu_count())
+    """How many processes examine: what the user says, else by the slowest device class among the roots.
+
+    Never more than the limit of open files has room for.
+
+    Raises:
+        HostError: it has room for none.
+    """
+    classes = {device_class(root) for root in roots}
+    wanted = config.workers or min((READERS[each]() for each in classes), default=cpu_count())
+    room = workers_with_descriptors(raise_open_file_limit(), len(config.lists))
+    if room < 1:
+        raise HostError("too few files may be open at once: raise the limit (ulimit -n) to 64 or more")
+    return min(wanted, room)
 
 
-def _readers(root: RootDescription) -> int:
+def workers_with_descriptors(limit: int | None, lists: int) -> int:
+    """How many workers a limit of open files has room for; 0: a run cannot be made."""
+    if limit is None:
+        return MAX_WORKERS
+    left = limit - lists * DESCRIPTORS_PER_LIST
+    if left < LEAST_DESCRIPTORS:
+        return 0
+    return max(1, (left - DESCRIPTORS_OF_A_RUN) // DESCRIPTORS_PER_WORKER)
+
+
+def device_class(root: RootDescription) -> DeviceClass:
+    """What a root lies on."""
     if root.is_bucket:
-        return cpu_count()  # each has many requests in flight of its own
+        return DeviceClass.OBJECT_STORE
     if Kind(root.fs_type).consistency is Consistency.MOUNT_UNPINNED:
-        return cpu_count() * READERS_PER_CPU_ON_NETWORK
+        return DeviceClass.NETWORK
     try:
-        device = os.stat(root.path).st_dev
+        rotational = is_rotational(os.stat(root.path).st_dev)
+        if rotational is None and root.source is not None and root.source.startswith(b"/dev/"):
+            # Subvolumes of btrfs have device numbers that no disk has.
+            rotational = is_rotational(os.stat(root.source).st_rdev)
     except OSError:
-        return cpu_count()  # the walk will say what is wrong with it
-    return READERS_ON_SPINNING_DISK if is_rotational(device) else cpu_count()
+        return DeviceClass.UNKNOWN  # the walk will say what is wrong with it
+    if rotational is None:
+        return DeviceClass.UNKNOWN
+    return DeviceClass.SPINNING if rotational else DeviceClass.SOLID

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -315,3 +316,18 @@ def catches(pid: int, number: signal.Signals) -> bool:
     with open(f"/proc/{pid}/status") as file:
         caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt"))
     return bool(caught & 1 << number - 1)
+
+
+@pytest.mark.parametrize(("limit", "code"), [(64, 0), (20, 4)])
+def test_few_descriptors_mean_few_workers_or_a_clear_refusal(
+    limit: int, code: int, hashaudit: Tool, small: Path
+) -> None:
+    words: list[str | Path] = ["scan", small, "--record-all", "-j", "64"]
+    result = hashaudit(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    assert result.code == code
+    if code:
+        assert "ulimit -n" in result.err
+        assert "Traceback" not in result.err
+    else:
+        assert totals(result.lines)["clean"] == 3000
+        assert result.lines[0]["config"]["workers"] == 2
