@@ -121,6 +121,7 @@ def _bucket_settings(config: AuditConfig) -> dict[str, object]:
         "request_payer": store.request_payer,
         "path_style": store.path_style,
         "all_versions": config.buckets.all_versions,
+        "inventory": config.buckets.inventory,
     }
 
 

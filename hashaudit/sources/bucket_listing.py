@@ -14,6 +14,11 @@ class StoreListing:
         self._stores = stores
         self._all_versions = all_versions
 
+    @property
+    def in_order(self) -> bool:
+        """As stores list."""
+        return True
+
     def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
         """See :class:`hashaudit.sources.buckets.KeyList`."""
         store = self._stores.of(root.bucket.scheme)

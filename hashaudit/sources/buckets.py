@@ -18,8 +18,13 @@ _DEFAULTS = WalkOptions()
 class KeyList(Protocol):
     """What gives the keys of a root, page by page."""
 
+    @property
+    def in_order(self) -> bool:
+        """Keys come in the order of their bytes, and it can begin behind any of them."""
+        ...
+
     def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
-        """Yields the keys that begin with the root's prefix, behind ``after``.
+        """Yields the keys that begin with the prefix, behind ``after``, which is ``None`` unless :attr:`in_order`.
 
         Raises:
             StoreError: what was not given is unseen.
@@ -48,7 +53,8 @@ class BucketSource:
     @property
     def position(self) -> Position | None:
         """Where the walk is: a listing goes on behind a key, and not behind one of its versions."""
-        return Position(self._root, self._place) if self._is_first_version else None
+        can_begin = self._is_first_version and (self._keys.in_order or not self._place)
+        return Position(self._root, self._place) if can_begin else None
 
     @property
     def directories_listed(self) -> int:

@@ -9,8 +9,9 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.model import PathFault, Skipped, Subject, Waiting
 from hashaudit.sources.bucket_listing import StoreListing
-from hashaudit.sources.buckets import BucketSource
+from hashaudit.sources.buckets import BucketSource, KeyList
 from hashaudit.sources.interface import Position, RootDescription, Source
+from hashaudit.sources.inventory import Inventory
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.stores.address import parse_root
@@ -24,6 +25,8 @@ class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreOptions = StoreOptions()
     all_versions: bool = False
     """Each version of each key, and delete markers."""
+    inventory: bytes | None = None
+    """The manifest of an S3 Inventory, a path or a URL: the keys are those that it lists."""
 
 
 _WALK = WalkOptions()
@@ -112,6 +115,12 @@ def open_source(
     if local or not remote:
         sources.append((LocalSource(local, walk), len(local)))
     if remote:
-        listing = StoreListing(Stores(buckets.store), all_versions=buckets.all_versions)
-        sources.append((BucketSource(remote, listing, walk), len(remote)))
+        sources.append((BucketSource(remote, _key_list(buckets), walk), len(remote)))
     return sources[0][0] if len(sources) == 1 else Sources(sources)
+
+
+def _key_list(buckets: BucketOptions) -> KeyList:
+    stores = Stores(buckets.store)
+    if buckets.inventory is not None:
+        return Inventory(buckets.inventory, stores, all_versions=buckets.all_versions)
+    return StoreListing(stores, all_versions=buckets.all_versions)

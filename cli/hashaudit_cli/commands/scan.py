@@ -137,6 +137,10 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     all_versions: Annotated[
         bool, typer.Option("--all-versions", help="Examine every version of every key; count delete markers.")
     ] = False,
+    inventory: Annotated[
+        str | None,
+        typer.Option(metavar="MANIFEST", help="Take the keys of s3:// from this S3 Inventory (CSV); a file or URL."),
+    ] = None,
     record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
     case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
     exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
@@ -190,7 +194,9 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             decode_timeout_s=decode_timeout,
             require_sandbox=require_sandbox,
             buckets=BucketOptions(
-                store=StoreOptions(endpoint_url, request_payer, path_style), all_versions=all_versions
+                store=StoreOptions(endpoint_url, request_payer, path_style),
+                all_versions=all_versions,
+                inventory=raw(inventory) if inventory is not None else None,
             ),
             record_all=record_all,
             workers=jobs,

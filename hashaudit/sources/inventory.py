@@ -1,0 +1,162 @@
+"""The keys of a bucket as an S3 Inventory lists them: for buckets whose listing takes longer than their reading.
+
+Source: Amazon S3 User Guide, "Amazon S3 Inventory", and "Locating your inventory list": a ``manifest.json`` names CSV
+files packed with gzip, without header lines, keys URL-encoded, and says which columns they have. Order is theirs.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from hashaudit.model import FaultCode, ObjectState
+from hashaudit.paths import for_terminal
+from hashaudit.stores.address import BucketRoot, parse_root
+from hashaudit.stores.interface import Listed, StoreError
+from hashaudit.stores.opening import Stores
+from hashaudit.stores.whole import MAX_WHOLE_BYTES, read_whole
+
+PAGE_KEYS = 1000
+
+_NEEDED = ("Key", "Size", "LastModifiedDate", "ETag")
+_ARN = "arn:aws:s3:::"
+_NS_PER_MS = 1_000_000
+
+
+class DataFile(msgspec.Struct, frozen=True):
+    """One file of an inventory."""
+
+    key: str
+    checksum: str = msgspec.field(name="MD5checksum")
+
+
+class Manifest(msgspec.Struct, frozen=True, rename="camel"):
+    """``manifest.json``."""
+
+    source_bucket: str
+    destination_bucket: str
+    file_format: str
+    file_schema: str
+    files: tuple[DataFile, ...]
+
+
+class Inventory:
+    """What an inventory lists.
+
+    Args:
+        manifest: a path of this machine, or an ``s3://`` URL.
+        stores: to read it from, where it is a URL.
+        all_versions: also versions that are not current, and delete markers.
+    """
+
+    def __init__(self, manifest: bytes, stores: Stores, *, all_versions: bool = False) -> None:
+        self._path = manifest
+        self._stores = stores
+        self._all_versions = all_versions
+
+    @property
+    def in_order(self) -> bool:
+        """Its files have an order of their own, and no way to begin within it."""
+        return False
+
+    def pages(self, root: BucketRoot, after: bytes | None = None) -> Iterator[list[Listed]]:  # noqa: ARG002 # never given: not in order
+        """See :class:`hashaudit.sources.buckets.KeyList`.
+
+        Raises:
+            StoreError: the inventory or a part of it cannot be read, so that what it lists is unseen.
+        """
+        manifest = self._manifest()
+        if (root.bucket.scheme, root.bucket.name) != ("s3", manifest.source_bucket):
+            said = f"the inventory is of s3://{manifest.source_bucket}, not of {root.bucket.path.decode()}"
+            raise StoreError(FaultCode.REPLACED, said)
+        keys = (item for item in self._all(manifest) if item.key.startswith(root.prefix))
+        while page := list(islice(keys, PAGE_KEYS)):
+            yield page
+
+    def _all(self, manifest: Manifest) -> Iterator[Listed]:
+        columns = tuple(column.strip() for column in manifest.file_schema.split(","))
+        lacking = [column for column in _NEEDED if column not in columns]
+        if lacking:
+            raise StoreError(FaultCode.IO_ERROR, f"the inventory has no {', '.join(lacking)}: configure it with them")
+        for file in manifest.files:
+            for row in _rows(self._data(manifest, file), file.key):
+                listed = self._listed(dict(zip(columns, row, strict=False)), file.key)
+                if listed is not None:
+                    yield listed
+
+    def _manifest(self) -> Manifest:
+        data = self._read(self._path)
+        try:
+            manifest = msgspec.json.decode(data, type=Manifest)
+        except msgspec.DecodeError as error:
+            raise StoreError(
+                FaultCode.IO_ERROR, f"{for_terminal(self._path)} is no inventory manifest: {error}"
+            ) from error
+        if manifest.file_format.upper() != "CSV":
+            raise StoreError(FaultCode.IO_ERROR, f"inventories in {manifest.file_format} are not read: configure CSV")
+        return manifest
+
+    def _data(self, manifest: Manifest, file: DataFile) -> bytes:
+        data = self._read(self._place(manifest, file))
+        if hashlib.md5(data, usedforsecurity=False).hexdigest() != file.checksum.lower():
+            raise StoreError(FaultCode.CHECKSUM_MISMATCH, f"{file.key} is not the file that the manifest names")
+        return data
+
+    def _place(self, manifest: Manifest, file: DataFile) -> bytes:
+        """Where a data file is: in the bucket that the manifest names, or as it was copied beside the manifest."""
+        key = os.fsencode(file.key)
+        if parse_root(self._path) is not None:
+            return b"s3://" + os.fsencode(manifest.destination_bucket.removeprefix(_ARN)) + b"/" + key
+        folder = os.path.dirname(os.path.abspath(self._path))
+        name = os.path.basename(key)
+        places = [os.path.join(folder, *below, name) for below in ((), (b"data",), (b"..", b"data"))]
+        return next((place for place in places if os.path.exists(place)), places[0])
+
+    def _read(self, place: bytes) -> bytes:
+        url = parse_root(place)
+        if url is not None:
+            return read_whole(self._stores.of(url.bucket.scheme), url.bucket, url.prefix)
+        try:
+            with open(place, "rb") as file:
+                data = file.read(MAX_WHOLE_BYTES + 1)
+        except OSError as error:
+            raise StoreError(FaultCode.IO_ERROR, f"cannot read {for_terminal(place)}: {error.strerror}") from error
+        if len(data) > MAX_WHOLE_BYTES:
+            raise StoreError(FaultCode.TOO_MANY_BYTES, f"{for_terminal(place)} is larger than {MAX_WHOLE_BYTES} bytes")
+        return data
+
+    def _listed(self, row: dict[str, str], file: str) -> Listed | None:
+        """A row, or ``None``: a version that was not asked for."""
+        try:
+            deleted = row.get("IsDeleteMarker") == "true"
+            if not self._all_versions and (deleted or row.get("IsLatest") == "false"):
+                return None
+            modified = datetime.fromisoformat(row["LastModifiedDate"]).astimezone(UTC)
+            state = ObjectState(
+                size=int(row["Size"] or 0),
+                etag=row["ETag"].strip('"'),
+                last_modified_ns=int(modified.timestamp() * 1000) * _NS_PER_MS,
+                version=row.get("VersionId") or None,
+                storage=row.get("StorageClass") or None,
+            )
+            return Listed(unquote_to_bytes(row["Key"].replace("+", " ")), state, deleted)
+        except (KeyError, ValueError) as error:
+            raise StoreError(FaultCode.IO_ERROR, f"{file} has a row that is not as the manifest says") from error
+
+
+def _rows(data: bytes, name: str) -> Iterator[list[str]]:
+    packed = io.BytesIO(data)
+    file = gzip.GzipFile(fileobj=packed) if name.endswith(".gz") else packed
+    try:
+        with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            yield from csv.reader(text)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise StoreError(FaultCode.IO_ERROR, f"{name} cannot be read: {type(error).__name__}") from error

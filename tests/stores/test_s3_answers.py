@@ -1,0 +1,67 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hashaudit.model import FaultCode, ObjectState
+from hashaudit.stores import s3_answers as answers
+from hashaudit.stores.interface import Checksum
+
+ASKED = ObjectState(5, "tag", 7, None, "GLACIER_IR")
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def item(key: str, second: int, version: str) -> dict[str, Any]:
+    return {"Key": key, "LastModified": NOON.replace(second=second), "VersionId": version}
+
+
+def test_versions_and_markers_stand_by_key_and_newest_first() -> None:
+    page = {
+        "Versions": [item("a", 3, "a3"), item("a", 1, "a1"), item("b", 2, "b2")],
+        "DeleteMarkers": [item("a", 2, "a2"), item("b", 5, "b5"), item("c", 1, "c1")],
+    }
+    listed = answers.versions(page)
+    assert [one.state.version for one in listed] == ["a3", "a2", "a1", "b5", "b2", "c1"]
+    assert [one.deleted for one in listed] == [False, True, False, True, False, True]
+
+
+def test_a_head_is_of_the_whole_object_also_where_a_part_is_sent() -> None:
+    head = answers.head({"content-range": "bytes 0-9/1000", "content-length": "10", "etag": '"x"'}, ASKED)
+    assert head.state == ObjectState(1000, "x", 7, None, "GLACIER_IR")
+    assert answers.head({"content-length": "10"}, ASKED).state.size == 10
+    assert answers.head({}, ASKED).state.size == -1
+
+
+@pytest.mark.parametrize(
+    ("headers", "checksum"),
+    [
+        ({"x-amz-checksum-crc32": "AAAA"}, Checksum("crc32", "AAAA")),
+        ({"x-amz-checksum-sha256": "BB", "x-amz-checksum-crc64nvme": "AA"}, Checksum("crc64nvme", "AA")),
+        ({"x-amz-checksum-crc32": "AAAA", "x-amz-checksum-type": "COMPOSITE"}, None),
+        ({}, None),
+    ],
+)
+def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
+    assert answers.head(headers, ASKED).checksum == checksum
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code", "passing"),
+    [
+        (403, "AccessDenied", FaultCode.PERMISSION_DENIED, False),
+        (403, "InvalidObjectState", FaultCode.NOT_RETRIEVABLE, False),
+        (404, "NoSuchKey", FaultCode.VANISHED, False),
+        (405, "MethodNotAllowed", FaultCode.VANISHED, False),
+        (400, "RequestTimeout", FaultCode.IO_ERROR, True),
+        (400, "ExpiredToken", FaultCode.IO_ERROR, True),
+        (400, "InvalidRequest", FaultCode.IO_ERROR, False),
+        (500, "InternalError", FaultCode.IO_ERROR, True),
+        (503, "SlowDown", FaultCode.IO_ERROR, True),
+        (429, "", FaultCode.IO_ERROR, True),
+        (301, "PermanentRedirect", FaultCode.IO_ERROR, False),
+    ],
+)
+def test_refusals(status: int, said: str, code: FaultCode, passing: bool) -> None:
+    error = answers.refusal(status, f"<Error><Code>{said}</Code></Error>".encode())
+    assert (error.code, error.passing) == (code, passing)
+    assert (said in str(error)) is (code is not FaultCode.NOT_RETRIEVABLE)
