@@ -11,6 +11,7 @@ from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.host.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.model import AlgorithmName, Role
 from hashaudit.sources.opening import BucketOptions, check_endpoint
+from hashaudit.sources.shard import Shard
 
 MAX_WORKERS = 1024
 """More processes than that help no storage and exhaust descriptors."""
@@ -43,6 +44,8 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[bytes, ...]
     """Paths of this machine, and URLs of object stores."""
     buckets: BucketOptions = BucketOptions()
+    shard: Shard | None = None
+    """Only a part of what the roots hold."""
     lists: tuple[ListSpec, ...] = ()
     columns: dict[str, str] = {}
     """Column of a delimited list -> what it holds."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from hashaudit_cli.commands import hashes, keys, lists, scan, verify
+from hashaudit_cli.commands import hashes, keys, lists, merge, scan, verify
 
 app = typer.Typer(
     name="hashaudit",
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("scan")(scan.scan)
 app.command("verify")(verify.verify)
+app.command("merge")(merge.merge)
 app.command("hash")(hashes.hash_files)
 app.command("compare")(hashes.compare)
 app.add_typer(lists.app, name="lists")

@@ -22,6 +22,7 @@ from hashaudit.host.sandbox import require
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.opening import open_source
 from hashaudit.sources.rules import WalkOptions
+from hashaudit.sources.shard import ShardSource
 from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.beginning import Begun, begin, go_on, reopened
 from hashaudit_cli.following import follow
@@ -107,9 +108,12 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
         else:
             begun = begin(destination.output, config, header, signer, own_files)
         stack.enter_context(begun.writer)
+        source = open_source(config.roots, walk, config.buckets)
+        if config.shard is not None:
+            source = ShardSource(source, config.shard)
         run = Run(
             config,
-            source=open_source(config.roots, walk, config.buckets),
+            source=source,
             pool=pool,
             writer=begun.writer,
             requests=requests,

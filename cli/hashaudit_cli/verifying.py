@@ -23,7 +23,7 @@ def run_verify(
     Raises:
         HashauditError: the file, the key or the trust store cannot be read.
     """
-    trust = _trust(allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key)
+    trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key)
     outcome = verify_file(file, trust)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(_summary(outcome)), indent=2).decode())
@@ -32,7 +32,12 @@ def run_verify(
     return ExitCode.COMPLETE if outcome.ok else ExitCode.CANNOT_START
 
 
-def _trust(*, allowed_signers: str | None, identity: str | None, key: str | None, any_key: bool) -> Trust:
+def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | None, any_key: bool) -> Trust:
+    """Whose signatures count, by what the command line says.
+
+    Raises:
+        HashauditError: the options contradict each other, or a file that they name cannot be used.
+    """
     if any_key and (key is not None or allowed_signers is not None or identity is not None):
         raise UsageError("--any-key asks for no signer; leave out --key, --allowed-signers and --identity")
     if key is not None:

@@ -75,6 +75,7 @@ def run_header(
         "only_categories": config.selection.categories,
         "min_score": None if config.selection.min_score is None else str(config.selection.min_score),
         "max_distances": distances,
+        "shard": None if config.shard is None else str(config.shard),
     }
     uid = os.geteuid() if hasattr(os, "geteuid") else None
     return RunHeader(

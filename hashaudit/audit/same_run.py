@@ -1,4 +1,4 @@
-"""Whether a run that is about to go on with an interrupted one would find what that one would have found."""
+"""Whether two runs look for the same in the same places, with the same means: what resuming and merging rest on."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ FREE_SETTINGS = frozenset({"workers", "max_rate_bytes_per_s", "nice"})
 FREE_LIST_FIELDS = frozenset({"path", "path_b64", "mtime"})
 """A list is what it holds, wherever it lies by now."""
 
-_SAME_FIELDS = ("inclusions", "exclusions", "key_fingerprint", "tool", "versions")
+_SAME_FIELDS = ("inclusions", "exclusions", "tool", "versions")
 _NOTES = ("case", "exhibit", "examiner", "note")
 
 
@@ -23,26 +23,34 @@ def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
         before: the header of the interrupted run.
         now: the header that a new run would have.
     """
-    return tuple(_differences(before, now))
+    found = [*_differences(before, now, FREE_SETTINGS)]
+    found += [f"another {name}" for name in _NOTES if getattr(now, name) not in {None, getattr(before, name)}]
+    if before.key_fingerprint != now.key_fingerprint:
+        found.append("another key")
+    missing = sorted(set(before.sandbox) - set(now.sandbox))
+    if missing:
+        found.append(f"a sandbox without {', '.join(missing)}")
+    return tuple(found)
 
 
-def _differences(before: RunHeader, now: RunHeader) -> Iterator[str]:
+def shard_differences(first: RunHeader, other: RunHeader) -> tuple[str, ...]:
+    """What keeps two runs from being shards of one, for people; empty when nothing does."""
+    found = [*_differences(first, other, FREE_SETTINGS | {"shard"})]
+    found += [f"another {name}" for name in _NOTES if getattr(first, name) != getattr(other, name)]
+    return tuple(found)
+
+
+def _differences(before: RunHeader, now: RunHeader, free: frozenset[str]) -> Iterator[str]:
     if [(root.path, root.path_b64) for root in before.roots] != [(root.path, root.path_b64) for root in now.roots]:
         yield "other ROOTs"
     if [_content(item) for item in before.lists] != [_content(item) for item in now.lists]:
         yield f"other lists, or other content of theirs ({_names(before.lists)} then, {_names(now.lists)} now)"
-    for name in sorted({*before.config, *now.config} - FREE_SETTINGS):
+    for name in sorted({*before.config, *now.config} - free):
         if before.config.get(name) != now.config.get(name):
             yield f"another setting of {name}"
     for name in _SAME_FIELDS:
         if getattr(before, name) != getattr(now, name):
-            yield f"another {name.replace('_', ' ')}"
-    for name in _NOTES:
-        if getattr(now, name) not in {None, getattr(before, name)}:
             yield f"another {name}"
-    missing = sorted(set(before.sandbox) - set(now.sandbox))
-    if missing:
-        yield f"a sandbox without {', '.join(missing)}"
 
 
 def _content(item: HashList) -> dict[str, object]:

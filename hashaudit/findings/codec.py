@@ -67,9 +67,12 @@ def _encode(value: Line | CheckpointBody) -> bytes:
         raw = _ENCODER.encode(value)
     except UnicodeEncodeError:
         raw = _ENCODER.encode(_without_surrogates(msgspec.to_builtins(value)))
-    if raw.isascii():
-        return raw
-    return _NON_ASCII.sub(_escape, raw.decode()).encode("ascii")
+    return as_ascii(raw)
+
+
+def as_ascii(raw: bytes) -> bytes:
+    """JSON with everything beyond ASCII escaped."""
+    return raw if raw.isascii() else _NON_ASCII.sub(_escape, raw.decode()).encode("ascii")
 
 
 def _escape(match: re.Match[str]) -> str:

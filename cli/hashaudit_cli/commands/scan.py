@@ -141,6 +141,13 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         str | None,
         typer.Option(metavar="MANIFEST", help="Take the keys of s3:// from this S3 Inventory (CSV); a file or URL."),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Examine only part I (from 1) of N: for arrays of jobs, whose files `hashaudit merge` joins.",
+        ),
+    ] = None,
     record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
     case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
     exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
@@ -166,6 +173,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit.errors import UsageError  # noqa: PLC0415 # as above
         from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.sources.opening import BucketOptions  # noqa: PLC0415 # as above
+        from hashaudit.sources.shard import Shard  # noqa: PLC0415 # as above
         from hashaudit.stores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit_cli.running import Destination, run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
@@ -198,6 +206,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 all_versions=all_versions,
                 inventory=raw(inventory) if inventory is not None else None,
             ),
+            shard=None if shard is None else Shard.parse(shard),
             record_all=record_all,
             workers=jobs,
             max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),

@@ -1,0 +1,55 @@
+"""``hashaudit merge``: the shards of a run, joined to one signed result."""
+
+from typing import Annotated
+
+import typer
+
+from hashaudit_cli.exits import guarded
+from hashaudit_cli.options import KeyOption, PassphraseFdOption, PassphraseFileOption
+
+
+def merge(  # noqa: PLR0917 # Typer reads the command's options from its parameters
+    shards: Annotated[
+        list[str], typer.Argument(metavar="SHARD...", help="The findings files of all shards, in any order.")
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write their checksums to this new file, its signature to FILE.sig, what they say to FILE.json.",
+        ),
+    ],
+    key: KeyOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    passphrase_fd: PassphraseFdOption = None,
+    allowed_signers: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Who may have signed the shards. Default: the file beside your own key."),
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name under which the signers must be trusted.")
+    ] = None,
+    any_key: Annotated[bool, typer.Option("--any-key", help="Take shards whoever signed them.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Join the findings files of `scan --shard 1/N` to `scan --shard N/N`.
+
+    Each shard is verified; a missing, repeated, altered or unfinished one is named, as is one with other lists or
+    options. FILE holds checksums, so that the whole can be checked with `sha256sum -c FILE` and `ssh-keygen -Y verify`.
+    The exit code is that of the whole run.
+
+    `hashaudit merge part-*.jsonl -o whole`
+    """
+
+    def body() -> int:
+        from hashaudit_cli.merging import run_merge  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
+        from hashaudit_cli.verifying import trust_of  # noqa: PLC0415 # as above
+
+        trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=None, any_key=any_key)
+        signing = Signing(key=key, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
+        return run_merge(shards, output, trust=trust, signing=signing, as_json=as_json)
+
+    raise typer.Exit(guarded(body))

@@ -1,0 +1,69 @@
+"""Joins shards and writes the result: checksums, a signature over them, and what the shards say together."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+
+import msgspec
+
+from hashaudit.audit.merge import MergedResult, ShardResult, checksum_line, merge_shards
+from hashaudit.findings.codec import as_ascii
+from hashaudit.findings.output import SIDECAR_SUFFIX, Output
+from hashaudit.findings.signer import FILE_NAMESPACE
+from hashaudit.findings.trust import Trust
+from hashaudit.paths import to_text
+from hashaudit_cli.signing import Signing, load_signer
+from hashaudit_cli.terminal import counted, say, shown
+
+RESULT_SUFFIX = b".json"
+
+
+def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Signing, as_json: bool) -> int:
+    """Joins shards and returns the exit code of the whole.
+
+    Raises:
+        HashauditError: they do not belong together, or the result cannot be written.
+    """
+    signer = load_signer(signing, quiet=as_json)
+    result, files = merge_shards([os.fsencode(path) for path in shards], trust)
+    path = os.fsencode(output)
+    folder = os.path.dirname(os.path.abspath(path))
+    names = [os.path.relpath(os.path.abspath(file.path), folder) for file in files]
+    result = msgspec.structs.replace(result, shards=tuple(map(_named, result.shards, names)))
+    told = as_ascii(msgspec.json.format(msgspec.json.encode(result), indent=2)) + b"\n"
+    result_path = path + RESULT_SUFFIX
+    _write(result_path, told)
+    sums = [checksum_line(file.sha256, name) for file, name in zip(files, names, strict=True)]
+    sums.append(checksum_line(hashlib.sha256(told).hexdigest(), os.path.basename(result_path)))
+    content = b"".join(sums)
+    with contextlib.closing(Output.create(output)) as file:
+        file.write(content)
+        file.sync()
+        if signer is not None:
+            file.write_sidecar(signer.sign(content, FILE_NAMESPACE))
+    if as_json:
+        print(told.decode(), end="")
+    else:
+        _tell(result, path)
+    return result.exit_code
+
+
+def _named(shard: ShardResult, name: bytes) -> ShardResult:
+    file, file_b64 = to_text(name)
+    return msgspec.structs.replace(shard, file=file, file_b64=file_b64)
+
+
+def _write(path: bytes, content: bytes) -> None:
+    with contextlib.closing(Output.create(path)) as file:
+        file.write(content)
+        file.sync()
+
+
+def _tell(result: MergedResult, path: bytes) -> None:
+    totals = result.totals
+    say(
+        f"{counted(len(result.shards), 'shard')}: {counted(totals.examined, 'file')} examined; "
+        f"{counted(totals.matched, 'finding')}; {counted(sum(totals.faults.values()), 'fault')}"
+    )
+    say(f"checksums in {shown(path)}, signed in {shown(path + SIDECAR_SUFFIX)}; totals in {shown(path)}.json")

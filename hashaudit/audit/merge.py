@@ -1,0 +1,238 @@
+"""Joins the findings files of all shards of a run to one result that refers to them.
+
+The result is a list of SHA-256 sums as coreutils reads it, so that ``sha256sum -c`` and ``ssh-keygen`` check all of it.
+Nothing is copied from the shards but their counts: each stays the record of its part.
+"""
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from hashaudit import __version__, exitcodes, paths
+from hashaudit.audit.same_run import shard_differences
+from hashaudit.errors import FindingsError
+from hashaudit.findings import times
+from hashaudit.findings.codec import decode_line
+from hashaudit.findings.fields import Natural, Setting, Sha256, Time, Value
+from hashaudit.findings.header import HashList, Root, RunHeader, Tool
+from hashaudit.findings.output import SIDECAR_SUFFIX
+from hashaudit.findings.reader import without_newline
+from hashaudit.findings.schema import CheckpointBody, EndReason, FaultRecord, Totals
+from hashaudit.findings.tally import Tally
+from hashaudit.findings.trust import Trust
+from hashaudit.findings.verification import Verification
+from hashaudit.findings.verify import verify
+from hashaudit.model import FaultCode, SkipReason, Stage
+from hashaudit.paths import for_terminal
+from hashaudit.sources.shard import Shard
+
+FORMAT_VERSION = 1
+"""Of the result."""
+
+_SHOWN_NUMBERS = 20
+
+
+class ShardResult(Value, frozen=True, kw_only=True):
+    """One shard."""
+
+    shard: str
+    file: str
+    file_b64: str | None = None
+    sha256: Sha256
+    run_id: str
+    key_fingerprint: str
+    exit_code: Natural
+    totals: Totals
+
+
+class MergedResult(Value, frozen=True, kw_only=True):
+    """What all shards together say."""
+
+    v: int
+    kind: str
+    time: Time
+    tool: Tool
+    shards: tuple[ShardResult, ...]
+    roots: tuple[Root, ...]
+    lists: tuple[HashList, ...]
+    config: dict[str, Setting]
+    totals: Totals
+    """A fault of the walk that several shards met counts once."""
+    exit_code: Natural
+
+
+class ShardFile(msgspec.Struct, frozen=True):
+    """A findings file that was verified."""
+
+    path: bytes
+    sha256: str
+    header: RunHeader
+    shard: Shard
+    fingerprint: str
+    end: CheckpointBody
+    walk_faults: dict[bytes, tuple[FaultCode, bool]]
+    """Path -> code, and whether it is a folder."""
+
+
+def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tuple[ShardFile, ...]]:
+    """Verifies all shards and adds them up.
+
+    Args:
+        files: their findings files, in any order.
+        trust: whose signatures count; ``None`` takes the key that each file names.
+
+    Returns:
+        The result, whose ``file`` names are the paths given, and the shards in order.
+
+    Raises:
+        FindingsError: a file does not verify, is of another run, is no shard or not complete, or one is missing.
+    """
+    shards = sorted((_read(path, trust) for path in files), key=lambda shard: shard.shard.number)
+    _check_same(shards)
+    _check_whole(shards)
+    totals = _totals(shards)
+    first = shards[0].header
+    result = MergedResult(
+        v=FORMAT_VERSION,
+        kind="merge",
+        time=times.to_text(time.time_ns()),
+        tool=Tool(name="hashaudit", version=__version__),
+        shards=tuple(_result(shard) for shard in shards),
+        roots=first.roots,
+        lists=first.lists,
+        config={name: value for name, value in first.config.items() if name != "shard"},
+        totals=totals,
+        exit_code=exitcodes.of_run(findings=totals.matched, faults=sum(totals.faults.values())),
+    )
+    return result, tuple(shards)
+
+
+def checksum_line(sha256: str, name: bytes) -> bytes:
+    """A line as ``sha256sum`` of coreutils writes and checks it."""
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return b"%s%s  %s\n" % (b"\\" if escaped != name else b"", sha256.encode(), escaped)
+
+
+def _read(path: bytes, trust: Trust) -> ShardFile:
+    shown = for_terminal(path)
+    try:
+        with open(path, "rb") as stream, open(path + SIDECAR_SUFFIX, "rb") as sidecar:
+            outcome = verify(stream, trust, sidecar.read())
+            end = _require_complete(outcome, shown)
+            stream.seek(0)
+            whole, before_end = hashlib.sha256(), ""
+            walk_faults: dict[bytes, tuple[FaultCode, bool]] = {}
+            for line in stream:
+                before_end = whole.hexdigest()
+                whole.update(line)
+                _note_walk_fault(line, walk_faults)
+    except OSError as error:
+        name = for_terminal(os.fsencode(error.filename or path))
+        raise FindingsError(f"cannot read {name}: {error.strerror}") from error
+    if before_end != end.file_sha256 or outcome.header is None or outcome.fingerprint is None:
+        raise FindingsError(f"{shown} changed while it was read")
+    setting = outcome.header.config.get("shard")
+    if not isinstance(setting, str):
+        raise FindingsError(f"{shown} is no shard: it was not made with --shard")
+    return ShardFile(
+        path, whole.hexdigest(), outcome.header, Shard.parse(setting), outcome.fingerprint, end, walk_faults
+    )
+
+
+def _require_complete(outcome: Verification, shown: str) -> CheckpointBody:
+    if outcome.problems:
+        problem = outcome.problems[0]
+        place = "" if problem.first_line is None else f"line {problem.first_line}: "
+        raise FindingsError(f"{shown} does not verify: {place}{problem.message} [{problem.code}]")
+    if outcome.last is None or outcome.last.reason is not EndReason.COMPLETED:
+        raise FindingsError(f"{shown} is not complete: its run ended early; go on with it: scan --resume")
+    return outcome.last
+
+
+def _note_walk_fault(line: bytes, found: dict[bytes, tuple[FaultCode, bool]]) -> None:
+    record = decode_line(without_newline(line))
+    if isinstance(record, FaultRecord) and record.stage is Stage.WALK:
+        found[paths.from_text(record.path, record.path_b64)] = (record.code, record.directory)
+
+
+def _check_same(shards: Sequence[ShardFile]) -> None:
+    first = shards[0]
+    for other in shards[1:]:
+        different = shard_differences(first.header, other.header)
+        if different:
+            raise FindingsError(
+                f"{for_terminal(other.path)} is not of the same run as {for_terminal(first.path)}: "
+                f"it has {'; '.join(different)}"
+            )
+        if other.shard.count != first.shard.count:
+            raise FindingsError(
+                f"{for_terminal(other.path)} is shard {other.shard}, and {for_terminal(first.path)} {first.shard}: "
+                "they are parts of different wholes"
+            )
+
+
+def _check_whole(shards: Sequence[ShardFile]) -> None:
+    by_number: dict[int, ShardFile] = {}
+    for shard in shards:
+        twin = by_number.setdefault(shard.shard.number, shard)
+        if twin is not shard:
+            raise FindingsError(
+                f"shard {shard.shard} is given twice: {for_terminal(twin.path)} and {for_terminal(shard.path)}"
+            )
+    missing = [number for number in range(1, shards[0].shard.count + 1) if number not in by_number]
+    if missing:
+        shown = ", ".join(map(str, missing[:_SHOWN_NUMBERS]))
+        more = f" and {len(missing) - _SHOWN_NUMBERS} more" if len(missing) > _SHOWN_NUMBERS else ""
+        raise FindingsError(f"shards missing of {shards[0].shard.count}: {shown}{more}")
+
+
+def _totals(shards: Sequence[ShardFile]) -> Totals:
+    """The sums. What every shard walks, and each fault that it met there, counts once."""
+    tally = Tally()
+    skipped: Counter[SkipReason] = Counter()
+    faults: Counter[FaultCode] = Counter()
+    seen_faults: set[bytes] = set()
+    for shard in shards:
+        totals = shard.end.totals
+        tally.seen += totals.seen
+        tally.clean += totals.clean
+        tally.known += totals.known
+        tally.matched += totals.matched
+        tally.faulted += totals.faulted
+        tally.directories = max(tally.directories, totals.directories)
+        tally.directories_faulted += totals.directories_faulted
+        tally.bytes_read += int(totals.bytes)
+        tally.file_lines += totals.file_lines
+        skipped.update(totals.skipped)
+        faults.update(totals.faults)
+        for path, (code, is_directory) in shard.walk_faults.items():
+            if path not in seen_faults:
+                seen_faults.add(path)
+                continue
+            faults[code] -= 1
+            if is_directory:
+                tally.directories_faulted -= 1
+            else:
+                tally.faulted -= 1
+                tally.seen -= 1
+    tally.skipped = skipped
+    tally.faults = +faults
+    return tally.totals()
+
+
+def _result(shard: ShardFile) -> ShardResult:
+    file, file_b64 = paths.to_text(shard.path)
+    return ShardResult(
+        shard=str(shard.shard),
+        file=file,
+        file_b64=file_b64,
+        sha256=shard.sha256,
+        run_id=shard.header.run_id,
+        key_fingerprint=shard.fingerprint,
+        exit_code=shard.end.exit_code or 0,
+        totals=shard.end.totals,
+    )
