@@ -2,7 +2,7 @@
 
 import typer
 
-from hashaudit_cli.commands import hashes, keys, lists, merge, scan, verify
+from hashaudit_cli.commands import doctor, hashes, keys, lists, merge, scan, verify
 
 app = typer.Typer(
     name="hashaudit",
@@ -25,6 +25,7 @@ app.command("verify")(verify.verify)
 app.command("merge")(merge.merge)
 app.command("hash")(hashes.hash_files)
 app.command("compare")(hashes.compare)
+app.command("doctor")(doctor.doctor)
 app.add_typer(lists.app, name="lists")
 app.add_typer(keys.app, name="keys")
 

@@ -8,8 +8,10 @@ import ctypes
 import math
 import os
 import re
+from collections.abc import Iterator
 
 SYSFS_BLOCK = "/sys/dev/block"
+MEMINFO = "/proc/meminfo"
 CGROUP_OF_SELF = "/proc/self/cgroup"
 CGROUP_ROOT = "/sys/fs/cgroup"
 
@@ -57,21 +59,43 @@ def clock_is_synchronised() -> bool | None:
     return None if state < 0 else bool(state != _TIME_ERROR)
 
 
+def available_memory_bytes() -> int | None:
+    """What could be had without swapping (proc_meminfo(5), MemAvailable); ``None`` where the system does not tell."""
+    for line in (_read(MEMINFO) or "").splitlines():
+        name, _, amount = line.partition(":")
+        if name == "MemAvailable":
+            return int(amount.split()[0]) << 10
+    return None
+
+
+def memory_limit_bytes() -> int | None:
+    """The tightest limit of this process's control groups (version 2); ``None`` without one."""
+    limits = [int(text) for text in _cgroup_files("memory.max") if text.isdigit()]
+    return min(limits, default=None)
+
+
 def _cgroup_quota() -> float | None:
     """Processors that the tightest of this process's control groups (version 2) grants; ``None`` without a limit."""
+    quotas = []
+    for text in _cgroup_files("cpu.max"):
+        limit, _, period = text.partition(" ")
+        if limit.isdigit() and period.isdigit() and int(period) > 0:
+            quotas.append(int(limit) / int(period))
+    return min(quotas, default=None)
+
+
+def _cgroup_files(name: str) -> Iterator[str]:
+    """What a file says in each of this process's control groups (version 2), from the innermost up."""
     for line in (_read(CGROUP_OF_SELF) or "").splitlines():
         if line.startswith("0::/"):
             group = line.removeprefix("0::").rstrip("/")
             break
     else:
-        return None
-    quotas = []
+        return
     while True:
-        limit, _, period = (_read(f"{CGROUP_ROOT}{group}/cpu.max") or "").strip().partition(" ")
-        if limit.isdigit() and period.isdigit() and int(period) > 0:
-            quotas.append(int(limit) / int(period))
+        yield (_read(f"{CGROUP_ROOT}{group}/{name}") or "").strip()
         if not group:
-            return min(quotas, default=None)
+            return
         group = group.rpartition("/")[0]
 
 

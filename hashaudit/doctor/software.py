@@ -1,0 +1,145 @@
+"""Python, the packages that decide what is computed, decoders, and the programs with which strangers verify."""
+
+import platform
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from hashaudit.audit.header import DECIDING_PACKAGES
+from hashaudit.digests.registry import DIGESTS
+from hashaudit.doctor.check import Check, State
+from hashaudit.hashlists.algorithms import SHA256
+from hashaudit.images.formats import ImageFormat
+from hashaudit.model import AlgorithmName
+
+CPU_INFO = "/proc/cpuinfo"
+SHA_FLAGS = ("sha_ni", "sha2")
+"""Of the processor: x86-64 and ARMv8 (the kernel's cpufeatures and hwcap names)."""
+
+SHA512 = AlgorithmName("sha512")
+FAST_SHA256_BYTES_PER_S = 700 << 20
+"""No processor of today reaches it without instructions of its own for SHA-256; with them each does."""
+
+MEASURED_BYTES = 1 << 20
+MEASURED_S = 0.02
+"""For each digest: long enough to tell a factor of two."""
+
+PROGRAM_TIMEOUT_S = 5.0
+
+_FEATURES: dict[ImageFormat, str] = {
+    ImageFormat.JPEG: "jpg",
+    ImageFormat.PNG: "zlib",
+    ImageFormat.WEBP: "webp",
+    ImageFormat.TIFF: "libtiff",
+    ImageFormat.AVIF: "avif",
+    ImageFormat.JPEG_2000: "jpg_2000",
+}
+"""What Pillow was built with, by the names of its features module."""
+
+
+def python() -> Iterator[Check]:
+    """The interpreter and the packages."""
+    yield Check("software.python", State.OK, f"{platform.python_implementation()} {platform.python_version()}")
+    found = {}
+    for package in ("hashaudit", *DECIDING_PACKAGES):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "without metadata"
+    text = ", ".join(f"{name} {number}" for name, number in found.items())
+    if "without metadata" in found.values():
+        yield Check("software.packages", State.WARNING, text, "install with pip, so that findings name the versions")
+    else:
+        yield Check("software.packages", State.OK, text)
+
+
+def codecs() -> Iterator[Check]:
+    """Which pictures can be hashed."""
+    # Start-up: the decoders are needed for this line alone.
+    from PIL import features  # noqa: PLC0415 # as above
+
+    from hashaudit.images.pillow import can_decode  # noqa: PLC0415 # as above
+
+    usable = [kind for kind in ImageFormat if can_decode(kind) and _is_built_in(features, kind)]
+    missing = [kind for kind in _FEATURES if kind not in usable]
+    yield Check("software.codecs", State.OK, f"decoded: {', '.join(usable)}")
+    if missing:
+        found = f"not decoded: {', '.join(missing)}; such pictures become faults where a list has perceptual hashes"
+        yield Check("software.codecs_missing", State.WARNING, found, "install Pillow from its own wheel")
+    if ImageFormat.HEIC not in usable:
+        found = "not decoded: heic; such pictures become faults where a list has perceptual hashes"
+        yield Check("software.heic", State.WARNING, found, "pip install 'hashaudit[heic]'")
+
+
+def _is_built_in(features: object, kind: ImageFormat) -> bool:
+    feature = _FEATURES.get(kind)
+    check = getattr(features, "check", None)
+    return feature is None or (callable(check) and bool(check(feature)))
+
+
+def digests() -> Iterator[Check]:
+    """How fast each digest is on one processor, and whether OpenSSL uses the processor's own instructions."""
+    speeds = {name: _bytes_per_s(name) for name in DIGESTS}
+    shown = ", ".join(f"{name} {speed / 2**20:,.0f}" for name, speed in speeds.items())
+    yield Check("digests.speed", State.OK, f"MiB/s on one processor: {shown}")
+    has, fast = _has_sha_instructions(), speeds[SHA256] >= FAST_SHA256_BYTES_PER_S
+    uses = fast or speeds[SHA256] > 1.2 * speeds[SHA512]
+    if has and not uses:
+        found = f"the processor has SHA instructions, and {ssl.OPENSSL_VERSION} does not use them"
+        advice = "use a Python that is built with OpenSSL 1.1.1 or newer, and unset OPENSSL_ia32cap"
+        yield Check("digests.sha_extensions", State.WARNING, found, advice)
+    else:
+        has_text = {True: "has SHA instructions", False: "has no SHA instructions", None: "does not tell what it has"}
+        found = f"the processor {has_text[has]}; {ssl.OPENSSL_VERSION} is {'fast' if uses else 'as fast as it can be'}"
+        yield Check("digests.sha_extensions", State.OK, found)
+
+
+def _bytes_per_s(name: AlgorithmName) -> float:
+    data = bytes(MEASURED_BYTES)
+    digest, done, begun_s = DIGESTS[name].new(), 0, time.perf_counter()
+    while (elapsed_s := time.perf_counter() - begun_s) < MEASURED_S or not done:
+        digest.update(data)
+        done += len(data)
+    return done / max(elapsed_s, 1e-9)
+
+
+def _has_sha_instructions() -> bool | None:
+    try:
+        with open(CPU_INFO, encoding="ascii", errors="replace") as file:
+            flags = {
+                word for line in file if line.startswith(("flags", "Features")) for word in line.split(":")[-1].split()
+            }
+    except OSError:
+        return None
+    return bool(flags.intersection(SHA_FLAGS)) if flags else None
+
+
+def programs() -> Iterator[Check]:
+    """What a stranger verifies findings with; a scan needs neither."""
+    for name, ask in (("ssh-keygen", ("ssh", "-V")), ("jq", ("jq", "--version"))):
+        place = shutil.which(name)
+        check = f"software.{name.replace('-', '_')}"
+        if place is None:
+            package = "openssh-client" if name == "ssh-keygen" else name
+            found = "not on PATH; findings cannot be verified here without hashaudit itself"
+            yield Check(check, State.WARNING, found, f"install {package}")
+        else:
+            yield Check(check, State.OK, f"{place}, {_version_of(ask)}")
+
+
+def _version_of(command: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROGRAM_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "which does not tell its version"
+    lines = (done.stdout + done.stderr).decode(errors="replace").split("\n")
+    return lines[0].strip() or "which does not tell its version"

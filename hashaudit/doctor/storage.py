@@ -1,0 +1,133 @@
+"""The roots: whether they can be read, what they lie on, what reading leaves behind, and what is mounted below."""
+
+import errno
+import os
+from collections.abc import Iterator
+
+from hashaudit.audit.workers import READERS, device_class
+from hashaudit.doctor.check import Check, State
+from hashaudit.errors import HashauditError
+from hashaudit.host import files
+from hashaudit.host.mounts import Mount, mount_table
+from hashaudit.model import Consistency
+from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.mounts import Kind
+from hashaudit.sources.opening import open_source
+from hashaudit.stores.address import parse_root
+from hashaudit.stores.interface import StoreOptions
+from hashaudit.stores.opening import open_store
+
+MOUNTS_NAMED = 5
+"""Below one root; of more, the number."""
+
+QUIET_OPTIONS = frozenset({"noatime", "ro"})
+"""Of a mount whose access times reading does not set (mount(8))."""
+
+ADVICE_ON_UNPINNED = (
+    "scan what is behind it where it lies, or from a snapshot; findings are marked mount_unpinned otherwise"
+)
+
+
+def root(given: bytes) -> Iterator[Check]:
+    """Everything about one root."""
+    try:
+        (description,) = open_source((given,)).describe_roots()
+    except HashauditError as error:
+        yield Check("root.access", State.PROBLEM, str(error), "name a folder, a file or a bucket", given)
+        return
+    if description.is_bucket:
+        yield _bucket(given)
+    else:
+        access = _access(given, description)
+        yield access
+        if access.state is not State.PROBLEM:
+            yield _filesystem(given, description)
+            yield _access_time(given, description)
+            yield from _mounts_below(given, description)
+    kind = device_class(description)
+    found = f"{kind}: read by {READERS[kind]()} at once, unless -j says otherwise"
+    yield Check("root.device", State.OK, found, None, given)
+
+
+def _bucket(given: bytes) -> Check:
+    bucket = parse_root(given)
+    try:
+        open_store(bucket.bucket.scheme if bucket is not None else "", StoreOptions())
+    except HashauditError as error:
+        return Check("root.access", State.PROBLEM, str(error), "install the extra that is named", given)
+    return Check("root.access", State.OK, "an object store; whether it answers was not tried", None, given)
+
+
+def _access(given: bytes, description: RootDescription) -> Check:
+    try:
+        status = os.stat(description.path)
+        flags = files.LIST_FLAGS if os.path.isdir(description.path) else files.READ_FLAGS
+        os.close(os.open(description.path, flags))
+    except FileNotFoundError:
+        return Check("root.access", State.PROBLEM, "is not there", "check the name, or mount it", given)
+    except OSError as error:
+        advice = "scan as a user who may read it"
+        return Check("root.access", State.PROBLEM, f"cannot be read: {error.strerror}", advice, given)
+    what = "folder" if os.path.isdir(description.path) else f"file of {status.st_size:,} bytes"
+    return Check("root.access", State.OK, f"a {what} that can be read", None, given)
+
+
+def _filesystem(given: bytes, description: RootDescription) -> Check:
+    kind = Kind(description.fs_type)
+    found = f"{description.fs_type or 'unknown'}, reads are {kind.consistency}"
+    if kind.is_pseudo:
+        advice = "nobody's content is kept there: name another root"
+        return Check("root.filesystem", State.WARNING, f"{found}; a pseudo filesystem", advice, given)
+    if kind.consistency is Consistency.MOUNT_UNPINNED:
+        return Check("root.filesystem", State.WARNING, found, ADVICE_ON_UNPINNED, given)
+    if description.fs_type is None:
+        advice = "see to it that it is no network mount"
+        return Check("root.filesystem", State.WARNING, "the system does not tell its type", advice, given)
+    return Check("root.filesystem", State.OK, found, None, given)
+
+
+def _access_time(given: bytes, description: RootDescription) -> Check:
+    options = frozenset((description.options or "").split(","))
+    quiet = sorted(options & QUIET_OPTIONS)
+    if quiet:
+        return Check("root.access_time", State.OK, f"mounted {', '.join(quiet)}: reading changes none", None, given)
+    if _may_read_quietly(description.path):
+        found = "reading changes none (O_NOATIME is granted, as far as the root itself tells)"
+        return Check("root.access_time", State.OK, found, None, given)
+    kept = "relatime" if "relatime" in options else "strictatime"
+    advice = "mount it read-only or noatime, or scan as its owner or as root"
+    found = f"reading sets it ({kept}, and O_NOATIME is not granted)"
+    return Check("root.access_time", State.WARNING, found, advice, given)
+
+
+def _may_read_quietly(path: bytes) -> bool:
+    if not files.NOATIME:
+        return False
+    try:
+        os.close(os.open(path, os.O_RDONLY | files.NOATIME | getattr(os, "O_NONBLOCK", 0)))
+    except OSError as error:
+        if error.errno in {*files.NOATIME_REFUSALS, errno.EROFS}:
+            return False
+        raise
+    return True
+
+
+def _mounts_below(given: bytes, description: RootDescription) -> Iterator[Check]:
+    below = mount_table().below(description.path)
+    if not below:
+        return
+    unpinned = [mount for mount in below if Kind(mount.fs_type).consistency is Consistency.MOUNT_UNPINNED]
+    pseudo = [mount for mount in below if Kind(mount.fs_type).is_pseudo]
+    found = f"{len(below)} mounts below it, {len(pseudo)} of them pseudo filesystems that are left out"
+    if unpinned:
+        found += f"; behind a network or FUSE: {_named(unpinned)}"
+        advice = f"--one-file-system leaves them out; {ADVICE_ON_UNPINNED}"
+        yield Check("root.mounts_below", State.WARNING, found, advice, given)
+    else:
+        yield Check("root.mounts_below", State.OK, found, None, given)
+
+
+def _named(mounts: list[Mount]) -> str:
+    named = [f"{os.fsdecode(mount.point)} ({mount.fs_type})" for mount in mounts[:MOUNTS_NAMED]]
+    more = len(mounts) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
