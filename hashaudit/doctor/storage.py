@@ -54,7 +54,9 @@ def _bucket(given: bytes) -> Check:
     try:
         open_store(bucket.bucket.scheme if bucket is not None else "", StoreOptions())
     except HashauditError as error:
-        return Check("root.access", State.PROBLEM, str(error), "install the extra that is named", given)
+        return Check(
+            "root.access", State.PROBLEM, str(error), "see to what it says; a scan would end with it too", given
+        )
     return Check("root.access", State.OK, "an object store; whether it answers was not tried", None, given)
 
 
