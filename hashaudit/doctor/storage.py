@@ -54,9 +54,7 @@ def _bucket(given: bytes) -> Check:
     try:
         open_store(bucket.bucket.scheme if bucket is not None else "", StoreOptions())
     except HashauditError as error:
-        return Check(
-            "root.access", State.PROBLEM, str(error), "see to what it says; a scan would end with it too", given
-        )
+        return Check("root.access", State.PROBLEM, str(error), "mend what it names: a scan would end with it", given)
     return Check("root.access", State.OK, "an object store; whether it answers was not tried", None, given)
 
 
