@@ -38,6 +38,8 @@ class FaultCode(StrEnum):
     CHANGED_WHILE_READ = "changed_while_read"
     IO_ERROR = "io_error"
     STALE_HANDLE = "stale_handle"
+    HIDDEN_BY_MOUNT = "hidden_by_mount"
+    """A key of the bucket that the mount does not show, so that nothing of it was examined."""
     LINK_LOOP = "link_loop"
     BROKEN_LINK = "broken_link"
     NAME_TOO_LONG = "name_too_long"

@@ -22,6 +22,7 @@ from hashaudit.findings.signer import FILE_NAMESPACE
 from hashaudit.findings.writer import Clock, FindingsWriter
 from hashaudit.host.holder import this_process
 from hashaudit.host.locks import Lock
+from hashaudit.stores.address import parse_root
 from hashaudit_cli.terminal import say, shown, standard_output
 
 _NOTHING = AuditConfig(roots=())
@@ -178,7 +179,11 @@ def _absolute(config: AuditConfig) -> AuditConfig:
     lists = tuple(msgspec.structs.replace(item, path=os.path.abspath(item.path)) for item in config.lists)
     # Not os.path.abspath: what .. behind a link means is for the system to say.
     return msgspec.structs.replace(
-        config, roots=tuple(os.path.join(os.getcwdb(), root) for root in config.roots), lists=lists
+        config,
+        roots=tuple(
+            root if parse_root(root) is not None else os.path.join(os.getcwdb(), root) for root in config.roots
+        ),
+        lists=lists,
     )
 
 

@@ -7,7 +7,7 @@ first. When the first name could not be examined the others are examined themsel
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from hashaudit.model import Entry, Examination, Stat
+from hashaudit.model import Consistency, Entry, Examination, Stat
 
 FollowerT = TypeVar("FollowerT")
 
@@ -50,6 +50,9 @@ class LinkGroups(Generic[FollowerT]):
 
     def find(self, entry: Entry) -> LinkGroup[FollowerT] | None:
         """The group that the entry follows, or ``None``: then it leads a new one or stands alone; see :meth:`lead`."""
+        if entry.consistency is not Consistency.STABLE:
+            # Behind a FUSE daemon or a server an inode proves nothing: two files may have one, or one file two.
+            return None
         key = (entry.stat.device, entry.stat.inode)
         group = self._groups.get(key)
         if group is None:
@@ -79,7 +82,7 @@ class LinkGroups(Generic[FollowerT]):
 
     def lead(self, entry: Entry) -> LinkGroup[FollowerT] | None:
         """Makes a group led by the entry, where its file can have other names."""
-        if not self._every_file and entry.stat.links < 2:
+        if entry.consistency is not Consistency.STABLE or (not self._every_file and entry.stat.links < 2):
             return None
         key = (entry.stat.device, entry.stat.inode)
         if key in self._groups or len(self._groups) >= self._max_groups:

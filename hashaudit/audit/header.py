@@ -114,7 +114,7 @@ def masked(argv: Sequence[str]) -> tuple[str, ...]:
 
 
 def _bucket_settings(config: AuditConfig) -> dict[str, object]:
-    if not schemes_of(config.roots):
+    if not schemes_of(config.roots, config.buckets) and config.buckets.reconcile is None:
         return {}
     store = config.buckets.store
     return {
@@ -123,6 +123,8 @@ def _bucket_settings(config: AuditConfig) -> dict[str, object]:
         "path_style": store.path_style,
         "all_versions": config.buckets.all_versions,
         "inventory": config.buckets.inventory,
+        "reconcile": config.buckets.reconcile,
+        "reconcile_read": config.buckets.reconcile_read,
     }
 
 

@@ -51,7 +51,7 @@ def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
     needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
     if lists.filters:
         needed.add(SHA1)
-    schemes = schemes_of(config.roots)
+    schemes = schemes_of(config.roots, config.buckets)
     return Plan(
         algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
         tell_all=config.record_all,

@@ -21,8 +21,12 @@ class Directory:
 
     __slots__ = ("_descriptor", "_prefix", "_quietly")
 
-    def __init__(self, ref: DirectoryRef) -> None:
+    def __init__(self, ref: DirectoryRef, *, inodes_last: bool = True) -> None:
         """Opens it.
+
+        Args:
+            ref: as the walk saw it.
+            inodes_last: an inode stays a folder's own; FUSE daemons make new ones up as they forget.
 
         Links on the way to it are followed, whether by request or because they replaced a folder: device and inode say
         in any case whether it is the folder that the walk saw.
@@ -39,14 +43,14 @@ class Directory:
         else:
             self._prefix = ref.path.rstrip(b"/") + b"/"
         try:
-            self._check(ref)
+            self._check(ref, inodes_last=inodes_last)
         except BaseException:
             self.close()
             raise
 
-    def _check(self, ref: DirectoryRef) -> None:
+    def _check(self, ref: DirectoryRef, *, inodes_last: bool) -> None:
         status = os.stat(ref.path) if self._descriptor is None else os.fstat(self._descriptor)
-        if (status.st_dev, status.st_ino) != (ref.device, ref.inode):
+        if status.st_dev != ref.device or (inodes_last and status.st_ino != ref.inode):
             raise ReplacedError("the folder that held the file was replaced")
 
     def open(self, entry: Entry) -> int:
@@ -99,8 +103,12 @@ class DirectoryCache:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def get(self, ref: DirectoryRef) -> Directory:
+    def get(self, ref: DirectoryRef, *, inodes_last: bool = True) -> Directory:
         """The folder, open.
+
+        Args:
+            ref: as the walk saw it.
+            inodes_last: as of :class:`Directory`.
 
         Raises:
             OSError: as the system does.
@@ -110,7 +118,7 @@ class DirectoryCache:
             return self._last
         found = self._held.get(ref)
         if found is None:
-            found = Directory(ref)
+            found = Directory(ref, inodes_last=inodes_last)
             self._held[ref] = found
             if len(self._held) > self._may_hold:
                 self._held.popitem(last=False)[1].close()

@@ -11,7 +11,7 @@ import msgspec
 
 from hashaudit.host.faults import fault_of
 from hashaudit.host.files import stat_of
-from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, State
+from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, Stat, State
 from hashaudit.reading.content import Sink, UnreadableError, feed, status_of
 from hashaudit.reading.directories import Directory, DirectoryCache, ReplacedError
 from hashaudit.reading.reader import Reader
@@ -21,6 +21,9 @@ S = TypeVar("S", bound=Sink)
 _PASSING = frozenset({FaultCode.STALE_HANDLE, FaultCode.TIMEOUT})
 """May be gone at the next attempt: a server came back, a lease was given up."""
 
+_PASSING_ON_MOUNTS = _PASSING | {FaultCode.IO_ERROR}
+"""Behind a FUSE daemon or a server, which says EIO for whatever goes wrong with the network."""
+
 
 class ReadLimits(msgspec.Struct, frozen=True):
     """How much trouble one file is worth."""
@@ -29,6 +32,8 @@ class ReadLimits(msgspec.Struct, frozen=True):
     """A file that changes while it is read is read again twice."""
     backoff_s: float = 0.02
     """Before the second attempt, doubled before each further one: longer than a clock tick, so that times differ."""
+    mount_backoff_s: float = 0.25
+    """The same after a fault behind a FUSE daemon or a server: as long as a connection takes to come back."""
     growth_bytes: int = 1 << 30
     """A file that grows by more than this, and to more than twice its size, while it is read is given up. Otherwise one
     that is written faster than it is read, or a pseudo file without an end, would never be done."""
@@ -87,12 +92,14 @@ def read_entry(
     attempt = 0
     while attempt < limits.attempts:
         if attempt:
-            time.sleep(limits.backoff_s * 2 ** (attempt - 1))
+            waits_for_mount = fault is not None and entry.consistency is not Consistency.STABLE
+            backoff_s = limits.mount_backoff_s if waits_for_mount else limits.backoff_s
+            time.sleep(backoff_s * 2 ** (attempt - 1))
         attempt += 1
         result = _attempt(entry, cache, make_sink, reader, limits.growth_bytes)
         if isinstance(result, Fault):
             fault = result
-            if fault.code not in _PASSING:
+            if fault.code not in (_PASSING if entry.consistency is Consistency.STABLE else _PASSING_ON_MOUNTS):
                 break
             cache.drop(entry.directory)
             continue
@@ -126,7 +133,7 @@ def _attempt(
     entry: Entry, cache: DirectoryCache, make_sink: Callable[[], S], reader: Reader, growth_bytes: int
 ) -> _Reading[S] | Fault:
     try:
-        directory = cache.get(entry.directory)
+        directory = cache.get(entry.directory, inodes_last=entry.consistency is Consistency.STABLE)
         descriptor = directory.open(entry)
     except OSError as error:
         return fault_of(error, Stage.OPEN, "open the file")
@@ -153,15 +160,24 @@ def _read(
 ) -> _Reading[S] | Fault:
     before = status_of(descriptor)
     seen = entry.stat
-    if not stat.S_ISREG(before.st_mode) or (before.st_dev, before.st_ino) != (seen.device, seen.inode):
-        return Fault(Stage.OPEN, FaultCode.REPLACED, "something else took the file's place")
-    limit = before.st_size + max(before.st_size, growth_bytes)
     # A daemon may tell holes where there is data, and nothing would show it; the kernel's own filesystems do not.
     local = entry.consistency is Consistency.STABLE
+    if not stat.S_ISREG(before.st_mode) or not _is_seen(before, seen, inodes_last=local):
+        return Fault(Stage.OPEN, FaultCode.REPLACED, "something else took the file's place")
+    limit = before.st_size + max(before.st_size, growth_bytes)
     count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
     if count >= limit:
         return _Reading(None, count, before, after, "it grew without an end")
     return _Reading(sink, count, before, after, _change(entry, directory, before, after, count))
+
+
+def _is_seen(status: os.stat_result, seen: Stat, *, inodes_last: bool) -> bool:
+    """Whether what is open is what the walk saw, where inodes do not last as far as size and time can tell."""
+    if status.st_dev != seen.device:
+        return False
+    if status.st_ino == seen.inode:
+        return True
+    return not inodes_last and (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns)
 
 
 def _change(entry: Entry, directory: Directory, before: os.stat_result, after: os.stat_result, count: int) -> str:

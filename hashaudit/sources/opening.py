@@ -13,8 +13,9 @@ from hashaudit.sources.buckets import BucketSource, KeyList
 from hashaudit.sources.interface import Position, RootDescription, Source
 from hashaudit.sources.inventory import Inventory
 from hashaudit.sources.local import LocalSource
+from hashaudit.sources.reconciled import ReconciledSource
 from hashaudit.sources.rules import WalkOptions
-from hashaudit.stores.address import parse_root
+from hashaudit.stores.address import BucketRoot, parse_root
 from hashaudit.stores.interface import StoreOptions
 from hashaudit.stores.opening import Stores
 
@@ -25,6 +26,10 @@ class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreOptions = StoreOptions()
     all_versions: bool = False
     """Each version of each key, and delete markers."""
+    reconcile: bytes | None = None
+    """URL of what the root, a mount, shows."""
+    reconcile_read: bool = False
+    """What the mount hides is examined through the store."""
     inventory: bytes | None = None
     """The manifest of an S3 Inventory, a path or a URL: the keys are those that it lists."""
 
@@ -79,13 +84,14 @@ class Sources:
             yield from self._sources[number].walk(inner)
 
 
-def schemes_of(roots: Sequence[bytes]) -> tuple[str, ...]:
-    """The schemes of the object stores that roots are in.
+def schemes_of(roots: Sequence[bytes], buckets: BucketOptions) -> tuple[str, ...]:
+    """The schemes of the object stores that something is read from.
 
     Raises:
         UsageError: a URL among them names no bucket.
     """
-    return tuple(sorted({root.bucket.scheme for root in map(parse_root, roots) if root is not None}))
+    read = (*roots, *((buckets.reconcile,) if buckets.reconcile is not None and buckets.reconcile_read else ()))
+    return tuple(sorted({root.bucket.scheme for root in map(parse_root, read) if root is not None}))
 
 
 def check_endpoint(roots: Sequence[bytes], buckets: BucketOptions) -> None:
@@ -94,7 +100,7 @@ def check_endpoint(roots: Sequence[bytes], buckets: BucketOptions) -> None:
     Raises:
         UsageError: that is what was asked for, or a URL among the roots names no bucket.
     """
-    if len(schemes_of(roots)) > 1 and buckets.store.endpoint_url is not None:
+    if len(schemes_of(roots, buckets)) > 1 and buckets.store.endpoint_url is not None:
         raise UsageError("--endpoint-url can be that of s3:// or of az://: scan them one after the other")
 
 
@@ -109,6 +115,8 @@ def open_source(
         UsageError: a root or a pattern cannot be one.
     """
     parsed = [(root, parse_root(root)) for root in roots]
+    if buckets.reconcile is not None:
+        return _reconciled(parsed, walk, buckets, buckets.reconcile)
     remote = [bucket for _, bucket in parsed if bucket is not None]
     local = [root for root, bucket in parsed if bucket is None]
     sources: list[tuple[Source, int]] = []
@@ -117,6 +125,18 @@ def open_source(
     if remote:
         sources.append((BucketSource(remote, _key_list(buckets), walk), len(remote)))
     return sources[0][0] if len(sources) == 1 else Sources(sources)
+
+
+def _reconciled(
+    parsed: Sequence[tuple[bytes, BucketRoot | None]], walk: WalkOptions, buckets: BucketOptions, url: bytes
+) -> ReconciledSource:
+    bucket = parse_root(url)
+    if bucket is None or len(parsed) != 1 or parsed[0][1] is not None:
+        raise UsageError("--reconcile URL needs one ROOT, the folder where that s3:// or az:// URL is mounted")
+    if bucket.prefix and not bucket.prefix.endswith(b"/"):
+        bucket = msgspec.structs.replace(bucket, prefix=bucket.prefix + b"/")
+    store = BucketSource([bucket], _key_list(buckets), walk)
+    return ReconciledSource(LocalSource([parsed[0][0]], walk), store, bucket.path, examine=buckets.reconcile_read)
 
 
 def _key_list(buckets: BucketOptions) -> KeyList:

@@ -13,10 +13,11 @@ from os import stat_result
 
 from hashaudit.host.faults import fault_of
 from hashaudit.host.files import is_link, stat_of
-from hashaudit.model import Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model import Consistency, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.folders import Folder, open_folder
 from hashaudit.sources.listing import NameSorter
 from hashaudit.sources.mounts import Kinds
+from hashaudit.sources.patience import patiently
 from hashaudit.sources.roots import reason_to_skip
 from hashaudit.sources.rules import FolderRoot, Identity, Rules
 from hashaudit.sources.trail import Level, Trail
@@ -105,7 +106,10 @@ class Walker:
         if self._rules.excludes(name, self._trail.below_root):
             return self._skipped(name, SkipReason.EXCLUDED)
         try:
-            status = folder.stat(name)
+            if level.consistency is Consistency.STABLE:
+                status = folder.stat(name)
+            else:
+                status = patiently(lambda: folder.stat(name))
         except OSError as error:
             return self._fault(name, fault_of(error, Stage.WALK, "examine the entry"))
         if stat.S_ISREG(status.st_mode):
@@ -149,7 +153,9 @@ class Walker:
         if len(self._path_of(name)) > MAX_PATH_BYTES:
             return self._fault(name, _TOO_DEEP, directory=True)
         identity = (status.st_dev, status.st_ino)
-        return self._enter(name, identity, level.device, lambda: folder.enter(name, follow=followed))
+        if level.consistency is Consistency.STABLE:
+            return self._enter(name, identity, level.device, lambda: folder.enter(name, follow=followed))
+        return self._enter(name, identity, level.device, lambda: patiently(lambda: folder.enter(name, follow=followed)))
 
     def _enter(
         self, name: bytes, seen: Identity, device_above: int, open_it: Callable[[], Folder]
@@ -186,12 +192,8 @@ class Walker:
 
     def _level(self, name: bytes, folder: Folder, status: stat_result) -> Level:
         self._rules.entered(status)
-        faults: list[Fault] = []
-        items = _items(folder, faults, follow=self._follow_links)
-        first = self._first_item()
-        if first:
-            items = filter(first.__le__, items)
-        sorted_items = self._sorter.sort(items)
+        consistency = self._kinds.of(status.st_dev, lambda: self._path_of(name)).consistency
+        sorted_items, fault = self._list(folder, consistency)
         if not self._before_start():
             self.directories_listed += 1
         return Level(
@@ -200,10 +202,27 @@ class Walker:
             device=status.st_dev,
             inode=status.st_ino,
             items=sorted_items,
-            consistency=self._kinds.of(status.st_dev, lambda: self._path_of(name)).consistency,
+            consistency=consistency,
             other_roots=self._rules.file_roots_in((status.st_dev, status.st_ino)),
-            fault=faults[0] if faults else None,
+            fault=fault,
         )
+
+    def _list(self, folder: Folder, consistency: Consistency) -> tuple[Iterator[bytes], Fault | None]:
+        """The items of a folder, and why they may not be all. What fails on a mount is listed again."""
+        first = self._first_item()
+
+        def listed() -> Iterator[bytes]:
+            errors: list[OSError] = []
+            items = _items(folder, errors, follow=self._follow_links)
+            sorted_items = self._sorter.sort(filter(first.__le__, items) if first else items)
+            if errors:
+                raise _PartlyListedError(errors[0], sorted_items)
+            return sorted_items
+
+        try:
+            return (listed() if consistency is Consistency.STABLE else patiently(listed)), None
+        except _PartlyListedError as partly:
+            return partly.items, fault_of(partly, Stage.WALK, "list the folder")
 
     def _before_start(self) -> bool:
         """Tells if the walk has not come to its start yet."""
@@ -241,9 +260,17 @@ class Walker:
         return Skipped(self._path_of(name), reason)
 
 
-def _items(folder: Folder, faults: list[Fault], *, follow: bool) -> Iterator[bytes]:
-    """What can be listed; the fault says that it is not all."""
+class _PartlyListedError(OSError):
+    """A folder could not be listed to its end. Never leaves this module."""
+
+    def __init__(self, error: OSError, items: Iterator[bytes]) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.items = items
+
+
+def _items(folder: Folder, errors: list[OSError], *, follow: bool) -> Iterator[bytes]:
+    """What can be listed; the error says that it is not all."""
     try:
         yield from folder.items(follow=follow)
     except OSError as error:
-        faults.append(fault_of(error, Stage.WALK, "list the folder"))
+        errors.append(error)

@@ -141,6 +141,16 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         str | None,
         typer.Option(metavar="MANIFEST", help="Take the keys of s3:// from this S3 Inventory (CSV); a file or URL."),
     ] = None,
+    reconcile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="ROOT is where this s3:// or az:// URL is mounted: each key that the mount hides is a fault.",
+        ),
+    ] = None,
+    reconcile_read: Annotated[
+        bool, typer.Option("--reconcile-read", help="Examine what the mount hides through the store itself.")
+    ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -205,6 +215,8 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 store=StoreOptions(endpoint_url, request_payer, path_style),
                 all_versions=all_versions,
                 inventory=raw(inventory) if inventory is not None else None,
+                reconcile=raw(reconcile) if reconcile is not None else None,
+                reconcile_read=reconcile_read,
             ),
             shard=None if shard is None else Shard.parse(shard),
             record_all=record_all,
