@@ -10,7 +10,7 @@ from hashaudit.hashlists.interface import ListSpec
 from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.host.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.model import AlgorithmName, Role
-from hashaudit.sources.opening import BucketOptions, check_endpoint
+from hashaudit.sources.opening import BucketOptions, check_buckets
 from hashaudit.sources.shard import Shard
 
 MAX_WORKERS = 1024
@@ -112,7 +112,7 @@ def checked(config: AuditConfig) -> AuditConfig:
         raise UsageError("no ROOT: name at least one folder or file to examine")
     if any(not root for root in config.roots):
         raise UsageError("a ROOT is empty; write . for the current folder")
-    check_endpoint(config.roots, config.buckets)
+    check_buckets(config.roots, config.buckets)
     if not config.record_all and not any(spec.role is Role.DENY for spec in config.lists):
         raise UsageError("no --list: name a list of hashes to look for, or give --record-all to record every file")
     if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:

@@ -19,7 +19,10 @@ settings.load_profile("suite")
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where HASHAUDIT_NO_SKIPS is set, a skipped test is a failed one: the environment lacks what it should have."""
     report = yield
-    if report.skipped and os.environ.get("HASHAUDIT_NO_SKIPS") and not hasattr(report, "wasxfail"):
+    # What can be installed is; whether a container may mount is for its host to say.
+    cannot_mount = "/dev/fuse" in str(report.longrepr) and not os.access("/dev/fuse", os.R_OK | os.W_OK)
+    must_run = os.environ.get("HASHAUDIT_NO_SKIPS") and not cannot_mount
+    if report.skipped and must_run and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
     return report

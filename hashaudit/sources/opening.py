@@ -94,12 +94,14 @@ def schemes_of(roots: Sequence[bytes], buckets: BucketOptions) -> tuple[str, ...
     return tuple(sorted({root.bucket.scheme for root in map(parse_root, read) if root is not None}))
 
 
-def check_endpoint(roots: Sequence[bytes], buckets: BucketOptions) -> None:
-    """Refuses one endpoint for stores of two kinds.
+def check_buckets(roots: Sequence[bytes], buckets: BucketOptions) -> None:
+    """Refuses options that contradict each other, such as one endpoint for stores of two kinds.
 
     Raises:
         UsageError: that is what was asked for, or a URL among the roots names no bucket.
     """
+    if buckets.reconcile_read and buckets.reconcile is None:
+        raise UsageError("--reconcile-read needs --reconcile URL: where the mount's keys are listed")
     if len(schemes_of(roots, buckets)) > 1 and buckets.store.endpoint_url is not None:
         raise UsageError("--endpoint-url can be that of s3:// or of az://: scan them one after the other")
 

@@ -7,8 +7,7 @@ that is asked for, an object to be examined through the store itself.
 
 import hashlib
 from collections.abc import Iterator
-
-import numpy as np
+from typing import Any
 
 from hashaudit.model import (
     Fault,
@@ -35,7 +34,8 @@ class SeenKeys:
 
     def __init__(self) -> None:
         self._met = bytearray()
-        self._sorted: np.ndarray[tuple[int], np.dtype[np.bytes_]] | None = None
+        self._sorted: Any = None
+        """An array of numpy's."""
 
     def add(self, key: bytes) -> None:
         """Notes a key."""
@@ -43,15 +43,18 @@ class SeenKeys:
 
     def close(self) -> None:
         """Says that all are noted; :meth:`holds` may be asked from now on."""
+        import numpy as np  # noqa: PLC0415 # start-up: few walks compare a mount
+
         self._sorted = np.sort(np.frombuffer(self._met, dtype=f"S{_DIGEST_BYTES}"))
 
     def holds(self, key: bytes) -> bool:
         """Whether a key was noted."""
         if self._sorted is None or not len(self._sorted):
             return False
-        wanted = np.frombuffer(_digest(key), dtype=f"S{_DIGEST_BYTES}")
-        place = int(np.searchsorted(self._sorted, wanted)[0])
-        return place < len(self._sorted) and bool(self._sorted[place] == wanted[0])
+        # Arrays of bytes leave zeros at the end out, on both sides of the comparison.
+        wanted = _digest(key).rstrip(b"\0")
+        place = int(self._sorted.searchsorted(wanted))
+        return place < len(self._sorted) and bool(self._sorted[place] == wanted)
 
 
 class ReconciledSource:

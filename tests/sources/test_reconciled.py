@@ -1,0 +1,78 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState, PathFault
+from hashaudit.sources.buckets import BucketSource
+from hashaudit.sources.local import LocalSource
+from hashaudit.sources.reconciled import ReconciledSource, SeenKeys
+from hashaudit.stores.address import BucketRoot
+from hashaudit.stores.interface import Listed
+
+
+@given(st.sets(st.binary(max_size=30), max_size=30), st.binary(max_size=30))
+def test_exactly_what_was_seen_is_held(keys: set[bytes], other: bytes) -> None:
+    seen = SeenKeys()
+    for key in keys:
+        seen.add(key)
+    seen.close()
+    assert all(seen.holds(key) for key in keys)
+    assert seen.holds(other) is (other in keys)
+
+
+class Keys:
+    in_order = True
+
+    def __init__(self, *keys: bytes) -> None:
+        self._keys = keys
+
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+        assert after is None
+        yield [Listed(root.prefix + key, ObjectState(1, "etag", 0)) for key in self._keys]
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> bytes:
+    root = tmp_path / "mount"
+    for name in ("a/1", "a/2", "b"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return os.fsencode(root.resolve())
+
+
+def source(mount: bytes, *keys: bytes, examine: bool = False) -> ReconciledSource:
+    root = BucketRoot(b"s3://bucket/in/", BucketRef("s3", "bucket"), b"in/")
+    return ReconciledSource(LocalSource([mount]), BucketSource([root], Keys(*keys)), root.path, examine=examine)
+
+
+def test_each_key_that_the_mount_does_not_show_is_a_fault(mount: bytes) -> None:
+    items = list(source(mount, b"a/1", b"a//1", b"a/2", b"b", b"b/c").walk())
+    hidden = [item for item in items if isinstance(item, PathFault)]
+    assert [item.path for item in hidden] == [b"s3://bucket/in/a//1", b"s3://bucket/in/b/c"]
+    assert {item.fault.code for item in hidden} == {FaultCode.HIDDEN_BY_MOUNT}
+
+
+def test_or_is_examined_through_the_store(mount: bytes) -> None:
+    items = list(source(mount, b"a/1", b"a//1", b"a/2", b"b", examine=True).walk())
+    assert [item.path for item in items if isinstance(item, ObjectEntry)] == [b"s3://bucket/in/a//1"]
+
+
+def test_a_walk_that_goes_on_knows_what_came_before(mount: bytes) -> None:
+    whole = source(mount, b"a/1", b"hidden")
+    places = []
+    items = []
+    for item in whole.walk():
+        places.append(whole.position)
+        items.append(item)
+    assert places[-1] is None
+    for number, place in enumerate(places[:-1]):
+        rest = source(mount, b"a/1", b"hidden")
+        assert list(rest.walk(place)) == items[number:]
+        before = source(mount, b"a/1", b"hidden")
+        for _ in zip(range(number + 1), before.walk(), strict=False):
+            pass
+        assert before.directories_listed + rest.directories_listed == whole.directories_listed
