@@ -19,6 +19,8 @@ MAX_WORKERS = 1024
 MIN_RATE_BYTES_PER_S = 1024
 """With less than that a run does not end."""
 
+MAX_PERCENT = 100
+
 MAX_QUALITY = 100
 """Of PDQ."""
 
@@ -82,6 +84,10 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     one_file_system: bool = False
     follow_links: bool = False
     record_all: bool = False
+    cache: str | None = None
+    """Path of the cache of hashes; ``None``: every file is read."""
+    cache_verify_percent: float = 0.0
+    """Of the files that the cache answers for, how many are read all the same and compared."""
     workers: int | None = None
     """Worker processes; ``None`` chooses by device class and processors."""
     max_rate_bytes_per_s: int | None = None
@@ -133,4 +139,14 @@ def checked(config: AuditConfig) -> AuditConfig:
         )
     if not config.perceptual and (config.perceptual_algorithms or config.hashers):
         raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
+    _check_cache(config)
     return msgspec.structs.replace(config, algorithms=ordered(config.algorithms))
+
+
+def _check_cache(config: AuditConfig) -> None:
+    if not 0 <= config.cache_verify_percent <= MAX_PERCENT:
+        raise UsageError(f"--cache-verify must be from 0 to {MAX_PERCENT}")
+    if config.cache is None and config.cache_verify_percent:
+        raise UsageError("--cache-verify needs --cache: there is nothing to compare with")
+    if config.cache == "":
+        raise UsageError("--cache is empty: name a file")

@@ -25,6 +25,10 @@ class FindingsError(HashauditError):
     """A findings file does not hold what its format requires."""
 
 
+class CacheError(HashauditError):
+    """A cache of hashes must not be used. One that merely does not work is no error: a run goes on without."""
+
+
 class HostError(HashauditError):
     """This machine lacks something that the run needs."""
 

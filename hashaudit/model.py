@@ -61,6 +61,8 @@ class FaultCode(StrEnum):
     """Archived: the store gives the object only after a restore, which is never asked for."""
     CHECKSUM_MISMATCH = "checksum_mismatch"
     """What was read is not what the store's own checksum of the object says."""
+    CACHE_MISMATCH = "cache_mismatch"
+    """The cache held other hashes of the very state that was read now."""
     INTERNAL_ERROR = "internal_error"
 
 
@@ -324,3 +326,5 @@ class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
     perceptual: tuple[PerceptualHash, ...] = ()
     matches_omitted: int = 0
     """Matches beyond those that a record holds."""
+    from_run: str | None = None
+    """The run that read the content, where it was an earlier one and this one took its hashes from the cache."""

@@ -95,6 +95,8 @@ def _summary(finished: Finished) -> str:
         counted(totals.matched, "finding"),
         f"{counted(sum(totals.faults.values()), 'fault')}",
     ]
+    if totals.from_cache:
+        parts.append(f"{totals.from_cache:,} from the cache ({bytes_shown(int(totals.bytes_from_cache))} not read)")
     if totals.known:
         parts.append(f"{totals.known:,} known")
     if totals.skipped:

@@ -13,7 +13,8 @@ from hashaudit.audit.events import Finished
 from hashaudit.audit.header import run_header
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
-from hashaudit.audit.workers import deadlines, plan_for, worker_count
+from hashaudit.audit.workers import deadlines, plan_for, recipes_for, worker_count
+from hashaudit.cache.cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.findings.header import HashList
 from hashaudit.findings.schema import EndReason
@@ -81,11 +82,20 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
             if not quiet:
                 _tell_lists(lists)
             plan = plan_for(config, lists)
+            cache = (
+                stack.enter_context(Cache(config.cache, config.cache_verify_percent, warn=say))
+                if config.cache
+                else None
+            )
+            if cache is not None:
+                plan = msgspec.structs.replace(plan, recipes=cache.prepare(recipes_for(plan)))
             pool.begin(plan)
             sandbox = pool.wait_ready()
             if config.require_sandbox:
                 require(sandbox)
         own_files = set() if signer is None or signer.identity is None else {signer.identity}
+        if cache is not None:
+            own_files |= cache.own_files
         walk = WalkOptions(
             include=config.include,
             exclude=config.exclude,
@@ -102,7 +112,10 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
             lists=lists.infos,
             key_fingerprint=signer.fingerprint if signer else None,
             sandbox=sandbox,
+            cache_state=cache.state if cache is not None else None,
         )
+        if cache is not None:
+            cache.begin(header.run_id if former is None else former.header.run_id)
         if former is not None:
             begun = go_on(former, header, signer, own_files, quiet=quiet)
         else:
@@ -119,8 +132,11 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
             requests=requests,
             journal=begun.journal,
             earlier=begun.earlier,
+            cache=cache,
         )
         finished = _show(run, requests, header.lists, quiet=quiet)
+        if cache is not None and not quiet:
+            _tell_passed_over(cache)
         _tell_end(destination, begun, finished, quiet=quiet)
         return finished.exit_code
 
@@ -148,6 +164,12 @@ def _show(run: Run, requests: Requests, lists: Sequence[HashList], *, quiet: boo
         with contextlib.suppress(OSError, ValueError):
             tables.print(finished)
     return finished
+
+
+def _tell_passed_over(cache: Cache) -> None:
+    if cache.passed_over:
+        types = ", ".join(cache.passed_over)
+        say(f"files on {types} are read each time: an unchanged state there proves no unchanged content")
 
 
 def _tell_lists(lists: LoadedLists) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
+from hashaudit.cache.values import Known
 from hashaudit.config import AuditConfig
 from hashaudit.host.machine import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
@@ -16,6 +17,10 @@ from hashaudit.sources.interface import Position
 
 MAX_SPANS = 1_000_000
 """Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""
+
+KNOWN_WEIGHT = 32
+"""What the cache has of a file counts as so many times its bytes: 256 KiB of it, which stay in memory until the unit is
+done, fill a unit."""
 
 
 class WalkState(msgspec.Struct, frozen=True, array_like=True):
@@ -73,26 +78,26 @@ class Dispatcher:
         """The workers have not enough ahead of them yet."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
-    def add(self, number: int, entry: Subject) -> Examination | None:
-        """Takes the next entry of the walk.
+    def add(self, number: int, entry: Subject, known: Known | None = None) -> Examination | None:
+        """Takes the next entry of the walk, with what the cache has of it.
 
         Returns:
             What is already known of it, its ``bytes_read`` being 0 where another name of the same file was read, or
             ``None``: an examination will come.
         """
         if not isinstance(entry, Entry):
-            self._examine(number, entry, None)
+            self._examine(number, entry, known, None)
             return None
         group = self._links.find(entry)
         if group is None:
-            self._examine(number, entry, self._links.lead(entry))
+            self._examine(number, entry, known, self._links.lead(entry))
         elif group.result is not None:
             return group.result if entry.path == group.path else msgspec.structs.replace(group.result, bytes_read=0)
         elif group.settled:
-            self._examine(number, entry, None)
+            self._examine(number, entry, known, None)
         else:
             span = self._ordering.open_span(number, self._walk_state())
-            group.followers.append(Job(Ticket(number, span, None), entry, tell=True))
+            group.followers.append(Job(Ticket(number, span, None), entry, tell=True, known=known))
         return None
 
     @property
@@ -126,21 +131,21 @@ class Dispatcher:
             self._pool.submit(followers)
         return []
 
-    def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryJob] | None") -> None:
+    def _examine(self, number: int, entry: Subject, known: Known | None, group: "LinkGroup[EntryJob] | None") -> None:
         tell = group is not None
-        size_bytes = state_of(entry).size
-        if size_bytes >= self._config.batch_bytes:
+        weight = state_of(entry).size if known is None or known.reread else len(known.sealed) * KNOWN_WEIGHT
+        if weight >= self._config.batch_bytes:
             span = self._ordering.open_span(number, self._walk_state())
-            self._pool.submit([Job(Ticket(number, span, group), entry, tell)], urgent=True)
+            self._pool.submit([Job(Ticket(number, span, group), entry, tell, known)], urgent=True)
             return
-        if self._batch_bytes + size_bytes > self._config.batch_bytes:
+        if self._batch_bytes + weight > self._config.batch_bytes:
             self.flush()
         if self._batch_span is None:
             self._batch_span = self._ordering.open_span(number, self._walk_state())
         else:
             self._batch_span.join(number)
-        self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell))
-        self._batch_bytes += size_bytes
+        self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell, known))
+        self._batch_bytes += weight
         if len(self._batch) >= self._config.batch_files:
             self.flush()
 

@@ -47,6 +47,7 @@ def run_header(
     lists: Sequence[ListInfo],
     key_fingerprint: str | None,
     sandbox: Sequence[str],
+    cache_state: str | None = None,
 ) -> RunHeader:
     """Describes a run that is about to begin.
 
@@ -59,6 +60,7 @@ def run_header(
         lists: in the order of their numbers.
         key_fingerprint: of the signing key; ``None`` for an unsigned run.
         sandbox: the layers in force in the workers.
+        cache_state: what came of opening the cache, if there is one.
     """
     now_ns = time.time_ns()
     system = platform.uname()
@@ -76,6 +78,7 @@ def run_header(
         "min_score": None if config.selection.min_score is None else str(config.selection.min_score),
         "max_distances": distances,
         "shard": None if config.shard is None else str(config.shard),
+        "cache_state": cache_state,
     }
     uid = os.geteuid() if hasattr(os, "geteuid") else None
     return RunHeader(

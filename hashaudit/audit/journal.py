@@ -76,6 +76,8 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
     known: tuple[int, ...]
     told: tuple[Examination, ...]
     bytes_read: int
+    recalled: tuple[int, ...] = ()
+    """Items whose content an earlier run has read."""
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True, tag="link"):

@@ -207,6 +207,8 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         tally.directories_faulted += totals.directories_faulted
         tally.bytes_read += int(totals.bytes)
         tally.file_lines += totals.file_lines
+        tally.from_cache += totals.from_cache
+        tally.bytes_from_cache += int(totals.bytes_from_cache)
         skipped.update(totals.skipped)
         faults.update(totals.faults)
         for path, (code, is_directory) in shard.walk_faults.items():

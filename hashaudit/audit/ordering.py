@@ -27,12 +27,17 @@ class Count(msgspec.Struct, array_like=True):
     known: int = 0
     bytes_read: int = 0
     """Of all entries, those with a line included."""
+    from_cache: int = 0
+    """Entries, those with a line included, whose content an earlier run has read."""
+    bytes_from_cache: int = 0
 
     def add(self, other: "Count") -> None:
         """Adds another count to this one."""
         self.clean += other.clean
         self.known += other.known
         self.bytes_read += other.bytes_read
+        self.from_cache += other.from_cache
+        self.bytes_from_cache += other.bytes_from_cache
 
 
 class Span(Generic[StateT]):

@@ -12,7 +12,7 @@ from hashaudit.audit.journal import FRAME_DECODER, Begin, Cut, Done, Frame, Line
 from hashaudit.audit.sealed import read_frames
 from hashaudit.errors import FindingsError, OutputError
 from hashaudit.findings.codec import MAX_LINE_BYTES, decode_line
-from hashaudit.findings.continuation import Interrupted, read_interrupted
+from hashaudit.findings.continuation import Interrupted, RecordedLine, read_interrupted
 from hashaudit.findings.header import RunHeader
 from hashaudit.findings.output import Output
 from hashaudit.findings.public_key import PublicKey
@@ -80,6 +80,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """``None``: examined whole, and nothing to say."""
     unit: Done
     """In which it was done."""
+    recalled: bool
+    """An earlier run has read its content."""
 
 
 class Earlier:
@@ -94,7 +96,7 @@ class Earlier:
         """
         cut = None if journal is None else usable_cut(journal, interrupted.end.last)
         self.cut = cut
-        self._lines = {(line.path, line.version): line.bytes_read for line in interrupted.lines}
+        self._lines = {(line.path, line.version): line for line in interrupted.lines}
         self._folders = interrupted.folders
         self._done: dict[Subject, Outcome] = {}
         self._rest: dict[int, int] = {}
@@ -131,8 +133,8 @@ class Earlier:
         """Nothing is left."""
         return not (self._lines or self._done)
 
-    def line_of(self, path: bytes, version: str | None = None) -> int | None:
-        """The bytes that the line of a path, or of one version of an object, tells of; ``None`` if it has none."""
+    def line_of(self, path: bytes, version: str | None = None) -> RecordedLine | None:
+        """What the line of a path, or of one version of an object, tells; ``None`` if it has none."""
         return self._lines.pop((path, version), None)
 
     def has_folder(self, path: bytes) -> bool:
@@ -170,13 +172,17 @@ def usable_cut(journal: JournalContent, last: int) -> Cut | None:
 
 def _outcomes(unit: Done) -> Iterable[tuple[Subject, Outcome]]:
     told = {examination.item: examination for examination in unit.told}
-    known = set(unit.known)
+    known, recalled = set(unit.known), set(unit.recalled)
     for item, entry in enumerate(unit.entries):
-        yield entry, Outcome(item in known, told.get(item), unit)
+        examination = told.get(item)
+        from_run = None if examination is None else examination.from_run
+        yield entry, Outcome(item in known, examination, unit, item in recalled or from_run is not None)
 
 
 def _bytes_read(entry: Subject, outcome: Outcome) -> int:
-    return state_of(entry).size if outcome.examination is None else outcome.examination.bytes_read
+    if outcome.examination is not None:
+        return outcome.examination.bytes_read
+    return 0 if outcome.recalled else state_of(entry).size
 
 
 def _tally(interrupted: Interrupted, cut: Cut | None) -> Tally:
@@ -189,6 +195,8 @@ def _tally(interrupted: Interrupted, cut: Cut | None) -> Tally:
         tally.clean += cut.count.clean
         tally.known += cut.count.known
         tally.bytes_read = cut.count.bytes_read
+        tally.from_cache = cut.count.from_cache
+        tally.bytes_from_cache = cut.count.bytes_from_cache
     return tally
 
 

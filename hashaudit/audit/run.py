@@ -5,6 +5,7 @@ started pool and the writer.
 """
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -19,6 +20,8 @@ from hashaudit.audit.journal import Done, Journal, Link
 from hashaudit.audit.ordering import Count, Ordering, Span
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.resume import Earlier
+from hashaudit.cache.cache import Cache
+from hashaudit.cache.values import Known
 from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError
 from hashaudit.findings import records
@@ -39,7 +42,7 @@ from hashaudit.model import (
 from hashaudit.pool.jobs import Answered, Blamed
 from hashaudit.pool.supervisor import POLL_S, Pool
 from hashaudit.sources.interface import Source
-from hashaudit.worker.protocol import Answer
+from hashaudit.worker.protocol import Answer, Cached
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""
@@ -93,6 +96,7 @@ class Run:
         requests: looked at several times a second.
         journal: keeps how far the run is; ``None`` for a run that nobody goes on with.
         earlier: what the run that this one goes on with has done.
+        cache: knows files that need not be read again.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class Run:
         requests: Requests,
         journal: Journal | None = None,
         earlier: Earlier | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self._config = config
         self._source = source
@@ -112,6 +117,7 @@ class Run:
         self._writer = writer
         self._tally = writer.tally
         self._requests = requests
+        self._cache = cache
         self._begun_s = time.monotonic()
         self._journal = journal
         self._earlier = earlier
@@ -215,27 +221,45 @@ class Run:
             # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
             self._dispatcher.flush()
             return False
-        for _ in range(self._config.batch_files):
-            met = next(walk, None)
-            if met is None:
-                self._walk_ended = True
-                self._dispatcher.flush()
-                break
-            if isinstance(met, Waiting):
-                break
-            self._meet(met)
+        met, self._walk_ended = self._next_of(walk)
+        known = self._known(met)
+        for one in met:
+            self._meet(one, known)
         self._tally.directories = self._directories_before + self._source.directories_listed
-        if not self._pool.queued:
+        if self._walk_ended or not self._pool.queued:
             self._dispatcher.flush()
         return True
 
-    def _meet(self, met: Subject | PathFault | Skipped) -> None:
+    def _next_of(
+        self, walk: Iterator[Subject | PathFault | Skipped | Waiting]
+    ) -> tuple[list[Subject | PathFault | Skipped], bool]:
+        """About one unit of what the walk meets, or what it has met before it waits; and whether it has ended."""
+        met: list[Subject | PathFault | Skipped] = []
+        while len(met) < self._config.batch_files:
+            one = next(walk, None)
+            if one is None:
+                return met, True
+            if isinstance(one, Waiting):
+                break
+            met.append(one)
+        return met, False
+
+    def _known(self, met: Sequence[Subject | PathFault | Skipped]) -> Iterator[Known | None]:
+        """What the cache has of each entry among what was met, in their order."""
+        if self._cache is None:
+            return itertools.repeat(None)
+        of_files = iter(self._cache.look_up([one for one in met if isinstance(one, Entry)]))
+        subjects = (one for one in met if isinstance(one, Entry | ObjectEntry))
+        return (next(of_files) if isinstance(one, Entry) else None for one in subjects)
+
+    def _meet(self, met: Subject | PathFault | Skipped, known: Iterator[Known | None]) -> None:
         match met:
             case Entry() | ObjectEntry():
                 self._bytes_walked += state_of(met).size
                 number = self._ordering.number()
+                known_of_it = next(known)
                 if self._earlier is None or not self._meet_again(self._earlier, number, met):
-                    self._begin_entry(number, met)
+                    self._begin_entry(number, met, known_of_it)
             case Skipped():
                 self._tally.see()
                 self._tally.skip(met.reason)
@@ -247,20 +271,23 @@ class Run:
                     self._tally.see()
                 self._ordering.put(self._ordering.number(), met)
 
-    def _begin_entry(self, number: int, entry: Subject) -> None:
-        taken_over = self._dispatcher.add(number, entry)
+    def _begin_entry(self, number: int, entry: Subject, known: Known | None) -> None:
+        taken_over = self._dispatcher.add(number, entry, known)
         self._tally.see()
         if taken_over is not None:
             self._bytes_taken_over += state_of(entry).size
             self._tally.read(taken_over.bytes_read)
             self._ordering.count(number, Count(bytes_read=taken_over.bytes_read))
+            if taken_over.from_run is not None:
+                self._ordering.count(number, self._recall(entry))
             self._end_entry(number, entry, taken_over, None)
             self._note_done(number, entry, taken_over)
 
     def _meet_again(self, earlier: Earlier, number: int, entry: Subject) -> bool:
         """Tells if the entry was done in an earlier part of the run, and counts it then."""
-        told_bytes = earlier.line_of(entry.path, version_of(entry))
-        if told_bytes is not None:
+        line = earlier.line_of(entry.path, version_of(entry))
+        told_bytes = None if line is None else line.bytes_read
+        if line is not None:
             self._last_line_met = number
         found = earlier.outcome_of(entry)
         if told_bytes is None and found is None:
@@ -269,6 +296,8 @@ class Run:
         self._bytes_taken_over += state_of(entry).size
         self._tally.read(bytes_read)
         self._ordering.count(number, Count(bytes_read=bytes_read))
+        if (found is not None and found[0].recalled) or (found is None and line is not None and line.from_cache):
+            self._ordering.count(number, self._recall(entry))
         if told_bytes is None and found is not None:
             outcome = found[0]
             self._tally.see()
@@ -288,6 +317,7 @@ class Run:
                 self._note_done(job.ticket.number, job.entry, examination)
             case Answered(jobs=jobs, answer=answer):
                 self._take_answer(jobs, answer)
+                self._keep(jobs, answer.cache)
 
     def _take_answer(self, jobs: tuple[EntryJob, ...], answer: Answer) -> None:
         told = {examination.item: _suspected(jobs[examination.item], examination) for examination in answer.told}
@@ -298,6 +328,9 @@ class Run:
                 untold_bytes -= examination.bytes_read
                 job.ticket.span.count.bytes_read += examination.bytes_read
             self._settle(job, examination)
+        for item in answer.cache.recalled:
+            job = jobs[item] if item in told else jobs[0]
+            job.ticket.span.count.add(self._recall(jobs[item].entry))
         # All that is not told of belongs to one span: what others wait for, or is a span of its own, is told of.
         clean = len(jobs) - len(told) - len(answer.known)
         jobs[0].ticket.span.count.add(Count(clean, len(answer.known), untold_bytes))
@@ -307,13 +340,31 @@ class Run:
         if self._journal is not None:
             entries = tuple(job.entry for job in jobs)
             last = max(job.ticket.number for job in jobs)
-            self._journal.note(last, Done(entries, answer.known, tuple(told.values()), answer.bytes_read))
+            self._journal.note(
+                last, Done(entries, answer.known, tuple(told.values()), answer.bytes_read, answer.cache.recalled)
+            )
+
+    def _keep(self, jobs: Sequence[EntryJob], cached: Cached) -> None:
+        if self._cache is None:
+            return
+        self._cache.note_damaged(cached.damaged)
+        for kept in cached.kept:
+            entry = jobs[kept.item].entry
+            if isinstance(entry, Entry):
+                self._cache.keep(entry, kept)
+
+    def _recall(self, entry: Subject) -> Count:
+        """Counts an entry whose content an earlier run has read."""
+        size_bytes = state_of(entry).size
+        self._tally.recall(size_bytes)
+        return Count(from_cache=1, bytes_from_cache=size_bytes)
 
     def _settle(self, job: EntryJob, examination: Examination | None) -> None:
         group = job.ticket.group
         for other in self._dispatcher.settle(job, examination):
-            self._bytes_taken_over += state_of(other.entry).size
             if examination is not None:
+                if examination.from_run is not None:
+                    other.ticket.span.count.add(self._recall(other.entry))
                 shared = msgspec.structs.replace(examination, bytes_read=0)
                 self._end_entry(other.ticket.number, other.entry, shared, other.ticket.span)
                 self._note_done(other.ticket.number, other.entry, shared)

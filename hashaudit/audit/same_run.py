@@ -6,8 +6,11 @@ import msgspec
 
 from hashaudit.findings.header import HashList, RunHeader
 
-FREE_SETTINGS = frozenset({"workers", "max_rate_bytes_per_s", "nice"})
+FREE_SETTINGS = frozenset({"workers", "max_rate_bytes_per_s", "nice", "cache_state"})
 """Decide how fast a run is, and not what it finds."""
+
+SHARD_SETTINGS = frozenset({"shard", "cache", "cache_verify_percent"})
+"""Each shard's own."""
 
 FREE_LIST_FIELDS = frozenset({"path", "path_b64", "mtime"})
 """A list is what it holds, wherever it lies by now."""
@@ -35,7 +38,7 @@ def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
 
 def shard_differences(first: RunHeader, other: RunHeader) -> tuple[str, ...]:
     """What keeps two runs from being shards of one, for people; empty when nothing does."""
-    found = [*_differences(first, other, FREE_SETTINGS | {"shard"})]
+    found = [*_differences(first, other, FREE_SETTINGS | SHARD_SETTINGS)]
     found += [f"another {name}" for name in _NOTES if getattr(first, name) != getattr(other, name)]
     return tuple(found)
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
+from hashaudit.cache.recipes import PictureRecipe, Wanted, wanted
 from hashaudit.config import MAX_WORKERS, AuditConfig
 from hashaudit.digests.multidigest import ordered
 from hashaudit.digests.registry import DIGESTS
@@ -76,6 +77,15 @@ def _cage(config: AuditConfig, schemes: tuple[str, ...]) -> Cage:
 def deadlines(config: AuditConfig) -> Deadlines:
     """How long a worker may be on one file."""
     return Deadlines(config.file_timeout_s, config.decode_timeout_s)
+
+
+def recipes_for(plan: Plan) -> Wanted:
+    """By which a cache has to have kept what workers would compute after a plan."""
+    pictures = plan.perceptual
+    if pictures is None:
+        return wanted(plan.algorithms, None)
+    recipe = PictureRecipe(pictures.algorithms, pictures.variants, pictures.max_frames, bool(pictures.hashers))
+    return wanted(plan.algorithms, recipe)
 
 
 def _perceptual_plan(config: AuditConfig, lists: LoadedLists) -> PerceptualPlan | None:

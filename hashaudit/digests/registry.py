@@ -34,6 +34,9 @@ class DigestAlgorithm(msgspec.Struct, frozen=True):
     new: Callable[[], Digest]
     strength: int
     """Orders algorithms by collision resistance, then speed; the highest that agrees is named first."""
+    revision: int = 1
+    """To be raised when what is computed under the name changes: a defect was found. Digests kept from before are then
+    not used."""
 
     def empty(self) -> bytes:
         """The digest of no bytes at all."""

@@ -33,6 +33,8 @@ class RecordedLine(msgspec.Struct, frozen=True):
     """Of an object."""
     bytes_read: int
     """As far as the line tells: the size of what was read to its end."""
+    from_cache: bool
+    """An earlier run has read the content."""
 
 
 class Interrupted(msgspec.Struct, frozen=True):
@@ -175,5 +177,6 @@ class _Reader:
         if isinstance(record, FaultRecord) and record.directory:
             self._folders.add(path)
         elif record.seq >= self._first_line:
-            read = int(record.size or 0) if record.digests else 0
-            self._lines.append(RecordedLine(record.seq, path, record.version, read))
+            from_cache = record.from_run is not None
+            read = int(record.size or 0) if record.digests and not from_cache else 0
+            self._lines.append(RecordedLine(record.seq, path, record.version, read, from_cache))

@@ -20,6 +20,8 @@ Time = Annotated[str, Meta(pattern=TIME_PATTERN)]
 FileTime = Annotated[str, Meta(pattern=FILE_TIME_PATTERN)]
 Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})+\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+RunId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+"""UUID version 7 (RFC 9562 section 5.7)."""
 Setting = bool | Natural | str | tuple[str, ...] | None
 
 

@@ -9,6 +9,7 @@ from hashaudit.findings.fields import (
     MAX_SAFE_INTEGER,
     FileTime,
     Natural,
+    RunId,
     Setting,
     Sha256,
     Size,
@@ -102,8 +103,7 @@ class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
 
     seq: Natural = 0
     v: int
-    run_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
-    """UUID version 7 (RFC 9562 section 5.7)."""
+    run_id: RunId
     start: Time
     tool: Tool
     versions: dict[str, str]

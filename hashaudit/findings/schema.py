@@ -17,6 +17,7 @@ from hashaudit.findings.fields import (
     FileTime,
     Hex,
     Natural,
+    RunId,
     Sha256,
     Size,
     Time,
@@ -130,6 +131,8 @@ class FindingRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fin
     last_modified: FileTime | None = None
     storage: str | None = None
     consistency: Consistency
+    from_run: RunId | None = None
+    """The run that read the content, where this one took the hashes from a cache."""
     digests: dict[AlgorithmName, Hex]
     perceptual: tuple[PerceptualHash, ...] = ()
     matches: tuple[Match, ...]
@@ -184,6 +187,7 @@ class FaultRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fault
     storage: str | None = None
     consistency: Consistency | None = None
     """Where content was read."""
+    from_run: RunId | None = None
     digests: dict[AlgorithmName, Hex] = msgspec.field(default_factory=dict)
     """What was computed all the same."""
     perceptual: tuple[PerceptualHash, ...] = ()
@@ -223,6 +227,8 @@ class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file")
     last_modified: FileTime | None = None
     storage: str | None = None
     consistency: Consistency
+    from_run: RunId | None = None
+    """The run that read the content, where this one took the hashes from a cache."""
     digests: dict[AlgorithmName, Hex]
     perceptual: tuple[PerceptualHash, ...] = ()
     matches: tuple[Match, ...] = ()
@@ -260,6 +266,9 @@ class Totals(Value, frozen=True, kw_only=True):
     bytes: Size
     faults: dict[FaultCode, Natural]
     file_lines: Natural
+    from_cache: Natural = 0
+    """Entries whose content this run did not read: their hashes are from the cache."""
+    bytes_from_cache: Size = 0
 
     def imbalance(self) -> str | None:
         """The equation that does not hold, or ``None`` when the arithmetic closes."""

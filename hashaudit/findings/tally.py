@@ -25,6 +25,8 @@ class Tally:
         self.directories = 0
         self.directories_faulted = 0
         self.bytes_read = 0
+        self.from_cache = 0
+        self.bytes_from_cache = 0
         self.file_lines = 0
         self.skipped: Counter[SkipReason] = Counter()
         self.faults: Counter[FaultCode] = Counter()
@@ -62,6 +64,11 @@ class Tally:
     def read(self, bytes_read: int) -> None:
         """Counts bytes of content that were read."""
         self.bytes_read += bytes_read
+
+    def recall(self, size_bytes: int) -> None:
+        """Counts an entry whose content an earlier run had read."""
+        self.from_cache += 1
+        self.bytes_from_cache += size_bytes
 
     def count_line(self, record: Record) -> None:
         """Counts the outcome that a line states."""
@@ -105,6 +112,8 @@ class Tally:
             bytes=large(self.bytes_read),
             faults=dict(sorted(self.faults.items())),
             file_lines=self.file_lines,
+            from_cache=self.from_cache,
+            bytes_from_cache=large(self.bytes_from_cache),
         )
         broken = totals.imbalance()
         if broken is not None or self.pending < 0:

@@ -6,6 +6,8 @@ Windows documentation, TIFF 6.0 section 2, ISO/IEC 14496-12 4.3, ISO/IEC 15444-1
 
 from enum import StrEnum
 
+SNIFF_REVISION = 1
+"""To be raised when :func:`sniff` takes other files for pictures."""
 HEAD_BYTES = 4096
 """What :func:`sniff` needs of a file at most."""
 MAX_BRANDS = 64

@@ -5,6 +5,9 @@ import msgspec
 SLOWEST_DECODE_BYTES_PER_S = 1 << 20
 """Encoded bytes. The slowest decoders on the slowest processors are still above it."""
 
+DECODER_REVISION = 1
+"""To be raised when ``hashaudit.images`` gives other pixels, frames or verdicts for the same file and packages."""
+
 
 class DecodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits on one file. What is beyond one is not decoded, and a fault names the limit."""

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from hashaudit.cache.values import Known
 from hashaudit.model import BucketRef, Entry, Fault, ObjectEntry, Subject, holder_of
 from hashaudit.worker.protocol import Answer, BucketGroup, Group, Item, ObjectItem
 
@@ -18,6 +19,8 @@ class Job(msgspec.Struct, Generic[TicketT], frozen=True):
     ticket: TicketT
     entry: Subject
     tell: bool
+    known: Known | None = None
+    """From the cache; ``None``: it has no part in it."""
     attempts: int = 0
     decode: bool = True
     suspicion: Fault | None = None
@@ -63,12 +66,17 @@ def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
     told = {examination.item for examination in answer.told}
     apart = told.union(answer.known)
     must = {index for index, job in enumerate(jobs) if job.tell}
+    cached = answer.cache
     return (
         answer.bytes_read >= sum(examination.bytes_read for examination in answer.told)
         and min((examination.bytes_read for examination in answer.told), default=0) >= 0
         and len(apart) == len(answer.told) + len(answer.known)
         and must <= told
         and all(0 <= item < len(jobs) for item in apart)
+        and cached.damaged >= 0
+        and len(set(cached.recalled)) == len(cached.recalled)
+        and all(0 <= item < len(jobs) and jobs[item].known is not None for item in cached.recalled)
+        and all(0 <= kept.item < len(jobs) and jobs[kept.item].known is not None for kept in cached.kept)
     )
 
 
@@ -83,7 +91,7 @@ def _group(run: list[Job[TicketT]]) -> Group | BucketGroup:
         )
         return BucketGroup(holder, tuple(objects))
     files = (
-        Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell)
+        Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell, job.known)
         for job, entry in pairs
         if isinstance(entry, Entry)
     )

@@ -3,40 +3,21 @@
 import errno
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hashaudit.digests.multidigest import MultiDigest
-from hashaudit.errors import HostError
-from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.host.memory import AddressSpace
-from hashaudit.matching.exact import ExactMatcher
+from hashaudit.matching.exact import ExactMatcher, Outcome
 from hashaudit.matching.known import KnownFilters
-from hashaudit.model import (
-    AlgorithmName,
-    Confirmation,
-    Consistency,
-    Examination,
-    Fault,
-    FaultCode,
-    Match,
-    ObjectEntry,
-    PerceptualHash,
-    Role,
-    Stage,
-    Subject,
-    any_looked_for,
-)
-from hashaudit.reading import DirectoryCache, Reader, ReadOutcome, read_entry
-from hashaudit.worker.defects import fault_of_defect
+from hashaudit.model import Confirmation, Consistency, Examination, Fault, FaultCode, Match, Role, any_looked_for
+from hashaudit.worker.contents import Contents, Counts, Learned
 from hashaudit.worker.pace import BoardPace
 from hashaudit.worker.protocol import (
     BEGUN_BYTES,
     BEGUN_NS,
-    DECODING,
     FED_BYTES,
     POSITION,
     Answer,
@@ -56,28 +37,7 @@ MAX_LABEL_CHARACTERS = 1 << 20
 if TYPE_CHECKING:
     from hashaudit.perceptual.interface import PerceptualAlgorithm
     from hashaudit.worker.objects import Objects
-    from hashaudit.worker.pictures import Capture, Pictures, Seen
-
-
-class Content(MultiDigest):
-    """Takes a file's bytes to its digests, and where pictures are looked at, to the decoder.
-
-    Counts the bytes where the parent can see them, so that a large file shows progress.
-    """
-
-    __slots__ = ("_board", "capture")
-
-    def __init__(self, algorithms: tuple[AlgorithmName, ...], board: memoryview, capture: "Capture | None") -> None:
-        super().__init__(algorithms)
-        self._board = board
-        self.capture = capture
-
-    def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes in more bytes."""
-        super().update(data)
-        if self.capture is not None:
-            self.capture.take(data)
-        self._board[FED_BYTES] += len(data)
+    from hashaudit.worker.pictures import Pictures, Seen
 
 
 class SpentError(Exception):
@@ -107,11 +67,9 @@ class Examiner:
         indexes = [image.open() for image in plan.indexes]
         self._matcher = ExactMatcher(indexes)
         self._filters = KnownFilters(plan.filters)
-        self._pictures = _pictures(plan, algorithms, indexes)
-        self._directories = DirectoryCache()
         pace = BoardPace(board)
-        self._reader = Reader(pace)
         self._objects = _objects(plan, pace)
+        self._contents = Contents(plan, board, pace, _pictures(plan, algorithms, indexes), self._objects)
         self.space = AddressSpace()
         self._has_decoded = False
 
@@ -130,59 +88,31 @@ class Examiner:
             HashauditError: no entry's fault: a compiled list is damaged.
             SpentError: an entry's fault, that on the board.
         """
-        bytes_read = 0
         known: list[int] = []
         told: list[Examination] = []
+        counts = Counts()
         for number, (entry, item) in enumerate(unit.entries()):
             self._board[BEGUN_BYTES] = self._board[FED_BYTES]
             self._board[BEGUN_NS] = time.monotonic_ns()
             self._board[POSITION] = position_word(unit.number, number)
-            outcome = self._read(entry, (unit.number, number), decode=item.decode)
-            bytes_read += outcome.bytes_read
-            digests = outcome.sink.digests() if outcome.sink is not None else {}
-            matches, confirmations = self._matcher.match(digests, outcome.bytes_read)
-            self._board[DECODING] = 1
-            seen = self._look(outcome.sink, digests)
-            self._board[DECODING] = 0
-            if seen is not None:
-                matches, confirmations = _joined(matches, confirmations, seen)
-            if not matches:
-                matches = self._filters.match(digests, outcome.bytes_read)
-            faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
-            self._check_fitness(faults, decoded=seen is not None)
-            if item.tell or self._plan.tell_all or faults or any_looked_for(matches):
-                hashes = () if seen is None else seen.hashes
-                told.append(_examination(number, outcome, digests, (matches, confirmations, faults, hashes)))
+            learned = self._contents.learn((unit.number, number), entry, item)
+            counts.add(number, learned)
+            matches, confirmations = self._match(learned)
+            self._check_fitness(learned.faults, decoded=learned.seen is not None and learned.outcome.sink is not None)
+            if item.tell or self._plan.tell_all or learned.faults or any_looked_for(matches):
+                told.append(_examination(number, learned, matches, confirmations))
             elif matches:
                 known.append(number)
-        return Answer(unit.number, tuple(known), bytes_read, tuple(told))
+        return Answer(unit.number, tuple(known), counts.bytes_read, tuple(told), counts.cached())
 
-    def _read(self, entry: Subject, position: tuple[int, int], *, decode: bool) -> ReadOutcome[Content]:
-        capture = self._pictures.capture if self._pictures is not None and decode else None
-
-        def sink() -> Content:
-            self._board[BEGUN_BYTES] = self._board[FED_BYTES]
-            return Content(self._plan.algorithms, self._board, capture() if capture is not None else None)
-
-        try:
-            if isinstance(entry, ObjectEntry):
-                return self._object(entry, position, sink)
-            return read_entry(entry, self._directories, sink, self._reader)
-        except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
-            fault = fault_of_defect(Stage.READ, error)
-            return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
-
-    def _object(
-        self, entry: ObjectEntry, position: tuple[int, int], sink: Callable[[], Content]
-    ) -> ReadOutcome[Content]:
-        if self._objects is None:
-            raise HostError("the plan names no object stores")
-        return self._objects.read(entry, position, sink)
-
-    def _look(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "Seen | None":
-        if self._pictures is None or content is None or content.capture is None or not content.capture.is_picture:
-            return None
-        return self._pictures.examine(content.capture, digests.get(SHA256))
+    def _match(self, learned: Learned) -> Outcome:
+        size_bytes = learned.size_bytes
+        matches, confirmations = self._matcher.match(learned.digests, size_bytes)
+        if learned.seen is not None:
+            matches, confirmations = _joined(matches, confirmations, learned.seen)
+        if not matches:
+            matches = self._filters.match(learned.digests, size_bytes)
+        return matches, confirmations
 
     def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
         """Lets the next file be examined only if decoders have left what that takes."""
@@ -227,7 +157,7 @@ def _pictures(
         return None
     from hashaudit.worker.pictures import Pictures  # noqa: PLC0415 # as above
 
-    return Pictures(plan.perceptual, algorithms, indexes)
+    return Pictures(plan.perceptual, algorithms, indexes, plan.recipes)
 
 
 def _joined(
@@ -240,12 +170,9 @@ def _joined(
 
 
 def _examination(
-    number: int,
-    outcome: ReadOutcome[Content],
-    digests: dict[AlgorithmName, bytes],
-    found: tuple[tuple[Match, ...], tuple[Confirmation, ...], tuple[Fault, ...], tuple[PerceptualHash, ...]],
+    number: int, learned: Learned, matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...]
 ) -> Examination:
-    matches, confirmations, faults, hashes = found
+    outcome = learned.outcome
     kept = _bounded(matches)
     if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
         confirmations = (*confirmations, Confirmation.CHANGED_WHILE_READ)
@@ -254,13 +181,14 @@ def _examination(
         outcome.stat,
         outcome.bytes_read,
         outcome.consistency,
-        {name: value.hex() for name, value in digests.items()},
+        {name: value.hex() for name, value in learned.digests.items()},
         kept,
         confirmations,
-        faults,
+        learned.faults,
         outcome.changed_from,
-        hashes,
+        () if learned.seen is None else learned.seen.hashes,
         len(matches) - len(kept),
+        learned.from_run,
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import msgspec
 from PIL import Image
 
+from hashaudit.cache.recipes import Recipes
+from hashaudit.cache.values import Values, pack_picture
 from hashaudit.errors import HashauditError, UsageError
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.plugged import plug_in
@@ -38,6 +40,8 @@ class Seen(msgspec.Struct, frozen=True):
     matches: tuple[Match, ...] = ()
     confirmations: tuple[Confirmation, ...] = ()
     faults: tuple[Fault, ...] = ()
+    values: Values = {}
+    """For the cache."""
 
 
 NOTHING = Seen()
@@ -110,9 +114,14 @@ class Pictures:
     """Hashes and matches pictures after one plan."""
 
     def __init__(
-        self, plan: PerceptualPlan, algorithms: tuple[PerceptualAlgorithm, ...], indexes: Sequence[ListIndex]
+        self,
+        plan: PerceptualPlan,
+        algorithms: tuple[PerceptualAlgorithm, ...],
+        indexes: Sequence[ListIndex],
+        recipes: Recipes | None = None,
     ) -> None:
         self._algorithms = algorithms
+        self._recipes = recipes
         limits = DecodeLimits(max_frames=plan.max_frames, timeout_s=plan.decode_timeout_s)
         self._options = HashOptions(variants=Variants(plan.variants), limits=limits)
         self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, algorithms)
@@ -128,7 +137,7 @@ class Pictures:
             return NOTHING
         if not capture.is_whole:
             message = f"larger than the {self._options.limits.max_bytes} bytes that are decoded"
-            return Seen(faults=(Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
+            return self._seen((), (Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
         if capture.starved is not None:
             return Seen(faults=(fault_of_defect(Stage.DECODE, capture.starved),))
         try:
@@ -147,8 +156,26 @@ class Pictures:
                 self._remembered.popitem(last=False)
         return seen
 
+    def recall(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+        """What can be said of a picture whose hashes and faults are known from an earlier run."""
+        try:
+            return self._matched(hashes, faults)
+        except HashauditError:
+            raise
+        except Exception as error:  # noqa: BLE001 # as in examine
+            return Seen(faults=(fault_of_defect(Stage.MATCH, error),))
+
     def _examine(self, content: bytes) -> Seen:
-        hashes, faults = hash_image(content, self._algorithms, self._options)
+        return self._seen(*hash_image(content, self._algorithms, self._options))
+
+    def _seen(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+        seen = self._matched(hashes, faults)
+        if self._recipes is None or not self._recipes.decoder:
+            return seen
+        values = pack_picture(hashes, faults, self._recipes.perceptual, self._recipes.decoder)
+        return msgspec.structs.replace(seen, values=values)
+
+    def _matched(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
         matches, confirmations = self._matcher.match(hashes)
         shown = tuple(item for item in hashes if item.variant == Orientation.ORIGINAL and not item.trimmed)
         return Seen(shown, matches, confirmations, faults)

@@ -8,6 +8,8 @@ import errno
 
 import msgspec
 
+from hashaudit.cache.recipes import Recipes
+from hashaudit.cache.values import Kept, Known
 from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.hashlists.known_filter import FilterImage
 from hashaudit.host.sandbox import Cage
@@ -60,6 +62,8 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """``None``: nothing but files of this machine is examined, and no network is needed."""
     schemes: tuple[str, ...] = ()
     """Of the stores that are needed."""
+    recipes: Recipes | None = None
+    """By which what is kept in the cache is computed; ``None``: there is no cache."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -73,6 +77,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Hash it as a picture where it is one; not any more once a decoder has ended a worker over it."""
     tell: bool
     """Answer with an :class:`Examination` even when there is nothing to say."""
+    known: Known | None = None
+    """From the cache; ``None``: this file has no part in it."""
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, tag=0):
@@ -132,6 +138,20 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
     reason: str
 
 
+class Cached(msgspec.Struct, frozen=True, array_like=True):
+    """What a unit had to do with the cache."""
+
+    kept: tuple[Kept, ...] = ()
+    """Of files that were read, for the cache to keep."""
+    recalled: tuple[int, ...] = ()
+    """Items that were not read: what the cache had from an earlier run answers for them."""
+    damaged: int = 0
+    """Files that were read because what the cache had of them was damaged."""
+
+
+NOTHING_CACHED = Cached()
+
+
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     """A unit is done. What of its items is neither told nor known was examined whole and matches nothing."""
 
@@ -141,6 +161,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     bytes_read: int
     """Of all items."""
     told: tuple[Examination, ...]
+    cache: Cached = NOTHING_CACHED
 
 
 Message = Hello | Refusal | Answer

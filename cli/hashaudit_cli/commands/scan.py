@@ -1,5 +1,6 @@
 """``hashaudit scan``: the main job."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -159,6 +160,13 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         ),
     ] = None,
     record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Keep hashes in FILE, and read only files that are new or have changed."),
+    ] = None,
+    cache_verify: Annotated[
+        float, typer.Option(metavar="PERCENT", help="Read so many of the unchanged files all the same, and compare.")
+    ] = 0.0,
     case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
     exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
     examiner: Annotated[str | None, typer.Option(metavar="NAME", help="Who examines, for the record.")] = None,
@@ -220,6 +228,9 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             ),
             shard=None if shard is None else Shard.parse(shard),
             record_all=record_all,
+            # The run may be gone on with from another folder.
+            cache=os.path.abspath(cache) if cache else cache,
+            cache_verify_percent=cache_verify,
             workers=jobs,
             max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
             nice=nice,

@@ -1,0 +1,246 @@
+"""The cache of a run: what is known of the files ahead, what is kept of those that were read.
+
+It belongs to the parent process alone. A cache that cannot be read or written any more is never a reason to lose a run:
+it says so once and from then on knows nothing and keeps nothing.
+"""
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Self
+
+from hashaudit.cache import files
+from hashaudit.cache.places import Places
+from hashaudit.cache.recipes import Recipes, Wanted, numbered
+from hashaudit.cache.store import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, Store, is_busy, open_store
+from hashaudit.cache.values import MAX_VALUE_BYTES, Kept, Known, state_of, unpack_numbers
+from hashaudit.model import Entry
+from hashaudit.paths import for_terminal
+
+DAY_S = 86_400
+
+SEEN_DAYS = 7
+"""How old the note of when a file was last met may become: noting it each night would write the cache anew."""
+
+FLUSH_ROWS = 4096
+"""Entries in one transaction, some 20 ms."""
+
+FLUSH_BYTES = 4 << 20
+"""Bytes of values that wait for a transaction."""
+
+MAX_WAITING_ROWS = 1 << 16
+"""Entries that wait while other runs hold the cache. More are dropped: their files are read again next time."""
+
+_NOTHING = Known(b"", "", reread=True)
+
+
+class Cache:
+    """Use as a context manager: leaving it writes what waits.
+
+    Args:
+        path: of the database; it is made if need be.
+        verify_percent: of the files that need not be read, how many are read all the same, from 0 to 100.
+        warn: is told, in a sentence for people, what keeps the cache from being used.
+        places: which files it is used for.
+
+    Raises:
+        CacheError: others could have written to it, or it is another program's.
+    """
+
+    def __init__(
+        self,
+        path: str | bytes,
+        verify_percent: float = 0.0,
+        *,
+        warn: Callable[[str], None],
+        places: Places | None = None,
+    ) -> None:
+        self._path = os.path.abspath(os.fsencode(path))
+        self._warn = warn
+        self._places = places or Places()
+        self._verify_share = verify_percent / 100
+        self._random = random.SystemRandom()
+        self._today = int(time.time()) // DAY_S
+        self._answers: dict[bytes, bool] = {}
+        self._runs: dict[int, str] = {}
+        self._run = 0
+        self._recipes: Recipes | None = None
+        self._rows: list[Row] = []
+        self._rows_bytes = 0
+        self._damaged = 0
+        self._seen: list[tuple[int, bytes, bytes]] = []
+        self._store: Store | None = None
+        self.state = "in use"
+        """For the run header."""
+        self._open()
+        self._identity = files.identity(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def own_files(self) -> frozenset[tuple[int, int]]:
+        """``(device, inode)`` of its files as they are now, for a scan to leave out."""
+        return files.identities(self._path)
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Types of filesystems that were met on which nothing is kept."""
+        return tuple(sorted(self._places.passed_over))
+
+    def prepare(self, wanted: Wanted) -> Recipes | None:
+        """Tells the cache what the run computes; ``None``: it is not in use."""
+        if self._store is None:
+            return None
+        try:
+            self._recipes = numbered(wanted, self._store.recipe_numbers(wanted.texts()))
+            self._runs = self._store.run_ids()
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return None
+        return self._recipes
+
+    def begin(self, run_id: str) -> None:
+        """Names the run that reads from here on."""
+        if self._store is None:
+            return
+        try:
+            self._run = self._store.add_run(run_id)
+            self._runs[self._run] = run_id
+            self._store.wait_at_most(BRIEFLY_S)
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def look_up(self, entries: Sequence[Entry]) -> list[Known | None]:
+        """What is known of each entry; ``None`` where nothing may be concluded or kept."""
+        known: list[Known | None] = []
+        for folder, group in groupby(entries, self._places.folder_key):
+            members = list(group)
+            if folder is None or self._store is None:
+                known += [None] * len(members)
+                continue
+            try:
+                rows = {row.name: row for row in self._store.find(folder, [entry.name for entry in members])}
+                known += [self._known(entry, rows.get(entry.name)) for entry in members]
+            except sqlite3.Error as error:
+                self._give_up(error)
+                known += [None] * len(members)
+        return known
+
+    def keep(self, entry: Entry, kept: Kept) -> None:
+        """Takes what is to be kept of an entry that was looked up before."""
+        folder = self._places.folder_key(entry)
+        if self._store is None or folder is None or len(kept.sealed) > MAX_VALUE_BYTES:
+            return
+        row = Row(folder, entry.name, state_of(entry.stat), kept.recipes, self._run, self._today, kept.sealed)
+        self._rows.append(row)
+        self._rows_bytes += len(kept.sealed)
+        if len(self._rows) % FLUSH_ROWS == 0 or self._rows_bytes >= FLUSH_BYTES:
+            self._flush()
+
+    def note_damaged(self, count: int) -> None:
+        """Notes entries whose seal did not hold; their files were read."""
+        self._damaged += count
+
+    def close(self) -> None:
+        """Writes what waits."""
+        if self._damaged:
+            self._warn(f"{self._damaged} entries of the cache {self._shown} were damaged; their files were read")
+            self._damaged = 0
+        if self._store is not None:
+            with suppress(sqlite3.Error):
+                self._store.wait_at_most(PATIENTLY_S)
+            self._flush()
+        store, self._store = self._store, None
+        if store is not None:
+            with suppress(sqlite3.Error):
+                store.close()
+
+    def _known(self, entry: Entry, row: Row | None) -> Known:
+        if row is None or row.state != state_of(entry.stat):
+            return _NOTHING
+        if self._today - row.seen >= SEEN_DAYS:
+            self._seen.append((self._today, row.folder, row.name))
+        answers = self._answers.get(row.recipes)
+        if answers is None:
+            numbers = unpack_numbers(row.recipes)
+            answers = self._answers[row.recipes] = self._recipes is not None and self._recipes.answer(numbers)
+        run_id = self._run_id(row.run)
+        if run_id is None:
+            return _NOTHING
+        reread = not answers or (self._verify_share > 0 and self._random.random() < self._verify_share)
+        return Known(row.value, "" if row.run == self._run else run_id, reread)
+
+    def _run_id(self, number: int) -> str | None:
+        """Of the run that made an entry, which may have begun after this one; ``None`` where that is damaged."""
+        if number not in self._runs and self._store is not None:
+            self._runs = self._store.run_ids()
+        return self._runs.get(number)
+
+    def _flush(self) -> None:
+        if self._store is None or not (self._rows or self._seen):
+            return
+        try:
+            self._store.write(self._rows, self._seen)
+        except sqlite3.Error as error:
+            if is_busy(error) and len(self._rows) < MAX_WAITING_ROWS:
+                # Another run writes at this moment; the rows go with the next ones.
+                self._rows_bytes = 0
+                return
+            if not is_busy(error):
+                self._give_up(error)
+        self._rows, self._seen, self._rows_bytes = [], [], 0
+
+    def _open(self) -> None:
+        try:
+            if not files.check(self._path):
+                files.make(self._path)
+                self.state = "new"
+            self._store = open_store(self._path, create=True)
+        except DamagedError as error:
+            self._renew(str(error))
+        except (OSError, sqlite3.Error) as error:
+            self._warn(f"the cache {self._shown} cannot be used, so every file is read: {_reason(error)}")
+            self.state = f"not used: {_reason(error)}"
+
+    def _renew(self, reason: str) -> None:
+        try:
+            aside = for_terminal(files.set_aside(self._path))
+            files.make(self._path)
+            self._store = open_store(self._path, create=True)
+            self.state = f"damaged, set aside as {aside}, a new one begun: {reason}"
+            self._warn(
+                f"the cache {self._shown} is damaged and was set aside as {aside}; a new one is begun ({reason})"
+            )
+        except (OSError, sqlite3.Error, DamagedError) as error:
+            self.state = f"not used: damaged ({reason}), and no new one can be made: {_reason(error)}"
+            self._warn(f"the cache {self._shown} is {self.state}")
+
+    def _give_up(self, error: sqlite3.Error) -> None:
+        """Goes on without. What cannot be read as a database is set aside, so that the next run begins a new one."""
+        store, self._store = self._store, None
+        if store is not None:
+            with suppress(sqlite3.Error):
+                store.close()
+        message = f"the cache {self._shown} fails and is not used from here on: {_reason(error)}"
+        # Another run may have set it aside and begun a new one meanwhile.
+        is_same = files.identity(self._path) == self._identity
+        if not isinstance(error, sqlite3.OperationalError) and is_same:
+            with suppress(OSError):
+                message += f"; it was set aside as {for_terminal(files.set_aside(self._path))}"
+        self._warn(message)
+
+    @property
+    def _shown(self) -> str:
+        return for_terminal(self._path)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,84 @@
+"""Which files a cache may speak of, and under what key.
+
+A cache concludes from an unchanged ``stat`` that the content is unchanged. That holds on filesystems whose kernel gives
+every change of content a new ctime that no user can choose, and that keep inode numbers.
+"""
+
+import hashlib
+import time
+
+from hashaudit.host.mounts import Mount, mount_table
+from hashaudit.model import Consistency, DirectoryRef, Entry
+
+TRUSTED_TYPES = frozenset(
+    {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "overlay", "reiserfs", "ubifs", "xfs", "zfs"}
+)
+"""Filesystems that a cache is used on. An unknown type is not among them.
+
+Left out by intent: tmpfs and ramfs, where writing through a memory map changes no time; FAT, exFAT and NTFS, whose
+inode numbers or ctimes are made up; images that are only ever read (iso9660, squashfs, erofs), where another image in
+the same place can agree in every field; and everything behind a network or a daemon.
+"""
+
+RACY_NS = 2 * 10**9
+"""Times of change are as coarse as 2 s on some storage: a later change within that span may not show."""
+
+_KEY_BYTES = 16
+
+
+class Places:
+    """Tells of each entry whether its hashes may be kept, and the key of its folder."""
+
+    def __init__(self, start_ns: int | None = None) -> None:
+        """Takes the time at which the run began, nanoseconds since the epoch; by default now."""
+        self._latest_ns = (time.time_ns() if start_ns is None else start_ns) - RACY_NS
+        self._table = mount_table()
+        self._mounts: dict[int, bytes | None] = {}
+        self._last: tuple[DirectoryRef, int] | None = None
+        self._last_key: bytes | None = None
+        self.passed_over: set[str] = set()
+        """Types of filesystems on which no entry was kept."""
+
+    def folder_key(self, entry: Entry) -> bytes | None:
+        """The key of the entry's folder; ``None`` where nothing may be concluded from the entry's state.
+
+        That is so on other filesystems, and where mtime or ctime are not well before the run began: what is changed
+        after it was read must not look unchanged.
+        """
+        stat = entry.stat
+        if entry.consistency is not Consistency.STABLE:
+            self._mount_key(entry)
+            return None
+        last = (entry.directory, stat.device)
+        if self._last is None or last[0] is not self._last[0] or last[1] != self._last[1]:
+            mount = self._mount_key(entry)
+            self._last_key = mount and _digest(mount + entry.directory.path)
+            self._last = last
+        return None if max(stat.mtime_ns, stat.ctime_ns) > self._latest_ns else self._last_key
+
+    def _mount_key(self, entry: Entry) -> bytes | None:
+        device = entry.stat.device
+        if device not in self._mounts:
+            self._mounts[device] = self._look_up(entry)
+        return self._mounts[device]
+
+    def _look_up(self, entry: Entry) -> bytes | None:
+        device = entry.stat.device
+        mount = self._table.of_device(device)
+        if mount is None:
+            self._table = mount_table()  # something may have been mounted since
+            mount = self._table.of_device(device) or self._table.at(entry.path, device)
+        trusted = mount is not None and mount.fs_type in TRUSTED_TYPES and entry.consistency is Consistency.STABLE
+        if mount is None or not trusted:
+            self.passed_over.add("unknown" if mount is None else mount.fs_type)
+            return None
+        return _source_key(mount)
+
+
+def _source_key(mount: Mount) -> bytes:
+    # NUL stands in neither, so that they cannot run into each other; the key of the mount has a fixed length.
+    return _digest(mount.fs_type.encode() + b"\0" + mount.source)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_KEY_BYTES).digest()

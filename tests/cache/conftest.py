@@ -1,0 +1,17 @@
+"""A folder on a filesystem that a cache is used on."""
+
+from pathlib import Path
+
+import pytest
+
+from cache_lab import trusted
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """An empty folder to examine; the cache goes beside it."""
+    if not trusted(tmp_path):
+        pytest.skip("no cache is used on this filesystem: give --basetemp a folder on ext4, xfs, btrfs or overlay")
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    return folder

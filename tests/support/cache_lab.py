@@ -1,0 +1,123 @@
+"""Scans in this process, with and without a cache, and trees of made-up files and pictures for them."""
+
+import io
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from hashaudit.audit.workers import plan_for, recipes_for
+from hashaudit.cache.cache import Cache
+from hashaudit.cache.places import TRUSTED_TYPES, Places
+from hashaudit.cache.values import Known
+from hashaudit.config import AuditConfig
+from hashaudit.findings.run_id import new_run_id
+from hashaudit.hashlists.interface import ListSpec
+from hashaudit.hashlists.load import load_lists
+from hashaudit.host.mounts import mount_table
+from hashaudit.model import AlgorithmName, Entry, Examination, Role
+from hashaudit.sources.local import LocalSource
+from hashaudit.worker.examine import Examiner
+from hashaudit.worker.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, Plan, WorkUnit
+
+TICK_S = 0.01
+"""Longer than the clock that files' times are taken from stands still."""
+
+
+def picture(seed: int, kind: str = "PNG", frames: int = 1) -> bytes:
+    """A small picture of smooth noise; the same seed gives the same one in every format."""
+    images = []
+    for frame in range(frames):
+        noise = np.random.default_rng(seed + 1000 * frame).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        images.append(Image.fromarray(noise).resize((80, 60), Image.Resampling.BICUBIC))
+    file = io.BytesIO()
+    more = {"save_all": True, "append_images": images[1:]} if frames > 1 else {}
+    images[0].save(file, kind, **more)
+    return file.getvalue()
+
+
+def trusted(folder: Path) -> bool:
+    """Whether a cache is used for files in a folder."""
+    mount = mount_table().at(os.path.realpath(os.fsencode(folder)), os.stat(folder).st_dev)
+    return mount is not None and mount.fs_type in TRUSTED_TYPES
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """One scan in this process."""
+
+    found: dict[bytes, Examination]
+    """By path, without what tells whether the content was read."""
+    recalled: int
+    damaged: int
+    warnings: list[str]
+
+    def codes(self) -> dict[str, list[str]]:
+        """The faults by name of file."""
+        return {
+            os.path.basename(path).decode(): [fault.code.value for fault in one.faults]
+            for path, one in self.found.items()
+            if one.faults
+        }
+
+
+def scan(
+    tree: Path,
+    cache_path: Path | None,
+    *,
+    lists: Sequence[Path] = (),
+    digests: Sequence[str] = ("sha256",),
+    perceptual: Sequence[str] = (),
+    verify_percent: float = 0.0,
+    racy: bool = False,
+    **options: object,
+) -> Scanned:
+    """Examines a tree as a worker does.
+
+    Args:
+        tree: what to examine.
+        cache_path: of the cache, if one is used.
+        lists: to look for.
+        digests: to compute besides.
+        perceptual: to compute besides.
+        verify_percent: as of the cache.
+        racy: what has just been written is not trusted, as in a real run.
+        options: of the configuration.
+    """
+    config = AuditConfig(
+        roots=(os.fsencode(tree),),
+        lists=tuple(ListSpec(str(path), Role.DENY) for path in lists),
+        algorithms=tuple(map(AlgorithmName, digests)),
+        perceptual_algorithms=tuple(map(AlgorithmName, perceptual)),
+        **options,  # type: ignore[arg-type] # forwards keywords
+    )
+    entries = [one for one in LocalSource(config.roots).walk() if isinstance(one, Entry)]
+    warnings: list[str] = []
+    with load_lists(config.lists) as loaded:
+        plan = plan_for(config, loaded)
+        if cache_path is None:
+            answer = _examine(msgspec.structs.replace(plan, tell_all=True), entries, [None] * len(entries))
+        else:
+            now_ns = time.time_ns()
+            places = Places(None if racy else now_ns + 10 * 10**9)
+            with Cache(str(cache_path), verify_percent, warn=warnings.append, places=places) as cache:
+                plan = msgspec.structs.replace(plan, tell_all=True, recipes=cache.prepare(recipes_for(plan)))
+                cache.begin(new_run_id(now_ns))
+                answer = _examine(plan, entries, cache.look_up(entries))
+                for kept in answer.cache.kept:
+                    cache.keep(entries[kept.item], kept)
+    found = {entries[one.item].path: msgspec.structs.replace(one, from_run=None, bytes_read=0) for one in answer.told}
+    return Scanned(found, len(answer.cache.recalled), answer.cache.damaged, warnings)
+
+
+def _examine(plan: Plan, entries: Sequence[Entry], known: Sequence[Known | None]) -> Answer:
+    board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
+    board[ALLOWED_BYTES] = 1 << 60
+    groups = tuple(
+        Group(entry.directory, (Item(entry.name, entry.stat, entry.followed, entry.consistency, True, True, one),))
+        for entry, one in zip(entries, known, strict=True)
+    )
+    return Examiner(plan, board).examine_unit(WorkUnit(1, groups))
