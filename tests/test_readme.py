@@ -13,7 +13,7 @@ from hashaudit.exitcodes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]
-COMMANDS = ("scan", "verify", "keys", "lists", "hash", "compare")
+COMMANDS = ("scan", "verify", "keys", "lists", "hash", "compare", "cache")
 TOOLS = ("bash", "ssh-keygen", "jq", "sha256sum")
 README = (TOP / "README.md").read_text()
 

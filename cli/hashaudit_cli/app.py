@@ -2,7 +2,7 @@
 
 import typer
 
-from hashaudit_cli.commands import doctor, hashes, keys, lists, merge, scan, verify
+from hashaudit_cli.commands import cache, doctor, hashes, keys, lists, merge, scan, verify
 
 app = typer.Typer(
     name="hashaudit",
@@ -28,6 +28,7 @@ app.command("compare")(hashes.compare)
 app.command("doctor")(doctor.doctor)
 app.add_typer(lists.app, name="lists")
 app.add_typer(keys.app, name="keys")
+app.add_typer(cache.app, name="cache")
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 # the signature that Typer calls

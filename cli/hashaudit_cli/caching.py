@@ -1,0 +1,39 @@
+"""What ``hashaudit cache`` does."""
+
+import msgspec
+
+from hashaudit.cache.upkeep import prune, stats
+from hashaudit.exitcodes import ExitCode
+from hashaudit_cli.terminal import bytes_shown, counted, printable
+
+
+def run_stats(file: str, *, as_json: bool) -> int:
+    """Prints what a cache holds.
+
+    Raises:
+        CacheError: it cannot be used.
+    """
+    found = stats(file)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return ExitCode.COMPLETE
+    print(f"{counted(found.files, 'file')} from {counted(found.runs, 'run')}, {bytes_shown(found.bytes)}")
+    if found.first_met is not None:
+        print(f"last met by a scan between {found.first_met} and {found.last_met}, give or take a week")
+    for recipe, count in found.recipes.items():
+        print(f"{count:>12,}  {printable(recipe)}")
+    return ExitCode.COMPLETE
+
+
+def run_prune(file: str, days: int, *, as_json: bool) -> int:
+    """Prunes a cache and prints what came of it.
+
+    Raises:
+        CacheError: it cannot be used.
+    """
+    done = prune(file, days)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
+    else:
+        print(f"forgot {counted(done.forgotten, 'file')}, kept {done.kept:,}; now {bytes_shown(done.bytes)}")
+    return ExitCode.COMPLETE

@@ -1,0 +1,51 @@
+"""``hashaudit cache``: look at and prune the cache that ``scan --cache`` keeps."""
+
+from typing import Annotated
+
+import typer
+
+from hashaudit_cli.exits import guarded
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Look at and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
+)
+
+FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="The cache.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def cache() -> None:
+    """Look at and prune the cache that ``scan --cache`` keeps."""
+
+
+@app.command("stats")
+def stats(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Say what a cache holds: files, runs, algorithms and their versions, size, when its files were last met."""
+
+    def body() -> int:
+        from hashaudit_cli.caching import run_stats  # noqa: PLC0415 # start-up: --help needs none of this
+
+        return run_stats(file, as_json=as_json)
+
+    raise typer.Exit(guarded(body))
+
+
+@app.command("prune")
+def prune(
+    file: FileArgument,
+    days: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Forget files that no scan has met for N days, or up to 7 more.")
+    ] = 90,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget files that no scan has met for a while, and give their space back."""
+
+    def body() -> int:
+        from hashaudit_cli.caching import run_prune  # noqa: PLC0415 # as above
+
+        return run_prune(file, days, as_json=as_json)
+
+    raise typer.Exit(guarded(body))

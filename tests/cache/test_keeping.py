@@ -1,0 +1,335 @@
+"""What is kept, what is believed, and what is read again."""
+
+import io
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image, ImageOps
+
+from cache_lab import picture, scan
+from hashaudit.cache import values
+from hashaudit.cache.cache import Cache
+from hashaudit.cache.places import TRUSTED_TYPES, Places
+from hashaudit.cache.recipes import PictureRecipe, Recipes, numbered, wanted
+from hashaudit.cache.store import Store
+from hashaudit.cache.upkeep import prune, stats
+from hashaudit.digests.registry import DIGESTS
+from hashaudit.errors import CacheError
+from hashaudit.model import (
+    AlgorithmName,
+    Consistency,
+    DirectoryRef,
+    Entry,
+    Fault,
+    FaultCode,
+    PerceptualHash,
+    Stage,
+    Stat,
+)
+from hashaudit.perceptual import versions
+from hashaudit.perceptual.hashing import HashOptions, hash_image
+from hashaudit.perceptual.interface import Needs
+from hashaudit.perceptual.registry import ALGORITHMS, algorithm_named
+from hashaudit.reading import ReadOutcome
+from hashaudit.worker.keeping import Keeper
+from hashaudit.worker.protocol import BOARD_WORDS
+from hashaudit.worker.sink import Content
+
+SHA256, PDQ = AlgorithmName("sha256"), AlgorithmName("pdq")
+
+
+def sql(cache: Path, statement: str, *values: object) -> None:
+    with sqlite3.connect(cache) as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def entry(**changes: int) -> Entry:
+    fields = {"mode": 0o100644, "device": 1, "inode": 7, "links": 1, "size": 5, "mtime_ns": 100, "ctime_ns": 200}
+    return Entry(DirectoryRef(b"/srv", 1, 2), b"name", Stat(**{**fields, **changes}))
+
+
+@pytest.fixture
+def three(tree: Path) -> Path:
+    (tree / "text").write_bytes(b"text")
+    (tree / "picture.png").write_bytes(picture(1))
+    (tree / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
+    return tree
+
+
+def test_what_changed_a_moment_ago_is_not_kept(three: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert scan(three, tmp_path / "c.db", racy=True).recalled == 0
+    assert scan(three, tmp_path / "c.db").recalled == 0
+    assert scan(three, tmp_path / "c.db").recalled == 3
+
+
+def test_a_state_that_was_kept_is_not_believed_while_it_is_recent(three: Path, tmp_path: Path) -> None:
+    scan(three, tmp_path / "c.db")
+    assert scan(three, tmp_path / "c.db", racy=True).recalled == 0
+
+
+@pytest.mark.parametrize("field", ["inode", "size", "mtime_ns", "ctime_ns"])
+def test_every_field_of_the_state_counts(field: str) -> None:
+    kept = values.seal(entry(), {1: b"digest"})
+    assert values.unseal(entry(), kept) == {1: b"digest"}
+    assert values.unseal(entry(**{field: 999}), kept) is None
+    assert values.state_of(entry().stat) != values.state_of(entry(**{field: 999}).stat)
+
+
+def test_a_value_of_another_path_does_not_open() -> None:
+    kept = values.seal(entry(), {1: b"digest"})
+    assert values.unseal(msgspec.structs.replace(entry(), name=b"other"), kept) is None
+    assert values.unseal(msgspec.structs.replace(entry(), directory=DirectoryRef(b"/srv2", 1, 2)), kept) is None
+
+
+def test_no_changed_byte_opens() -> None:
+    kept = values.seal(entry(), {1: b"digest", 300: b""})
+    for at in range(len(kept)):
+        assert values.unseal(entry(), kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1 :]) is None
+        assert values.unseal(entry(), kept[:at]) is None
+
+
+def test_a_failing_decoder_is_asked_again_and_a_verdict_on_the_picture_is_kept(three: Path, tmp_path: Path) -> None:
+    (three / "photoshop").write_bytes(b"8BPS\0\x01 of a kind that is not decoded")
+    (three / "cut.png").write_bytes(picture(2)[:-300])
+    first = scan(three, tmp_path / "c.db", perceptual=["pdq"])
+    second = scan(three, tmp_path / "c.db", perceptual=["pdq"])
+    assert first.codes() == {"broken.jpg": ["decode_error"], "photoshop": ["unsupported_image"]}
+    assert second.found == first.found
+    assert second.recalled == 3
+
+
+@pytest.mark.parametrize("code", FaultCode)
+def test_only_verdicts_on_the_file_last(code: FaultCode) -> None:
+    numbers = {PDQ: 5}
+    packed = values.pack_picture((), (Fault(Stage.DECODE, code, "said"),), numbers, 6)
+    lasting = {"unsupported_image", "too_many_bytes", "too_many_pixels", "too_many_frames"}
+    assert set(packed) == ({5, 6} if code.value in lasting else set())
+
+
+def test_hashes_of_what_was_filled_in_are_not_kept() -> None:
+    whole = PerceptualHash(PDQ, "ab" * 32, 90)
+    assert values.pack_picture((whole,), (), {PDQ: 5}, 6)
+    assert not values.pack_picture((whole, msgspec.structs.replace(whole, truncated=True)), (), {PDQ: 5}, 6)
+
+
+def test_a_new_version_of_an_algorithm_costs_its_own_values_alone(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "c.db"
+    scan(three, cache, digests=["sha256", "md5"])
+    monkeypatch.setitem(
+        DIGESTS, AlgorithmName("md5"), msgspec.structs.replace(DIGESTS[AlgorithmName("md5")], revision=2)
+    )
+    assert scan(three, cache, digests=["sha256"]).recalled == 3
+    assert scan(three, cache, digests=["sha256", "md5"]).recalled == 0
+    assert scan(three, cache, digests=["sha256", "md5"]).recalled == 3
+    assert stats(str(cache)).recipes == {"md5/2": 3, "sha256/1": 3}
+
+
+def test_a_new_version_of_a_perceptual_hash_costs_pictures_alone(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "c.db"
+    scan(three, cache, perceptual=["pdq", "dhash"])
+    monkeypatch.setitem(versions.REVISIONS, "dhash", 2)
+    assert scan(three, cache, perceptual=["pdq"]).recalled == 2
+    assert scan(three, cache, perceptual=["dhash"]).recalled == 1
+    assert scan(three, cache, perceptual=["dhash"]).recalled == 2
+
+
+def test_what_is_missing_is_read_and_what_was_there_stays(three: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    scan(three, cache, digests=["md5"])
+    assert scan(three, cache, digests=["sha1"]).recalled == 0
+    assert scan(three, cache, digests=["md5", "sha1"]).recalled == 3
+
+
+def test_a_damaged_entry_is_read_again(three: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    first = scan(three, cache)
+    sql(
+        cache,
+        "UPDATE entry SET value = cast(substr(value, 1, 20) || x'00' || substr(value, 22) AS BLOB) WHERE name = ?",
+        b"text",
+    )
+    second = scan(three, cache)
+    assert (second.found, second.recalled, second.damaged) == (first.found, 2, 1)
+    assert scan(three, cache).recalled == 3
+
+
+def test_an_entry_of_another_type_is_no_entry(three: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    first = scan(three, cache)
+    sql(cache, "UPDATE entry SET value = cast(x'ff' || value AS TEXT) WHERE name = ?", b"text")
+    second = scan(three, cache)
+    assert (second.found, second.recalled, second.warnings) == (first.found, 2, [])
+
+
+def test_another_run_is_not_made_up(three: Path, tmp_path: Path) -> None:
+    scan(three, tmp_path / "c.db")
+    sql(tmp_path / "c.db", "UPDATE run SET run_id = 'no id'")
+    assert scan(three, tmp_path / "c.db").recalled == 0
+
+
+def test_a_forged_entry_is_found_out_when_it_is_read_again(three: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    scan(three, cache)
+    path = three / "text"
+    status, folder = path.stat(), three.stat()
+    at = Entry(
+        DirectoryRef(os.fsencode(three), folder.st_dev, folder.st_ino),
+        b"text",
+        Stat(0, 0, status.st_ino, 1, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
+    )
+    sql(cache, "UPDATE entry SET value = ? WHERE name = ?", values.seal(at, {1: b"\0" * 32}), b"text")
+    believed = scan(three, cache).found[os.fsencode(path)]
+    assert believed.digests == {"sha256": "00" * 32}, "a cache is believed: that is what its file's mode is for"
+    compared = scan(three, cache, verify_percent=100)
+    assert compared.codes() == {"text": ["cache_mismatch"]}
+    assert compared.found[os.fsencode(path)].digests == scan(three, None).found[os.fsencode(path)].digests
+    assert scan(three, cache, verify_percent=100).codes() == {}, "the entry was replaced"
+
+
+def test_a_share_is_compared(tree: Path, tmp_path: Path) -> None:
+    for number in range(200):
+        (tree / str(number)).write_bytes(b"%d" % number)
+    scan(tree, tmp_path / "c.db")
+    assert 100 < scan(tree, tmp_path / "c.db", verify_percent=25).recalled < 200
+
+
+def test_only_filesystems_whose_times_tell_are_trusted(tree: Path) -> None:
+    (tree / "file").write_bytes(b"x")
+    status = (tree / "file").stat()
+    stat = Stat(0, status.st_dev, status.st_ino, 1, 1, status.st_mtime_ns, status.st_ctime_ns)
+    here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", stat)
+    places = Places(time.time_ns() + 10 * 10**9)
+    assert places.folder_key(here) is not None
+    assert places.folder_key(msgspec.structs.replace(here, consistency=Consistency.MOUNT_UNPINNED)) is None
+    proc = os.stat("/proc/self/status")
+    of_proc = Stat(0, proc.st_dev, proc.st_ino, 1, 0, 0, 0)
+    assert places.folder_key(Entry(DirectoryRef(b"/proc/self", 0, 0), b"status", of_proc)) is None
+    assert places.passed_over == {"proc"}
+    assert not TRUSTED_TYPES & {"tmpfs", "ramfs", "vfat", "exfat", "ntfs3", "squashfs", "iso9660", "nfs4", "fuse.s3fs"}
+
+
+def test_the_same_folder_on_two_mounts_has_two_keys(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "file").write_bytes(b"x")
+    status = (tree / "file").stat()
+    here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", Stat(0, status.st_dev, status.st_ino, 1, 1, 0, 0))
+    first = Places().folder_key(here)
+    real = Places()._table.at(os.fsencode(tree), status.st_dev)
+    assert real is not None
+    other = Places()
+    moved = msgspec.structs.replace(real, source=b"/dev/other")
+    monkeypatch.setattr(other._table, "_by_device", {status.st_dev: moved})
+    assert first is not None
+    assert other.folder_key(here) not in {None, first}
+
+
+def test_the_light_table_knows_who_looks_at_colours() -> None:
+    names = [*ALGORITHMS, AlgorithmName("colorhash-4"), AlgorithmName("phash-16")]
+    for name in names:
+        row = algorithm_named(name)
+        assert row is not None
+        assert versions.needs_colour(name) is (row.needs is Needs.COLOUR)
+
+
+def test_a_plugged_hash_is_computed_each_time() -> None:
+    recipes = wanted([SHA256], PictureRecipe((AlgorithmName("own"),), "all", 33, plugged=True))
+    now = numbered(recipes, {text: number for number, text in enumerate(recipes.texts(), 1)})
+    assert now.answer({1, 2}), "a file that is no picture"
+    assert not now.answer({1, 3, 4})
+    assert not Recipes({SHA256: 1}, {}, 0, 2).answer({1, 0})
+
+
+def test_two_caches_open_at_once_share_what_they_keep(three: Path, tmp_path: Path) -> None:
+    path = str(tmp_path / "c.db")
+    warnings: list[str] = []
+    with Cache(path, warn=warnings.append) as one, Cache(path, warn=warnings.append) as other:
+        for cache in (one, other):
+            cache.prepare(wanted([SHA256], None))
+        scan(three, tmp_path / "c.db")
+        assert scan(three, tmp_path / "c.db").recalled == 3
+    assert warnings == []
+
+
+def test_what_no_run_has_met_for_long_is_forgotten(three: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    scan(three, cache)
+    sql(cache, "UPDATE entry SET seen = seen - 100 WHERE name = ?", b"text")
+    sql(cache, "UPDATE entry SET seen = seen - 35 WHERE name = ?", b"picture.png")
+    assert (prune(str(cache), 30).forgotten, stats(str(cache)).files) == (1, 2), "the note may be a week old"
+    assert prune(str(cache), 28).forgotten == 1
+    sql(cache, "UPDATE entry SET seen = seen - 100")
+    assert scan(three, cache).recalled == 1
+    assert prune(str(cache), 30).forgotten == 0, "a run that meets a file notes it"
+    with pytest.raises(CacheError, match="there is no cache"):
+        stats(str(tmp_path / "other.db"))
+
+
+def test_a_busy_cache_keeps_what_waits(three: Path, tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    scan(three, path)
+    warnings: list[str] = []
+    (kept,) = [b"sealed"]
+    with Cache(str(path), warn=warnings.append, places=Places(time.time_ns() + 10**11)) as cache:
+        cache.prepare(wanted([SHA256], None))
+        cache.begin("01890a5d-ac96-774b-bcce-b302099a8057")
+        status = (three / "text").stat()
+        at = Entry(
+            DirectoryRef(os.fsencode(three), 0, 0),
+            b"new",
+            Stat(0, status.st_dev, 1, 1, 1, 1, 1),
+        )
+        with sqlite3.connect(path, isolation_level=None) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
+            cache.keep(at, values.Kept(0, b"", kept))
+            cache._flush()
+            blocker.execute("ROLLBACK")
+        blocker.close()
+    assert warnings == []
+    with Store(os.fsencode(path), create=False) as store:
+        assert store.count()[0] == 4
+
+
+def test_hashes_come_back_in_the_order_in_which_they_were_found() -> None:
+    algorithms = [row for row in map(algorithm_named, ["dhash", "pdq", "colorhash"]) if row is not None]
+    framed = ImageOps.expand(Image.open(io.BytesIO(picture(1))), 12, "white")
+    file = io.BytesIO()
+    framed.save(file, "GIF", save_all=True, append_images=[ImageOps.mirror(framed), framed.convert("L")])
+    hashes, faults = hash_image(file.getvalue(), algorithms, HashOptions())
+    assert {(one.frame, one.trimmed) for one in hashes} == {(n, trimmed) for n in range(3) for trimmed in (False, True)}
+    numbers = {row.name: number for number, row in enumerate(algorithms, 1)}
+    packed = values.pack_picture(hashes, faults, numbers, 9)
+    assert values.unpack_hashes(packed, numbers) == hashes
+    assert values.unpack_faults(packed[9]) == faults
+
+
+def outcome(board: memoryview, **changes: object) -> ReadOutcome[Content]:
+    content = Content((SHA256,), board, None)
+    whole: ReadOutcome[Content] = ReadOutcome(content, entry().stat, 5, Consistency.STABLE)
+    return msgspec.structs.replace(whole, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, True),
+        ({"sink": None}, False),
+        ({"stat": None}, False),
+        ({"stat": entry(ctime_ns=201).stat}, False),
+        ({"bytes_read": 4}, False),
+        ({"consistency": Consistency.CHANGED_WHILE_READ}, False),
+        ({"consistency": Consistency.MOUNT_UNPINNED}, False),
+        ({"faults": (Fault(Stage.READ, FaultCode.IO_ERROR, "said"),)}, False),
+    ],
+)
+def test_only_a_whole_read_of_the_expected_state_is_kept(changes: dict[str, object], kept: bool) -> None:
+    board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
+    assert bool(Keeper(Recipes({SHA256: 1})).values_of(outcome(board, **changes), entry(), None)) is kept
