@@ -105,14 +105,17 @@ class ReconciledSource:
             if isinstance(met, Waiting):
                 yield met
                 continue
-            if not (isinstance(met, PathFault) and met.directory):
+            # A folder that cannot be listed hides what follows, wherever it stands: it is told, be it a second time.
+            unlisted = isinstance(met, PathFault) and met.directory
+            if not unlisted:
                 seen.add(self._key(met.path, root.path))
-            position = self._mount.position
-            if start is None or (position is not None and position >= start):
-                start = None
-                yield met
-            else:
+            if start is not None:
                 self._passed_over = self._mount.directories_listed
+                position = self._mount.position
+                if position is not None and position >= start:
+                    start = None
+            if start is None or unlisted:
+                yield met
         seen.close()
         self._in_store = True
         for hidden in self._store.walk():
