@@ -1,8 +1,8 @@
 """A mounted bucket beside its own listing: what the mount hides is met after all that it shows.
 
-A mount shows keys as paths, and some keys are none: ``a//b``, ``../x``, ``dir/``, and all of ``blue/`` where there is an
-object ``blue``. Every key of the listing that was not met as a file below the mount is hidden. It is a fault, or, where
-that is asked for, an object to be examined through the store itself.
+A mount shows keys as paths, and some keys are none: ``a//b``, ``../x``, ``dir/``, and all of ``blue/`` where there is
+also an object ``blue``. Every key of the listing that was not met as a file below the mount is hidden. It is a fault,
+or, where that is asked for, an object to be examined through the store itself.
 """
 
 import hashlib
