@@ -65,6 +65,7 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 	@$(BIN)/python benchmarks/lists.py
 	@$(BIN)/python benchmarks/near.py
 	@$(BIN)/python benchmarks/perceptual.py
+	@$(BIN)/python benchmarks/buckets.py
 
 docs: $(VENV)/installed ## Write the pages that are generated from the code
 	@$(BIN)/python docs/generate.py

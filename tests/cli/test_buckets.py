@@ -9,9 +9,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+import hostile_hasher
 from installed import Result, Tool, of_kind, parsed, totals
 from object_store import CREDENTIALS, Answer, Asked, Proxy, client, proxied
 
@@ -333,3 +335,23 @@ def test_without_credentials_nothing_begins(hashaudit: Tool) -> None:
     result = hashaudit("scan", "s3://bucket", "--record-all", "--unsigned", env=environment)
     assert (result.code, "no credentials for S3" in result.err) == (4, True)
     assert json.loads(result.out.splitlines()[0])["kind"] == "run" if result.out else True
+
+
+def test_who_ends_a_worker_is_blamed_although_others_were_fetched_ahead(
+    bucket: Bucket, scan: Callable[..., Result]
+) -> None:
+    bodies = {f"{number:02}": f"ordinary {number}".encode() for number in range(30)}
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    pixels[0, 0] = hostile_hasher.NAMES.index("abort")
+    picture = io.BytesIO()
+    Image.fromarray(pixels).save(picture, "PNG")
+    bodies["17"] = picture.getvalue()
+    for key, body in bodies.items():
+        bucket.put(key, body)
+    support = os.path.dirname(hostile_hasher.__file__)
+    words = ("--record-all", "--hasher", "hostile_hasher:Hostile", "-j", "1")
+    result = scan(f"s3://{bucket.name}", *words, url=bucket.url, PYTHONPATH=support)
+    (fault,) = of_kind(result.lines, "fault")
+    assert (fault["key"], fault["code"], fault["attempts"], fault["signal"]) == ("17", "worker_died", 2, 6)
+    lines = [line for line in result.lines if "key" in line]
+    assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}

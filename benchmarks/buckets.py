@@ -1,0 +1,168 @@
+"""Times scans of a bucket beside a bare client that only downloads it, against a server on loopback.
+
+The server is a process of its own that answers from memory, so that the clients are what is measured; ``--delay-ms``
+makes it answer as late as one far away. Server and client share the processors, as they would not elsewhere.
+
+    python benchmarks/buckets.py [--objects N] [--delay-ms MS]
+"""
+
+import argparse
+import asyncio
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+
+COMMAND = str(Path(sys.executable).with_name("hashaudit"))
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+THREADS = (8, 32)
+"""Of the bare client; the faster counts."""
+
+PAGE = 1000
+RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-(\d+)", re.IGNORECASE)
+MODIFIED = "Sat, 21 Nov 2026 12:00:00 GMT"
+
+
+class Server(asyncio.Protocol):
+    """One bucket of ``count`` objects of one content, whatever is asked for."""
+
+    def __init__(self, count: int, body: bytes, delay_s: float) -> None:
+        self.count = count
+        self.body = body
+        self.delay_s = delay_s
+        self.etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self.pending = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answers each request that is whole."""
+        self.pending += data
+        while (end := self.pending.find(b"\r\n\r\n")) >= 0:
+            request, self.pending = self.pending[:end], self.pending[end + 4 :]
+            if self.delay_s:
+                asyncio.get_running_loop().call_later(self.delay_s, self.answer, request)
+            else:
+                self.answer(request)
+
+    def answer(self, request: bytes) -> None:
+        """Sends a page of the listing, or the object."""
+        method, target, _ = request.split(b"\r\n")[0].split()
+        query = parse_qs(urlsplit(target.decode()).query)
+        body, status, more = self.body, "200 OK", ""
+        if "list-type" in query:
+            body = self.listing(query)
+        elif (wanted := RANGE.search(request)) is not None:
+            first, last = int(wanted[1]), int(wanted[2])
+            more = f"Content-Range: bytes {first}-{last}/{len(body)}\r\n"
+            body, status = body[first : last + 1], "206 Partial Content"
+        head = f'HTTP/1.1 {status}\r\nETag: "{self.etag}"\r\nLast-Modified: {MODIFIED}\r\n{more}'
+        self.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+        if method != b"HEAD":
+            self.transport.write(body)
+
+    def listing(self, query: dict[str, list[str]]) -> bytes:
+        """A page."""
+        first = int(unquote(query.get("continuation-token", ["0"])[0]))
+        last = min(first + PAGE, self.count)
+        more = f"<NextContinuationToken>{last}</NextContinuationToken>" if last < self.count else ""
+        keys = "".join(
+            f"<Contents><Key>{number:09}</Key><LastModified>2026-11-21T12:00:00.000Z</LastModified>"
+            f"<ETag>&quot;{self.etag}&quot;</ETag><Size>{len(self.body)}</Size></Contents>"
+            for number in range(first, last)
+        )
+        truncated = str(last < self.count).lower()
+        return f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{more}{keys}</ListBucketResult>".encode()
+
+
+async def serve(count: int, size_bytes: int, delay_s: float) -> None:
+    """Runs the server until it is ended; prints its port."""
+    body = os.urandom(size_bytes)
+    server = await asyncio.get_running_loop().create_server(lambda: Server(count, body, delay_s), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def download(url: str, threads: int) -> int:
+    """The bare client: lists and gets, and looks at nothing; the bytes it got."""
+    config = Config(max_pool_connections=threads)
+    client = boto3.client("s3", endpoint_url=url, config=config, region_name="us-east-1")
+
+    def get(key: str) -> int:
+        body = client.get_object(Bucket="bucket", Key=key)["Body"]
+        return sum(len(chunk) for chunk in body.iter_chunks(1 << 20))
+
+    with ThreadPoolExecutor(threads) as pool:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket="bucket")
+        return sum(pool.map(get, (item["Key"] for page in pages for item in page["Contents"])))
+
+
+def scan(url: str, folder: str) -> None:
+    """Examines the bucket with the installed command."""
+    hashes = os.path.join(folder, "list.txt")
+    with open(hashes, "w", encoding="ascii") as file:
+        file.write("1" * 64 + "\n")
+    os.chmod(hashes, 0o600)
+    words = ["scan", "s3://bucket", "--endpoint-url", url, "--list", hashes, "--unsigned", "-q"]
+    done = subprocess.run([COMMAND, *words], stdout=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0, done.returncode
+
+
+def timed(action: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds, those of child processes included."""
+    before, start_s = os.times(), time.perf_counter()
+    action()
+    elapsed_s, after = time.perf_counter() - start_s, os.times()
+    return elapsed_s, sum(after[:4]) - sum(before[:4])
+
+
+def compare(name: str, count: int, size_bytes: int, delay_ms: float) -> None:
+    """Prints what both take for one bucket."""
+    words = [sys.executable, os.path.abspath(__file__), "--serve", str(count), str(size_bytes), str(delay_ms)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as server, tempfile.TemporaryDirectory() as folder:
+        assert server.stdout is not None
+        try:
+            url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+            bare = min(timed(lambda threads=threads: download(url, threads)) for threads in THREADS)  # type: ignore[misc] # a default binds it
+            ours = timed(lambda: scan(url, folder))
+        finally:
+            server.kill()
+    print(f"{name}: {count} objects of {size_bytes} bytes, answered after {delay_ms:g} ms")
+    for who, (wall_s, cpu_s) in (("boto3, download only", bare), ("hashaudit scan", ours)):
+        rate = f"{count / wall_s:8.0f} objects/s {count * size_bytes / wall_s / 1e6:8.1f} MB/s"
+        print(f"  {who:22} {wall_s:6.2f} s {rate} {1e6 * cpu_s / count:8.0f} us CPU an object")
+    print(f"  ratio {ours[0] / bare[0]:.2f}")
+
+
+def main() -> None:
+    """Three buckets."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--serve", nargs=3, metavar=("COUNT", "BYTES", "DELAY_MS"))
+    parser.add_argument("--objects", type=int, default=20_000)
+    parser.add_argument("--delay-ms", type=float, default=20.0)
+    options = parser.parse_args()
+    if options.serve is not None:
+        count, size_bytes, delay_ms = options.serve
+        asyncio.run(serve(int(count), int(size_bytes), float(delay_ms) / 1000))
+        return
+    os.environ.update(CREDENTIALS)
+    compare("small, near", options.objects, 16 << 10, 0)
+    compare("small, far", options.objects // 4, 16 << 10, options.delay_ms)
+    compare("large", 8, 128 << 20, 0)
+
+
+if __name__ == "__main__":
+    main()
