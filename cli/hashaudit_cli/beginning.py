@@ -68,6 +68,7 @@ def begin(
         file = _journal_file(path, header.run_id, signer, own_files)
         journal = _journal(file, header.run_id, config, writer)
         journal.begin()
+        warn_of_failure(journal)
     writer.checkpoint()
     return Begun(writer, journal)
 
@@ -101,6 +102,9 @@ def reopened(path: str, signer: SigningKey | None, asked: AuditConfig) -> Iterat
         key = signer.public_key if signer else None
         interrupted, earlier = load_earlier(output, key, journal)
         exit_code = _complete(output, interrupted, signer)
+        if exit_code is not None and journal is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(os.fsencode(path) + SUFFIX)
         config = asked if exit_code is not None else _config(path, asked, journal)
         yield Former(path, output, header, config, interrupted, earlier, exit_code)
 
@@ -147,6 +151,7 @@ def go_on(
     journal = _journal(_journal_file(former.path, run_id, signer, own_files), run_id, former.config, writer)
     cut = () if earlier.cut is None else (earlier.cut,)
     journal.begin((*cut, *earlier.links, *earlier.units))
+    warn_of_failure(journal)
     if not quiet:
         say(f"going on with the run of {former.header.start} after record {interrupted.end.last:,}")
         if aside is not None and aside.size:
@@ -156,13 +161,22 @@ def go_on(
     return Begun(writer, journal, earlier)
 
 
+def warn_of_failure(journal: Journal) -> None:
+    """Says what it costs that a journal could not be kept, if that is so."""
+    if journal.failure is not None:
+        say(
+            f"the journal cannot be kept ({journal.failure}): the run is not affected; "
+            "should it be interrupted, what has no line in the findings then is examined again"
+        )
+
+
 def _complete(output: Output, interrupted: Interrupted, signer: SigningKey | None) -> int | None:
-    """The exit code of a run that is complete, whose sidecar is made now if the end came before it."""
+    """The exit code of a run that is complete. Where it was ended in its very end, what it had left to do is done."""
     ended = interrupted.ended
     if ended is None or ended.reason is not EndReason.COMPLETED:
         return None
-    if signer is not None and not output.has_sidecar:
-        output.write_sidecar(signer.sign_sha512(interrupted.whole_sha512, FILE_NAMESPACE))
+    if signer is not None:
+        output.complete_sidecar(signer.sign_sha512(interrupted.whole_sha512, FILE_NAMESPACE))
     return ended.exit_code
 
 

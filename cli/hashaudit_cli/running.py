@@ -25,7 +25,7 @@ from hashaudit.sources.opening import open_source
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.sources.shard import ShardSource
 from hashaudit.worker.hashers import plug_in_all
-from hashaudit_cli.beginning import Begun, begin, go_on, reopened
+from hashaudit_cli.beginning import Begun, begin, go_on, reopened, warn_of_failure
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signals import interrupting_on_signals, obeying_signals
@@ -146,9 +146,9 @@ def _tell_end(destination: Destination, begun: Begun, finished: Finished, *, qui
     if path is None or quiet:
         return
     name = shown(os.fsencode(shlex.quote(path)))
-    if begun.journal is not None and begun.journal.failure is not None:
-        say(f"the journal could not be kept ({begun.journal.failure}): this run could have been resumed only in part")
     if finished.reason is not EndReason.COMPLETED:
+        if begun.journal is not None:
+            warn_of_failure(begun.journal)
         say(f"the run can be gone on with: hashaudit scan --resume {name}")
     say(f"the findings can be checked with: hashaudit verify {name}")
 

@@ -17,7 +17,7 @@ from hashaudit.findings.codec import decode_line
 from hashaudit.findings.header import FORMAT_VERSION, RunHeader
 from hashaudit.findings.public_key import PublicKey
 from hashaudit.findings.reader import pieces, read_body, without_newline
-from hashaudit.findings.schema import Checkpoint, CheckpointBody, FaultRecord, Record
+from hashaudit.findings.schema import Checkpoint, CheckpointBody, EndReason, FaultRecord, Record
 from hashaudit.findings.segments import NumberedLine, is_intact
 from hashaudit.findings.signer import CHECKPOINT_NAMESPACE
 from hashaudit.findings.tally import Tally
@@ -111,15 +111,15 @@ class _Reader:
         # Only a tail may be broken: what stands behind it is closed by no checkpoint.
         problem = self._broken or self._problem(line, body)
         if problem is not None:
-            raise FindingsError(
-                f"the findings file is damaged ({problem}), so that it cannot be continued: "
-                "see what is proven with hashaudit verify, and begin a new run"
-            )
+            raise _damaged(problem)
         self._close(body, piece)
 
     def conclude(self) -> Interrupted:
         if self._header is None or self._end is None:
             raise FindingsError("the findings file has no header that a checkpoint closes: begin a new run")
+        complete = self._ended is not None and self._ended.reason is EndReason.COMPLETED
+        if complete and (self._waiting or self._broken is not None):
+            raise _damaged("there is something behind the final checkpoint")
         return Interrupted(
             self._header,
             self._end,
@@ -152,6 +152,7 @@ class _Reader:
     def _close(self, body: CheckpointBody, raw: bytes) -> None:
         if body.final:
             self._ended = body
+            self._waiting.clear()
             return
         for line in self._waiting:
             self._take(line.record)
@@ -180,3 +181,10 @@ class _Reader:
             from_cache = record.from_run is not None
             read = int(record.size or 0) if record.digests and not from_cache else 0
             self._lines.append(RecordedLine(record.seq, path, record.version, read, from_cache))
+
+
+def _damaged(problem: str) -> FindingsError:
+    return FindingsError(
+        f"the findings file is damaged ({problem}), so that it cannot be continued: "
+        "see what is proven with hashaudit verify, and begin a new run"
+    )

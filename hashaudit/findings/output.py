@@ -7,7 +7,9 @@ import hashlib
 import os
 import select
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count, takewhile
 from typing import BinaryIO, NoReturn, Self
 
 import msgspec
@@ -121,11 +123,6 @@ class Output:
         """Whether there is a path to put a sidecar beside."""
         return self._path is not None
 
-    @property
-    def has_sidecar(self) -> bool:
-        """Whether something has the sidecar's name."""
-        return self._path is not None and os.path.lexists(self._path + SIDECAR_SUFFIX)
-
     def write(self, data: bytes) -> None:
         """Writes all of it.
 
@@ -178,10 +175,13 @@ class Output:
         try:
             length = os.fstat(self._descriptor).st_size - size
             if length == 0 and not os.path.lexists(sidecar):
+                self._own |= _identities_of_asides(self._path)
                 return None
             path, copy = _create_aside(self._path)
             try:
-                digest = _copy_tail(self._descriptor, size, copy)
+                with self.reader() as stream:
+                    stream.seek(size)
+                    digest = _copy(stream, copy)
                 os.fsync(copy)
             finally:
                 os.close(copy)
@@ -189,6 +189,7 @@ class Output:
                 os.rename(sidecar, path + SIDECAR_SUFFIX)
             os.ftruncate(self._descriptor, size)
             os.fsync(self._descriptor)
+            self._own |= _identities_of_asides(self._path)
         except OSError as error:
             raise OutputError(f"cannot set the end of {self._name} aside: {error.strerror}") from error
         return SetAside(path, length, digest)
@@ -212,6 +213,32 @@ class Output:
             raise OutputError(f"cannot write {for_terminal(path)}: {error.strerror}") from error
         finally:
             os.close(descriptor)
+
+    def complete_sidecar(self, text: str) -> None:
+        """Makes the sidecar where it is missing, or was cut short when whatever wrote it was ended.
+
+        Raises:
+            OutputError: it is something else, or cannot be written.
+        """
+        if self._path is None:
+            raise OutputError(f"{self._name} has no path to put a sidecar beside")
+        path = self._path + SIDECAR_SUFFIX
+        whole = text.encode("ascii")
+        try:
+            with open(path, "rb") as stream:
+                present = stream.read(len(whole) + 1)
+            if present == whole:
+                return
+            if not whole.startswith(present):
+                raise OutputError(
+                    f"{for_terminal(path)} is not the signature of {self._name}: check both with hashaudit verify"
+                )
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise OutputError(f"cannot replace {for_terminal(path)}, which is cut short: {error.strerror}") from error
+        self.write_sidecar(text)
 
     def close(self) -> None:
         """Closes a file that was made here; leaves a given descriptor open. Can be repeated.
@@ -250,22 +277,36 @@ def _locked(descriptor: int, shown: str) -> Lock:
     return found
 
 
+def _aside_names(path: bytes) -> Iterator[bytes]:
+    for number in count(1):
+        yield path + ASIDE_SUFFIX + str(number).encode()
+
+
+def _exists(aside: bytes) -> bool:
+    return os.path.lexists(aside) or os.path.lexists(aside + SIDECAR_SUFFIX)
+
+
 def _create_aside(path: bytes) -> tuple[bytes, int]:
-    number = 1
-    while True:
-        aside = path + ASIDE_SUFFIX + str(number).encode()
-        if not os.path.lexists(aside) and not os.path.lexists(aside + SIDECAR_SUFFIX):
-            return aside, os.open(aside, _NEW_FILE, _MODE)
-        number += 1
+    aside = next(name for name in _aside_names(path) if not _exists(name))
+    return aside, os.open(aside, _NEW_FILE, _MODE)
 
 
-def _copy_tail(source: int, start: int, target: int) -> str:
+def _identities_of_asides(path: bytes) -> set[tuple[int, int]]:
+    """Of everything that was set aside so far: it may lie inside a scanned tree."""
+    found = set()
+    for aside in takewhile(_exists, _aside_names(path)):
+        for name in (aside, aside + SIDECAR_SUFFIX):
+            with suppress(FileNotFoundError):
+                status = os.lstat(name)
+                found.add((status.st_dev, status.st_ino))
+    return found
+
+
+def _copy(source: BinaryIO, target: int) -> str:
     digest = hashlib.sha256()
-    position = start
-    while data := os.pread(source, _COPY_BYTES, position):
+    while data := source.read(_COPY_BYTES):
         digest.update(data)
         _write_all(target, data)
-        position += len(data)
     return digest.hexdigest()
 
 

@@ -1,0 +1,180 @@
+"""What a journal keeps, what it lets go of, and that it never stands in the way of its run."""
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from findings_lab import RUN_ID, entry, examination, signing_key, stat
+from hashaudit.audit import journal as journals
+from hashaudit.audit.dispatch import WalkState
+from hashaudit.audit.journal import Begin, Cut, Done, Journal, Link, seal_key
+from hashaudit.audit.ordering import Count
+from hashaudit.audit.ordering import Cut as WalkCut
+from hashaudit.audit.resume import JournalContent, read_journal
+from hashaudit.audit.sealed import SealedFile
+from hashaudit.config import AuditConfig
+from hashaudit.host.holder import this_process
+from hashaudit.sources.interface import Position
+
+KEY = seal_key(None, RUN_ID)
+
+
+class Lab:
+    """A journal, and the lines that its run has not signed yet."""
+
+    def __init__(self, folder: Path, config: AuditConfig | None = None) -> None:
+        self.path = os.fsencode(folder / "f.journal")
+        self.lines: list[bytes] = []
+        self.next_seq = 1
+        begin = Begin(RUN_ID, config or AuditConfig(roots=(b"/srv",)), this_process())
+        self.journal = Journal(SealedFile(self.path, KEY, set()), begin, self.unsigned)
+        self.links: list[Link] = []
+
+    def unsigned(self) -> tuple[Sequence[bytes], int]:
+        return tuple(self.lines), self.next_seq
+
+    def line(self, data: bytes) -> None:
+        self.lines.append(data)
+        self.next_seq += 1
+
+    def write(self, cut: WalkCut[WalkState] | None = None) -> None:
+        self.journal.write(cut, lambda: self.links)
+
+    def read(self) -> JournalContent:
+        content = read_journal(self.path, KEY, RUN_ID)
+        assert content is not None
+        return content
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    made = Lab(tmp_path)
+    made.journal.begin()
+    return made
+
+
+def done(*names: bytes) -> Done:
+    return Done(tuple(map(entry, names)), (), (), 10 * len(names))
+
+
+def cut_at(first: int, name: bytes = b"0x") -> WalkCut[WalkState]:
+    return WalkCut(first, WalkState(Position(0, (name,)), first), Count(first, 0, 10 * first))
+
+
+def test_it_says_which_run_it_is_of_and_who_writes_it(lab: Lab) -> None:
+    content = lab.read()
+    assert (content.begin.run_id, content.begin.holder) == (RUN_ID, this_process())
+    assert content.begin.config == AuditConfig(roots=(b"/srv",))
+    assert read_journal(lab.path, KEY, "01890a5d-ac96-774b-bcce-b302099a8058") is None
+    assert read_journal(lab.path, seal_key(signing_key(), RUN_ID), RUN_ID) is None
+    assert read_journal(lab.path + b"absent", KEY, RUN_ID) is None
+
+
+def test_a_configuration_that_is_no_text_is_left_out(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, AuditConfig(roots=(b"/srv",), case="\udcff"))
+    lab.journal.begin()
+    assert lab.read().begin.config is None
+
+
+def test_keys_differ_by_run_and_by_signer() -> None:
+    keys = {seal_key(signer, run) for signer in (None, signing_key(1), signing_key(2)) for run in (RUN_ID, "other")}
+    assert len(keys) == 6
+    assert seal_key(signing_key(1), RUN_ID) == seal_key(signing_key(1), RUN_ID)
+
+
+def test_what_is_new_is_written_once(lab: Lab) -> None:
+    lab.line(b"one")
+    lab.journal.note(0, done(b"a"))
+    lab.write()
+    lab.line(b"two")
+    lab.journal.link(Link(b"/srv/a", stat(), examination()))
+    lab.write()
+    size = os.path.getsize(lab.path)
+    lab.write()
+    assert os.path.getsize(lab.path) == size
+    content = lab.read()
+    assert content.lines == {1: b"one", 2: b"two"}
+    assert content.done == [done(b"a")]
+    assert content.links == [Link(b"/srv/a", stat(), examination())]
+    assert content.cut is None
+
+
+def test_a_cut_says_how_many_lines_are_before_it(lab: Lab) -> None:
+    lab.line(b"one")
+    lab.journal.note(0, done(b"a"))
+    lab.journal.note(1, done(b"b"))
+    lab.write(cut_at(1))
+    content = lab.read()
+    assert content.cut == Cut(1, WalkState(Position(0, (b"0x",)), 1), Count(1, 0, 10))
+    assert content.done == [done(b"b")]  # what is before the cut needs no word
+    assert content.lines == {1: b"one"}
+
+
+def test_compaction_keeps_what_a_cut_does_not_make_superfluous(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
+    for number in range(200):
+        lab.journal.note(number, done(b"%d" % number))
+        lab.write(cut_at(number))
+    lab.line(b"one")
+    lab.links.append(Link(b"/srv/a", stat(), examination()))
+    lab.write(cut_at(200))
+    assert os.path.getsize(lab.path) < 3000
+    content = lab.read()
+    assert content.cut is not None
+    assert content.cut.walk.seen == 200
+    assert content.lines == {1: b"one"}
+
+
+def test_what_is_far_ahead_is_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "MAX_AHEAD_BYTES", 1000)
+    for number in range(1, 400):
+        lab.journal.note(number, done(b"%d" % number))
+        lab.write()
+    assert len(lab.read().done) < 20
+    lab.write(cut_at(400))
+    lab.journal.note(401, done(b"later"))
+    lab.write()
+    assert lab.read().done[-1] == done(b"later")
+
+
+def test_what_was_carried_over_stays_until_it_was_met_and_passed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
+    cut = Cut(0, WalkState(Position(0, (b"0x",))), Count())
+    lab.journal.begin((cut, Link(b"/srv/a", stat(), examination()), done(b"carried")))
+    content = lab.read()
+    assert (content.cut, content.done, len(content.links)) == (cut, [done(b"carried")], 1)
+    lab.write(cut_at(1))
+    lab.write(cut_at(2))
+    assert lab.read().done == [done(b"carried")]
+    lab.journal.drop_carried_behind(2)
+    for first in range(3, 9):
+        lab.journal.note(first, done(b"x" * 100))
+        lab.write(cut_at(first))
+    assert done(b"carried") not in lab.read().done
+
+
+@pytest.mark.parametrize("name", ["write", "fsync", "replace"])
+def test_one_that_fails_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
+    lab.line(b"one")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail)
+        for number in range(50):
+            lab.journal.note(number, done(b"%d" % number))
+            lab.write()
+    assert lab.journal.failure == "No space left on device"
+    assert not lab.journal.is_due()
+    lab.line(b"two")
+    lab.journal.link(Link(b"/srv/a", stat(), examination()))
+    lab.journal.write_links()
+    lab.write(cut_at(1))
+    assert 2 not in lab.read().lines
+    lab.journal.remove()
+    assert not os.path.exists(lab.path)
