@@ -39,7 +39,7 @@ ODD_KEYS = [
     "back\\slash",
     "~t",
 ]
-"""None with a line feed: the test server's routing does not take one (see tests/stores for that)."""
+"""None with a line feed: the test server's routing does not take one; tests/stores asks for one."""
 
 
 class Bucket:
