@@ -41,7 +41,7 @@ from hashaudit.model import (
 )
 from hashaudit.pool.jobs import Answered, Blamed
 from hashaudit.pool.supervisor import POLL_S, Pool
-from hashaudit.sources.interface import Source
+from hashaudit.sources.interface import Position, Source
 from hashaudit.worker.protocol import Answer, Cached
 
 PROGRESS_INTERVAL_S = 0.1
@@ -83,6 +83,14 @@ class _Subject(NamedTuple):
 
     entry: Subject
     examination: Examination
+
+
+class _Met(NamedTuple):
+    """What the walk met, and where the walk was then: it goes some way ahead of what is begun."""
+
+    what: Subject | PathFault | Skipped
+    position: Position | None
+    directories: int
 
 
 class Run:
@@ -131,6 +139,8 @@ class Run:
             for link in earlier.links:
                 self._dispatcher.links.restore(link.path, link.stat, link.result)
         self._walk_ended = False
+        self._position: Position | None = None
+        """Of the walk, when it met what is being begun."""
 
     def events(self) -> Iterator[Event]:
         """Runs to the end and tells what happens.
@@ -207,8 +217,7 @@ class Run:
 
     def _walk_state(self) -> WalkState:
         tally = self._tally
-        directories = self._directories_before + self._source.directories_listed
-        return WalkState(self._source.position, tally.seen, directories, dict(tally.skipped))
+        return WalkState(self._position, tally.seen, tally.directories, dict(tally.skipped))
 
     def _patience_s(self) -> float:
         """How long may be waited for a worker: no longer than until a segment has to be closed."""
@@ -222,26 +231,26 @@ class Run:
             self._dispatcher.flush()
             return False
         met, self._walk_ended = self._next_of(walk)
-        known = self._known(met)
+        known = self._known([one.what for one in met])
         for one in met:
-            self._meet(one, known)
+            self._position = one.position
+            self._tally.directories = self._directories_before + one.directories
+            self._meet(one.what, known)
         self._tally.directories = self._directories_before + self._source.directories_listed
         if self._walk_ended or not self._pool.queued:
             self._dispatcher.flush()
         return True
 
-    def _next_of(
-        self, walk: Iterator[Subject | PathFault | Skipped | Waiting]
-    ) -> tuple[list[Subject | PathFault | Skipped], bool]:
+    def _next_of(self, walk: Iterator[Subject | PathFault | Skipped | Waiting]) -> tuple[list[_Met], bool]:
         """About one unit of what the walk meets, or what it has met before it waits; and whether it has ended."""
-        met: list[Subject | PathFault | Skipped] = []
+        met: list[_Met] = []
         while len(met) < self._config.batch_files:
             one = next(walk, None)
             if one is None:
                 return met, True
             if isinstance(one, Waiting):
                 break
-            met.append(one)
+            met.append(_Met(one, self._source.position, self._source.directories_listed))
         return met, False
 
     def _known(self, met: Sequence[Subject | PathFault | Skipped]) -> Iterator[Known | None]:
