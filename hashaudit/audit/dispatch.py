@@ -1,13 +1,13 @@
 """From entries to units of work: cuts them by count and bytes, sends large files first, joins hard links."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
-from hashaudit.cache.values import Known
+from hashaudit.cache.cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.host.machine import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
@@ -18,9 +18,8 @@ from hashaudit.sources.interface import Position
 MAX_SPANS = 1_000_000
 """Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""
 
-KNOWN_WEIGHT = 32
-"""What the cache has of a file counts as so many times its bytes: 256 KiB of it, which stay in memory until the unit is
-done, fill a unit."""
+KNOWN_BYTES = 256 << 10
+"""What the cache has of the files of one unit, at most: it stays in memory until the unit is done."""
 
 
 class WalkState(msgspec.Struct, frozen=True, array_like=True):
@@ -54,6 +53,7 @@ class Dispatcher:
         pool: Pool[Ticket],
         ordering: Ordering[Any, WalkState],
         walk_state: Callable[[], WalkState],
+        cache: Cache | None = None,
     ) -> None:
         """Takes what it works with.
 
@@ -62,7 +62,9 @@ class Dispatcher:
             pool: takes the units.
             ordering: keeps the spans.
             walk_state: how the walk stands before the entry that is being added.
+            cache: is asked what it has of each file that is handed out.
         """
+        self._cache = cache
         self._walk_state = walk_state
         self._config = config
         self._pool = pool
@@ -78,26 +80,26 @@ class Dispatcher:
         """The workers have not enough ahead of them yet."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
-    def add(self, number: int, entry: Subject, known: Known | None = None) -> Examination | None:
-        """Takes the next entry of the walk, with what the cache has of it.
+    def add(self, number: int, entry: Subject) -> Examination | None:
+        """Takes the next entry of the walk.
 
         Returns:
             What is already known of it, its ``bytes_read`` being 0 where another name of the same file was read, or
             ``None``: an examination will come.
         """
         if not isinstance(entry, Entry):
-            self._examine(number, entry, known, None)
+            self._examine(number, entry, None)
             return None
         group = self._links.find(entry)
         if group is None:
-            self._examine(number, entry, known, self._links.lead(entry))
+            self._examine(number, entry, self._links.lead(entry))
         elif group.result is not None:
             return group.result if entry.path == group.path else msgspec.structs.replace(group.result, bytes_read=0)
         elif group.settled:
-            self._examine(number, entry, known, None)
+            self._examine(number, entry, None)
         else:
             span = self._ordering.open_span(number, self._walk_state())
-            group.followers.append(Job(Ticket(number, span, None), entry, tell=True, known=known))
+            group.followers.append(Job(Ticket(number, span, None), entry, tell=True))
         return None
 
     @property
@@ -110,7 +112,7 @@ class Dispatcher:
         if not self._batch:
             return
         batch, self._batch = self._batch, []
-        self._pool.submit(self._in_reading_order(batch))
+        self._submit(batch)
         self._batch_bytes, self._batch_span = 0, None
 
     def settle(self, job: EntryJob, examination: Examination | None) -> list[EntryJob]:
@@ -128,26 +130,46 @@ class Dispatcher:
                 follower.ticket.span.open -= 1
             return followers
         if followers:
-            self._pool.submit(followers)
+            self._submit(followers)
         return []
 
-    def _examine(self, number: int, entry: Subject, known: Known | None, group: "LinkGroup[EntryJob] | None") -> None:
+    def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryJob] | None") -> None:
         tell = group is not None
-        weight = state_of(entry).size if known is None or known.reread else len(known.sealed) * KNOWN_WEIGHT
-        if weight >= self._config.batch_bytes:
+        size_bytes = state_of(entry).size
+        if size_bytes >= self._config.batch_bytes:
             span = self._ordering.open_span(number, self._walk_state())
-            self._pool.submit([Job(Ticket(number, span, group), entry, tell, known)], urgent=True)
+            self._submit([Job(Ticket(number, span, group), entry, tell)], urgent=True)
             return
-        if self._batch_bytes + weight > self._config.batch_bytes:
+        if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()
         if self._batch_span is None:
             self._batch_span = self._ordering.open_span(number, self._walk_state())
         else:
             self._batch_span.join(number)
-        self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell, known))
-        self._batch_bytes += weight
+        self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell))
+        self._batch_bytes += size_bytes
         if len(self._batch) >= self._config.batch_files:
             self.flush()
+
+    def _submit(self, batch: list[EntryJob], *, urgent: bool = False) -> None:
+        for unit in self._with_known(self._cache, batch) if self._cache is not None else (batch,):
+            self._pool.submit(self._in_reading_order(unit), urgent=urgent)
+
+    @staticmethod
+    def _with_known(cache: Cache, batch: Sequence[EntryJob]) -> Iterator[list[EntryJob]]:
+        """The same jobs with what the cache has of their files, in one unit unless that is too much to keep."""
+        known = iter(cache.look_up([job.entry for job in batch if isinstance(job.entry, Entry)]))
+        unit: list[EntryJob] = []
+        known_bytes = 0
+        for job in batch:
+            found = next(known) if isinstance(job.entry, Entry) else None
+            found_bytes = 0 if found is None else len(found.sealed)
+            if unit and known_bytes + found_bytes > KNOWN_BYTES:
+                yield unit
+                unit, known_bytes = [], 0
+            known_bytes += found_bytes
+            unit.append(job if found is None else msgspec.structs.replace(job, known=found))
+        yield unit
 
     def _in_reading_order(self, batch: list[EntryJob]) -> list[EntryJob]:
         """A spinning disk reads files in inode order with far fewer seeks than in the order of names."""

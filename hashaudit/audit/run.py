@@ -5,7 +5,6 @@ started pool and the writer.
 """
 
 import contextlib
-import itertools
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -21,7 +20,6 @@ from hashaudit.audit.ordering import Count, Ordering, Span
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.resume import Earlier
 from hashaudit.cache.cache import Cache
-from hashaudit.cache.values import Known
 from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError
 from hashaudit.findings import records
@@ -41,7 +39,7 @@ from hashaudit.model import (
 )
 from hashaudit.pool.jobs import Answered, Blamed
 from hashaudit.pool.supervisor import POLL_S, Pool
-from hashaudit.sources.interface import Position, Source
+from hashaudit.sources.interface import Source
 from hashaudit.worker.protocol import Answer, Cached
 
 PROGRESS_INTERVAL_S = 0.1
@@ -85,14 +83,6 @@ class _Subject(NamedTuple):
     examination: Examination
 
 
-class _Met(NamedTuple):
-    """What the walk met, and where the walk was then: it goes some way ahead of what is begun."""
-
-    what: Subject | PathFault | Skipped
-    position: Position | None
-    directories: int
-
-
 class Run:
     """One run over one source.
 
@@ -132,15 +122,13 @@ class Run:
         self._last_line_met = -1
         cut = None if earlier is None else earlier.cut
         self._ordering: Ordering[_Subject | PathFault, WalkState] = Ordering(None if cut is None else cut.count)
-        self._dispatcher = Dispatcher(config, pool, self._ordering, self._walk_state)
+        self._dispatcher = Dispatcher(config, pool, self._ordering, self._walk_state, cache)
         self._directories_before = self._tally.directories
         self._bytes_walked = self._bytes_taken_over = self._tally.bytes_read
         if earlier is not None:
             for link in earlier.links:
                 self._dispatcher.links.restore(link.path, link.stat, link.result)
         self._walk_ended = False
-        self._position: Position | None = None
-        """Of the walk, when it met what is being begun."""
 
     def events(self) -> Iterator[Event]:
         """Runs to the end and tells what happens.
@@ -217,7 +205,8 @@ class Run:
 
     def _walk_state(self) -> WalkState:
         tally = self._tally
-        return WalkState(self._position, tally.seen, tally.directories, dict(tally.skipped))
+        directories = self._directories_before + self._source.directories_listed
+        return WalkState(self._source.position, tally.seen, directories, dict(tally.skipped))
 
     def _patience_s(self) -> float:
         """How long may be waited for a worker: no longer than until a segment has to be closed."""
@@ -230,45 +219,27 @@ class Run:
             # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
             self._dispatcher.flush()
             return False
-        met, self._walk_ended = self._next_of(walk)
-        known = self._known([one.what for one in met])
-        for one in met:
-            self._position = one.position
-            self._tally.directories = self._directories_before + one.directories
-            self._meet(one.what, known)
+        for _ in range(self._config.batch_files):
+            met = next(walk, None)
+            if met is None:
+                self._walk_ended = True
+                self._dispatcher.flush()
+                break
+            if isinstance(met, Waiting):
+                break
+            self._meet(met)
         self._tally.directories = self._directories_before + self._source.directories_listed
-        if self._walk_ended or not self._pool.queued:
+        if not self._pool.queued:
             self._dispatcher.flush()
         return True
 
-    def _next_of(self, walk: Iterator[Subject | PathFault | Skipped | Waiting]) -> tuple[list[_Met], bool]:
-        """About one unit of what the walk meets, or what it has met before it waits; and whether it has ended."""
-        met: list[_Met] = []
-        while len(met) < self._config.batch_files:
-            one = next(walk, None)
-            if one is None:
-                return met, True
-            if isinstance(one, Waiting):
-                break
-            met.append(_Met(one, self._source.position, self._source.directories_listed))
-        return met, False
-
-    def _known(self, met: Sequence[Subject | PathFault | Skipped]) -> Iterator[Known | None]:
-        """What the cache has of each entry among what was met, in their order."""
-        if self._cache is None:
-            return itertools.repeat(None)
-        of_files = iter(self._cache.look_up([one for one in met if isinstance(one, Entry)]))
-        subjects = (one for one in met if isinstance(one, Entry | ObjectEntry))
-        return (next(of_files) if isinstance(one, Entry) else None for one in subjects)
-
-    def _meet(self, met: Subject | PathFault | Skipped, known: Iterator[Known | None]) -> None:
+    def _meet(self, met: Subject | PathFault | Skipped) -> None:
         match met:
             case Entry() | ObjectEntry():
                 self._bytes_walked += state_of(met).size
                 number = self._ordering.number()
-                known_of_it = next(known)
                 if self._earlier is None or not self._meet_again(self._earlier, number, met):
-                    self._begin_entry(number, met, known_of_it)
+                    self._begin_entry(number, met)
             case Skipped():
                 self._tally.see()
                 self._tally.skip(met.reason)
@@ -280,8 +251,8 @@ class Run:
                     self._tally.see()
                 self._ordering.put(self._ordering.number(), met)
 
-    def _begin_entry(self, number: int, entry: Subject, known: Known | None) -> None:
-        taken_over = self._dispatcher.add(number, entry, known)
+    def _begin_entry(self, number: int, entry: Subject) -> None:
+        taken_over = self._dispatcher.add(number, entry)
         self._tally.see()
         if taken_over is not None:
             self._bytes_taken_over += state_of(entry).size
