@@ -1,0 +1,296 @@
+"""A run that is ended after any write, with whatever then survives of what was not synced: it goes on to the same end.
+
+Everything but the workers and the walk is the real thing; every write to either file is a moment to be ended at.
+"""
+
+import os
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from findings_lab import RUN_ID, header, stat
+from hashaudit.audit import journal as journals
+from hashaudit.audit.dispatch import Ticket
+from hashaudit.audit.requests import Requests
+from hashaudit.audit.run import Run
+from hashaudit.audit.sealed import SealedFile
+from hashaudit.config import AuditConfig
+from hashaudit.findings import chain
+from hashaudit.findings.output import Output
+from hashaudit.findings.verify import verify_file
+from hashaudit.model import (
+    AlgorithmName,
+    DirectoryRef,
+    Entry,
+    Examination,
+    Fault,
+    FaultCode,
+    Match,
+    MatchType,
+    PathFault,
+    Role,
+    Skipped,
+    SkipReason,
+    Stage,
+    Subject,
+    state_of,
+)
+from hashaudit.pool.jobs import Answered, Blamed, Job
+from hashaudit.pool.supervisor import Pool
+from hashaudit.sources.interface import Position, RootDescription
+from hashaudit.worker.protocol import Answer
+from hashaudit_cli.beginning import begin, go_on, reopened
+from interrupted import Told, journal_of, told
+
+Item = Entry | PathFault | Skipped
+CONFIG = AuditConfig(roots=(b"/srv",), workers=2, batch_files=3, batch_bytes=50, lookahead_units=4, waiting_records=6)
+DIRECTORY = DirectoryRef(b"/srv", 1, 1)
+HEADER = msgspec.structs.replace(header(None), config={})
+KINDS = (
+    *("clean", "known", "hit", "fault", "blamed", "skipped", "lost", "unlisted"),
+    *("large",) * 3,
+    *("linked",) * 2,
+    "clean",
+)
+
+
+class ListedSource:
+    """Walks a list."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._at = 0
+        self.directories_listed = 0
+
+    @property
+    def position(self) -> Position:
+        return Position(0, (b"%06d" % self._at,))
+
+    def describe_roots(self) -> tuple[RootDescription, ...]:
+        return ()
+
+    def walk(self, start: Position | None = None) -> Iterator[Item]:
+        first = 0 if start is None else int(start.place[0])
+        for at, item in enumerate(self._items[first:], first):
+            self._at = at
+            # The folder of the item that a walk starts at was listed before.
+            self.directories_listed += at % 4 == 0 and (start is None or at > first)
+            yield item
+
+
+class ShufflingPool:
+    """Answers units in any order."""
+
+    restarts = 0
+    workers = 2
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._units: deque[tuple[Job[Ticket], ...]] = deque()
+        self._read = 0
+
+    @property
+    def queued(self) -> int:
+        return len(self._units)
+
+    @property
+    def idle(self) -> bool:
+        return not self._units
+
+    def bytes_read(self) -> int:
+        return self._read
+
+    def submit(self, jobs: Sequence[Job[Ticket]], *, urgent: bool = False) -> None:
+        self._units.append(tuple(jobs)) if urgent else self._units.appendleft(tuple(jobs))
+
+    def collect(self, _timeout_s: float = 0) -> Iterator[Answered[Ticket] | Blamed[Ticket]]:
+        for _ in range(self._random.randrange(3)):
+            if self._units:
+                number = self._random.randrange(len(self._units))
+                jobs = self._units[number]
+                del self._units[number]
+                yield from self._events(jobs)
+
+    def _events(self, jobs: tuple[Job[Ticket], ...]) -> Iterator[Answered[Ticket] | Blamed[Ticket]]:
+        examined = tuple(job for job in jobs if kind_of(job.entry) != "blamed")
+        for job in jobs:
+            if job not in examined:
+                yield Blamed(job, Fault(Stage.READ, FaultCode.WORKER_DIED, "died", 2, 9))
+        if examined:
+            told = [examined_as(job.entry, item) for item, job in enumerate(examined) if is_told(job)]
+            known = [item for item, job in enumerate(examined) if kind_of(job.entry) == "known" and not job.tell]
+            size = sum(state_of(job.entry).size for job in examined)
+            self._read += size
+            yield Answered(examined, Answer(0, tuple(known), size, tuple(told)))
+
+
+def is_told(job: Job[Ticket]) -> bool:
+    return job.tell or kind_of(job.entry) in {"hit", "fault"}
+
+
+def examined_as(entry: Subject, item: int) -> Examination:
+    kind, state = kind_of(entry), state_of(entry)
+    role = {"hit": Role.DENY, "known": Role.KNOWN}.get(kind)
+    match = () if role is None else (Match(1, "line 1", AlgorithmName("sha256"), MatchType.EXACT, role, {}),)
+    faults = (Fault(Stage.READ, FaultCode.IO_ERROR, "unreadable"),) if kind == "fault" else ()
+    return Examination(item, state, state.size, entry.consistency, {"sha256": "ab" * 32}, match, faults=faults)
+
+
+def kind_of(entry: Subject) -> str:
+    return entry.path.rpartition(b"-")[2].decode()
+
+
+def item_of(number: int, kind: str) -> Item:
+    name = b"%04d-%s" % (number, kind.encode())
+    if kind == "skipped":
+        return Skipped(b"/srv/" + name, SkipReason.FIFO)
+    if kind in {"lost", "unlisted"}:
+        fault = Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "no")
+        return PathFault(b"/srv/" + name, fault, directory=kind == "unlisted")
+    linked = {"inode": 5000 + number % 3, "links": 9} if kind == "linked" else {"inode": number + 1}
+    return Entry(DIRECTORY, name, stat(60 if kind == "large" else 10, **linked))
+
+
+class Disk:
+    """What has been written of both files, and what of it is sure to stay, after every write."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self._journal = journal_of(output)
+        self._synced = {self._output: 0, self._journal: 0}
+        self._before = b""
+        self.moments: list[tuple[tuple[bytes, int], tuple[bytes, int], bytes]] = []
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        for kind, name, path in (
+            (Output, "write", self._output),
+            (Output, "sync", self._output),
+            (SealedFile, "append", self._journal),
+            (SealedFile, "sync", self._journal),
+            (SealedFile, "replace", self._journal),
+        ):
+            patch.setattr(kind, name, self._watching(getattr(kind, name), name, path))
+
+    def _watching(self, original: Any, name: str, path: Path) -> Any:
+        def watched(*words: object) -> None:
+            before = self._journal.read_bytes() if self._journal.exists() else b""
+            original(*words)
+            if name == "replace":
+                self._before = before
+            if name in {"sync", "replace"}:
+                self._synced[path] = path.stat().st_size
+            self._take()
+
+        return watched
+
+    def _take(self) -> None:
+        states = [
+            (path.read_bytes() if path.exists() else b"", self._synced[path]) for path in (self._output, self._journal)
+        ]
+        self.moments.append((states[0], states[1], self._before))
+
+
+def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool) -> None:
+    """Begins or goes on, and runs to the end."""
+    pool = cast("Pool[Ticket]", ShufflingPool(seed))
+    path = str(output)
+    if not resume:
+        begun = begin(path, CONFIG, HEADER, None, set())
+        with begun.writer:
+            run = Run(
+                CONFIG,
+                source=ListedSource(items),
+                pool=pool,
+                writer=begun.writer,
+                requests=Requests(),
+                journal=begun.journal,
+            )
+            deque(run.events(), maxlen=0)
+        return
+    with reopened(path, None, CONFIG) as former:
+        if former.exit_code is not None:
+            return
+        begun = go_on(former, HEADER, None, set(), quiet=True)
+        with begun.writer:
+            run = Run(
+                former.config,
+                source=ListedSource(items),
+                pool=pool,
+                writer=begun.writer,
+                requests=Requests(),
+                journal=begun.journal,
+                earlier=begun.earlier,
+            )
+            deque(run.events(), maxlen=0)
+
+
+def crash(disk: Disk, output: Path, source: random.Random) -> bool:
+    """Leaves what survives of one moment; ``False`` where nothing had begun."""
+    (findings, findings_synced), (journal, journal_synced), before = source.choice(disk.moments)
+    what = source.choice(["killed", "power lost", "power lost", "disk lied"])
+    if what != "killed":
+        findings = findings[: source.randint(0 if what == "disk lied" else findings_synced, len(findings))]
+        journal = before if source.random() < 0.2 else journal[: source.randint(journal_synced, len(journal))]
+    if findings.count(b"\n") < 2:
+        return False
+    for path in output.parent.iterdir():
+        path.unlink()
+    output.touch(0o600)
+    output.write_bytes(findings)
+    if source.random() < 0.9:
+        journal_of(output).write_bytes(journal)
+    return True
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes and compacts the journal at every turn, and does not wait for the disk."""
+    monkeypatch.setattr(journals, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(journals, "SYNC_INTERVAL_S", 0.002)
+    monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 1500)
+    monkeypatch.setattr(chain, "MAX_SEGMENT_LINES", 3)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@settings(max_examples=100)
+@given(count=st.integers(0, 60), seed=st.integers(0, 1 << 32))
+def test_every_entry_ends_exactly_once(count: int, seed: int) -> None:
+    source = random.Random(seed)
+    kinds = source.choices(KINDS, k=count)
+    items = [item_of(number, kind) for number, kind in enumerate(kinds)]
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "whole").mkdir()
+        (Path(folder) / "run").mkdir()
+        whole, output = Path(folder) / "whole" / "F", Path(folder) / "run" / "F"
+        run_to_end(items, whole, seed, resume=False)
+        expected = told(whole)
+        resume = False
+        for _ in range(5):
+            disk = Disk(output)
+            with pytest.MonkeyPatch.context() as patch:
+                disk.watch(patch)
+                run_to_end(items, output, source.randrange(1 << 32), resume=resume)
+            check(told(output), expected, kinds, output)
+            if not disk.moments or not crash(disk, output, source):
+                break
+            resume = True
+
+
+def check(found: Told, expected: Told, kinds: Sequence[str], output: Path) -> None:
+    assert found.records == expected.records
+    # A name whose content was read by another name is read again where the journal that says so is lost.
+    left_out = {"bytes"} if "linked" in kinds else set()
+    for name in expected.totals.keys() - left_out:
+        assert found.totals[name] == expected.totals[name], name
+    outcome = verify_file(str(output))
+    assert [problem.code for problem in outcome.problems if problem.code != "unsigned"] == []
+    assert outcome.complete
+    assert RUN_ID in output.read_text()
