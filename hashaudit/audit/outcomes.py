@@ -1,0 +1,252 @@
+"""What becomes of each entry: examined now, by another name, in an earlier part of the run, or in an earlier run.
+
+Every entry that is met ends exactly once, as a record that waits for its turn or as a count. The journal learns of each
+end, and of how far all is done.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket, WalkState
+from hashaudit.audit.journal import Done, Journal, Link
+from hashaudit.audit.ordering import Count, Ordering, Span
+from hashaudit.audit.resume import Earlier
+from hashaudit.cache.cache import Cache
+from hashaudit.findings.tally import Tally
+from hashaudit.model import (
+    Entry,
+    Examination,
+    ObjectEntry,
+    PathFault,
+    Skipped,
+    Subject,
+    any_looked_for,
+    state_of,
+    version_of,
+)
+from hashaudit.pool.jobs import Answered, Blamed
+from hashaudit.worker.protocol import Answer, Cached
+
+
+class Ended(NamedTuple):
+    """What a record is about, kept as it came until it is the record's turn."""
+
+    entry: Subject
+    examination: Examination
+
+
+RunOrdering = Ordering[Ended | PathFault, WalkState]
+"""Of one run."""
+
+
+class Outcomes:
+    """Ends the entries of one run.
+
+    Args:
+        dispatcher: sends them to the workers.
+        ordering: holds the records.
+        tally: counts.
+        record_all: an entry with nothing to say gets a record as well.
+        journal: keeps how far the run is; ``None`` for a run that nobody goes on with.
+        earlier: what the run that this one goes on with has done.
+        cache: keeps what was found for later runs.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        ordering: RunOrdering,
+        tally: Tally,
+        *,
+        record_all: bool,
+        journal: Journal | None,
+        earlier: Earlier | None,
+        cache: Cache | None,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._ordering = ordering
+        self._tally = tally
+        self._record_all = record_all
+        self._journal = journal
+        self._earlier = earlier
+        self._cache = cache
+        self._last_line_met = -1
+        self.bytes_met = self.bytes_taken_over = tally.bytes_read
+        """Sizes of all that was met, and of what of it nobody had to read; with what an earlier part has read."""
+        if earlier is not None:
+            for link in earlier.links:
+                dispatcher.links.restore(link.path, link.stat, link.result)
+
+    def meet(self, met: Subject | PathFault | Skipped) -> None:
+        """Takes what the walk met."""
+        match met:
+            case Entry() | ObjectEntry():
+                self.bytes_met += state_of(met).size
+                number = self._ordering.number()
+                if self._earlier is None or not self._meet_again(self._earlier, number, met):
+                    self._begin_entry(number, met)
+            case Skipped():
+                self._tally.see()
+                self._tally.skip(met.reason)
+            case PathFault():
+                if self._earlier is not None and _has_line(self._earlier, met):
+                    self._last_line_met = self._ordering.number()
+                    return
+                if not met.directory:
+                    self._tally.see()
+                self._ordering.put(self._ordering.number(), met)
+
+    def take(self, event: Answered[Ticket] | Blamed[Ticket]) -> None:
+        """Takes what came of a unit."""
+        match event:
+            case Blamed(job=job, fault=fault):
+                examination = Examination(0, None, 0, job.entry.consistency, {}, faults=(fault,))
+                self._settle(job, examination)
+                self._note_done(job.ticket.number, job.entry, examination)
+            case Answered(jobs=jobs, answer=answer):
+                self._take_answer(jobs, answer)
+                self._keep(jobs, answer.cache)
+
+    def note_progress(self) -> None:
+        """Writes into the journal how far the run is. Everything that is ready was written before."""
+        if self._journal is None:
+            return
+        cut = self._ordering.cut()
+        if cut is not None and cut.before.position is None:
+            cut = None
+        # The lines of an earlier part are counted from the start on: only behind the last of them does what is counted
+        # belong to a place of the walk.
+        if cut is not None and self._earlier is not None:
+            counted = not self._earlier.has_lines and cut.first > self._last_line_met
+            cut = cut if counted else None
+        links = self._dispatcher.links
+        self._journal.write(cut, lambda: (Link(*result) for result in links.results()))
+
+    def _begin_entry(self, number: int, entry: Subject) -> None:
+        taken_over = self._dispatcher.add(number, entry)
+        self._tally.see()
+        if taken_over is not None:
+            self.bytes_taken_over += state_of(entry).size
+            self._tally.read(taken_over.bytes_read)
+            self._ordering.count(number, Count(bytes_read=taken_over.bytes_read))
+            if taken_over.from_run is not None:
+                self._ordering.count(number, self._recall(entry))
+            self._end_entry(number, entry, taken_over, None)
+            self._note_done(number, entry, taken_over)
+
+    def _meet_again(self, earlier: Earlier, number: int, entry: Subject) -> bool:
+        """Tells if the entry was done in an earlier part of the run, and counts it then."""
+        line = earlier.line_of(entry.path, version_of(entry))
+        told_bytes = None if line is None else line.bytes_read
+        if line is not None:
+            self._last_line_met = number
+        found = earlier.outcome_of(entry)
+        if told_bytes is None and found is None:
+            return False
+        bytes_read = found[1] if found is not None else 0 if earlier.is_other_name(entry) else told_bytes or 0
+        self.bytes_taken_over += state_of(entry).size
+        self._tally.read(bytes_read)
+        self._ordering.count(number, Count(bytes_read=bytes_read))
+        if (found is not None and found[0].recalled) or (found is None and line is not None and line.from_cache):
+            self._ordering.count(number, self._recall(entry))
+        if told_bytes is None and found is not None:
+            outcome = found[0]
+            self._tally.see()
+            if outcome.examination is not None:
+                self._end_entry(number, entry, outcome.examination, None)
+            else:
+                self._pass(number, None, known=outcome.known)
+        if earlier.is_met and self._journal is not None:
+            self._journal.drop_carried_behind(number)
+        return True
+
+    def _take_answer(self, jobs: tuple[EntryJob, ...], answer: Answer) -> None:
+        told = {examination.item: _suspected(jobs[examination.item], examination) for examination in answer.told}
+        untold_bytes = answer.bytes_read
+        for item, job in enumerate(jobs):
+            examination = told.get(item)
+            if examination is not None:
+                untold_bytes -= examination.bytes_read
+                job.ticket.span.count.bytes_read += examination.bytes_read
+            self._settle(job, examination)
+        for item in answer.cache.recalled:
+            job = jobs[item] if item in told else jobs[0]
+            job.ticket.span.count.add(self._recall(jobs[item].entry))
+        # All that is not told of belongs to one span: what others wait for, or is a span of its own, is told of.
+        clean = len(jobs) - len(told) - len(answer.known)
+        jobs[0].ticket.span.count.add(Count(clean, len(answer.known), untold_bytes))
+        self._tally.clean += clean
+        self._tally.known += len(answer.known)
+        self._tally.read(answer.bytes_read)
+        if self._journal is not None:
+            entries = tuple(job.entry for job in jobs)
+            last = max(job.ticket.number for job in jobs)
+            self._journal.note(
+                last, Done(entries, answer.known, tuple(told.values()), answer.bytes_read, answer.cache.recalled)
+            )
+
+    def _keep(self, jobs: Sequence[EntryJob], cached: Cached) -> None:
+        if self._cache is None:
+            return
+        self._cache.note_damaged(cached.damaged)
+        for kept in cached.kept:
+            entry = jobs[kept.item].entry
+            if isinstance(entry, Entry):
+                self._cache.keep(entry, kept)
+
+    def _recall(self, entry: Subject) -> Count:
+        """Counts an entry whose content an earlier run has read."""
+        size_bytes = state_of(entry).size
+        self._tally.recall(size_bytes)
+        return Count(from_cache=1, bytes_from_cache=size_bytes)
+
+    def _settle(self, job: EntryJob, examination: Examination | None) -> None:
+        group = job.ticket.group
+        for other in self._dispatcher.settle(job, examination):
+            if examination is not None:
+                if examination.from_run is not None:
+                    other.ticket.span.count.add(self._recall(other.entry))
+                shared = msgspec.structs.replace(examination, bytes_read=0)
+                self._end_entry(other.ticket.number, other.entry, shared, other.ticket.span)
+                self._note_done(other.ticket.number, other.entry, shared)
+        if examination is not None:
+            self._end_entry(job.ticket.number, job.entry, examination, job.ticket.span)
+        if self._journal is not None and group is not None and group.result is not None:
+            self._journal.link(Link(group.path, group.stat, group.result))
+
+    def _end_entry(self, number: int, entry: Subject, examination: Examination, span: Span[WalkState] | None) -> None:
+        """Keeps what gets a line until its turn; counts what gets none."""
+        if self._record_all or examination.faults or any_looked_for(examination.matches):
+            self._ordering.put(number, Ended(entry, examination))
+        else:
+            self._pass(number, span, known=bool(examination.matches))
+
+    def _pass(self, number: int, span: Span[WalkState] | None, *, known: bool) -> None:
+        """Counts what gets no line."""
+        if known:
+            self._tally.pass_known()
+        else:
+            self._tally.pass_clean()
+        count = Count(known=1) if known else Count(clean=1)
+        if span is not None:
+            span.count.add(count)
+        else:
+            self._ordering.count(number, count)
+
+    def _note_done(self, number: int, entry: Subject, examination: Examination) -> None:
+        if self._journal is not None:
+            told = msgspec.structs.replace(examination, item=0)
+            self._journal.note(number, Done((entry,), (), (told,), told.bytes_read))
+
+
+def _has_line(earlier: Earlier, met: PathFault) -> bool:
+    return earlier.has_folder(met.path) if met.directory else earlier.line_of(met.path) is not None
+
+
+def _suspected(job: EntryJob, examination: Examination) -> Examination:
+    """What was found without the decoder, and that the decoder ended the workers before."""
+    if job.suspicion is None:
+        return examination
+    return msgspec.structs.replace(examination, faults=(*examination.faults, job.suspicion))
