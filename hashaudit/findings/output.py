@@ -3,6 +3,7 @@
 Every failure here ends the run: a finding that cannot be written must never look like no finding.
 """
 
+import errno
 import hashlib
 import os
 import select
@@ -141,12 +142,14 @@ class Output:
         """Waits until all that is written is on the disk. Pipes and terminals have nothing to wait for.
 
         Raises:
-            OutputError: the disk refused.
+            OutputError: the disk refused, or the file is not to be found any more where it was made.
         """
         if not self._regular:
             return
         try:
             os.fsync(self._descriptor)
+            if self._path is not None:
+                self._require_place(self._path)
         except OSError as error:
             self._fail(error)
 
@@ -253,6 +256,13 @@ class Output:
             os.close(descriptor)
         except OSError as error:
             self._fail(error)
+
+    def _require_place(self, path: bytes) -> None:
+        """Notices a file that was removed, or whose mount was taken away: it can still be written, and nobody reads it."""
+        status, there = os.fstat(self._descriptor), os.stat(path, follow_symlinks=False)
+        # Not by inode: some mounts give a file another one when they like.
+        if there.st_dev != status.st_dev or (os.name == "posix" and status.st_nlink == 0):
+            raise FileNotFoundError(errno.ENOENT, "another file has its name")
 
     def _fail(self, error: OSError) -> NoReturn:
         self._failed = True

@@ -167,3 +167,20 @@ def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None
     Output.of_descriptor(writer).write(data)
     thread.join()
     assert b"".join(received) == data
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_no_longer_there_is_noticed(tmp_path: Path, replaced: bool) -> None:
+    path = tmp_path / "f"
+    output = Output.create(str(path))
+    output.write(b"one\n")
+    output.sync()
+    path.unlink()
+    if replaced:
+        path.touch()
+    output.write(b"two\n")
+    with pytest.raises(OutputError, match="cannot write"):
+        output.sync()
+    with pytest.raises(OutputError, match="nothing more"):
+        output.write(b"three\n")
+    output.close()
