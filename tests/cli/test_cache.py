@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -18,6 +19,8 @@ from cache_lab import picture, trusted
 from hashaudit.cache import values
 from hashaudit.model import DirectoryRef, Entry, Stat
 from installed import COMMAND, Result, Tool, of_kind, totals
+from interrupted import interrupt, journal_of, make_tree
+from interrupted import told as told_of
 
 MakeList = Callable[..., Path]
 
@@ -312,3 +315,29 @@ def test_what_makes_no_sense_is_refused(
     hashaudit: Tool, make_list: MakeList, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     assert hashaudit("scan", tmp_path, "--list", make_list(b"wanted"), *words).code == 2
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def test_a_run_that_is_gone_on_with_says_what_an_undisturbed_one_says(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    if not trusted(tmp_path):
+        pytest.skip("no cache is used on this filesystem: give --basetemp a folder on ext4, xfs, btrfs or overlay")
+    tree = tmp_path / "tree"
+    contents = make_tree(tree, 3000)
+    time.sleep(RACY_S)
+    cache, before, whole, cut = (tmp_path / name for name in ("c.db", "before.jsonl", "whole.jsonl", "cut.jsonl"))
+    words = ("scan", tree, "--cache", cache, "-q", "--max-rate", "100K")
+    lists = ("--list", make_list(*contents[::500]))
+    hashaudit("scan", tree / "d0", "--cache", cache, "--record-all", "-q", "-o", before)
+    shutil.copy(cache, tmp_path / "kept.db")
+    hashaudit(*words, *lists, "-o", whole)
+    assert told_of(whole).totals["from_cache"] > 0
+    shutil.copy(tmp_path / "kept.db", cache)
+    ended = interrupt(hashaudit, *words, *lists, "-o", cut, when=lambda: size_of(journal_of(cut)) > 20_000)
+    assert ended == -signal.SIGKILL
+    assert hashaudit("scan", "--resume", cut, "-q").code == 8
+    assert told_of(cut) == told_of(whole)

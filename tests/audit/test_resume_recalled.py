@@ -1,0 +1,57 @@
+"""What an earlier run had read, and a cache answered for, counts as that too when a run is gone on with."""
+
+import io
+from pathlib import Path
+
+import msgspec
+
+from findings_lab import RUN_ID, START_NS, entry, examination, finding, write_run
+from hashaudit.audit.dispatch import WalkState
+from hashaudit.audit.journal import Begin, Cut, Done
+from hashaudit.audit.ordering import Count
+from hashaudit.audit.resume import Earlier, JournalContent
+from hashaudit.findings import records
+from hashaudit.findings.continuation import Interrupted, read_interrupted
+from hashaudit.host.holder import this_process
+from hashaudit.sources.interface import Position
+
+OTHER_RUN = "01890a5d-ac96-774b-bcce-b302099a8058"
+SIZE = 10
+
+
+def interrupted(path: Path) -> Interrupted:
+    """A run with a line of a file that was read, and one of a file that an earlier run had read."""
+    recalled = msgspec.structs.replace(examination(), from_run=OTHER_RUN, bytes_read=0)
+    line = records.of_examination(entry(b"recalled"), recalled, START_NS, record_all=True)
+    assert line is not None
+    write_run(path, [[finding(b"read"), line]], finish=False)
+    return read_interrupted(io.BytesIO(path.read_bytes()), None)
+
+
+def test_a_line_tells_whether_its_file_was_read(tmp_path: Path) -> None:
+    earlier = Earlier(interrupted(tmp_path / "findings.jsonl"), None)
+    lines = [earlier.line_of(entry(name).path) for name in (b"read", b"recalled", b"other")]
+    assert [line and (line.bytes_read, line.from_cache) for line in lines] == [(SIZE, False), (0, True), None]
+
+
+def test_a_unit_tells_which_of_its_files_were_read(tmp_path: Path) -> None:
+    names = (b"1", b"2", b"3", b"4")
+    told = msgspec.structs.replace(examination(), item=3, from_run=OTHER_RUN, bytes_read=0)
+    unit = Done(tuple(map(entry, names)), (2,), (told,), SIZE, (0, 2, 3))
+    journal = JournalContent(Begin(RUN_ID, None, this_process()), done=[unit])
+    earlier = Earlier(interrupted(tmp_path / "findings.jsonl"), journal)
+    found = [earlier.outcome_of(entry(name)) for name in names]
+    assert [one and (one[0].recalled, one[1]) for one in found] == [(True, 0), (False, SIZE), (True, 0), (True, 0)]
+
+
+def test_a_cut_keeps_the_counts(tmp_path: Path) -> None:
+    cut = Cut(0, WalkState(Position(0, (b"1x",)), seen=5), Count(clean=5, from_cache=3, bytes_from_cache=30))
+    journal = JournalContent(Begin(RUN_ID, None, this_process()), cut=cut)
+    tally = Earlier(interrupted(tmp_path / "findings.jsonl"), journal).tally
+    assert (tally.from_cache, tally.bytes_from_cache) == (3, 30)
+
+
+def test_counts_add_up() -> None:
+    count = Count(1, 2, 3, 4, 5)
+    count.add(Count(10, 20, 30, 40, 50))
+    assert count == Count(11, 22, 33, 44, 55)
