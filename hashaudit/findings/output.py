@@ -258,7 +258,7 @@ class Output:
             self._fail(error)
 
     def _require_place(self, path: bytes) -> None:
-        """Notices a file that was removed, or whose mount was taken away: it can still be written, and nobody reads it."""
+        """Notices a file that was removed, or whose mount was taken away: it can be written still, and not be found."""
         status, there = os.fstat(self._descriptor), os.stat(path, follow_symlinks=False)
         # Not by inode: some mounts give a file another one when they like.
         if there.st_dev != status.st_dev or (os.name == "posix" and status.st_nlink == 0):
