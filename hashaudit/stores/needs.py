@@ -5,6 +5,7 @@ A process in a cage has to be let at these, for names are looked up and credenti
 
 import os
 import ssl
+import sys
 import sysconfig
 
 _SYSTEM = (
@@ -53,6 +54,7 @@ def readable() -> tuple[bytes, ...]:
     """Absolute paths, of which some may not be there."""
     certificates = ssl.get_default_verify_paths()
     named = [os.environ.get(name) for name in _NAMED_BY]
-    code = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    # Libraries are also where PYTHONPATH, a .pth file or a user's own site-packages say, and load parts of them late.
+    code = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sys.path]
     found = [*named, *code, certificates.cafile, certificates.capath, *(os.path.expanduser(path) for path in _HOME)]
     return _SYSTEM + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)
