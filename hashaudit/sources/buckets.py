@@ -49,11 +49,12 @@ class BucketSource:
         self._root = 0
         self._place: tuple[bytes, ...] = ()
         self._is_first_version = True
+        self._is_in_order = keys.in_order
 
     @property
     def position(self) -> Position | None:
         """Where the walk is: a listing goes on behind a key, and not behind one of its versions."""
-        can_begin = self._is_first_version and (self._keys.in_order or not self._place)
+        can_begin = self._is_first_version and (self._is_in_order or not self._place)
         return Position(self._root, self._place) if can_begin else None
 
     @property
@@ -79,6 +80,7 @@ class BucketSource:
         start = start or Position(0)
         for number, root in enumerate(self._roots[start.root :], start.root):
             self._root, self._place, self._is_first_version = number, (), True
+            self._is_in_order = self._keys.in_order
             if root.path in {earlier.path for earlier in self._roots[:number]}:
                 yield Skipped(root.path, SkipReason.OTHER_ROOT)
             else:
@@ -97,6 +99,8 @@ class BucketSource:
                 for listed in page:
                     self._is_first_version = last != listed.key
                     if self._is_first_version:
+                        # Behind a key that stands out of order there is no place to go on at.
+                        self._is_in_order = self._is_in_order and (last is None or last < listed.key)
                         before, last = last, listed.key
                     self._place = () if before is None else (before,)
                     yield self._met(root, listed, others)

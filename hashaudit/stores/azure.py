@@ -6,7 +6,7 @@ variables are those of the ``az storage`` commands.
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from azure.storage.blob import BlobServiceClient
 
 from hashaudit.errors import HostError
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.stores.behind import behind
 from hashaudit.stores.interface import Checksum, Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
 
 CONNECT_TIMEOUT_S = 10
@@ -46,6 +47,8 @@ _BY_STATUS = {
     408: FaultCode.TIMEOUT,
 }
 _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_OK = 200
+_PARTIAL = 206
 _PRECONDITION_FAILED = 412
 
 
@@ -69,12 +72,18 @@ class AzureStore:
         container = self._lists.get_container_client(bucket.name)
         include = ["versions"] if all_versions else None
         try:
-            listing = container.list_blobs(name_starts_with=prefix.decode(errors="surrogateescape"), include=include)
-            for page in listing.by_page():
-                listed = [Listed(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
-                yield [item for item in listed if after is None or item.key > after]
+            listing = container.list_blobs(
+                name_starts_with=prefix.decode(errors="surrogateescape"), include=include, raw_response_hook=_is_whole
+            )
+            pages = (
+                [Listed(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
+                for page in listing.by_page()
+            )
+            yield from pages if after is None else behind(after, pages)
         except AzureError as error:
             raise _failure(error) from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # the library's, of what lacks elements
+            raise StoreError(FaultCode.IO_ERROR, "what the store sent is no listing, or a part of one") from error
 
     def head(self, entry: ObjectEntry) -> Head:
         """See :class:`hashaudit.stores.interface.Store`."""
@@ -85,7 +94,9 @@ class AzureStore:
 
     def get(self, entry: ObjectEntry, span: Span | None) -> "AzureReply":
         """See :class:`hashaudit.stores.interface.Store`."""
-        where = {} if span is None else {"offset": span.first, "length": span.last + 1 - span.first}
+        where: dict[str, Any] = {}
+        if span is not None:
+            where = {"offset": span.first, "length": span.last + 1 - span.first, "raw_response_hook": _begins_at(span)}
         try:
             stream = self._blob(entry).download_blob(
                 etag=f'"{entry.state.etag}"',
@@ -166,6 +177,27 @@ def _credential(account: str | None) -> Any:
             "or install azure-identity"
         ) from error
     return DefaultAzureCredential()
+
+
+def _is_whole(answer: Any) -> None:
+    """Refuses a page that does not end as every page does, with how to go on, be it not at all.
+
+    Source: List Blobs, "Response body".
+    """
+    response = answer.http_response
+    if response.status_code == _OK and b"<NextMarker" not in response.body():
+        raise StoreError(FaultCode.IO_ERROR, "what the store sent does not say whether there are more names")
+
+
+def _begins_at(span: Span) -> Callable[[Any], None]:
+    """Refuses another part than was asked for; the library itself believes that it came."""
+
+    def check(answer: Any) -> None:
+        told = answer.http_response.headers.get("Content-Range", "")
+        if answer.http_response.status_code == _PARTIAL and not told.startswith(f"bytes {span.first}-"):
+            raise StoreError(FaultCode.IO_ERROR, "the store sent another part of the object than was asked for")
+
+    return check
 
 
 def _version(entry: ObjectEntry) -> dict[str, str]:

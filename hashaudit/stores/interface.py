@@ -92,12 +92,12 @@ class Store(Protocol):
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
     ) -> Iterator[list[Listed]]:
-        """Yields the keys page by page, in the store's order, which is that of the keys' bytes.
+        """Yields the keys page by page, in the store's order, which mostly is that of the keys' bytes.
 
         Args:
             bucket: where.
             prefix: what keys begin with.
-            after: a key; the listing begins behind it.
+            after: a key; the listing may begin behind it, where the store can.
             all_versions: each version of each key, the newest first, and delete markers.
 
         Raises:

@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
@@ -91,12 +92,14 @@ class S3Store:
         try:
             truncated = False
             for page in self._client.get_paginator(operation).paginate(**arguments):
+                truncated = answers.goes_on(page)
                 yield listed(page)
-                truncated = page.get("IsTruncated", False)
         except ClientError as error:
             raise answers.refusal_of(error) from error
         except (BotoCoreError, HTTPError) as error:
             raise answers.network_failure(error) from error
+        except (ResponseParserError, LookupError, ValueError) as error:
+            raise StoreError(FaultCode.IO_ERROR, "what the store sent is no listing, or a part of one") from error
         if truncated:
             raise StoreError(FaultCode.IO_ERROR, "the store says that there are more keys, and not how to go on")
 
@@ -118,11 +121,14 @@ class S3Store:
         response = self._send("GET", entry, headers)
         reply = S3Reply(response, entry.state)
         if response.status_code == (answers.OK if span is None else answers.PARTIAL):
-            if reply.head.state.etag == entry.state.etag:
+            if reply.head.state.etag != entry.state.etag:
+                reply.close()  # a server that does not know If-Match
+                raise OverwrittenError
+            if span is None or answers.begins_at(response.headers, span.first):
                 return reply
-            reply.close()  # a server that does not know If-Match
-            raise OverwrittenError
         try:
+            if response.status_code == answers.PARTIAL:
+                raise StoreError(FaultCode.IO_ERROR, "the store sent another part of the object than was asked for")
             if response.status_code == answers.PRECONDITION_FAILED:
                 raise OverwrittenError
             if response.status_code == answers.OK:

@@ -56,6 +56,25 @@ def versions(page: Mapping[str, Any]) -> list[Listed]:
     return list(heapq.merge(found, markers, key=lambda listed: (listed.key, -listed.state.last_modified_ns)))
 
 
+def goes_on(page: Mapping[str, Any]) -> bool:
+    """Whether a page of a listing is followed by another one.
+
+    Raises:
+        StoreError: it does not say, as every listing does, or not behind which version; what came would seem to be all.
+    """
+    truncated = page.get("IsTruncated")
+    if truncated is None:
+        raise StoreError(FaultCode.IO_ERROR, "what the store sent does not say whether there are more keys")
+    if truncated and page.get("NextKeyMarker") and not page.get("NextVersionIdMarker"):
+        raise StoreError(FaultCode.IO_ERROR, "the store does not say behind which version of a key to go on")
+    return bool(truncated)
+
+
+def begins_at(headers: Mapping[str, str], first: int) -> bool:
+    """Whether an answer is the part of an object that begins at a byte."""
+    return headers.get("content-range", "").startswith(f"bytes {first}-")
+
+
 def head(headers: Mapping[str, str], asked: ObjectState) -> Head:
     """What the headers of GetObject and HeadObject say of the whole object."""
     total = _TOTAL.match(headers.get("content-range", ""))

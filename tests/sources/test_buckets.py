@@ -175,3 +175,20 @@ def test_a_walk_of_keys_in_no_order_can_begin_only_where_a_root_does() -> None:
     source = BucketSource([root(b"s3://bucket"), root(b"s3://two/")], Unordered(b"a", b"b"))
     places = [source.position for item in source.walk() if isinstance(item, ObjectEntry)]
     assert places == [Position(0), None, Position(1), None]
+
+
+def test_behind_a_key_that_is_out_of_order_there_is_no_place_to_go_on_at() -> None:
+    keys = Keys()
+    keys.keys = [b"a", b"c/x", b"c-y", b"d"]
+    source = BucketSource([root(b"s3://bucket"), root(b"s3://two")], keys)
+    places = {item.path: source.position for item in source.walk() if isinstance(item, ObjectEntry)}
+    assert places == {
+        b"s3://bucket/a": Position(0),
+        b"s3://bucket/c/x": Position(0, (b"a",)),
+        b"s3://bucket/c-y": None,
+        b"s3://bucket/d": None,
+        b"s3://two/a": Position(1),
+        b"s3://two/c/x": Position(1, (b"a",)),
+        b"s3://two/c-y": None,
+        b"s3://two/d": None,
+    }

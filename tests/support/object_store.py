@@ -137,7 +137,7 @@ def proxied(server: str) -> Iterator[tuple[str, Proxy]]:
             asked = proxy.note(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
             answer = proxy.behave(asked) or Answer()
             if answer.status is not None:
-                self.reply(answer.status, dict(answer.headers), answer.body, None)
+                self.reply(answer.status, dict(answer.headers), answer.body, answer.cut)
                 return
             connection = http.client.HTTPConnection(proxy.upstream)
             connection.request(self.command, self.path, headers=dict(self.headers.items()))
