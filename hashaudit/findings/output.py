@@ -213,6 +213,9 @@ class Output:
             _write_all(descriptor, text.encode("ascii"))
             os.fsync(descriptor)
         except OSError as error:
+            # Half a signature would say that the file is not what was signed.
+            with suppress(OSError):
+                os.unlink(path)
             raise OutputError(f"cannot write {for_terminal(path)}: {error.strerror}") from error
         finally:
             os.close(descriptor)

@@ -67,6 +67,25 @@ def test_a_sidecar_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> 
     assert (tmp_path / "f.sig").read_bytes() == b"old"
 
 
+def test_half_a_sidecar_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Output.create(str(tmp_path / "f"))
+    write = os.write
+
+    def until_full(descriptor: int, data: bytes) -> int:
+        if len(data) < 6:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, bytes(data[:4]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", until_full)
+        with pytest.raises(OutputError, match="No space left"):
+            output.write_sidecar("signature\n")
+    assert os.listdir(tmp_path) == ["f"]
+    output.complete_sidecar("signature\n")
+    output.close()
+    assert (tmp_path / "f.sig").read_bytes() == b"signature\n"
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(OutputError):
