@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed)
 PYTEST_ARGS ?=
+FUZZ_ARGS ?=
+SOAK_ARGS ?=
 
-.PHONY: help demo scan test lint bench docs clean
+.PHONY: help demo scan test lint bench fuzz soak docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -66,6 +68,13 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 	@$(BIN)/python benchmarks/near.py
 	@$(BIN)/python benchmarks/perceptual.py
 	@$(BIN)/python benchmarks/buckets.py
+
+fuzz: $(VENV)/developed ## Mutate pictures, lists, indexes and findings 20,000 times (minutes); FUZZ_ARGS="--seed 7"
+	@$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
+
+soak: $(VENV)/developed ## Disturb runs in every way, then scan a million files twice (an hour, 8 GB)
+	@$(BIN)/python benchmarks/faults.py $(SOAK_ARGS)
+	@$(BIN)/python benchmarks/soak.py
 
 docs: $(VENV)/installed ## Write the pages that are generated from the code
 	@$(BIN)/python docs/generate.py

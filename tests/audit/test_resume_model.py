@@ -3,10 +3,11 @@
 Everything but the workers and the walk is the real thing; every write to either file is a moment to be ended at.
 """
 
+import contextlib
 import os
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -65,8 +66,9 @@ KINDS = (
 class ListedSource:
     """Walks a list."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item], at_each: Callable[[], None]) -> None:
         self._items = items
+        self._at_each = at_each
         self._at = 0
         self.directories_listed = 0
 
@@ -81,6 +83,7 @@ class ListedSource:
         first = 0 if start is None else int(start.place[0])
         for at, item in enumerate(self._items[first:], first):
             self._at = at
+            self._at_each()
             # The folder of the item that a walk starts at was listed before.
             self.directories_listed += at % 4 == 0 and (start is None or at > first)
             yield item
@@ -198,38 +201,37 @@ class Disk:
         self.moments.append((states[0], states[1], self._before))
 
 
-def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool) -> None:
-    """Begins or goes on, and runs to the end."""
+def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, stop: float = 0.0) -> None:
+    """Begins or goes on, and runs to the end, or with some likelihood at each turn until it is stopped."""
+    requests = Requests()
+    chance = random.Random(seed + 1)
     pool = cast("Pool[Ticket]", ShufflingPool(seed))
-    path = str(output)
-    if not resume:
-        begun = begin(path, CONFIG, HEADER, None, set())
-        with begun.writer:
-            run = Run(
-                CONFIG,
-                source=ListedSource(items),
-                pool=pool,
-                writer=begun.writer,
-                requests=Requests(),
-                journal=begun.journal,
-            )
-            deque(run.events(), maxlen=0)
-        return
-    with reopened(path, None, CONFIG) as former:
-        if former.exit_code is not None:
-            return
-        begun = go_on(former, HEADER, None, set(), quiet=True)
-        with begun.writer:
-            run = Run(
-                former.config,
-                source=ListedSource(items),
-                pool=pool,
-                writer=begun.writer,
-                requests=Requests(),
-                journal=begun.journal,
-                earlier=begun.earlier,
-            )
-            deque(run.events(), maxlen=0)
+    with contextlib.ExitStack() as stack:
+        config = CONFIG
+        if resume:
+            former = stack.enter_context(reopened(str(output), None, CONFIG))
+            if former.exit_code is not None:
+                return
+            config, begun = former.config, go_on(former, HEADER, None, set(), quiet=True)
+        else:
+            begun = begin(str(output), CONFIG, HEADER, None, set())
+        stack.enter_context(begun.writer)
+        source = ListedSource(items, lambda: stop_at(requests, chance.random() < stop))
+        run = Run(
+            config,
+            source=source,
+            pool=pool,
+            writer=begun.writer,
+            requests=requests,
+            journal=begun.journal,
+            earlier=begun.earlier,
+        )
+        deque(run.events(), maxlen=0)
+
+
+def stop_at(requests: Requests, stop: bool) -> None:
+    if stop:
+        requests.signal_number = 2
 
 
 def crash(disk: Disk, output: Path, source: random.Random) -> bool:
@@ -282,6 +284,26 @@ def test_every_entry_ends_exactly_once(count: int, seed: int) -> None:
             if not disk.moments or not crash(disk, output, source):
                 break
             resume = True
+
+
+@settings(max_examples=60)
+@given(count=st.integers(0, 60), seed=st.integers(0, 1 << 32))
+def test_a_run_that_is_stopped_often_ends_all_the_same(count: int, seed: int) -> None:
+    source = random.Random(seed)
+    kinds = source.choices(KINDS, k=count)
+    items = [item_of(number, kind) for number, kind in enumerate(kinds)]
+    with TemporaryDirectory() as folder:
+        whole, output = Path(folder) / "whole", Path(folder) / "F"
+        run_to_end(items, whole, seed, resume=False)
+        for part in range(6):
+            run_to_end(items, output, source.randrange(1 << 32), resume=part > 0, stop=0.05 if part < 5 else 0.0)
+        # What waited for its turn when a run was stopped is written then, before what comes earlier in the walk.
+        check(sorted_by_path(told(output)), sorted_by_path(told(whole)), kinds, output)
+
+
+def sorted_by_path(what: Told) -> Told:
+    records = [{**record, "seq": 0} for record in what.records]
+    return Told(sorted(records, key=lambda record: str(record["path"])), what.totals)
 
 
 def check(found: Told, expected: Told, kinds: Sequence[str], output: Path) -> None:

@@ -1,0 +1,364 @@
+"""Feeds mutated pictures, lists, indexes and findings files, and looks for crashes, hangs and wrong answers.
+
+Pictures of every format go through the installed command's workers, a folder of mutants at a time: one line for each
+file, its digest right, an exit code that says complete or incomplete, no process left, the pictures that were not
+mutated hashed as ever. Lists either load or are refused, and nothing that they hold stands in the message. A mutated
+index does not verify. A mutated findings file does not verify. Ends with status 1 at the first that does not hold; the
+mutant is kept and named.
+
+    python benchmarks/fuzz.py [--mutations 20000] [--seed N] [--folder DIR]
+"""
+
+import argparse
+import contextlib
+import faulthandler
+import hashlib
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from PIL import Image
+
+from hashaudit.digests.registry import DIGESTS
+from hashaudit.errors import ListError
+from hashaudit.findings.public_key import load_public_key
+from hashaudit.findings.verify import verify
+from hashaudit.hashlists.index.reader import ListIndex
+from hashaudit.hashlists.index.verify import verify_index
+from hashaudit.hashlists.interface import ListSpec
+from hashaudit.hashlists.load import load_lists
+from hashaudit.model import Role
+
+COMMAND = str(Path(sys.executable).with_name("hashaudit"))
+LISTS = Path(__file__).parent.parent / "tests" / "data" / "lists"
+BATCH = 500
+"""Mutated pictures in one folder."""
+TRIAL_S = 30
+"""No list, index or findings file of this size takes longer; one that does hangs."""
+SHARES = {"pictures": 0.7, "lists": 0.15, "indexes": 0.05, "findings": 0.1}
+EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+SAID = re.compile("[0-9a-fA-F]{16,}")
+"""So many hex digits in a message can only be an entry's."""
+
+
+class Mutator:
+    """Changes bytes as damage, and as whoever crafts a file would."""
+
+    def __init__(self, source: random.Random) -> None:
+        self.random = source
+
+    def __call__(self, data: bytes, others: list[bytes]) -> bytes:
+        """One mutant, which differs from what it is made from."""
+        mutant = bytearray(data)
+        while bytes(mutant) == data:
+            for _ in range(self.random.choice([1, 1, 1, 2, 5])):
+                self.random.choice([self._flip, self._number, self._cut, self._repeat, self._remove, self._splice])(
+                    mutant, others
+                )
+        return bytes(mutant)
+
+    def _place(self, data: bytearray) -> int:
+        # Half of all changes are where headers are.
+        end = min(len(data), 200) if self.random.random() < 0.5 else len(data)
+        return self.random.randrange(max(end, 1))
+
+    def _stretch(self, data: bytes | bytearray) -> tuple[int, int]:
+        first = self.random.randrange(len(data) + 1)
+        return first, min(len(data), first + self.random.choice([1, 4, 12, 60, 400, 4000]))
+
+    def _flip(self, data: bytearray, _: list[bytes]) -> None:
+        for _bit in range(self.random.choice([1, 1, 2, 8, 40]) if data else 0):
+            data[self._place(data)] ^= 1 << self.random.randrange(8)
+
+    def _number(self, data: bytearray, _: list[bytes]) -> None:
+        place, width = self._place(data), self.random.choice([1, 2, 4])
+        number = self.random.choice(EDGES) & ((1 << 8 * width) - 1)
+        data[place : place + width] = number.to_bytes(width, self.random.choice(["little", "big"]))
+
+    def _cut(self, data: bytearray, _: list[bytes]) -> None:
+        del data[self.random.randrange(len(data) + 1) :]
+
+    def _repeat(self, data: bytearray, _: list[bytes]) -> None:
+        first, last = self._stretch(data)
+        data[last:last] = data[first:last] * self.random.choice([1, 1, 2, 50])
+
+    def _remove(self, data: bytearray, _: list[bytes]) -> None:
+        first, last = self._stretch(data)
+        del data[first:last]
+
+    def _splice(self, data: bytearray, others: list[bytes]) -> None:
+        other = self.random.choice(others)
+        first, last = self._stretch(other)
+        place = self._place(data)
+        data[place : place + self.random.choice([0, last - first])] = other[first:last]
+
+
+def pictures() -> dict[str, bytes]:
+    """Ordinary pictures of every format that can be written here, by name."""
+    y, x = np.mgrid[0:48, 0:64]
+    waves = [np.sin(x / 9) * np.cos(y / 7), np.cos(x * y / 500), x / 64]
+    pixels = np.stack([127 + 100 * wave for wave in waves], axis=-1).astype(np.uint8)
+    rgb = Image.fromarray(pixels)
+    grey, palette = rgb.convert("L"), rgb.convert("P")
+    deep = Image.fromarray((pixels[:, :, 0].astype(np.uint16) << 8) | 7)
+    clear = rgb.convert("RGBA")
+    clear.putalpha(grey)
+    frames = [rgb.rotate(angle) for angle in (40, 80)]
+    moving = {"save_all": True, "append_images": frames, "duration": 50}
+    kinds: list[tuple[str, Image.Image, str, dict[str, object]]] = [
+        ("baseline.jpg", rgb, "JPEG", {}),
+        ("progressive.jpg", rgb, "JPEG", {"progressive": True}),
+        ("cmyk.jpg", rgb.convert("CMYK"), "JPEG", {}),
+        ("grey.jpg", grey, "JPEG", {}),
+        ("plain.png", rgb, "PNG", {}),
+        ("deep.png", deep, "PNG", {}),
+        ("palette.png", palette, "PNG", {}),
+        ("bits.png", grey.convert("1"), "PNG", {}),
+        ("clear.png", clear, "PNG", {}),
+        ("moving.png", rgb, "PNG", moving),
+        ("still.gif", palette, "GIF", {}),
+        ("moving.gif", rgb, "GIF", moving),
+        ("lossy.webp", rgb, "WEBP", {}),
+        ("lossless.webp", clear, "WEBP", {"lossless": True}),
+        ("moving.webp", rgb, "WEBP", moving),
+        ("raw.tif", rgb, "TIFF", {}),
+        ("lzw.tif", rgb, "TIFF", {"compression": "tiff_lzw"}),
+        ("deflate.tif", rgb, "TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("jpeg.tif", rgb, "TIFF", {"compression": "jpeg"}),
+        ("fax.tif", grey.convert("1"), "TIFF", {"compression": "group4"}),
+        ("deep.tif", deep, "TIFF", {}),
+        ("pages.tif", rgb, "TIFF", {"save_all": True, "append_images": frames}),
+        ("plain.bmp", rgb, "BMP", {}),
+        ("palette.bmp", palette, "BMP", {}),
+        ("still.avif", rgb, "AVIF", {}),
+        ("moving.avif", rgb, "AVIF", moving),
+        ("plain.jp2", rgb, "JPEG2000", {}),
+        ("lossy.j2k", rgb, "JPEG2000", {"irreversible": True, "quality_layers": [20]}),
+        ("plain.ico", rgb, "ICO", {}),
+        ("plain.ppm", rgb, "PPM", {}),
+        ("plain.tga", rgb, "TGA", {}),
+        ("packed.tga", rgb, "TGA", {"compression": "tga_rle"}),
+        ("plain.pcx", rgb, "PCX", {}),
+        ("plain.sgi", rgb, "SGI", {}),
+        ("plain.dib", rgb, "DIB", {}),
+    ]
+    return dict(_saved(kinds))
+
+
+def _saved(kinds: list[tuple[str, Image.Image, str, dict[str, object]]]) -> Iterator[tuple[str, bytes]]:
+    for name, picture, form, how in kinds:
+        target = io.BytesIO()
+        try:
+            picture.save(target, form, **how)
+        except (OSError, KeyError) as error:
+            print(f"{name}: left out, cannot be written here: {error}")
+        else:
+            yield name, target.getvalue()
+
+
+class Fuzz:
+    """Everything that is fed, and what came of it."""
+
+    def __init__(self, folder: Path, source: random.Random) -> None:
+        self.folder = folder
+        self.random = source
+        self.mutate = Mutator(source)
+        self.counts: Counter[str] = Counter()
+        self.home = folder / "home"
+        self.home.mkdir()
+
+    def run(self, *words: str | Path, bound_s: float = 60) -> tuple[int, bytes]:
+        """The command's exit code and what it wrote to standard output; no process is left behind."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        with subprocess.Popen(
+            [COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=bound_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                self.fail(b"", f"{words[0]} takes longer than {bound_s} s")
+        if b"Traceback" in err:
+            self.fail(b"", err.decode(errors="replace"))
+        return process.returncode, out
+
+    def fail(self, mutant: bytes, what: str) -> NoReturn:
+        """Keeps what led here and ends."""
+        descriptor, path = tempfile.mkstemp(prefix="hashaudit-fuzz-")
+        with open(descriptor, "wb") as file:
+            file.write(mutant)
+        raise SystemExit(f"NOT AS PROMISED: {what}\nthe mutant is {path}")
+
+    def fuzz_pictures(self, count: int) -> None:
+        """Folders of mutants through the workers."""
+        whole = pictures()
+        contents = list(whole.values())
+        expected: dict[str, object] | None = None
+        done = 0
+        while done < count:
+            folder = self.folder / "pictures"
+            folder.mkdir()
+            digests = {}
+            for name, data in whole.items():
+                (folder / f"whole-{name}").write_bytes(data)
+                digests[f"whole-{name}"] = hashlib.sha256(data).hexdigest()
+            for number in range(min(BATCH, count - done)):
+                name, data = self.random.choice(list(whole.items()))
+                mutant = self.mutate(data, contents)
+                (folder / f"{number:03}-{name}").write_bytes(mutant)
+                digests[f"{number:03}-{name}"] = hashlib.sha256(mutant).hexdigest()
+                done += 1
+            found = self.examine(folder, digests)
+            hashes = {name: line.get("perceptual") for name, line in found.items() if name.startswith("whole-")}
+            if expected is not None and hashes != expected:
+                self.fail(b"", "pictures beside the mutants are hashed otherwise than before")
+            expected = hashes
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+
+    def examine(self, folder: Path, digests: dict[str, str]) -> dict[str, dict[str, object]]:
+        """Scans a folder and checks what is said of each file."""
+        code, out = self.run(
+            *("scan", folder, "--record-all", "-a", "sha256,pdq,phash", "-q", "-j", "2", "--unsigned"),
+            *("--decode-timeout", "5", "--max-memory", "512M"),
+            bound_s=600,
+        )
+        if code not in {0, 8, 16, 24}:
+            self.fail(b"", f"exit code {code} over mutated pictures")
+        lines = [json.loads(line) for line in out.splitlines()]
+        found = {os.path.basename(line["path"]): line for line in lines if line["kind"] in {"file", "fault"}}
+        self.counts["pictures"] += len(digests)
+        for name, digest in digests.items():
+            if name not in found:
+                self.fail((folder / name).read_bytes(), f"{name} has no line")
+            line = found[name]
+            if line["digests"]["sha256"] != digest:
+                self.fail((folder / name).read_bytes(), f"{name} has another digest")
+            self.counts[f"pictures: {line.get('code', 'hashed' if line.get('perceptual') else 'no picture')}"] += 1
+        return found
+
+    def fuzz_lists(self, count: int) -> None:
+        """Lists of every format, and Bloom filters: loaded, or refused without a word of what they hold."""
+        whole = {path.name: path.read_bytes() for path in sorted(LISTS.iterdir()) if path.suffix != ".md"}
+        contents = list(whole.values())
+        path = self.folder / "list"
+        path.touch(0o600)
+        for _ in range(count):
+            name, data = self.random.choice(list(whole.items()))
+            mutant = self.mutate(data, contents)
+            path.write_bytes(mutant)
+            role = Role.KNOWN if name.endswith(".bloom") else Role.DENY
+            self.counts["lists"] += 1
+            try:
+                with load_lists([ListSpec(str(path), role)]) as lists:
+                    told = " ".join(warning for info in lists.infos for warning in info.warnings)
+                    for index in lists.indexes:
+                        for algorithm in index.algorithms:
+                            index.lookup(algorithm, bytes(DIGESTS[algorithm].length_bytes))
+                    self.counts["lists: loaded"] += 1
+            except ListError as error:
+                told = str(error)
+                self.counts["lists: refused"] += 1
+            except Exception as error:  # noqa: BLE001 # whatever else it is, it is the finding
+                self.fail(mutant, f"{name}: {type(error).__name__}: {error}")
+            if SAID.search(told):
+                self.fail(mutant, f"{name}: the message holds an entry: {told}")
+
+    def fuzz_indexes(self, count: int) -> None:
+        """Compiled indexes: refused when opened or when verified, and every lookup in between ends."""
+        path = self.folder / "index.hai"
+        words = [
+            str(LISTS / name)
+            for name in ("hashdeep.txt", "md5deep.txt", "PDQMD5TestData.csv", "vics20_hashset_bom.json")
+        ]
+        code, _ = self.run("lists", "build", *words, "-o", path)
+        if code:
+            self.fail(b"", f"lists build ends with {code}")
+        whole = path.read_bytes()
+        for _ in range(count):
+            mutant = self.mutate(whole, [whole])
+            self.counts["indexes"] += 1
+            try:
+                index = ListIndex.from_bytes(mutant)
+                for algorithm in index.algorithms:
+                    with contextlib.suppress(ListError):
+                        index.lookup(algorithm, self.random.randbytes(DIGESTS[algorithm].length_bytes))
+                verify_index(index)
+            except ListError:
+                continue
+            except Exception as error:  # noqa: BLE001 # as above
+                self.fail(mutant, f"index: {type(error).__name__}: {error}")
+            self.fail(mutant, "a changed index verifies")
+
+    def fuzz_findings(self, count: int) -> None:
+        """Findings files: no change verifies, with the sidecar that signs every byte."""
+        tree, output = self.folder / "tree", self.folder / "F"
+        tree.mkdir()
+        for number in range(40):
+            (tree / str(number)).write_bytes(b"%d" % number)
+        code, _ = self.run("scan", tree, "--record-all", "-q", "-o", output)
+        if code:
+            self.fail(b"", f"scan ends with {code}")
+        whole, sidecar = output.read_bytes(), output.with_name("F.sig").read_bytes()
+        key = load_public_key(str(self.home / ".config" / "hashaudit" / "signing_key.pub"))
+        if not verify(io.BytesIO(whole), key, sidecar).ok:
+            self.fail(whole, "the file itself does not verify")
+        for _ in range(count):
+            mutant = self.mutate(whole, [whole])
+            self.counts["findings files"] += 1
+            try:
+                outcome = verify(io.BytesIO(mutant), key, sidecar)
+            except Exception as error:  # noqa: BLE001 # as above
+                self.fail(mutant, f"findings: {type(error).__name__}: {error}")
+            if outcome.ok:
+                self.fail(mutant, "a changed findings file verifies")
+            for part in (*outcome.proven, *outcome.unproven):
+                if not part.isprintable():
+                    self.fail(mutant, "what is said could steer a terminal")
+
+
+def within(seconds: float, part: Callable[[int], None], count: int) -> None:
+    """Ends the process where all trials of a part take longer than any honest number of them."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        part(count)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def main() -> None:
+    """Runs all parts."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--mutations", type=int, default=20_000, help="in all parts together")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--folder", help="where to make the mutants; default: the system's temporary folder")
+    options = parser.parse_args()
+    print(f"seed {options.seed}, {options.mutations:,} mutations, load {os.getloadavg()[0]:.1f}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="hashaudit-fuzz-", dir=options.folder) as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        for name, share in SHARES.items():
+            count = round(options.mutations * share)
+            # Of its own seed, so that a part can be repeated whatever the others have drawn.
+            (Path(folder) / name).mkdir()
+            fuzz = Fuzz(Path(folder) / name, random.Random(f"{options.seed} {name}"))
+            begun_s = time.monotonic()
+            within(TRIAL_S + count, getattr(fuzz, f"fuzz_{name}"), count)
+            print(f"{name}: as promised, {count:,} mutations, {time.monotonic() - begun_s:.0f} s", flush=True)
+            for what, number in sorted(fuzz.counts.items()):
+                print(f"{number:>8,} {what}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

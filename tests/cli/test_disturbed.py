@@ -1,0 +1,33 @@
+"""The suites that `make soak` and `make fuzz` run for long, in small."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(tmp_path: Path, name: str, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / name, *words, "--seed", "1", "--folder", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, mounts a tmpfs, takes capabilities away")
+def test_disturbed_runs_tell_what_undisturbed_ones_tell(tmp_path: Path) -> None:
+    told = run(tmp_path, "faults.py", "--files", "600", "--kills", "3", "--rounds", "1")
+    assert re.search(r" 3 parents killed\n", told)
+    assert told.count("as promised") >= 3
+
+
+def test_mutants_do_no_harm(tmp_path: Path) -> None:
+    told = run(tmp_path, "fuzz.py", "--mutations", "400")
+    assert told.count("as promised") == 4
