@@ -75,6 +75,7 @@ fuzz: $(VENV)/developed ## Mutate pictures, lists, indexes and findings 20,000 t
 soak: $(VENV)/developed ## Disturb runs in every way, then scan a million files twice (an hour, 8 GB)
 	@$(BIN)/python benchmarks/faults.py $(SOAK_ARGS)
 	@$(BIN)/python benchmarks/soak.py
+	@PYTHONPATH=tests/support $(BIN)/python benchmarks/bucket_faults.py
 
 docs: $(VENV)/installed ## Write the pages that are generated from the code
 	@$(BIN)/python docs/generate.py

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -30,10 +31,15 @@ sys.stdin.read()
 """
 
 
+PAGE_KEYS = 100
+"""Of a listing: few, so that few objects make several pages."""
+
+
 @contextmanager
-def s3_server() -> Iterator[str]:
+def s3_server(page_keys: int = PAGE_KEYS) -> Iterator[str]:
     """The URL of a server that holds nothing yet."""
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    words, environment = [sys.executable, "-c", SERVER], {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(page_keys)}
+    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}"
@@ -109,14 +115,15 @@ class Proxy:
         self.upstream = urlsplit(server).netloc
         self.behave: Behaviour = lambda _asked: None
         self.asked: list[Asked] = []
+        self.counts: Counter[tuple[str, str]] = Counter()
         self.lock = threading.Lock()
 
     def note(self, method: str, target: str, headers: dict[str, str]) -> Asked:
         parts = urlsplit(target)
         path = unquote(parts.path)
         with self.lock:
-            before = sum((asked.method, asked.path) == (method, path) for asked in self.asked)
-            asked = Asked(method, path, parts.query, headers, before)
+            asked = Asked(method, path, parts.query, headers, self.counts[method, path])
+            self.counts[method, path] += 1
             self.asked.append(asked)
         return asked
 
@@ -132,6 +139,10 @@ def proxied(server: str) -> Iterator[tuple[str, Proxy]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # of a client that was killed
+                super().handle()
 
         def do_GET(self) -> None:
             asked = proxy.note(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
