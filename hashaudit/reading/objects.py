@@ -109,11 +109,14 @@ class ObjectReader:
             piece = self._fetch(entry, None)
             state, checksum, pieces = piece.state or entry.state, piece.checksum, iter((piece,))
         else:
+            # At once with the question what the store says of the whole: a far store answers late.
+            first = self._parts.submit(self._fetch, entry, Span(0, PART_BYTES - 1))
             head = tried(lambda: self._store.head(entry), self._limits)
             if head.state.etag != entry.state.etag:
+                first.cancel()
                 raise OverwrittenError
             state, checksum = head.state, head.checksum
-            pieces = self._fetch_parts(msgspec.structs.replace(entry, state=state))
+            pieces = self._fetch_parts(msgspec.structs.replace(entry, state=state), first)
         comparison = Comparison(checksum)
         for piece in pieces:
             for chunk in piece.chunks:
@@ -121,12 +124,12 @@ class ObjectReader:
                 sink.update(memoryview(chunk))
         return state, comparison.mismatch()
 
-    def _fetch_parts(self, entry: ObjectEntry) -> Iterator[_Piece]:
+    def _fetch_parts(self, entry: ObjectEntry, first: Future[_Piece]) -> Iterator[_Piece]:
         size = entry.state.size
-        spans = (Span(first, min(first + PART_BYTES, size) - 1) for first in range(0, size, PART_BYTES))
+        spans = (Span(start, min(start + PART_BYTES, size) - 1) for start in range(PART_BYTES, size, PART_BYTES))
         pieces = (self._parts.submit(self._fetch, entry, span) for span in spans)
         window = 1
-        ahead: list[Future[_Piece]] = list(islice(pieces, window))
+        ahead = [first]
         try:
             while ahead:
                 piece = ahead.pop(0).result()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -128,6 +129,18 @@ def test_large_objects_come_in_parts(bucket: Bucket, proxy: tuple[str, Proxy], s
     body = os.urandom(27 << 20)
     etag = bucket.put("large", body)["ETag"]
     url, asked = proxy
+    begun = threading.Event()
+
+    def behave(request: Asked) -> Answer | None:
+        if request.path == f"/{bucket.name}/large" and request.method == "GET":
+            begun.set()
+        elif request.method == "HEAD" and not begun.wait(
+            20
+        ):  # a far store's answer is not waited for before the first part is asked for
+            return Answer(status=403)
+        return None
+
+    asked.behave = behave
     result = scan(f"s3://{bucket.name}", "--record-all", url=url)
     (line,) = of_kind(result.lines, "file")
     assert (line["size"], line["digests"]["sha256"]) == (len(body), sha256(body))
