@@ -135,7 +135,8 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
 
 def hashsum(url: str) -> None:
     """What is nearest to a scan among rclone's commands."""
-    words = ["rclone", "hashsum", "sha256", "--download", "--checkers", str(THREADS[-1]), "--config", os.devnull, "-q"]
+    at_once = ("--checkers", str(THREADS[-1]), "--transfers", str(THREADS[-1]))
+    words = ["rclone", "hashsum", "sha256", "--download", *at_once, "--config", os.devnull, "-q"]
     words += ["--s3-provider", "Other", "--s3-list-version", "2", "--s3-env-auth", "--s3-endpoint", url, ":s3:bucket"]
     subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
 
