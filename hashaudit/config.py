@@ -1,6 +1,7 @@
 """What a run is asked to do: every option and limit, checked before anything is opened."""
 
 import math
+from enum import StrEnum
 
 import msgspec
 
@@ -35,6 +36,19 @@ MAX_MEMORY_BYTES = 1 << 46
 
 VARIANTS = ("none", "dihedral", "all")
 """As it is; in all eight orientations; and again without a uniform border."""
+
+
+class Engine(StrEnum):
+    """Where entries are examined."""
+
+    LOCAL = "local"
+    """By worker processes of this machine."""
+    DASK = "dask"
+    """By those of a Dask cluster."""
+
+
+MAX_WAIT_S = 7 * 24 * 3600.0
+"""A cluster that has nobody for a week is none."""
 
 
 class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +102,14 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the cache of hashes; ``None``: every file is read."""
     cache_verify_percent: float = 0.0
     """Of the files that the cache answers for, how many are read all the same and compared."""
+    engine: Engine | None = None
+    """``None``: of this machine; of a run that is gone on with, as it was."""
+    scheduler: str | None = None
+    """Address of the Dask scheduler."""
+    wait_for_workers_s: float = 120.0
+    """While a cluster has no worker or no scheduler: longer than either takes to be started again."""
     workers: int | None = None
-    """Worker processes; ``None`` chooses by device class and processors."""
+    """Worker processes; ``None`` chooses by device class and processors. On a cluster, of each of its workers."""
     max_rate_bytes_per_s: int | None = None
     """Read from storage by all workers together."""
     nice: bool = False
@@ -137,6 +157,7 @@ def checked(config: AuditConfig) -> AuditConfig:
         raise UsageError(
             f"--max-memory must be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
         )
+    _check_engine(config)
     if not config.perceptual and (config.perceptual_algorithms or config.hashers):
         raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
     _check_cache(config)
@@ -150,3 +171,22 @@ def _check_cache(config: AuditConfig) -> None:
         raise UsageError("--cache-verify needs --cache: there is nothing to compare with")
     if config.cache == "":
         raise UsageError("--cache is empty: name a file")
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of a name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return Engine(name)
+    except ValueError as error:
+        raise UsageError(f"--engine must be one of {', '.join(Engine)}") from error
+
+
+def _check_engine(config: AuditConfig) -> None:
+    if (config.engine is Engine.DASK) != (config.scheduler is not None):
+        raise UsageError("--engine dask and --scheduler belong together")
+    if not MIN_TIMEOUT_S <= config.wait_for_workers_s <= MAX_WAIT_S:
+        raise UsageError(f"--wait-for-workers must be from {MIN_TIMEOUT_S:g} to {MAX_WAIT_S:g} s")

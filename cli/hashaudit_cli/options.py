@@ -93,6 +93,22 @@ PathStyleOption = Annotated[
 ]
 
 
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="local|dask", help="Examine on this machine, or on the workers of a Dask cluster."
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Of the Dask scheduler: tcp://HOST:8786, tls://HOST:8786."),
+]
+WaitOption = Annotated[
+    float,
+    typer.Option("--wait-for-workers", metavar="S", help="Seconds that a cluster may be without workers or scheduler."),
+]
+
+
 def column_map(given: list[str]) -> dict[str, str]:
     """The columns of ``--map md5=MD5 --map severity=category``.
 

@@ -21,8 +21,9 @@ def tell(report: Report) -> None:
 
 def _described(worker: WorkerReport) -> str:
     share = f" ({min(100, 100 * worker.offset // worker.size)} %)" if worker.size else ""
+    name = f"{worker.pid} of {worker.host}" if worker.host else f"{worker.pid}"
     return (
-        f"worker {worker.pid}: {bytes_shown(worker.offset)} of {bytes_shown(worker.size)}{share}, "
+        f"worker {name}: {bytes_shown(worker.offset)} of {bytes_shown(worker.size)}{share}, "
         f"{_rate(worker.offset, worker.elapsed_s)}, {worker.elapsed_s:.1f} s: {shown(worker.path)}"
     )
 

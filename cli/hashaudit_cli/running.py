@@ -8,24 +8,23 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit.audit.dispatch import Ticket
 from hashaudit.audit.events import Finished
 from hashaudit.audit.header import run_header
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
-from hashaudit.audit.workers import deadlines, plan_for, recipes_for, worker_count
+from hashaudit.audit.workers import plan_for, recipes_for
 from hashaudit.cache.cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.findings.header import HashList
 from hashaudit.findings.schema import EndReason
 from hashaudit.hashlists.load import LoadedLists, load_lists
 from hashaudit.host.sandbox import require
-from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.opening import open_source
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.sources.shard import ShardSource
 from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.beginning import Begun, begin, go_on, reopened, warn_of_failure
+from hashaudit_cli.engines import engine_for
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signals import interrupting_on_signals, obeying_signals
@@ -68,15 +67,8 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
                     return former.exit_code
             be_kind(config, quiet=quiet)
             roots = open_source(config.roots, buckets=config.buckets).describe_roots()
-            workers = worker_count(config, roots)
             # Workers start while the lists are loaded.
-            pool = stack.enter_context(
-                Pool[Ticket](
-                    workers=workers,
-                    deadlines=deadlines(config),
-                    max_rate_bytes_per_s=config.max_rate_bytes_per_s,
-                )
-            )
+            pool = stack.enter_context(engine_for(config, roots, quiet=quiet))
             plug_in_all(config.hashers)
             lists = stack.enter_context(load_lists(config.lists, columns=config.columns, selection=config.selection))
             if not quiet:
@@ -106,7 +98,7 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
         header = run_header(
             config,
             argv=sys.argv,
-            workers=workers,
+            workers=pool.workers,
             algorithms=plan.algorithms,
             roots=roots,
             lists=lists.infos,

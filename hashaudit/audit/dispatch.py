@@ -11,8 +11,8 @@ from hashaudit.cache.cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.host.machine import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
+from hashaudit.pool.engine import Engine
 from hashaudit.pool.jobs import Job
-from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.interface import Position
 
 MAX_SPANS = 1_000_000
@@ -50,7 +50,7 @@ class Dispatcher:
     def __init__(
         self,
         config: AuditConfig,
-        pool: Pool[Ticket],
+        pool: Engine[Ticket],
         ordering: Ordering[Any, WalkState],
         walk_state: Callable[[], WalkState],
         cache: Cache | None = None,

@@ -37,6 +37,8 @@ class WorkerReport(msgspec.Struct, frozen=True):
     """Bytes of it gone through so far."""
     elapsed_s: float
     """Since the worker began it."""
+    host: str | None = None
+    """Whose number ``pid`` is; ``None``: of this machine."""
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -5,15 +5,13 @@ import platform
 import re
 import socket
 import stat
-import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
-from hashaudit import __version__, paths
-from hashaudit.config import AuditConfig
+from hashaudit import __version__, paths, versions
+from hashaudit.config import AuditConfig, Engine
 from hashaudit.findings import records, times
 from hashaudit.findings.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.findings.run_id import new_run_id
@@ -21,9 +19,6 @@ from hashaudit.hashlists.interface import ListInfo
 from hashaudit.host.machine import clock_is_synchronised
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.opening import schemes_of
-
-DECIDING_PACKAGES = ("blake3", "cryptography", "imagehash", "msgspec", "numpy", "pillow")
-"""Packages whose version can change what a run computes or signs."""
 
 MASK = "***"
 
@@ -70,6 +65,8 @@ def run_header(
     distances = tuple(f"{name}={distance}" for name, distance in config.max_distances.items())
     settings |= {
         "workers": workers,
+        "engine": config.engine or Engine.LOCAL,
+        "scheduler": None if config.scheduler is None else masked((config.scheduler,))[0],
         **_bucket_settings(config),
         "algorithms": tuple(algorithms),
         "columns": columns,
@@ -86,7 +83,7 @@ def run_header(
         run_id=new_run_id(now_ns),
         start=times.to_text(now_ns),
         tool=Tool(name="hashaudit", version=__version__),
-        versions=_versions(),
+        versions=versions.deciding(),
         argv=masked(argv),
         config={name: records.of_setting(value) for name, value in settings.items()},
         host=socket.gethostname(),
@@ -129,16 +126,6 @@ def _bucket_settings(config: AuditConfig) -> dict[str, object]:
         "reconcile": config.buckets.reconcile,
         "reconcile_read": config.buckets.reconcile_read,
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "implementation": sys.implementation.name}
-    for package in DECIDING_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
 
 
 def _clock_sync() -> ClockSync:

@@ -31,7 +31,8 @@ from hashaudit.model import (
     Waiting,
     state_of,
 )
-from hashaudit.pool.supervisor import POLL_S, Pool
+from hashaudit.pool.engine import Engine
+from hashaudit.pool.supervisor import POLL_S
 from hashaudit.sources.interface import Source
 
 PROGRESS_INTERVAL_S = 0.1
@@ -74,7 +75,7 @@ class Run:
     Args:
         config: what is asked.
         source: where the entries come from.
-        pool: started workers that know the lists.
+        pool: examines; it is ready.
         writer: takes the records, its header written.
         requests: looked at several times a second.
         journal: keeps how far the run is; ``None`` for a run that nobody goes on with.
@@ -87,7 +88,7 @@ class Run:
         config: AuditConfig,
         *,
         source: Source,
-        pool: Pool[Ticket],
+        pool: Engine[Ticket],
         writer: RecordWriter,
         requests: Requests,
         journal: Journal | None = None,
@@ -239,7 +240,12 @@ class Run:
         now_s = time.monotonic()
         workers = tuple(
             WorkerReport(
-                hand.pid, hand.job.entry.path, state_of(hand.job.entry).size, hand.offset, now_s - hand.begun_s
+                hand.pid,
+                hand.job.entry.path,
+                state_of(hand.job.entry).size,
+                hand.offset,
+                now_s - hand.begun_s,
+                hand.host,
             )
             for hand in self._pool.in_hand()
         )

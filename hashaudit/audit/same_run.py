@@ -6,8 +6,10 @@ import msgspec
 
 from hashaudit.findings.header import HashList, RunHeader
 
-FREE_SETTINGS = frozenset({"workers", "max_rate_bytes_per_s", "nice", "cache_state"})
-"""Decide how fast a run is, and not what it finds."""
+FREE_SETTINGS = frozenset(
+    {"workers", "max_rate_bytes_per_s", "nice", "cache_state", "engine", "scheduler", "wait_for_workers_s"}
+)
+"""Decide how fast a run is and where it is examined, and not what it finds."""
 
 SHARD_SETTINGS = frozenset({"shard", "cache", "cache_verify_percent"})
 """Each shard's own."""

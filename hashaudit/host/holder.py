@@ -26,7 +26,7 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
         """Whether the process certainly runs no more. Of another machine's nothing is certain."""
         if self.host != socket.gethostname():
             return False
-        if self.boot_id != _boot_id():
+        if self.boot_id != boot_id():
             return True
         return self.began is not None and self.began != _began(self.pid)
 
@@ -34,10 +34,11 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
 def this_process() -> Holder:
     """The process that calls this."""
     pid = os.getpid()
-    return Holder(pid, socket.gethostname(), _boot_id(), _began(pid))
+    return Holder(pid, socket.gethostname(), boot_id(), _began(pid))
 
 
-def _boot_id() -> str | None:
+def boot_id() -> str | None:
+    """Stands for this machine's present run; ``None`` where the system does not tell."""
     try:
         with open(BOOT_ID, encoding="ascii") as file:
             return file.read().strip()

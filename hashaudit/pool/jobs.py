@@ -53,6 +53,8 @@ class InHand(msgspec.Struct, Generic[TicketT], frozen=True):
     """Bytes of the file gone through so far."""
     begun_s: float
     """When, on the monotonic clock."""
+    host: str | None = None
+    """Whose number ``pid`` is; ``None``: of this machine."""
 
 
 def grouped(jobs: Sequence[Job[TicketT]]) -> tuple[Group | BucketGroup, ...]:

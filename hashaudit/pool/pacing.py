@@ -59,6 +59,10 @@ class Pacer:
         """Sets the pace of a worker that has just started."""
         worker.allow(UNLIMITED_BYTES if self._rate is None else 0)
 
+    def set_rate(self, bytes_per_s: int) -> None:
+        """Changes the rate, of a pacer that was made with one."""
+        self._rate = bytes_per_s
+
     def hold(self, workers: Collection[Paced]) -> None:
         """Lets nothing be read until :meth:`resume`."""
         for worker in workers:

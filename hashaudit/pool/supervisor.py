@@ -133,6 +133,10 @@ class Pool(Generic[TicketT]):
         """Bytes read by all workers so far, those in the middle of a file included."""
         return self._finished_bytes + sum(worker.process.bytes_read() for worker in self._workers)
 
+    def set_rate(self, bytes_per_s: int) -> None:
+        """Changes how much all workers together read in a second, of a pool that was made with a limit."""
+        self._pacer.set_rate(bytes_per_s)
+
     @property
     def workers(self) -> int:
         """Processes that there are, busy or not."""

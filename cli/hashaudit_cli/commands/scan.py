@@ -9,6 +9,7 @@ from hashaudit_cli.exits import guarded
 from hashaudit_cli.options import (
     CategoryOption,
     EndpointOption,
+    EngineOption,
     KeyOption,
     MapOption,
     NiceOption,
@@ -17,7 +18,9 @@ from hashaudit_cli.options import (
     PathStyleOption,
     PayerOption,
     RateOption,
+    SchedulerOption,
     ScoreOption,
+    WaitOption,
     algorithm_names,
     bytes_amount,
     column_map,
@@ -70,6 +73,9 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         int | None,
         typer.Option("-j", "--jobs", metavar="N", help="Worker processes. Default: by device and processors."),
     ] = None,
+    engine: EngineOption = None,
+    scheduler: SchedulerOption = None,
+    wait_for_workers: WaitOption = 120.0,
     algorithm: Annotated[
         list[str] | None,
         typer.Option(
@@ -187,7 +193,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
 
     def body() -> int:
         from hashaudit.audit.categories import scheme_named  # noqa: PLC0415 # as above
-        from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.config import AuditConfig, checked, engine_named  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.errors import UsageError  # noqa: PLC0415 # as above
         from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.sources.opening import BucketOptions  # noqa: PLC0415 # as above
@@ -231,6 +237,9 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             # The run may be gone on with from another folder.
             cache=os.path.abspath(cache) if cache else cache,
             cache_verify_percent=cache_verify,
+            engine=None if engine is None else engine_named(engine),
+            scheduler=scheduler,
+            wait_for_workers_s=wait_for_workers,
             workers=jobs,
             max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
             nice=nice,

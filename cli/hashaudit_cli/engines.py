@@ -1,0 +1,61 @@
+"""What examines: worker processes of this machine, or a Dask cluster."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from hashaudit.audit.dispatch import Ticket
+from hashaudit.audit.workers import deadlines, worker_count
+from hashaudit.config import AuditConfig
+from hashaudit.config import Engine as EngineName
+from hashaudit.errors import HostError
+from hashaudit.pool.engine import Engine
+from hashaudit.pool.supervisor import Pool
+from hashaudit.sources.interface import RootDescription
+from hashaudit_cli.terminal import say
+
+
+def engine_for(
+    config: AuditConfig, roots: Sequence[RootDescription], *, quiet: bool
+) -> AbstractContextManager[Engine[Ticket]]:
+    """The engine that the user asks for, not yet started.
+
+    Raises:
+        HostError: this machine cannot run it.
+    """
+    if config.engine is EngineName.DASK and config.scheduler is not None:
+        return _on_dask(config, config.scheduler, roots, quiet=quiet)
+    return Pool[Ticket](
+        workers=worker_count(config, roots),
+        deadlines=deadlines(config),
+        max_rate_bytes_per_s=config.max_rate_bytes_per_s,
+    )
+
+
+def _on_dask(
+    config: AuditConfig, scheduler: str, roots: Sequence[RootDescription], *, quiet: bool
+) -> AbstractContextManager[Engine[Ticket]]:
+    try:
+        import dask  # noqa: PLC0415 # an extra, and slow to import
+
+        # What it would log is told by the engine, in order and without other people's tasks.
+        dask.config.set({"logging": {"distributed": "critical"}})
+        from hashaudit.cluster.engine import DaskEngine  # noqa: PLC0415 # as above
+        from hashaudit.cluster.places import places  # noqa: PLC0415 # as above
+        from hashaudit.cluster.settings import ClusterSettings  # noqa: PLC0415 # as above
+    except ImportError as error:
+        raise HostError(f"--engine dask needs the extra dask (pip install 'hashaudit[dask]'): {error}") from error
+    settings = ClusterSettings(
+        scheduler=scheduler,
+        processes=config.workers,
+        deadlines=deadlines(config),
+        max_rate_bytes_per_s=config.max_rate_bytes_per_s,
+        nice=config.nice,
+        wait_s=config.wait_for_workers_s,
+        places=places(root.path for root in roots if not root.is_bucket),
+    )
+
+    def tell(text: str) -> None:
+        if not quiet:
+            say(text)
+
+    return DaskEngine[Ticket](settings, tell)
