@@ -131,11 +131,11 @@ class Coordinator(Generic[TicketT]):
             await self._check_scheduler(client)
             self._post(Notice(f"Dask scheduler {self._settings.scheduler}, dashboard {client.dashboard_link}"))
             await self._work(client)
-        except _LOST as error:
+        except _LOST:
             if self._ending.is_set():
                 return
+            self._post(Notice("the Dask scheduler is lost: waiting for it to come back"))
             self._lonely()
-            self._post(Notice(f"the Dask scheduler is lost ({type(error).__name__}): waiting for it to come back"))
         finally:
             self._client = None
             await self._leave(client)
@@ -175,9 +175,9 @@ class Coordinator(Generic[TicketT]):
             if self._admission is None:
                 self._admission = Admission(self._settings, self._token, self._plan.result())
             while not self._ending.is_set():
-                there: dict[str, int] = await asyncio.wait_for(client.nthreads(), CALL_TIMEOUT_S)
-                self._meet(client, set(there))
-                self._judge(set(there))
+                there = await _workers(client)
+                self._meet(client, there)
+                self._judge(there)
                 await self._ask_status(client)
                 await asyncio.wait({ending}, timeout=WATCH_S)
         finally:
@@ -366,3 +366,23 @@ class Coordinator(Generic[TicketT]):
             task.cancel()
         with contextlib.suppress(Exception):
             member.future.release()
+
+
+async def _workers(client: Client) -> set[str]:
+    """The addresses of all workers that the scheduler has.
+
+    Raises:
+        ConnectionError: the scheduler is lost.
+        TimeoutError: it does not answer.
+    """
+    asking = asyncio.ensure_future(client.nthreads())
+    try:
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            while not asking.done():
+                # Dask reconnects by itself, for long and without a word; all that was held there is gone in any case.
+                if client.status != "running":
+                    raise ConnectionError
+                await asyncio.wait({asking}, timeout=WATCH_S)
+            return set(asking.result())
+    finally:
+        asking.cancel()

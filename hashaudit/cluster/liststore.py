@@ -22,8 +22,8 @@ from hashaudit.errors import HostError
 
 _LOCK = "lock"
 
-_ORPHAN_S = 600.0
-"""A folder that is younger may be in the making, when nobody holds its lock yet."""
+_ORPHAN_S = 120.0
+"""A folder that was written to since may be in the making, when nobody holds its lock yet."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[0-9a-f]{32}")
@@ -103,7 +103,7 @@ def remove_orphans() -> None:
                 continue
             with contextlib.suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
-                if status.st_uid == os.geteuid() and status.st_mtime < oldest:
+                if status.st_uid == os.geteuid() and _written_s(entry.path) < oldest:
                     _remove_unused(entry.path)
 
 
@@ -121,6 +121,12 @@ def _remove_unused(folder: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)
+
+
+def _written_s(folder: str) -> float:
+    """When it, or a file in it, was written to last."""
+    with os.scandir(folder) as entries:
+        return max([os.stat(folder).st_mtime, *(entry.stat(follow_symlinks=False).st_mtime for entry in entries)])
 
 
 def _prefix() -> str:
