@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from hashaudit.audit.header import DECIDING_PACKAGES
 from hashaudit.digests.registry import DIGESTS
 from hashaudit.doctor.check import Check, State
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.images.formats import ImageFormat
 from hashaudit.model import AlgorithmName
+from hashaudit.versions import DECIDING_PACKAGES
 
 CPU_INFO = "/proc/cpuinfo"
 SHA_FLAGS = ("sha_ni", "sha2")

@@ -224,7 +224,9 @@ def test_the_scheduler_may_be_started_again(tool: Tool, local: Path, asked: list
 def test_without_workers_a_run_ends_and_is_gone_on_with_here(
     cluster: DaskCluster, tool: Tool, local: Path, asked: list[Word], tmp_path: Path
 ) -> None:
+    before = cluster.joined
     worker = cluster.add_worker(environment(tmp_path / "go"))
+    wait_until(lambda: cluster.joined > before)
     output = tmp_path / "out"
     with running(tool, cluster, asked, tmp_path, "--wait-for-workers", "1") as process:
         kill(worker)

@@ -45,6 +45,11 @@ class DaskCluster:
         words = [self.address, "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard"]
         return self._start("worker", [*words, "--local-directory", str(self.folder)], environment or {})
 
+    @property
+    def joined(self) -> int:
+        """How many workers have joined so far, those that are gone included."""
+        return self.log().count("Register worker addr")
+
     def kill_workers(self) -> None:
         """Kills all workers that are left."""
         for program in self.programs:
