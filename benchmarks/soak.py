@@ -67,7 +67,7 @@ def main() -> None:
             ("all again", scan(Path(folder), "second", tree, wanted, cache="cache")),
         ]
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d', time.gmtime())}")
-        print("| run | files | lines | wall s | files/s | read by workers | counted as read | parent | worker |")
+        print("| run | files | lines | wall s | files/s | read by workers | read from files | parent | worker |")
         print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
         for name, ran in rows:
             seen = ran.totals["seen"]
