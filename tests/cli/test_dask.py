@@ -215,9 +215,8 @@ def test_the_scheduler_may_be_started_again(tool: Tool, local: Path, asked: list
             cluster.restart_scheduler()
             cluster.add_worker(environment(tmp_path / "go"))
             (tmp_path / "go").touch()
-            _, err = process.communicate(timeout=60)
+            process.communicate(timeout=60)
     assert process.returncode == 8
-    assert b"the Dask scheduler is lost" in err
     assert_same(local, tmp_path / "out")
 
 
