@@ -160,19 +160,21 @@ def test_a_unit_is_suspected_only_when_it_was_lost_twice() -> None:
 def test_a_suspect_has_its_turn_however_much_is_queued() -> None:
     window: Window[int] = Window()
     window.add(jobs(0, 1), urgent=False)
-    for name in ("lost", "lost too"):
-        window.join(name, 1)
-        list(window.hand_out())
-        if name == "lost too":
-            window.join("busy", 1)
-            for first in range(1, 1000):
-                window.add(jobs(first, 1), urgent=False)
-            held = [units for holder, units in window.hand_out() if holder == "busy"]
-        window.leave(name, lost=True)
+    window.join("lost", 1)
+    assert len(list(window.hand_out())) == 1
+    window.leave("lost", lost=True)
+    window.join("lost too", 1)
+    assert len(list(window.hand_out())) == 1
+    window.join("busy", 1)
+    held = []
+    for first in range(1, 1000):
+        window.add(jobs(first, 1), urgent=True)  # these travel one by one
+        held += [units for name, units in window.hand_out() if name == "busy"]
+    window.leave("lost too", lost=True)
     for _ in range(10):
-        held += [units for _, units in window.hand_out()]
         units = held.pop(0)
         if units[0].alone is not None:
             return
         window.answer("busy", [unit.number for unit in units], [examined(unit) for unit in units])
+        held += [units for _, units in window.hand_out()]
     pytest.fail("the suspect was passed over")
