@@ -28,31 +28,21 @@ from hashaudit.cluster.protocol import (
     UnitsReply,
     packed,
 )
+from hashaudit.cluster.scheduler import CALL_TIMEOUT_S, LOST, WATCH_S, check, connect, workers_of
 from hashaudit.cluster.settings import ClusterSettings, Failure, Notice, Ready
 from hashaudit.cluster.window import DishonestError, Unit, Window
 from hashaudit.errors import HashauditError, HostError
 from hashaudit.pool.jobs import Event, TicketT, grouped
 from hashaudit.worker.protocol import Plan, WorkUnit
 
-CONNECT_TIMEOUT_S = 10.0
-"""For one attempt to reach the scheduler."""
-
-CALL_TIMEOUT_S = 15.0
-"""For an answer that costs nobody work."""
-
 END_TIMEOUT_S = 12.0
 """Longer than a session takes to end."""
-
-WATCH_S = 0.5
-"""Between two looks at who is there."""
 
 SILENCE_S = 3.0
 """Who has told nothing for so long is asked how far it is. Dask logs each such question, so they are few."""
 
 TRIES = 3
 """To open a session with a worker that is there, before it is refused."""
-
-_LOST = (OSError, TimeoutError)
 
 Word = Notice | Ready | Failure | list[Event[TicketT]]
 
@@ -128,10 +118,10 @@ class Coordinator(Generic[TicketT]):
             return
         self._client = client
         try:
-            await self._check_scheduler(client)
+            await check(client)
             self._post(Notice(f"Dask scheduler {self._settings.scheduler}, dashboard {client.dashboard_link}"))
             await self._work(client)
-        except _LOST:
+        except LOST:
             if self._ending.is_set():
                 return
             self._post(Notice("the Dask scheduler is lost: waiting for it to come back"))
@@ -143,25 +133,13 @@ class Coordinator(Generic[TicketT]):
     async def _connect(self) -> Client | None:
         while not self._ending.is_set():
             try:
-                client: Client = await Client(
-                    self._settings.scheduler, asynchronous=True, timeout=CONNECT_TIMEOUT_S, set_as_default=False
-                )
-            except _LOST as error:
+                return await connect(self._settings.scheduler)
+            except LOST as error:
                 known = self.members.sandbox is not None
                 if not known or self._patience_s() <= 0:
                     raise HostError(f"the Dask scheduler {self._settings.scheduler} cannot be reached") from error
                 await asyncio.sleep(WATCH_S)
-            else:
-                return client
         return None
-
-    async def _check_scheduler(self, client: Client) -> None:
-        try:
-            await client.run_on_scheduler(remote.present)
-        except (ImportError, AttributeError) as error:
-            raise HostError(
-                "hashaudit is not installed, with its extra dask, where the Dask scheduler runs: it takes tasks apart"
-            ) from error
 
     async def _work(self, client: Client) -> None:
         if self._plan is None:
@@ -175,7 +153,7 @@ class Coordinator(Generic[TicketT]):
             if self._admission is None:
                 self._admission = Admission(self._settings, self._token, self._plan.result())
             while not self._ending.is_set():
-                there = await _workers(client)
+                there = await workers_of(client)
                 self._meet(client, there)
                 self._judge(there)
                 await self._ask_status(client)
@@ -294,7 +272,8 @@ class Coordinator(Generic[TicketT]):
                 self._refuse(member.address, reason)
                 self._drop(member, lost=False)
             case Gone():
-                self._drop(member, lost=False)
+                # Another process has taken the worker's address, and Dask has given it the task.
+                self._drop(member, lost=True)
 
     def _drop(self, member: Member, *, lost: bool) -> None:
         """Gives what a worker held to others. If it is there still, or again, it is admitted anew."""
@@ -366,23 +345,3 @@ class Coordinator(Generic[TicketT]):
             task.cancel()
         with contextlib.suppress(Exception):
             member.future.release()
-
-
-async def _workers(client: Client) -> set[str]:
-    """The addresses of all workers that the scheduler has.
-
-    Raises:
-        ConnectionError: the scheduler is lost.
-        TimeoutError: it does not answer.
-    """
-    asking = asyncio.ensure_future(client.nthreads())
-    try:
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            while not asking.done():
-                # Dask reconnects by itself, for long and without a word; all that was held there is gone in any case.
-                if client.status != "running":
-                    raise ConnectionError
-                await asyncio.wait({asking}, timeout=WATCH_S)
-            return set(asking.result())
-    finally:
-        asking.cancel()
