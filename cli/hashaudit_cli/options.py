@@ -12,12 +12,21 @@ from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.model import AlgorithmName, Role
 
+LISTS = "What is looked for"
+PICTURES = "Pictures"
+WALK = "What is walked"
+STORES = "Object stores and mounted buckets"
+FINDINGS = "Findings"
+LIMITS = "Speed and limits"
+"""The parts of ``--help``."""
+
 KeyOption = Annotated[
     str | None,
     typer.Option(
         "--key",
         metavar="FILE",
         help="Sign with this Ed25519 key. Default: $HASHAUDIT_KEY, then your own, made at first use.",
+        rich_help_panel=FINDINGS,
     ),
 ]
 BEFORE_4 = "before-4"
@@ -27,10 +36,14 @@ MAX_AMOUNT_BYTES = 1 << 53
 """No machine has more; larger numbers are slips."""
 
 PassphraseFileOption = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Read the key's passphrase from the first line of FILE.")
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Read the key's passphrase from the first line of FILE.", rich_help_panel=FINDINGS
+    ),
 ]
 PassphraseFdOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Read the key's passphrase from open descriptor N.")
+    int | None,
+    typer.Option(metavar="N", help="Read the key's passphrase from open descriptor N.", rich_help_panel=FINDINGS),
 ]
 MapOption = Annotated[
     list[str] | None,
@@ -38,16 +51,23 @@ MapOption = Annotated[
         "--map",
         metavar="COLUMN=FIELD",
         help="What a column of CSV, TSV or ; text holds: a digest's name, id, size, or the name of a label.",
+        rich_help_panel=LISTS,
     ),
 ]
 
 
 CategoryOption = Annotated[
     list[str] | None,
-    typer.Option("--only-category", metavar="CATEGORY", help="Keep only entries of this category, as the list has it."),
+    typer.Option(
+        "--only-category",
+        metavar="CATEGORY",
+        help="Keep only entries of this category, as the list has it.",
+        rich_help_panel=LISTS,
+    ),
 ]
 ScoreOption = Annotated[
-    float | None, typer.Option("--min-score", metavar="N", help="Leave out entries whose score is lower.")
+    float | None,
+    typer.Option("--min-score", metavar="N", help="Leave out entries whose score is lower.", rich_help_panel=LISTS),
 ]
 
 
@@ -56,10 +76,14 @@ RateOption = Annotated[
     typer.Option(
         metavar="BYTES",
         help="Read no more than this in a second, all workers together: 50M, 1G (K, M, G, T: powers of 1024).",
+        rich_help_panel=LIMITS,
     ),
 ]
 NiceOption = Annotated[
-    bool, typer.Option("--nice", help="Give way to others: lowest processor priority, idle class of the disk.")
+    bool,
+    typer.Option(
+        "--nice", help="Give way to others: lowest processor priority, idle class of the disk.", rich_help_panel=LIMITS
+    ),
 ]
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?(?:/s)?", re.ASCII | re.IGNORECASE)
@@ -83,29 +107,57 @@ def bytes_amount(option: str, text: str | None) -> int | None:
 
 EndpointOption = Annotated[
     str | None,
-    typer.Option("--endpoint-url", metavar="URL", help="Where s3:// and az:// are, if not at Amazon and Azure."),
+    typer.Option(
+        "--endpoint-url",
+        metavar="URL",
+        help="Where s3:// and az:// are, if not at Amazon and Azure.",
+        rich_help_panel=STORES,
+    ),
 ]
 PayerOption = Annotated[
-    bool, typer.Option("--request-payer", help="Pay for the requests and traffic of s3:// where the owner does not.")
+    bool,
+    typer.Option(
+        "--request-payer",
+        help="Pay for the requests and traffic of s3:// where the owner does not.",
+        rich_help_panel=STORES,
+    ),
 ]
 PathStyleOption = Annotated[
-    bool, typer.Option("--path-style", help="Name buckets in paths, not in hosts. With --endpoint-url always so.")
+    bool,
+    typer.Option(
+        "--path-style",
+        help="Name buckets in paths, not in hosts. With --endpoint-url always so.",
+        rich_help_panel=STORES,
+    ),
 ]
 
 
 EngineOption = Annotated[
     str | None,
     typer.Option(
-        "--engine", metavar="local|dask", help="Examine on this machine, or on the workers of a Dask cluster."
+        "--engine",
+        metavar="local|dask",
+        help="Examine on this machine, or on the workers of a Dask cluster.",
+        rich_help_panel=LIMITS,
     ),
 ]
 SchedulerOption = Annotated[
     str | None,
-    typer.Option("--scheduler", metavar="ADDRESS", help="Of the Dask scheduler: tcp://HOST:8786, tls://HOST:8786."),
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Of the Dask scheduler: tcp://HOST:8786, tls://HOST:8786.",
+        rich_help_panel=LIMITS,
+    ),
 ]
 WaitOption = Annotated[
     float,
-    typer.Option("--wait-for-workers", metavar="S", help="Seconds that a cluster may be without workers or scheduler."),
+    typer.Option(
+        "--wait-for-workers",
+        metavar="S",
+        help="Seconds that a cluster may be without workers or scheduler.",
+        rich_help_panel=LIMITS,
+    ),
 ]
 
 

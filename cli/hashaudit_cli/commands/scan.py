@@ -7,6 +7,12 @@ import typer
 
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.options import (
+    FINDINGS,
+    LIMITS,
+    LISTS,
+    PICTURES,
+    STORES,
+    WALK,
     CategoryOption,
     EndpointOption,
     EngineOption,
@@ -33,7 +39,9 @@ from hashaudit_cli.options import (
 def scan(  # noqa: PLR0917 # Typer reads the command's options from its parameters
     roots: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX to examine.", show_default=False),
+        typer.Argument(
+            metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX, az://CONTAINER/PREFIX.", show_default=False
+        ),
     ] = None,
     deny: Annotated[
         list[str] | None,
@@ -41,12 +49,15 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             "--list",
             metavar="LIST",
             help="Hashes to look for: a file, or a folder of pages. `ALGO=FILE` states an algorithm that it does not.",
+            rich_help_panel=LISTS,
         ),
     ] = None,
     known: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="LIST", help="Hashes or a Bloom filter of known files. A hit is no finding and hides none."
+            metavar="LIST",
+            help="Hashes or a Bloom filter of known files. A hit is no finding and hides none.",
+            rich_help_panel=LISTS,
         ),
     ] = None,
     output: Annotated[
@@ -56,6 +67,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             "--output",
             metavar="FILE",
             help="Write the findings to this new file and its signature to FILE.sig. Default: standard output.",
+            rich_help_panel=FINDINGS,
         ),
     ] = None,
     resume: Annotated[
@@ -63,15 +75,24 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         typer.Option(
             metavar="FILE",
             help="Go on with the interrupted run that wrote FILE. Needs nothing else; what is given must be as then.",
+            rich_help_panel=FINDINGS,
         ),
     ] = None,
     key: KeyOption = None,
-    unsigned: Annotated[bool, typer.Option("--unsigned", help="Do not sign: damage shows, forgery does not.")] = False,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Do not sign: damage shows, forgery does not.", rich_help_panel=FINDINGS)
+    ] = False,
     passphrase_file: PassphraseFileOption = None,
     passphrase_fd: PassphraseFdOption = None,
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", metavar="N", help="Worker processes. Default: by device and processors."),
+        typer.Option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            help="Worker processes. Default: by device and processors.",
+            rich_help_panel=LIMITS,
+        ),
     ] = None,
     engine: EngineOption = None,
     scheduler: SchedulerOption = None,
@@ -93,90 +114,161 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     category_scheme: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE", help="Names for categories: vics-us, ncmec, or a JSON file. None is assumed."
+            metavar="NAME|FILE",
+            help="Names for categories: vics-us, ncmec, or a JSON file. None is assumed.",
+            rich_help_panel=LISTS,
         ),
     ] = None,
     max_distance: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ALGO=N", help="Largest distance of a perceptual match. Default: pdq=31, 64-bit hashes 4."
+            metavar="ALGO=N",
+            help="Largest distance of a perceptual match. Default: pdq=31, 64-bit hashes 4.",
+            rich_help_panel=PICTURES,
         ),
     ] = None,
     min_quality: Annotated[
-        int, typer.Option(metavar="N", help="PDQ quality below which a match is marked low_quality.")
+        int,
+        typer.Option(
+            metavar="N", help="PDQ quality below which a match is marked low_quality.", rich_help_panel=PICTURES
+        ),
     ] = 50,
-    frames: Annotated[int, typer.Option(metavar="N", help="Frames of one picture that are hashed.")] = 33,
+    frames: Annotated[
+        int, typer.Option(metavar="N", help="Frames of one picture that are hashed.", rich_help_panel=PICTURES)
+    ] = 33,
     variants: Annotated[
-        str, typer.Option(metavar="none|dihedral|all", help="Also turned and mirrored; also without a uniform border.")
+        str,
+        typer.Option(
+            metavar="none|dihedral|all",
+            help="Also turned and mirrored; also without a uniform border.",
+            rich_help_panel=PICTURES,
+        ),
     ] = "all",
-    no_perceptual: Annotated[bool, typer.Option("--no-perceptual", help="Decode no pictures.")] = False,
+    no_perceptual: Annotated[
+        bool, typer.Option("--no-perceptual", help="Decode no pictures.", rich_help_panel=PICTURES)
+    ] = False,
     hasher: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODULE:CALLABLE", help="Plug a perceptual hash in. Its code runs in the workers."),
+        typer.Option(
+            metavar="MODULE:CALLABLE",
+            help="Plug a perceptual hash in. Its code runs in the workers.",
+            rich_help_panel=PICTURES,
+        ),
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Examine only files that match; with a / in GLOB their path below ROOT."),
+        typer.Option(
+            metavar="GLOB",
+            help="Examine only files that match; with a / in GLOB their path below ROOT.",
+            rich_help_panel=WALK,
+        ),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Leave out files and folders that match; counted.")
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Leave out files and folders that match; counted.", rich_help_panel=WALK),
     ] = None,
-    one_file_system: Annotated[bool, typer.Option("--one-file-system", help="Stay on each ROOT's filesystem.")] = False,
+    one_file_system: Annotated[
+        bool, typer.Option("--one-file-system", help="Stay on each ROOT's filesystem.", rich_help_panel=WALK)
+    ] = False,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Follow symbolic links met in the walk.")
+        bool, typer.Option("--follow-links", help="Follow symbolic links met in the walk.", rich_help_panel=WALK)
     ] = False,
     max_memory: Annotated[
         str,
-        typer.Option(metavar="SIZE", help="Memory of each worker beyond what the lists take, such as 512M or 2G."),
+        typer.Option(
+            metavar="SIZE",
+            help="Memory of each worker beyond what the lists take, such as 512M or 2G.",
+            rich_help_panel=LIMITS,
+        ),
     ] = "4G",
     file_timeout: Annotated[
-        float, typer.Option(metavar="S", help="Seconds without a byte after which a file is given up.")
+        float,
+        typer.Option(
+            metavar="S", help="Seconds without a byte after which a file is given up.", rich_help_panel=LIMITS
+        ),
     ] = 120.0,
     decode_timeout: Annotated[
-        float, typer.Option(metavar="S", help="Seconds for decoding a picture; one more for each MiB of it.")
+        float,
+        typer.Option(
+            metavar="S", help="Seconds for decoding a picture; one more for each MiB of it.", rich_help_panel=LIMITS
+        ),
     ] = 60.0,
     require_sandbox: Annotated[
-        bool, typer.Option("--require-sandbox", help="Refuse to run where workers cannot be locked in.")
+        bool,
+        typer.Option(
+            "--require-sandbox", help="Refuse to run where workers cannot be locked in.", rich_help_panel=LIMITS
+        ),
     ] = False,
     endpoint_url: EndpointOption = None,
     request_payer: PayerOption = False,
     path_style: PathStyleOption = False,
     all_versions: Annotated[
-        bool, typer.Option("--all-versions", help="Examine every version of every key; count delete markers.")
+        bool,
+        typer.Option(
+            "--all-versions", help="Examine every version of every key; count delete markers.", rich_help_panel=STORES
+        ),
     ] = False,
     inventory: Annotated[
         str | None,
-        typer.Option(metavar="MANIFEST", help="Take the keys of s3:// from this S3 Inventory (CSV); a file or URL."),
+        typer.Option(
+            metavar="MANIFEST",
+            help="Take the keys of s3:// from this S3 Inventory (CSV); a file or URL.",
+            rich_help_panel=STORES,
+        ),
     ] = None,
     reconcile: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
             help="ROOT is where this s3:// or az:// URL is mounted: each key that the mount hides is a fault.",
+            rich_help_panel=STORES,
         ),
     ] = None,
     reconcile_read: Annotated[
-        bool, typer.Option("--reconcile-read", help="Examine what the mount hides through the store itself.")
+        bool,
+        typer.Option(
+            "--reconcile-read", help="Examine what the mount hides through the store itself.", rich_help_panel=STORES
+        ),
     ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="I/N",
             help="Examine only part I (from 1) of N: for arrays of jobs, whose files `hashaudit merge` joins.",
+            rich_help_panel=WALK,
         ),
     ] = None,
-    record_all: Annotated[bool, typer.Option("--record-all", help="Write a line for every file.")] = False,
+    record_all: Annotated[
+        bool, typer.Option("--record-all", help="Write a line for every file.", rich_help_panel=FINDINGS)
+    ] = False,
     cache: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Keep hashes in FILE, and read only files that are new or have changed."),
+        typer.Option(
+            metavar="FILE",
+            help="Keep hashes in FILE, and read only files that are new or have changed.",
+            rich_help_panel=LIMITS,
+        ),
     ] = None,
     cache_verify: Annotated[
-        float, typer.Option(metavar="PERCENT", help="Read so many of the unchanged files all the same, and compare.")
+        float,
+        typer.Option(
+            metavar="PERCENT",
+            help="Read so many of the unchanged files all the same, and compare.",
+            rich_help_panel=LIMITS,
+        ),
     ] = 0.0,
-    case: Annotated[str | None, typer.Option(metavar="ID", help="Case number, for the record.")] = None,
-    exhibit: Annotated[str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.")] = None,
-    examiner: Annotated[str | None, typer.Option(metavar="NAME", help="Who examines, for the record.")] = None,
-    note: Annotated[str | None, typer.Option(metavar="TEXT", help="Anything else, for the record.")] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="ID", help="Case number, for the record.", rich_help_panel=FINDINGS)
+    ] = None,
+    exhibit: Annotated[
+        str | None, typer.Option(metavar="ID", help="Exhibit number, for the record.", rich_help_panel=FINDINGS)
+    ] = None,
+    examiner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who examines, for the record.", rich_help_panel=FINDINGS)
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Anything else, for the record.", rich_help_panel=FINDINGS)
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")] = False,
 ) -> None:
     """Examine every file below each ROOT and write signed findings.
