@@ -79,6 +79,7 @@ class Coordinator(Generic[TicketT]):
         self._tries: dict[str, int] = {}
         self._client: Client | None = None
         self._bundles = 0
+        self._shares_due = False
         self._without_since_s: float | None = time.monotonic()
 
     async def serve(self, plan: asyncio.Future[Plan]) -> None:
@@ -156,6 +157,8 @@ class Coordinator(Generic[TicketT]):
                 there = await workers_of(client)
                 self._meet(client, there)
                 self._judge(there)
+                if self._shares_due:
+                    await self._share_rate(client)
                 await self._ask_status(client)
                 await asyncio.wait({ending}, timeout=WATCH_S)
         finally:
@@ -280,6 +283,7 @@ class Coordinator(Generic[TicketT]):
         if self.members.by_address.get(member.address) is not member:
             return
         del self.members.by_address[member.address]
+        self._shares_due = True
         with self._lock:
             events = self._window.leave(member.address, lost=lost)
         self._post(events)
@@ -293,12 +297,15 @@ class Coordinator(Generic[TicketT]):
         self.hand_out()
 
     async def _share_rate(self, client: Client) -> None:
+        """Divides the rate among those that take part."""
+        self._shares_due = False
         rate = self._settings.max_rate_bytes_per_s
-        if rate is not None and self.members.by_address:
-            rates = self.members.rates(rate)
+        if rate is None or not self.members.by_address:
+            return
+        rates, addresses = self.members.rates(rate), list(self.members.by_address)
+        with contextlib.suppress(*LOST):
             await asyncio.wait_for(
-                client.run(remote.set_rates, rates, workers=list(self.members.by_address), on_error="ignore"),
-                CALL_TIMEOUT_S,
+                client.run(remote.set_rates, rates, workers=addresses, on_error="ignore"), CALL_TIMEOUT_S
             )
 
     async def _ask_status(self, client: Client) -> None:

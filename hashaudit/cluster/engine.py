@@ -134,6 +134,9 @@ class DaskEngine(Generic[TicketT]):
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
+        # What the coordinator awaits, it answers for. What Dask leaves behind unawaited, of workers that are gone,
+        # would only be written to standard error.
+        self._loop.set_exception_handler(lambda _loop, _context: None)
         try:
             self._loop.run_until_complete(self._coordinator.serve(self._plan))
         finally:
