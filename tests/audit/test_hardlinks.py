@@ -77,3 +77,11 @@ def test_memory_is_bounded_by_reading_again() -> None:
         groups.lead(entry(b"a", msgspec.structs.replace(STAT, inode=inode)))
     found = [groups.find(entry(b"b", msgspec.structs.replace(STAT, inode=inode))) is not None for inode in range(5)]
     assert found == [True, True, False, False, False]
+
+
+def test_behind_a_mount_one_inode_proves_nothing() -> None:
+    groups: LinkGroups[bytes] = LinkGroups()
+    behind = [msgspec.structs.replace(entry(name), consistency=Consistency.MOUNT_UNPINNED) for name in (b"a", b"b")]
+    assert groups.lead(behind[0]) is None
+    assert groups.lead(entry(b"a")) is not None
+    assert groups.find(behind[1]) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from hashaudit.host import files, pagecache
@@ -502,3 +503,32 @@ def test_a_size_that_is_not_kept_to_is_a_change(folder: bytes, read: Read, monke
     outcome = read(path, limits=ReadLimits(attempts=1))
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
     assert outcome.faults[0].message == "it ended elsewhere than its size says while the file was read"
+
+
+@pytest.mark.parametrize("tried", [(Consistency.STABLE, 1), (Consistency.MOUNT_UNPINNED, 3)], ids=str)
+def test_a_failing_mount_is_asked_again_and_a_failing_disk_is_not(
+    folder: bytes, read: Read, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch, tried: tuple[Consistency, int]
+) -> None:
+    consistency, attempts = tried
+    entry = entry_of(write(folder + b"/file", b"content"), consistency=consistency)
+    with monkeypatch.context() as patch:
+        failing_at(patch, "open", errno.EIO)
+        outcome = read(entry)
+    assert_refused(outcome, Stage.OPEN, FaultCode.IO_ERROR)
+    assert outcome.attempts == attempts
+
+
+@pytest.mark.parametrize("consistency", [Consistency.STABLE, Consistency.MOUNT_UNPINNED])
+@pytest.mark.parametrize("same_time", [True, False])
+def test_a_new_inode_is_another_file_but_on_a_mount(
+    folder: bytes, read: Read, entry_of: EntryOf, consistency: Consistency, same_time: bool
+) -> None:
+    entry = entry_of(write(folder + b"/file", b"content"), consistency=consistency)
+    stat = msgspec.structs.replace(entry.stat, inode=entry.stat.inode + 1)
+    if not same_time:
+        stat = msgspec.structs.replace(stat, mtime_ns=stat.mtime_ns - 1)
+    outcome = read(msgspec.structs.replace(entry, stat=stat))
+    if consistency is Consistency.MOUNT_UNPINNED and same_time:
+        assert (outcome.faults, content(outcome)) == ((), b"content")
+    else:
+        assert_refused(outcome, Stage.OPEN, FaultCode.REPLACED)
