@@ -85,7 +85,8 @@ def reopened(path: str, signer: SigningKey | None, asked: AuditConfig) -> Iterat
     except OutputLockedError as error:
         raise OutputLockedError(f"{error}{_holder(path, signer)}") from error
     with contextlib.closing(output):
-        header = read_header(output)
+        with output.reader() as stream:
+            header = read_header(stream)
         fingerprint = signer.fingerprint if signer else None
         if header.key_fingerprint != fingerprint:
             then = (
@@ -222,9 +223,9 @@ def _holder(path: str, signer: SigningKey | None) -> str:
     """Which process holds the lock, where its journal tells."""
     try:
         with open(path, "rb") as stream:
-            run_id = msgspec.json.decode(stream.readline(), type=RunHeader).run_id
+            run_id = read_header(stream).run_id
         journal = read_journal(os.fsencode(path) + SUFFIX, seal_key(signer, run_id), run_id)
-    except (OSError, msgspec.DecodeError, HashauditError):
+    except (OSError, HashauditError):
         return ""
     return "" if journal is None else _named(journal)
 

@@ -5,6 +5,7 @@ those lines; what it says is used only up to what the lines and itself bear out.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import BinaryIO
 
 import msgspec
 
@@ -228,19 +229,18 @@ def _read(output: Output, key: PublicKey | None, first_line: int) -> Interrupted
             raise OutputError(f"cannot read the findings file: {error.strerror}") from error
 
 
-def read_header(output: Output) -> RunHeader:
-    """The header of a reopened file. Nothing of it is proven yet.
+def read_header(stream: BinaryIO) -> RunHeader:
+    """The header of a findings file. Nothing of it is proven yet.
 
     Raises:
         FindingsError: the file does not begin with a header.
         OutputError: it cannot be read.
     """
-    with output.reader() as stream:
-        try:
-            stream.seek(0)
-            line = decode_line(without_newline(stream.readline(MAX_LINE_BYTES)))
-        except OSError as error:
-            raise OutputError(f"cannot read the findings file: {error.strerror}") from error
+    try:
+        stream.seek(0)
+        line = decode_line(without_newline(stream.readline(MAX_LINE_BYTES)))
+    except OSError as error:
+        raise OutputError(f"cannot read the findings file: {error.strerror}") from error
     if not isinstance(line, RunHeader):
         raise FindingsError("the file does not begin with the header of a run")
     return line

@@ -238,10 +238,12 @@ class Walker:
 
         A folder on the way to the start was entered then. What is wrong with it now was not met, and hides the rest.
         """
+        if not self._before_start() or self._start is None:
+            return False
         way = self._trail.items()
         if way and not way[-1]:
             way = way[:-1]
-        return self._before_start() and self._start is not None and self._start[: len(way)] != way
+        return self._start[: len(way)] != way
 
     def _first_item(self) -> bytes:
         """Before which a folder that is being entered need not be visited; empty: all of it has to be."""
