@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from hashaudit.host import sandbox
-from hashaudit.model import AlgorithmName, DirectoryRef, Entry, Stat
+from hashaudit.host.files import stat_of
+from hashaudit.model import AlgorithmName, DirectoryRef, Entry
 from hashaudit.pool.jobs import Answered, Job
 from hashaudit.pool.supervisor import Pool
 from hashaudit.pool.watch import Deadlines
@@ -48,20 +49,8 @@ def jobs(folder: Path) -> list[Job[None]]:
     """One for each file."""
     above = os.stat(folder)
     ref = DirectoryRef(os.fsencode(folder), above.st_dev, above.st_ino)
-    found = []
-    for item in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        status = item.stat()
-        seen = Stat(
-            status.st_mode,
-            status.st_dev,
-            status.st_ino,
-            status.st_nlink,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        )
-        found.append(Job(None, Entry(ref, os.fsencode(item.name), seen), tell=False))
-    return found
+    items = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    return [Job(None, Entry(ref, os.fsencode(item.name), stat_of(item.stat())), tell=False) for item in items]
 
 
 def processor_s(pids: list[int]) -> float:

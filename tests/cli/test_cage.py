@@ -5,8 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from PIL import Image
 
 import hostile_hasher
 from dead_mount import dead_mount
-from installed import Result, Tool, of_kind, totals
+from installed import Result, Tool, of_kind, totals, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
@@ -261,14 +260,6 @@ def children(pid: int) -> list[int]:
             return [int(word) for word in file.read().split()]
     except FileNotFoundError:
         return []
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen in time")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from PIL import Image
 
 import hostile_hasher
 import patient_hasher
-from installed import Tool, Word, of_kind, parsed, totals
+from installed import Tool, Word, of_kind, parsed, totals, wait_until
 
 pytest.importorskip("distributed", reason="needs the extra dask: distributed")
 
@@ -72,13 +71,6 @@ def records(path: Path) -> list[Line]:
 def assert_same(one: Path, other: Path) -> None:
     assert records(one) == records(other)
     assert totals(parsed(one.read_bytes())) == totals(parsed(other.read_bytes()))
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
 
 
 def children(program: subprocess.Popen[bytes]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import COMMAND, Tool, parsed
+from installed import COMMAND, Tool, parsed, wait_until
 
 MakeList = Callable[..., Path]
 
@@ -153,14 +153,6 @@ def test_a_full_disk_ends_with_4_and_what_was_signed_verifies(hashaudit: Tool, t
         assert b"no_final_checkpoint" in verified.out
     finally:
         subprocess.run(["umount", small], check=True)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen in time")
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import Tool, of_kind, parsed, totals
+from installed import Tool, of_kind, parsed, totals, wait_until
 
 MIB = 1 << 20
 
@@ -36,14 +36,6 @@ def small(tmp_path: Path) -> Path:
     for number in range(3000):
         (folder / f"{number:04}").write_bytes(b"%04d" % number * 512)
     return folder
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    for _ in range(1500):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen in time")
 
 
 @pytest.mark.parametrize(("tree", "rate", "least_s"), [("big", "12M", 1.8), ("small", "3M", 1.7)])

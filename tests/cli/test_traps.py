@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -334,11 +333,3 @@ def test_two_runs_give_the_same_records(hashaudit: Tool, make_list: MakeList, tm
     first, second = records(), records()
     assert len(first) == 2002
     assert first == second
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("did not happen")

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,3 +72,11 @@ def totals(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     assert found["seen"] == found["examined"] + found["faulted"] + sum(found["skipped"].values()) + found["pending"]
     assert found["examined"] == found["clean"] + found["known"] + found["matched"]
     return found
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
+    """Waits for what another process has to do first."""
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s, "did not happen in time"
+        time.sleep(0.01)
