@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hashaudit.host import sandbox
 from hashaudit.host.files import stat_of
+from hashaudit.host.sandbox import sandbox
 from hashaudit.model import AlgorithmName, DirectoryRef, Entry
 from hashaudit.pool.jobs import Answered, Job
 from hashaudit.pool.supervisor import Pool

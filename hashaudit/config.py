@@ -9,7 +9,7 @@ from hashaudit.digests.multidigest import ordered
 from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.hashlists.selection import EVERYTHING, Selection
-from hashaudit.host.sandbox import DEFAULT_MEMORY_BYTES
+from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.model import AlgorithmName, Role
 from hashaudit.sources.opening import BucketOptions, check_buckets
 from hashaudit.sources.shard import Shard

@@ -20,8 +20,8 @@ from hashaudit.findings.output import Output
 from hashaudit.findings.schema import EndReason, Resumption
 from hashaudit.findings.signer import FILE_NAMESPACE
 from hashaudit.findings.writer import Clock, FindingsWriter
-from hashaudit.host.holder import this_process
 from hashaudit.host.locks import Lock
+from hashaudit.host.process_owner import this_process
 from hashaudit.stores.address import parse_root
 from hashaudit_cli.terminal import say, shown, standard_output
 

@@ -9,7 +9,7 @@ from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
 from hashaudit.cache.cache import Cache
 from hashaudit.config import AuditConfig
-from hashaudit.host.machine import is_rotational
+from hashaudit.host.hardware import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
 from hashaudit.pool.engine import Engine
 from hashaudit.pool.jobs import Job

@@ -22,7 +22,7 @@ from hashaudit.audit.ordering import Cut as WalkCut
 from hashaudit.audit.sealed import SealedFile
 from hashaudit.config import AuditConfig
 from hashaudit.findings.signer import Signer
-from hashaudit.host.holder import Holder
+from hashaudit.host.process_owner import Holder
 from hashaudit.model import Examination, Stat, Subject
 
 SUFFIX = b".journal"

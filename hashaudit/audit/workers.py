@@ -12,9 +12,9 @@ from hashaudit.errors import HostError
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.known_filter import SHA1
 from hashaudit.hashlists.load import LoadedLists
-from hashaudit.host.machine import cpu_count, is_rotational
+from hashaudit.host.hardware import cpu_count, is_rotational
 from hashaudit.host.process import raise_open_file_limit
-from hashaudit.host.sandbox import Cage
+from hashaudit.host.sandbox.sandbox import Cage
 from hashaudit.model import Consistency
 from hashaudit.pool.watch import Deadlines
 from hashaudit.sources.interface import RootDescription

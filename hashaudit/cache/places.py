@@ -7,7 +7,7 @@ every change of content a new ctime that no user can choose, and that keep inode
 import hashlib
 import time
 
-from hashaudit.host.mounts import Mount, mount_table
+from hashaudit.host.mount_table import Mount, read_mount_table
 from hashaudit.model import Consistency, DirectoryRef, Entry
 
 TRUSTED_TYPES = frozenset(
@@ -32,7 +32,7 @@ class Places:
     def __init__(self, start_ns: int | None = None) -> None:
         """Takes the time at which the run began, nanoseconds since the epoch; by default now."""
         self._latest_ns = (time.time_ns() if start_ns is None else start_ns) - RACY_NS
-        self._table = mount_table()
+        self._table = read_mount_table()
         self._mounts: dict[int, bytes | None] = {}
         self._last: tuple[DirectoryRef, int] | None = None
         self._last_key: bytes | None = None
@@ -66,7 +66,7 @@ class Places:
         device = entry.stat.device
         mount = self._table.of_device(device)
         if mount is None:
-            self._table = mount_table()  # something may have been mounted since
+            self._table = read_mount_table()  # something may have been mounted since
             mount = self._table.of_device(device) or self._table.at(entry.path, device)
         trusted = mount is not None and mount.fs_type in TRUSTED_TYPES and entry.consistency is Consistency.STABLE
         if mount is None or not trusted:

@@ -21,7 +21,7 @@ from hashaudit.cluster.protocol import (
 from hashaudit.cluster.settings import ClusterSettings
 from hashaudit.cluster.shipping import Shipping, shipment
 from hashaudit.errors import HostError
-from hashaudit.host.holder import boot_id
+from hashaudit.host.process_owner import boot_id
 from hashaudit.worker.protocol import Plan
 
 DESCRIBE_TIMEOUT_S = 60.0

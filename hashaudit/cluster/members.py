@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from distributed import Future
 
 from hashaudit.cluster.protocol import Busy, Count, Status
-from hashaudit.host.sandbox import LANDLOCK
+from hashaudit.host.sandbox.sandbox import LANDLOCK
 
 MIN_RATE_BYTES_PER_S = 1024
 """Of a session that waits for its share of the rate."""

@@ -12,7 +12,7 @@ import msgspec
 
 from hashaudit.cluster.protocol import Place
 from hashaudit.errors import HostError
-from hashaudit.host.mounts import MountTable, mount_table
+from hashaudit.host.mount_table import MountTable, read_mount_table
 from hashaudit.model import DirectoryRef, Entry, Stat, State, Subject
 from hashaudit.paths import to_text
 from hashaudit.sources.mounts import Kind
@@ -33,7 +33,7 @@ def places(roots: Iterable[bytes]) -> tuple[Place, ...]:
     Args:
         roots: absolute paths without links.
     """
-    table = mount_table()
+    table = read_mount_table()
     found: dict[bytes, Place] = {}
     for root in roots:
         below = (mount.point for mount in table.below(root) if not Kind(mount.fs_type).is_pseudo)
@@ -102,7 +102,7 @@ def compare(
     Raises:
         HostError: it is not the same; the message says what.
     """
-    table = mount_table()
+    table = read_mount_table()
     here: dict[int, int] = {}
     for place in wanted:
         name = to_text(place.path)[0]

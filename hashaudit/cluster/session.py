@@ -36,8 +36,8 @@ from hashaudit.errors import HashauditError, HostError
 from hashaudit.hashlists.file_state import FileState
 from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.hashlists.known_filter import FilterImage
-from hashaudit.host.holder import boot_id
 from hashaudit.host.priority import give_way
+from hashaudit.host.process_owner import boot_id
 from hashaudit.model import Examination, Fault, Subject
 from hashaudit.pool.jobs import Answered, Blamed, Job
 from hashaudit.pool.supervisor import POLL_S, Pool

@@ -10,8 +10,9 @@ from hashaudit.config import AuditConfig
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HostError
 from hashaudit.hashlists.load import LoadedLists
-from hashaudit.host import machine, sandbox
+from hashaudit.host import hardware
 from hashaudit.host.process import raise_open_file_limit
+from hashaudit.host.sandbox import sandbox
 from hashaudit.pool.supervisor import Pool
 
 ADVICE_ON_LAYERS: dict[str, str] = {
@@ -65,7 +66,7 @@ def workers(roots: tuple[bytes, ...]) -> Iterator[Check]:
 
 def clock() -> Iterator[Check]:
     """Whether the times in the findings are worth anything."""
-    synchronised = machine.clock_is_synchronised()
+    synchronised = hardware.clock_is_synchronised()
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if synchronised:
         yield Check("clock.synchronised", State.OK, f"kept by a time service; it is {now}")
@@ -82,7 +83,7 @@ def descriptors(lists: int) -> Iterator[Check]:
     found = f"{'no limit' if limit is None else limit} of open files: room for {room} workers"
     if room == 0:
         yield Check("limits.descriptors", State.PROBLEM, found, "raise the limit: ulimit -n 1024, or LimitNOFILE=")
-    elif room < machine.cpu_count():
+    elif room < hardware.cpu_count():
         yield Check("limits.descriptors", State.WARNING, found, "raise the limit: ulimit -n 1024, or LimitNOFILE=")
     else:
         yield Check("limits.descriptors", State.OK, found)
@@ -90,7 +91,7 @@ def descriptors(lists: int) -> Iterator[Check]:
 
 def processors() -> Iterator[Check]:
     """How many processors may be used."""
-    usable, present = machine.cpu_count(), os.cpu_count() or 1
+    usable, present = hardware.cpu_count(), os.cpu_count() or 1
     if usable < present:
         found = f"{usable} of {present} may be used, by affinity or a control group's quota"
         yield Check("limits.processors", State.WARNING, found, "raise CPUQuota= or the container's limit, if meant to")
@@ -100,14 +101,14 @@ def processors() -> Iterator[Check]:
 
 def memory() -> Iterator[Check]:
     """Whether the workers find room."""
-    available, limit = machine.available_memory_bytes(), machine.memory_limit_bytes()
+    available, limit = hardware.available_memory_bytes(), hardware.memory_limit_bytes()
     bounds = [each for each in (available, limit) if each is not None]
     if not bounds:
         yield Check("limits.memory", State.WARNING, "the system does not tell", "watch the first scan's memory")
         return
     least = min(bounds)
     found = f"{least / 2**30:.1f} GiB to be had" + (", by a control group's limit" if least == limit else "")
-    needed = machine.cpu_count() * MIN_WORKER_MEMORY_BYTES
+    needed = hardware.cpu_count() * MIN_WORKER_MEMORY_BYTES
     if least < needed:
         advice = f"take fewer workers: -j {max(1, least // MIN_WORKER_MEMORY_BYTES)}, or a lower --max-memory"
         yield Check("limits.memory", State.WARNING, found, advice)

@@ -8,7 +8,7 @@ from hashaudit.audit.workers import READERS, device_class
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HashauditError
 from hashaudit.host import files
-from hashaudit.host.mounts import Mount, mount_table
+from hashaudit.host.mount_table import Mount, read_mount_table
 from hashaudit.model import Consistency
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
@@ -113,7 +113,7 @@ def _may_read_quietly(path: bytes) -> bool:
 
 
 def _mounts_below(given: bytes, description: RootDescription) -> Iterator[Check]:
-    below = mount_table().below(description.path)
+    below = read_mount_table().below(description.path)
     if not below:
         return
     unpinned = [mount for mount in below if Kind(mount.fs_type).consistency is Consistency.MOUNT_UNPINNED]

@@ -6,7 +6,7 @@ A sink's own errors pass through; only what the system says of the file becomes 
 import os
 from typing import Protocol
 
-from hashaudit.host import files, pagecache
+from hashaudit.host import files, page_cache
 from hashaudit.reading.footprint import Footprint
 from hashaudit.reading.reader import READ_CHUNK_BYTES, Reader
 
@@ -99,7 +99,7 @@ class _Feeding:
         self._sink.update(data)
         position = self.on(len(data), size) if data else 0
         if not found:
-            pagecache.forget(self._descriptor, 0, 0)
+            page_cache.forget(self._descriptor, 0, 0)
         return position
 
     def large(self, size: int) -> int:

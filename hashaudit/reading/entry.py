@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from hashaudit.host.faults import fault_of
 from hashaudit.host.files import stat_of
+from hashaudit.host.os_errors import fault_of
 from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, Stat, State
 from hashaudit.reading.content import Sink, UnreadableError, feed, status_of
 from hashaudit.reading.directories import Directory, DirectoryCache, ReplacedError

@@ -4,7 +4,7 @@ Pages that were in memory before the read stay, for somebody uses them. A file o
 whether it was; a larger one is looked at window by window, each before the kernel can have read ahead into it.
 """
 
-from hashaudit.host import pagecache
+from hashaudit.host import page_cache
 
 WINDOW_BYTES = 32 << 20
 """More than kernels read ahead: twice the largest usual setting of 8 MiB, since sequential reads double it."""
@@ -25,7 +25,7 @@ class Footprint:
         self._size = size
         self._end = 0
         self._found = self._ahead = True
-        pagecache.expect_sequential_read(descriptor)
+        page_cache.expect_sequential_read(descriptor)
         self._enter(0)
 
     def passed(self, position: int) -> None:
@@ -38,7 +38,7 @@ class Footprint:
         """Lets go of the rest, and of what was read ahead."""
         self._leave()
         if not self._ahead:
-            pagecache.forget(self._descriptor, self._end, WINDOW_BYTES)
+            page_cache.forget(self._descriptor, self._end, WINDOW_BYTES)
 
     def _enter(self, position: int) -> None:
         start = position - position % WINDOW_BYTES
@@ -50,8 +50,8 @@ class Footprint:
     def _leave(self) -> None:
         if not self._found:
             start = self._end - WINDOW_BYTES
-            pagecache.forget(self._descriptor, start, WINDOW_BYTES if self._end < self._size else 0)
+            page_cache.forget(self._descriptor, start, WINDOW_BYTES if self._end < self._size else 0)
 
     def _is_resident(self, start: int) -> bool:
         length = min(WINDOW_BYTES, self._size - start)
-        return length <= 0 or pagecache.is_resident(self._descriptor, start, length)
+        return length <= 0 or page_cache.is_resident(self._descriptor, start, length)

@@ -4,7 +4,7 @@ import collections
 from collections.abc import Iterator, Sequence
 
 from hashaudit.errors import UsageError
-from hashaudit.host.mounts import mount_table
+from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model import Entry, PathFault, Skipped, SkipReason
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.mounts import Kinds
@@ -49,7 +49,7 @@ class LocalSource:
 
     def describe_roots(self) -> tuple[RootDescription, ...]:
         """The roots as they are now, in the order given."""
-        table = mount_table()
+        table = read_mount_table()
         return tuple(describe(root, table) for root in self._roots)
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped]:

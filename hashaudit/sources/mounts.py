@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hashaudit.host.mounts import mount_table
+from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model import Consistency
 
 PSEUDO_TYPES = frozenset(
@@ -105,7 +105,7 @@ class Kinds:
     """Knows the kind of each device, by the table of mounts."""
 
     def __init__(self) -> None:
-        self._table = mount_table()
+        self._table = read_mount_table()
         self._known: dict[int, Kind] = {}
 
     def of(self, device: int, path: Callable[[], bytes]) -> Kind:
@@ -123,6 +123,6 @@ class Kinds:
     def _look_up(self, device: int, path: bytes) -> Kind:
         mount = self._table.of_device(device)
         if mount is None:
-            self._table = mount_table()  # something may have been mounted since
+            self._table = read_mount_table()  # something may have been mounted since
             mount = self._table.of_device(device) or self._table.at(path, device)
         return Kind(mount.fs_type if mount is not None else None)

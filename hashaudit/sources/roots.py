@@ -5,9 +5,9 @@ import os
 import stat
 
 from hashaudit.errors import UsageError
-from hashaudit.host.faults import fault_of
 from hashaudit.host.files import stat_of
-from hashaudit.host.mounts import MountTable
+from hashaudit.host.mount_table import MountTable
+from hashaudit.host.os_errors import fault_of
 from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.paths import for_terminal
 from hashaudit.sources.folders import open_for_lookup

@@ -11,8 +11,8 @@ import stat
 from collections.abc import Callable, Iterator
 from os import stat_result
 
-from hashaudit.host.faults import fault_of
 from hashaudit.host.files import is_link, stat_of
+from hashaudit.host.os_errors import fault_of
 from hashaudit.model import Consistency, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.folders import Folder, open_folder
 from hashaudit.sources.listing import NameSorter

@@ -11,7 +11,7 @@ import msgspec
 from hashaudit.digests.selftest import self_test
 from hashaudit.errors import HashauditError
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
-from hashaudit.host.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter
+from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter
 from hashaudit.worker.channel import frame, receive
 from hashaudit.worker.examine import Examiner, SpentError
 from hashaudit.worker.link import Address, open_link

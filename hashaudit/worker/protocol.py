@@ -12,7 +12,7 @@ from hashaudit.cache.recipes import Recipes
 from hashaudit.cache.values import Kept, Known
 from hashaudit.hashlists.index.image import IndexImage
 from hashaudit.hashlists.known_filter import FilterImage
-from hashaudit.host.sandbox import Cage
+from hashaudit.host.sandbox.sandbox import Cage
 from hashaudit.model import (
     AlgorithmName,
     BucketRef,

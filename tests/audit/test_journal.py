@@ -16,7 +16,7 @@ from hashaudit.audit.ordering import Cut as WalkCut
 from hashaudit.audit.resume import JournalContent, read_journal
 from hashaudit.audit.sealed import SealedFile
 from hashaudit.config import AuditConfig
-from hashaudit.host.holder import this_process
+from hashaudit.host.process_owner import this_process
 from hashaudit.sources.interface import Position
 
 KEY = seal_key(None, RUN_ID)

@@ -12,7 +12,7 @@ from hashaudit.audit.ordering import Count
 from hashaudit.audit.resume import Earlier, JournalContent
 from hashaudit.findings import records
 from hashaudit.findings.continuation import Interrupted, read_interrupted
-from hashaudit.host.holder import this_process
+from hashaudit.host.process_owner import this_process
 from hashaudit.sources.interface import Position
 
 OTHER_RUN = "01890a5d-ac96-774b-bcce-b302099a8058"

@@ -300,7 +300,7 @@ def without(folder: Path) -> Path:
     place = folder / "start"
     place.mkdir(exist_ok=True)
     (place / "sitecustomize.py").write_text(
-        "from hashaudit.host import landlock, seccomp\n"
+        "from hashaudit.host.sandbox import landlock, seccomp\n"
         "landlock._call = lambda *_: -1\n"
         "seccomp._seccomp = lambda *_: -1\n"
     )

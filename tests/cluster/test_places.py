@@ -8,7 +8,7 @@ import pytest
 from hashaudit.cluster.places import Devices, compare, places
 from hashaudit.cluster.protocol import Place
 from hashaudit.errors import HostError
-from hashaudit.host.mounts import MountTable
+from hashaudit.host.mount_table import MountTable
 from hashaudit.model import DirectoryRef, Entry, ObjectState, Stat
 
 NFS = Place(b"/data", 41, 128, "nfs4", b"server:/export")

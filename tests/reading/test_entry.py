@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from hashaudit.host import files, pagecache
+from hashaudit.host import files, page_cache
 from hashaudit.model import Consistency, DirectoryRef, Entry, FaultCode, Stage, Stat
 from hashaudit.reading import READ_CHUNK_BYTES, DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
 from hashaudit.reading.entry import _state
@@ -145,7 +145,7 @@ def test_a_small_file_costs_one_read(folder: bytes, read: Read, monkeypatch: pyt
         return counts[-1]
 
     monkeypatch.setattr(files, "read_into", read_into)
-    monkeypatch.setattr(pagecache, "NOWAIT", None)
+    monkeypatch.setattr(page_cache, "NOWAIT", None)
     assert content(read(path)) == b"content"
     assert counts == [7]
 
@@ -304,7 +304,7 @@ def test_what_may_pass_is_tried_again(
 ) -> None:
     function, number, stage, expected = refused
     path = write(folder + b"/file", b"content")
-    monkeypatch.setattr(pagecache, "NOWAIT", None)
+    monkeypatch.setattr(page_cache, "NOWAIT", None)
     with monkeypatch.context() as patch:
         failing_at(patch, function, number, times=2)
         outcome = read(path)
@@ -498,7 +498,7 @@ def test_a_path_that_no_longer_leads_to_the_file_shows_in_the_path_alone(
 def test_a_size_that_is_not_kept_to_is_a_change(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(folder + b"/file", b"content")
     reads = iter([4, 0])
-    monkeypatch.setattr(pagecache, "NOWAIT", None)
+    monkeypatch.setattr(page_cache, "NOWAIT", None)
     monkeypatch.setattr(files, "read_into", lambda _descriptor, _buffer: next(reads))
     outcome = read(path, limits=ReadLimits(attempts=1))
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hashaudit.host import pagecache
+from hashaudit.host import page_cache
 from hashaudit.reading import READ_CHUNK_BYTES, Reader, footprint
 from hashaudit.reading.content import feed
 from hashaudit.reading.footprint import WINDOW_BYTES
@@ -33,16 +33,16 @@ def read(descriptor: int) -> int:
 def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Both ways to learn what is in memory: the kernel's count, and probes where there is none."""
     if request.param == "counted":
-        if pagecache._syscall() is None or pages(os.open(__file__, os.O_RDONLY)) is None:
+        if page_cache._syscall() is None or pages(os.open(__file__, os.O_RDONLY)) is None:
             pytest.skip("this kernel has no cachestat")
         yield
         return
     with monkeypatch.context() as patch:
-        patch.setattr(pagecache, "_count", lambda *_: None)
+        patch.setattr(page_cache, "_count", lambda *_: None)
         yield
 
 
-count_pages = pagecache._count
+count_pages = page_cache._count
 
 
 def pages(descriptor: int, offset: int = 0, length: int = 0) -> int | None:
@@ -111,7 +111,7 @@ def test_a_part_that_was_in_memory_stays_and_the_others_go(cold: Cold, monkeypat
 
 def test_a_system_that_tells_nothing_is_left_alone(cold: Cold, monkeypatch: pytest.MonkeyPatch) -> None:
     descriptor = cold(READ_CHUNK_BYTES)
-    monkeypatch.setattr(pagecache, "NOWAIT", None)
-    monkeypatch.setattr(pagecache, "_count", lambda *_: None)
+    monkeypatch.setattr(page_cache, "NOWAIT", None)
+    monkeypatch.setattr(page_cache, "_count", lambda *_: None)
     read(descriptor)
     assert pages(descriptor) == READ_CHUNK_BYTES // PAGE_BYTES

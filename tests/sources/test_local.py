@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import UsageError
-from hashaudit.host import mounts
-from hashaudit.host.mounts import MountTable, parse_mountinfo
+from hashaudit.host import mount_table
+from hashaudit.host.mount_table import MountTable, parse_mountinfo
 from hashaudit.model import Entry, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources import local
 from hashaudit.sources.interface import RootDescription, Source
@@ -116,8 +116,8 @@ def test_a_pseudo_filesystem_is_left_out_when_met_and_walked_when_named() -> Non
 
 def fake_mounts(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
     table = MountTable(parse_mountinfo(text))
-    monkeypatch.setattr(mounts, "mount_table", lambda: table)
-    monkeypatch.setattr(local, "mount_table", lambda: table)
+    monkeypatch.setattr(mount_table, "read_mount_table", lambda: table)
+    monkeypatch.setattr(local, "read_mount_table", lambda: table)
 
 
 def test_other_filesystems_are_left_out_on_request() -> None:

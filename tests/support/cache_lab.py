@@ -18,7 +18,7 @@ from hashaudit.config import AuditConfig
 from hashaudit.findings.run_id import new_run_id
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.hashlists.load import load_lists
-from hashaudit.host.mounts import mount_table
+from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model import AlgorithmName, Entry, Examination, Role
 from hashaudit.sources.local import LocalSource
 from hashaudit.worker.examine import Examiner
@@ -42,7 +42,7 @@ def picture(seed: int, kind: str = "PNG", frames: int = 1) -> bytes:
 
 def trusted(folder: Path) -> bool:
     """Whether a cache is used for files in a folder."""
-    mount = mount_table().at(os.path.realpath(os.fsencode(folder)), os.stat(folder).st_dev)
+    mount = read_mount_table().at(os.path.realpath(os.fsencode(folder)), os.stat(folder).st_dev)
     return mount is not None and mount.fs_type in TRUSTED_TYPES
 
 

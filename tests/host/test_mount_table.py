@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from hashaudit.host import mounts
-from hashaudit.host.mounts import Mount, MountTable, mount_table, parse_mountinfo
+from hashaudit.host import mount_table
+from hashaudit.host.mount_table import Mount, MountTable, read_mount_table, parse_mountinfo
 
 TABLE = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard
@@ -75,16 +75,16 @@ def test_devices() -> None:
     assert table().of_device(os.makedev(0, 99)) is None
 
 
-@pytest.mark.skipif(not Path(mounts.MOUNTINFO).exists(), reason="this system has no mountinfo")
+@pytest.mark.skipif(not Path(mount_table.MOUNTINFO).exists(), reason="this system has no mountinfo")
 def test_this_machines_own_table() -> None:
-    proc = mount_table().at(b"/proc/self", os.stat("/proc/self/").st_dev)
+    proc = read_mount_table().at(b"/proc/self", os.stat("/proc/self/").st_dev)
     assert proc is not None
     assert proc.fs_type == "proc"
 
 
 def test_a_system_without_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(mounts, "MOUNTINFO", str(tmp_path / "missing"))
-    empty = mount_table()
+    monkeypatch.setattr(mount_table, "MOUNTINFO", str(tmp_path / "missing"))
+    empty = read_mount_table()
     assert empty.at(b"/", 1) is None
     assert empty.of_device(1) is None
     assert empty.below(b"/") == ()

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from hashaudit.host import seccomp
-from hashaudit.host.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED
+from hashaudit.host.sandbox import seccomp
+from hashaudit.host.sandbox.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED
 
 PID = 4242
 ALLOW = 0x7FFF0000
@@ -160,7 +160,8 @@ def test_numbers_are_those_of_the_kernel(name: str) -> None:
 def test_in_force_it_holds_for_threads_that_were_there_before() -> None:
     code = """
 import os, socket, threading
-from hashaudit.host import process, seccomp
+from hashaudit.host import process
+from hashaudit.host.sandbox import seccomp
 go, out = threading.Event(), []
 def attempt():
     go.wait()

@@ -1,7 +1,7 @@
 """A filter of system calls, written as classic BPF: what a worker can still ask of the kernel.
 
 Source: seccomp(2), the kernel's Documentation/userspace-api/seccomp_filter.rst, linux/filter.h and linux/bpf_common.h.
-The calls themselves are in :mod:`hashaudit.host.syscalls`.
+The calls themselves are in :mod:`hashaudit.host.sandbox.syscalls`.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from hashaudit.host.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED, Numbers
+from hashaudit.host.sandbox.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED, Numbers
 
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2

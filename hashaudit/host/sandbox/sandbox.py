@@ -6,8 +6,9 @@ Each is in force or is not named. None of them can be taken back (docs/adr/0007-
 import msgspec
 
 from hashaudit.errors import HostError
-from hashaudit.host import capabilities, landlock, process, seccomp
+from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace, can_limit
+from hashaudit.host.sandbox import capabilities, landlock, seccomp
 
 PARENT_DEATH_SIGNAL = "parent_death_signal"
 NO_NEW_PRIVILEGES = "no_new_privileges"

@@ -30,7 +30,7 @@ class Mount(msgspec.Struct, frozen=True):
     """Of the filesystem, comma-separated."""
 
 
-def mount_table() -> "MountTable":
+def read_mount_table() -> "MountTable":
     """The mounts as they are now; empty where the system does not tell."""
     try:
         with open(MOUNTINFO, "rb") as file:

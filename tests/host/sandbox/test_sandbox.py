@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import HostError
-from hashaudit.host import landlock, memory, sandbox, seccomp
+from hashaudit.host import memory
 from hashaudit.host.memory import AddressSpace
+from hashaudit.host.sandbox import landlock, sandbox, seccomp
 
 WHOLE = (
     "parent_death_signal",
@@ -45,7 +46,7 @@ def test_what_is_available_is_what_comes_into_force() -> None:
     code = """
 from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace
-from hashaudit.host.sandbox import Cage, available, enter
+from hashaudit.host.sandbox.sandbox import Cage, available, enter
 has = available()
 process.forbid_new_privileges()
 layers = enter(Cage((b"/",), 1 << 30), AddressSpace())
@@ -62,7 +63,8 @@ def test_only_what_is_below_the_given_places_can_be_read(tmp_path: Path) -> None
     (tmp_path / "single").write_text("single")
     code = f"""
 import os
-from hashaudit.host import landlock, process
+from hashaudit.host import process
+from hashaudit.host.sandbox import landlock
 os.chdir({str(tmp_path)!r})
 here = os.getcwdb()
 def outcome(act):
@@ -89,7 +91,7 @@ def test_a_process_with_more_threads_is_not_said_to_be_restricted() -> None:
 import threading
 from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace
-from hashaudit.host.sandbox import Cage, enter, missing
+from hashaudit.host.sandbox.sandbox import Cage, enter, missing
 process.forbid_new_privileges()
 stay = threading.Event()
 thread = threading.Thread(target=stay.wait)
@@ -103,7 +105,7 @@ stay.set()
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has capabilities")
 def test_what_reading_does_not_need_is_given_up() -> None:
     code = """
-from hashaudit.host import capabilities
+from hashaudit.host.sandbox import capabilities
 print(capabilities.give_up())
 sets = [line.split() for line in open("/proc/self/status") if line[:6] in {"CapEff", "CapPrm", "CapInh"}]
 print(all(int(value, 16) & ~0b1100 == 0 for _, value in sets), len(sets))

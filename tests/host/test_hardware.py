@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from hashaudit.host import machine
+from hashaudit.host import hardware
 
 
 @pytest.fixture
 def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(machine, "SYSFS_BLOCK", str(tmp_path / "dev"))
+    monkeypatch.setattr(hardware, "SYSFS_BLOCK", str(tmp_path / "dev"))
     (tmp_path / "dev").mkdir()
     return tmp_path
 
@@ -32,21 +32,21 @@ def make_disk(sysfs: Path, place: str, number: str, rotational: str) -> None:
 )
 def test_disks(sysfs: Path, place: str, says: str, answer: bool | None) -> None:
     make_disk(sysfs, place, "8:0", says)
-    assert machine.is_rotational(os.makedev(8, 0)) is answer
+    assert hardware.is_rotational(os.makedev(8, 0)) is answer
 
 
 def test_a_partition_is_like_its_disk(sysfs: Path) -> None:
     make_disk(sysfs, "pci/sda", "8:0", "1\n")
     (sysfs / "pci/sda/sda1").mkdir()
     (sysfs / "dev/8:1").symlink_to(sysfs / "pci/sda/sda1")
-    assert machine.is_rotational(os.makedev(8, 1)) is True
+    assert hardware.is_rotational(os.makedev(8, 1)) is True
 
 
 def test_what_is_no_disk_is_unknown(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (sysfs / "dev").exists()
-    assert machine.is_rotational(os.makedev(0, 50)) is None
+    assert hardware.is_rotational(os.makedev(0, 50)) is None
     monkeypatch.delattr(os, "major")
-    assert machine.is_rotational(2048) is None
+    assert hardware.is_rotational(2048) is None
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "cgroup"
     (root / "a/b").mkdir(parents=True)
     (tmp_path / "self").write_text("1:name=x:/other\n0::/a/b\n")
-    monkeypatch.setattr(machine, "CGROUP_ROOT", str(root))
-    monkeypatch.setattr(machine, "CGROUP_OF_SELF", str(tmp_path / "self"))
+    monkeypatch.setattr(hardware, "CGROUP_ROOT", str(root))
+    monkeypatch.setattr(hardware, "CGROUP_OF_SELF", str(tmp_path / "self"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)), raising=False)
     return root
 
@@ -77,17 +77,17 @@ def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_tightest_quota_counts(cgroup: Path, limits: dict[str, str], count: int) -> None:
     for group, limit in limits.items():
         (cgroup / group / "cpu.max").write_text(limit + "\n")
-    assert machine.cpu_count() == count
+    assert hardware.cpu_count() == count
 
 
 def test_without_affinity_all_processors_count(cgroup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cgroup.exists()
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
-    monkeypatch.setattr(machine, "CGROUP_OF_SELF", "/nowhere/at/all")
-    assert machine.cpu_count() == 5
+    monkeypatch.setattr(hardware, "CGROUP_OF_SELF", "/nowhere/at/all")
+    assert hardware.cpu_count() == 5
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert machine.cpu_count() == 1
+    assert hardware.cpu_count() == 1
 
 
 class Clock:
@@ -102,9 +102,9 @@ class Clock:
 @pytest.mark.parametrize(("state", "answer"), [(0, True), (3, True), (5, False), (-1, None)])
 def test_the_clock(monkeypatch: pytest.MonkeyPatch, state: int, answer: bool | None) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: Clock(state))
-    assert machine.clock_is_synchronised() is answer
+    assert hardware.clock_is_synchronised() is answer
 
 
 def test_a_system_that_does_not_tell_of_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
-    assert machine.clock_is_synchronised() is None
+    assert hardware.clock_is_synchronised() is None

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from hashaudit.host.faults import code_of, fault_of
+from hashaudit.host.os_errors import code_of, fault_of
 from hashaudit.model import Fault, FaultCode, Stage
 
 

@@ -1,0 +1,1 @@
+"""The sandbox of worker processes: Landlock, seccomp, capabilities and resource limits."""
