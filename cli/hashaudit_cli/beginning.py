@@ -22,7 +22,7 @@ from hashaudit.findings.signer import FILE_NAMESPACE
 from hashaudit.findings.writer import Clock, FindingsWriter
 from hashaudit.host.locks import Lock
 from hashaudit.host.process_owner import this_process
-from hashaudit.stores.address import parse_root
+from hashaudit.objectstores.url import parse_root
 from hashaudit_cli.terminal import say, shown, standard_output
 
 _NOTHING = AuditConfig(roots=())

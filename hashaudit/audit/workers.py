@@ -16,13 +16,13 @@ from hashaudit.host.hardware import cpu_count, is_rotational
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import Cage
 from hashaudit.model import Consistency
+from hashaudit.objectstores import sandbox_paths
+from hashaudit.objectstores.url import parse_root
 from hashaudit.pool.watch import Deadlines
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
 from hashaudit.sources.opening import schemes_of
 from hashaudit.sources.trail import MAX_OPEN_FOLDERS
-from hashaudit.stores import needs
-from hashaudit.stores.address import parse_root
 from hashaudit.worker.protocol import PerceptualPlan, Plan
 
 READERS_ON_SPINNING_DISK = 1
@@ -71,7 +71,9 @@ def _cage(config: AuditConfig, schemes: tuple[str, ...]) -> Cage:
     readable = (b"/",) if config.follow_links else local
     if not schemes:
         return Cage(readable, config.max_memory_bytes)
-    return Cage(readable + needs.readable(), config.max_memory_bytes + needs.RESERVED_BYTES, network=True)
+    return Cage(
+        readable + sandbox_paths.readable(), config.max_memory_bytes + sandbox_paths.RESERVED_BYTES, network=True
+    )
 
 
 def deadlines(config: AuditConfig) -> Deadlines:

@@ -39,9 +39,9 @@ from hashaudit.hashlists.known_filter import FilterImage
 from hashaudit.host.priority import give_way
 from hashaudit.host.process_owner import boot_id
 from hashaudit.model import Examination, Fault, Subject
+from hashaudit.objectstores import sandbox_paths
 from hashaudit.pool.jobs import Answered, Blamed, Job
 from hashaudit.pool.supervisor import POLL_S, Pool
-from hashaudit.stores import needs
 from hashaudit.worker.protocol import Item, ObjectItem, Plan, WorkUnit
 
 QUICK_POLL_S = 0.005
@@ -269,7 +269,7 @@ def _plan_here(order: Order, store: ListStore) -> Plan:
     cage = order.plan.cage
     if cage is not None and cage.network and cage.readable != (b"/",):
         # Where names, certificates and credentials are looked up is each machine's own.
-        cage = msgspec.structs.replace(cage, readable=cage.readable + needs.readable())
+        cage = msgspec.structs.replace(cage, readable=cage.readable + sandbox_paths.readable())
     return msgspec.structs.replace(order.plan, indexes=indexes, filters=filters, cage=cage)
 
 

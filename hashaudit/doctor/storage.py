@@ -10,12 +10,12 @@ from hashaudit.errors import HashauditError
 from hashaudit.host import files
 from hashaudit.host.mount_table import Mount, read_mount_table
 from hashaudit.model import Consistency
+from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.objectstores.store_registry import open_store
+from hashaudit.objectstores.url import parse_root
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.mounts import Kind
 from hashaudit.sources.opening import open_source
-from hashaudit.stores.address import parse_root
-from hashaudit.stores.interface import StoreOptions
-from hashaudit.stores.opening import open_store
 
 MOUNTS_NAMED = 5
 """Below one root; of more, the number."""

@@ -14,12 +14,12 @@ from typing import TypeVar
 import msgspec
 
 from hashaudit.model import Fault, FaultCode, ObjectEntry, ObjectState, Stage, pinned
+from hashaudit.objectstores.checksums import Comparison
+from hashaudit.objectstores.interface import Checksum, OverwrittenError, Span, Store, StoreError
 from hashaudit.reading.content import Sink
 from hashaudit.reading.entry import ReadOutcome
 from hashaudit.reading.patience import FailedError, FetchLimits, Patience, tried
 from hashaudit.reading.reader import Pace
-from hashaudit.stores.checksums import Comparison
-from hashaudit.stores.interface import Checksum, OverwrittenError, Span, Store, StoreError
 
 S = TypeVar("S", bound=Sink)
 

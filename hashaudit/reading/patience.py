@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from hashaudit.model import Fault, Stage
-from hashaudit.stores.interface import StoreError
+from hashaudit.objectstores.interface import StoreError
 
 T = TypeVar("T")
 

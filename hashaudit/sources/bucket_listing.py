@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from hashaudit.stores.address import BucketRoot
-from hashaudit.stores.interface import Listed
-from hashaudit.stores.opening import Stores
+from hashaudit.objectstores.interface import Listed
+from hashaudit.objectstores.store_registry import Stores
+from hashaudit.objectstores.url import BucketRoot
 
 
 class StoreListing:

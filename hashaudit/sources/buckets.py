@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hashaudit.model import WAITING, Fault, FaultCode, ObjectEntry, PathFault, Skipped, SkipReason, Stage, Waiting
+from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.url import BucketRoot
 from hashaudit.paths import for_terminal
 from hashaudit.sources.background import Background
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.keys import KeyRules
 from hashaudit.sources.rules import WalkOptions
-from hashaudit.stores.address import BucketRoot
-from hashaudit.stores.interface import Listed, StoreError
 
 _DEFAULTS = WalkOptions()
 

@@ -18,11 +18,11 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from hashaudit.model import FaultCode, ObjectState
+from hashaudit.objectstores.fetch import MAX_WHOLE_BYTES, read_whole
+from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.store_registry import Stores
+from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.paths import for_terminal
-from hashaudit.stores.address import BucketRoot, parse_root
-from hashaudit.stores.interface import Listed, StoreError
-from hashaudit.stores.opening import Stores
-from hashaudit.stores.whole import MAX_WHOLE_BYTES, read_whole
 
 PAGE_KEYS = 1000
 

@@ -8,6 +8,9 @@ import msgspec
 
 from hashaudit.errors import UsageError
 from hashaudit.model import PathFault, Skipped, Subject, Waiting
+from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.objectstores.store_registry import Stores
+from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.sources.bucket_listing import StoreListing
 from hashaudit.sources.buckets import BucketSource, KeyList
 from hashaudit.sources.interface import Position, RootDescription, Source
@@ -15,9 +18,6 @@ from hashaudit.sources.inventory import Inventory
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.reconciled import ReconciledSource
 from hashaudit.sources.rules import WalkOptions
-from hashaudit.stores.address import BucketRoot, parse_root
-from hashaudit.stores.interface import StoreOptions
-from hashaudit.stores.opening import Stores
 
 
 class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,10 +14,10 @@ from typing import TypeVar
 import msgspec
 
 from hashaudit.model import ObjectEntry
+from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.objectstores.store_registry import Stores
 from hashaudit.reading import Pace, ReadOutcome, Sink
 from hashaudit.reading.objects import PART_BYTES, PARTS_AHEAD, ObjectReader
-from hashaudit.stores.interface import StoreOptions
-from hashaudit.stores.opening import Stores
 from hashaudit.worker.protocol import WorkUnit
 
 S = TypeVar("S", bound=Sink)

@@ -26,7 +26,7 @@ from hashaudit.model import (
     Stat,
     Subject,
 )
-from hashaudit.stores.interface import StoreOptions
+from hashaudit.objectstores.interface import StoreOptions
 
 
 class PerceptualPlan(msgspec.Struct, frozen=True, array_like=True):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hashaudit.host import mount_table
-from hashaudit.host.mount_table import Mount, MountTable, read_mount_table, parse_mountinfo
+from hashaudit.host.mount_table import Mount, MountTable, parse_mountinfo, read_mount_table
 
 TABLE = rb"""22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard

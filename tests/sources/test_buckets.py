@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from hashaudit.errors import UsageError
 from hashaudit.model import FaultCode, ObjectEntry, ObjectState, PathFault, Skipped, SkipReason, Waiting
+from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.sources.background import Background
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.interface import Position
 from hashaudit.sources.keys import KeyRules
 from hashaudit.sources.rules import WalkOptions
-from hashaudit.stores.address import BucketRoot, parse_root
-from hashaudit.stores.interface import Listed, StoreError
 
 
 class Keys:

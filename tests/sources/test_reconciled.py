@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState, PathFault
+from hashaudit.objectstores.interface import Listed
+from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.reconciled import ReconciledSource, SeenKeys
-from hashaudit.stores.address import BucketRoot
-from hashaudit.stores.interface import Listed
 
 
 @given(st.sets(st.binary(max_size=30), max_size=30), st.binary(max_size=30))

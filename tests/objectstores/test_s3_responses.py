@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from hashaudit.model import FaultCode, ObjectState
-from hashaudit.stores import s3_answers as answers
-from hashaudit.stores.interface import Checksum
+from hashaudit.objectstores import s3_responses as answers
+from hashaudit.objectstores.interface import Checksum
 
 ASKED = ObjectState(5, "tag", 7, None, "GLACIER_IR")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -23,8 +23,8 @@ from urllib3.exceptions import HTTPError
 
 from hashaudit.errors import HostError
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
-from hashaudit.stores import s3_answers as answers
-from hashaudit.stores.interface import Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
+from hashaudit.objectstores import s3_responses as answers
+from hashaudit.objectstores.interface import Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
 
 READ_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 10
@@ -81,7 +81,7 @@ class S3Store:
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
     ) -> Iterator[list[Listed]]:
-        """See :class:`hashaudit.stores.interface.Store`."""
+        """See :class:`hashaudit.objectstores.interface.Store`."""
         operation = "list_object_versions" if all_versions else "list_objects_v2"
         arguments = {"Bucket": bucket.name, "Prefix": _text(prefix)}
         if self._options.request_payer:
@@ -104,7 +104,7 @@ class S3Store:
             raise StoreError(FaultCode.IO_ERROR, "the store says that there are more keys, and not how to go on")
 
     def head(self, entry: ObjectEntry) -> Head:
-        """See :class:`hashaudit.stores.interface.Store`."""
+        """See :class:`hashaudit.objectstores.interface.Store`."""
         response = self._send("HEAD", entry, {})
         error = response.raw.read()  # nothing, which gives the connection back
         if response.status_code != answers.OK:
@@ -112,7 +112,7 @@ class S3Store:
         return answers.head(response.headers, entry.state)
 
     def get(self, entry: ObjectEntry, span: Span | None) -> "S3Reply":
-        """See :class:`hashaudit.stores.interface.Store`."""
+        """See :class:`hashaudit.objectstores.interface.Store`."""
         if not entry.state.etag:
             raise StoreError(FaultCode.IO_ERROR, "the store told no entity tag, which a read is pinned to")
         headers = {"If-Match": f'"{entry.state.etag}"'}
@@ -185,14 +185,14 @@ class S3Store:
 
 
 class S3Reply:
-    """See :class:`hashaudit.stores.interface.Reply`."""
+    """See :class:`hashaudit.objectstores.interface.Reply`."""
 
     def __init__(self, response: Any, asked: ObjectState) -> None:
         self._raw = response.raw
         self.head = answers.head(response.headers, asked)
 
     def read(self, limit: int) -> bytes:
-        """See :class:`hashaudit.stores.interface.Reply`."""
+        """See :class:`hashaudit.objectstores.interface.Reply`."""
         try:
             data: bytes = self._raw.read(min(READ_BYTES, limit))
         except (HTTPError, OSError) as error:

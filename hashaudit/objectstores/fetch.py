@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
-from hashaudit.stores.interface import OverwrittenError, Store, StoreError
+from hashaudit.objectstores.interface import OverwrittenError, Store, StoreError
 
 MAX_WHOLE_BYTES = 512 << 20
 """Held in memory while it is used."""

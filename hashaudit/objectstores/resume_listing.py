@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from hashaudit.model import FaultCode
-from hashaudit.stores.interface import Listed, StoreError
+from hashaudit.objectstores.interface import Listed, StoreError
 
 
 def behind(key: bytes, pages: Iterable[list[Listed]]) -> Iterator[list[Listed]]:

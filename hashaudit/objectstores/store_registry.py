@@ -4,9 +4,9 @@ import importlib
 from typing import cast
 
 from hashaudit.errors import HostError
-from hashaudit.stores.interface import Store, StoreOptions
+from hashaudit.objectstores.interface import Store, StoreOptions
 
-_MEMBERS = {"s3": ("hashaudit.stores.s3", "S3Store"), "az": ("hashaudit.stores.azure", "AzureStore")}
+_MEMBERS = {"s3": ("hashaudit.objectstores.s3", "S3Store"), "az": ("hashaudit.objectstores.azure", "AzureStore")}
 _EXTRAS = {"s3": "s3", "az": "azure"}
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
-from hashaudit.stores.behind import behind
-from hashaudit.stores.interface import Listed, Span, Store, StoreError, StoreOptions
-from hashaudit.stores.opening import open_store
+from hashaudit.objectstores.interface import Listed, Span, Store, StoreError, StoreOptions
+from hashaudit.objectstores.resume_listing import behind
+from hashaudit.objectstores.store_registry import open_store
 from object_store import AZURE_ACCOUNT, AZURE_KEY, CREDENTIALS, Answer, Proxy, proxied
 
 KEYS = "<Contents><Key>a</Key><Size>1</Size><ETag>x</ETag></Contents>"

@@ -46,7 +46,7 @@ class Checksum(msgspec.Struct, frozen=True):
     """What a store says of the whole content of an object, computed when it was written."""
 
     algorithm: str
-    """One of :data:`hashaudit.stores.checksums.ALGORITHMS`."""
+    """One of :data:`hashaudit.objectstores.checksums.ALGORITHMS`."""
     value: str
     """Base64."""
 

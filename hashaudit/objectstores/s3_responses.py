@@ -13,8 +13,8 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from hashaudit.model import FaultCode, ObjectState
-from hashaudit.stores.checksums import ALGORITHMS
-from hashaudit.stores.interface import Checksum, Head, Listed, StoreError
+from hashaudit.objectstores.checksums import ALGORITHMS
+from hashaudit.objectstores.interface import Checksum, Head, Listed, StoreError
 
 OK = 200
 PARTIAL = 206

@@ -6,9 +6,9 @@ import pytest
 
 from hashaudit.errors import HostError
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
-from hashaudit.stores.interface import OverwrittenError, Span, StoreError, StoreOptions
-from hashaudit.stores.opening import open_store
-from hashaudit.stores.s3 import S3Store
+from hashaudit.objectstores.interface import OverwrittenError, Span, StoreError, StoreOptions
+from hashaudit.objectstores.s3 import S3Store
+from hashaudit.objectstores.store_registry import open_store
 from object_store import CREDENTIALS, Answer, Proxy, proxied
 
 

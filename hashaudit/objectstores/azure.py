@@ -18,8 +18,8 @@ from azure.storage.blob import BlobServiceClient
 
 from hashaudit.errors import HostError
 from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
-from hashaudit.stores.behind import behind
-from hashaudit.stores.interface import Checksum, Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
+from hashaudit.objectstores.interface import Checksum, Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
+from hashaudit.objectstores.resume_listing import behind
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
@@ -68,7 +68,7 @@ class AzureStore:
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
     ) -> Iterator[list[Listed]]:
-        """See :class:`hashaudit.stores.interface.Store`."""
+        """See :class:`hashaudit.objectstores.interface.Store`."""
         container = self._lists.get_container_client(bucket.name)
         include = ["versions"] if all_versions else None
         try:
@@ -86,14 +86,14 @@ class AzureStore:
             raise StoreError(FaultCode.IO_ERROR, "what the store sent is no listing, or a part of one") from error
 
     def head(self, entry: ObjectEntry) -> Head:
-        """See :class:`hashaudit.stores.interface.Store`."""
+        """See :class:`hashaudit.objectstores.interface.Store`."""
         try:
             return _head(self._blob(entry).get_blob_properties(**_version(entry)))
         except AzureError as error:
             raise _failure(error) from error
 
     def get(self, entry: ObjectEntry, span: Span | None) -> "AzureReply":
-        """See :class:`hashaudit.stores.interface.Store`."""
+        """See :class:`hashaudit.objectstores.interface.Store`."""
         where: dict[str, Any] = {}
         if span is not None:
             where = {"offset": span.first, "length": span.last + 1 - span.first, "raw_response_hook": _begins_at(span)}
@@ -120,14 +120,14 @@ class AzureStore:
 
 
 class AzureReply:
-    """See :class:`hashaudit.stores.interface.Reply`."""
+    """See :class:`hashaudit.objectstores.interface.Reply`."""
 
     def __init__(self, stream: Any, head: Head) -> None:
         self.head = head
         self._stream = stream
 
     def read(self, limit: int) -> bytes:
-        """See :class:`hashaudit.stores.interface.Reply`."""
+        """See :class:`hashaudit.objectstores.interface.Reply`."""
         try:
             data: bytes = self._stream.read(limit)
         except AzureError as error:

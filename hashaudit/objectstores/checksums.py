@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-from hashaudit.stores.interface import Checksum
+from hashaudit.objectstores.interface import Checksum
 
 try:
     from awscrt import checksums as crt

@@ -3,8 +3,8 @@ import hashlib
 
 import pytest
 
-from hashaudit.stores.checksums import Comparison
-from hashaudit.stores.interface import Checksum
+from hashaudit.objectstores.checksums import Comparison
+from hashaudit.objectstores.interface import Checksum
 
 CONTENT = b"123456789"
 
