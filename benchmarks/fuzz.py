@@ -30,7 +30,7 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.findings.public_key import load_public_key
 from hashaudit.findings.verify import verify

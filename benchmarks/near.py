@@ -148,11 +148,11 @@ def task_build(hashes: str, path: str) -> dict[str, float]:
 
 def task_search(path: str, asked: str) -> dict[str, float]:
     """Opens the index and searches it, as a worker does; and by comparing with all."""
+    from hashaudit.content.perceptual.interface import Metric  # noqa: PLC0415 - as above
+    from hashaudit.content.perceptual.perceptual_registry import PDQ  # noqa: PLC0415 - as above
     from hashaudit.hashlists.index.near import NearIndex  # noqa: PLC0415 - faiss's environment has none
     from hashaudit.hashlists.index.near_scan import as_units, scan  # noqa: PLC0415 - as above
     from hashaudit.hashlists.index.reader import ListIndex  # noqa: PLC0415 - as above
-    from hashaudit.perceptual.interface import Metric  # noqa: PLC0415 - as above
-    from hashaudit.perceptual.registry import PDQ  # noqa: PLC0415 - as above
 
     start = time.perf_counter()
     index = ListIndex.open(path)

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from hashaudit.images.decode import Frame, decode
-from hashaudit.images.limits import DecodeLimits
-from hashaudit.perceptual import pdq
-from hashaudit.perceptual.dihedral import ORIENTATIONS
-from hashaudit.perceptual.distance import distance
-from hashaudit.perceptual.interface import Metric
+from hashaudit.content.images.decode import Frame, decode
+from hashaudit.content.images.limits import DecodeLimits
+from hashaudit.content.perceptual import pdq
+from hashaudit.content.perceptual.distance import distance
+from hashaudit.content.perceptual.interface import Metric
+from hashaudit.content.perceptual.orientation import ORIENTATIONS
 
 Rgb = npt.NDArray[np.uint8]
 

@@ -24,9 +24,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image
 
-from hashaudit.perceptual import pdq
-from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
-from hashaudit.perceptual.registry import PDQ, algorithm_named
+from hashaudit.content.perceptual import pdq
+from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
+from hashaudit.content.perceptual.perceptual_registry import PDQ, algorithm_named
 
 ROUNDS = 5
 MIN_PIXELS, MAX_PIXELS = 7_000_000, 12_500_000

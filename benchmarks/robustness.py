@@ -22,10 +22,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
+from hashaudit.content.perceptual.interface import PerceptualAlgorithm
+from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.model import PerceptualHash
-from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
-from hashaudit.perceptual.interface import PerceptualAlgorithm
-from hashaudit.perceptual.registry import algorithm_named
 
 NAMES = ("pdq", "phash", "dhash", "ahash")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"})

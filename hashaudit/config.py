@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hashaudit.digests.multidigest import ordered
+from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.hashlists.selection import EVERYTHING, Selection

@@ -7,14 +7,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from hashaudit.digests.multidigest import MultiDigest
+from hashaudit.content.digests.multidigest import MultiDigest
+from hashaudit.content.perceptual.distance import distance
+from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
+from hashaudit.content.perceptual.interface import PerceptualAlgorithm
+from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import HostError
 from hashaudit.exitcodes import ExitCode
 from hashaudit.model import AlgorithmName, PerceptualHash
-from hashaudit.perceptual.distance import distance
-from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
-from hashaudit.perceptual.interface import PerceptualAlgorithm
-from hashaudit.perceptual.registry import algorithm_named
 from hashaudit_cli.terminal import say, shown
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hashaudit.digests.registry import canonical_name
+from hashaudit.content.digests.digest_registry import canonical_name
 from hashaudit.errors import ListError, OutputError, UsageError
 from hashaudit.exitcodes import ExitCode
 from hashaudit.hashlists.index.build import build_index

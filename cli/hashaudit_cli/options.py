@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hashaudit.digests.registry import DIGESTS, canonical_name
+from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.errors import UsageError
 from hashaudit.hashlists.interface import ListSpec
 from hashaudit.model import AlgorithmName, Role
@@ -200,7 +200,7 @@ def perceptual_name(text: str) -> AlgorithmName | None:
     if not folded or not folded[0].isalpha() or "/" in folded:
         return None
     # Start-up: the table of perceptual hashes brings numpy and Pillow along.
-    from hashaudit.perceptual.registry import algorithm_named  # noqa: PLC0415 # as above
+    from hashaudit.content.perceptual.perceptual_registry import algorithm_named  # noqa: PLC0415 # as above
 
     algorithm = algorithm_named(folded)
     return algorithm.name if algorithm is not None else None

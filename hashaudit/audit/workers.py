@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from hashaudit.cache.recipes import PictureRecipe, Wanted, wanted
 from hashaudit.config import MAX_WORKERS, AuditConfig
-from hashaudit.digests.multidigest import ordered
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.hashlists.known_filter import SHA1

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from hashaudit.digests.registry import DIGESTS
-from hashaudit.images.formats import SNIFF_REVISION
-from hashaudit.images.limits import DecodeLimits
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.content.images.formats import SNIFF_REVISION
+from hashaudit.content.images.limits import DecodeLimits
+from hashaudit.content.perceptual.hash_versions import decoder_version, version_of
 from hashaudit.model import AlgorithmName
-from hashaudit.perceptual.versions import decoder_version, version_of
 
 _DECODER = "decoder"
 _NO_PICTURE = "no-picture"

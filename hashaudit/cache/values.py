@@ -130,7 +130,7 @@ def pack_picture(
 
 
 def unpack_hashes(values: Values, perceptual: Mapping[AlgorithmName, int]) -> tuple[PerceptualHash, ...]:
-    """The hashes of a picture, in the order in which :func:`hashaudit.perceptual.hashing.hash_image` gives them.
+    """The hashes of a picture, in the order in which :func:`hashaudit.content.perceptual.hash_image.hash_image` gives them.
 
     Raises:
         msgspec.DecodeError: they are of another form.

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.content.images.formats import ImageFormat
 from hashaudit.doctor.check import Check, State
 from hashaudit.hashlists.algorithms import SHA256
-from hashaudit.images.formats import ImageFormat
 from hashaudit.model import AlgorithmName
 from hashaudit.versions import DECIDING_PACKAGES
 
@@ -61,7 +61,7 @@ def codecs() -> Iterator[Check]:
     # Start-up: the decoders are needed for this line alone.
     from PIL import features  # noqa: PLC0415 # as above
 
-    from hashaudit.images.pillow import can_decode  # noqa: PLC0415 # as above
+    from hashaudit.content.images.pillow import can_decode  # noqa: PLC0415 # as above
 
     usable = [kind for kind in ImageFormat if can_decode(kind) and _is_built_in(features, kind)]
     missing = [kind for kind in _FEATURES if kind not in usable]

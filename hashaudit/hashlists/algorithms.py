@@ -4,9 +4,9 @@ Source of the lengths: FIPS 180-4; of PDQ's 256 bits: "The TMK+PDQF Video-Hashin
 Algorithm" (2019).
 """
 
-from hashaudit.digests.registry import DIGESTS, canonical_name
+from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
+from hashaudit.content.perceptual import hash_names as perceptual
 from hashaudit.model import AlgorithmName
-from hashaudit.perceptual import names as perceptual
 
 PDQ = AlgorithmName("pdq")
 SHA256 = AlgorithmName("sha256")

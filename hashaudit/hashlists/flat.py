@@ -7,7 +7,7 @@ from hashaudit.hashlists.algorithms import PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.model import AlgorithmName
 
 if TYPE_CHECKING:
-    from hashaudit.perceptual.interface import PerceptualAlgorithm
+    from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 
 
 def is_flat(algorithm: AlgorithmName, raw: bytes) -> bool:
@@ -30,7 +30,7 @@ def any_flat(algorithm: AlgorithmName, digests: bytes) -> bool:
 @cache
 def _row(algorithm: AlgorithmName) -> "PerceptualAlgorithm":
     # Start-up: the algorithms' table brings numpy and Pillow, which lists of other hashes do not need.
-    from hashaudit.perceptual.registry import algorithm_named  # noqa: PLC0415 # as above
+    from hashaudit.content.perceptual.perceptual_registry import algorithm_named  # noqa: PLC0415 # as above
 
     row = algorithm_named(algorithm)
     if row is None:

@@ -5,13 +5,13 @@ Loaded only for such lists, because it needs the table of perceptual hashes and 
 
 import msgspec
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.content.perceptual.hex import from_hex
+from hashaudit.content.perceptual.perceptual_registry import PDQ, algorithm_named
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES
 from hashaudit.hashlists.interface import DigestBlock, ListEntry
 from hashaudit.model import AlgorithmName
-from hashaudit.perceptual.encoding import from_hex
-from hashaudit.perceptual.registry import PDQ, algorithm_named
 
 
 def entry_of_today(entry: ListEntry) -> ListEntry:

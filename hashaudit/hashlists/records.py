@@ -3,12 +3,12 @@
 from binascii import Error, unhexlify
 from collections.abc import Iterable
 
+from hashaudit.content.perceptual.hash_names import BITS
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
 from hashaudit.hashlists.flat import is_flat
 from hashaudit.hashlists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model import AlgorithmName, Role
-from hashaudit.perceptual.names import BITS
 
 _MAX_SIZE_DIGITS = 20
 """2^64 has twenty."""

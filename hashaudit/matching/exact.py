@@ -6,7 +6,7 @@ for each algorithm and index.
 
 from collections.abc import Mapping, Sequence
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.hashlists.index.reader import Hit, ListIndex
 from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, Role
 

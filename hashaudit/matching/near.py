@@ -13,8 +13,8 @@ from hashaudit.hashlists.index.reader import Hit, ListIndex
 from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
 
 if TYPE_CHECKING:
+    from hashaudit.content.perceptual.interface import PerceptualAlgorithm
     from hashaudit.hashlists.index.near import NearIndex
-    from hashaudit.perceptual.interface import PerceptualAlgorithm
 
 Outcome = tuple[tuple[Match, ...], tuple[Confirmation, ...]]
 
@@ -110,8 +110,8 @@ def _probes(
     if not any(index.perceptual_algorithms for index in indexes):
         return ()
     # Start-up: numpy and the algorithms' table are not loaded where no list needs them.
+    from hashaudit.content.perceptual.perceptual_registry import algorithm_named  # noqa: PLC0415 # as above
     from hashaudit.hashlists.index.near import NearIndex  # noqa: PLC0415 # as above
-    from hashaudit.perceptual.registry import algorithm_named  # noqa: PLC0415 # as above
 
     own = {algorithm.name: algorithm for algorithm in plugged}
     probes = []

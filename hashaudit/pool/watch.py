@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hashaudit.images.limits import DecodeLimits
+from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.model import FaultCode
 
 START_TIMEOUT_S = 120.0

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.cache.values import Kept
+from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.errors import HostError
 from hashaudit.hashlists.algorithms import SHA256
 from hashaudit.model import AlgorithmName, Entry, Fault, ObjectEntry, Stage, Subject
-from hashaudit.reading import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.keeping import Keeper, Recalled, mismatch, opened
 from hashaudit.worker.pace import BoardPace

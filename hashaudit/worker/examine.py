@@ -35,7 +35,7 @@ MAX_LABEL_CHARACTERS = 1 << 20
 """Of all labels in one record, which in all escapes then fits into a line of the findings file."""
 
 if TYPE_CHECKING:
-    from hashaudit.perceptual.interface import PerceptualAlgorithm
+    from hashaudit.content.perceptual.interface import PerceptualAlgorithm
     from hashaudit.worker.objects import Objects
     from hashaudit.worker.pictures import Pictures, Seen
 

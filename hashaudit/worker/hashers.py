@@ -37,7 +37,7 @@ def plug_in_all(references: tuple[str, ...]) -> None:
 
 def tell(reference: str) -> None:
     """Writes a hasher's :class:`HasherName`, or why there is none, to standard output: what the child process runs."""
-    from hashaudit.perceptual.plugin import load_hasher  # noqa: PLC0415 # only the child loads numpy, Pillow, the hasher
+    from hashaudit.content.perceptual.plugin import load_hasher  # noqa: PLC0415 # only the child loads numpy, Pillow, the hasher
 
     try:
         row = load_hasher(reference)

@@ -14,8 +14,8 @@ from hashaudit.cache.values import (
     unpack_hashes,
     unseal,
 )
+from hashaudit.content.read import ReadOutcome
 from hashaudit.model import AlgorithmName, Consistency, Entry, Fault, FaultCode, PerceptualHash, Stage, Stat
-from hashaudit.reading import ReadOutcome
 from hashaudit.worker.sink import Content
 
 

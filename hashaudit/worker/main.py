@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.digests.selftest import self_test
+from hashaudit.content.digests.selftest import self_test
 from hashaudit.errors import HashauditError
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter

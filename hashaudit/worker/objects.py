@@ -13,11 +13,11 @@ from typing import TypeVar
 
 import msgspec
 
+from hashaudit.content.read import Pace, ReadOutcome, Sink
+from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectReader
 from hashaudit.model import ObjectEntry
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
-from hashaudit.reading import Pace, ReadOutcome, Sink
-from hashaudit.reading.objects import PART_BYTES, PARTS_AHEAD, ObjectReader
 from hashaudit.worker.protocol import WorkUnit
 
 S = TypeVar("S", bound=Sink)
@@ -88,12 +88,12 @@ class SharedPace:
         self._lock = threading.Lock()
 
     def room(self) -> int:
-        """See :class:`hashaudit.reading.Pace`."""
+        """See :class:`hashaudit.content.read.Pace`."""
         with self._lock:
             return self._pace.room()
 
     def spend(self, count: int) -> None:
-        """See :class:`hashaudit.reading.Pace`."""
+        """See :class:`hashaudit.content.read.Pace`."""
         with self._lock:
             self._pace.spend(count)
 

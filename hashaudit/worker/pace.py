@@ -19,7 +19,7 @@ LEAST_READ_BYTES = 16 * 1024
 
 
 class BoardPace:
-    """The pace as the board has it: how much was read, and how much may be. A :class:`hashaudit.reading.Pace`."""
+    """The pace as the board has it: how much was read, and how much may be. A :class:`hashaudit.content.read.Pace`."""
 
     __slots__ = ("_board",)
 

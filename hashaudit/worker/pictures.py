@@ -12,19 +12,19 @@ from PIL import Image
 
 from hashaudit.cache.recipes import Recipes
 from hashaudit.cache.values import Values, pack_picture
+from hashaudit.content.images.formats import HEAD_BYTES, sniff
+from hashaudit.content.images.limits import DecodeLimits
+from hashaudit.content.images.pillow import load_decoders
+from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
+from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
+from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
+from hashaudit.content.perceptual.perceptual_registry import algorithm_named
+from hashaudit.content.perceptual.plugin import load_hasher
 from hashaudit.errors import HashauditError, UsageError
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.plugged import plug_in
-from hashaudit.images.formats import HEAD_BYTES, sniff
-from hashaudit.images.limits import DecodeLimits
-from hashaudit.images.pillow import load_decoders
 from hashaudit.matching.near import NearMatcher
 from hashaudit.model import AlgorithmName, Confirmation, Fault, FaultCode, Match, PerceptualHash, Stage
-from hashaudit.perceptual.dihedral import ORIENTATIONS, Orientation
-from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
-from hashaudit.perceptual.interface import Needs, PerceptualAlgorithm
-from hashaudit.perceptual.plugin import load_hasher
-from hashaudit.perceptual.registry import algorithm_named
 from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.protocol import PerceptualPlan
 

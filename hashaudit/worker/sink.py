@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from hashaudit.digests.multidigest import MultiDigest
+from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.model import AlgorithmName
 from hashaudit.worker.protocol import FED_BYTES
 

@@ -17,7 +17,12 @@ from hashaudit.cache.places import TRUSTED_TYPES, Places
 from hashaudit.cache.recipes import PictureRecipe, Recipes, numbered, wanted
 from hashaudit.cache.store import Store
 from hashaudit.cache.upkeep import prune, stats
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.content.perceptual import hash_versions
+from hashaudit.content.perceptual.hash_image import HashOptions, hash_image
+from hashaudit.content.perceptual.interface import Needs
+from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, algorithm_named
+from hashaudit.content.read import ReadOutcome
 from hashaudit.errors import CacheError
 from hashaudit.model import (
     AlgorithmName,
@@ -30,11 +35,6 @@ from hashaudit.model import (
     Stage,
     Stat,
 )
-from hashaudit.perceptual import versions
-from hashaudit.perceptual.hashing import HashOptions, hash_image
-from hashaudit.perceptual.interface import Needs
-from hashaudit.perceptual.registry import ALGORITHMS, algorithm_named
-from hashaudit.reading import ReadOutcome
 from hashaudit.worker.keeping import Keeper
 from hashaudit.worker.protocol import BOARD_WORDS
 from hashaudit.worker.sink import Content
@@ -137,7 +137,7 @@ def test_a_new_version_of_a_perceptual_hash_costs_pictures_alone(
 ) -> None:
     cache = tmp_path / "c.db"
     scan(three, cache, perceptual=["pdq", "dhash"])
-    monkeypatch.setitem(versions.REVISIONS, "dhash", 2)
+    monkeypatch.setitem(hash_versions.REVISIONS, "dhash", 2)
     assert scan(three, cache, perceptual=["pdq"]).recalled == 2
     assert scan(three, cache, perceptual=["dhash"]).recalled == 1
     assert scan(three, cache, perceptual=["dhash"]).recalled == 2
@@ -237,7 +237,7 @@ def test_the_light_table_knows_who_looks_at_colours() -> None:
     for name in names:
         row = algorithm_named(name)
         assert row is not None
-        assert versions.needs_colour(name) is (row.needs is Needs.COLOUR)
+        assert hash_versions.needs_colour(name) is (row.needs is Needs.COLOUR)
 
 
 def test_a_plugged_hash_is_computed_each_time() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache_lab import TICK_S, picture, scan, trusted
-from hashaudit.perceptual.hashing import HashOptions, Variants, hash_image
-from hashaudit.perceptual.registry import PDQ
+from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
+from hashaudit.content.perceptual.perceptual_registry import PDQ
 
 CONTENTS = [
     b"",

@@ -61,6 +61,6 @@ def test_lists_without_perceptual_hashes_load_no_table() -> None:
         "import io, sys; from hashaudit.hashlists.reading import open_stream;"
         "from hashaudit.hashlists.interface import ParseOptions;"
         f"items = list(open_stream(io.BytesIO(b'{MD5}\\n'), ParseOptions()).items); assert items;"
-        "sys.exit('hashaudit.perceptual.registry' in sys.modules)"
+        "sys.exit('hashaudit.content.perceptual.perceptual_registry' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from hashaudit.content.perceptual.distance import distance
+from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
+from hashaudit.content.perceptual.perceptual_registry import PDQ
 from hashaudit.errors import UsageError
 from hashaudit.hashlists import plugged
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES
@@ -14,9 +17,6 @@ from hashaudit.hashlists.index.verify import verify_index
 from hashaudit.hashlists.interface import ListEntry, ListInfo
 from hashaudit.matching.near import NearMatcher
 from hashaudit.model import AlgorithmName, PerceptualHash, Role
-from hashaudit.perceptual.distance import distance
-from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
-from hashaudit.perceptual.registry import PDQ
 
 LENGTH_BYTES = 144
 LONGEST_NAME = "h" * 32

@@ -27,17 +27,17 @@ def no_library(name):
     raise TypeError("bad argument type for built-in operation")
 ctypes.CDLL = no_library
 
-from hashaudit.host import files, machine, mounts, process
-mounts.MOUNTINFO = machine.CGROUP_OF_SELF = "nowhere"
+from hashaudit.host import files, hardware, mount_table, process
+mount_table.MOUNTINFO = hardware.CGROUP_OF_SELF = "nowhere"
 
 from hashaudit.model import Entry
-from hashaudit.reading import DirectoryCache, Reader, read_entry
+from hashaudit.content.read import DirectoryCache, Reader, read_entry
 from hashaudit.sources.local import LocalSource
 
 assert not files.HAS_DIR_FD and not process.HAS_RESOURCE_LIMITS
 assert not process.die_with_parent(1) and not process.forbid_new_privileges() and not process.forbid_core_dumps()
-assert process.raise_open_file_limit() is None and machine.clock_is_synchronised() is None
-assert machine.is_rotational(1) is None and machine.cpu_count() >= 1
+assert process.raise_open_file_limit() is None and hardware.clock_is_synchronised() is None
+assert hardware.is_rotational(1) is None and hardware.cpu_count() >= 1
 
 class Sink:
     content = b""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.hashlists.index.builder import IndexBuilder
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.interface import ListEntry, ListInfo

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashaudit.content.perceptual.distance import distance
+from hashaudit.content.perceptual.interface import Metric
 from hashaudit.hashlists.index.builder import IndexBuilder
 from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.interface import ListEntry, ListInfo
 from hashaudit.matching.near import NOTHING, NearMatcher
 from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
-from hashaudit.perceptual.distance import distance
-from hashaudit.perceptual.interface import Metric
 
 PDQ, SHA256 = AlgorithmName("pdq"), AlgorithmName("sha256")
 BASE = bytes(range(7, 39))

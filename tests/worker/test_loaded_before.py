@@ -10,7 +10,7 @@ from PIL import Image
 CHILD = """
 import sys
 from hashaudit.model import AlgorithmName, FaultCode
-from hashaudit.perceptual.hashing import HashOptions, hash_image
+from hashaudit.content.perceptual.hash_image import HashOptions, hash_image
 from hashaudit.worker.pictures import load_algorithms
 from hashaudit.worker.protocol import PerceptualPlan
 

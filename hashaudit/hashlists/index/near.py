@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
 from hashaudit.errors import ListError
 from hashaudit.hashlists.index.arrays import rows_of
 from hashaudit.hashlists.index.near_lookup import PieceTable
 from hashaudit.hashlists.index.near_scan import Neighbours, Places, as_units, joined, scan
 from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
 
 _QUERIES_AT_ONCE = 8
 """Bounds the pairs in memory where every query is near to most of a list: the frames of a film to a list of frames."""

@@ -9,11 +9,11 @@ from math import comb
 import msgspec
 import numpy as np
 
+from hashaudit.content.perceptual.interface import Metric
 from hashaudit.hashlists.index.near_layout import PieceSections
 from hashaudit.hashlists.index.near_pieces import Keys, choose_radii, comparison_ns, keys_of
 from hashaudit.hashlists.index.near_scan import Neighbours, Places, Units, as_units, hamming, joined, scan
 from hashaudit.hashlists.index.sections import SAMPLES, DigestSection, Image
-from hashaudit.perceptual.interface import Metric
 
 _MAX_CANDIDATES = 1 << 20
 """Candidates that are compared at once: some tens of megabytes. A query that has more is compared with all instead."""

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from hashaudit.content.perceptual.interface import Metric
 from hashaudit.hashlists.index.sections import Image
-from hashaudit.perceptual.interface import Metric
 
 Units = npt.NDArray[np.uint64] | npt.NDArray[np.uint8]
 """One hash a row, in the widest units that divide its length: bits are counted alike in each."""

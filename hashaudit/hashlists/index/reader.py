@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.hashlists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.hashlists.index import layout

@@ -34,7 +34,7 @@ LAYERS = (
 
 
 DEFAULT_MEMORY_BYTES = 4 << 30
-"""Above the most that a decode within the limits of ``hashaudit.images.limits`` takes, colour hashes included."""
+"""Above the most that a decode within the limits of ``hashaudit.content.images.limits`` takes, colour hashes included."""
 
 
 class Cage(msgspec.Struct, frozen=True, array_like=True):

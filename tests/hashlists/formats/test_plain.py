@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.digests.registry import DIGESTS
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.hashlists.formats import plain
 from hashaudit.hashlists.formats.plain import Plain

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hashaudit.content.perceptual.distance import distance
+from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
+from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import ListError
 from hashaudit.hashlists.index import layout, near_build, near_lookup, near_verify
 from hashaudit.hashlists.index.near import NearIndex
@@ -19,9 +22,6 @@ from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.hashlists.index.verify import verify_index
 from hashaudit.hashlists.interface import DigestBlock, ListEntry
 from hashaudit.model import AlgorithmName, Role
-from hashaudit.perceptual.distance import distance
-from hashaudit.perceptual.interface import Metric, PerceptualAlgorithm
-from hashaudit.perceptual.registry import algorithm_named
 
 PDQ = "pdq"
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]

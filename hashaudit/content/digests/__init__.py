@@ -1,0 +1,1 @@
+"""Cryptographic digests, computed together in one pass."""

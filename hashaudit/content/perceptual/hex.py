@@ -1,0 +1,38 @@
+"""Perceptual hashes as lists write them.
+
+Source: imagehash 4.3.2 (``str`` of a hash, ``old_hex_to_hash``); the PDQ paper for its 64 digits.
+"""
+
+import string
+
+from hashaudit.content.perceptual.interface import PerceptualAlgorithm
+
+_HEX = frozenset(string.hexdigits)
+_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+
+
+def from_hex(algorithm: PerceptualAlgorithm, text: str, *, before_4: bool = False) -> bytes:
+    """The bytes of a hash that a list gives as hex digits.
+
+    Args:
+        algorithm: what the hash is.
+        text: as many digits as the bits take, or as the whole bytes take.
+        before_4: written by imagehash before version 4.0, which put each byte's bits in the opposite order. The digits
+            do not show it, so the list or its user must say.
+
+    Raises:
+        ValueError: other than hex digits, another length, or a bit set beyond the hash's. The text is not repeated.
+    """
+    if not _HEX.issuperset(text):
+        raise ValueError("other than hex digits")
+    if len(text) not in {-(-algorithm.bits // 4), 2 * algorithm.length_bytes}:
+        raise ValueError(f"{len(text)} hex digits; {algorithm.name} has {-(-algorithm.bits // 4)}")
+    number = int(text, 16)
+    if number >> algorithm.bits:
+        raise ValueError(f"more than the {algorithm.bits} bits of {algorithm.name}")
+    value = number.to_bytes(algorithm.length_bytes)
+    if not before_4:
+        return value
+    if algorithm.bits % 8:
+        raise ValueError(f"{algorithm.name} has no form from before imagehash 4.0")
+    return value.translate(_REVERSED)

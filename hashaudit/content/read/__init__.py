@@ -1,0 +1,17 @@
+"""Reading one file or object so that it is known what was read: one state of what the walk saw, or a fault."""
+
+from hashaudit.content.read.directory_cache import DirectoryCache
+from hashaudit.content.read.feed import Sink
+from hashaudit.content.read.stable_read import ReadLimits, ReadOutcome, read_entry
+from hashaudit.content.read.throttled_reader import READ_CHUNK_BYTES, Pace, Reader
+
+__all__ = [
+    "READ_CHUNK_BYTES",
+    "DirectoryCache",
+    "Pace",
+    "ReadLimits",
+    "ReadOutcome",
+    "Reader",
+    "Sink",
+    "read_entry",
+]

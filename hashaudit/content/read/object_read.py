@@ -1,0 +1,189 @@
+"""Reading an object of an object store in the state that was listed, or saying that it is in another one.
+
+A read is pinned: each request asks for one entity tag, and for one version where there is one, so that what arrives in
+pieces and after retries is one state. An object that was overwritten since it was listed is examined as it is now, with
+a fault that says so and both states.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from hashaudit.content.read.feed import Sink
+from hashaudit.content.read.retry import FailedError, FetchLimits, Patience, tried
+from hashaudit.content.read.stable_read import ReadOutcome
+from hashaudit.content.read.throttled_reader import Pace
+from hashaudit.model import Fault, FaultCode, ObjectEntry, ObjectState, Stage, pinned
+from hashaudit.objectstores.checksums import Comparison
+from hashaudit.objectstores.interface import Checksum, OverwrittenError, Span, Store, StoreError
+
+S = TypeVar("S", bound=Sink)
+
+PART_BYTES = 8 << 20
+"""An object that is larger is read in spans of this size."""
+
+PARTS_AHEAD = 4
+"""Spans of one object in flight or waiting for their turn at most: 32 MiB."""
+
+SLOW_BYTES_PER_S = 100e6
+"""One connection to a store brings some 50 to 100 MB/s however fast the line is: where a span comes more slowly, more
+are asked for at once. From a near server one connection brings more than can be hashed, and threads that fetch ahead
+only take the processor from the one that hashes: 1.5 times slower on two processors."""
+
+DEFAULT_LIMITS = FetchLimits()
+
+
+class _Piece(msgspec.Struct):
+    """A span of an object, as far as it has come."""
+
+    chunks: list[bytes]
+    size: int
+    state: ObjectState | None = None
+    checksum: Checksum | None = None
+    took_s: float = 0.0
+
+
+class ObjectReader:
+    """Reads objects of one store. May be used by several threads.
+
+    Args:
+        store: where.
+        pace: how fast may be read; used by all threads.
+        parts: fetches the spans of large objects.
+        limits: when to give up.
+    """
+
+    def __init__(self, store: Store, pace: Pace, parts: Executor, limits: FetchLimits = DEFAULT_LIMITS) -> None:
+        self._store = store
+        self._pace = pace
+        self._parts = parts
+        self._limits = limits
+
+    def read(self, entry: ObjectEntry, make_sink: Callable[[], S]) -> ReadOutcome[S]:
+        """Reads an object from its first byte to its last.
+
+        Whatever the store refuses is a fault in the outcome. What ``make_sink`` and its sinks raise passes through.
+
+        Args:
+            entry: as listed.
+            make_sink: makes a fresh sink for each state that is begun.
+        """
+        now = entry
+        overwritten = 0
+        fault = None
+        while overwritten < self._limits.states and fault is None:
+            try:
+                if overwritten:
+                    now = self._as_it_is(now)
+                return self._read(entry, now, make_sink(), overwritten)
+            except OverwrittenError:
+                overwritten += 1
+            except FailedError as failure:
+                fault = failure.fault
+        return _unread(entry, overwritten, fault)
+
+    def _as_it_is(self, entry: ObjectEntry) -> ObjectEntry:
+        """The object as it is now."""
+        latest = msgspec.structs.replace(entry, state=msgspec.structs.replace(entry.state, version=None))
+        return msgspec.structs.replace(entry, state=tried(lambda: self._store.head(latest), self._limits).state)
+
+    def _read(self, listed: ObjectEntry, now: ObjectEntry, sink: S, overwritten: int) -> ReadOutcome[S]:
+        state, mismatch = self._feed(now, sink)
+        faults = []
+        if overwritten:
+            message = "overwritten after it was listed; what took its place was examined"
+            faults.append(Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, overwritten + 1))
+        if mismatch is not None:
+            message = f"what was read has not the {mismatch} that the store tells of the object"
+            faults.append(Fault(Stage.READ, FaultCode.CHECKSUM_MISMATCH, message))
+        before = listed.state if overwritten else None
+        return ReadOutcome(sink, state, state.size, pinned(state), tuple(faults), before, overwritten + 1)
+
+    def _feed(self, entry: ObjectEntry, sink: Sink) -> tuple[ObjectState, str | None]:
+        """Feeds one state; gives it as the store tells it, and the checksum that does not agree, if one does not."""
+        if entry.state.size <= PART_BYTES:
+            piece = self._fetch(entry, None)
+            state, checksum, pieces = piece.state or entry.state, piece.checksum, iter((piece,))
+        else:
+            # At once with the question what the store says of the whole: a far store answers late.
+            first = self._parts.submit(self._fetch, entry, Span(0, PART_BYTES - 1))
+            head = tried(lambda: self._store.head(entry), self._limits)
+            if head.state.etag != entry.state.etag:
+                first.cancel()
+                raise OverwrittenError
+            state, checksum = head.state, head.checksum
+            pieces = self._fetch_parts(msgspec.structs.replace(entry, state=state), first)
+        comparison = Comparison(checksum)
+        for piece in pieces:
+            for chunk in piece.chunks:
+                comparison.update(chunk)
+                sink.update(memoryview(chunk))
+        return state, comparison.mismatch()
+
+    def _fetch_parts(self, entry: ObjectEntry, first: Future[_Piece]) -> Iterator[_Piece]:
+        size = entry.state.size
+        spans = (Span(start, min(start + PART_BYTES, size) - 1) for start in range(PART_BYTES, size, PART_BYTES))
+        pieces = (self._parts.submit(self._fetch, entry, span) for span in spans)
+        window = 1
+        ahead = [first]
+        try:
+            while ahead:
+                piece = ahead.pop(0).result()
+                if piece.size < SLOW_BYTES_PER_S * piece.took_s:
+                    window = min(window * 2, PARTS_AHEAD)
+                yield piece
+                ahead.extend(islice(pieces, window - len(ahead)))
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    def _fetch(self, entry: ObjectEntry, span: Span | None) -> _Piece:
+        """Fetches a whole object or a span of it, going on where a broken answer ended.
+
+        Raises:
+            OverwrittenError: another state took its place.
+            FailedError: it is not to be had.
+        """
+        piece = _Piece([], 0)
+        patience = Patience(self._limits)
+        begun_s = time.monotonic()
+        while True:
+            try:
+                self._go_on(entry, span, piece)
+            except StoreError as error:
+                patience.meet(error, piece.size)
+            else:
+                piece.took_s = time.monotonic() - begun_s
+                return piece
+
+    def _go_on(self, entry: ObjectEntry, span: Span | None, piece: _Piece) -> None:
+        size = entry.state.size
+        first, last = (0, size - 1) if span is None else (span.first, span.last)
+        whole = span is None and not piece.size
+        reply = self._store.get(entry, None if whole else Span(first + piece.size, last))
+        try:
+            if reply.head.state.size != size:
+                raise StoreError(FaultCode.IO_ERROR, f"listed with {size} bytes, sent with {reply.head.state.size}")
+            if piece.state is None:
+                piece.state, piece.checksum = reply.head.state, reply.head.checksum
+            while data := reply.read(self._pace.room()):
+                piece.chunks.append(data)
+                piece.size += len(data)
+                self._pace.spend(len(data))
+        finally:
+            reply.close()
+        if piece.size != last + 1 - first:
+            raise StoreError(FaultCode.IO_ERROR, "the store's answer ended early", passing=True)
+
+
+def _unread(entry: ObjectEntry, overwritten: int, fault: Fault | None) -> ReadOutcome[S]:
+    if fault is None:
+        message = "overwritten whenever it was read"
+        fault = Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, overwritten)
+    elif overwritten:
+        fault = msgspec.structs.replace(fault, message=f"overwritten after it was listed; then {fault.message}")
+    return ReadOutcome(None, None, 0, entry.consistency, (fault,), attempts=fault.attempts)

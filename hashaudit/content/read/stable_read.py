@@ -1,0 +1,206 @@
+"""Reading an entry and judging whether what was read was one state of it."""
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+import msgspec
+
+from hashaudit.content.read.directory_cache import Directory, DirectoryCache, ReplacedError
+from hashaudit.content.read.feed import Sink, UnreadableError, feed, status_of
+from hashaudit.content.read.throttled_reader import Reader
+from hashaudit.host.files import stat_of
+from hashaudit.host.os_errors import fault_of
+from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, Stat, State
+
+S = TypeVar("S", bound=Sink)
+
+_PASSING = frozenset({FaultCode.STALE_HANDLE, FaultCode.TIMEOUT})
+"""May be gone at the next attempt: a server came back, a lease was given up."""
+
+_PASSING_ON_MOUNTS = _PASSING | {FaultCode.IO_ERROR}
+"""Behind a FUSE daemon or a server, which says EIO for whatever goes wrong with the network."""
+
+
+class ReadLimits(msgspec.Struct, frozen=True):
+    """How much trouble one file is worth."""
+
+    attempts: int = 3
+    """A file that changes while it is read is read again twice."""
+    backoff_s: float = 0.02
+    """Before the second attempt, doubled before each further one: longer than a clock tick, so that times differ."""
+    mount_backoff_s: float = 0.25
+    """The same after a fault behind a FUSE daemon or a server: as long as a connection takes to come back."""
+    growth_bytes: int = 1 << 30
+    """A file that grows by more than this, and to more than twice its size, while it is read is given up. Otherwise one
+    that is written faster than it is read, or a pseudo file without an end, would never be done."""
+
+
+DEFAULT_LIMITS = ReadLimits()
+
+
+class ReadOutcome(msgspec.Struct, Generic[S], frozen=True):
+    """What came of reading an entry."""
+
+    sink: S | None
+    """Fed with the whole content once; ``None`` when nothing was read to its end."""
+    stat: State | None
+    """Of the state that was read; ``None`` when nothing could be opened."""
+    bytes_read: int
+    """Fed to the sink, holes included."""
+    consistency: Consistency
+    faults: tuple[Fault, ...] = ()
+    changed_from: State | None = None
+    """With ``changed_while_read``: the state before the last read, or as listed; ``stat`` is the state after it."""
+    attempts: int = 1
+
+
+class _Reading(msgspec.Struct, Generic[S]):
+    """One attempt that came to an end."""
+
+    sink: S | None
+    bytes_read: int
+    before: os.stat_result
+    after: os.stat_result
+    change: str
+    """For people; empty when nothing changed."""
+
+
+def read_entry(
+    entry: Entry,
+    cache: DirectoryCache,
+    make_sink: Callable[[], S],
+    reader: Reader,
+    limits: ReadLimits = DEFAULT_LIMITS,
+) -> ReadOutcome[S]:
+    """Reads an entry from its first byte to its last.
+
+    Whatever the system refuses is a fault in the outcome. What ``make_sink`` and its sinks raise passes through.
+
+    Args:
+        entry: as the walk saw it. Anything else at its path is not read.
+        cache: holds the folders open.
+        make_sink: makes a fresh sink for each attempt.
+        reader: reads the content; sinks see its buffer.
+        limits: when to give up.
+    """
+    last: _Reading[S] | None = None
+    fault: Fault | None = None
+    attempt = 0
+    while attempt < limits.attempts:
+        if attempt:
+            waits_for_mount = fault is not None and entry.consistency is not Consistency.STABLE
+            backoff_s = limits.mount_backoff_s if waits_for_mount else limits.backoff_s
+            time.sleep(backoff_s * 2 ** (attempt - 1))
+        attempt += 1
+        result = _attempt(entry, cache, make_sink, reader, limits.growth_bytes)
+        if isinstance(result, Fault):
+            fault = result
+            if fault.code not in (_PASSING if entry.consistency is Consistency.STABLE else _PASSING_ON_MOUNTS):
+                break
+            cache.drop(entry.directory)
+            continue
+        if not result.change:
+            stable = entry.consistency
+            return ReadOutcome(result.sink, stat_of(result.after), result.bytes_read, stable, attempts=attempt)
+        last, fault = result, None
+        if result.sink is None:
+            break
+    if last is not None:
+        return _changed(last, fault, attempt)
+    faults = () if fault is None else (msgspec.structs.replace(fault, attempts=attempt),)
+    return ReadOutcome(None, None, 0, entry.consistency, faults, attempts=attempt)
+
+
+def _changed(last: _Reading[S], fault: Fault | None, attempts: int) -> ReadOutcome[S]:
+    """What was read of a file that would not keep still: perhaps no state of it, and still the best there is."""
+    message = f"{last.change} while the file was read" + (f"; then {fault.message}" if fault is not None else "")
+    return ReadOutcome(
+        last.sink,
+        stat_of(last.after),
+        last.bytes_read,
+        Consistency.CHANGED_WHILE_READ,
+        (Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, attempts),),
+        stat_of(last.before),
+        attempts,
+    )
+
+
+def _attempt(
+    entry: Entry, cache: DirectoryCache, make_sink: Callable[[], S], reader: Reader, growth_bytes: int
+) -> _Reading[S] | Fault:
+    try:
+        directory = cache.get(entry.directory, inodes_last=entry.consistency is Consistency.STABLE)
+        descriptor = directory.open(entry)
+    except OSError as error:
+        return fault_of(error, Stage.OPEN, "open the file")
+    except ReplacedError as error:
+        return Fault(Stage.OPEN, FaultCode.REPLACED, str(error))
+    try:
+        return _read(entry, directory, descriptor, make_sink(), reader=reader, growth_bytes=growth_bytes)
+    except UnreadableError as error:
+        return fault_of(error.error, Stage.READ, "read the file")
+    finally:
+        # A network filesystem may report at close what went wrong with writes; this descriptor has made none.
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def _read(
+    entry: Entry,
+    directory: Directory,
+    descriptor: int,
+    sink: S,
+    *,
+    reader: Reader,
+    growth_bytes: int,
+) -> _Reading[S] | Fault:
+    before = status_of(descriptor)
+    seen = entry.stat
+    # A daemon may tell holes where there is data, and nothing would show it; the kernel's own filesystems do not.
+    local = entry.consistency is Consistency.STABLE
+    if not stat.S_ISREG(before.st_mode) or not _is_seen(before, seen, inodes_last=local):
+        return Fault(Stage.OPEN, FaultCode.REPLACED, "something else took the file's place")
+    limit = before.st_size + max(before.st_size, growth_bytes)
+    count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
+    if count >= limit:
+        return _Reading(None, count, before, after, "it grew without an end")
+    return _Reading(sink, count, before, after, _change(entry, directory, before, after, count))
+
+
+def _is_seen(status: os.stat_result, seen: Stat, *, inodes_last: bool) -> bool:
+    """Whether what is open is what the walk saw, where inodes do not last as far as size and time can tell."""
+    if status.st_dev != seen.device:
+        return False
+    if status.st_ino == seen.inode:
+        return True
+    return not inodes_last and (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns)
+
+
+def _change(entry: Entry, directory: Directory, before: os.stat_result, after: os.stat_result, count: int) -> str:
+    """What shows that the content may not have been one state; empty if nothing does."""
+    state = _state(after)
+    if _state(before) != state:
+        return "its size or times changed"
+    if count != after.st_size and not _tells_no_size(entry, after, count):
+        return "it ended elsewhere than its size says"
+    try:
+        at_path = directory.stat(entry)
+    except OSError:
+        return "its path vanished"
+    return "" if _state(at_path) == state else "its path came to mean another file"
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+
+
+def _tells_no_size(entry: Entry, status: os.stat_result, count: int) -> bool:
+    """Whether the size is none: 0 in /proc whatever a file holds, a page in /sys however little that is."""
+    if status.st_size == 0:
+        return True
+    blocks = getattr(status, "st_blocks", None)
+    return blocks == 0 and count < status.st_size and entry.consistency is Consistency.STABLE

@@ -1,0 +1,96 @@
+"""Files to read, and sinks that act while they are fed."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hashaudit.content.read import DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
+from hashaudit.content.read.stable_read import DEFAULT_LIMITS
+from hashaudit.host import files
+from hashaudit.host.files import stat_of
+from hashaudit.model import Consistency, DirectoryRef, Entry
+
+Act = Callable[[int], object]
+EntryOf = Callable[..., Entry]
+
+
+class Recorder:
+    """Keeps what it is fed. Before it does, ``act`` is told how often this file's recorders were fed before."""
+
+    def __init__(self, act: Act, counter: Iterator[int]) -> None:
+        self.content = b""
+        self._act = act
+        self._counter = counter
+
+    def update(self, data: memoryview, /) -> None:
+        self._act(next(self._counter))
+        self.content += data
+
+
+Read = Callable[..., ReadOutcome[Recorder]]
+
+
+@pytest.fixture
+def entry_of() -> EntryOf:
+    """Gives what the walk gives for a path."""
+
+    def entry(path: bytes, *, followed: bool = False, consistency: Consistency = Consistency.STABLE) -> Entry:
+        above, name = os.path.split(path)
+        parent = os.stat(above)
+        status = os.stat(path, follow_symlinks=followed)
+        return Entry(DirectoryRef(above, parent.st_dev, parent.st_ino), name, stat_of(status), followed, consistency)
+
+    return entry
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> bytes:
+    return os.fsencode(tmp_path.resolve())
+
+
+@pytest.fixture(params=[True, False], ids=["descriptors", "paths"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a test with directory descriptors and as on a system that has none."""
+    monkeypatch.setattr(files, "HAS_DIR_FD", request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["readv", "read"])
+def with_readv_or_without(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a test with and without reads into a buffer."""
+    monkeypatch.setattr(files, "HAS_READV", request.param)
+
+
+@pytest.fixture
+def cache() -> Iterator[DirectoryCache]:
+    """A cache, and a check that nothing stays open behind it."""
+    before = len(os.listdir("/proc/self/fd"))
+    with DirectoryCache() as cache:
+        yield cache
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses made, in seconds, none of which is waited for."""
+    made: list[float] = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+@pytest.fixture
+def read(cache: DirectoryCache, pauses: list[float], entry_of: EntryOf) -> Read:
+    """Reads an entry, or a path as the walk would give it."""
+    assert pauses == []
+
+    def reading(
+        what: Entry | bytes, act: Act = lambda _count: None, limits: ReadLimits = DEFAULT_LIMITS
+    ) -> ReadOutcome[Recorder]:
+        entry = entry_of(what) if isinstance(what, bytes) else what
+        counter = itertools.count()
+        return read_entry(entry, cache, lambda: Recorder(act, counter), Reader(), limits)
+
+    return reading

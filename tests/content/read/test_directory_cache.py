@@ -1,0 +1,137 @@
+import errno
+import os
+from collections.abc import Callable
+
+import pytest
+
+from hashaudit.content.read import DirectoryCache
+from hashaudit.content.read.directory_cache import ReplacedError
+from hashaudit.host import files
+from hashaudit.model import DirectoryRef, Entry
+
+EntryOf = Callable[..., Entry]
+
+
+def make(folder: bytes, *names: bytes) -> list[DirectoryRef]:
+    refs = []
+    for name in names:
+        path = folder + b"/" + name
+        os.mkdir(path)
+        with open(path + b"/file", "wb") as file:
+            file.write(name)
+        status = os.stat(path)
+        refs.append(DirectoryRef(path, status.st_dev, status.st_ino))
+    return refs
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_folder_is_opened_once(folder: bytes, cache: DirectoryCache) -> None:
+    (ref,) = make(folder, b"a")
+    same = DirectoryRef(ref.path, ref.device, ref.inode)
+    assert cache.get(ref) is cache.get(ref) is cache.get(same)
+
+
+def test_the_folders_used_last_are_held(folder: bytes) -> None:
+    a, b, c = make(folder, b"a", b"b", b"c")
+    before = descriptors()
+    with DirectoryCache(held=2) as cache:
+        first, second = cache.get(a), cache.get(b)
+        assert cache.get(a) is first
+        cache.get(c)
+        assert descriptors() == before + 2
+        assert cache.get(a) is first
+        assert cache.get(b) is not second
+    assert descriptors() == before
+
+
+def test_a_folder_that_is_held_stays_the_one_it_was(folder: bytes, cache: DirectoryCache, entry_of: EntryOf) -> None:
+    (ref,) = make(folder, b"a")
+    entry = entry_of(ref.path + b"/file")
+    cache.get(ref)
+    os.rename(ref.path, folder + b"/elsewhere")
+    os.close(cache.get(ref).open(entry))
+    cache.drop(ref)
+    with pytest.raises(FileNotFoundError):
+        cache.get(ref)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_another_folder_is_refused_and_freed(folder: bytes, cache: DirectoryCache) -> None:
+    (ref,) = make(folder, b"a")
+    before = descriptors()
+    for wrong in (DirectoryRef(ref.path, ref.device, ref.inode + 1), DirectoryRef(ref.path, 0, ref.inode)):
+        with pytest.raises(ReplacedError, match="folder"):
+            cache.get(wrong)
+    assert descriptors() == before
+
+
+@pytest.mark.usefixtures("either_way")
+def test_a_folder_may_be_reached_through_a_link_if_it_is_the_one(
+    folder: bytes, cache: DirectoryCache, entry_of: EntryOf
+) -> None:
+    a, b = make(folder, b"a", b"b")
+    os.symlink(b"a", folder + b"/link")
+    entry = entry_of(a.path + b"/file")
+    os.close(cache.get(DirectoryRef(folder + b"/link", a.device, a.inode)).open(entry))
+    with pytest.raises(ReplacedError):
+        cache.get(DirectoryRef(folder + b"/link", b.device, b.inode))
+
+
+def test_the_root_of_all(cache: DirectoryCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = os.stat("/")
+    ref = DirectoryRef(b"/", status.st_dev, status.st_ino)
+    there = Entry(ref, b"proc", files.stat_of(os.stat("/proc")))
+    assert cache.get(ref).stat(there).st_ino == os.stat("/proc").st_ino
+    cache.drop(ref)
+    monkeypatch.setattr(files, "HAS_DIR_FD", False)
+    assert cache.get(ref).stat(there).st_ino == os.stat("/proc").st_ino
+
+
+def test_a_refusal_to_keep_the_access_time_is_paid_for_once(
+    folder: bytes, cache: DirectoryCache, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = make(folder, b"a", b"b")
+    entries = {ref.path: entry_of(ref.path + b"/file") for ref in (a, b)}
+    asked: list[bool] = []
+    original = os.open
+
+    def refuse(path: bytes, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == b"file":
+            asked.append(bool(flags & files.NOATIME))
+            if asked[-1]:
+                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return original(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for ref in (a, a, a, b):
+        os.close(cache.get(ref).open(entries[ref.path]))
+    assert asked == [True, False, False, False, True, False]
+
+
+def test_a_refusal_of_the_file_itself_is_no_refusal_of_the_access_time(
+    folder: bytes, cache: DirectoryCache, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ref,) = make(folder, b"a")
+    entry = entry_of(ref.path + b"/file")
+    directory = cache.get(ref)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_arguments: object, **_options: object) -> int:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(PermissionError):
+            directory.open(entry)
+    flags: list[int] = []
+    original = os.open
+
+    def note(path: bytes, flag: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        flags.append(flag)
+        return original(path, flag, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", note)
+    os.close(directory.open(entry))
+    assert [bool(flag & files.NOATIME) for flag in flags] == [bool(files.NOATIME)]
