@@ -34,10 +34,10 @@ from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.findings.public_key import load_public_key
 from hashaudit.findings.verify import verify
-from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.hashlists.index.verify import verify_index
-from hashaudit.hashlists.interface import ListSpec
-from hashaudit.hashlists.load import load_lists
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.index.verify_index import verify_index
+from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.load import load_lists
 from hashaudit.model import Role
 
 COMMAND = str(Path(sys.executable).with_name("hashaudit"))

@@ -25,9 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.hashlists.interface import ListSpec
-from hashaudit.matching.exact import ExactMatcher
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.match.exact_match import ExactMatcher
 from hashaudit.model import AlgorithmName, Role
 
 SHA256 = AlgorithmName("sha256")
@@ -153,7 +153,7 @@ def run(command: Sequence[str], *, accepted: Sequence[int] = (0,)) -> Ran:
 
 def task_build(text: str, index: str) -> None:
     """Compiles a list."""
-    from hashaudit.hashlists.index.build import build_index  # noqa: PLC0415 - a worker does not load numpy
+    from hashaudit.lists.index.build import build_index  # noqa: PLC0415 - a worker does not load numpy
 
     build_index([ListSpec(text, Role.DENY)], index)
 
@@ -178,7 +178,7 @@ def task_use(text: str, path: str, entries: str) -> dict[str, float]:
     files = [{SHA256: digest} for digest in misses]
     figures["match of a file on no list"] = each_us(lambda digests: matcher.match(digests, 1), files)
     figures["batch lookups, misses"] = batch_rate(index, source.randbytes(BATCH_LOOKUPS * DIGEST_BYTES), hits[0])
-    from hashaudit.hashlists.load import load_lists  # noqa: PLC0415 - as in task_build
+    from hashaudit.lists.load import load_lists  # noqa: PLC0415 - as in task_build
 
     figures["verify"] = timed(lambda: verify(path))
     figures["load as list of a run"] = 1e3 * best(lambda: load_lists([ListSpec(path, Role.DENY)]).close())
@@ -192,14 +192,14 @@ def task_use(text: str, path: str, entries: str) -> dict[str, float]:
 
 def verify(path: str) -> None:
     """Reads and checks the whole index."""
-    from hashaudit.hashlists.index.verify import verify_index  # noqa: PLC0415 - as in task_build
+    from hashaudit.lists.index.verify_index import verify_index  # noqa: PLC0415 - as in task_build
 
     verify_index(ListIndex.open(path))
 
 
 def batch_rate(index: ListIndex, digests: bytes, listed: bytes) -> float:
     """Million lookups a second, one digest among them that is on the list."""
-    from hashaudit.hashlists.index.batch import lookup_many  # noqa: PLC0415 - as in task_build
+    from hashaudit.lists.index.batch_lookup import lookup_many  # noqa: PLC0415 - as in task_build
 
     found: list[int] = []
 

@@ -127,9 +127,9 @@ def task_build(hashes: str, path: str) -> dict[str, float]:
     """Compiles the list."""
     import resource  # noqa: PLC0415 - not on every system
 
-    from hashaudit.hashlists.index.builder import IndexBuilder  # noqa: PLC0415 - faiss's environment has none
-    from hashaudit.hashlists.index.writer import new_file  # noqa: PLC0415 - as above
-    from hashaudit.hashlists.interface import DigestBlock, ListInfo  # noqa: PLC0415 - as above
+    from hashaudit.lists.index.builder import IndexBuilder  # noqa: PLC0415 - faiss's environment has none
+    from hashaudit.lists.index.index_writer import new_file  # noqa: PLC0415 - as above
+    from hashaudit.lists.interface import DigestBlock, ListInfo  # noqa: PLC0415 - as above
     from hashaudit.model import AlgorithmName, Role  # noqa: PLC0415 - as above
 
     start = time.perf_counter()
@@ -150,9 +150,9 @@ def task_search(path: str, asked: str) -> dict[str, float]:
     """Opens the index and searches it, as a worker does; and by comparing with all."""
     from hashaudit.content.perceptual.interface import Metric  # noqa: PLC0415 - as above
     from hashaudit.content.perceptual.perceptual_registry import PDQ  # noqa: PLC0415 - as above
-    from hashaudit.hashlists.index.near import NearIndex  # noqa: PLC0415 - faiss's environment has none
-    from hashaudit.hashlists.index.near_scan import as_units, scan  # noqa: PLC0415 - as above
-    from hashaudit.hashlists.index.reader import ListIndex  # noqa: PLC0415 - as above
+    from hashaudit.lists.index.index_reader import ListIndex  # noqa: PLC0415 - as above
+    from hashaudit.lists.index.near.linear_search import as_units, scan  # noqa: PLC0415 - as above
+    from hashaudit.lists.index.near.near_search import NearIndex  # noqa: PLC0415 - faiss's environment has none
 
     start = time.perf_counter()
     index = ListIndex.open(path)

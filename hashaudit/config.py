@@ -7,9 +7,9 @@ import msgspec
 
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import UsageError
-from hashaudit.hashlists.interface import ListSpec
-from hashaudit.hashlists.selection import EVERYTHING, Selection
 from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES
+from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.model import AlgorithmName, Role
 from hashaudit.sources.opening import BucketOptions, check_buckets
 from hashaudit.sources.shard import Shard

@@ -14,7 +14,7 @@ from hashaudit.doctor.check import Check, State, worst
 from hashaudit.doctor.examination import Subject, examine
 from hashaudit.errors import SigningKeyError
 from hashaudit.exitcodes import ExitCode
-from hashaudit.hashlists.interface import ListSpec
+from hashaudit.lists.interface import ListSpec
 from hashaudit_cli.signing import KEY_VARIABLE, default_key_path
 from hashaudit_cli.terminal import counted, printable, shown
 

@@ -19,7 +19,7 @@ from hashaudit.errors import UsageError
 from hashaudit.findings.output import Output
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.findings.tally import Tally
-from hashaudit.hashlists.load import LoadedLists
+from hashaudit.lists.load import LoadedLists
 from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.opening import open_source
 from hashaudit_cli.following import follow

@@ -12,17 +12,17 @@ import msgspec
 from hashaudit.content.digests.digest_registry import canonical_name
 from hashaudit.errors import ListError, OutputError, UsageError
 from hashaudit.exitcodes import ExitCode
-from hashaudit.hashlists.index.build import build_index
-from hashaudit.hashlists.index.check import check
-from hashaudit.hashlists.index.describe import describe
-from hashaudit.hashlists.index.diff import Side, diff
-from hashaudit.hashlists.index.export import export_hashdeep, export_plain
-from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.hashlists.index.verify import verify_index
-from hashaudit.hashlists.index.writer import new_file
-from hashaudit.hashlists.interface import ListInfo, ListSpec, ParseOptions
-from hashaudit.hashlists.load import LoadedLists, load_lists
-from hashaudit.hashlists.selection import Selection
+from hashaudit.lists.index.build import build_index
+from hashaudit.lists.index.check_digests import check
+from hashaudit.lists.index.describe import describe
+from hashaudit.lists.index.diff import Side, diff
+from hashaudit.lists.index.export import export_hashdeep, export_plain
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.index.index_writer import new_file
+from hashaudit.lists.index.verify_index import verify_index
+from hashaudit.lists.interface import ListInfo, ListSpec, ParseOptions
+from hashaudit.lists.load import LoadedLists, load_lists
+from hashaudit.lists.selection import Selection
 from hashaudit_cli.options import algorithm_names, perceptual_name
 from hashaudit_cli.terminal import bytes_shown, counted, say, shown
 

@@ -9,7 +9,7 @@ import typer
 
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.errors import UsageError
-from hashaudit.hashlists.interface import ListSpec
+from hashaudit.lists.interface import ListSpec
 from hashaudit.model import AlgorithmName, Role
 
 LISTS = "What is looked for"

@@ -17,8 +17,8 @@ from hashaudit.cache.cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.findings.header import HashList
 from hashaudit.findings.schema import EndReason
-from hashaudit.hashlists.load import LoadedLists, load_lists
 from hashaudit.host.sandbox.sandbox import require
+from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.sources.opening import open_source
 from hashaudit.sources.rules import WalkOptions
 from hashaudit.sources.shard import ShardSource

@@ -15,8 +15,8 @@ from hashaudit.config import AuditConfig, Engine
 from hashaudit.findings import records, times
 from hashaudit.findings.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.findings.run_id import new_run_id
-from hashaudit.hashlists.interface import ListInfo
 from hashaudit.host.hardware import clock_is_synchronised
+from hashaudit.lists.interface import ListInfo
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.opening import schemes_of
 

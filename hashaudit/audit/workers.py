@@ -9,12 +9,12 @@ from hashaudit.config import MAX_WORKERS, AuditConfig
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError
-from hashaudit.hashlists.algorithms import SHA256
-from hashaudit.hashlists.known_filter import SHA1
-from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host.hardware import cpu_count, is_rotational
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import Cage
+from hashaudit.lists.algorithms import SHA256
+from hashaudit.lists.known_filter import SHA1
+from hashaudit.lists.load import LoadedLists
 from hashaudit.model import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root

@@ -33,11 +33,11 @@ from hashaudit.cluster.protocol import (
     UnitsReply,
 )
 from hashaudit.errors import HashauditError, HostError
-from hashaudit.hashlists.file_state import FileState
-from hashaudit.hashlists.index.image import IndexImage
-from hashaudit.hashlists.known_filter import FilterImage
 from hashaudit.host.priority import give_way
 from hashaudit.host.process_owner import boot_id
+from hashaudit.lists.file_state import FileState
+from hashaudit.lists.index.handle import IndexImage
+from hashaudit.lists.known_filter import FilterImage
 from hashaudit.model import Examination, Fault, Subject
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.pool.jobs import Answered, Blamed, Job

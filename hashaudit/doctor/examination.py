@@ -7,7 +7,7 @@ import msgspec
 
 from hashaudit.doctor import inputs, kernel, software, space, storage
 from hashaudit.doctor.check import Check, Question, answered
-from hashaudit.hashlists.interface import ListSpec
+from hashaudit.lists.interface import ListSpec
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import ListError, SigningKeyError
 from hashaudit.findings.keys import load_key
-from hashaudit.hashlists.interface import ListInfo, ListSpec
-from hashaudit.hashlists.load import load_lists
+from hashaudit.lists.interface import ListInfo, ListSpec
+from hashaudit.lists.load import load_lists
 
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 

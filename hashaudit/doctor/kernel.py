@@ -9,10 +9,10 @@ from hashaudit.audit.workers import deadlines, plan_for, workers_with_descriptor
 from hashaudit.config import AuditConfig
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HostError
-from hashaudit.hashlists.load import LoadedLists
 from hashaudit.host import hardware
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox import sandbox
+from hashaudit.lists.load import LoadedLists
 from hashaudit.pool.supervisor import Pool
 
 ADVICE_ON_LAYERS: dict[str, str] = {

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.images.formats import ImageFormat
 from hashaudit.doctor.check import Check, State
-from hashaudit.hashlists.algorithms import SHA256
+from hashaudit.lists.algorithms import SHA256
 from hashaudit.model import AlgorithmName
 from hashaudit.versions import DECIDING_PACKAGES
 

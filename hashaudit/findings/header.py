@@ -17,7 +17,7 @@ from hashaudit.findings.fields import (
     Value,
     check_path,
 )
-from hashaudit.hashlists.interface import RejectReason
+from hashaudit.lists.interface import RejectReason
 from hashaudit.model import AlgorithmName, Role
 
 FORMAT_VERSION = 1

@@ -8,7 +8,7 @@ from hashaudit import model, paths
 from hashaudit.findings import schema, times
 from hashaudit.findings.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.findings.header import HashList
-from hashaudit.hashlists.interface import ListInfo, RejectReason
+from hashaudit.lists.interface import ListInfo, RejectReason
 
 
 def of_examination(

@@ -8,7 +8,7 @@ import msgspec
 from hashaudit.cache.values import Kept
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.errors import HostError
-from hashaudit.hashlists.algorithms import SHA256
+from hashaudit.lists.algorithms import SHA256
 from hashaudit.model import AlgorithmName, Entry, Fault, ObjectEntry, Stage, Subject
 from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.keeping import Keeper, Recalled, mismatch, opened

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from hashaudit.hashlists.index.reader import ListIndex
 from hashaudit.host.memory import AddressSpace
-from hashaudit.matching.exact import ExactMatcher, Outcome
-from hashaudit.matching.known import KnownFilters
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
+from hashaudit.lists.match.known_match import KnownFilters
 from hashaudit.model import Confirmation, Consistency, Examination, Fault, FaultCode, Match, Role, any_looked_for
 from hashaudit.worker.contents import Contents, Counts, Learned
 from hashaudit.worker.pace import BoardPace

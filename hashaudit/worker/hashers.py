@@ -9,7 +9,7 @@ import sys
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.hashlists.plugged import plug_in
+from hashaudit.lists.plugin_hashes import plug_in
 
 TIMEOUT_S = 60.0
 """A hasher that has not said its name by then does not load."""

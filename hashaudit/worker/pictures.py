@@ -21,9 +21,9 @@ from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.content.perceptual.plugin import load_hasher
 from hashaudit.errors import HashauditError, UsageError
-from hashaudit.hashlists.index.reader import ListIndex
-from hashaudit.hashlists.plugged import plug_in
-from hashaudit.matching.near import NearMatcher
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.match.near_match import NearMatcher
+from hashaudit.lists.plugin_hashes import plug_in
 from hashaudit.model import AlgorithmName, Confirmation, Fault, FaultCode, Match, PerceptualHash, Stage
 from hashaudit.worker.defects import fault_of_defect
 from hashaudit.worker.protocol import PerceptualPlan

@@ -10,9 +10,9 @@ import msgspec
 
 from hashaudit.cache.recipes import Recipes
 from hashaudit.cache.values import Kept, Known
-from hashaudit.hashlists.index.image import IndexImage
-from hashaudit.hashlists.known_filter import FilterImage
 from hashaudit.host.sandbox.sandbox import Cage
+from hashaudit.lists.index.handle import IndexImage
+from hashaudit.lists.known_filter import FilterImage
 from hashaudit.model import (
     AlgorithmName,
     BucketRef,

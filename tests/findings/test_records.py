@@ -10,7 +10,7 @@ from hashaudit import model
 from hashaudit.findings import records, schema, times
 from hashaudit.findings.codec import decode_line, encode_line
 from hashaudit.findings.fields import Setting
-from hashaudit.hashlists.interface import ListInfo, RejectReason
+from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model import FaultCode, Role, Stage
 
 

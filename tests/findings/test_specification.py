@@ -12,7 +12,7 @@ from findings_lab import DOCUMENTED, allowed_signers, four_segments, shell_says,
 from hashaudit import model
 from hashaudit.findings import chain, codec, header, schema, signer
 from hashaudit.findings.verification import ProblemCode
-from hashaudit.hashlists.interface import RejectReason
+from hashaudit.lists.interface import RejectReason
 
 KEY = signing_key()
 TEXT = DOCUMENTED.read_text()

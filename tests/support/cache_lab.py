@@ -16,9 +16,9 @@ from hashaudit.cache.places import TRUSTED_TYPES, Places
 from hashaudit.cache.values import Known
 from hashaudit.config import AuditConfig
 from hashaudit.findings.run_id import new_run_id
-from hashaudit.hashlists.interface import ListSpec
-from hashaudit.hashlists.load import load_lists
 from hashaudit.host.mount_table import read_mount_table
+from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.load import load_lists
 from hashaudit.model import AlgorithmName, Entry, Examination, Role
 from hashaudit.sources.local import LocalSource
 from hashaudit.worker.examine import Examiner

@@ -45,7 +45,7 @@ def build(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     """
 
     def body() -> int:
-        from hashaudit.hashlists.selection import Selection  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.lists.selection import Selection  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit_cli.listing import run_build  # noqa: PLC0415 # as above
 
         specs = list_specs([], files) if known else list_specs(files, [])

@@ -1,0 +1,1 @@
+"""Hash lists: recognition, reading, compiled indexes and matching."""

@@ -1,0 +1,51 @@
+"""ClamAV's hash signatures of whole files: ``.hdb`` (MD5) and ``.hsb`` (SHA-1, SHA-256).
+
+``.fp`` and ``.sfp`` look the same and are of files that are no malware: they are to be given as known lists.
+``.mdb`` and ``.msb`` hold hashes of sections of programs, not of files, and are refused by ``refused``.
+
+Source: ClamAV documentation, "Signatures based on hashes".
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject, label_text
+from hashaudit.lists.syntax.lines import is_comment, numbered_lines
+
+_LINE = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]{1,20}):([^:]+)(?::[0-9]+){0,2}")
+
+
+class ClamAv:
+    """Reader of hash signatures. Strict."""
+
+    name = "clamav"
+    strict = True
+
+    def recognises(self, head: bytes) -> bool:
+        """The first line is a hash, a size and a name."""
+        first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
+        return _LINE.fullmatch(first.removesuffix(b"\r")) is not None
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the length is one of three
+        """Yields an entry for each signature, its name as the label ``name``."""
+        for number, line, _ in numbered_lines(stream):
+            if line is None:
+                yield Rejected(number, RejectReason.TOO_LONG)
+            elif not is_comment(line):
+                yield _entry(number, line)
+
+
+def _entry(number: int, line: bytes) -> ListEntry | Rejected:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return Rejected(number, RejectReason.MALFORMED, "not a hash, a size and a name")
+    text, size, name = match.groups()
+    return entry_or_reject(
+        number,
+        [(BY_HEX_LENGTH[len(text)], text)],
+        size=None if size == b"*" else int(size),
+        labels={"name": label_text(name)},
+    )

@@ -1,0 +1,66 @@
+"""EnCase's legacy ``.hash`` files: a header of 1152 bytes, then records of MD5 and two zero bytes.
+
+Source: observed; agrees with what md5deep and The Sleuth Kit read.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.errors import ListError
+from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject
+from hashaudit.lists.syntax.lines import chunks_of
+
+_MAGIC = b"HASH\r\n\xff\0"
+_HEADER_BYTES = 1152
+_COUNT_OFFSET = 16
+_NAME_OFFSET = 1032
+_NAME_BYTES = 78
+"""Thirty-nine UTF-16 units."""
+_RECORD_BYTES = 18
+_DIGEST_BYTES = 16
+
+
+class Encase:
+    """Reader of ``.hash`` files. Strict."""
+
+    name = "encase"
+    strict = True
+
+    def recognises(self, head: bytes) -> bool:
+        """The file begins with the format's mark."""
+        return head.startswith(_MAGIC)
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - all is MD5
+        """Yields the set's name and an entry for each record, counted from 1.
+
+        Raises:
+            ListError: the header is cut short, or the file holds not as many records as it says.
+        """
+        header = stream.read(_HEADER_BYTES)
+        if len(header) != _HEADER_BYTES:
+            raise ListError("the file is cut short inside its header; get it again")
+        (stated,) = struct.unpack_from("<I", header, _COUNT_OFFSET)
+        name = header[_NAME_OFFSET : _NAME_OFFSET + _NAME_BYTES].decode("utf-16-le", "replace").partition("\0")[0]
+        yield ListMeta(name=name or None)
+        count = 0
+        for count, record in enumerate(_records(stream), 1):
+            if record[_DIGEST_BYTES:] == b"\0\0":
+                yield entry_or_reject(count, [("md5", record[:_DIGEST_BYTES].hex())], id=f"record {count}")
+            else:
+                yield Rejected(count, RejectReason.MALFORMED, "a record that does not end in two zero bytes")
+        if count != stated:
+            raise ListError(f"the header says {stated} records and there are {count}; get the file again")
+
+
+def _records(stream: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks_of(stream):
+        data = rest + chunk
+        whole = len(data) - len(data) % _RECORD_BYTES
+        for start in range(0, whole, _RECORD_BYTES):
+            yield data[start : start + _RECORD_BYTES]
+        rest = data[whole:]
+    if rest:
+        raise ListError("the file is cut short inside a record; get it again")

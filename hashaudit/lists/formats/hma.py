@@ -1,0 +1,75 @@
+"""Bank contents of Hasher-Matcher-Actioner: one object, several, or an array of them.
+
+Source: facebook/ThreatExchange, ``hasher-matcher-actioner`` 1.1, its bank interface.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject
+from hashaudit.lists.supersede import withdrawn
+from hashaudit.lists.syntax.json_values import Record, object_or_empty, records, shape, text_of
+from hashaudit.lists.syntax.lines import with_head
+from hashaudit.lists.threatexchange_signals import signal_algorithm
+
+_DISABLED = 0
+_ENABLED = 1
+"""Marks in ``disable_until_ts``, whose other values are seconds since 1970 until which a content is disabled."""
+
+
+class HmaBank:
+    """Reader of bank contents. Lenient."""
+
+    name = "hma-bank"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """The objects have signals and the mark that disables them."""
+        return _path(head) is not None
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each signal names its algorithm
+        """Yields an entry for each content that is enabled now.
+
+        Raises:
+            ListError: the file is cut short or damaged.
+        """
+        head, stream = with_head(stream)
+        now_s = time.time()
+        for number, record in records(stream, _path(head) or ""):
+            if record is None:
+                yield Rejected(number, RejectReason.MALFORMED, "no object")
+            else:
+                yield _item(number, record, now_s)
+
+
+def _path(head: bytes) -> str | None:
+    found = shape(head)
+    for path in ("", "item"):
+        prefix = f"{path}." if path else ""
+        if {f"{prefix}signals", f"{prefix}disable_until_ts"} <= found.keys():
+            return path
+    return None
+
+
+def _item(number: int, record: Record, now_s: float) -> ListEntry | Rejected:
+    bank = object_or_empty(record.get("bank"))
+    until = record.get("disable_until_ts", _ENABLED)
+    ratio = bank.get("matching_enabled_ratio", 1)
+    if ratio == 0 or until == _DISABLED or (isinstance(until, int | float) and until > now_s):
+        return withdrawn(number)
+    signals = object_or_empty(record.get("signals"))
+    hashes = [(signal_algorithm(name) or name.lower() or "unnamed", text_of(value)) for name, value in signals.items()]
+    source = object_or_empty(record.get("metadata"))
+    labels = {
+        "set": text_of(bank.get("name")),
+        "source": text_of(source.get("content_uri")),
+        "comment": text_of(record.get("note")),
+    }
+    return entry_or_reject(
+        number,
+        hashes,
+        id=text_of(record.get("id")) or f"record {number}",
+        labels={label: text for label, text in labels.items() if text},
+    )

@@ -1,0 +1,55 @@
+"""Hash indicators of the scanners Loki and THOR: ``HASH;COMMENT`` or ``HASH;SCORE;COMMENT``.
+
+Source: observed of published indicator sets.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject, label_text, refuse_cut
+from hashaudit.lists.syntax.lines import is_comment, numbered_lines
+
+_LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
+
+
+class Loki:
+    """Reader of Loki's and THOR's hash files. Lenient: people type them."""
+
+    name = "loki"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """The first line is a hash and a semicolon."""
+        first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
+        match = _LINE.fullmatch(first)
+        return match is not None and len(match[1]) in BY_HEX_LENGTH
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
+        """Yields an entry for each line.
+
+        Raises:
+            ListError: the last line is cut short.
+        """
+        for number, line, ended in numbered_lines(stream):
+            if line is not None and is_comment(line):
+                continue
+            item = Rejected(number, RejectReason.TOO_LONG) if line is None else _entry(number, line, options)
+            yield refuse_cut(number, item, ended=ended)
+
+
+def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejected:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return Rejected(number, RejectReason.MALFORMED, "not a hash and a comment")
+    text, score, comment = match.groups()
+    # These sets hold no PDQ: 64 digits are SHA-256 unless the user says otherwise.
+    algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
+    if algorithm is None:
+        return Rejected(number, RejectReason.WRONG_LENGTH)
+    labels = {"comment": label_text(comment.strip()), "score": label_text(score or b"")}
+    return entry_or_reject(
+        number, [(algorithm, text)], labels={label: value for label, value in labels.items() if value}
+    )

@@ -1,0 +1,51 @@
+"""What md5deep, sha1deep and sha256deep write with ``-z``: the size before the hash.
+
+Without sizes their output is what coreutils writes, and is read by that reader. Names are not escaped: see ``hashdeep``
+for what a newline in one can do.
+
+Source: observed of md5deep 4.4.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject, label_text
+from hashaudit.lists.syntax.lines import numbered_lines
+
+_LINE = re.compile(rb"(?=[ \d]{10})\s*(\d{1,20})  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
+"""The size stands to the right in ten columns, or in more where it needs them."""
+
+
+class Md5deep:
+    """Reader of md5deep's files with sizes. Strict."""
+
+    name = "md5deep"
+    strict = True
+
+    def recognises(self, head: bytes) -> bool:
+        """The first line is a size, a hash and a name."""
+        first = next((line for line in head.split(b"\n") if line.strip()), b"")
+        return _LINE.fullmatch(first.removesuffix(b"\r")) is not None
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
+        """Yields an entry for each line, the file's name as the label ``name``."""
+        for number, line, _ in numbered_lines(stream):
+            if line is None:
+                yield Rejected(number, RejectReason.TOO_LONG)
+            elif line.strip():
+                yield _entry(number, line, options)
+
+
+def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejected:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return Rejected(number, RejectReason.MALFORMED, "not a size, a hash and a file name")
+    size, text, name = match.groups()
+    # Of the tools with this output none writes PDQ: 64 digits are SHA-256 unless the user says otherwise.
+    algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
+    if algorithm is None:
+        return Rejected(number, RejectReason.WRONG_LENGTH)
+    return entry_or_reject(number, [(algorithm, text)], size=int(size), labels={"name": label_text(name)})

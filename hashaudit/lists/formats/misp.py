@@ -1,0 +1,131 @@
+"""MISP events as JSON: hash attributes and file objects that are marked for detection.
+
+Source: MISP core format (draft-16 of the internet draft), sections 2.2 to 2.7; type names as in PyMISP.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import algorithm_named, is_unsupported
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject
+from hashaudit.lists.supersede import withdrawn
+from hashaudit.lists.syntax.json_values import Record, flag_of, objects_in, records, shape, size_of, text_of
+from hashaudit.lists.syntax.lines import with_head
+
+_PATHS = ("Event", "response.item.Event", "response.Event", "item.Event")
+_SAMPLE = "malware-sample"
+"""A type whose value is ``filename|md5``."""
+
+
+class MispEvent:
+    """Reader of events, single, as the answer to a search, or one after the other. Lenient: analysts type them."""
+
+    name = "misp-event"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """There is an event with what every event has."""
+        return _path(head) is not None
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each attribute names its algorithm
+        """Yields an entry for each hash attribute and for each file object.
+
+        Raises:
+            ListError: the file is cut short or damaged.
+        """
+        head, stream = with_head(stream)
+        count = 0
+        for number, event in records(stream, _path(head) or ""):
+            if event is None:
+                yield Rejected(number, RejectReason.MALFORMED, "an event that is no object")
+                continue
+            for item in _event_items(event, count):
+                count += 1
+                yield item
+
+
+def _path(head: bytes) -> str | None:
+    found = shape(head)
+    for path in _PATHS:
+        if not {f"{path}.info", f"{path}.Attribute", f"{path}.uuid", f"{path}.Orgc"}.isdisjoint(found):
+            return path
+    return None
+
+
+def _event_items(event: Record, before: int) -> Iterator[ListEntry | Rejected]:
+    labels = {"event": text_of(event.get("info")), "tlp": _tlp(event)}
+    number = before
+    for attribute in objects_in(event.get("Attribute")):
+        item = _item([attribute], attribute, number + 1, labels)
+        if item is not None:
+            number += 1
+            yield item
+    for group in objects_in(event.get("Object")):
+        item = _item(objects_in(group.get("Attribute")), group, number + 1, labels)
+        if item is not None:
+            number += 1
+            yield item
+
+
+def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str, str]) -> ListEntry | Rejected | None:
+    """One entry for the attributes of one file; ``None`` if none of them is a hash."""
+    hashing = [attribute for attribute in attributes if _hash_type(attribute) is not None]
+    if not hashing:
+        return None
+    standing = [] if flag_of(owner.get("deleted")) else [one for one in hashing if not flag_of(one.get("deleted"))]
+    if not standing:
+        return withdrawn(number)
+    detecting = [attribute for attribute in standing if flag_of(attribute.get("to_ids"))]
+    if not detecting:
+        return Rejected(number, RejectReason.UNSUPPORTED, "not marked for detection")
+    pairs = [(_hash_type(attribute) or "", _parts(attribute)[1]) for attribute in detecting]
+    told = {
+        **labels,
+        # One file's hashes may be marked apart; a mark of their own takes the place of the event's.
+        "tlp": " ".join(sorted({mark for one in detecting for mark in (_tlp(one) or labels["tlp"]).split()})),
+        "name": _name(attributes),
+        "comment": text_of(owner.get("comment")),
+        "tags": " ".join(_tags(owner)),
+    }
+    return entry_or_reject(
+        number,
+        pairs,
+        id=text_of(owner.get("uuid")),
+        size=next((size_of(one.get("value")) for one in attributes if one.get("type") == "size-in-bytes"), None),
+        labels={label: text for label, text in told.items() if text},
+    )
+
+
+def _hash_type(attribute: Record) -> str | None:
+    """The algorithm of a hash attribute, matched or not; ``None`` for any other."""
+    kind = text_of(attribute.get("type")).removeprefix("filename|")
+    if kind == _SAMPLE:
+        return "md5"
+    if kind.startswith("x509-"):
+        return None
+    return algorithm_named(kind) or (kind if is_unsupported(kind) else None)
+
+
+def _parts(attribute: Record) -> tuple[str, str]:
+    """Name and hash of a value; a name may hold the mark between them, a hash does not."""
+    name, _, text = text_of(attribute.get("value")).rpartition("|")
+    return name, text.strip()
+
+
+def _name(attributes: list[Record]) -> str:
+    for attribute in attributes:
+        if attribute.get("type") == "filename":
+            return text_of(attribute.get("value"))
+        if _hash_type(attribute) is not None and _parts(attribute)[0]:
+            return _parts(attribute)[0]
+    return ""
+
+
+def _tags(owner: Record) -> list[str]:
+    return [text for tag in objects_in(owner.get("Tag")) if (text := text_of(tag.get("name")))]
+
+
+def _tlp(owner: Record) -> str:
+    """The TLP marks of an event or attribute itself."""
+    return " ".join(tag[len("tlp:") :].lower() for tag in _tags(owner) if tag.lower().startswith("tlp:"))

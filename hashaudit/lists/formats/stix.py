@@ -1,0 +1,176 @@
+"""STIX 2.1 bundles: indicators whose pattern is file hashes joined by OR, and file objects.
+
+Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.7 (file), 7.2.1 (marking definitions, TLP) and 9
+(patterning); OASIS STIX common objects, extension definition for TLP 2.0.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import msgspec
+
+from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject
+from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, records, shape, size_of, text_of
+
+_COMPARISON = re.compile(
+    r"""file:hashes\.(?:'(?P<quoted>[^'\\]+)'|(?P<bare>[A-Za-z0-9_]+))\s*=\s*'(?P<value>[^'\\]*)'"""
+)
+_HASH, _OBSERVED = "\ue000", "\ue001"
+"""Stand in a pattern for a comparison with a hash and for an observation of only such; private-use characters."""
+
+_REDUCTIONS = (
+    (f"{_HASH}|{_HASH}", _HASH),
+    (f"({_HASH})", _HASH),
+    (f"[{_HASH}]", _OBSERVED),
+    (f"({_OBSERVED})", _OBSERVED),
+    (f"{_OBSERVED}|{_OBSERVED}", _OBSERVED),
+)
+_MAX_DEPTH = 64
+"""Brackets in brackets, and powers of two of alternatives; no pattern in use comes near."""
+
+_MARKINGS = {
+    "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "white",
+    "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da": "green",
+    "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82": "amber",
+    "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed": "red",
+    "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487": "clear",
+    "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb": "green",
+    "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421": "amber",
+    "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003": "amber+strict",
+    "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1": "red",
+}
+"""Objects whose ids the standard fixes: TLP 1.0, then TLP 2.0. No bundle can give them another meaning."""
+
+_TLP_2 = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+
+_REFERENCES = "object_marking_refs"
+"""Label under which an entry holds its markings until all of them have been read."""
+
+
+class StixBundle:
+    """Reader of bundles. Lenient: most indicators are about other things than files."""
+
+    name = "stix"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """The root object is a bundle."""
+        return shape(head).get("type") == "bundle"
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
+        """Yields an entry for each hash of an indicator's pattern and one for each file object.
+
+        Raises:
+            ListError: the file is cut short or damaged.
+        """
+        latest = Latest()
+        now = datetime.now(UTC)
+        markings: dict[str, str] = {}
+        for number, record in records(stream, "objects.item"):
+            if record is not None and record.get("type") == "marking-definition":
+                markings[text_of(record.get("id"))] = _defined_tlp(record)
+            items = _items(number, record or {}, now)
+            if items:
+                identity = text_of((record or {}).get("id")) or f"record {number}"
+                void = latest.put(identity, number, items, text_of((record or {}).get("modified")))
+                if void is not None:
+                    yield void
+        # A marking may be defined behind the objects that refer to it.
+        markings |= _MARKINGS
+        for item in latest.items():
+            yield _marked(item, markings) if isinstance(item, ListEntry) else item
+
+
+def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
+    """What one object gives; nothing for objects of other kinds."""
+    kind = record.get("type")
+    if kind == "file":
+        hashes = object_or_empty(record.get("hashes"))
+        pairs = [(_algorithm(name), text_of(value)) for name, value in hashes.items()]
+        return [_entry(number, record, pairs)] if pairs else []
+    return _indicator_items(number, record, now) if kind == "indicator" else []
+
+
+def _indicator_items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
+    end = _end(record)
+    if flag_of(record.get("revoked")) or (end is not None and end <= now):
+        return [withdrawn(number)]
+    if end is None:
+        return [Rejected(number, RejectReason.MALFORMED, "an indicator whose end of validity is no time")]
+    comparisons = _comparisons(record)
+    if not comparisons:
+        return [Rejected(number, RejectReason.UNSUPPORTED, "a pattern that is not file hashes joined by OR")]
+    return [_entry(number, record, [comparison]) for comparison in comparisons]
+
+
+def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEntry | Rejected:
+    labels = {
+        "name": text_of(record.get("name")),
+        "category": text_of(record.get("indicator_types")),
+        _REFERENCES: text_of(record.get(_REFERENCES)),
+    }
+    return entry_or_reject(
+        number,
+        pairs,
+        id=text_of(record.get("id")) or f"record {number}",
+        size=size_of(record.get("size")),
+        labels={label: text for label, text in labels.items() if text},
+    )
+
+
+def _comparisons(record: Record) -> list[tuple[str, str]]:
+    """The hashes of a pattern, if it asks for any one of them and for nothing else."""
+    pattern = record.get("pattern")
+    if record.get("pattern_type", "stix") != "stix" or not isinstance(pattern, str):
+        return []
+    if _HASH in pattern or _OBSERVED in pattern:
+        return []
+    skeleton = re.sub(r"\bOR\b", "|", _COMPARISON.sub(f" {_HASH} ", pattern))
+    skeleton = "".join(skeleton.split())
+    for _ in range(_MAX_DEPTH):
+        before = len(skeleton)
+        for long, short in _REDUCTIONS:
+            skeleton = skeleton.replace(long, short)
+        if len(skeleton) == before:
+            break
+    if skeleton != _OBSERVED:
+        return []
+    found = _COMPARISON.finditer(pattern)
+    return [(_algorithm(match["quoted"] or match["bare"]), match["value"].strip()) for match in found]
+
+
+def _algorithm(name: str) -> str:
+    return algorithm_named(name) or name.strip().lower() or "unnamed"
+
+
+def _end(record: Record) -> datetime | None:
+    """When an indicator ends, if ever; ``None`` where that cannot be read."""
+    given = record.get("valid_until")
+    if given is None:
+        return datetime.max.replace(tzinfo=UTC)
+    try:
+        end = datetime.fromisoformat(text_of(given))
+    except ValueError:
+        return None
+    return end if end.tzinfo is not None else end.replace(tzinfo=UTC)
+
+
+def _defined_tlp(definition: Record) -> str:
+    """The TLP label that a marking definition stands for; nothing for other markings."""
+    extension = object_or_empty(object_or_empty(definition.get("extensions")).get(_TLP_2))
+    version_1 = object_or_empty(definition.get("definition"))
+    label = text_of(extension.get("tlp_2_0")) or text_of(version_1.get("tlp"))
+    return label.lower().removeprefix("tlp:")
+
+
+def _marked(entry: ListEntry, markings: dict[str, str]) -> ListEntry:
+    """The entry with its TLP labels in place of references to them."""
+    labels = dict(entry.labels)
+    references = labels.pop(_REFERENCES, "").split()
+    tlp = " ".join(sorted({markings.get(reference, "") for reference in references} - {""}))
+    return msgspec.structs.replace(entry, labels=labels | ({"tlp": tlp} if tlp else {}))

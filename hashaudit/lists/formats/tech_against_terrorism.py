@@ -1,0 +1,56 @@
+"""Tech Against Terrorism's hash list, as saved pages of its interface.
+
+Source: the fields as published for its partners' interface.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.parse_record import entry_or_reject
+from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.syntax.json_values import Record, flag_of, labels_of, records, shape, text_of
+
+_LABELS = {"ideology": "category", "file_type": "media_type"}
+
+
+class TechAgainstTerrorism:
+    """Reader of saved pages. Lenient."""
+
+    name = "tech-against-terrorism"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """The root object has results with digests."""
+        return "results.item.hash_digest" in shape(head)
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each record names its algorithm
+        """Yields an entry for each hash that is not deleted; the latest record of an id counts.
+
+        Raises:
+            ListError: the file is cut short or damaged.
+        """
+        latest = Latest()
+        for number, record in records(stream, "results.item"):
+            item = Rejected(number, RejectReason.MALFORMED, "no object") if record is None else _item(number, record)
+            identity = text_of((record or {}).get("id")) or f"record {number}"
+            void = latest.put(identity, number, [item], text_of((record or {}).get("updated_on")))
+            if void is not None:
+                yield void
+        yield from latest.items()
+
+
+def _item(number: int, record: Record) -> ListEntry | Rejected:
+    if flag_of(record.get("deleted")):
+        return withdrawn(number)
+    name = text_of(record.get("algorithm"))
+    labels = labels_of(record, _LABELS)
+    if "category" in labels:
+        labels["category_scheme"] = "tech-against-terrorism"
+    return entry_or_reject(
+        number,
+        [(algorithm_named(name) or name.lower() or "unnamed", text_of(record.get("hash_digest")))],
+        id=text_of(record.get("id")) or f"record {number}",
+        labels=labels,
+    )

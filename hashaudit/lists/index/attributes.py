@@ -1,0 +1,100 @@
+"""What an entry says besides its digests: columns and the text that they point into, read from an image.
+
+Nothing read here is trusted: it is bounded before it is used as a place or a length.
+"""
+
+import struct
+
+import msgspec
+
+from hashaudit.errors import ListError
+from hashaudit.lists.index import index_layout
+from hashaudit.lists.index.index_layout import AffineColumn, Column, Section
+from hashaudit.lists.index.lookup import Image
+from hashaudit.model import Role
+
+_VALUES = {4: struct.Struct("<I"), 8: struct.Struct("<Q")}
+_LENGTH = struct.Struct("<I")
+_NUMBERED_WORDS = {tag: word for word, tag in index_layout.NUMBERED_IDS.items()}
+_MAPPING = msgspec.json.Decoder(dict[str, str])
+
+
+class Attributes:
+    """The sections ``columns`` and ``text`` of an index."""
+
+    __slots__ = ("_columns", "_image", "_text")
+
+    def __init__(self, image: Image, columns: Section, text: Section) -> None:
+        self._image = image
+        self._columns = columns
+        self._text = text
+
+    @property
+    def columns_offset(self) -> int:
+        """Where the section ``columns`` begins."""
+        return self._columns.offset
+
+    def fits(self, column: Column, rows: int) -> bool:
+        """Tells if the column has a value for each of so many rows. The other methods rely on it."""
+        if isinstance(column, AffineColumn):
+            return 0 <= column.base < index_layout.MAX_VALUE and 0 <= column.step < index_layout.MAX_VALUE
+        end = column.offset + column.width * rows
+        return column.width in _VALUES and column.offset >= 0 and end <= self._columns.size
+
+    def value(self, column: Column, index: int) -> int:
+        """The value of a list's row, counted from the list's first."""
+        if isinstance(column, AffineColumn):
+            return column.base + column.step * index
+        place = self._columns.offset + column.offset + index * column.width
+        value: int = _VALUES[column.width].unpack_from(self._image, place)[0]
+        return value
+
+    def entry_id(self, code: int) -> str:
+        """The id of an entry from the value of its column.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        value, tag = code >> index_layout.ID_TAG_BITS, code & index_layout.ID_TAG_MASK
+        if tag == index_layout.TEXT_ID:
+            return self._string(value).decode(errors="replace")
+        word = _NUMBERED_WORDS.get(tag)
+        if word is None:
+            raise ListError("compiled index is damaged: id")
+        return f"{word}{value}"
+
+    def mapping(self, offset: int) -> dict[str, str]:
+        """The labels or carried hashes of an entry from the value of their column.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        try:
+            return _MAPPING.decode(self._string(offset)) if offset else {}
+        except index_layout.JSON_ERRORS as error:
+            raise ListError("compiled index is damaged: labels") from error
+
+    def size(self, value: int) -> int | None:
+        """Bytes of an entry's file from the value of the column."""
+        return None if value == index_layout.NO_SIZE else value - 1
+
+    def role(self, code: int) -> Role:
+        """The role of an entry from the value of its column.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        role = index_layout.ROLES.get(code)
+        if role is None:
+            raise ListError("compiled index is damaged: role")
+        return role
+
+    def _string(self, offset: int) -> bytes:
+        end = self._text.offset + self._text.size
+        start = self._text.offset + offset + _LENGTH.size
+        if start > end:
+            raise ListError("compiled index is damaged: text")
+        length = _LENGTH.unpack_from(self._image, start - _LENGTH.size)[0]
+        if start + length > end:
+            raise ListError("compiled index is damaged: text")
+        return self._image[start : start + length]

@@ -1,0 +1,276 @@
+"""Making an index of the entries of one or more lists, in memory that does not grow with their number."""
+
+import re
+from contextlib import ExitStack
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import msgspec
+import numpy as np
+
+from hashaudit.errors import ListError
+from hashaudit.lists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
+from hashaudit.lists.index import index_layout
+from hashaudit.lists.index.columns import ColumnWriter, pad, spool
+from hashaudit.lists.index.digest_sections import Positions, write_sections
+from hashaudit.lists.index.duplicates import Duplicates, fingerprint
+from hashaudit.lists.index.index_layout import Column, ListRecord, StoredColumn
+from hashaudit.lists.index.index_writer import ImageWriter
+from hashaudit.lists.index.near.near_build import write_pieces
+from hashaudit.lists.index.sizes import SizeCollector
+from hashaudit.lists.index.sort import DigestSorter
+from hashaudit.lists.index.strings import TextHeap
+from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
+from hashaudit.model import AlgorithmName, Role
+
+_NUMBERED = re.compile(r"(line |row |record |)(0|[1-9][0-9]{0,16})", re.ASCII)
+"""Ids that are stored as numbers. Seventeen digits and a tag stay below ``layout.MAX_VALUE``."""
+
+_DUPLICATE = RejectReason.DUPLICATE.value
+
+_HOUSEKEEPING_ROWS = 4096
+"""Rows between two looks at what has piled up in memory."""
+
+
+class _OpenList:
+    """The list whose entries are being taken."""
+
+    def __init__(self, role: Role, first_row: int, folder: str | None) -> None:
+        self.role = role
+        self.first_row = first_row
+        self.algorithms: set[AlgorithmName] = set()
+        self.several_digests = False
+        self.all_sized = True
+        self.ids, self.labels, self.sizes, self.roles, self.unsupported = (ColumnWriter(folder) for _ in range(5))
+        self.columns = (self.ids, self.labels, self.sizes, self.roles, self.unsupported)
+
+
+class _FinishedList(msgspec.Struct, frozen=True):
+    """A list whose entries have all been taken."""
+
+    record: ListRecord
+    first_row: int
+    algorithms: tuple[AlgorithmName, ...]
+    several_digests: bool
+
+
+class IndexBuilder:
+    """Takes lists one after the other, then writes an index of them all.
+
+    For each list: :meth:`begin`, any number of :meth:`add` and :meth:`add_block`, :meth:`end`; last, :meth:`write`.
+    A context manager: temporary files go when the block ends.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        """Holds nothing yet.
+
+        Args:
+            folder: for temporary files, which have no name there; the system's folder if not given.
+        """
+        self._folder = folder
+        self._resources = ExitStack()
+        self._text = TextHeap(folder)
+        self._resources.callback(self._text.close)
+        self._columns = self._resources.enter_context(spool(folder))
+        self._duplicates = Duplicates()
+        self._sizes = SizeCollector()
+        self._sorters: dict[AlgorithmName, DigestSorter] = {}
+        self._finished: list[_FinishedList] = []
+        self._list: _OpenList | None = None
+        self._row = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    @property
+    def rows(self) -> int:
+        """Entries taken, duplicates among them."""
+        return self._row
+
+    def begin(self, role: Role) -> None:
+        """The entries that follow are of a new list, whose entries have this role unless they say otherwise."""
+        self._list = _OpenList(role, self._row, self._folder)
+        for column in self._list.columns:
+            self._resources.callback(column.close)
+        self._duplicates.begin_list(self._row)
+
+    def add(self, entry: ListEntry) -> None:
+        """Takes one entry.
+
+        Raises:
+            ValueError: it has no digest, or one that no section holds, or none of its algorithm's length.
+            ListError: the index is full.
+        """
+        current = self._current()
+        row = self._row
+        if not entry.digests:
+            raise ValueError("entry without a digest")
+        record_row = row.to_bytes(index_layout.ROW_BYTES, "little")
+        for algorithm, digest in entry.digests.items():
+            sorter = self._sorters.get(algorithm) or self._new_sorter(algorithm)
+            if len(digest) != sorter.width_bytes:
+                raise ValueError(f"{algorithm} digest of {len(digest)} bytes")
+            current.algorithms.add(algorithm)
+            sorter.pending += digest
+            sorter.pending += record_row
+        id_code = self._id_code(entry.id)
+        role = entry.role or current.role
+        self._add_attributes(current, entry, id_code, role)
+        current.several_digests |= len(entry.digests) > 1
+        own_id = None if id_code & index_layout.ID_TAG_MASK in index_layout.PLACE_IDS else entry.id
+        attributed = entry.labels or entry.unsupported or entry.size is not None or role is not current.role
+        if attributed or own_id is not None or len(entry.digests) > 1:
+            self._duplicates.add(row, fingerprint(entry, own_id, role))
+        self._advance(1)
+
+    def add_block(self, block: DigestBlock) -> None:
+        """Takes a run of lines that each hold one digest.
+
+        Raises:
+            ValueError: no section holds the algorithm, or the block ends within a digest.
+            ListError: the index is full.
+        """
+        current = self._current()
+        if not block.digests:
+            return
+        sorter = self._sorters.get(block.algorithm) or self._new_sorter(block.algorithm)
+        count, rest = divmod(len(block.digests), sorter.width_bytes)
+        if rest:
+            raise ValueError(f"block of {len(block.digests)} bytes of {block.algorithm}")
+        self._check_room(count)
+        current.algorithms.add(block.algorithm)
+        sorter.extend(block.digests, self._row)
+        lines = np.arange(block.first_line, block.first_line + count, dtype=np.uint64)
+        current.ids.extend(lines << np.uint64(index_layout.ID_TAG_BITS) | np.uint64(index_layout.LINE_ID))
+        current.roles.extend(np.full(count, index_layout.ROLE_CODES[current.role], np.uint64))
+        nothing = np.zeros(count, np.uint64)
+        for column in (current.labels, current.sizes, current.unsupported):
+            column.extend(nothing)
+        current.all_sized = False
+        self._sizes.give_up()
+        self._advance(count)
+
+    def end(self, info: ListInfo) -> None:
+        """The list has no more entries. Its counts of entries kept and of duplicates are filled in by :meth:`write`."""
+        current = self._current()
+        self._list = None
+        self._duplicates.end_list()
+        ids, labels, sizes, roles, unsupported = (column.finish(self._columns) for column in current.columns)
+        algorithms = tuple(name for name in LENGTHS_BYTES if name in current.algorithms)
+        rows = self._row - current.first_row
+        info = msgspec.structs.replace(info, algorithms=algorithms, all_sized=current.all_sized and rows > 0)
+        record = ListRecord(info, rows, ids, labels, sizes, roles, unsupported, {})
+        self._finished.append(_FinishedList(record, current.first_row, algorithms, current.several_digests))
+
+    def write(self, target: BinaryIO) -> tuple[ListInfo, ...]:
+        """Writes the index at the begin of an empty seekable stream.
+
+        Returns:
+            What each list's run header says, with the counts of kept and duplicate entries.
+
+        Raises:
+            ListError: the index is full.
+        """
+        self._check_room(0)
+        writer = ImageWriter(target)
+        digest_columns: list[dict[AlgorithmName, Column]] = [{} for _ in self._finished]
+        for algorithm in LENGTHS_BYTES:
+            sorter = self._sorters.pop(algorithm, None)
+            if sorter is not None:
+                self._write_algorithm(writer, algorithm, sorter, digest_columns)
+                sorter.close()
+        writer.copy(index_layout.COLUMNS, self._columns)
+        writer.copy(index_layout.TEXT, self._text.content())
+        if (sizes := self._sizes.section()) is not None:
+            with writer.section(index_layout.SIZES) as section:
+                section.write(sizes)
+        records = self._final_records(digest_columns)
+        with writer.section(index_layout.LISTS) as section:
+            section.write(index_layout.LISTS_ENCODER.encode(records))
+        writer.finish(self._row)
+        return tuple(record.info for record in records)
+
+    def _current(self) -> _OpenList:
+        if self._list is None:
+            raise ValueError("no list has been begun")
+        return self._list
+
+    def _new_sorter(self, algorithm: AlgorithmName) -> DigestSorter:
+        width_bytes = LENGTHS_BYTES.get(algorithm)
+        if width_bytes is None:
+            raise ValueError(f"an index holds no {algorithm}")
+        sorter = self._sorters[algorithm] = DigestSorter(width_bytes, self._duplicates, self._folder)
+        self._resources.callback(sorter.close)
+        return sorter
+
+    def _check_room(self, count: int) -> None:
+        if self._row + count > index_layout.MAX_ROWS:
+            raise ListError(f"more than {index_layout.MAX_ROWS} entries: make several indexes")
+
+    def _id_code(self, entry_id: str) -> int:
+        numbered = _NUMBERED.fullmatch(entry_id)
+        if numbered is None:
+            return self._text.add_text(entry_id) << index_layout.ID_TAG_BITS | index_layout.TEXT_ID
+        return int(numbered[2]) << index_layout.ID_TAG_BITS | index_layout.NUMBERED_IDS[numbered[1]]
+
+    def _add_attributes(self, current: _OpenList, entry: ListEntry, id_code: int, role: Role) -> None:
+        current.ids.append(id_code)
+        current.labels.append(self._text.add_mapping(entry.labels) if entry.labels else 0)
+        current.unsupported.append(self._text.add_mapping(entry.unsupported) if entry.unsupported else 0)
+        current.roles.append(index_layout.ROLE_CODES[role])
+        if entry.size is None or not 0 <= entry.size < index_layout.MAX_VALUE:
+            current.sizes.append(index_layout.NO_SIZE)
+            current.all_sized = False
+            self._sizes.give_up()
+        else:
+            current.sizes.append(entry.size + 1)
+            self._sizes.add(entry.size)
+
+    def _advance(self, count: int) -> None:
+        before = self._row
+        self._row += count
+        if before // _HOUSEKEEPING_ROWS == self._row // _HOUSEKEEPING_ROWS:
+            return
+        self._check_room(0)
+        for column in self._current().columns:
+            column.flush_full()
+        for sorter in self._sorters.values():
+            sorter.flush_full()
+
+    def _write_algorithm(
+        self,
+        writer: ImageWriter,
+        algorithm: AlgorithmName,
+        sorter: DigestSorter,
+        digest_columns: list[dict[AlgorithmName, Column]],
+    ) -> None:
+        several = [item.several_digests and algorithm in item.algorithms for item in self._finished]
+        positions: Positions | None = np.zeros(self._row, np.uint32) if any(several) else None
+        count = write_sections(writer, algorithm, sorter, positions, self._folder)
+        if algorithm in PERCEPTUAL_LENGTHS_BYTES:
+            write_pieces(writer, algorithm, sorter.width_bytes, count, self._folder)
+        if positions is None:
+            return
+        for item, wanted, columns in zip(self._finished, several, digest_columns, strict=True):
+            if wanted:
+                offset = pad(self._columns)
+                here = positions[item.first_row : item.first_row + item.record.rows]
+                self._columns.write(here.astype("<u4", copy=False).tobytes())
+                columns[algorithm] = StoredColumn(offset, index_layout.ROW_BYTES)
+
+    def _final_records(self, digest_columns: list[dict[AlgorithmName, Column]]) -> tuple[ListRecord, ...]:
+        records = []
+        dropped = self._duplicates.dropped_by_list()
+        for item, columns, duplicates in zip(self._finished, digest_columns, dropped, strict=True):
+            info = item.record.info
+            rejected = dict(info.rejected)
+            if duplicates:
+                rejected[_DUPLICATE] = rejected.get(_DUPLICATE, 0) + duplicates
+            info = msgspec.structs.replace(info, kept=item.record.rows - duplicates, rejected=rejected)
+            records.append(msgspec.structs.replace(item.record, info=info, digests=columns))
+        return tuple(records)

@@ -1,0 +1,35 @@
+"""What can be told of an index without telling what is on its lists."""
+
+import msgspec
+
+from hashaudit.lists.index.index_layout import VERSION
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.interface import ListInfo
+from hashaudit.model import AlgorithmName
+
+
+class Description(msgspec.Struct, frozen=True):
+    """An index as a whole, and its lists."""
+
+    version: int
+    """Of the format."""
+    size_bytes: int
+    checksum: str
+    """Hex; names the whole content."""
+    digests: dict[AlgorithmName, int]
+    """Number of digests by algorithm, perceptual hashes among them."""
+    all_sized: bool
+    """Every entry gives the file's size, so that files of other sizes need not be read."""
+    lists: tuple[ListInfo, ...]
+
+
+def describe(index: ListIndex) -> Description:
+    """Describes an open index."""
+    return Description(
+        version=VERSION,
+        size_bytes=index.header.size,
+        checksum=index.checksum,
+        digests={algorithm: section.count for algorithm, section in index.sections.items()},
+        all_sized=index.sizes is not None,
+        lists=index.infos,
+    )

@@ -1,0 +1,297 @@
+"""Reading a compiled index, from a file that is mapped or from bytes: the same code for both."""
+
+import mmap
+import os
+import stat
+import struct
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Self
+
+import msgspec
+
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.errors import ListError
+from hashaudit.lists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
+from hashaudit.lists.index import index_layout
+from hashaudit.lists.index.attributes import Attributes
+from hashaudit.lists.index.index_layout import ListRecord, Section
+from hashaudit.lists.index.lookup import DigestSection, Image
+from hashaudit.lists.index.near.near_layout import PieceSections, piece_sections
+from hashaudit.lists.interface import ListInfo
+from hashaudit.model import AlgorithmName, Role
+
+_SIZE = struct.Struct("<Q")
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One entry that a lookup found."""
+
+    list_number: int
+    row: int
+    """Orders entries of one index as their lists have them."""
+    role: Role
+    id: str
+    labels: dict[str, str]
+    size: int | None
+    """Bytes of the file, where the list gives it."""
+    digests: dict[AlgorithmName, bytes]
+    """All that the entry gives, not only the one that was looked up."""
+    unsupported: dict[str, str] = {}
+    """Hashes that the list carries and that are not matched: name -> value as the list gives it."""
+
+
+class SizeTable:
+    """The sizes of all entries of an index, in bytes."""
+
+    __slots__ = ("_count", "_image", "offset")
+
+    def __init__(self, image: Image, section: Section) -> None:
+        self._image = image
+        self.offset = section.offset
+        self._count, rest = divmod(section.size, _SIZE.size)
+        if rest:
+            raise ListError("compiled index is damaged: sizes")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, size_bytes: int) -> bool:
+        read = _SIZE.unpack_from
+        low, high = 0, self._count
+        while low < high:
+            middle = (low + high) // 2
+            value = read(self._image, self.offset + middle * _SIZE.size)[0]
+            if value == size_bytes:
+                return True
+            if value < size_bytes:
+                low = middle + 1
+            else:
+                high = middle
+        return False
+
+
+class ListIndex:
+    """A compiled index: lists, their entries, and lookup by digest.
+
+    Reading a map of a file that another process cuts short raises SIGBUS. Indexes are replaced by renaming and never
+    rewritten, so that this takes intent.
+    """
+
+    __slots__ = (
+        "_firsts",
+        "_image",
+        "_records",
+        "attributes",
+        "header",
+        "infos",
+        "list_numbers",
+        "pieces",
+        "sections",
+        "sizes",
+    )
+
+    def __init__(self, image: Image, list_numbers: tuple[int, ...] | None = None) -> None:
+        """Takes an image whose bytes do not change. See :meth:`open` and :meth:`from_bytes`.
+
+        Args:
+            image: the whole index.
+            list_numbers: the number of each of its lists in the run header; 1, 2, 3, ... if not given.
+
+        Raises:
+            ListError: it is no index, of another version, cut short or damaged. Finds what can be found in
+                milliseconds; the rest is bounded at lookup, and found by
+                :func:`hashaudit.lists.index.verify_index.verify_index`.
+        """
+        self._image = image
+        self.header = index_layout.decode_header(image[: index_layout.HEADER_BYTES], len(image))
+        by_name = {section.name: section for section in self.header.sections}
+        self._records = self._decode_lists(_take(by_name, index_layout.LISTS))
+        self.attributes = Attributes(image, _take(by_name, index_layout.COLUMNS), _take(by_name, index_layout.TEXT))
+        sizes = by_name.pop(index_layout.SIZES, None)
+        self.sizes = None if sizes is None else SizeTable(image, sizes)
+        """Present if every entry gives the file's size: a file of any other size is on none of the lists."""
+        self.sections: dict[AlgorithmName, DigestSection] = {}
+        """By algorithm, in the order of the digest table."""
+        self.pieces: dict[AlgorithmName, PieceSections] = {}
+        """Of the perceptual hashes that are found faster than by comparing with all."""
+        self._take_sections(by_name)
+        if by_name:
+            raise ListError("compiled index holds a section that this program does not know")
+        self.infos: tuple[ListInfo, ...] = tuple(record.info for record in self._records)
+        self.list_numbers = list_numbers or tuple(range(1, len(self._records) + 1))
+        if len(self.list_numbers) != len(self._records):
+            raise ValueError("one number is needed for each list")
+        self._check_records()
+        self._firsts = list(accumulate((record.rows for record in self._records), initial=0))
+        if self._firsts[-1] != self.header.rows:
+            raise ListError("compiled index is damaged: number of rows")
+
+    @classmethod
+    def open(cls, path: str, list_numbers: tuple[int, ...] | None = None) -> Self:
+        """Maps an index read-only.
+
+        Raises:
+            ListError: as the constructor, or the file cannot be read.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise ListError(f"{path}: not a regular file")
+                image = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise ListError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            # A map has at least one byte.
+            raise ListError(f"{path}: the file is empty") from error
+        try:
+            return cls(image, list_numbers)
+        except ListError as error:
+            image.close()
+            raise ListError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_bytes(cls, image: bytes, list_numbers: tuple[int, ...] | None = None) -> Self:
+        """Reads an index that is in memory.
+
+        Raises:
+            ListError: as the constructor.
+        """
+        return cls(bytes(image), list_numbers)
+
+    def numbered(self, list_numbers: tuple[int, ...]) -> "ListIndex":
+        """The same index, its lists having these numbers in the run header."""
+        return ListIndex(self._image, list_numbers)
+
+    @property
+    def checksum(self) -> str:
+        """Hex; names this index's whole content, through the checksums of its sections."""
+        return self.header.checksum.hex()
+
+    @property
+    def image(self) -> Image:
+        """The bytes of the index."""
+        return self._image
+
+    @property
+    def records(self) -> tuple[ListRecord, ...]:
+        """Where the rows of each list have their attributes."""
+        return self._records
+
+    @property
+    def algorithms(self) -> tuple[AlgorithmName, ...]:
+        """The digests that a file needs to be looked up exactly, in the order of the digest table."""
+        return tuple(name for name in DIGESTS if name in self.sections)
+
+    @property
+    def perceptual_algorithms(self) -> tuple[AlgorithmName, ...]:
+        """The perceptual hashes that a picture needs to be looked up by distance."""
+        return tuple(name for name in self.sections if name not in DIGESTS)
+
+    def first_row(self, position: int) -> int:
+        """The first row of the list at a position from 0; of the position after the last, the number of rows."""
+        return self._firsts[position]
+
+    def lookup(self, algorithm: AlgorithmName, digest: bytes) -> tuple[Hit, ...]:
+        """All entries with this digest, in the order of their lists.
+
+        Raises:
+            ValueError: the digest's length is not the algorithm's.
+            ListError: the image is damaged.
+        """
+        section = self.sections.get(algorithm)
+        if section is None:
+            return ()
+        found = section.find(digest)
+        return tuple(self.hit(section, position) for position in found) if found else ()
+
+    def hit(self, section: DigestSection, position: int) -> Hit:
+        """The entry at a position of a section.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        row = section.row(position)
+        number, record, index = self._place(row)
+        attributes = self.attributes
+        value = attributes.value
+        return Hit(
+            list_number=self.list_numbers[number],
+            row=row,
+            role=attributes.role(value(record.roles, index)),
+            id=attributes.entry_id(value(record.ids, index)),
+            labels=attributes.mapping(value(record.labels, index)),
+            unsupported=attributes.mapping(value(record.unsupported, index)),
+            size=attributes.size(value(record.sizes, index)),
+            digests=self._digests(record, index) or {section.algorithm: section.digest(position)},
+        )
+
+    def entry_at(self, row: int) -> tuple[int, str]:
+        """List number and id of the entry at a row below ``header.rows``.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        number, record, index = self._place(row)
+        return self.list_numbers[number], self.attributes.entry_id(self.attributes.value(record.ids, index))
+
+    def _place(self, row: int) -> tuple[int, ListRecord, int]:
+        """Position of a row's list, the list's record, and which of its rows it is."""
+        number = bisect_right(self._firsts, row) - 1
+        return number, self._records[number], row - self._firsts[number]
+
+    def _digests(self, record: ListRecord, index: int) -> dict[AlgorithmName, bytes]:
+        digests = {}
+        for algorithm, column in record.digests.items():
+            position = self.attributes.value(column, index) - 1
+            section = self.sections[algorithm]
+            if position >= section.count:
+                raise ListError("compiled index is damaged: position of a digest")
+            if position >= 0:
+                digests[algorithm] = section.digest(position)
+        return digests
+
+    def _decode_lists(self, section: Section) -> tuple[ListRecord, ...]:
+        try:
+            return index_layout.LISTS_DECODER.decode(self._image[section.offset : section.offset + section.size])
+        except index_layout.JSON_ERRORS as error:
+            # What msgspec says of the place could repeat what the list holds.
+            raise ListError("compiled index is damaged: lists") from error
+
+    def _take_sections(self, by_name: dict[str, Section]) -> None:
+        for algorithm, width_bytes in LENGTHS_BYTES.items():
+            digests = by_name.pop(index_layout.DIGESTS + algorithm, None)
+            if digests is None:
+                continue
+            self.sections[algorithm] = DigestSection(
+                self._image,
+                algorithm=algorithm,
+                width_bytes=width_bytes,
+                rows_total=self.header.rows,
+                digests=digests,
+                rows=_take(by_name, index_layout.ROWS + algorithm),
+                prefixes=_take(by_name, index_layout.PREFIXES + algorithm),
+            )
+            if index_layout.BUCKETS + algorithm in by_name and algorithm in PERCEPTUAL_LENGTHS_BYTES:
+                buckets, members = (
+                    _take(by_name, name + algorithm) for name in (index_layout.BUCKETS, index_layout.MEMBERS)
+                )
+                self.pieces[algorithm] = piece_sections(self.sections[algorithm], buckets, members)
+
+    def _check_records(self) -> None:
+        for record in self._records:
+            if record.rows < 0 or not record.digests.keys() <= self.sections.keys():
+                raise ListError("compiled index is damaged: list record")
+            attributes = (record.ids, record.labels, record.sizes, record.roles, record.unsupported)
+            if not all(self.attributes.fits(column, record.rows) for column in (*attributes, *record.digests.values())):
+                raise ListError("compiled index is damaged: column")
+
+
+def _take(by_name: dict[str, Section], name: str) -> Section:
+    section = by_name.pop(name, None)
+    if section is None:
+        raise ListError("compiled index is damaged: a section is missing")
+    return section

@@ -1,0 +1,159 @@
+"""Near hashes by their pieces: few looks into tables, then every candidate compared in full.
+
+Nothing that an image says is trusted: numbers are bounded before they are used as places.
+"""
+
+from itertools import combinations
+from math import comb
+
+import msgspec
+import numpy as np
+
+from hashaudit.content.perceptual.interface import Metric
+from hashaudit.lists.index.lookup import SAMPLES, DigestSection, Image
+from hashaudit.lists.index.near.linear_search import Neighbours, Places, Units, as_units, hamming, joined, scan
+from hashaudit.lists.index.near.near_layout import PieceSections
+from hashaudit.lists.index.near.pieces import Keys, choose_radii, comparison_ns, keys_of
+
+_MAX_CANDIDATES = 1 << 20
+"""Candidates that are compared at once: some tens of megabytes. A query that has more is compared with all instead."""
+
+_CANDIDATE_SHARE = 4
+"""A candidate costs a few times what comparing in order does: from this part of all on, all are compared."""
+
+_PROBES_AT_ONCE = 1 << 12
+"""Keeps arrays below 128 KiB, from where on memory comes from the system and goes back to it each time: that costs more
+than calling numpy more often."""
+
+_MAX_PROBES = 1 << 20
+"""Looks into tables for one query: some tens of megabytes. A radius that takes more is searched by comparing."""
+
+_SAMPLES = 8
+"""Hashes that are looked for in the tables of each piece before the first search: catches tables that are not what they
+claim to be."""
+
+
+class _Probes(msgspec.Struct, frozen=True):
+    """The looks into tables that a search takes for each query."""
+
+    pieces: Places
+    """Which piece each is about."""
+    flips: Places
+    """By what the piece's value is changed."""
+    slots: Places
+    """Where the piece's table begins."""
+    members: Places
+    """Where the piece's members begin."""
+
+
+class PieceTable:
+    """The pieces of one algorithm's hashes."""
+
+    def __init__(self, section: DigestSection, sections: PieceSections, image: Image, stored: Units) -> None:
+        """Samples what the tables say.
+
+        Args:
+            section: of the hashes.
+            sections: of their pieces.
+            image: the whole index.
+            stored: the hashes.
+
+        Raises:
+            ListError: the tables are damaged.
+        """
+        self._section = section
+        self._pieces = pieces = sections.pieces
+        self._stored = stored
+        self._starts: Keys = np.frombuffer(image, "<u4", pieces.count * pieces.slots, sections.buckets.offset)
+        self._members: Keys = np.frombuffer(image, "<u4", pieces.count * section.count, sections.members.offset)
+        self._most_candidates = min(_MAX_CANDIDATES, section.count // _CANDIDATE_SHARE)
+        self._plans: dict[int, _Probes | None] = {}
+        self._check_samples()
+
+    def search(self, values: bytes, threshold: int) -> Neighbours:
+        """All stored hashes within a radius of some that stand one after the other.
+
+        Raises:
+            ListError: the image is damaged.
+        """
+        if threshold not in self._plans:
+            self._plans[threshold] = self._plan(threshold)
+        probes = self._plans[threshold]
+        width = self._section.width_bytes
+        queries = as_units(values, len(values) // width, width)
+        if probes is None:
+            return scan(self._stored, queries, threshold, Metric.HAMMING)
+        keys = np.stack([keys_of(values, width, self._pieces, piece) for piece in range(self._pieces.count)], axis=1)
+        step = max(1, _PROBES_AT_ONCE // len(probes.pieces))
+        found: list[Neighbours] = []
+        crowded: list[int] = []
+        for begin in range(0, len(queries), step):
+            places, lengths = self._runs(keys[begin : begin + step], probes)
+            for row, total in enumerate(lengths.sum(axis=1, dtype=np.int64).tolist(), begin):
+                if total > self._most_candidates:
+                    crowded.append(row)
+                elif total:
+                    candidates = self._candidates(places[row - begin], lengths[row - begin])
+                    found.append(self._compared(queries, row, candidates, threshold))
+        if crowded:
+            rest = scan(self._stored, queries[crowded], threshold, Metric.HAMMING)
+            found.append(msgspec.structs.replace(rest, queries=np.array(crowded)[rest.queries]))
+        return joined(found)
+
+    def _plan(self, threshold: int) -> _Probes | None:
+        """What to look at for a radius; ``None`` if comparing with all costs less."""
+        pieces, hashes, width_bytes = self._pieces, self._section.count, self._section.width_bytes
+        radii, cost_ns = choose_radii(pieces, hashes, min(threshold, 8 * width_bytes))
+        count = sum(comb(pieces.bits, flipped) for radius in radii for flipped in range(radius + 1))
+        if cost_ns > hashes * comparison_ns(width_bytes) or count > _MAX_PROBES:
+            return None
+        flips = [_flips(pieces.bits, radius) for radius in radii]
+        numbers = np.repeat(np.arange(len(radii)), [len(values) for values in flips])
+        return _Probes(numbers, np.concatenate(flips), numbers * pieces.slots, numbers * hashes)
+
+    def _runs(self, keys: Keys, probes: _Probes) -> tuple[Places, Keys]:
+        """Where the candidates of some queries begin among the members, and how many there are, by probe."""
+        slots = (keys[:, probes.pieces] ^ probes.flips) + probes.slots
+        begins, ends = self._starts.take(slots), self._starts.take(slots + 1)
+        if (begins > ends).any() or (ends > self._section.count).any():
+            raise self._section.damaged("buckets")
+        return begins + probes.members, ends - begins
+
+    def _candidates(self, places: Places, lengths: Keys) -> Keys:
+        taken = np.flatnonzero(lengths)
+        places, runs = places[taken], lengths[taken].astype(np.int64)
+        ends = np.cumsum(runs)
+        members = self._members.take(np.repeat(places - ends + runs, runs) + np.arange(int(ends[-1])))
+        if int(members.max()) >= self._section.count:
+            raise self._section.damaged("members")
+        return members
+
+    def _compared(self, queries: Units, number: int, candidates: Keys, threshold: int) -> Neighbours:
+        distances = hamming(self._stored.take(candidates, axis=0), queries[number])
+        near = np.flatnonzero(distances <= threshold)
+        # A hash is a candidate by each piece that is near.
+        positions, first = np.unique(candidates[near], return_index=True)
+        return Neighbours(
+            np.full(len(first), number), positions.astype(np.int64), distances[near[first]].astype(np.int64)
+        )
+
+    def _check_samples(self) -> None:
+        pieces, section = self._pieces, self._section
+        for piece in range(pieces.count):
+            table = self._starts[piece * pieces.slots : (piece + 1) * pieces.slots]
+            members = self._members[piece * section.count : (piece + 1) * section.count]
+            sampled = table[:: max(1, pieces.slots // SAMPLES)]
+            if int(table[0]) or int(table[-1]) != section.count or (sampled[1:] < sampled[:-1]).any():
+                raise section.damaged("buckets")
+            for position in range(0, section.count, max(1, section.count // _SAMPLES)):
+                key = int(keys_of(section.digest(position), section.width_bytes, pieces, piece)[0])
+                bucket = members[int(table[key]) : int(table[key + 1])]
+                place = int(np.searchsorted(bucket, position))
+                if place >= len(bucket) or int(bucket[place]) != position:
+                    raise section.damaged("members")
+
+
+def _flips(bits: int, radius: int) -> Places:
+    """All numbers of so many bits of which at most ``radius`` are set."""
+    places = (chosen for flipped in range(radius + 1) for chosen in combinations(range(bits), flipped))
+    return np.array([sum(1 << place for place in chosen) for chosen in places], np.int64)

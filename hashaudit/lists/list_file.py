@@ -1,0 +1,168 @@
+"""A list's file: opened so that it cannot be anything else, and hashed in the pass that reads it."""
+
+import hashlib
+import io
+import os
+import stat
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from hashaudit.errors import ListError
+from hashaudit.lists import bloom
+from hashaudit.lists.file_state import FileState
+from hashaudit.lists.index.index_layout import MAGIC, is_index
+from hashaudit.lists.interface import OpenedList, ParseOptions
+from hashaudit.lists.open_list import open_stream
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_CHUNK_BYTES = 1 << 20
+
+READABLE = "every user of this machine can read it: remove that right, for example with chmod o-r"
+
+
+class ListFile:
+    """An open list file. A context manager that closes it."""
+
+    kind = "file"
+
+    def __init__(self, path: str) -> None:
+        """Opens a regular file; a FIFO or device is neither opened for long nor waited for.
+
+        Raises:
+            ListError: it cannot be opened, or is no regular file.
+        """
+        self.path = path
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            self._file = io.FileIO(os.open(path, flags))
+            self.status = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise ListError(f"{path}: cannot be read: {error.strerror}") from error
+        if not stat.S_ISREG(self.status.st_mode):
+            self._file.close()
+            raise ListError(f"{path}: cannot be read: not a regular file")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    @property
+    def is_index(self) -> bool:
+        """The file says that it is a compiled index."""
+        return is_index(os.pread(self._file.fileno(), len(MAGIC), 0))
+
+    @property
+    def is_filter(self) -> bool:
+        """The file begins as a Bloom filter of known files."""
+        return bloom.is_bloom_filter(os.pread(self._file.fileno(), bloom.HEADER_BYTES, 0))
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file as it was opened."""
+        return self.status.st_size
+
+    @property
+    def mtime_ns(self) -> int:
+        """Of the file as it was opened."""
+        return self.status.st_mtime_ns
+
+    @property
+    def state(self) -> FileState:
+        """Of the file as it was opened."""
+        return FileState.of(self.status)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know of the file: a list's entries are confidential."""
+        return (READABLE,) if self.status.st_mode & stat.S_IROTH else ()
+
+    def sha256(self) -> str:
+        """Reads the whole file for its digest alone, in hex.
+
+        Raises:
+            ListError: it cannot be read, or changed meanwhile.
+        """
+        with self.hashed() as stream:
+            return stream.finish()
+
+    def hashed(self) -> "HashedStream":
+        """The content from its begin. One stream at a time."""
+        self._file.seek(0)
+        return HashedStream(self.path, self._file, self.status)
+
+
+class HashedStream:
+    """Reads a list and computes the sha256 of what was read. A context manager."""
+
+    def __init__(self, path: str, file: io.FileIO, status: os.stat_result) -> None:
+        self._path = path
+        self._file = file
+        self._status = status
+        self._raw = _HashedFile(file)
+        self.buffered: BinaryIO = io.BufferedReader(self._raw, _CHUNK_BYTES)
+        """For a parser, which need not read to the end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The file itself stays open: closing a stream that can be read anew is not its end.
+        self._raw.detach_file()
+
+    def open(self, options: ParseOptions) -> OpenedList:
+        """Opens the list for its items.
+
+        Raises:
+            ListError: as :func:`hashaudit.lists.open_list.open_stream`.
+        """
+        return open_stream(self.buffered, options, self._path)
+
+    def finish(self) -> str:
+        """Reads what is left and gives the digest in hex.
+
+        Raises:
+            ListError: the file cannot be read, or changed while it was.
+        """
+        try:
+            while self.buffered.read(_CHUNK_BYTES):
+                pass
+            after = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise ListError(f"{self._path}: cannot be read: {error.strerror}") from error
+        size, mtime_ns = self._status.st_size, self._status.st_mtime_ns
+        if (after.st_size, after.st_mtime_ns, self._raw.size) != (size, mtime_ns, size):
+            raise ListError(f"{self._path}: changed while it was read; start again when it is whole")
+        return self._raw.digest.hexdigest()
+
+
+class _HashedFile(io.RawIOBase):
+    def __init__(self, file: io.FileIO) -> None:
+        self._file: io.FileIO | None = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        if self._file is None:
+            raise ValueError("the list has been read")
+        with memoryview(buffer).cast("B") as view:
+            count = self._file.readinto(view) or 0
+            self.digest.update(view[:count])
+        self.size += count
+        return count
+
+    def detach_file(self) -> None:
+        self._file = None

@@ -1,0 +1,99 @@
+"""Exact matching: which list entries have a file's digests.
+
+All entries of all lists that agree are reported. Files that match nothing are the many; for them the cost is one lookup
+for each algorithm and index.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.lists.index.index_reader import Hit, ListIndex
+from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, Role
+
+Outcome = tuple[tuple[Match, ...], tuple[Confirmation, ...]]
+
+NOTHING: Outcome = ((), ())
+
+_WEAK_ALONE: dict[frozenset[str], Confirmation] = {
+    frozenset({"md5"}): Confirmation.MD5_ONLY,
+    frozenset({"sha1"}): Confirmation.SHA1_ONLY,
+}
+"""Two files of one MD5, or of one SHA-1, can be made. Two files that agree in both at once cannot with any published
+means: it takes a joint collision (Joux, CRYPTO 2004, section 4), so a pair of weak digests is not marked."""
+
+
+class ExactMatcher:
+    """Looks a file's digests up in all loaded indexes."""
+
+    __slots__ = ("_all_sized", "_indexes", "_probes", "algorithms_needed")
+
+    def __init__(self, indexes: Sequence[ListIndex]) -> None:
+        """Takes the indexes in the order of their lists' numbers."""
+        self._indexes = tuple(indexes)
+        self._probes = [
+            (algorithm, index, index.sections[algorithm].find) for index in indexes for algorithm in index.algorithms
+        ]
+        needed = {algorithm for algorithm, _, _ in self._probes}
+        self.algorithms_needed: tuple[AlgorithmName, ...] = tuple(name for name in DIGESTS if name in needed)
+        """Digests that a file must have computed for no entry to be missed, in the order of the digest table."""
+        self._all_sized = all(index.sizes is not None for index in indexes)
+
+    def may_match_size(self, size_bytes: int) -> bool:
+        """Tells if a file of this size can match, so that others need not be read.
+
+        True for every size unless each entry of each list gives one. Says nothing about perceptual hashes.
+        """
+        return not self._all_sized or any(
+            size_bytes in index.sizes for index in self._indexes if index.sizes is not None
+        )
+
+    def match(self, digests: Mapping[AlgorithmName, bytes], size_bytes: int) -> Outcome:
+        """All entries that agree with a file's digests.
+
+        Args:
+            digests: the file's, raw.
+            size_bytes: what was read of it. Nothing matches an empty file: it is no evidence of any entry.
+
+        Returns:
+            One match for each list, entry and agreeing algorithm, in the order of list numbers, then of the list's own
+            entries, then of strength, strongest first; and why they should not be acted on alone.
+
+        Raises:
+            ListError: an index is damaged.
+        """
+        if not size_bytes:
+            return NOTHING
+        found = [
+            (algorithm, index)
+            for algorithm, index, find in self._probes
+            if (digest := digests.get(algorithm)) is not None and find(digest)
+        ]
+        return _outcome(found, digests) if found else NOTHING
+
+
+def _outcome(found: list[tuple[AlgorithmName, ListIndex]], digests: Mapping[AlgorithmName, bytes]) -> Outcome:
+    agreeing = [(algorithm, hit) for algorithm, index in found for hit in index.lookup(algorithm, digests[algorithm])]
+    agreeing.sort(key=lambda item: (item[1].list_number, item[1].row, -DIGESTS[item[0]].strength))
+    matches = tuple(
+        Match(
+            list_number=hit.list_number,
+            entry=hit.id,
+            algorithm=algorithm,
+            type=MatchType.EXACT,
+            role=hit.role,
+            labels=hit.labels,
+        )
+        for algorithm, hit in agreeing
+    )
+    deny_algorithms = frozenset(algorithm for algorithm, hit in agreeing if hit.role is Role.DENY)
+    confirmations = []
+    if (weak := _WEAK_ALONE.get(deny_algorithms)) is not None:
+        confirmations.append(weak)
+    if any(_conflicts(hit, digests) for _, hit in agreeing):
+        confirmations.append(Confirmation.CONFLICTING_DIGESTS)
+    return matches, tuple(confirmations)
+
+
+def _conflicts(hit: Hit, digests: Mapping[AlgorithmName, bytes]) -> bool:
+    """Tells if the entry gives another digest than the file's for some algorithm: one of the two has been made up."""
+    return any(digests.get(algorithm, digest) != digest for algorithm, digest in hit.digests.items())

@@ -1,0 +1,1 @@
+"""The text, table, JSON, XML and database syntaxes that list formats are written in."""

@@ -1,0 +1,163 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashaudit.errors import ListError
+from hashaudit.lists.interface import ParseOptions
+from hashaudit.model import AlgorithmName, Role
+
+MD5, SHA1 = hashlib.md5(b"a").hexdigest(), hashlib.sha1(b"a").hexdigest()
+SHA256 = hashlib.sha256(b"a").hexdigest()
+
+VALID = {
+    "comma": (f"md5,name\n{MD5},a\n", {"md5": MD5}, {"name": "a"}),
+    "semicolon": (f"MD5;Series;Category\n{MD5.upper()};S;1\n", {"md5": MD5}, {"series": "S", "category": "1"}),
+    "tab": (f"sha-1\tFile Name\n{SHA1}\ta,b\n", {"sha1": SHA1}, {"name": "a,b"}),
+    "quoted": (f'"SHA256","comment"\n"{SHA256}","a ""b"", c\nd"\n', {"sha256": SHA256}, {"comment": 'a "b", c\nd'}),
+    "one column": (f"SHA-1\n{SHA1}\n", {"sha1": SHA1}, {}),
+    "several hashes": (f"md5_hash,sha256_hash\n{MD5},{SHA256}\n", {"md5": MD5, "sha256": SHA256}, {}),
+    "a hash left out": (f"md5,sha1\n,{SHA1}\n", {"sha1": SHA1}, {}),
+    "untyped": (f"hash,tlp\n{SHA1},amber\n", {"sha1": SHA1}, {"tlp": "amber"}),
+    "typed by another column": (f"hash,algorithm\n{SHA256},BLAKE3\n", {"blake3": SHA256}, {}),
+    "unknown columns": (f"md5,whatever\n{MD5},x\n", {"md5": MD5}, {}),
+    "comments first": (f"# made today\n\nmd5,score\n{MD5},7\n", {"md5": MD5}, {"score": "7"}),
+    "windows": (f"\ufeffmd5,family\r\n{MD5},F\r\n", {"md5": MD5}, {"family": "F"}),
+    "spaces": (f"md5 , name\n {MD5} , a\n", {"md5": MD5}, {"name": "a"}),
+}
+
+INVALID = {
+    "too few fields": (f"{MD5}", "malformed"),
+    "too many fields": (f"{MD5},a,b", "malformed"),
+    "no hash": (",a", "malformed"),
+    "not hex": (f"{MD5[:-1]}g,a", "malformed"),
+    "another length": (f"{SHA1},a", "wrong_length"),
+    "empty input": ("d41d8cd98f00b204e9800998ecf8427e,a", "empty_input"),
+}
+
+
+@pytest.mark.parametrize(("content", "hashes", "labels"), VALID.values(), ids=VALID)
+def test_valid(read: Callable[..., Any], content: str, hashes: dict[str, str], labels: dict[str, str]) -> None:
+    result = read(content.encode())
+    assert (result.format, result.strict) == ("table", False)
+    assert result.hashes == [hashes]
+    assert result.labels == [labels]
+    assert result.rejects == []
+
+
+@pytest.mark.parametrize(("line", "reason"), INVALID.values(), ids=INVALID)
+def test_invalid(read: Callable[..., Any], line: str, reason: str) -> None:
+    result = read(f"md5,name\n{MD5},a\n{line}\n{MD5},b\n".encode())
+    assert result.rejects == [(3, reason)]
+    assert result.ids == ["line 2", "line 4"]
+
+
+@pytest.mark.parametrize(("line", "reason"), INVALID.values(), ids=INVALID)
+def test_a_last_row_without_its_end_that_is_no_entry_is_a_cut(read: Callable[..., Any], line: str, reason: str) -> None:
+    content = f"md5,name\n{MD5},a\n{line}".encode()
+    if reason == "empty_input":
+        assert read(content).rejects == [(3, reason)]
+        return
+    with pytest.raises(ListError, match="line 3: the last row is cut short"):
+        read(content)
+
+
+def test_a_hash_that_is_cut_to_the_length_of_another_is_refused(read: Callable[..., Any]) -> None:
+    assert len(read(f"name,hash\na,{SHA1}\nb,{SHA1}".encode()).entries) == 2
+    with pytest.raises(ListError, match="line 3: the last row is cut short"):
+        read(f"name,hash\na,{SHA1}\nb,{SHA1[:32]}".encode())
+
+
+@pytest.mark.parametrize("line", [f'"{MD5}"x,a', f'"{MD5}', f'{MD5},"a\nb\n'])
+def test_broken_quotes_refuse_the_list(read: Callable[..., Any], line: str) -> None:
+    with pytest.raises(ListError, match="wrong quotes"):
+        read(f"md5,name\n{MD5},a\n{line}\n".encode())
+
+
+def test_a_line_over_the_limit_refuses_the_list(read: Callable[..., Any]) -> None:
+    with pytest.raises(ListError, match="line 2: over the limit"):
+        read(f"md5,name\n{MD5},{'x' * 70000}\n".encode())
+
+
+def test_a_row_over_several_lines_has_the_number_of_its_first(read: Callable[..., Any]) -> None:
+    assert read(f'md5,name\n{MD5},"a\nb\nc"\n\n{MD5},d\n'.encode()).ids == ["line 2", "line 6"]
+
+
+def test_id_size_and_unmatched_hashes_are_kept(read: Callable[..., Any]) -> None:
+    entry = read(f"MediaID,MD5,FileSize,PhotoDNA\n17,{MD5},6,AAAA\n18,{MD5},unknown,\n".encode()).entries
+    assert (entry[0].id, entry[0].size, entry[0].unsupported) == ("17", 6, {"photodna": "AAAA"})
+    assert (entry[1].id, entry[1].size, entry[1].unsupported) == ("18", None, {})
+
+
+def test_a_row_with_nothing_to_match_is_counted(read: Callable[..., Any]) -> None:
+    assert read(f"md5,photodna\n{MD5},\n,AAAA\n".encode()).rejects == [(3, "unsupported")]
+    assert read(f"hash,algorithm\n{MD5},md5\nAAAA,photodna\n".encode()).rejects == [(3, "unsupported")]
+
+
+def test_mapped_columns_leave_nothing_to_guess(read: Callable[..., Any]) -> None:
+    columns = {"h1": "md5", "Grade": "classification", "State": "role", "No": "id"}
+    content = f"no,H1,md5,grade,state\n7,{MD5},x,B,known\n8,{MD5},x,,\n9,{MD5},x,A,other\n"
+    result = read(content.encode(), ParseOptions(columns=columns))
+    assert result.hashes == [{"md5": MD5}] * 2
+    assert result.ids == ["7", "8"]
+    assert result.labels == [{"classification": "B"}, {}]
+    assert [entry.role for entry in result.entries] == [Role.KNOWN, None]
+    assert result.rejects == [(4, "malformed")]
+
+
+def test_a_map_leaves_lists_of_other_formats_alone(read: Callable[..., Any]) -> None:
+    options = ParseOptions(columns={"h1": "md5"})
+    assert read(f"{SHA1}\n".encode(), options).format == "plain"
+    assert read(f"MD5;SHA1;PhotoDNA;Image ID\n{MD5};;;1\n".encode(), options).format == "icse"
+    assert read(f"MD5;SHA1;PhotoDNA;Image ID;H1\n;;;1;{MD5}\n".encode(), options).format == "table"
+
+
+def test_columns_by_position_need_no_header(read: Callable[..., Any]) -> None:
+    result = read(f"{SHA1};x;2\n{SHA1}\n".encode(), ParseOptions(columns={"1": "sha1", "3": "category"}))
+    assert result.ids == ["line 1", "line 2"]
+    assert result.labels == [{"category": "2"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": "sha265"}, "mapped to an algorithm"),
+        ({"a": ""}, "mapped to"),
+        ({"b": "md5"}, "no column b"),
+        ({"0": "md5"}, "from 1"),
+        ({"a": "name"}, "no column that holds hashes"),
+    ],
+)
+def test_a_map_that_does_not_fit_is_refused(read: Callable[..., Any], columns: dict[str, str], message: str) -> None:
+    with pytest.raises(ListError, match=message):
+        read(f"a\n{MD5}\n".encode(), ParseOptions(columns=columns))
+
+
+def test_an_untyped_column_follows_the_stated_algorithm(read: Callable[..., Any]) -> None:
+    options = ParseOptions(algorithm=AlgorithmName("pdq"))
+    assert read(f"hash,name\n{SHA256},a\n".encode(), options).hashes == [{"pdq": SHA256}]
+    with pytest.raises(ListError, match="names other algorithms"):
+        read(f"sha256,name\n{SHA256},a\n".encode(), options)
+
+
+def test_sample_is_pdq_where_every_hash_is_half_set(read_path: Callable[..., Any], samples: Path) -> None:
+    result = read_path(samples / "PDQMD5TestData.csv")
+    assert [next(iter(hashes)) for hashes in result.hashes] == ["pdq"] * 16 + ["md5"] * 2
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@given(st.lists(st.tuples(st.binary(min_size=20, max_size=20), CELL), min_size=1), st.sampled_from(",;\t"))
+def test_whatever_is_written_is_read(
+    read: Callable[..., Any], written: list[tuple[bytes, str]], delimiter: str
+) -> None:
+    lines = [f"sha1{delimiter}name"]
+    lines += [raw.hex() + delimiter + '"' + name.replace('"', '""') + '"' for raw, name in written]
+    result = read("".join(line + "\n" for line in lines).encode())
+    assert [entry.digests["sha1"] for entry in result.entries] == [raw for raw, _ in written]
+    assert [entry.labels.get("name", "") for entry in result.entries] == [name.strip() for _, name in written]

@@ -1,0 +1,40 @@
+import pytest
+
+from hashaudit.lists.interface import ListEntry
+from hashaudit.lists.selection import EVERYTHING, Selection
+from hashaudit.model import AlgorithmName
+
+
+def entry(**labels: str) -> ListEntry:
+    return ListEntry("1", {AlgorithmName("md5"): bytes(16)}, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("selection", "labels"),
+    [
+        (EVERYTHING, {}),
+        (EVERYTHING, {"category": "0", "score": "0"}),
+        (Selection(("1",)), {"category": "1"}),
+        (Selection(("a1", "2")), {"classification": "A1"}),
+        (Selection(min_score=50), {"score": "50"}),
+        (Selection(min_score=50), {}),
+        (Selection(min_score=50), {"score": "high"}),
+    ],
+)
+def test_what_is_kept(selection: Selection, labels: dict[str, str]) -> None:
+    assert selection.takes(entry(**labels))
+
+
+@pytest.mark.parametrize(
+    ("selection", "labels"),
+    [
+        (Selection(("1",)), {}),
+        (Selection(("1",)), {"category": "10"}),
+        (Selection(("1",)), {"series": "1"}),
+        (Selection(min_score=50), {"score": "49.9"}),
+        (Selection(("1",), 50), {"category": "1", "score": "1"}),
+    ],
+)
+def test_what_is_left_out(selection: Selection, labels: dict[str, str]) -> None:
+    assert not selection.takes(entry(**labels))
+    assert not selection.takes_all

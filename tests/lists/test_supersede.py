@@ -1,0 +1,40 @@
+from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
+from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.model import AlgorithmName
+
+
+def entry(number: int) -> ListEntry:
+    return ListEntry(id=str(number), digests={AlgorithmName("md5"): bytes([number]) * 16})
+
+
+def test_a_later_record_replaces_the_earlier() -> None:
+    latest = Latest()
+    assert latest.put("a", 1, [entry(1)], "2020") is None
+    assert latest.put("a", 2, [entry(2)], "2021") == Rejected(
+        1, RejectReason.DUPLICATE, "replaced by a later record of the same list"
+    )
+    assert list(latest.items()) == [entry(2)]
+
+
+def test_an_older_record_that_comes_later_is_void() -> None:
+    latest = Latest()
+    latest.put("a", 1, [withdrawn(1)], "2021")
+    void = latest.put("a", 2, [entry(2)], "2020")
+    assert void is not None
+    assert void.line == 2
+    assert list(latest.items()) == [Rejected(1, RejectReason.WITHDRAWN)]
+
+
+def test_of_equal_times_the_later_record_counts() -> None:
+    latest = Latest()
+    latest.put("a", 1, [entry(1)])
+    latest.put("a", 2, [withdrawn(2)])
+    latest.put("b", 3, [entry(3), entry(4)])
+    assert list(latest.items()) == [withdrawn(2), entry(3), entry(4)]
+
+
+def test_fractions_of_a_second_sort_after_whole_ones() -> None:
+    latest = Latest()
+    latest.put("a", 1, [entry(1)], "2020-01-01T00:00:00.5Z")
+    latest.put("a", 2, [entry(2)], "2020-01-01T00:00:00Z")
+    assert list(latest.items()) == [entry(1)]
