@@ -11,7 +11,7 @@ from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.model import AlgorithmName, Role
-from hashaudit.sources.opening import BucketOptions, check_buckets
+from hashaudit.sources.open_source import BucketOptions, check_buckets
 from hashaudit.sources.shard import Shard
 
 MAX_WORKERS = 1024

@@ -21,7 +21,7 @@ from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, Findin
 from hashaudit.findings.tally import Tally
 from hashaudit.lists.load import LoadedLists
 from hashaudit.pool.supervisor import Pool
-from hashaudit.sources.opening import open_source
+from hashaudit.sources.open_source import open_source
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signals import obeying_signals

@@ -19,8 +19,8 @@ from hashaudit.findings.header import HashList
 from hashaudit.findings.schema import EndReason
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
-from hashaudit.sources.opening import open_source
-from hashaudit.sources.rules import WalkOptions
+from hashaudit.sources.filters import WalkOptions
+from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
 from hashaudit.worker.hashers import plug_in_all
 from hashaudit_cli.beginning import Begun, begin, go_on, reopened, warn_of_failure

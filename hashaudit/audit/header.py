@@ -18,7 +18,7 @@ from hashaudit.findings.run_id import new_run_id
 from hashaudit.host.hardware import clock_is_synchronised
 from hashaudit.lists.interface import ListInfo
 from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.opening import schemes_of
+from hashaudit.sources.open_source import schemes_of
 
 MASK = "***"
 

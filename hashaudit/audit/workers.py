@@ -19,10 +19,10 @@ from hashaudit.model import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
 from hashaudit.pool.watch import Deadlines
+from hashaudit.sources.directory_stack import MAX_OPEN_FOLDERS
+from hashaudit.sources.filesystems import Kind
 from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.mounts import Kind
-from hashaudit.sources.opening import schemes_of
-from hashaudit.sources.trail import MAX_OPEN_FOLDERS
+from hashaudit.sources.open_source import schemes_of
 from hashaudit.worker.protocol import PerceptualPlan, Plan
 
 READERS_ON_SPINNING_DISK = 1

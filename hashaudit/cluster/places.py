@@ -15,7 +15,7 @@ from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable, read_mount_table
 from hashaudit.model import DirectoryRef, Entry, Stat, State, Subject
 from hashaudit.paths import to_text
-from hashaudit.sources.mounts import Kind
+from hashaudit.sources.filesystems import Kind
 
 SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
 """Their server gives the inode numbers, so that all its clients see the same."""

@@ -13,9 +13,9 @@ from hashaudit.model import Consistency
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import open_store
 from hashaudit.objectstores.url import parse_root
+from hashaudit.sources.filesystems import Kind
 from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.mounts import Kind
-from hashaudit.sources.opening import open_source
+from hashaudit.sources.open_source import open_source
 
 MOUNTS_NAMED = 5
 """Below one root; of more, the number."""

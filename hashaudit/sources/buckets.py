@@ -7,10 +7,10 @@ from hashaudit.model import WAITING, Fault, FaultCode, ObjectEntry, PathFault, S
 from hashaudit.objectstores.interface import Listed, StoreError
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.paths import for_terminal
-from hashaudit.sources.background import Background
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
-from hashaudit.sources.keys import KeyRules
-from hashaudit.sources.rules import WalkOptions
+from hashaudit.sources.key_filters import KeyRules
+from hashaudit.sources.prefetch import Background
 
 _DEFAULTS = WalkOptions()
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from hashaudit.errors import UsageError
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model import Entry, PathFault, Skipped, SkipReason
+from hashaudit.sources.filesystems import Kinds
+from hashaudit.sources.filters import FolderRoot, Patterns, Rules, WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
-from hashaudit.sources.mounts import Kinds
 from hashaudit.sources.roots import describe, resolve
-from hashaudit.sources.rules import FolderRoot, Patterns, Rules, WalkOptions
 from hashaudit.sources.walk import Walker
 
 _DEFAULTS = WalkOptions()

@@ -10,10 +10,10 @@ from hashaudit.host.mount_table import MountTable
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.paths import for_terminal
-from hashaudit.sources.folders import open_for_lookup
+from hashaudit.sources.directory import open_for_lookup
+from hashaudit.sources.filesystems import PSEUDO_TYPES, Kinds
+from hashaudit.sources.filters import FolderRoot
 from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.mounts import PSEUDO_TYPES, Kinds
-from hashaudit.sources.rules import FolderRoot
 
 
 def reason_to_skip(mode: int) -> SkipReason:

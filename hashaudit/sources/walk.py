@@ -14,13 +14,13 @@ from os import stat_result
 from hashaudit.host.files import is_link, stat_of
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model import Consistency, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
-from hashaudit.sources.folders import Folder, open_folder
-from hashaudit.sources.listing import NameSorter
-from hashaudit.sources.mounts import Kinds
-from hashaudit.sources.patience import patiently
+from hashaudit.sources.directory import Folder, open_folder
+from hashaudit.sources.directory_stack import Level, Trail
+from hashaudit.sources.filesystems import Kinds
+from hashaudit.sources.filters import FolderRoot, Identity, Rules
+from hashaudit.sources.mount_retry import patiently
 from hashaudit.sources.roots import reason_to_skip
-from hashaudit.sources.rules import FolderRoot, Identity, Rules
-from hashaudit.sources.trail import Level, Trail
+from hashaudit.sources.sort_names import NameSorter
 
 MAX_PATH_BYTES = 1 << 20
 """Of a folder that is entered. No tree that serves a purpose comes near, and a path in all its escapes has to fit into

@@ -8,8 +8,8 @@ import pytest
 
 from hashaudit.host import files
 from hashaudit.model import Entry, PathFault, Skipped
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.rules import WalkOptions
 
 Seen = Entry | PathFault | Skipped
 Walk = Callable[..., list[str]]

@@ -12,11 +12,11 @@ from hashaudit.errors import UsageError
 from hashaudit.model import FaultCode, ObjectEntry, ObjectState, PathFault, Skipped, SkipReason, Waiting
 from hashaudit.objectstores.interface import Listed, StoreError
 from hashaudit.objectstores.url import BucketRoot, parse_root
-from hashaudit.sources.background import Background
 from hashaudit.sources.buckets import BucketSource
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position
-from hashaudit.sources.keys import KeyRules
-from hashaudit.sources.rules import WalkOptions
+from hashaudit.sources.key_filters import KeyRules
+from hashaudit.sources.prefetch import Background
 
 
 class Keys:

@@ -10,11 +10,11 @@ import pytest
 
 from hashaudit.host import files
 from hashaudit.model import Consistency, Entry, FaultCode, PathFault, Stage
-from hashaudit.sources import mounts, trail
-from hashaudit.sources.folders import DescriptorFolder, Folder, PathFolder
+from hashaudit.sources import directory_stack, filesystems
+from hashaudit.sources.directory import DescriptorFolder, Folder, PathFolder
+from hashaudit.sources.filesystems import Kind
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.mounts import Kind
-from hashaudit.sources.rules import WalkOptions
 
 Walk = Callable[..., list[str]]
 
@@ -217,7 +217,7 @@ def as_ordinary_user(act: Callable[[], list[str]]) -> list[str]:
 @pytest.fixture
 def long_trail(root: bytes, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A tree of which the walk holds two folders open while it is five deep."""
-    monkeypatch.setattr(trail, "MAX_OPEN_FOLDERS", 2)
+    monkeypatch.setattr(directory_stack, "MAX_OPEN_FOLDERS", 2)
     for path in (b"a", b"a/b", b"a/b/c", b"a/b/c/d"):
         make(root, path + b"/file", path + b"/z/file")
     make(root, b"z/file")
@@ -287,7 +287,7 @@ def test_a_folder_that_mounts_itself_when_opened_is_walked(
         os.rename(root + b"/../mounted", root + b"/b")
 
     on_enter(monkeypatch, b"b", mount)
-    monkeypatch.setattr(mounts.Kinds, "of", lambda *_arguments: Kind("autofs"))
+    monkeypatch.setattr(filesystems.Kinds, "of", lambda *_arguments: Kind("autofs"))
     assert walk() == ["entry b/after"]
 
 
@@ -308,7 +308,9 @@ def test_a_root_that_mounts_itself_when_opened_is_walked(
 def test_a_file_on_another_device_is_of_that_devices_kind(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     os.symlink(b"/proc/version", root + b"/link")
     here = os.stat(root).st_dev
-    monkeypatch.setattr(mounts.Kinds, "of", lambda _kinds, device, _path: Kind("ext4" if device == here else "nfs"))
+    monkeypatch.setattr(
+        filesystems.Kinds, "of", lambda _kinds, device, _path: Kind("ext4" if device == here else "nfs")
+    )
     (entry,) = LocalSource([root], WalkOptions(follow_links=True)).walk()
     assert isinstance(entry, Entry)
     assert entry.consistency is Consistency.MOUNT_UNPINNED
@@ -324,7 +326,7 @@ def test_what_mounts_itself_is_still_subject_to_the_rules(
         os.rename(root + b"/other", root + b"/b")
 
     on_enter(monkeypatch, b"b", mount)
-    monkeypatch.setattr(mounts.Kinds, "of", lambda *_arguments: Kind("nfs4"))
+    monkeypatch.setattr(filesystems.Kinds, "of", lambda *_arguments: Kind("nfs4"))
     assert walk(root, root + b"/other") == [
         "skipped other_root b",
         "fault vanished other",
@@ -334,7 +336,7 @@ def test_what_mounts_itself_is_still_subject_to_the_rules(
 
 def test_entries_on_a_mount_that_a_daemon_serves_say_so(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root, b"a/file")
-    monkeypatch.setattr(mounts.Kinds, "of", lambda *_arguments: Kind("fuse.s3fs"))
+    monkeypatch.setattr(filesystems.Kinds, "of", lambda *_arguments: Kind("fuse.s3fs"))
     for given in (root, root + b"/a/file"):
         (entry,) = LocalSource([given], WalkOptions()).walk()
         assert isinstance(entry, Entry)

@@ -11,9 +11,9 @@ from hashaudit.host import mount_table
 from hashaudit.host.mount_table import MountTable, parse_mountinfo
 from hashaudit.model import Entry, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources import local
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import RootDescription, Source
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.rules import WalkOptions
 
 Walk = Callable[..., list[str]]
 
@@ -265,7 +265,7 @@ def test_a_followed_link_into_another_root_is_left_to_that_root(root: bytes, wal
 
 
 def test_deep_trees_through_links_find_their_way_back(root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashaudit.sources.trail.MAX_OPEN_FOLDERS", 1)
+    monkeypatch.setattr("hashaudit.sources.directory_stack.MAX_OPEN_FOLDERS", 1)
     make(root, b"../outside/sub/file", b"../outside/z/file", b"z/file")
     os.symlink(b"../outside", root + b"/link")
     assert walk(options=WalkOptions(follow_links=True)) == [

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from hashaudit.host import files
 from hashaudit.model import Consistency, Entry, FaultCode, PathFault
-from hashaudit.sources import listing, trail
+from hashaudit.sources import directory_stack, sort_names
 from hashaudit.sources import walk as walk_module
-from hashaudit.sources.listing import NameSorter
 from hashaudit.sources.local import LocalSource
+from hashaudit.sources.sort_names import NameSorter
 
 Walk = Callable[..., list[str]]
 NAME = st.binary(min_size=1, max_size=6).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
@@ -56,8 +56,8 @@ def test_every_file_comes_once_in_order(tree: Tree, descriptors: bool, open_fold
         root = os.path.realpath(os.fsencode(folder))
         make(root, tree)
         patch.setattr(files, "HAS_DIR_FD", descriptors)
-        patch.setattr(trail, "MAX_OPEN_FOLDERS", open_folders)
-        patch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+        patch.setattr(directory_stack, "MAX_OPEN_FOLDERS", open_folders)
+        patch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
         patch.setattr(walk_module, "NameSorter", partial(NameSorter, held))
         assert [item.path for item in LocalSource([root]).walk()] == expected(root, tree)
 
@@ -115,7 +115,7 @@ def test_what_is_no_file_is_counted_and_not_opened(root: bytes, walk: Walk) -> N
 def test_paths_may_be_far_longer_than_the_system_takes(
     root: bytes, open_descriptors: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trail, "MAX_OPEN_FOLDERS", 8)
+    monkeypatch.setattr(directory_stack, "MAX_OPEN_FOLDERS", 8)
     levels, name = 300, b"n" * 200
     descriptor = os.open(root, files.LIST_FLAGS)
     for level in range(levels):
@@ -151,7 +151,7 @@ def test_a_folder_of_many_names_is_sorted_through_temporary_space(
         Path(os.fsdecode(root), f"folder {number:02}", "file").touch()
     plain = walk()
     spilled: list[int] = []
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 4)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 4)
     monkeypatch.setattr(walk_module, "NameSorter", partial(NameSorter, 8))
     original = NameSorter._write
 
@@ -167,7 +167,7 @@ def test_a_folder_of_many_names_is_sorted_through_temporary_space(
 def test_an_abandoned_walk_leaves_nothing_open(
     root: bytes, monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]
 ) -> None:
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
     monkeypatch.setattr(walk_module, "NameSorter", partial(NameSorter, 1))
     for name in (b"a", b"b", b"c"):
         os.makedirs(root + b"/" + name + b"/" + name)

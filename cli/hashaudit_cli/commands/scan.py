@@ -289,7 +289,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit.errors import UsageError  # noqa: PLC0415 # as above
         from hashaudit.lists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
-        from hashaudit.sources.opening import BucketOptions  # noqa: PLC0415 # as above
+        from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit.sources.shard import Shard  # noqa: PLC0415 # as above
         from hashaudit_cli.running import Destination, run_scan  # noqa: PLC0415 # as above
         from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import OutputError
-from hashaudit.sources import listing
-from hashaudit.sources.listing import FOLDER, OTHER, NameSorter
+from hashaudit.sources import sort_names
+from hashaudit.sources.sort_names import FOLDER, OTHER, NameSorter
 
 NAMES = st.binary(min_size=1, max_size=20).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
 ITEMS = st.lists(st.tuples(st.sampled_from([FOLDER, OTHER]), NAMES).map(b"".join), unique=True, max_size=60)
@@ -22,8 +22,8 @@ def expected(items: list[bytes]) -> list[bytes]:
 @given(ITEMS, st.integers(1, 20))
 def test_names_come_sorted_with_folders_last_however_little_is_held(items: list[bytes], held: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "_LEAST_RUN_NAMES", 1)
-        patch.setattr(listing, "_READ_BYTES", 7)  # names are cut anywhere
+        patch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
+        patch.setattr(sort_names, "_READ_BYTES", 7)  # names are cut anywhere
         sorter = NameSorter(held)
         try:
             assert list(sorter.sort(items)) == expected(items)
@@ -34,7 +34,7 @@ def test_names_come_sorted_with_folders_last_however_little_is_held(items: list[
 @given(st.lists(ITEMS, min_size=2, max_size=5), st.integers(1, 20))
 def test_folders_may_be_nested(folders: list[list[bytes]], held: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "_LEAST_RUN_NAMES", 1)
+        patch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
         sorter = NameSorter(held)
         try:
             check_nested(sorter, folders)
@@ -56,7 +56,7 @@ def check_nested(sorter: NameSorter, folders: list[list[bytes]]) -> None:
 
 
 def test_what_outer_folders_hold_is_not_held_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 2)
     sorter = NameSorter(10)
     outer = sorter.sort([b"0%d" % number for number in range(9)])
     next(outer)
@@ -68,7 +68,7 @@ def test_what_outer_folders_hold_is_not_held_again(monkeypatch: pytest.MonkeyPat
 
 
 def test_temporary_space_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 2)
     sorter = NameSorter(2)
     for count in (1000, 10):
         assert len(list(sorter.sort(numbers(count)))) == count
@@ -93,14 +93,14 @@ def test_a_full_disk_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 2)
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(OutputError, match="No space left"):
         NameSorter(2).sort(numbers(5))
 
 
 def test_temporary_space_that_is_cut_off_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 2)
     sorter = NameSorter(2)
     names = sorter.sort(numbers(5))
     assert sorter._file is not None
@@ -111,7 +111,7 @@ def test_temporary_space_that_is_cut_off_is_noticed(monkeypatch: pytest.MonkeyPa
 
 
 def test_names_are_not_to_be_had_from_a_closed_sorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "_LEAST_RUN_NAMES", 2)
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 2)
     sorter = NameSorter(2)
     names = sorter.sort(numbers(5))
     sorter.close()

@@ -11,13 +11,13 @@ from hashaudit.model import PathFault, Skipped, Subject, Waiting
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot, parse_root
-from hashaudit.sources.bucket_listing import StoreListing
 from hashaudit.sources.buckets import BucketSource, KeyList
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription, Source
-from hashaudit.sources.inventory import Inventory
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.reconciled import ReconciledSource
-from hashaudit.sources.rules import WalkOptions
+from hashaudit.sources.reconcile import ReconciledSource
+from hashaudit.sources.s3_inventory import Inventory
+from hashaudit.sources.store_listing import StoreListing
 
 
 class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from hashaudit.model import Consistency, DirectoryRef, Fault, join_path
-from hashaudit.sources.folders import Folder, open_folder
+from hashaudit.sources.directory import Folder, open_folder
 
 MAX_OPEN_FOLDERS = 48
 """Descriptors held by a walk: deeper than nearly all trees, and a small part of the usual limit of 1024 open files."""
@@ -25,7 +25,7 @@ class Level(msgspec.Struct, kw_only=True, eq=False):
     device: int
     inode: int
     items: Iterator[bytes]
-    """What is still to be visited, as :mod:`hashaudit.sources.listing` gives it."""
+    """What is still to be visited, as :mod:`hashaudit.sources.sort_names` gives it."""
     consistency: Consistency
     other_roots: frozenset[bytes] = frozenset()
     """Names of files in it that are roots of their own."""

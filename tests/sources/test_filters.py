@@ -3,8 +3,8 @@ import os
 import pytest
 
 from hashaudit.model import SkipReason
-from hashaudit.sources.mounts import Kinds
-from hashaudit.sources.rules import FolderRoot, Patterns, Rules, WalkOptions
+from hashaudit.sources.filesystems import Kinds
+from hashaudit.sources.filters import FolderRoot, Patterns, Rules, WalkOptions
 
 
 @pytest.mark.parametrize(("follow_links", "reason"), [(False, None), (True, SkipReason.ALREADY_WALKED)])

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashaudit.model import Entry, PathFault, Skipped
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.rules import WalkOptions
 
 NAMES = st.sampled_from([b"a", b"b", b"c", b"aa", b"\xff"])
 Tree = dict[bytes, "Tree | str"]

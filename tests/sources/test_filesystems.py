@@ -2,8 +2,8 @@ import pytest
 
 from hashaudit.host.mount_table import MountTable, parse_mountinfo
 from hashaudit.model import Consistency
-from hashaudit.sources import mounts
-from hashaudit.sources.mounts import Kind, Kinds
+from hashaudit.sources import filesystems
+from hashaudit.sources.filesystems import Kind, Kinds
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_device_is_looked_up_once_and_late_mounts_are_found(monkeypatch: pytes
         MountTable(parse_mountinfo(b"1 1 0:5 / / rw - btrfs /dev/sda rw\n2 1 0:6 / /m rw - nfs s:/ rw\n")),
         MountTable(()),
     ]
-    monkeypatch.setattr(mounts, "read_mount_table", lambda: tables.pop(0))
+    monkeypatch.setattr(filesystems, "read_mount_table", lambda: tables.pop(0))
     kinds = Kinds()
     for _ in range(3):
         assert kinds.of(5, lambda: b"/x").fs_type == "btrfs"
@@ -49,7 +49,7 @@ def test_a_device_is_looked_up_once_and_late_mounts_are_found(monkeypatch: pytes
 
 def test_a_device_without_a_mount_is_of_its_paths_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     table = MountTable(parse_mountinfo(b"1 1 0:5 / / rw - ext4 /dev/sda rw\n2 1 0:6 / /m rw - btrfs /dev/sdb rw\n"))
-    monkeypatch.setattr(mounts, "read_mount_table", lambda: table)
+    monkeypatch.setattr(filesystems, "read_mount_table", lambda: table)
     assert Kinds().of(99, lambda: b"/m/subvolume").fs_type == "btrfs"
-    monkeypatch.setattr(mounts, "read_mount_table", MountTable)
+    monkeypatch.setattr(filesystems, "read_mount_table", MountTable)
     assert Kinds().of(99, lambda: b"/m/subvolume").fs_type is None

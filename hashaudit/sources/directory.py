@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from hashaudit.host import files
 from hashaudit.model import join_path
-from hashaudit.sources.listing import FOLDER, OTHER
+from hashaudit.sources.sort_names import FOLDER, OTHER
 
 
 class Folder(Protocol):

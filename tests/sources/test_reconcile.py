@@ -11,7 +11,7 @@ from hashaudit.objectstores.interface import Listed
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.reconciled import ReconciledSource, SeenKeys
+from hashaudit.sources.reconcile import ReconciledSource, SeenKeys
 
 
 @given(st.sets(st.binary(max_size=30), max_size=30), st.binary(max_size=30))

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from hashaudit.sources.patience import patiently
+from hashaudit.sources.mount_retry import patiently
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from os import stat_result
 import msgspec
 
 from hashaudit.model import Entry, SkipReason
+from hashaudit.sources.filesystems import Kinds
 from hashaudit.sources.globs import NamePatterns
-from hashaudit.sources.mounts import Kinds
 
 Identity = tuple[int, int]
 """Device and inode."""

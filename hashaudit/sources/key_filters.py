@@ -1,7 +1,7 @@
 """Which keys the user wants left out, by the patterns that leave out files and folders."""
 
 from hashaudit.model import SkipReason
-from hashaudit.sources.rules import Patterns, WalkOptions
+from hashaudit.sources.filters import Patterns, WalkOptions
 
 
 class KeyRules:
