@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hashaudit.cache.upkeep import prune, stats
+from hashaudit.cache.maintenance import prune, stats
 from hashaudit.exitcodes import ExitCode
 from hashaudit_cli.terminal import bytes_shown, counted, printable
 

@@ -13,7 +13,7 @@ from hashaudit.audit.header import run_header
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
 from hashaudit.audit.workers import plan_for, recipes_for
-from hashaudit.cache.cache import Cache
+from hashaudit.cache.hash_cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.findings.header import HashList
 from hashaudit.findings.schema import EndReason

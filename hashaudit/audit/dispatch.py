@@ -7,7 +7,7 @@ import msgspec
 
 from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
 from hashaudit.audit.ordering import Ordering, Span
-from hashaudit.cache.cache import Cache
+from hashaudit.cache.hash_cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of

@@ -13,7 +13,7 @@ from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket, WalkState
 from hashaudit.audit.journal import Done, Journal, Link
 from hashaudit.audit.ordering import Count, Ordering, Span
 from hashaudit.audit.resume import Earlier
-from hashaudit.cache.cache import Cache
+from hashaudit.cache.hash_cache import Cache
 from hashaudit.findings.tally import Tally
 from hashaudit.model import (
     Entry,

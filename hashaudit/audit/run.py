@@ -18,7 +18,7 @@ from hashaudit.audit.ordering import Ordering
 from hashaudit.audit.outcomes import Ended, Outcomes, RunOrdering
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.resume import Earlier
-from hashaudit.cache.cache import Cache
+from hashaudit.cache.hash_cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError
 from hashaudit.findings import records

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from hashaudit.cache.recipes import PictureRecipe, Wanted, wanted
+from hashaudit.cache.fingerprints import PictureRecipe, Wanted, wanted
 from hashaudit.config import MAX_WORKERS, AuditConfig
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hashaudit.cache.recipes import Recipes
+from hashaudit.cache.fingerprints import Recipes
 from hashaudit.cache.values import (
     Kept,
     Known,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from PIL import Image
 
-from hashaudit.cache.recipes import Recipes
+from hashaudit.cache.fingerprints import Recipes
 from hashaudit.cache.values import Values, pack_picture
 from hashaudit.content.images.formats import HEAD_BYTES, sniff
 from hashaudit.content.images.limits import DecodeLimits

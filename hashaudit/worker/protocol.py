@@ -8,7 +8,7 @@ import errno
 
 import msgspec
 
-from hashaudit.cache.recipes import Recipes
+from hashaudit.cache.fingerprints import Recipes
 from hashaudit.cache.values import Kept, Known
 from hashaudit.host.sandbox.sandbox import Cage
 from hashaudit.lists.index.handle import IndexImage

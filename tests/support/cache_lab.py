@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from hashaudit.audit.workers import plan_for, recipes_for
-from hashaudit.cache.cache import Cache
-from hashaudit.cache.places import TRUSTED_TYPES, Places
+from hashaudit.cache.eligibility import TRUSTED_TYPES, Places
+from hashaudit.cache.hash_cache import Cache
 from hashaudit.cache.values import Known
 from hashaudit.config import AuditConfig
 from hashaudit.findings.run_id import new_run_id

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from hashaudit.cache import files
-from hashaudit.cache.cache import DAY_S, SEEN_DAYS
-from hashaudit.cache.store import DamagedError, Store, open_store
+from hashaudit.cache import permissions
+from hashaudit.cache.database import DamagedError, Store, open_store
+from hashaudit.cache.hash_cache import DAY_S, SEEN_DAYS
 from hashaudit.cache.values import unpack_numbers
 from hashaudit.errors import CacheError
 from hashaudit.paths import for_terminal
@@ -76,7 +76,7 @@ def prune(path: str, days: int) -> Pruned:
 def _opened(path: str) -> Iterator[Store]:
     raw = os.path.abspath(os.fsencode(path))
     shown = for_terminal(raw)
-    if not files.check(raw):
+    if not permissions.check(raw):
         raise CacheError(f"there is no cache {shown}")
     try:
         with open_store(raw, create=False) as store:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cache_lab import scan
-from hashaudit.cache import files
-from hashaudit.cache.cache import Cache
-from hashaudit.cache.recipes import wanted
-from hashaudit.cache.store import Store
+from hashaudit.cache import permissions
+from hashaudit.cache.database import Store
+from hashaudit.cache.fingerprints import wanted
+from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import CacheError
 from hashaudit.findings.run_id import new_run_id
 from hashaudit.model import AlgorithmName
@@ -177,7 +177,7 @@ def test_own_files_are_all_that_lie_there(tmp_path: Path) -> None:
     with Cache(str(tmp_path / "c.db"), warn=pytest.fail) as cache:
         inodes = {(one.stat().st_dev, one.stat().st_ino) for one in tmp_path.iterdir()}
         assert len(inodes) == 3
-        assert cache.own_files == inodes == files.identities(os.fsencode(tmp_path / "c.db"))
+        assert cache.own_files == inodes == permissions.identities(os.fsencode(tmp_path / "c.db"))
 
 
 def open_at(path: str, barrier: Barrier, warnings: "Queue[str]") -> None:

@@ -13,10 +13,10 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Self
 
-from hashaudit.cache import files
-from hashaudit.cache.places import Places
-from hashaudit.cache.recipes import Recipes, Wanted, numbered
-from hashaudit.cache.store import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, Store, is_busy, open_store
+from hashaudit.cache import permissions
+from hashaudit.cache.database import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, Store, is_busy, open_store
+from hashaudit.cache.eligibility import Places
+from hashaudit.cache.fingerprints import Recipes, Wanted, numbered
 from hashaudit.cache.values import MAX_VALUE_BYTES, Kept, Known, state_of, unpack_numbers
 from hashaudit.model import Entry
 from hashaudit.paths import for_terminal
@@ -77,7 +77,7 @@ class Cache:
         self.state = "in use"
         """For the run header."""
         self._open()
-        self._identity = files.identity(self._path)
+        self._identity = permissions.identity(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +88,7 @@ class Cache:
     @property
     def own_files(self) -> frozenset[tuple[int, int]]:
         """``(device, inode)`` of its files as they are now, for a scan to leave out."""
-        return files.identities(self._path)
+        return permissions.identities(self._path)
 
     @property
     def passed_over(self) -> tuple[str, ...]:
@@ -200,8 +200,8 @@ class Cache:
 
     def _open(self) -> None:
         try:
-            if not files.check(self._path):
-                files.make(self._path)
+            if not permissions.check(self._path):
+                permissions.make(self._path)
                 self.state = "new"
             self._store = open_store(self._path, create=True)
         except DamagedError as error:
@@ -212,8 +212,8 @@ class Cache:
 
     def _renew(self, reason: str) -> None:
         try:
-            aside = for_terminal(files.set_aside(self._path))
-            files.make(self._path)
+            aside = for_terminal(permissions.set_aside(self._path))
+            permissions.make(self._path)
             self._store = open_store(self._path, create=True)
             self.state = f"damaged, set aside as {aside}, a new one begun: {reason}"
             self._warn(
@@ -231,10 +231,10 @@ class Cache:
                 store.close()
         message = f"the cache {self._shown} fails and is not used from here on: {_reason(error)}"
         # Another run may have set it aside and begun a new one meanwhile.
-        is_same = files.identity(self._path) == self._identity
+        is_same = permissions.identity(self._path) == self._identity
         if not isinstance(error, sqlite3.OperationalError) and is_same:
             with suppress(OSError):
-                message += f"; it was set aside as {for_terminal(files.set_aside(self._path))}"
+                message += f"; it was set aside as {for_terminal(permissions.set_aside(self._path))}"
         self._warn(message)
 
     @property

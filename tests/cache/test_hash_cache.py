@@ -12,11 +12,11 @@ from PIL import Image, ImageOps
 
 from cache_lab import picture, scan
 from hashaudit.cache import values
-from hashaudit.cache.cache import Cache
-from hashaudit.cache.places import TRUSTED_TYPES, Places
-from hashaudit.cache.recipes import PictureRecipe, Recipes, numbered, wanted
-from hashaudit.cache.store import Store
-from hashaudit.cache.upkeep import prune, stats
+from hashaudit.cache.database import Store
+from hashaudit.cache.eligibility import TRUSTED_TYPES, Places
+from hashaudit.cache.fingerprints import PictureRecipe, Recipes, numbered, wanted
+from hashaudit.cache.hash_cache import Cache
+from hashaudit.cache.maintenance import prune, stats
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_versions
 from hashaudit.content.perceptual.hash_image import HashOptions, hash_image
