@@ -18,10 +18,10 @@ from PIL import Image
 from hashaudit.host.files import stat_of
 from hashaudit.host.sandbox import sandbox
 from hashaudit.model import AlgorithmName, DirectoryRef, Entry
-from hashaudit.pool.jobs import Answered, Job
-from hashaudit.pool.supervisor import Pool
-from hashaudit.pool.watch import Deadlines
-from hashaudit.worker.protocol import PerceptualPlan, Plan
+from hashaudit.workers.local.pool import Pool
+from hashaudit.workers.local.watchdog import Deadlines
+from hashaudit.workers.protocol import PerceptualPlan, Plan
+from hashaudit.workers.tasks import Answered, Job
 
 UNIT_FILES = 64
 SIDE_PX = (1600, 1200)

@@ -8,9 +8,9 @@ from hashaudit.audit.workers import deadlines, worker_count
 from hashaudit.config import AuditConfig
 from hashaudit.config import Engine as EngineName
 from hashaudit.errors import HostError
-from hashaudit.pool.engine import Engine
-from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.interface import RootDescription
+from hashaudit.workers.executor import Engine
+from hashaudit.workers.local.pool import Pool
 from hashaudit_cli.terminal import say
 
 
@@ -39,9 +39,9 @@ def _on_dask(
 
         # What it would log is told by the engine, in order and without other people's tasks.
         dask.config.set({"logging": {"distributed": "critical"}})
-        from hashaudit.cluster.engine import DaskEngine  # noqa: PLC0415 # as above
-        from hashaudit.cluster.places import places  # noqa: PLC0415 # as above
-        from hashaudit.cluster.settings import ClusterSettings  # noqa: PLC0415 # as above
+        from hashaudit.workers.dask.dask_executor import DaskEngine  # noqa: PLC0415 # as above
+        from hashaudit.workers.dask.mount_check import places  # noqa: PLC0415 # as above
+        from hashaudit.workers.dask.settings import ClusterSettings  # noqa: PLC0415 # as above
     except ImportError as error:
         raise HostError(f"--engine dask needs the extra dask (pip install 'hashaudit[dask]'): {error}") from error
     settings = ClusterSettings(

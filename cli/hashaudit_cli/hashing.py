@@ -20,8 +20,8 @@ from hashaudit.findings.output import Output
 from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.findings.tally import Tally
 from hashaudit.lists.load import LoadedLists
-from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.open_source import open_source
+from hashaudit.workers.local.pool import Pool
 from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
 from hashaudit_cli.signals import obeying_signals

@@ -22,7 +22,7 @@ from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
-from hashaudit.worker.hashers import plug_in_all
+from hashaudit.workers.local.plugin_probe import plug_in_all
 from hashaudit_cli.beginning import Begun, begin, go_on, reopened, warn_of_failure
 from hashaudit_cli.engines import engine_for
 from hashaudit_cli.following import follow

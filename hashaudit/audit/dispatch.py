@@ -11,9 +11,9 @@ from hashaudit.cache.hash_cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
-from hashaudit.pool.engine import Engine
-from hashaudit.pool.jobs import Job
 from hashaudit.sources.interface import Position
+from hashaudit.workers.executor import Engine
+from hashaudit.workers.tasks import Job
 
 MAX_SPANS = 1_000_000
 """Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""

@@ -26,8 +26,8 @@ from hashaudit.model import (
     state_of,
     version_of,
 )
-from hashaudit.pool.jobs import Answered, Blamed
-from hashaudit.worker.protocol import Answer, Cached
+from hashaudit.workers.protocol import Answer, Cached
+from hashaudit.workers.tasks import Answered, Blamed
 
 
 class Ended(NamedTuple):

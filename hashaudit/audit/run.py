@@ -31,9 +31,9 @@ from hashaudit.model import (
     Waiting,
     state_of,
 )
-from hashaudit.pool.engine import Engine
-from hashaudit.pool.supervisor import POLL_S
 from hashaudit.sources.interface import Source
+from hashaudit.workers.executor import Engine
+from hashaudit.workers.local.pool import POLL_S
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""

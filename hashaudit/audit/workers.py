@@ -18,12 +18,12 @@ from hashaudit.lists.load import LoadedLists
 from hashaudit.model import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
-from hashaudit.pool.watch import Deadlines
 from hashaudit.sources.directory_stack import MAX_OPEN_FOLDERS
 from hashaudit.sources.filesystems import Kind
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
-from hashaudit.worker.protocol import PerceptualPlan, Plan
+from hashaudit.workers.local.watchdog import Deadlines
+from hashaudit.workers.protocol import PerceptualPlan, Plan
 
 READERS_ON_SPINNING_DISK = 1
 """Several readers make a spinning disk seek: 160 MB/s fall to 25."""

@@ -13,7 +13,7 @@ from hashaudit.host import hardware
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox import sandbox
 from hashaudit.lists.load import LoadedLists
-from hashaudit.pool.supervisor import Pool
+from hashaudit.workers.local.pool import Pool
 
 ADVICE_ON_LAYERS: dict[str, str] = {
     sandbox.PARENT_DEATH_SIGNAL: "after a kill -9 of a scan look for its workers and end them",

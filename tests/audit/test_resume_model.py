@@ -44,10 +44,10 @@ from hashaudit.model import (
     Subject,
     state_of,
 )
-from hashaudit.pool.jobs import Answered, Blamed, Job
-from hashaudit.pool.supervisor import Pool
 from hashaudit.sources.interface import Position, RootDescription
-from hashaudit.worker.protocol import Answer
+from hashaudit.workers.local.pool import Pool
+from hashaudit.workers.protocol import Answer
+from hashaudit.workers.tasks import Answered, Blamed, Job
 from hashaudit_cli.beginning import begin, go_on, reopened
 from interrupted import Told, journal_of, told
 

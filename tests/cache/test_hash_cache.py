@@ -35,9 +35,9 @@ from hashaudit.model import (
     Stage,
     Stat,
 )
-from hashaudit.worker.keeping import Keeper
-from hashaudit.worker.protocol import BOARD_WORDS
-from hashaudit.worker.sink import Content
+from hashaudit.workers.child.cache_values import Keeper
+from hashaudit.workers.child.sink import Content
+from hashaudit.workers.protocol import BOARD_WORDS
 
 SHA256, PDQ = AlgorithmName("sha256"), AlgorithmName("pdq")
 

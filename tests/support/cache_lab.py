@@ -21,8 +21,8 @@ from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.model import AlgorithmName, Entry, Examination, Role
 from hashaudit.sources.local import LocalSource
-from hashaudit.worker.examine import Examiner
-from hashaudit.worker.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, Plan, WorkUnit
+from hashaudit.workers.child.examiner import Examiner
+from hashaudit.workers.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, Plan, WorkUnit
 
 TICK_S = 0.01
 """Longer than the clock that files' times are taken from stands still."""

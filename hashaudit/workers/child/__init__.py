@@ -1,0 +1,1 @@
+"""The worker process: it reads, hashes, decodes and matches inside the sandbox."""

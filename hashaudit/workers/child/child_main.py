@@ -1,0 +1,104 @@
+"""A worker process from start to end. Imports nothing of the command line and never sees the signing key."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.content.digests.selftest import self_test
+from hashaudit.errors import HashauditError
+from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
+from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter
+from hashaudit.workers.child.examiner import Examiner, SpentError
+from hashaudit.workers.connection import Address, open_link
+from hashaudit.workers.framing import frame, receive
+from hashaudit.workers.protocol import (
+    BOARD_WORDS,
+    ENCODER,
+    PLAN_DECODER,
+    UNIT_DECODER,
+    Hello,
+    Message,
+    Refusal,
+    WorkUnit,
+)
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Read by numpy's linear algebra library when it is loaded, which is later."""
+
+PARENTS_SIGNALS = ("SIGINT", "SIGTSTP", "SIGUSR1", "SIGINFO")
+
+
+def main() -> None:
+    """Serves the parent that is named on standard input until it closes the link."""
+    address = msgspec.json.decode(sys.stdin.buffer.read(), type=Address)
+    sandbox = harden(address.parent_pid)
+    stream, board = open_link(address)
+    with stream:
+        serve(stream, memoryview(board).cast("q")[:BOARD_WORDS], sandbox)
+
+
+def harden(parent_pid: int) -> tuple[str, ...]:
+    """Gives up what a worker never needs; returns the names of the layers that are in force.
+
+    The others follow when all is loaded, in :func:`serve`.
+    """
+    # The parent decides when a worker ends or pauses; what is sent to all processes by name is for the parent.
+    for name in PARENTS_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # The workers are the parallelism: threads of numpy's library inside each would only take turns on the same cores.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    # From here on a traceback could name what a list or a file holds; failures are told as data.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    raise_open_file_limit()
+    layers = {
+        PARENT_DEATH_SIGNAL: die_with_parent(parent_pid),
+        NO_NEW_PRIVILEGES: forbid_new_privileges(),
+        NO_CORE_DUMPS: forbid_core_dumps(),
+    }
+    return tuple(name for name, in_force in layers.items() if in_force)
+
+
+def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) -> None:
+    """Takes the plan, then unit after unit, until the parent closes."""
+    try:
+        request = receive(stream)
+        if request is None:
+            return
+        plan = PLAN_DECODER.decode(request)
+        try:
+            self_test(plan.algorithms)
+            examiner = Examiner(plan, board)
+        except HashauditError as error:
+            _say(stream, Refusal(str(error)))
+            return
+        if plan.cage is not None:
+            sandbox += enter(plan.cage, examiner.space)
+        _say(stream, Hello(sandbox))
+        for unit in examiner.ahead(_units(stream)):
+            try:
+                answer: Message = examiner.examine_unit(unit)
+            except HashauditError as error:
+                answer = Refusal(str(error))
+            _say(stream, answer)
+    except ConnectionError:
+        # The parent is gone, and with it whoever could be told.
+        return
+    except SpentError as error:
+        # At once: what was taken may be what an orderly end needs.
+        os._exit(error.status)
+
+
+def _units(stream: socket.socket) -> Iterator[WorkUnit]:
+    while (request := receive(stream)) is not None:
+        yield UNIT_DECODER.decode(request)
+
+
+def _say(stream: socket.socket, message: Message) -> None:
+    stream.sendall(frame(ENCODER.encode(message)))

@@ -1,0 +1,204 @@
+"""One entry in, all that can be said of it out: read once, digest, match."""
+
+import errno
+import gc
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hashaudit.host.memory import AddressSpace
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
+from hashaudit.lists.match.known_match import KnownFilters
+from hashaudit.model import Confirmation, Consistency, Examination, Fault, FaultCode, Match, Role, any_looked_for
+from hashaudit.workers.child.analyze import Contents, Counts, Learned
+from hashaudit.workers.child.throttle import BoardPace
+from hashaudit.workers.protocol import (
+    BEGUN_BYTES,
+    BEGUN_NS,
+    FED_BYTES,
+    POSITION,
+    Answer,
+    Plan,
+    WorkUnit,
+    position_word,
+)
+
+MAX_MATCHES = 1000
+"""In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
+
+LABELS_OMITTED = {"labels": "omitted: too long for one record"}
+
+MAX_LABEL_CHARACTERS = 1 << 20
+"""Of all labels in one record, which in all escapes then fits into a line of the findings file."""
+
+if TYPE_CHECKING:
+    from hashaudit.content.perceptual.interface import PerceptualAlgorithm
+    from hashaudit.workers.child.object_prefetch import Objects
+    from hashaudit.workers.child.pictures import Pictures, Seen
+
+
+class SpentError(Exception):
+    """A file took from this process what does not come back: it is not fit to examine another."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+        """To end with."""
+
+
+class Examiner:
+    """Examines units after one plan. All that it loads, and all that it opens by path, is there once it is made.
+
+    Args:
+        plan: what is computed and looked for.
+        board: the words shared with the parent.
+
+    Raises:
+        HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
+    """
+
+    def __init__(self, plan: Plan, board: memoryview) -> None:
+        self._plan = plan
+        self._board = board
+        algorithms = _perceptual_algorithms(plan)
+        indexes = [image.open() for image in plan.indexes]
+        self._matcher = ExactMatcher(indexes)
+        self._filters = KnownFilters(plan.filters)
+        pace = BoardPace(board)
+        self._objects = _objects(plan, pace)
+        self._contents = Contents(plan, board, pace, _pictures(plan, algorithms, indexes), self._objects)
+        self.space = AddressSpace()
+        self._has_decoded = False
+
+    def ahead(self, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:
+        """The same units; where objects are examined, fetched as soon as they are sent."""
+        if self._objects is None:
+            return units
+        from hashaudit.workers.child.object_prefetch import in_background  # noqa: PLC0415 # as in _objects
+
+        return in_background(map(self._objects.fetch, units))
+
+    def examine_unit(self, unit: WorkUnit) -> Answer:
+        """Examines every entry of a unit, noting on the board which it is on.
+
+        Raises:
+            HashauditError: no entry's fault: a compiled list is damaged.
+            SpentError: an entry's fault, that on the board.
+        """
+        known: list[int] = []
+        told: list[Examination] = []
+        counts = Counts()
+        for number, (entry, item) in enumerate(unit.entries()):
+            self._board[BEGUN_BYTES] = self._board[FED_BYTES]
+            self._board[BEGUN_NS] = time.monotonic_ns()
+            self._board[POSITION] = position_word(unit.number, number)
+            learned = self._contents.learn((unit.number, number), entry, item)
+            counts.add(number, learned)
+            matches, confirmations = self._match(learned)
+            self._check_fitness(learned.faults, decoded=learned.seen is not None and learned.outcome.sink is not None)
+            if item.tell or self._plan.tell_all or learned.faults or any_looked_for(matches):
+                told.append(_examination(number, learned, matches, confirmations))
+            elif matches:
+                known.append(number)
+        return Answer(unit.number, tuple(known), counts.bytes_read, tuple(told), counts.cached())
+
+    def _match(self, learned: Learned) -> Outcome:
+        size_bytes = learned.size_bytes
+        matches, confirmations = self._matcher.match(learned.digests, size_bytes)
+        if learned.seen is not None:
+            matches, confirmations = _joined(matches, confirmations, learned.seen)
+        if not matches:
+            matches = self._filters.match(learned.digests, size_bytes)
+        return matches, confirmations
+
+    def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
+        """Lets the next file be examined only if decoders have left what that takes."""
+        self._has_decoded |= decoded
+        if decoded and not self.space.can_be_told():
+            # A decoder has closed descriptors that are not its own.
+            raise SpentError(errno.EBADF)
+        codes = {fault.code for fault in faults}
+        if FaultCode.TOO_MANY_OPEN_FILES in codes and self._has_decoded:
+            # In a process that has decoded nothing the limit itself is too low.
+            raise SpentError(errno.EMFILE)
+        cage = self._plan.cage
+        if FaultCode.OUT_OF_MEMORY in codes and cage is not None:
+            gc.collect()
+            if self.space.grown_bytes() > cage.memory_bytes // 2:
+                raise SpentError(errno.ENOMEM)
+
+
+def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":
+    """Loads what the plan hashes pictures with; plugged hashers become known to the lists before those are opened."""
+    if plan.perceptual is None:
+        return ()
+    # Start-up: decoders and numpy are loaded only by plans that need them.
+    from hashaudit.workers.child.pictures import load_algorithms  # noqa: PLC0415 # as above
+
+    return load_algorithms(plan.perceptual)
+
+
+def _objects(plan: Plan, pace: BoardPace) -> "Objects | None":
+    if plan.stores is None:
+        return None
+    # Start-up: the stores' libraries take longer to import than all the rest.
+    from hashaudit.workers.child.object_prefetch import Objects  # noqa: PLC0415 # as above
+
+    return Objects(plan.stores, plan.schemes, pace)
+
+
+def _pictures(
+    plan: Plan, algorithms: "tuple[PerceptualAlgorithm, ...]", indexes: Sequence[ListIndex]
+) -> "Pictures | None":
+    if plan.perceptual is None:
+        return None
+    from hashaudit.workers.child.pictures import Pictures  # noqa: PLC0415 # as above
+
+    return Pictures(plan.perceptual, algorithms, indexes, plan.recipes)
+
+
+def _joined(
+    matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...], seen: "Seen"
+) -> tuple[tuple[Match, ...], tuple[Confirmation, ...]]:
+    """Exact matches first, then near ones. What is exact is not perceptual alone."""
+    exact = any_looked_for(matches)
+    near = tuple(item for item in seen.confirmations if not (exact and item is Confirmation.PERCEPTUAL_ONLY))
+    return matches + seen.matches, confirmations + near
+
+
+def _examination(
+    number: int, learned: Learned, matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...]
+) -> Examination:
+    outcome = learned.outcome
+    kept = _bounded(matches)
+    if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
+        confirmations = (*confirmations, Confirmation.CHANGED_WHILE_READ)
+    return Examination(
+        number,
+        outcome.stat,
+        outcome.bytes_read,
+        outcome.consistency,
+        {name: value.hex() for name, value in learned.digests.items()},
+        kept,
+        confirmations,
+        learned.faults,
+        outcome.changed_from,
+        () if learned.seen is None else learned.seen.hashes,
+        len(matches) - len(kept),
+        learned.from_run,
+    )
+
+
+def _bounded(matches: tuple[Match, ...]) -> tuple[Match, ...]:
+    """As many matches as a record holds, those of what is looked for first where not all are kept."""
+    if len(matches) > MAX_MATCHES:
+        matches = tuple(sorted(matches, key=lambda match: match.role is not Role.DENY)[:MAX_MATCHES])
+    kept = []
+    left = MAX_LABEL_CHARACTERS
+    for match in matches:
+        left -= sum(len(name) + len(value) for name, value in match.labels.items())
+        kept.append(match if left >= 0 else msgspec.structs.replace(match, labels=LABELS_OMITTED))
+    return tuple(kept)

@@ -1,0 +1,183 @@
+"""Objects fetched ahead of their examination, so that the network's delays pass while others are examined.
+
+What was sent to a worker is fetched in order, within a budget of memory that is taken in order too: whatever is to be
+examined next is always among what is being fetched. Where the worker is, and so who is blamed when it dies, is noted
+when an object is examined, not when it is fetched.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import msgspec
+
+from hashaudit.content.read import Pace, ReadOutcome, Sink
+from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectReader
+from hashaudit.model import ObjectEntry
+from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.objectstores.store_registry import Stores
+from hashaudit.workers.protocol import WorkUnit
+
+S = TypeVar("S", bound=Sink)
+T = TypeVar("T")
+
+IN_FLIGHT = 32
+"""Requests at once: at a delay of 30 ms some 1,000 objects a second, which is what a worker can examine."""
+
+HELD_BYTES = 64 << 20
+"""Of objects that are being fetched or wait to be examined; with the spans of a large one 96 MiB."""
+
+
+class _TooLargeError(Exception):
+    """An object that was listed as small was overwritten by a large one."""
+
+
+class Kept:
+    """A sink that holds the content of what is small."""
+
+    __slots__ = ("_chunks", "_size")
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def update(self, data: memoryview, /) -> None:
+        """Takes in more bytes.
+
+        Raises:
+            _TooLargeError: they are too many to hold.
+        """
+        self._size += len(data)
+        if self._size > PART_BYTES:
+            raise _TooLargeError
+        self._chunks.append(bytes(data))
+
+    def replay(self, sink: Sink) -> None:
+        """Hands the content on."""
+        for chunk in self._chunks:
+            sink.update(memoryview(chunk))
+
+
+class Budget:
+    """Bytes that may be held, taken and given back by different threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._changed = threading.Condition()
+
+    def take(self, size: int) -> None:
+        """Waits until there is room."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= size)
+            self._left -= size
+
+    def give_back(self, size: int) -> None:
+        """Makes room."""
+        with self._changed:
+            self._left += size
+            self._changed.notify_all()
+
+
+class SharedPace:
+    """One pace for several threads. While one waits for room the others wait too, as they have to."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._lock = threading.Lock()
+
+    def room(self) -> int:
+        """See :class:`hashaudit.content.read.Pace`."""
+        with self._lock:
+            return self._pace.room()
+
+    def spend(self, count: int) -> None:
+        """See :class:`hashaudit.content.read.Pace`."""
+        with self._lock:
+            self._pace.spend(count)
+
+
+class Objects:
+    """Fetches the objects of a worker.
+
+    Args:
+        options: how stores are spoken to.
+        schemes: of the stores, each of which is opened at once.
+        pace: how much may be read, and was; bytes count when they arrive.
+
+    Raises:
+        HostError: a store cannot be used.
+    """
+
+    def __init__(self, options: StoreOptions, schemes: Iterable[str], pace: Pace) -> None:
+        self._stores = Stores(options)
+        for scheme in schemes:
+            self._stores.of(scheme)
+        self._pace = SharedPace(pace)
+        self._whole = ThreadPoolExecutor(IN_FLIGHT, "hashaudit-fetch")
+        self._parts = ThreadPoolExecutor(PARTS_AHEAD, "hashaudit-part")
+        self._budget = Budget(HELD_BYTES)
+        self._ahead: dict[tuple[int, int], Future[ReadOutcome[Kept]]] = {}
+
+    def fetch(self, unit: WorkUnit) -> WorkUnit:
+        """Begins to fetch what is small in a unit. Waits where too much is held already."""
+        for number, (entry, _) in enumerate(unit.entries()):
+            if isinstance(entry, ObjectEntry) and entry.state.size <= PART_BYTES:
+                self._budget.take(entry.state.size)
+                self._ahead[unit.number, number] = self._whole.submit(self._reader(entry).read, entry, Kept)
+        return unit
+
+    def read(self, entry: ObjectEntry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
+        """What came, or comes, of reading an object.
+
+        Args:
+            entry: as listed.
+            position: its unit and item.
+            make_sink: makes a fresh sink.
+        """
+        future = self._ahead.pop(position, None)
+        if future is None:
+            return self._reader(entry).read(entry, make_sink)
+        try:
+            try:
+                outcome = future.result()
+            except _TooLargeError:
+                return self._reader(entry).read(entry, make_sink)
+            sink = None
+            if outcome.sink is not None:
+                sink = make_sink()
+                outcome.sink.replay(sink)
+        finally:
+            self._budget.give_back(entry.state.size)
+        return ReadOutcome(sink, **{name: getattr(outcome, name) for name in _OTHER_FIELDS})
+
+    def _reader(self, entry: ObjectEntry) -> ObjectReader:
+        return ObjectReader(self._stores.of(entry.bucket.scheme), self._pace, self._parts)
+
+
+_OTHER_FIELDS = tuple(field.name for field in msgspec.structs.fields(ReadOutcome) if field.name != "sink")
+
+
+def in_background(items: Iterator[T]) -> Iterator[T]:
+    """The same items, taken by a thread as soon as there are any. Passes what it raises on."""
+    taken: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def take() -> None:
+        try:
+            for item in items:
+                taken.put((item, None))
+        except BaseException as error:  # noqa: BLE001 # raised again where the items are used
+            taken.put((None, error))
+        else:
+            taken.put((None, StopIteration()))
+
+    threading.Thread(target=take, name="hashaudit-units", daemon=True).start()
+    while True:
+        item, error = taken.get()
+        if item is not None:
+            yield item
+        elif isinstance(error, StopIteration):
+            return
+        elif error is not None:
+            raise error

@@ -1,0 +1,196 @@
+"""The perceptual half of an examination: keeps a picture's bytes as they are read, decodes once, hashes, matches.
+
+Loaded only where a plan asks for perceptual hashes: decoders and numpy take a tenth of a second to import.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+from PIL import Image
+
+from hashaudit.cache.fingerprints import Recipes
+from hashaudit.cache.values import Values, pack_picture
+from hashaudit.content.images.formats import HEAD_BYTES, sniff
+from hashaudit.content.images.limits import DecodeLimits
+from hashaudit.content.images.pillow import load_decoders
+from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
+from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
+from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
+from hashaudit.content.perceptual.perceptual_registry import algorithm_named
+from hashaudit.content.perceptual.plugin import load_hasher
+from hashaudit.errors import HashauditError, UsageError
+from hashaudit.lists.index.index_reader import ListIndex
+from hashaudit.lists.match.near_match import NearMatcher
+from hashaudit.lists.plugin_hashes import plug_in
+from hashaudit.model import AlgorithmName, Confirmation, Fault, FaultCode, Match, PerceptualHash, Stage
+from hashaudit.workers.child.internal_errors import fault_of_defect
+from hashaudit.workers.protocol import PerceptualPlan
+
+REMEMBERED = 4096
+"""Pictures whose outcome is kept, so that identical content is decoded once; a few hundred bytes each."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What came of a picture."""
+
+    hashes: tuple[PerceptualHash, ...] = ()
+    """Of the picture as it is, and those that match."""
+    matches: tuple[Match, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    values: Values = {}
+    """For the cache."""
+
+
+NOTHING = Seen()
+
+
+class Capture:
+    """Keeps the bytes of a file that begins like a picture."""
+
+    __slots__ = ("_chunks", "_limit", "_size", "_started", "starved")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._chunks: list[bytes] | None = None
+        self._started = False
+        self._size = 0
+        self.starved: MemoryError | None = None
+        """Why the bytes were not kept. The file goes on being read for its digests."""
+
+    def take(self, data: bytes | bytearray | memoryview) -> None:
+        """Takes the next bytes of the file."""
+        if not self._started:
+            self._started = True
+            if sniff(bytes(data[:HEAD_BYTES])) is not None:
+                self._chunks = []
+        if self._chunks is not None:
+            self._size += len(data)
+            if self._size <= self._limit and self.starved is None:
+                self._keep(self._chunks, data)
+            else:
+                self._chunks.clear()
+
+    def _keep(self, chunks: list[bytes], data: bytes | bytearray | memoryview) -> None:
+        try:
+            chunks.append(bytes(data))
+        except MemoryError as error:
+            chunks.clear()
+            self.starved = error
+
+    @property
+    def is_picture(self) -> bool:
+        """The file begins like a picture."""
+        return self._chunks is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """All of it was kept."""
+        return self._size <= self._limit
+
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return b"".join(self._chunks or ())
+
+
+def load_algorithms(plan: PerceptualPlan) -> tuple[PerceptualAlgorithm, ...]:
+    """The algorithms of a plan, plugged ones last; lists can be matched by those from here on.
+
+    Raises:
+        UsageError: a named algorithm or hasher does not exist.
+    """
+    plugged = tuple(map(load_hasher, plan.hashers))
+    for row in plugged:
+        plug_in(row.name, row.length_bytes)
+    own = {row.name for row in plugged}
+    named = tuple(_named(name) for name in plan.algorithms if name not in own)
+    _load_behind(named)
+    return (*named, *plugged)
+
+
+class Pictures:
+    """Hashes and matches pictures after one plan."""
+
+    def __init__(
+        self,
+        plan: PerceptualPlan,
+        algorithms: tuple[PerceptualAlgorithm, ...],
+        indexes: Sequence[ListIndex],
+        recipes: Recipes | None = None,
+    ) -> None:
+        self._algorithms = algorithms
+        self._recipes = recipes
+        limits = DecodeLimits(max_frames=plan.max_frames, timeout_s=plan.decode_timeout_s)
+        self._options = HashOptions(variants=Variants(plan.variants), limits=limits)
+        self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, algorithms)
+        self._remembered: OrderedDict[bytes, Seen] = OrderedDict()
+
+    def capture(self) -> Capture:
+        """Takes the bytes of one file."""
+        return Capture(self._options.limits.max_bytes)
+
+    def examine(self, capture: Capture, sha256: bytes | None) -> Seen:
+        """What can be said of a file whose bytes were captured, and whose SHA-256 may be known already."""
+        if not capture.is_picture:
+            return NOTHING
+        if not capture.is_whole:
+            message = f"larger than the {self._options.limits.max_bytes} bytes that are decoded"
+            return self._seen((), (Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
+        if capture.starved is not None:
+            return Seen(faults=(fault_of_defect(Stage.DECODE, capture.starved),))
+        try:
+            return self._examine_once(capture.content(), sha256)
+        except HashauditError:
+            raise
+        except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost its digests, nor others theirs
+            return Seen(faults=(fault_of_defect(Stage.DECODE, error),))
+
+    def _examine_once(self, content: bytes, sha256: bytes | None) -> Seen:
+        key = sha256 or hashlib.sha256(content).digest()
+        seen = self._remembered.get(key)
+        if seen is None:
+            seen = self._remembered[key] = self._examine(content)
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return seen
+
+    def recall(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+        """What can be said of a picture whose hashes and faults are known from an earlier run."""
+        try:
+            return self._matched(hashes, faults)
+        except HashauditError:
+            raise
+        except Exception as error:  # noqa: BLE001 # as in examine
+            return Seen(faults=(fault_of_defect(Stage.MATCH, error),))
+
+    def _examine(self, content: bytes) -> Seen:
+        return self._seen(*hash_image(content, self._algorithms, self._options))
+
+    def _seen(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+        seen = self._matched(hashes, faults)
+        if self._recipes is None or not self._recipes.decoder:
+            return seen
+        values = pack_picture(hashes, faults, self._recipes.perceptual, self._recipes.decoder)
+        return msgspec.structs.replace(seen, values=values)
+
+    def _matched(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+        matches, confirmations = self._matcher.match(hashes)
+        shown = tuple(item for item in hashes if item.variant == Orientation.ORIGINAL and not item.trimmed)
+        return Seen(shown, matches, confirmations, faults)
+
+
+def _load_behind(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:
+    """Loads what decoders and hashes load at their first use: the sandbox lets nothing be loaded later."""
+    load_decoders()
+    picture = Image.linear_gradient("L")
+    for algorithm in algorithms:
+        algorithm.hasher.hashes(picture.convert("RGB") if algorithm.needs is Needs.COLOUR else picture, ORIENTATIONS)
+
+
+def _named(name: AlgorithmName) -> PerceptualAlgorithm:
+    algorithm = algorithm_named(name)
+    if algorithm is None:
+        raise UsageError(f"no such perceptual hash: {name}")
+    return algorithm

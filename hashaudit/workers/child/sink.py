@@ -1,0 +1,31 @@
+"""Where a file's bytes go as they are read."""
+
+from typing import TYPE_CHECKING
+
+from hashaudit.content.digests.multidigest import MultiDigest
+from hashaudit.model import AlgorithmName
+from hashaudit.workers.protocol import FED_BYTES
+
+if TYPE_CHECKING:
+    from hashaudit.workers.child.pictures import Capture
+
+
+class Content(MultiDigest):
+    """Takes a file's bytes to its digests, and where pictures are looked at, to the decoder.
+
+    Counts the bytes where the parent can see them, so that a large file shows progress.
+    """
+
+    __slots__ = ("_board", "capture")
+
+    def __init__(self, algorithms: tuple[AlgorithmName, ...], board: memoryview, capture: "Capture | None") -> None:
+        super().__init__(algorithms)
+        self._board = board
+        self.capture = capture
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Takes in more bytes."""
+        super().update(data)
+        if self.capture is not None:
+            self.capture.take(data)
+        self._board[FED_BYTES] += len(data)

@@ -1,0 +1,1 @@
+"""The executor that examines entries on the workers of a Dask cluster."""

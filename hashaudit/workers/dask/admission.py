@@ -1,0 +1,154 @@
+"""Lets a Dask worker take part: its versions, the lists, a session, what it sees of the roots, its sandbox."""
+
+import asyncio
+
+import msgspec
+from distributed import Client, Future
+
+from hashaudit.errors import HostError
+from hashaudit.host.process_owner import boot_id
+from hashaudit.workers.dask import remote, version_check
+from hashaudit.workers.dask.list_transfer import Shipping, shipment
+from hashaudit.workers.dask.members import MIN_RATE_BYTES_PER_S, common_layers
+from hashaudit.workers.dask.protocol import (
+    DESCRIPTION_DECODER,
+    OPEN_DECODER,
+    Description,
+    Lacking,
+    Opened,
+    Order,
+    Parcel,
+    Refused,
+    packed,
+)
+from hashaudit.workers.dask.settings import ClusterSettings
+from hashaudit.workers.protocol import Plan
+
+DESCRIBE_TIMEOUT_S = 60.0
+"""The first call imports the program there, perhaps from a slow disk."""
+
+OPEN_TIMEOUT_S = 150.0
+"""Longer than a pool waits for its first worker process."""
+
+TRIES = 3
+"""The last session of another run, or a dead one, may have taken the lists with it while this one came."""
+
+
+class RefusedError(Exception):
+    """A worker cannot take part; the message says why, for people."""
+
+
+class OpenedSession(msgspec.Struct, frozen=True):
+    """A session that is ready."""
+
+    session: str
+    processes: int
+    sandbox: tuple[str, ...]
+    future: Future
+    """The session lives as long as this is held."""
+
+
+class Admission:
+    """Admits workers to one run.
+
+    Args:
+        settings: how the cluster is used.
+        token: stands for the run.
+        plan: what is done with every job.
+
+    Raises:
+        ListError: a compiled list cannot be read.
+    """
+
+    def __init__(self, settings: ClusterSettings, token: str, plan: Plan) -> None:
+        self._settings = settings
+        self._token = token
+        self._shipment = shipment(plan)
+        self._shipping = Shipping(token, self._shipment.files)
+        self._fingerprint = version_check.fingerprint()
+        self._boot_id = boot_id()
+        self._count = 0
+
+    async def admit(self, client: Client, address: str, sandbox: tuple[str, ...] | None) -> OpenedSession:
+        """Admits a worker.
+
+        Args:
+            client: connected.
+            address: of the worker.
+            sandbox: layers that must be in force; ``None``: any.
+
+        Raises:
+            RefusedError: it cannot take part.
+            Exception: it went meanwhile; what Dask raises then has no common kind.
+        """
+        description = await self._describe(client, address)
+        differs = version_check.difference(self._fingerprint, description.versions)
+        if differs is not None:
+            raise RefusedError(f"its versions differ: {differs}")
+        for _ in range(TRIES):
+            try:
+                await self._shipping.send(client, address, description.share)
+            except HostError as error:
+                raise RefusedError(str(error)) from error
+            opened = await self._open(client, address)
+            if opened is not None:
+                break
+        else:
+            raise RefusedError("the lists do not stay there")
+        if sandbox is not None and common_layers([sandbox, opened.sandbox]) != sandbox:
+            opened.future.release()
+            raise RefusedError(f"its sandbox is not what the record says: {', '.join(opened.sandbox) or 'none'}")
+        return opened
+
+    async def _describe(self, client: Client, address: str) -> Description:
+        try:
+            async with asyncio.timeout(DESCRIBE_TIMEOUT_S):
+                found = await client.run(remote.describe, workers=[address])
+        except (ImportError, AttributeError) as error:
+            raise RefusedError("hashaudit is not installed there, or is another version") from error
+        return DESCRIPTION_DECODER.decode(found[address])
+
+    async def _open(self, client: Client, address: str) -> OpenedSession | None:
+        self._count += 1
+        session = f"{self._token}-{self._count}"
+        key = f"hashaudit-session-{session}"
+        future = client.submit(
+            remote.open_session,
+            Parcel(packed(self._order(session))),
+            key,
+            key=key,
+            workers=[address],
+            allow_other_workers=False,
+            pure=False,
+        )
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                reply = OPEN_DECODER.decode(await future)
+        except BaseException:
+            future.release()
+            raise
+        match reply:
+            case Opened(sandbox=sandbox, processes=processes):
+                return OpenedSession(session, processes, sandbox, future)
+            case Refused(reason=reason):
+                future.release()
+                raise RefusedError(reason)
+            case Lacking():
+                future.release()
+                return None
+
+    def _order(self, session: str) -> Order:
+        settings = self._settings
+        return Order(
+            run=self._token,
+            session=session,
+            plan=self._shipment.plan,
+            indexes=self._shipment.indexes,
+            filters=self._shipment.filters,
+            places=settings.places,
+            boot_id=self._boot_id,
+            processes=settings.processes,
+            deadlines=settings.deadlines,
+            max_rate_bytes_per_s=None if settings.max_rate_bytes_per_s is None else MIN_RATE_BYTES_PER_S,
+            nice=settings.nice,
+        )

@@ -1,0 +1,354 @@
+"""Speaks to the Dask scheduler: admits workers, carries units to them, notices who comes and goes.
+
+All of it runs in one event loop in a thread of its own. Dask sees one small task for each bundle of units, bound to one
+worker, and one for each session, whose result holds the session open. The window decides what is where.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Generic
+
+import msgspec
+from distributed import Client, KilledWorker
+
+from hashaudit.errors import HashauditError, HostError
+from hashaudit.workers.dask import remote
+from hashaudit.workers.dask.admission import Admission, RefusedError
+from hashaudit.workers.dask.assignment import DishonestError, Unit, Window
+from hashaudit.workers.dask.members import Member, Members, common_layers
+from hashaudit.workers.dask.protocol import (
+    EXAMINE_DECODER,
+    STATUS_DECODER,
+    Examined,
+    Gone,
+    Parcel,
+    Refused,
+    Status,
+    UnitsReply,
+    packed,
+)
+from hashaudit.workers.dask.scheduler import CALL_TIMEOUT_S, LOST, WATCH_S, check, connect, workers_of
+from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
+from hashaudit.workers.protocol import Plan, WorkUnit
+from hashaudit.workers.tasks import Event, TicketT, grouped
+
+END_TIMEOUT_S = 12.0
+"""Longer than a session takes to end."""
+
+SILENCE_S = 3.0
+"""Who has told nothing for so long is asked how far it is. Dask logs each such question, so they are few."""
+
+TRIES = 3
+"""To open a session with a worker that is there, before it is refused."""
+
+Word = Notice | Ready | Failure | list[Event[TicketT]]
+
+
+class Coordinator(Generic[TicketT]):
+    """One run's use of a cluster, from connecting to leaving.
+
+    Args:
+        settings: which cluster, and how.
+        token: stands for the run.
+        window: where the units are; used with ``lock`` held.
+        lock: shared with the thread that submits.
+        post: takes what the run is to know. Called from the loop's thread.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        token: str,
+        window: Window[TicketT],
+        lock: Lock,
+        post: Callable[[Word[TicketT]], None],
+    ) -> None:
+        self._settings = settings
+        self._token = token
+        self._window = window
+        self._lock = lock
+        self._post = post
+        self.members = Members()
+        self._plan: asyncio.Future[Plan] | None = None
+        self._ending = asyncio.Event()
+        self._admission: Admission | None = None
+        self._admitting: dict[str, asyncio.Task[None]] = {}
+        self._tries: dict[str, int] = {}
+        self._client: Client | None = None
+        self._bundles = 0
+        self._shares_due = False
+        self._without_since_s: float | None = time.monotonic()
+
+    async def serve(self, plan: asyncio.Future[Plan]) -> None:
+        """Works until :meth:`end` is called, or the cluster cannot be used."""
+        self._plan = plan
+        try:
+            while not self._ending.is_set():
+                await self._use_scheduler()
+        except HashauditError as error:
+            self._post(Failure(error))
+        except Exception as error:  # noqa: BLE001 # what the client of another version may raise must not end in silence
+            self._post(Failure(HostError(f"the Dask client failed: {type(error).__name__}: {error}")))
+
+    def end(self) -> None:
+        """Lets :meth:`serve` return, and everything on the cluster end before."""
+        self._ending.set()
+
+    def hand_out(self) -> None:
+        """Carries what waits to workers that have room."""
+        with self._lock:
+            given = list(self._window.hand_out())
+        for address, units in given:
+            member = self.members.by_address[address]
+            task = asyncio.create_task(self._carry(member, units))
+            member.carrying.add(task)
+            task.add_done_callback(member.carrying.discard)
+
+    async def control(self, word: str) -> None:
+        """Has all sessions hold or resume."""
+        if self._client is not None:
+            await self._client.run(remote.control, self._sessions(), word, workers=list(self.members.by_address))
+
+    async def _use_scheduler(self) -> None:
+        """Connects, and works until the scheduler is lost or the end has come."""
+        client = await self._connect()
+        if client is None:
+            return
+        self._client = client
+        try:
+            await check(client)
+            self._post(Notice(f"Dask scheduler {self._settings.scheduler}, dashboard {client.dashboard_link}"))
+            await self._work(client)
+        except LOST:
+            if self._ending.is_set():
+                return
+            self._post(Notice("the Dask scheduler is lost: waiting for it to come back"))
+            self._lonely()
+        finally:
+            self._client = None
+            await self._leave(client)
+
+    async def _connect(self) -> Client | None:
+        while not self._ending.is_set():
+            try:
+                return await connect(self._settings.scheduler)
+            except LOST as error:
+                known = self.members.sandbox is not None
+                if not known or self._patience_s() <= 0:
+                    raise HostError(f"the Dask scheduler {self._settings.scheduler} cannot be reached") from error
+                await asyncio.sleep(WATCH_S)
+        return None
+
+    async def _work(self, client: Client) -> None:
+        if self._plan is None:
+            raise RuntimeError("not served")
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            awaited: set[asyncio.Future[Any]] = {ending, self._plan}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if self._ending.is_set():
+                return
+            if self._admission is None:
+                self._admission = Admission(self._settings, self._token, self._plan.result())
+            while not self._ending.is_set():
+                there = await workers_of(client)
+                self._meet(client, there)
+                self._judge(there)
+                if self._shares_due:
+                    await self._share_rate(client)
+                await self._ask_status(client)
+                await asyncio.wait({ending}, timeout=WATCH_S)
+        finally:
+            ending.cancel()
+
+    def _meet(self, client: Client, there: set[str]) -> None:
+        """Takes note of who came and who went."""
+        for address in self.members.by_address.keys() - there:
+            self._post(Notice(f"worker {address} is gone: others examine what it held"))
+            self._drop(self.members.by_address[address], lost=True)
+        for address in self.members.refused.keys() - there:
+            del self.members.refused[address]
+        for address in there - self.members.by_address.keys() - self.members.refused.keys() - self._admitting.keys():
+            task = asyncio.create_task(self._admit(client, address))
+            self._admitting[address] = task
+            task.add_done_callback(lambda _, address=address: self._admitting.pop(address, None))  # type: ignore[misc] # mypy infers no type for a lambda with a default
+
+    def _judge(self, there: set[str]) -> None:
+        """Begins when all that are there are decided on; gives up when there has been nobody for too long."""
+        members = self.members
+        if members.by_address:
+            self._without_since_s = None
+            if members.sandbox is None and not self._admitting:
+                members.sandbox = common_layers(members.layers[address] for address in members.by_address)
+                self._post(Ready(members.sandbox))
+            return
+        if self._without_since_s is None or (members.sandbox is None and not there):
+            self._lonely()
+        if members.sandbox is None and there and there <= members.refused.keys():
+            reasons = "; ".join(f"{address}: {reason}" for address, reason in sorted(members.refused.items()))
+            raise HostError(f"no worker of the Dask cluster can be used: {reasons}")
+        if self._patience_s() <= 0:
+            raise HostError(
+                f"there was no worker on the Dask cluster for {self._settings.wait_s:.0f} s: "
+                "what was begun can be gone on with, with --resume, once there are workers"
+            )
+
+    def _lonely(self) -> None:
+        if self._without_since_s is None:
+            self._without_since_s = time.monotonic()
+            self._post(Notice(f"no worker is left: waiting {self._settings.wait_s:.0f} s for one"))
+
+    def _patience_s(self) -> float:
+        since_s = self._without_since_s
+        return self._settings.wait_s - (0 if since_s is None else time.monotonic() - since_s)
+
+    async def _admit(self, client: Client, address: str) -> None:
+        if self._admission is None:
+            return
+        try:
+            opened = await self._admission.admit(client, address, self.members.sandbox)
+        except RefusedError as error:
+            self._refuse(address, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 # a worker that goes meanwhile shows in many ways: the next look decides
+            self._tries[address] = self._tries.get(address, 0) + 1
+            if self._tries[address] >= TRIES:
+                self._refuse(address, f"no session can be opened there: {type(error).__name__}")
+            return
+        self._tries.pop(address, None)
+        if self.members.sandbox is not None:
+            self._post(Notice(f"worker {address} takes part"))
+        self._without_since_s = None
+        self.members.layers[address] = opened.sandbox
+        self.members.by_address[address] = Member(address, opened.session, opened.processes, opened.future)
+        with self._lock:
+            self._window.join(address, opened.processes)
+        await self._share_rate(client)
+        self.hand_out()
+
+    def _refuse(self, address: str, reason: str) -> None:
+        self.members.refused[address] = reason
+        self._post(Notice(f"worker {address} is given nothing: {reason}"))
+
+    async def _carry(self, member: Member, units: tuple[Unit[TicketT], ...]) -> None:
+        """Has a bundle examined."""
+        client = self._client
+        if client is None:
+            return
+        self._bundles += 1
+        asked = [unit.number for unit in units]
+        parcel = Parcel(packed([WorkUnit(unit.number, grouped(unit.jobs)) for unit in units]))
+        future = client.submit(
+            remote.examine,
+            member.session,
+            parcel,
+            key=f"hashaudit-unit-{self._token}-{self._bundles}",
+            workers=[member.address],
+            allow_other_workers=False,
+            pure=False,
+        )
+        try:
+            reply = EXAMINE_DECODER.decode(await future)
+            self._hear(member, asked, reply)
+        except KilledWorker:
+            self._drop(member, lost=True)
+        except (DishonestError, msgspec.DecodeError):
+            self._refuse(member.address, "it answered to what was not asked")
+            self._drop(member, lost=False)
+        except Exception:  # noqa: BLE001 # the scheduler was lost, or the worker was: the next look at who is there decides
+            self._drop(member, lost=False)
+        finally:
+            future.release()
+        self.hand_out()
+
+    def _hear(self, member: Member, asked: list[int], reply: UnitsReply) -> None:
+        match reply:
+            case Examined(units=results, status=status):
+                self.members.see(member, status)
+                with self._lock:
+                    events = self._window.answer(member.address, asked, results)
+                self._post(events)
+            case Refused(reason=reason):
+                self._refuse(member.address, reason)
+                self._drop(member, lost=False)
+            case Gone():
+                # Another process has taken the worker's address, and Dask has given it the task.
+                self._drop(member, lost=True)
+
+    def _drop(self, member: Member, *, lost: bool) -> None:
+        """Gives what a worker held to others. If it is there still, or again, it is admitted anew."""
+        if self.members.by_address.get(member.address) is not member:
+            return
+        del self.members.by_address[member.address]
+        self._shares_due = True
+        with self._lock:
+            events = self._window.leave(member.address, lost=lost)
+        self._post(events)
+        current = asyncio.current_task()
+        for task in list(member.carrying):
+            if task is not current:
+                task.cancel()
+        member.future.release()
+        if not self.members.by_address:
+            self._lonely()
+        self.hand_out()
+
+    async def _share_rate(self, client: Client) -> None:
+        """Divides the rate among those that take part."""
+        self._shares_due = False
+        rate = self._settings.max_rate_bytes_per_s
+        if rate is None or not self.members.by_address:
+            return
+        rates, addresses = self.members.rates(rate), list(self.members.by_address)
+        with contextlib.suppress(*LOST):
+            await asyncio.wait_for(
+                client.run(remote.set_rates, rates, workers=addresses, on_error="ignore"), CALL_TIMEOUT_S
+            )
+
+    async def _ask_status(self, client: Client) -> None:
+        """Asks those that have told nothing for a while. Who does not answer may be at work; Dask says who is gone."""
+        addresses = [member.address for member in self.members.silent(time.monotonic() - SILENCE_S)]
+        if not addresses:
+            return
+        with contextlib.suppress(TimeoutError, msgspec.DecodeError):
+            replies = await asyncio.wait_for(
+                client.run(remote.status, self._sessions(), workers=addresses, on_error="ignore"), CALL_TIMEOUT_S
+            )
+            for address, data in replies.items():
+                member = self.members.by_address.get(address)
+                reply = STATUS_DECODER.decode(data)
+                if member is not None and isinstance(reply, Status):
+                    self.members.see(member, reply)
+                elif member is not None:
+                    # Another process has taken the worker's address.
+                    self._drop(member, lost=True)
+
+    def _sessions(self) -> tuple[str, ...]:
+        return tuple(member.session for member in self.members.by_address.values())
+
+    async def _leave(self, client: Client) -> None:
+        """Leaves nothing behind on the cluster, as far as it can be reached."""
+        for task in list(self._admitting.values()):
+            task.cancel()
+        sessions, addresses = self._sessions(), list(self.members.by_address)
+        for member in list(self.members.by_address.values()):
+            self._give_up(member)
+        with contextlib.suppress(Exception):
+            if addresses and self._ending.is_set():
+                await asyncio.wait_for(
+                    client.run(remote.end, sessions, workers=addresses, on_error="ignore"), END_TIMEOUT_S
+                )
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.close(), CALL_TIMEOUT_S)
+
+    def _give_up(self, member: Member) -> None:
+        del self.members.by_address[member.address]
+        with self._lock:
+            self._window.leave(member.address, lost=False)
+        for task in list(member.carrying):
+            task.cancel()
+        with contextlib.suppress(Exception):
+            member.future.release()

@@ -1,0 +1,169 @@
+"""The engine that examines on a Dask cluster, as a run sees it: units in, events out, nothing that blocks for long."""
+
+import asyncio
+import contextlib
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Generic, Self
+
+from hashaudit.errors import HostError
+from hashaudit.workers.dask.assignment import Window
+from hashaudit.workers.dask.coordinator import END_TIMEOUT_S, Coordinator, Word
+from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
+from hashaudit.workers.local.pool import POLL_S
+from hashaudit.workers.protocol import Plan
+from hashaudit.workers.tasks import Answered, Event, InHand, Job, TicketT
+
+HOLD_TIMEOUT_S = 5.0
+"""For all workers to say that they hold; one that does not answer goes on with what it has."""
+
+LEAVE_TIMEOUT_S = END_TIMEOUT_S + 20.0
+"""For all that the coordinator does at the end, each step of which has its own limit."""
+
+
+class DaskEngine(Generic[TicketT]):
+    """Examines on a Dask cluster. A :class:`hashaudit.workers.executor.Engine`.
+
+    Args:
+        settings: which cluster, and how.
+        tell: takes lines for people; called only while the run calls this.
+    """
+
+    def __init__(self, settings: ClusterSettings, tell: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._window: Window[TicketT] = Window()
+        self._inbox: queue.SimpleQueue[Word[TicketT]] = queue.SimpleQueue()
+        self._pending = 0
+        self._sandbox: tuple[str, ...] | None = None
+        self._loop = asyncio.new_event_loop()
+        self._plan: asyncio.Future[Plan] = self._loop.create_future()
+        self._coordinator: Coordinator[TicketT] = Coordinator(
+            settings, secrets.token_hex(16), self._window, self._lock, self._inbox.put
+        )
+        self._thread = threading.Thread(target=self._serve, name="hashaudit-dask", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call(self._coordinator.end)
+        self._thread.join(LEAVE_TIMEOUT_S)
+
+    def begin(self, plan: Plan) -> None:
+        """Says what is to be done with every job."""
+        with self._lock:
+            self._window.decodes = plan.perceptual is not None
+        self._call(lambda: self._plan.set_result(plan))
+
+    def wait_ready(self) -> tuple[str, ...]:
+        """Waits until every worker that is there has been decided on; gives the layers that all have in force.
+
+        Raises:
+            HostError: the scheduler cannot be reached, or no worker can be used.
+        """
+        while self._sandbox is None:
+            self._listen(POLL_S)
+        return self._sandbox
+
+    def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
+        """Queues a unit; urgent ones go before the others."""
+        self._pending += len(jobs)
+        with self._lock:
+            self._window.add(jobs, urgent=urgent)
+        self._call(self._coordinator.hand_out)
+
+    def collect(self, timeout_s: float) -> list[Event[TicketT]]:
+        """What has happened since the last call; waits so long for something.
+
+        Raises:
+            HostError: there has been no worker for too long.
+        """
+        events = self._listen(timeout_s)
+        while not self._inbox.empty():
+            events += self._listen(0)
+        self._pending -= sum(len(event.jobs) if isinstance(event, Answered) else 1 for event in events)
+        return events
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets nothing be read. A worker that joins meanwhile has nothing to read, for nothing is handed out."""
+        self._wait(self._coordinator.control("hold"))
+        try:
+            yield
+        finally:
+            self._wait(self._coordinator.control("resume"))
+
+    def in_hand(self) -> Iterator[InHand[TicketT]]:
+        """The job that each busy process was on when it was asked last, about a second ago."""
+        for member in list(self._coordinator.members.by_address.values()):
+            for busy in member.busy:
+                with self._lock:
+                    job = self._window.job(member.address, busy.unit, busy.item)
+                if job is not None:
+                    yield InHand(job, busy.pid, busy.offset, member.seen_s - busy.elapsed_s, member.address)
+
+    def bytes_read(self) -> int:
+        """Bytes read so far, as far as workers have told."""
+        return self._coordinator.members.bytes_read
+
+    @property
+    def queued(self) -> int:
+        """Units that no worker has."""
+        with self._lock:
+            return self._window.queued
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued, in work or waiting to be collected."""
+        return self._pending == 0
+
+    @property
+    def workers(self) -> int:
+        """Processes that examine, on all Dask workers together."""
+        return self._coordinator.members.processes
+
+    @property
+    def restarts(self) -> int:
+        """Worker processes that had to be replaced."""
+        return self._coordinator.members.restarts
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        # What the coordinator awaits, it answers for. What Dask leaves behind unawaited, of workers that are gone,
+        # would only be written to standard error.
+        self._loop.set_exception_handler(lambda _loop, _context: None)
+        try:
+            self._loop.run_until_complete(self._coordinator.serve(self._plan))
+        finally:
+            self._loop.close()
+
+    def _listen(self, timeout_s: float) -> list[Event[TicketT]]:
+        try:
+            word = self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
+        except queue.Empty:
+            if not self._thread.is_alive():
+                raise HostError("the connection to the Dask cluster has ended") from None
+            return []
+        match word:
+            case Notice(text=text):
+                self._tell(text)
+            case Ready(sandbox=sandbox):
+                self._sandbox = sandbox
+            case Failure(error=error):
+                raise error
+            case list():
+                return word
+        return []
+
+    def _call(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and has said why
+            self._loop.call_soon_threadsafe(function)
+
+    def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        with contextlib.suppress(TimeoutError, OSError):
+            asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(HOLD_TIMEOUT_S)

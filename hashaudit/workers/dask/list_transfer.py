@@ -1,0 +1,119 @@
+"""The compiled lists of a run on their way to the hosts of a cluster: once to each, in pieces, through no task."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import BinaryIO
+
+import blake3
+import msgspec
+from distributed import Client
+
+from hashaudit.errors import HostError, ListError
+from hashaudit.workers.dask import remote
+from hashaudit.workers.dask.protocol import ListFile, Parcel, Piece, packed
+from hashaudit.workers.protocol import Plan
+
+PIECE_BYTES = 4 << 20
+"""What the scheduler has in memory for a moment, for each host that is being sent to."""
+
+HOSTS_AT_ONCE = 4
+"""That are sent to."""
+
+PIECE_TIMEOUT_S = 60.0
+
+
+class Shipment(msgspec.Struct, frozen=True):
+    """A plan, and apart from it the lists that it looks in."""
+
+    plan: Plan
+    """Without lists."""
+    indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
+    filters: tuple[tuple[int, str], ...]
+    files: dict[str, tuple[ListFile, bytes | str]]
+    """By digest: what it is, and its content or where that lies on this machine."""
+
+
+def shipment(plan: Plan) -> Shipment:
+    """Takes a plan apart.
+
+    Raises:
+        ListError: a compiled list cannot be read.
+    """
+    files: dict[str, tuple[ListFile, bytes | str]] = {}
+
+    def add(content: bytes | str) -> str:
+        file = _list_file(content)
+        files[file.digest] = (file, content)
+        return file.digest
+
+    indexes = tuple(
+        (image.list_numbers, image.checksum, add(image.content or os.fsdecode(image.path or b"")))
+        for image in plan.indexes
+    )
+    filters = tuple((image.list_number, add(os.fsdecode(image.path))) for image in plan.filters)
+    return Shipment(msgspec.structs.replace(plan, indexes=(), filters=()), indexes, filters, files)
+
+
+class Shipping:
+    """Sends the files of a shipment.
+
+    Args:
+        run: stands for the run.
+        files: as in :class:`Shipment`.
+    """
+
+    def __init__(self, run: str, files: dict[str, tuple[ListFile, bytes | str]]) -> None:
+        self._run = run
+        self._files = files
+        self._shares: dict[str, asyncio.Lock] = {}
+        self._at_once = asyncio.Semaphore(HOSTS_AT_ONCE)
+
+    async def send(self, client: Client, address: str, share: str) -> None:
+        """Sends what is not there yet. Of the workers that share a folder one is sent to, while others wait.
+
+        Raises:
+            HostError: it did not arrive.
+        """
+        if not self._files:
+            return
+        async with self._shares.setdefault(share, asyncio.Lock()), self._at_once:
+            digests = tuple(self._files)
+            there = (await client.run(remote.has_lists, self._run, digests, workers=[address]))[address]
+            for digest, has in zip(digests, there, strict=True):
+                if not has:
+                    await self._send_file(client, address, digest)
+
+    async def _send_file(self, client: Client, address: str, digest: str) -> None:
+        file, content = self._files[digest]
+        with _opened(content) as stream:
+            offset = 0
+            while offset < file.size_bytes:
+                data = stream.read(PIECE_BYTES)
+                if not data:
+                    raise HostError("a compiled list was cut short while it was sent; start again")
+                parcel = Parcel(packed(Piece(self._run, file, offset, data)))
+                async with asyncio.timeout(PIECE_TIMEOUT_S):
+                    wrong = (await client.run(remote.take_piece, parcel, workers=[address]))[address]
+                if wrong:
+                    raise HostError(wrong)
+                offset += len(data)
+
+
+@contextmanager
+def _opened(content: bytes | str) -> Iterator[BinaryIO]:
+    stream: BinaryIO = BytesIO(content) if isinstance(content, bytes) else open(content, "rb")  # noqa: SIM115 # closed below
+    with stream:
+        yield stream
+
+
+def _list_file(content: bytes | str) -> ListFile:
+    if isinstance(content, bytes):
+        return ListFile(blake3.blake3(content).hexdigest(), len(content))
+    try:
+        digest = blake3.blake3().update_mmap(content).hexdigest()
+        return ListFile(digest, os.stat(content).st_size)
+    except OSError as error:
+        raise ListError(f"{content}: {error.strerror}") from error

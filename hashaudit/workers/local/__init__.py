@@ -1,0 +1,1 @@
+"""The pool of local worker processes, in the parent."""

@@ -1,0 +1,361 @@
+"""The pool: units out, answers in, and exactly the item that killed a worker is blamed.
+
+Every worker has its own socket, so the death of one costs no other anything. A worker holds at most
+``UNITS_PER_WORKER`` units; the item that it was on when it died is tried once more alone, because an out-of-memory kill
+can hit an innocent, and is blamed if that ends the worker again. All its other items go back to the queue.
+"""
+
+import contextlib
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic
+
+import msgspec
+
+from hashaudit.errors import HostError
+from hashaudit.host.process import raise_open_file_limit
+from hashaudit.model import Fault, FaultCode, Stage, state_of
+from hashaudit.workers.local.rate_limiter import Pacer
+from hashaudit.workers.local.watchdog import Deadlines, Overdue, Seen, Watch
+from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
+from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Hello, Plan, Refusal, WorkUnit
+from hashaudit.workers.tasks import Answered, Blamed, Event, InHand, Job, TicketT, accounted_for, grouped
+
+UNITS_PER_WORKER = 2
+"""One in hand and one waiting, so that a worker never idles while its answer travels."""
+
+ATTEMPTS = 2
+"""How often an item may end a worker before it is blamed."""
+
+FAILED_STARTS = 3
+"""Workers in a row that die before they are ready, after which the run cannot go on."""
+
+FROZEN_S = 5.0
+"""Longer between two looks at the workers than any turn takes: the process was stopped or the machine asleep."""
+
+POLL_S = 0.1
+"""How often deadlines and signals are looked at while nothing happens."""
+
+
+class _Unit(msgspec.Struct, Generic[TicketT], frozen=True):
+    jobs: tuple[Job[TicketT], ...]
+    urgent: bool
+
+
+class _Worker(Generic[TicketT]):
+    """A process, what it holds, and when it was last seen to move."""
+
+    def __init__(self, process: WorkerProcess, watch: Watch) -> None:
+        self.process = process
+        self.watch = watch
+        self.units: dict[int, _Unit[TicketT]] = {}
+        self.ready = False
+        self.used = False
+        """It was given a unit."""
+
+    def job(self) -> Job[TicketT] | None:
+        """What it is on, if it has begun anything that it was given."""
+        number, item = self.process.position()
+        unit = self.units.get(number)
+        return unit.jobs[item] if unit is not None and item < len(unit.jobs) else None
+
+
+class Pool(Generic[TicketT]):
+    """Runs units on worker processes.
+
+    Use as a context manager: on entering, workers start, which takes them a while that the caller can use; on leaving,
+    none is left behind, whatever happened. Give them their plan with :meth:`begin`.
+
+    Args:
+        workers: how many processes.
+        deadlines: a worker that takes longer over an item is ended and the item blamed.
+        max_rate_bytes_per_s: how much all workers together read from storage in a second; ``None``: no limit.
+        spawn: makes a process; tests replace it.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        deadlines: Deadlines,
+        max_rate_bytes_per_s: int | None = None,
+        spawn: Callable[[], WorkerProcess] = WorkerProcess,
+    ) -> None:
+        self._plan: bytes | None = None
+        self._decodes = False
+        self._count = workers
+        self._deadlines = deadlines
+        self._spawn = spawn
+        self._pacer = Pacer(max_rate_bytes_per_s)
+        self._selector = selectors.DefaultSelector()
+        self._workers: list[_Worker[TicketT]] = []
+        self._queue: deque[_Unit[TicketT]] = deque()
+        self._urgent: deque[_Unit[TicketT]] = deque()
+        self._suspects: deque[Job[TicketT]] = deque()
+        self._events: deque[Event[TicketT]] = deque()
+        self._next_unit = 1
+        self._failed_starts = 0
+        self._finished_bytes = 0
+        self._turned_s = time.monotonic()
+        self.sandbox: tuple[str, ...] | None = None
+        """Layers in force in the workers; ``None`` until the first is ready."""
+        self.restarts = 0
+
+    def __enter__(self) -> "Pool[TicketT]":
+        # Each worker takes two descriptors here.
+        raise_open_file_limit()
+        for _ in range(self._count):
+            self._start_worker()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.end()
+        end_s = time.monotonic() + REAP_TIMEOUT_S
+        for worker in self._workers:
+            worker.process.reap(max(0.0, end_s - time.monotonic()))
+        self._workers.clear()
+        self._selector.close()
+
+    @property
+    def queued(self) -> int:
+        """Units that no worker has yet."""
+        return len(self._queue) + len(self._urgent) + len(self._suspects)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued, in work or waiting to be collected."""
+        return not (self.queued or self._events or any(worker.units for worker in self._workers))
+
+    def bytes_read(self) -> int:
+        """Bytes read by all workers so far, those in the middle of a file included."""
+        return self._finished_bytes + sum(worker.process.bytes_read() for worker in self._workers)
+
+    def set_rate(self, bytes_per_s: int) -> None:
+        """Changes how much all workers together read in a second, of a pool that was made with a limit."""
+        self._pacer.set_rate(bytes_per_s)
+
+    @property
+    def workers(self) -> int:
+        """Processes that there are, busy or not."""
+        return len(self._workers)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the workers read nothing. None is blamed for the time that this takes."""
+        processes = [worker.process for worker in self._workers]
+        self._pacer.hold(processes)
+        try:
+            yield
+        finally:
+            self._pacer.resume(processes)
+            self._turned_s = time.monotonic()
+            for worker in self._workers:
+                worker.watch.restart(self._turned_s)
+
+    def in_hand(self) -> Iterator[InHand[TicketT]]:
+        """The job that each busy worker is on at this moment."""
+        for worker in self._workers:
+            job = worker.job()
+            if job is not None:
+                process = worker.process
+                yield InHand(job, process.process.pid, process.offset(), process.begun_s())
+
+    def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
+        """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
+        (self._urgent if urgent else self._queue).append(_Unit(tuple(jobs), urgent))
+        self._hand_out()
+
+    def begin(self, plan: Plan) -> None:
+        """Tells every worker, and each that is started later, what it has to do."""
+        self._plan = ENCODER.encode(plan)
+        self._decodes = plan.perceptual is not None
+        for worker in self._workers:
+            self._tell_plan(worker)
+
+    def wait_ready(self, timeout_s: float = 30.0) -> tuple[str, ...]:
+        """Waits for the first worker and returns the sandbox layers in force.
+
+        Raises:
+            HostError: no worker becomes ready.
+        """
+        end_s = time.monotonic() + timeout_s
+        while self.sandbox is None:
+            if time.monotonic() > end_s:
+                raise HostError(f"no worker process was ready within {timeout_s:.0f} s")
+            self._turn(POLL_S)
+        return self.sandbox
+
+    def collect(self, timeout_s: float = POLL_S) -> list[Event[TicketT]]:
+        """What has happened since the last call; waits up to ``timeout_s`` for something.
+
+        Raises:
+            HostError: workers cannot be started.
+        """
+        self._turn(0 if self._events else timeout_s)
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def _turn(self, timeout_s: float) -> None:
+        timeout_s = min(timeout_s, self._pacer.interval_s or timeout_s)
+        for key, mask in self._selector.select(timeout_s):
+            worker: _Worker[TicketT] = key.data
+            if mask & selectors.EVENT_WRITE:
+                worker.process.flush()
+                self._watch(worker)
+            if mask & selectors.EVENT_READ:
+                self._listen(worker)
+        self._pacer.turn([worker.process for worker in self._workers])
+        self._end_overdue()
+        self._hand_out()
+
+    def _start_worker(self) -> None:
+        try:
+            process = self._spawn()
+        except OSError as error:
+            raise HostError(f"cannot start a worker process: {error.strerror}") from error
+        worker: _Worker[TicketT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
+        self._selector.register(process.socket, selectors.EVENT_READ, worker)
+        self._workers.append(worker)
+        self._pacer.welcome(process)
+        self._tell_plan(worker)
+
+    def _tell_plan(self, worker: _Worker[TicketT]) -> None:
+        if self._plan is not None:
+            worker.watch.restart(time.monotonic())
+            worker.process.send(self._plan)
+            self._watch(worker)
+
+    def _watch(self, worker: _Worker[TicketT]) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.process.wants_to_send else 0)
+        self._selector.modify(worker.process.socket, events, worker)
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            # One that has done nothing yet: what is wrong with it is then the suspect's doing. There is one for each,
+            # for the worker that a suspect ended was replaced.
+            if self._suspects and worker.ready and not worker.used:
+                self._give(worker, _Unit((self._suspects.popleft(),), urgent=True))
+        for depth in range(UNITS_PER_WORKER):
+            for worker in self._workers:
+                if not (self._urgent or self._queue):
+                    return
+                if worker.ready and len(worker.units) == depth:
+                    self._give(worker, (self._urgent or self._queue).popleft())
+
+    def _give(self, worker: _Worker[TicketT], unit: _Unit[TicketT]) -> None:
+        number = self._next_unit
+        self._next_unit += 1
+        if not worker.units:
+            worker.watch.restart(time.monotonic())
+        worker.units[number] = unit
+        worker.used = True
+        worker.process.send(ENCODER.encode(WorkUnit(number, grouped(unit.jobs))))
+        self._watch(worker)
+
+    def _listen(self, worker: _Worker[TicketT]) -> None:
+        try:
+            messages, alive = worker.process.receive()
+            for message in messages:
+                self._hear(worker, message)
+        except ProtocolError:
+            alive = False
+        if not alive:
+            self._bury(worker)
+
+    def _hear(self, worker: _Worker[TicketT], message: Hello | Refusal | Answer) -> None:
+        match message:
+            case Hello(sandbox=sandbox):
+                if self.sandbox not in {None, sandbox}:
+                    raise HostError(f"worker processes differ in their sandbox: {self.sandbox} and {sandbox}")
+                worker.ready = True
+                worker.watch.restart(time.monotonic())
+                self.sandbox = sandbox
+                self._failed_starts = 0
+            case Refusal(reason=reason):
+                raise HostError(f"a worker process cannot do its work: {reason}")
+            case Answer(number=number):
+                unit = worker.units.get(number)
+                if unit is None or not accounted_for(message, unit.jobs):
+                    raise ProtocolError("an answer to what was not asked")
+                del worker.units[number]
+                worker.watch.restart(time.monotonic())
+                self._events.append(Answered(unit.jobs, message))
+
+    def _end_overdue(self) -> None:
+        now_s = time.monotonic()
+        frozen = now_s - self._turned_s > FROZEN_S
+        self._turned_s = now_s
+        for worker in list(self._workers):
+            process, watch = worker.process, worker.watch
+            watch.see(
+                Seen(*process.position(), process.bytes_read() + process.bytes_taken(), process.is_decoding()), now_s
+            )
+            if frozen or process.waiting or (worker.ready and not worker.units):
+                # What it does not do is not its own fault: this process stood still, and so may the worker have; it may
+                # not read on yet; or it has nothing to do.
+                watch.restart(now_s)
+            elif not worker.ready:
+                if watch.unready(now_s):
+                    self._bury(worker)
+            else:
+                job = worker.job()
+                overdue = watch.overdue(None if job is None else state_of(job.entry).size, now_s)
+                if overdue is not None:
+                    self._bury(worker, overdue)
+
+    def _bury(self, worker: _Worker[TicketT], overdue: Overdue | None = None) -> None:
+        """Takes a dead or overdue worker away, gives its items back, and starts another in its place."""
+        self._selector.unregister(worker.process.socket)
+        self._workers.remove(worker)
+        number, item = worker.process.position()
+        self._finished_bytes += worker.process.bytes_read()
+        status = worker.process.kill()
+        if not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= FAILED_STARTS:
+                raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
+        if worker.ready and worker.units and number not in worker.units:
+            # It never said which item it was on, so that only the first unit can have ended it.
+            self._doubt(worker.units.pop(min(worker.units)), status, overdue)
+        for unit_number, unit in worker.units.items():
+            if unit_number != number or item >= len(unit.jobs):
+                self._give_back(unit.jobs, urgent=unit.urgent)
+                continue
+            self._give_back(unit.jobs[:item] + unit.jobs[item + 1 :], urgent=unit.urgent)
+            self._suspect(unit.jobs[item], status, overdue)
+        self.restarts += 1
+        self._start_worker()
+
+    def _give_back(self, jobs: tuple[Job[TicketT], ...], *, urgent: bool) -> None:
+        if jobs:
+            (self._urgent if urgent else self._queue).appendleft(_Unit(jobs, urgent))
+
+    def _doubt(self, unit: _Unit[TicketT], status: int, overdue: Overdue | None) -> None:
+        """Halves a unit that ended a worker before any of its items was begun, until one item is left to suspect."""
+        if len(unit.jobs) == 1:
+            self._suspect(unit.jobs[0], status, overdue)
+            return
+        middle = len(unit.jobs) // 2
+        self._give_back(unit.jobs[middle:], urgent=unit.urgent)
+        self._give_back(unit.jobs[:middle], urgent=unit.urgent)
+
+    def _suspect(self, job: Job[TicketT], status: int, overdue: Overdue | None) -> None:
+        attempts = job.attempts + 1
+        if attempts < ATTEMPTS:
+            self._suspects.append(msgspec.structs.replace(job, attempts=attempts))
+            return
+        message, number = describe_end(status)
+        code = STATUS_CODES.get(status, FaultCode.WORKER_DIED)
+        if overdue is not None:
+            code, message = overdue.code, overdue.message
+        decoding = self._decodes and job.decode
+        fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
+        if decoding:
+            # The decoder is the first to suspect: without it the file's digests are still to be had.
+            self._suspects.append(msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault))
+        else:
+            self._events.append(Blamed(job, fault))

@@ -1,0 +1,193 @@
+"""One worker process as the parent sees it: start, words in and out without ever blocking, end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.workers.connection import Link
+from hashaudit.workers.framing import HEADER, frame
+from hashaudit.workers.protocol import (
+    ALLOWED_BYTES,
+    BEGUN_BYTES,
+    BEGUN_NS,
+    BOARD_WORDS,
+    DECODING,
+    FED_BYTES,
+    MESSAGE_DECODER,
+    POSITION,
+    READ_BYTES,
+    STATUS_CODES,
+    WAITING,
+    Message,
+    parse_position,
+)
+
+WORKER_CODE = "from hashaudit.workers.child.child_main import main; main()"
+
+MAX_ANSWER_BYTES = 512 << 20
+"""A longer answer is not an honest one: a unit's items have bounded numbers of matches with bounded labels."""
+
+RECEIVE_BYTES = 1 << 18
+
+REAP_TIMEOUT_S = 1.0
+"""Longer than the kernel takes to free a worker's memory. A process that is stuck in the kernel (a dead network mount)
+outlives SIGKILL; it is left behind, not waited for."""
+
+
+class ProtocolError(Exception):
+    """A worker said something that no honest worker says."""
+
+
+class WorkerProcess:
+    """A child that runs :mod:`hashaudit.workers.child.child_main`, a socket to it, and the board that it notes its progress on.
+
+    It is a fresh interpreter, not a fork: a fork would hold a copy of the signing key. It leaves the terminal's process
+    group, so that Ctrl-C reaches the parent alone, which ends the run in order.
+    """
+
+    def __init__(self, code: str = WORKER_CODE) -> None:
+        """Starts the child; tests give other code to run."""
+        link = Link()
+        self.process = subprocess.Popen(
+            # -P: a hashaudit.py in the folder that the command is run from is never imported.
+            [sys.executable, "-P", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=link.inherited,
+            process_group=0 if os.name == "posix" else None,
+        )
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), self.process.stdin as stdin:
+                stdin.write(msgspec.json.encode(link.address))
+        self.socket, self._board_map = link.connect()
+        self.socket.setblocking(False)  # noqa: FBT003 # the socket's own signature
+        self._board = memoryview(self._board_map).cast("q")[:BOARD_WORDS]
+        self._inbound = bytearray()
+        self._outbound = bytearray()
+
+    def position(self) -> tuple[int, int]:
+        """Unit and item that the worker is on; unit 0 before the first."""
+        return parse_position(self._board[POSITION])
+
+    def bytes_read(self) -> int:
+        """Bytes of content that the worker has gone through since it started, holes included."""
+        return self._board[FED_BYTES]
+
+    def offset(self) -> int:
+        """How far the worker is in the file that it is on, bytes."""
+        return self._board[FED_BYTES] - self._board[BEGUN_BYTES]
+
+    def begun_s(self) -> float:
+        """When the worker began the item that it is on, on the monotonic clock, which all processes share."""
+        return self._board[BEGUN_NS] / 1e9
+
+    def bytes_taken(self) -> int:
+        """Bytes that the worker has read from storage since it started."""
+        return self._board[READ_BYTES]
+
+    @property
+    def waiting(self) -> bool:
+        """The worker waits to be allowed to read on, and it is true that it may not."""
+        return bool(self._board[WAITING]) and self._board[READ_BYTES] >= self._board[ALLOWED_BYTES]
+
+    def allow(self, taken: int) -> None:
+        """Lets the worker read until it has taken so many bytes since it started."""
+        self._board[ALLOWED_BYTES] = taken
+
+    def is_decoding(self) -> bool:
+        """Whether the worker has read what it is on and decodes it."""
+        return self._board[DECODING] != 0
+
+    @property
+    def wants_to_send(self) -> bool:
+        """There are words that the socket did not take yet."""
+        return bool(self._outbound)
+
+    def send(self, payload: bytes) -> None:
+        """Queues a frame and sends what the socket takes at once."""
+        self._outbound += frame(payload)
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what the socket takes. A dead worker shows when it is read from, not here."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            while self._outbound:
+                sent = self.socket.send(memoryview(self._outbound)[:RECEIVE_BYTES])
+                del self._outbound[:sent]
+
+    def receive(self) -> tuple[list[Message], bool]:
+        """All messages that have come whole, and whether the worker is still there.
+
+        Raises:
+            ProtocolError: what came is not a message.
+        """
+        alive = True
+        try:
+            while True:
+                data = self.socket.recv(RECEIVE_BYTES)
+                if not data:
+                    alive = False
+                    break
+                self._inbound += data
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            alive = False
+        try:
+            return list(self._messages()), alive
+        except msgspec.DecodeError as error:
+            raise ProtocolError(str(error)) from error
+
+    def _messages(self) -> Iterator[Message]:
+        while len(self._inbound) >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._inbound)
+            if length > MAX_ANSWER_BYTES:
+                raise ProtocolError(f"an answer of {length} bytes")
+            end = HEADER.size + length
+            if len(self._inbound) < end:
+                return
+            payload = bytes(memoryview(self._inbound)[HEADER.size : end])
+            del self._inbound[:end]
+            yield MESSAGE_DECODER.decode(payload)
+
+    def end(self) -> None:
+        """Tells the worker to end at once, without waiting for it."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    def kill(self) -> int:
+        """Ends the worker at once and reaps it; returns its exit status as ``subprocess`` gives it (-N: signal N)."""
+        self.end()
+        return self.reap(REAP_TIMEOUT_S)
+
+    def reap(self, timeout_s: float) -> int:
+        """Waits so long for a worker that is ending, and frees what belongs to it."""
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            status = -signal.SIGKILL
+        self.socket.close()
+        self._board.release()
+        with contextlib.suppress(BufferError):
+            self._board_map.close()
+        return status
+
+
+def describe_end(status: int) -> tuple[str, int | None]:
+    """How a worker ended, for people, and the signal that ended it."""
+    code = STATUS_CODES.get(status)
+    if code is not None:
+        return f"the worker process ended: {code.replace('_', ' ')}", None
+    if status >= 0:
+        return f"the worker process ended with status {status}", None
+    number = -status
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return f"the worker process was ended by {name}", number

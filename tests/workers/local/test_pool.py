@@ -1,0 +1,278 @@
+import os
+import signal
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hashaudit.errors import HostError
+from hashaudit.model import Consistency, DirectoryRef, Entry, Examination, FaultCode, Stat
+from hashaudit.workers import connection
+from hashaudit.workers.local.pool import Pool
+from hashaudit.workers.local.watchdog import Deadlines
+from hashaudit.workers.local.worker_process import WorkerProcess
+from hashaudit.workers.protocol import Answer, Plan
+from hashaudit.workers.tasks import Answered, Blamed, Job, accounted_for
+
+PLAN = Plan((), False, ())
+PATIENT = Deadlines(file_s=60, decode_s=60)
+
+# A worker whose examiner does what a file's name says.
+FAKE = """
+import os, signal, sys, time
+from hashaudit.workers.child import child_main as worker
+from hashaudit.workers.child.throttle import BoardPace
+from hashaudit.workers.protocol import Answer, position_word
+
+class Examiner:
+    def __init__(self, plan, board):
+        self.board = board
+        self.count = 0
+
+    def ahead(self, units):
+        return units
+
+    def examine_unit(self, unit):
+        if any(entry.name == b"early" for entry, _ in unit.entries()):
+            os._exit(9)
+        for item, (entry, _) in enumerate(unit.entries()):
+            self.board[0] = position_word(unit.number, item)
+            self.act(entry.name.decode(), os.fsdecode(entry.directory.path))
+        return Answer(unit.number, (), 0, ())
+
+    def act(self, name, folder):
+        self.examined(name, folder)
+        self.count += 1
+
+    def examined(self, name, folder):
+        with open(folder + "/examined", "a") as file:
+            file.write(name + "\\n")
+        if name == "segv":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        elif name == "exit":
+            os._exit(7)
+        elif name == "first-only" and self.count:
+            os._exit(9)
+        elif name == "hang":
+            time.sleep(3600)
+        elif name == "once" and not os.path.exists(folder + "/died"):
+            open(folder + "/died", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif name == "slow-but-reading":
+            for _ in range(30):
+                time.sleep(0.05)
+                self.board[1] += 1
+        elif name == "paced":
+            pace = BoardPace(self.board)
+            for _ in range(3):
+                pace.room()
+                pace.spend(1024)
+
+worker.Examiner = Examiner
+worker.main()
+"""
+
+
+def fake() -> WorkerProcess:
+    return WorkerProcess(FAKE)
+
+
+def jobs(folder: Path, *names: str) -> list[Job[str]]:
+    directory = DirectoryRef(os.fsencode(folder), 1, 1)
+    stat = Stat(0o100644, 1, 1, 1, 1 << 20, 1, 1)
+    return [Job(name, Entry(directory, name.encode(), stat), tell=False) for name in names]
+
+
+def run(folder: Path, units: list[list[str]], *, workers: int = 2, deadlines: Deadlines = PATIENT) -> dict[str, object]:
+    """Runs units to the end; what became of each name."""
+    became: dict[str, object] = {}
+    with Pool[str](workers=workers, deadlines=deadlines, spawn=fake) as pool:
+        pool.begin(PLAN)
+        pool.wait_ready()
+        for unit in units:
+            pool.submit(jobs(folder, *unit))
+        while not pool.idle:
+            for event in pool.collect():
+                if isinstance(event, Answered):
+                    names = [job.ticket for job in event.jobs]
+                    assert not set(names) & set(became), "answered twice"
+                    became.update(dict.fromkeys(names, "examined"))
+                else:
+                    assert event.job.ticket not in became
+                    became[event.job.ticket] = event.fault
+    return became
+
+
+def test_all_units_are_answered(tmp_path: Path) -> None:
+    units = [[f"{unit}-{item}" for item in range(5)] for unit in range(20)]
+    assert run(tmp_path, units) == {name: "examined" for unit in units for name in unit}
+
+
+@pytest.mark.parametrize(("name", "number"), [("segv", signal.SIGSEGV), ("exit", None)])
+def test_exactly_the_item_that_ends_a_worker_is_blamed(tmp_path: Path, name: str, number: int | None) -> None:
+    became = run(tmp_path, [["a", "b", name, "c"], ["d"], ["e", "f"]])
+    fault = became.pop(name)
+    assert became == dict.fromkeys("abcdef", "examined")
+    assert getattr(fault, "code", None) is FaultCode.WORKER_DIED
+    assert getattr(fault, "attempts", None) == 2
+    assert getattr(fault, "signal", None) == number
+    assert (tmp_path / "examined").read_text().split().count(name) == 2
+
+
+def test_an_innocent_that_was_hit_once_is_examined(tmp_path: Path) -> None:
+    assert run(tmp_path, [["a", "once", "b"]]) == dict.fromkeys(["a", "once", "b"], "examined")
+
+
+def test_a_suspect_is_tried_on_a_worker_that_has_done_nothing_else(tmp_path: Path) -> None:
+    units = [["a", "first-only", "b"], *([f"{number}"] for number in range(50))]
+    assert run(tmp_path, units) == {name: "examined" for unit in units for name in unit}
+
+
+def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_path: Path) -> None:
+    became = run(tmp_path, [["a", "b", "early", "c", "d"], ["e"]])
+    fault = became.pop("early")
+    assert became == dict.fromkeys("abcde", "examined")
+    assert getattr(fault, "code", None) is FaultCode.WORKER_DIED
+
+
+def test_a_stalled_item_is_ended_and_blamed(tmp_path: Path) -> None:
+    became = run(tmp_path, [["a", "hang", "b"]], deadlines=Deadlines(0.5, 0.5))
+    fault = became.pop("hang")
+    assert became == dict.fromkeys("ab", "examined")
+    assert getattr(fault, "code", None) is FaultCode.TIMEOUT
+
+
+def test_an_item_that_still_reads_is_not_stalled(tmp_path: Path) -> None:
+    assert run(tmp_path, [["slow-but-reading"]], workers=1, deadlines=Deadlines(0.7, 0.7)) == {
+        "slow-but-reading": "examined"
+    }
+
+
+def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: Path) -> None:
+    with Pool[str](workers=1, deadlines=Deadlines(0.3, 0.3), max_rate_bytes_per_s=1024, spawn=fake) as pool:
+        pool.begin(PLAN)
+        pool.submit(jobs(tmp_path, "paced"))
+        events = []
+        while not pool.idle:
+            events += pool.collect()
+    assert isinstance(events[0], Answered)
+
+
+def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
+    with Pool[str](workers=2, deadlines=PATIENT, spawn=fake) as pool:
+        pool.begin(PLAN)
+        pool.wait_ready()
+        pool.submit(jobs(tmp_path, "hang"))
+        pool.collect(0.2)
+        processes = [worker.process.process for worker in pool._workers]
+    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(3)", "import time"])
+def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
+    with (
+        Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool,
+        pytest.raises(HostError, match="do not start"),
+    ):
+        pool.wait_ready()
+
+
+def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
+    plan = Plan(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
+    with Pool[str](workers=1, deadlines=PATIENT) as pool:
+        pool.begin(plan)
+        with pytest.raises(HostError):
+            pool.wait_ready()
+
+
+LIARS: dict[str, str] = {
+    "not a message": "stream.sendall(b'\\x05\\x00\\x00\\x00aaaaa')",
+    "a frame of 4 GiB": "stream.sendall(b'\\xff\\xff\\xff\\xff')",
+    "an answer for another unit": "worker._say(stream, Answer(99, (), 0, ()))",
+    "an answer for items that were not asked for": "worker._say(stream, Answer(unit.number, (7,), 0, ()))",
+}
+
+
+@pytest.mark.parametrize("lie", LIARS)
+def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Path) -> None:
+    code = textwrap.dedent(f"""
+        from hashaudit.workers.child import child_main as worker
+        from hashaudit.workers.framing import receive
+        from hashaudit.workers.protocol import Answer, Hello, UNIT_DECODER, position_word
+        def serve(stream, board, sandbox):
+            receive(stream)
+            worker._say(stream, Hello(()))
+            unit = UNIT_DECODER.decode(receive(stream))
+            board[0] = position_word(unit.number, 0)
+            {LIARS[lie]}
+            receive(stream)
+        worker.serve = serve
+        worker.main()
+    """)
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+        pool.begin(PLAN)
+        pool.wait_ready()
+        pool.submit(jobs(tmp_path, "a"))
+        events = []
+        while not pool.idle:
+            events += pool.collect()
+    [event] = events
+    assert isinstance(event, Blamed)
+
+
+EXAMINATION = Examination(1, None, 0, Consistency.STABLE, {})
+READ_FIVE = Examination(0, None, 5, Consistency.STABLE, {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "honest"),
+    [
+        (Answer(1, (), 0, ()), True),
+        (Answer(1, (0, 2), 0, (EXAMINATION,)), True),
+        (Answer(1, (1,), 0, (EXAMINATION,)), False),
+        (Answer(1, (2, 2), 0, ()), False),
+        (Answer(1, (3,), 0, ()), False),
+        (Answer(1, (-1,), 0, ()), False),
+        (Answer(1, (), -1, ()), False),
+        (Answer(1, (), 4, (READ_FIVE,)), False),
+        (Answer(1, (), 0, (EXAMINATION, EXAMINATION)), False),
+    ],
+)
+def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp_path: Path) -> None:
+    assert accounted_for(answer, tuple(jobs(tmp_path, "a", "b", "c"))) is honest
+
+
+def test_an_answer_tells_of_what_must_be_told(tmp_path: Path) -> None:
+    [job] = jobs(tmp_path, "a")
+    asked = Job(job.ticket, job.entry, tell=True)
+    assert not accounted_for(Answer(1, (), 0, ()), (asked,))
+
+
+def test_without_inheritable_descriptors_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(connection, "CAN_INHERIT_DESCRIPTORS", False)
+    assert run(tmp_path, [["a", "segv", "b"]]).keys() == {"a", "segv", "b"}
+
+
+def test_large_files_go_first(tmp_path: Path) -> None:
+    order: list[str] = []
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
+        for name in ("small-1", "small-2"):
+            pool.submit(jobs(tmp_path, name))
+        pool.submit(jobs(tmp_path, "large"), urgent=True)
+        pool.begin(PLAN)
+        while not pool.idle:
+            order += [job.ticket for event in pool.collect() if isinstance(event, Answered) for job in event.jobs]
+    assert order[0] == "large"
+
+
+def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
+    until: Callable[[], list[str]] = lambda: [hand.job.ticket for hand in pool.in_hand()]  # noqa: E731 # a probe
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
+        pool.begin(PLAN)
+        pool.submit(jobs(tmp_path, "a", "hang"))
+        for _ in range(200):
+            pool.collect(0.05)
+            if until() == ["hang"]:
+                break
+        assert until() == ["hang"]
