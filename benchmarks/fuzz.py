@@ -32,13 +32,13 @@ from PIL import Image
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
-from hashaudit.findings.public_key import load_public_key
-from hashaudit.findings.verify import verify
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.model import Role
+from hashaudit.record.verify.verifier import verify
+from hashaudit.signing.public_key import load_public_key
 
 COMMAND = str(Path(sys.executable).with_name("hashaudit"))
 LISTS = Path(__file__).parent.parent / "tests" / "data" / "lists"

@@ -12,17 +12,17 @@ from hashaudit.audit.same_run import FREE_SETTINGS, differences
 from hashaudit.audit.sealed import SealedFile
 from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError, OutputLockedError, UsageError
-from hashaudit.findings import times
-from hashaudit.findings.continuation import Interrupted
-from hashaudit.findings.header import RunHeader
-from hashaudit.findings.keys import SigningKey
-from hashaudit.findings.output import Output
-from hashaudit.findings.schema import EndReason, Resumption
-from hashaudit.findings.signer import FILE_NAMESPACE
-from hashaudit.findings.writer import Clock, FindingsWriter
 from hashaudit.host.locks import Lock
 from hashaudit.host.process_owner import this_process
 from hashaudit.objectstores.url import parse_root
+from hashaudit.record import timestamps
+from hashaudit.record.header import RunHeader
+from hashaudit.record.output import Output
+from hashaudit.record.schema import EndReason, Resumption
+from hashaudit.record.verify.resume_read import Interrupted
+from hashaudit.record.writer import Clock, FindingsWriter
+from hashaudit.signing.key_files import SigningKey
+from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit_cli.terminal import say, shown, standard_output
 
 _NOTHING = AuditConfig(roots=())
@@ -135,7 +135,7 @@ def go_on(
     aside = former.output.set_aside(interrupted.end.size)
     own_files |= former.output.own_files
     resumed = Resumption(
-        time=times.to_text(Clock().wall_ns()),
+        time=timestamps.to_text(Clock().wall_ns()),
         set_aside_bytes=aside.size if aside else 0,
         set_aside_sha256=aside.sha256 if aside else None,
         journal=earlier.cut is not None,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hashaudit.audit.events import Finished, Paused, Progress, Recorded, Report
 from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
-from hashaudit.findings.schema import FaultRecord, FindingRecord
+from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit_cli.progress import display
 from hashaudit_cli.reporting import tell
 from hashaudit_cli.signals import suspend

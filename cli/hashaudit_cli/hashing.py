@@ -16,10 +16,10 @@ from hashaudit.audit.run import Run
 from hashaudit.audit.workers import deadlines, plan_for, worker_count
 from hashaudit.config import AuditConfig
 from hashaudit.errors import UsageError
-from hashaudit.findings.output import Output
-from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
-from hashaudit.findings.tally import Tally
 from hashaudit.lists.load import LoadedLists
+from hashaudit.record.output import Output
+from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.record.totals import Tally
 from hashaudit.sources.open_source import open_source
 from hashaudit.workers.local.pool import Pool
 from hashaudit_cli.following import follow

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from hashaudit.audit.merge import MergedResult, ShardResult, checksum_line, merge_shards
-from hashaudit.findings.codec import as_ascii
-from hashaudit.findings.output import SIDECAR_SUFFIX, Output
-from hashaudit.findings.signer import FILE_NAMESPACE
-from hashaudit.findings.trust import Trust
 from hashaudit.paths import to_text
+from hashaudit.record.codec import as_ascii
+from hashaudit.record.output import SIDECAR_SUFFIX, Output
+from hashaudit.record.verify.trust import Trust
+from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit_cli.signing import Signing, load_signer
 from hashaudit_cli.terminal import counted, say, shown
 

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from hashaudit import paths
 from hashaudit.audit.events import Finished
-from hashaudit.findings.header import HashList
-from hashaudit.findings.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.model import Role
+from hashaudit.record.header import HashList
+from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit_cli.terminal import bytes_shown, counted, shown
 
 MAX_ROWS = 100

@@ -15,10 +15,10 @@ from hashaudit.audit.run import Run
 from hashaudit.audit.workers import plan_for, recipes_for
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.config import AuditConfig
-from hashaudit.findings.header import HashList
-from hashaudit.findings.schema import EndReason
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
+from hashaudit.record.header import HashList
+from hashaudit.record.schema import EndReason
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource

@@ -8,7 +8,7 @@ import sys
 import msgspec
 
 from hashaudit.errors import SigningKeyError, UsageError
-from hashaudit.findings.keys import SigningKey, allowed_signers_line, load_key, new_key
+from hashaudit.signing.key_files import SigningKey, allowed_signers_line, load_key, new_key
 from hashaudit_cli.terminal import say, shown
 
 KEY_VARIABLE = "HASHAUDIT_KEY"

@@ -4,8 +4,8 @@ import contextlib
 import sys
 
 from hashaudit.errors import OutputError
-from hashaudit.findings.output import Output
 from hashaudit.paths import for_terminal
+from hashaudit.record.output import Output
 from hashaudit_cli.entry import STANDARD_OUTPUT, opened_in_place
 
 

@@ -6,11 +6,11 @@ import msgspec
 
 from hashaudit.errors import UsageError
 from hashaudit.exitcodes import ExitCode
-from hashaudit.findings.allowed_signers import AllowedSigners
-from hashaudit.findings.public_key import load_public_key
-from hashaudit.findings.trust import Trust, TrustedNames
-from hashaudit.findings.verification import Basis, Problem, Verification
-from hashaudit.findings.verify import verify_file
+from hashaudit.record.verify.trust import Trust, TrustedNames
+from hashaudit.record.verify.verifier import verify_file
+from hashaudit.record.verify.verify_report import Basis, Problem, Verification
+from hashaudit.signing.allowed_signers import AllowedSigners
+from hashaudit.signing.public_key import load_public_key
 from hashaudit_cli.signing import default_allowed_signers_path
 from hashaudit_cli.terminal import shown
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hashaudit.findings.schema import EndReason, FaultRecord, FindingRecord, Totals
+from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord, Totals
 
 
 class Recorded(msgspec.Struct, frozen=True):

@@ -12,11 +12,11 @@ import msgspec
 
 from hashaudit import __version__, paths, versions
 from hashaudit.config import AuditConfig, Engine
-from hashaudit.findings import records, times
-from hashaudit.findings.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
-from hashaudit.findings.run_id import new_run_id
 from hashaudit.host.hardware import clock_is_synchronised
 from hashaudit.lists.interface import ListInfo
+from hashaudit.record import convert, timestamps
+from hashaudit.record.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
+from hashaudit.record.run_id import new_run_id
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
 
@@ -81,11 +81,11 @@ def run_header(
     return RunHeader(
         v=FORMAT_VERSION,
         run_id=new_run_id(now_ns),
-        start=times.to_text(now_ns),
+        start=timestamps.to_text(now_ns),
         tool=Tool(name="hashaudit", version=__version__),
         versions=versions.deciding(),
         argv=masked(argv),
-        config={name: records.of_setting(value) for name, value in settings.items()},
+        config={name: convert.of_setting(value) for name, value in settings.items()},
         host=socket.gethostname(),
         os=System(name=system.system, release=system.release, version=system.version, machine=system.machine),
         uid=uid,
@@ -98,7 +98,7 @@ def run_header(
         inclusions=tuple(paths.to_text(glob)[0] for glob in config.include),
         exclusions=tuple(paths.to_text(glob)[0] for glob in config.exclude)
         + tuple(f"pseudo filesystem {paths.to_text(mount)[0]}" for root in roots for mount in root.left_out),
-        lists=tuple(records.of_list(number, info) for number, info in enumerate(lists, 1)),
+        lists=tuple(convert.of_list(number, info) for number, info in enumerate(lists, 1)),
         key_fingerprint=key_fingerprint,
         sandbox=tuple(sandbox),
         previous_run=None,

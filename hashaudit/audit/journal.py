@@ -21,9 +21,9 @@ from hashaudit.audit.ordering import Count
 from hashaudit.audit.ordering import Cut as WalkCut
 from hashaudit.audit.sealed import SealedFile
 from hashaudit.config import AuditConfig
-from hashaudit.findings.signer import Signer
 from hashaudit.host.process_owner import Holder
 from hashaudit.model import Examination, Stat, Subject
+from hashaudit.signing.signer import Signer
 
 SUFFIX = b".journal"
 

@@ -15,19 +15,19 @@ import msgspec
 from hashaudit import __version__, exitcodes, paths
 from hashaudit.audit.same_run import shard_differences
 from hashaudit.errors import FindingsError
-from hashaudit.findings import times
-from hashaudit.findings.codec import decode_line
-from hashaudit.findings.fields import Natural, Setting, Sha256, Time, Value
-from hashaudit.findings.header import HashList, Root, RunHeader, Tool
-from hashaudit.findings.output import SIDECAR_SUFFIX
-from hashaudit.findings.reader import without_newline
-from hashaudit.findings.schema import CheckpointBody, EndReason, FaultRecord, Totals
-from hashaudit.findings.tally import Tally
-from hashaudit.findings.trust import Trust
-from hashaudit.findings.verification import Verification
-from hashaudit.findings.verify import verify
 from hashaudit.model import FaultCode, SkipReason, Stage
 from hashaudit.paths import for_terminal
+from hashaudit.record import timestamps
+from hashaudit.record.codec import decode_line
+from hashaudit.record.fields import Natural, Setting, Sha256, Time, Value
+from hashaudit.record.header import HashList, Root, RunHeader, Tool
+from hashaudit.record.output import SIDECAR_SUFFIX
+from hashaudit.record.schema import CheckpointBody, EndReason, FaultRecord, Totals
+from hashaudit.record.totals import Tally
+from hashaudit.record.verify.record_lines import without_newline
+from hashaudit.record.verify.trust import Trust
+from hashaudit.record.verify.verifier import verify
+from hashaudit.record.verify.verify_report import Verification
 from hashaudit.sources.shard import Shard
 
 FORMAT_VERSION = 1
@@ -99,7 +99,7 @@ def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tu
     result = MergedResult(
         v=FORMAT_VERSION,
         kind="merge",
-        time=times.to_text(time.time_ns()),
+        time=timestamps.to_text(time.time_ns()),
         tool=Tool(name="hashaudit", version=__version__),
         shards=tuple(_result(shard) for shard in shards),
         roots=first.roots,

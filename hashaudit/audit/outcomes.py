@@ -14,7 +14,6 @@ from hashaudit.audit.journal import Done, Journal, Link
 from hashaudit.audit.ordering import Count, Ordering, Span
 from hashaudit.audit.resume import Earlier
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.findings.tally import Tally
 from hashaudit.model import (
     Entry,
     Examination,
@@ -26,6 +25,7 @@ from hashaudit.model import (
     state_of,
     version_of,
 )
+from hashaudit.record.totals import Tally
 from hashaudit.workers.protocol import Answer, Cached
 from hashaudit.workers.tasks import Answered, Blamed
 

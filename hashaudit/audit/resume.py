@@ -12,14 +12,14 @@ import msgspec
 from hashaudit.audit.journal import FRAME_DECODER, Begin, Cut, Done, Frame, Line, Link
 from hashaudit.audit.sealed import read_frames
 from hashaudit.errors import FindingsError, OutputError
-from hashaudit.findings.codec import MAX_LINE_BYTES, decode_line
-from hashaudit.findings.continuation import Interrupted, RecordedLine, read_interrupted
-from hashaudit.findings.header import RunHeader
-from hashaudit.findings.output import Output
-from hashaudit.findings.public_key import PublicKey
-from hashaudit.findings.reader import without_newline
-from hashaudit.findings.tally import Tally
 from hashaudit.model import Entry, Examination, Subject, state_of
+from hashaudit.record.codec import MAX_LINE_BYTES, decode_line
+from hashaudit.record.header import RunHeader
+from hashaudit.record.output import Output
+from hashaudit.record.totals import Tally
+from hashaudit.record.verify.record_lines import without_newline
+from hashaudit.record.verify.resume_read import Interrupted, RecordedLine, read_interrupted
+from hashaudit.signing.public_key import PublicKey
 from hashaudit.sources.interface import Position
 
 

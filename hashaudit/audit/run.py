@@ -21,9 +21,6 @@ from hashaudit.audit.resume import Earlier
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError
-from hashaudit.findings import records
-from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
-from hashaudit.findings.tally import Tally
 from hashaudit.model import (
     PathFault,
     Skipped,
@@ -31,6 +28,9 @@ from hashaudit.model import (
     Waiting,
     state_of,
 )
+from hashaudit.record import convert
+from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.record.totals import Tally
 from hashaudit.sources.interface import Source
 from hashaudit.workers.executor import Engine
 from hashaudit.workers.local.pool import POLL_S
@@ -213,9 +213,9 @@ class Run:
         for subject in subjects:
             now_ns = time.time_ns()
             if isinstance(subject, PathFault):
-                record: FindingRecord | FaultRecord | FileRecord | None = records.of_path_fault(subject, now_ns)
+                record: FindingRecord | FaultRecord | FileRecord | None = convert.of_path_fault(subject, now_ns)
             else:
-                record = records.of_examination(
+                record = convert.of_examination(
                     subject.entry, named(subject.examination, self._config.category_names), now_ns, record_all=True
                 )
             if record is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.findings.header import HashList, RunHeader
+from hashaudit.record.header import HashList, RunHeader
 
 FREE_SETTINGS = frozenset(
     {"workers", "max_rate_bytes_per_s", "nice", "cache_state", "engine", "scheduler", "wait_for_workers_s"}

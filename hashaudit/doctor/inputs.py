@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import ListError, SigningKeyError
-from hashaudit.findings.keys import load_key
 from hashaudit.lists.interface import ListInfo, ListSpec
 from hashaudit.lists.load import load_lists
+from hashaudit.signing.key_files import load_key
 
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 

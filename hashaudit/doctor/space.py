@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator
 
 from hashaudit.doctor.check import Check, State
-from hashaudit.findings.output import SIDECAR_SUFFIX
 from hashaudit.lists.compile_cache import user_cache_folder
+from hashaudit.record.output import SIDECAR_SUFFIX
 
 LEAST_OUTPUT_BYTES = 10 << 20
 """Less does not hold the faults of a small damaged tree."""

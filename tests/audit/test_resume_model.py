@@ -24,9 +24,6 @@ from hashaudit.audit.requests import Requests
 from hashaudit.audit.run import Run
 from hashaudit.audit.sealed import SealedFile
 from hashaudit.config import AuditConfig
-from hashaudit.findings import chain
-from hashaudit.findings.output import Output
-from hashaudit.findings.verify import verify_file
 from hashaudit.model import (
     AlgorithmName,
     DirectoryRef,
@@ -44,6 +41,9 @@ from hashaudit.model import (
     Subject,
     state_of,
 )
+from hashaudit.record import chain
+from hashaudit.record.output import Output
+from hashaudit.record.verify.verifier import verify_file
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.protocol import Answer

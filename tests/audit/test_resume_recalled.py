@@ -10,9 +10,9 @@ from hashaudit.audit.dispatch import WalkState
 from hashaudit.audit.journal import Begin, Cut, Done
 from hashaudit.audit.ordering import Count
 from hashaudit.audit.resume import Earlier, JournalContent
-from hashaudit.findings import records
-from hashaudit.findings.continuation import Interrupted, read_interrupted
 from hashaudit.host.process_owner import this_process
+from hashaudit.record import convert
+from hashaudit.record.verify.resume_read import Interrupted, read_interrupted
 from hashaudit.sources.interface import Position
 
 OTHER_RUN = "01890a5d-ac96-774b-bcce-b302099a8058"
@@ -22,7 +22,7 @@ SIZE = 10
 def interrupted(path: Path) -> Interrupted:
     """A run with a line of a file that was read, and one of a file that an earlier run had read."""
     recalled = msgspec.structs.replace(examination(), from_run=OTHER_RUN, bytes_read=0)
-    line = records.of_examination(entry(b"recalled"), recalled, START_NS, record_all=True)
+    line = convert.of_examination(entry(b"recalled"), recalled, START_NS, record_all=True)
     assert line is not None
     write_run(path, [[finding(b"read"), line]], finish=False)
     return read_interrupted(io.BytesIO(path.read_bytes()), None)

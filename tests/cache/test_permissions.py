@@ -17,8 +17,8 @@ from hashaudit.cache.database import Store
 from hashaudit.cache.fingerprints import wanted
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import CacheError
-from hashaudit.findings.run_id import new_run_id
 from hashaudit.model import AlgorithmName
+from hashaudit.record.run_id import new_run_id
 
 
 def opened(cache: Path) -> list[str]:

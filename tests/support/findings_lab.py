@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hashaudit import model
-from hashaudit.findings import records, times
-from hashaudit.findings.header import ClockSync, Root, RootType, RunHeader, System, Tool
-from hashaudit.findings.keys import SigningKey, allowed_signers_line
-from hashaudit.findings.output import Output
-from hashaudit.findings.public_key import PublicKey
-from hashaudit.findings.schema import EndReason, FaultRecord, FileRecord, FindingRecord
-from hashaudit.findings.writer import Clock, FindingsWriter
+from hashaudit.record import convert, timestamps
+from hashaudit.record.header import ClockSync, Root, RootType, RunHeader, System, Tool
+from hashaudit.record.output import Output
+from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.record.writer import Clock, FindingsWriter
+from hashaudit.signing.key_files import SigningKey, allowed_signers_line
+from hashaudit.signing.public_key import PublicKey
 
 RUN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 START_NS = 1_600_000_000_000_000_000
@@ -38,7 +38,7 @@ def header(fingerprint: str | None, run_id: str = RUN_ID) -> RunHeader:
     return RunHeader(
         v=1,
         run_id=run_id,
-        start=times.to_text(START_NS),
+        start=timestamps.to_text(START_NS),
         tool=Tool(name="hashaudit", version="0.1.0"),
         versions={"python": "3.11.7"},
         argv=("hashaudit", "scan", "/srv"),
@@ -95,7 +95,7 @@ def examination(
 
 def record(name: bytes = b"a.txt", **what: Iterable[model.Match] | Iterable[model.Fault]) -> Writable:
     """The line of some file; without matches and faults, that of a file that is clean."""
-    made = records.of_examination(entry(name), examination(**what), START_NS, record_all=True)  # type: ignore[arg-type] # forwards keywords
+    made = convert.of_examination(entry(name), examination(**what), START_NS, record_all=True)  # type: ignore[arg-type] # forwards keywords
     assert made is not None
     return made
 
@@ -108,7 +108,7 @@ def finding(name: bytes = b"a.txt") -> Writable:
 def unlisted_folder() -> FaultRecord:
     """The line of a folder that could not be listed."""
     failed = model.Fault(model.Stage.WALK, model.FaultCode.PERMISSION_DENIED, "cannot list")
-    return records.of_path_fault(model.PathFault(b"/srv/secret", failed, directory=True), START_NS)
+    return convert.of_path_fault(model.PathFault(b"/srv/secret", failed, directory=True), START_NS)
 
 
 class FakeClock:
@@ -149,7 +149,7 @@ def write_run(
                 if not (isinstance(line, FaultRecord) and line.directory):
                     writer.tally.see()
                 writer.write(line)
-            fake.wall += 60 * times.NS_PER_S
+            fake.wall += 60 * timestamps.NS_PER_S
             writer.checkpoint()
         if finish:
             writer.finish(EndReason.COMPLETED, 8)

@@ -1,0 +1,1 @@
+"""The findings file: its records, chain of signed checkpoints, writer and verification."""

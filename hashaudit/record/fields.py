@@ -1,0 +1,48 @@
+"""The types of the fields of a findings file, and the base of its values."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hashaudit import paths
+from hashaudit.errors import FindingsError
+from hashaudit.record.timestamps import FILE_TIME_PATTERN, TIME_PATTERN
+
+MAX_SAFE_INTEGER = 2**53
+"""Above this, a reader that keeps numbers as IEEE 754 doubles (jq, JavaScript) shows another number (RFC 8259, 6)."""
+
+Natural = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+Decimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,29})\Z")]
+Size = Natural | Decimal
+"""Bytes: a number up to 2^53, decimal text above (a sparse file can say 2^63-1)."""
+Time = Annotated[str, Meta(pattern=TIME_PATTERN)]
+FileTime = Annotated[str, Meta(pattern=FILE_TIME_PATTERN)]
+Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})+\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+RunId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
+"""UUID version 7 (RFC 9562 section 5.7)."""
+Setting = bool | Natural | str | tuple[str, ...] | None
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all that stands in the file: nothing unknown is taken, nothing absent is written."""
+
+
+def check_path(path: str, path_b64: str | None) -> None:
+    """Refuses a ``path_b64`` that says another path than ``path``.
+
+    Raises:
+        ValueError: they do not belong together.
+    """
+    if path_b64 is None:
+        return
+    try:
+        paths.from_text(path, path_b64)
+    except FindingsError as error:
+        raise ValueError(str(error)) from error
+
+
+def large(number: int) -> int | str:
+    """A count that may pass 2^53, as a :data:`Size` field holds it."""
+    return number if number <= MAX_SAFE_INTEGER else str(number)

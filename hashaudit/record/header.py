@@ -1,0 +1,133 @@
+"""Line 1 of a findings file: who ran what, on what, with which lists."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from hashaudit.lists.interface import RejectReason
+from hashaudit.model import AlgorithmName, Role
+from hashaudit.record.fields import (
+    MAX_SAFE_INTEGER,
+    FileTime,
+    Natural,
+    RunId,
+    Setting,
+    Sha256,
+    Size,
+    Time,
+    Value,
+    check_path,
+)
+
+FORMAT_VERSION = 1
+"""``v`` of the header and of every checkpoint."""
+
+
+class ClockSync(StrEnum):
+    """Whether the host's clock was kept by a time service when the run began."""
+
+    SYNCHRONISED = "synchronised"
+    UNSYNCHRONISED = "unsynchronised"
+    UNKNOWN = "unknown"
+
+
+class RootType(StrEnum):
+    """What the user named as a root."""
+
+    DIRECTORY = "directory"
+    FILE = "file"
+    BUCKET = "bucket"
+    """In an object store; ``path`` is its URL."""
+
+
+class Tool(Value, frozen=True, kw_only=True):
+    """The program that wrote the file."""
+
+    name: str
+    version: str
+
+
+class System(Value, frozen=True, kw_only=True):
+    """The operating system, as ``uname`` names it."""
+
+    name: str
+    release: str
+    version: str
+    machine: str
+
+
+class Root(Value, frozen=True, kw_only=True):
+    """One root as the user named it and where it lies."""
+
+    path: str
+    path_b64: str | None = None
+    type: RootType
+    filesystem: str | None = None
+    """Type as the mount table names it: ``ext4``, ``fuse.s3fs``; left out where the host cannot tell."""
+    mount_source: str | None = None
+    mount_point: str | None = None
+    mount_options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_b64)
+
+
+class HashList(Value, frozen=True, kw_only=True):
+    """One hash list. Never an entry of it."""
+
+    number: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
+    name: str
+    path: str
+    path_b64: str | None = None
+    role: Role
+    size: Size
+    sha256: Sha256
+    mtime: FileTime
+    format: str
+    version: str | None = None
+    date: str | None = None
+    algorithms: tuple[AlgorithmName, ...]
+    read: Natural
+    kept: Natural
+    rejected: dict[RejectReason, Natural]
+    all_sized: bool
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_b64)
+
+
+class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
+    """Line 1."""
+
+    seq: Natural = 0
+    v: int
+    run_id: RunId
+    start: Time
+    tool: Tool
+    versions: dict[str, str]
+    """Python and each library that computes or decides something."""
+    argv: tuple[str, ...]
+    """As called, secrets masked."""
+    config: dict[str, Setting]
+    """What was in force, defaults included."""
+    host: str
+    os: System
+    uid: Natural | None
+    """Effective user id; null where the system has none."""
+    clock_sync: ClockSync
+    case: str | None = None
+    exhibit: str | None = None
+    examiner: str | None = None
+    note: str | None = None
+    roots: tuple[Root, ...]
+    inclusions: tuple[str, ...]
+    exclusions: tuple[str, ...]
+    lists: tuple[HashList, ...]
+    key_fingerprint: str | None
+    """As ``ssh-keygen -l`` prints it; null when the run is unsigned."""
+    sandbox: tuple[str, ...]
+    """Layers in force in the processes that touch content."""
+    previous_run: Sha256 | None
+    """SHA-256 of the final line, newline included, of the run that this one follows."""

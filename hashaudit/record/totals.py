@@ -1,0 +1,121 @@
+"""The running counts of a run: every entry seen ends as exactly one outcome, and the sums prove it."""
+
+from collections import Counter
+
+from hashaudit.errors import FindingsError
+from hashaudit.model import FaultCode, SkipReason
+from hashaudit.record.fields import large
+from hashaudit.record.header import RunHeader
+from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord, Record, Totals
+
+
+class Tally:
+    """Counts what a run sees and what becomes of it.
+
+    The caller counts each entry when it meets it (:meth:`see`) and each outcome that leaves no line; what a line says
+    is counted by the writer when it writes the line, so that every checkpoint's totals agree with the lines above it.
+    """
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.clean = 0
+        self.known = 0
+        self.matched = 0
+        self.faulted = 0
+        self.directories = 0
+        self.directories_faulted = 0
+        self.bytes_read = 0
+        self.from_cache = 0
+        self.bytes_from_cache = 0
+        self.file_lines = 0
+        self.skipped: Counter[SkipReason] = Counter()
+        self.faults: Counter[FaultCode] = Counter()
+
+    @property
+    def examined(self) -> int:
+        """Entries that were examined."""
+        return self.clean + self.known + self.matched
+
+    @property
+    def pending(self) -> int:
+        """Entries seen whose outcome is not counted yet."""
+        return self.seen - self.examined - self.faulted - self.skipped.total()
+
+    def see(self) -> None:
+        """Counts an entry when it is met, whatever becomes of it."""
+        self.seen += 1
+
+    def skip(self, reason: SkipReason) -> None:
+        """Counts the outcome of an entry that by intent is not opened."""
+        self.skipped[reason] += 1
+
+    def pass_clean(self) -> None:
+        """Counts an entry that was examined wholly, matches nothing and gets no line."""
+        self.clean += 1
+
+    def pass_known(self) -> None:
+        """Counts an entry that was examined wholly, matches known-file lists alone and gets no line."""
+        self.known += 1
+
+    def enter_directory(self) -> None:
+        """Counts a folder that was listed to its end."""
+        self.directories += 1
+
+    def read(self, bytes_read: int) -> None:
+        """Counts bytes of content that were read."""
+        self.bytes_read += bytes_read
+
+    def recall(self, size_bytes: int) -> None:
+        """Counts an entry whose content an earlier run had read."""
+        self.from_cache += 1
+        self.bytes_from_cache += size_bytes
+
+    def count_line(self, record: Record) -> None:
+        """Counts the outcome that a line states."""
+        match record:
+            case FindingRecord():
+                self.matched += 1
+                self.faults.update(fault.code for fault in record.faults)
+            case FaultRecord():
+                if record.directory:
+                    self.directories_faulted += 1
+                else:
+                    self.faulted += 1
+                self.faults[record.code] += 1
+                self.faults.update(fault.code for fault in record.further_faults)
+            case FileRecord():
+                self.file_lines += 1
+                if record.matches:
+                    self.known += 1
+                else:
+                    self.clean += 1
+            case RunHeader():
+                pass
+
+    def totals(self) -> Totals:
+        """The counts so far.
+
+        Raises:
+            FindingsError: more outcomes are counted than entries, or some files have a line and some have none.
+        """
+        totals = Totals(
+            seen=self.seen,
+            examined=self.examined,
+            clean=self.clean,
+            known=self.known,
+            matched=self.matched,
+            faulted=self.faulted,
+            skipped=dict(sorted(self.skipped.items())),
+            pending=self.pending,
+            directories=self.directories,
+            directories_faulted=self.directories_faulted,
+            bytes=large(self.bytes_read),
+            faults=dict(sorted(self.faults.items())),
+            file_lines=self.file_lines,
+            from_cache=self.from_cache,
+            bytes_from_cache=large(self.bytes_from_cache),
+        )
+        broken = totals.imbalance()
+        if broken is not None or self.pending < 0:
+            raise FindingsError(f"the totals do not add up: {broken or 'more outcomes than entries'}")
+        return totals

@@ -1,0 +1,1 @@
+"""Verification of findings files, and reading those of interrupted scans."""

@@ -1,0 +1,142 @@
+"""Segments as they are read: the records that wait for their checkpoint, and whether they are what it closed."""
+
+import hashlib
+from collections import Counter, deque
+
+import msgspec
+
+from hashaudit.record.chain import MAX_SEGMENT_BYTES, MAX_SEGMENT_LINES
+from hashaudit.record.codec import MAX_LINE_BYTES
+from hashaudit.record.schema import CheckpointBody, Record, Totals
+from hashaudit.record.totals import Tally
+from hashaudit.record.verify.verify_report import Problem, ProblemCode
+
+_MAX_WAITING_BYTES = MAX_SEGMENT_BYTES + MAX_LINE_BYTES
+"""No segment that keeps to the format holds more."""
+
+_MAX_LISTED = 10
+
+
+class NumberedLine(msgspec.Struct, frozen=True):
+    """A record as it stands in the file."""
+
+    number: int
+    """Line of the file, from 1."""
+    raw: bytes
+    """With its newline."""
+    record: Record
+
+    @property
+    def seq(self) -> int:
+        """The record's own number."""
+        return self.record.seq
+
+
+class Waiting:
+    """Records that no checkpoint has closed yet, as many as one segment can hold; the oldest give way."""
+
+    def __init__(self) -> None:
+        self._lines: deque[NumberedLine] = deque()
+        self._bytes = 0
+        self.dropped = 0
+        """How many gave way since the last :meth:`take`."""
+
+    def append(self, line: NumberedLine) -> None:
+        """Takes the next record of the file."""
+        self._lines.append(line)
+        self._bytes += len(line.raw)
+        while len(self._lines) > MAX_SEGMENT_LINES or self._bytes > _MAX_WAITING_BYTES:
+            self._bytes -= len(self._lines.popleft().raw)
+            self.dropped += 1
+
+    def covered(self, body: CheckpointBody) -> list[NumberedLine]:
+        """The records whose numbers a checkpoint covers, in the order of the file."""
+        return [line for line in self._lines if body.first <= line.seq <= body.last]
+
+    def take(self, first: int, last: int) -> list[NumberedLine]:
+        """Takes out the records with these numbers, in the order of the file."""
+        taken = [line for line in self._lines if first <= line.seq <= last]
+        if taken:
+            self._lines = deque(line for line in self._lines if not first <= line.seq <= last)
+            self._bytes -= sum(len(line.raw) for line in taken)
+        return taken
+
+    def take_all(self) -> list[NumberedLine]:
+        """Takes out what is left, and forgets what gave way."""
+        taken = list(self._lines)
+        self._lines.clear()
+        self._bytes = 0
+        self.dropped = 0
+        return taken
+
+
+def is_intact(lines: list[NumberedLine], body: CheckpointBody) -> bool:
+    """Tells whether these lines are the very bytes that the checkpoint closes, numbered as it says."""
+    if [line.seq for line in lines] != list(range(body.first, body.last + 1)):
+        return False
+    return hashlib.sha256(b"".join(line.raw for line in lines)).hexdigest() == body.segment_sha256
+
+
+def damage(lines: list[NumberedLine], body: CheckpointBody, segment: int, unreadable: int) -> list[Problem]:
+    """What happened to a segment that is not intact.
+
+    Args:
+        lines: those whose numbers the checkpoint covers, as they stand in the file.
+        body: the checkpoint.
+        segment: its number.
+        unreadable: how many lines of the segment are reported as unreadable already.
+    """
+    seqs = [line.seq for line in lines]
+    counts = Counter(seqs)
+    missing = [seq for seq in range(body.first, body.last + 1) if seq not in counts]
+    repeated = [line for line in lines if counts[line.seq] > 1]
+    misplaced = [line for line, seq in zip(lines, sorted(seqs), strict=True) if line.seq != seq]
+    problems = []
+    if len(missing) > unreadable:
+        problems.append(_problem(ProblemCode.LINES_MISSING, f"records missing: {listed(missing)}", segment, lines))
+    if repeated:
+        text = f"records that stand more than once: {listed(sorted({line.seq for line in repeated}))}"
+        problems.append(_problem(ProblemCode.LINES_REPEATED, text, segment, repeated))
+    if misplaced:
+        text = f"records out of order: {listed([line.seq for line in misplaced])}"
+        problems.append(_problem(ProblemCode.LINES_REORDERED, text, segment, misplaced))
+    if not problems:
+        text = f"not the records {body.first}-{body.last} that were closed: at least one byte was changed"
+        problems.append(_problem(ProblemCode.SEGMENT_CHANGED, text, segment, lines))
+    return problems
+
+
+def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after: Totals) -> str | None:
+    """How the totals on both sides of an intact segment contradict its lines, or ``None``.
+
+    Args:
+        lines: of the segment.
+        before: of the checkpoint just before; ``None`` at the file's start.
+        after: of the segment's own checkpoint.
+    """
+    tally = Tally()
+    for line in lines:
+        tally.count_line(line.record)
+    counted = {
+        "matched": tally.matched,
+        "faulted": tally.faulted,
+        "directories_faulted": tally.directories_faulted,
+        "file_lines": tally.file_lines,
+    }
+    for name, count in counted.items():
+        if getattr(after, name) - (getattr(before, name) if before else 0) != count:
+            return f"{name} does not agree with the lines"
+    if Counter(after.faults) != Counter(before.faults if before else {}) + tally.faults:
+        return "faults does not agree with the lines"
+    return None
+
+
+def listed(seqs: list[int]) -> str:
+    """Numbers for people, the first few of many."""
+    shown = ", ".join(map(str, seqs[:_MAX_LISTED]))
+    return shown if len(seqs) <= _MAX_LISTED else f"{shown} and {len(seqs) - _MAX_LISTED} more"
+
+
+def _problem(code: ProblemCode, message: str, segment: int, lines: list[NumberedLine]) -> Problem:
+    numbers = [line.number for line in lines]
+    return Problem(code, message, segment, min(numbers, default=None), max(numbers, default=None))

@@ -1,0 +1,330 @@
+"""Verifies a findings file as a stream: memory stays bounded whatever the file holds.
+
+Records wait until a checkpoint that holds covers their numbers. What no such checkpoint covers stays unproven, and what
+is wrong with one segment is not held against the next (docs/adr/0012-damage-stays-local.md).
+"""
+
+import hashlib
+import os
+from typing import BinaryIO
+
+from hashaudit.errors import FindingsError
+from hashaudit.paths import for_terminal
+from hashaudit.record import timestamps
+from hashaudit.record.codec import decode_line
+from hashaudit.record.header import FORMAT_VERSION, RunHeader
+from hashaudit.record.output import SIDECAR_SUFFIX
+from hashaudit.record.schema import Checkpoint, CheckpointBody, EndReason, Line, Record
+from hashaudit.record.verify.record_lines import pieces, read_body, without_newline
+from hashaudit.record.verify.segments import NumberedLine, Waiting, damage, is_intact, listed, totals_contradiction
+from hashaudit.record.verify.trust import SignatureCheck, Trust
+from hashaudit.record.verify.verify_report import (
+    IntactRecords,
+    Problem,
+    ProblemCode,
+    Problems,
+    Sidecar,
+    Verification,
+)
+from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
+
+_MAX_SIDECAR_BYTES = 4096
+"""A signature takes about 300."""
+
+
+def verify_file(path: str | bytes, trust: Trust = None) -> Verification:
+    """Verifies a file, and its sidecar ``FILE.sig`` where there is one.
+
+    Args:
+        path: of the findings file.
+        trust: whose signatures count; ``None`` takes the key that the file names, whose owner is then not proven.
+
+    Raises:
+        FindingsError: a file cannot be read. Whatever is wrong with what it holds is a problem in the outcome.
+    """
+    raw = os.fsencode(path)
+    try:
+        with open(raw, "rb") as stream:
+            return verify(stream, trust, _read_sidecar(raw + SIDECAR_SUFFIX))
+    except OSError as error:
+        raise FindingsError(f"cannot read {for_terminal(raw)} or its sidecar: {error.strerror}") from error
+
+
+def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) -> Verification:
+    """Verifies a findings file.
+
+    Args:
+        stream: the file from its start.
+        trust: whose signatures count; ``None`` takes the key that the file names, whose owner is then not proven.
+        sidecar: content of ``FILE.sig``, if there is one.
+
+    Raises:
+        OSError: the stream cannot be read.
+    """
+    verifier = _Verifier(trust)
+    for piece, continued in pieces(stream):
+        verifier.feed(piece, continued=continued)
+    return verifier.conclude(sidecar)
+
+
+def _read_sidecar(path: bytes) -> bytes | None:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(_MAX_SIDECAR_BYTES + 1)
+    except FileNotFoundError:
+        return None
+
+
+class _RejectedError(Exception):
+    """Why a checkpoint does not hold. Never leaves this module."""
+
+    def __init__(self, code: ProblemCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _read_body(checkpoint: Checkpoint, raw: bytes) -> CheckpointBody:
+    try:
+        return read_body(checkpoint, raw)
+    except FindingsError as error:
+        raise _RejectedError(ProblemCode.CHECKPOINT_UNREADABLE, str(error)) from error
+
+
+class _Verifier:
+    def __init__(self, trust: Trust) -> None:
+        self._problems = Problems()
+        self._signatures = SignatureCheck(trust)
+        self._sha256 = hashlib.sha256()
+        self._sha512 = hashlib.sha512()
+        self._header: RunHeader | None = None
+        self._run_id: str | None = None
+        self._waiting = Waiting()
+        self._unreadable = 0
+        self._lines = 0
+        self._first_after_end: int | None = None
+        self._head: CheckpointBody | None = None
+        self._head_sha256: str | None = None
+        self._totals_hold = True
+        self._holding = 0
+        self._resumptions = 0
+        self._gaps = 0
+        self._intact = IntactRecords()
+
+    @property
+    def _segment(self) -> int:
+        # Numbers what is there and, as one, each stretch that is not: damage must not renumber what follows it.
+        return self._holding + self._gaps + 1
+
+    def feed(self, piece: bytes, *, continued: bool) -> None:
+        """Takes the next line, or the next piece of one that is too long."""
+        if not continued:
+            self._lines += 1
+            if self._head is not None and self._head.final:
+                self._first_after_end = self._first_after_end or self._lines
+            else:
+                self._take_line(piece)
+        self._sha256.update(piece)
+        self._sha512.update(piece)
+
+    def conclude(self, sidecar: bytes | None) -> Verification:
+        """Ends the file."""
+        self._conclude_lines()
+        if self._is_unsigned():
+            self._file_problem(ProblemCode.UNSIGNED, "the run is not signed: anyone could have written this file")
+        state = self._check_sidecar(sidecar)
+        return Verification(
+            header=self._header,
+            basis=self._signatures.basis,
+            fingerprint=self._signatures.key.fingerprint if self._signatures.key else None,
+            principals=self._signatures.principals,
+            lines=self._lines,
+            checkpoints=self._holding,
+            intact=self._intact.ranges,
+            intact_records=self._intact.records,
+            last=self._head,
+            resumptions=self._resumptions,
+            sidecar=state,
+            problems=self._problems.listed,
+            problems_omitted=self._problems.omitted,
+        )
+
+    def _conclude_lines(self) -> None:
+        if self._lines == 0:
+            self._file_problem(ProblemCode.NO_HEADER, "the file is empty")
+        if self._first_after_end is not None:
+            place = (self._first_after_end, self._lines)
+            self._problems.add(Problem(ProblemCode.LINES_AFTER_END, "the final checkpoint stands before", None, *place))
+        self._report_unclosed(self._waiting.dropped, self._waiting.take_all())
+        if self._head is None or not self._head.final:
+            after = f"after record {self._head.last}" if self._head else "anywhere"
+            self._file_problem(
+                ProblemCode.NO_FINAL_CHECKPOINT,
+                f"no final checkpoint holds: the run was interrupted or the file was cut {after}",
+            )
+
+    def _take_line(self, raw: bytes) -> None:
+        try:
+            line = self._read_line(raw)
+        except FindingsError as error:
+            self._unreadable += 1
+            code = ProblemCode.NO_HEADER if self._lines == 1 else ProblemCode.UNREADABLE_LINE
+            self._line_problem(code, str(error))
+            return
+        if isinstance(line, Checkpoint):
+            self._take_checkpoint(line, raw)
+            return
+        if isinstance(line, RunHeader):
+            self._take_header(line)
+        self._waiting.append(NumberedLine(self._lines, raw, line))
+
+    def _read_line(self, raw: bytes) -> Line:
+        line = decode_line(without_newline(raw))
+        if isinstance(line, RunHeader) is not (self._lines == 1):
+            raise FindingsError("a run header is the first line and no other")
+        return line
+
+    def _take_header(self, header: RunHeader) -> None:
+        if header.v != FORMAT_VERSION:
+            self._line_problem(ProblemCode.NO_HEADER, f"format version {header.v} is not known here")
+        self._header = header
+        self._run_id = header.run_id
+        self._signatures.named_fingerprint = header.key_fingerprint
+
+    def _take_checkpoint(self, checkpoint: Checkpoint, raw: bytes) -> None:
+        try:
+            body = _read_body(checkpoint, raw)
+            self._check_run(body)
+            self._doubt_header(body)
+            self._check_signature(checkpoint, body)
+            self._check_place(body)
+        except _RejectedError as rejected:
+            self._line_problem(rejected.code, str(rejected))
+            return
+        contiguous = self._close_gap(body)
+        covered = self._waiting.take(body.first, body.last)
+        self._report_unclosed(self._waiting.dropped, self._waiting.take_all())
+        self._check_segment(covered, body, contiguous=contiguous)
+        if body.final and not self._problems and body.file_sha256 != self._sha256.hexdigest():
+            self._line_problem(ProblemCode.FILE_CHANGED, "the file before it is not the one that it ended")
+        self._head = body
+        self._head_sha256 = hashlib.sha256(raw).hexdigest()
+        self._run_id = body.run_id
+        self._holding += 1
+        self._resumptions += body.resumed is not None
+        self._unreadable = 0
+
+    def _check_run(self, body: CheckpointBody) -> None:
+        if self._run_id is None or body.run_id == self._run_id:
+            return
+        if self._head is None:
+            # Only the header, of which nothing is proven yet, says that the run is another: it decides no further.
+            self._run_id = None
+        raise _RejectedError(
+            ProblemCode.CHECKPOINT_FOREIGN, f"the checkpoint is of another run, {ascii(body.run_id)[:40]}"
+        )
+
+    def _doubt_header(self, body: CheckpointBody) -> None:
+        # A header that was changed must not decide whose signatures are the true ones.
+        if body.first == 1 and self._head is None and not is_intact(self._waiting.covered(body), body):
+            self._signatures.named_fingerprint = None
+
+    def _check_signature(self, checkpoint: Checkpoint, body: CheckpointBody) -> None:
+        if checkpoint.sshsig is None and self._is_unsigned():
+            return
+        if self._head is not None and self._signatures.key is None:
+            raise _RejectedError(ProblemCode.WRONG_KEY, "the checkpoint is signed, and those before it are not")
+        sha512 = hashlib.sha512(checkpoint.body.encode("ascii")).digest()
+        time_s = timestamps.to_seconds(body.time)
+        refusal = self._signatures.refusal(checkpoint.sshsig, sha512, CHECKPOINT_NAMESPACE, time_s)
+        if refusal is not None:
+            raise _RejectedError(refusal.code, f"the checkpoint: {refusal.message}")
+
+    def _is_unsigned(self) -> bool:
+        """Tells whether the header declares the run unsigned and nothing so far says otherwise."""
+        return self._header is not None and self._header.key_fingerprint is None and self._signatures.key is None
+
+    def _check_place(self, body: CheckpointBody) -> None:
+        if self._head is not None and body.first <= self._head.last:
+            self._waiting.take(body.first, body.last)
+            raise _RejectedError(
+                ProblemCode.CHECKPOINT_REPEATED,
+                f"the checkpoint of records {body.first}-{body.last} stands after that of record {self._head.last}",
+            )
+
+    def _close_gap(self, body: CheckpointBody) -> bool:
+        """Names what lies between the last checkpoint that holds and this one; tells whether nothing does."""
+        expected = self._head.last + 1 if self._head else 1
+        if body.first == expected:
+            if body.prev_checkpoint_sha256 != self._head_sha256:
+                text = "what closes it is not the checkpoint that the next one names"
+                self._problems.add(Problem(ProblemCode.CHAIN_BROKEN, text, max(1, self._segment - 1)))
+            return True
+        present = self._waiting.take(expected, body.first - 1)
+        dropped, self._waiting.dropped = self._waiting.dropped, 0
+        self._report_unclosed(dropped, present)
+        if len(present) + dropped + self._unreadable < body.first - expected:
+            text = f"records {expected}-{body.first - 1}, or some of them, are missing with what closed them"
+            self._line_problem(ProblemCode.SEGMENT_MISSING, text)
+        self._gaps += 1
+        self._unreadable = 0
+        return False
+
+    def _check_segment(self, lines: list[NumberedLine], body: CheckpointBody, *, contiguous: bool) -> None:
+        intact = is_intact(lines, body)
+        if not intact:
+            self._problems.add(*damage(lines, body, self._segment, self._unreadable))
+        elif lines:
+            self._check_header_key(lines[0].record)
+            self._intact.add(body.first, body.last)
+        wrong = self._totals_contradiction(lines, body, comparable=contiguous and intact)
+        self._totals_hold = wrong is None
+        if wrong is not None:
+            self._line_problem(ProblemCode.TOTALS_WRONG, f"the checkpoint's totals: {wrong}")
+
+    def _check_header_key(self, record: Record) -> None:
+        key = self._signatures.key
+        if isinstance(record, RunHeader) and record.key_fingerprint != (key.fingerprint if key else None):
+            self._line_problem(ProblemCode.WRONG_KEY, "the header names another key than the one that signed it")
+
+    def _totals_contradiction(self, lines: list[NumberedLine], body: CheckpointBody, *, comparable: bool) -> str | None:
+        broken = body.totals.imbalance()
+        if broken is not None:
+            return f"{broken} does not hold"
+        if body.reason is EndReason.COMPLETED and body.totals.pending:
+            return "the run is said to be completed, with entries pending"
+        if not (comparable and self._totals_hold):
+            return None
+        return totals_contradiction(lines, self._head.totals if self._head else None, body.totals)
+
+    def _check_sidecar(self, sidecar: bytes | None) -> Sidecar:
+        if sidecar is None:
+            return Sidecar.ABSENT
+        if self._head is None or not self._head.final or self._signatures.key is None:
+            reason = "no signed end of the file holds, to which it could belong"
+        else:
+            refusal = self._signatures.refusal(
+                sidecar.decode("ascii", errors="replace"),
+                self._sha512.digest(),
+                FILE_NAMESPACE,
+                timestamps.to_seconds(self._head.time),
+            )
+            if refusal is None:
+                return Sidecar.VALID
+            reason = refusal.message
+        self._file_problem(ProblemCode.SIDECAR_INVALID, f"the sidecar: {reason}")
+        return Sidecar.INVALID
+
+    def _report_unclosed(self, dropped: int, lines: list[NumberedLine]) -> None:
+        if not (dropped or lines):
+            return
+        text = f"{dropped + len(lines)} records that no checkpoint that holds closes"
+        if lines:
+            text += f", such as {listed([line.seq for line in lines])}"
+        first, last = (lines[0].number, lines[-1].number) if lines else (None, None)
+        self._problems.add(Problem(ProblemCode.UNCLOSED_LINES, text, self._segment, first, last))
+
+    def _line_problem(self, code: ProblemCode, message: str) -> None:
+        self._problems.add(Problem(code, message, self._segment, self._lines, self._lines))
+
+    def _file_problem(self, code: ProblemCode, message: str) -> None:
+        self._problems.add(Problem(code, message))

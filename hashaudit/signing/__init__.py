@@ -1,0 +1,1 @@
+"""Signing keys, SSH signatures and allowed signers. Never imported by what runs in a worker."""

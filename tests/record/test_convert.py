@@ -1,0 +1,146 @@
+"""From what the program learned to what the file says."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from findings_lab import START_NS, entry, examination, fault, match, stat
+from hashaudit import model
+from hashaudit.lists.interface import ListInfo, RejectReason
+from hashaudit.model import FaultCode, Role, Stage
+from hashaudit.record import convert, schema, timestamps
+from hashaudit.record.codec import decode_line, encode_line
+from hashaudit.record.fields import Setting
+
+
+def line_of(
+    found: model.Examination, at: model.Entry | None = None, *, record_all: bool = False
+) -> schema.Record | None:
+    return convert.of_examination(at or entry(), found, START_NS, record_all=record_all)
+
+
+def test_an_entry_has_at_most_one_line_and_it_says_the_gravest() -> None:
+    deny, known, broken = match(), match(Role.KNOWN), fault()
+    kinds: list[tuple[list[model.Match], type[schema.Record]]] = [
+        ([deny], schema.FindingRecord),
+        ([known, deny], schema.FindingRecord),
+        ([known], schema.FileRecord),
+        ([], schema.FileRecord),
+    ]
+    for matches, kind in kinds:
+        assert isinstance(line_of(examination(matches=matches), record_all=True), kind)
+        faulty = line_of(examination(matches=matches, faults=[broken]), record_all=True)
+        assert isinstance(faulty, schema.FindingRecord if deny in matches else schema.FaultRecord)
+        quiet = line_of(examination(matches=matches))
+        assert (quiet is None) is (kind is schema.FileRecord)
+
+
+def test_a_known_hit_stands_on_the_line_that_the_file_gets_anyway() -> None:
+    known = match(Role.KNOWN)
+    for found in (examination(matches=[known]), examination(matches=[known], faults=[fault()])):
+        line = line_of(found, record_all=True)
+        assert isinstance(line, schema.FileRecord | schema.FaultRecord)
+        assert [item.role for item in line.matches] == [Role.KNOWN]
+
+
+def test_a_finding_holds_all_that_was_learned() -> None:
+    found = msgspec.structs.replace(
+        examination(matches=[match(name="x"), match(Role.KNOWN)], faults=[fault(FaultCode.CHANGED_WHILE_READ)]),
+        needs_confirmation=(model.Confirmation.CHANGED_WHILE_READ,),
+        consistency=model.Consistency.CHANGED_WHILE_READ,
+        changed_from=stat(11, inode=13),
+        perceptual=(model.PerceptualHash(model.AlgorithmName("pdq"), "ab" * 32, quality=100),),
+    )
+    line = line_of(found, msgspec.structs.replace(entry(b"\xff"), followed=True))
+    assert isinstance(line, schema.FindingRecord)
+    assert (line.path, line.path_b64, line.followed) == ("/srv/\ufffd", "L3Nydi//", True)
+    assert (line.size, line.inode, line.device, line.human_viewed) == (10, "12", "64769", False)
+    assert line.time == line.mtime == timestamps.to_text(START_NS)
+    assert line.ctime == timestamps.to_text(START_NS + 1)
+    assert [(item.list_number, item.entry, item.labels) for item in line.matches] == [
+        (1, "line 7", {"name": "x"}),
+        (1, "line 7", {}),
+    ]
+    assert line.perceptual[0].quality == 100
+    [broken] = line.faults
+    assert (broken.stage, broken.code, broken.attempts) == (Stage.READ, FaultCode.CHANGED_WHILE_READ, 2)
+    assert line.changed is not None
+    assert (line.changed.before.size, line.changed.before.inode, line.changed.after.size) == (11, "13", 10)
+    assert line.needs_confirmation == (model.Confirmation.CHANGED_WHILE_READ,)
+
+
+def test_a_fault_line_is_its_first_fault_and_lists_the_others() -> None:
+    line = line_of(examination(faults=[fault(FaultCode.TIMEOUT), fault(), fault(FaultCode.WORKER_DIED)]))
+    assert isinstance(line, schema.FaultRecord)
+    assert line.code is FaultCode.TIMEOUT
+    assert [item.code for item in line.further_faults] == [FaultCode.IO_ERROR, FaultCode.WORKER_DIED]
+    assert line.digests == {"sha256": "ab" * 32}
+    assert line.consistency is model.Consistency.STABLE
+
+
+def test_a_file_that_could_not_be_opened_is_identified_by_what_the_walk_saw() -> None:
+    found = msgspec.structs.replace(examination(faults=[fault()]), stat=None, digests={})
+    line = line_of(found, msgspec.structs.replace(entry(), stat=stat(77)))
+    assert isinstance(line, schema.FaultRecord)
+    assert (line.size, line.consistency, line.digests) == (77, None, {})
+
+
+def test_a_folder_that_cannot_be_listed_is_told_from_an_entry() -> None:
+    failed = model.Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "cannot list", signal=9)
+    folder = convert.of_path_fault(model.PathFault(b"/srv/\xff", failed, directory=True), START_NS)
+    assert (folder.directory, folder.path_b64, folder.signal, folder.size) == (True, "L3Nydi//", 9, None)
+    assert not convert.of_path_fault(model.PathFault(b"/srv/x", failed), START_NS).directory
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**64 - 1))
+def test_no_state_of_a_file_is_too_odd_to_be_written(size: int, mtime_ns: int, inode: int) -> None:
+    found = examination(matches=[match()], state=stat(size, mtime_ns=mtime_ns * 1000, inode=inode))
+    line = line_of(found)
+    assert line is not None
+    numbered = msgspec.structs.replace(line, seq=1)
+    assert decode_line(encode_line(numbered)[:-1]) == numbered
+
+
+def test_a_list_is_described_without_its_entries() -> None:
+    info = ListInfo(
+        name="n",
+        path="/lists/\udcff",
+        role=Role.DENY,
+        size=2**60,
+        sha256="0" * 64,
+        mtime_ns=0,
+        format="plain",
+        algorithms=(model.AlgorithmName("md5"),),
+        read=5,
+        kept=3,
+        rejected={"malformed": 1, "empty_input": 1},
+        warnings=("others can read it",),
+    )
+    line = convert.of_list(2, info)
+    assert (line.number, line.path, line.path_b64) == (2, "/lists/\ufffd", "L2xpc3RzL/8=")
+    assert line.size == str(2**60)
+    assert line.rejected == {RejectReason.MALFORMED: 1, RejectReason.EMPTY_INPUT: 1}
+    assert line.mtime == "1970-01-01T00:00:00.000000000Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, True),
+        (None, None),
+        ("x", "x"),
+        (5, 5),
+        (-1, "-1"),
+        (2**60, str(2**60)),
+        (0.5, "0.5"),
+        (b"\xff", "\ufffd"),
+        (["b", "a"], ("b", "a")),
+        (frozenset({"b", "a"}), ("a", "b")),
+        ((1, 2.5), ("1", "2.5")),
+    ],
+)
+def test_settings_are_plain(value: object, shown: Setting) -> None:
+    assert convert.of_setting(value) == shown
+    assert type(convert.of_setting(value)) is type(shown)
+    msgspec.convert(convert.of_setting(value), Setting)

@@ -1,0 +1,121 @@
+"""docs/findings-format.md says what the code does, field by field, and its commands work as printed."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from findings_lab import DOCUMENTED, allowed_signers, four_segments, shell_says, signing_key
+from hashaudit import model
+from hashaudit.lists.interface import RejectReason
+from hashaudit.record import chain, codec, header, schema
+from hashaudit.record.verify.verify_report import ProblemCode
+from hashaudit.signing import signer
+
+KEY = signing_key()
+TEXT = DOCUMENTED.read_text()
+
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "### `run`": header.RunHeader,
+    "### `finding`": schema.FindingRecord,
+    "### `fault`": schema.FaultRecord,
+    "### `file`": schema.FileRecord,
+    "### `checkpoint`": schema.Checkpoint,
+    "The body:": schema.CheckpointBody,
+    "### Root": header.Root,
+    "### Resumption": schema.Resumption,
+    "### Hash list": header.HashList,
+    "### Match": schema.Match,
+    "### Perceptual hash": schema.PerceptualHash,
+    "### Fault within a line": schema.Fault,
+    "## Totals": schema.Totals,
+}
+
+SETS: dict[str, type[StrEnum]] = {
+    "### Stage": model.Stage,
+    "### Fault code": model.FaultCode,
+    "### Consistency": model.Consistency,
+    "### Confirmation": model.Confirmation,
+    "### Reason to skip": model.SkipReason,
+    "## What a verifier checks": ProblemCode,
+}
+
+
+def section(heading: str) -> str:
+    after = TEXT.partition(f"\n{heading}\n")[2]
+    assert after, heading
+    return re.split(r"\n(?:#+ |The body:)", after)[0]
+
+
+@pytest.mark.parametrize("heading", STRUCTS)
+def test_every_field_is_specified_in_its_order_with_its_presence(heading: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (always|optional) \|", section(heading), re.MULTILINE)
+    specified = [(name, presence) for name, _, presence in rows]
+    fields = msgspec.structs.fields(STRUCTS[heading])
+    # seq has a default in the code alone: the writer numbers a record when it takes it.
+    expected = [
+        (field.encode_name, "always" if field.required or field.name == "seq" else "optional") for field in fields
+    ]
+    assert specified == expected
+
+
+@pytest.mark.parametrize("heading", STRUCTS)
+def test_null_is_said_where_it_stands(heading: str) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| always \|", section(heading), re.MULTILINE))
+    for field in msgspec.structs.fields(STRUCTS[heading]):
+        if field.required:
+            nullable = type(None) in get_args(field.type)
+            assert ("null" in rows[field.encode_name]) is nullable, field.name
+
+
+@pytest.mark.parametrize("heading", SETS)
+def test_every_value_of_a_closed_set_is_listed(heading: str) -> None:
+    words = set(re.findall(r"`(\w+)`", section(heading)))
+    assert {member.value for member in SETS[heading]} <= words
+    table = set(re.findall(r"^\| `(\w+)` \|", section(heading), re.MULTILINE))
+    assert table in ({member.value for member in SETS[heading]}, set())
+
+
+def test_what_stands_in_the_text_is_in_the_code() -> None:
+    for value in (*RejectReason, *schema.EndReason, *header.ClockSync, *header.RootType, *model.Role, *model.MatchType):
+        assert f"`{value}`" in TEXT
+    assert f"after {chain.MAX_SEGMENT_LINES} records or {chain.MAX_SEGMENT_BYTES >> 20} MiB of lines" in TEXT
+    assert f"{chain.MAX_AGE_S:.0f} s after the first record, {chain.MAX_FINDING_AGE_S} s after a finding" in TEXT
+    assert f"at most {codec.MAX_LINE_BYTES >> 20} MiB" in TEXT
+    assert f"`{signer.CHECKPOINT_NAMESPACE}`" in TEXT
+    assert f"`{signer.FILE_NAMESPACE}`" in TEXT
+
+
+def test_links_lead_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        if target.startswith("#"):
+            assert target[1:] in anchors
+        else:
+            assert (DOCUMENTED.parent / target).is_file()
+
+
+def test_the_commands_for_an_interrupted_file_work_as_printed(tmp_path: Path) -> None:
+    path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key)
+    lines = four_segments(path, KEY)[:18]
+    path.write_bytes(b"".join(lines))
+    assert shell_says(path, store, block=1, variables="N=16 M=11") == [True, True]
+    assert shell_says(path, store, block=1, variables="N=6 M=0") == [True, True]
+    assert shell_says(path, store, block=1, variables="N=16 M=6") == [True, False]
+    lines[12] = lines[12].replace(b"line 7", b"line 8")
+    path.write_bytes(b"".join(lines))
+    assert shell_says(path, store, block=1, variables="N=16 M=11") == [True, False]
+
+
+def test_the_option_for_a_key_that_has_ended_works_as_printed(tmp_path: Path) -> None:
+    path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key, 'valid-before="20210101Z"')
+    four_segments(path, KEY)
+    option = TEXT.partition("`-O verify-time=")[2].partition("`.")[0]
+    assert shell_says(path, store) == [False, True, False]
+    assert shell_says(path, store, options=f"-O verify-time={option}") == [True, True, True]
