@@ -6,11 +6,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.audit.journal import SUFFIX, Begin, Journal, seal_key
-from hashaudit.audit.resume import Earlier, JournalContent, load_earlier, read_header, read_journal
-from hashaudit.audit.same_run import FREE_SETTINGS, differences
-from hashaudit.audit.sealed import SealedFile
-from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError, OutputLockedError, UsageError
 from hashaudit.host.locks import Lock
 from hashaudit.host.process_owner import this_process
@@ -21,6 +16,11 @@ from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, Resumption
 from hashaudit.record.verify.resume_read import Interrupted
 from hashaudit.record.writer import Clock, FindingsWriter
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.resume.compatibility import FREE_SETTINGS, differences
+from hashaudit.scan.resume.journal import SUFFIX, Begin, Journal, seal_key
+from hashaudit.scan.resume.journal_file import SealedFile
+from hashaudit.scan.resume.resume_state import Earlier, JournalContent, load_earlier, read_header, read_journal
 from hashaudit.signing.key_files import SigningKey
 from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit_cli.terminal import say, shown, standard_output

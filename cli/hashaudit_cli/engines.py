@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from hashaudit.audit.dispatch import Ticket
-from hashaudit.audit.workers import deadlines, worker_count
-from hashaudit.config import AuditConfig
-from hashaudit.config import Engine as EngineName
 from hashaudit.errors import HostError
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.config import Engine as EngineName
+from hashaudit.scan.dispatcher import Ticket
+from hashaudit.scan.plan import deadlines, worker_count
 from hashaudit.sources.interface import RootDescription
 from hashaudit.workers.executor import Engine
 from hashaudit.workers.local.pool import Pool

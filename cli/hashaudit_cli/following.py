@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from hashaudit.audit.events import Finished, Paused, Progress, Recorded, Report
-from hashaudit.audit.requests import Requests
-from hashaudit.audit.run import Run
 from hashaudit.record.schema import FaultRecord, FindingRecord
+from hashaudit.scan.control import Requests
+from hashaudit.scan.events import Finished, Paused, Progress, Recorded, Report
+from hashaudit.scan.main_loop import Run
 from hashaudit_cli.progress import display
 from hashaudit_cli.reporting import tell
 from hashaudit_cli.signals import suspend

@@ -11,15 +11,15 @@ from typing import Literal, Protocol, get_args
 import msgspec
 
 from hashaudit import paths
-from hashaudit.audit.dispatch import Ticket
-from hashaudit.audit.run import Run
-from hashaudit.audit.workers import deadlines, plan_for, worker_count
-from hashaudit.config import AuditConfig
 from hashaudit.errors import UsageError
 from hashaudit.lists.load import LoadedLists
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import Tally
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.dispatcher import Ticket
+from hashaudit.scan.main_loop import Run
+from hashaudit.scan.plan import deadlines, plan_for, worker_count
 from hashaudit.sources.open_source import open_source
 from hashaudit.workers.local.pool import Pool
 from hashaudit_cli.following import follow

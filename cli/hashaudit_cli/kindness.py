@@ -1,7 +1,7 @@
 """How a run makes way for what else the host does, said on standard error where it cannot."""
 
-from hashaudit.config import AuditConfig
 from hashaudit.host.priority import give_way
+from hashaudit.scan.config import AuditConfig
 from hashaudit_cli.terminal import say
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit.audit.merge import MergedResult, ShardResult, checksum_line, merge_shards
 from hashaudit.paths import to_text
 from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.record.verify.trust import Trust
+from hashaudit.scan.merge_shards import MergedResult, ShardResult, checksum_line, merge_shards
 from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit_cli.signing import Signing, load_signer
 from hashaudit_cli.terminal import counted, say, shown

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from hashaudit.audit.events import Progress
+from hashaudit.scan.events import Progress
 from hashaudit_cli.terminal import bytes_shown, counted, say
 
 LINE_INTERVAL_S = 60.0

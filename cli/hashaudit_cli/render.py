@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hashaudit import paths
-from hashaudit.audit.events import Finished
 from hashaudit.model import Role
 from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
+from hashaudit.scan.events import Finished
 from hashaudit_cli.terminal import bytes_shown, counted, shown
 
 MAX_ROWS = 100

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from hashaudit.audit.events import Report, WorkerReport
+from hashaudit.scan.events import Report, WorkerReport
 from hashaudit_cli.progress import described
 from hashaudit_cli.terminal import bytes_shown, counted, say, shown
 

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit.audit.events import Finished
-from hashaudit.audit.header import run_header
-from hashaudit.audit.requests import Requests
-from hashaudit.audit.run import Run
-from hashaudit.audit.workers import plan_for, recipes_for
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.config import AuditConfig
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.control import Requests
+from hashaudit.scan.events import Finished
+from hashaudit.scan.main_loop import Run
+from hashaudit.scan.plan import plan_for, recipes_for
+from hashaudit.scan.run_header import run_header
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
-from hashaudit.audit.requests import Requests
+from hashaudit.scan.control import Requests
 from hashaudit_cli.entry import STANDARD_ERROR
 from hashaudit_cli.terminal import say
 

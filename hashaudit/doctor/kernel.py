@@ -5,14 +5,14 @@ import platform
 import time
 from collections.abc import Iterator
 
-from hashaudit.audit.workers import deadlines, plan_for, workers_with_descriptors
-from hashaudit.config import AuditConfig
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HostError
 from hashaudit.host import hardware
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox import sandbox
 from hashaudit.lists.load import LoadedLists
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.plan import deadlines, plan_for, workers_with_descriptors
 from hashaudit.workers.local.pool import Pool
 
 ADVICE_ON_LAYERS: dict[str, str] = {

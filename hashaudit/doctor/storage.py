@@ -4,7 +4,6 @@ import errno
 import os
 from collections.abc import Iterator
 
-from hashaudit.audit.workers import READERS, device_class
 from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HashauditError
 from hashaudit.host import files
@@ -13,6 +12,7 @@ from hashaudit.model import Consistency
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import open_store
 from hashaudit.objectstores.url import parse_root
+from hashaudit.scan.plan import READERS, device_class
 from hashaudit.sources.filesystems import Kind
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import open_source

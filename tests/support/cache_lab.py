@@ -10,16 +10,16 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from hashaudit.audit.workers import plan_for, recipes_for
 from hashaudit.cache.eligibility import TRUSTED_TYPES, Places
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.cache.values import Known
-from hashaudit.config import AuditConfig
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.model import AlgorithmName, Entry, Examination, Role
 from hashaudit.record.run_id import new_run_id
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.sources.local import LocalSource
 from hashaudit.workers.child.examiner import Examiner
 from hashaudit.workers.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, Plan, WorkUnit

@@ -45,8 +45,8 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
     """
 
     def body() -> int:
-        from hashaudit.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
+        from hashaudit.scan.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit_cli.hashing import run_hash  # noqa: PLC0415 # as above
 

@@ -284,11 +284,11 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     """
 
     def body() -> int:
-        from hashaudit.audit.categories import scheme_named  # noqa: PLC0415 # as above
-        from hashaudit.config import AuditConfig, checked, engine_named  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.errors import UsageError  # noqa: PLC0415 # as above
         from hashaudit.lists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
+        from hashaudit.scan.categories import scheme_named  # noqa: PLC0415 # as above
+        from hashaudit.scan.config import AuditConfig, checked, engine_named  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit.sources.shard import Shard  # noqa: PLC0415 # as above
         from hashaudit_cli.running import Destination, run_scan  # noqa: PLC0415 # as above

@@ -9,8 +9,6 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashaudit.audit.journal import FRAME_DECODER, Begin, Cut, Done, Frame, Line, Link
-from hashaudit.audit.sealed import read_frames
 from hashaudit.errors import FindingsError, OutputError
 from hashaudit.model import Entry, Examination, Subject, state_of
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line
@@ -19,6 +17,8 @@ from hashaudit.record.output import Output
 from hashaudit.record.totals import Tally
 from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.resume_read import Interrupted, RecordedLine, read_interrupted
+from hashaudit.scan.resume.journal import FRAME_DECODER, Begin, Cut, Done, Frame, Line, Link
+from hashaudit.scan.resume.journal_file import read_frames
 from hashaudit.signing.public_key import PublicKey
 from hashaudit.sources.interface import Position
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import msgspec
 
 from hashaudit import __version__, exitcodes, paths
-from hashaudit.audit.same_run import shard_differences
 from hashaudit.errors import FindingsError
 from hashaudit.model import FaultCode, SkipReason, Stage
 from hashaudit.paths import for_terminal
@@ -28,6 +27,7 @@ from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.trust import Trust
 from hashaudit.record.verify.verifier import verify
 from hashaudit.record.verify.verify_report import Verification
+from hashaudit.scan.resume.compatibility import shard_differences
 from hashaudit.sources.shard import Shard
 
 FORMAT_VERSION = 1

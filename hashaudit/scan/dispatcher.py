@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hashaudit.audit.hardlinks import LinkGroup, LinkGroups
-from hashaudit.audit.ordering import Ordering, Span
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.config import AuditConfig
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.hardlinks import LinkGroup, LinkGroups
+from hashaudit.scan.ordering import Ordering, Span
 from hashaudit.sources.interface import Position
 from hashaudit.workers.executor import Engine
 from hashaudit.workers.tasks import Job

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from hashaudit.cache.fingerprints import PictureRecipe, Wanted, wanted
-from hashaudit.config import MAX_WORKERS, AuditConfig
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError
@@ -18,6 +17,7 @@ from hashaudit.lists.load import LoadedLists
 from hashaudit.model import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
+from hashaudit.scan.config import MAX_WORKERS, AuditConfig
 from hashaudit.sources.directory_stack import MAX_OPEN_FOLDERS
 from hashaudit.sources.filesystems import Kind
 from hashaudit.sources.interface import RootDescription

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.audit.sealed import MAGIC, SealedFile, read_frames
+from hashaudit.scan.resume.journal_file import MAGIC, SealedFile, read_frames
 
 KEY = b"k" * 32
 FRAMES = st.lists(st.binary(max_size=40), max_size=6)

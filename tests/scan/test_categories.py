@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from hashaudit.audit.categories import named, scheme_named
 from hashaudit.errors import UsageError
 from hashaudit.model import AlgorithmName, Consistency, Examination, Match, MatchType, Role
+from hashaudit.scan.categories import named, scheme_named
 
 
 def matched(**labels: str) -> Examination:

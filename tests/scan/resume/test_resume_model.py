@@ -18,12 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_lab import RUN_ID, header, stat
-from hashaudit.audit import journal as journals
-from hashaudit.audit.dispatch import Ticket
-from hashaudit.audit.requests import Requests
-from hashaudit.audit.run import Run
-from hashaudit.audit.sealed import SealedFile
-from hashaudit.config import AuditConfig
 from hashaudit.model import (
     AlgorithmName,
     DirectoryRef,
@@ -44,6 +38,12 @@ from hashaudit.model import (
 from hashaudit.record import chain
 from hashaudit.record.output import Output
 from hashaudit.record.verify.verifier import verify_file
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.control import Requests
+from hashaudit.scan.dispatcher import Ticket
+from hashaudit.scan.main_loop import Run
+from hashaudit.scan.resume import journal as journals
+from hashaudit.scan.resume.journal_file import SealedFile
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.protocol import Answer

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from findings_lab import RUN_ID, entry, examination, signing_key, stat
-from hashaudit.audit import journal as journals
-from hashaudit.audit.dispatch import WalkState
-from hashaudit.audit.journal import Begin, Cut, Done, Journal, Link, seal_key
-from hashaudit.audit.ordering import Count
-from hashaudit.audit.ordering import Cut as WalkCut
-from hashaudit.audit.resume import JournalContent, read_journal
-from hashaudit.audit.sealed import SealedFile
-from hashaudit.config import AuditConfig
 from hashaudit.host.process_owner import this_process
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.dispatcher import WalkState
+from hashaudit.scan.ordering import Count
+from hashaudit.scan.ordering import Cut as WalkCut
+from hashaudit.scan.resume import journal as journals
+from hashaudit.scan.resume.journal import Begin, Cut, Done, Journal, Link, seal_key
+from hashaudit.scan.resume.journal_file import SealedFile
+from hashaudit.scan.resume.resume_state import JournalContent, read_journal
 from hashaudit.sources.interface import Position
 
 KEY = seal_key(None, RUN_ID)

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from hashaudit.audit.hardlinks import LinkGroups
 from hashaudit.model import Consistency, DirectoryRef, Entry, Examination, Fault, FaultCode, Stage, Stat
+from hashaudit.scan.hardlinks import LinkGroups
 
 FOLDER = DirectoryRef(b"/d", 1, 2)
 STAT = Stat(0o100644, 1, 10, 3, 100, 5, 6)

@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 
 from findings_lab import RUN_ID, START_NS, entry, examination, finding, write_run
-from hashaudit.audit.dispatch import WalkState
-from hashaudit.audit.journal import Begin, Cut, Done
-from hashaudit.audit.ordering import Count
-from hashaudit.audit.resume import Earlier, JournalContent
 from hashaudit.host.process_owner import this_process
 from hashaudit.record import convert
 from hashaudit.record.verify.resume_read import Interrupted, read_interrupted
+from hashaudit.scan.dispatcher import WalkState
+from hashaudit.scan.ordering import Count
+from hashaudit.scan.resume.journal import Begin, Cut, Done
+from hashaudit.scan.resume.resume_state import Earlier, JournalContent
 from hashaudit.sources.interface import Position
 
 OTHER_RUN = "01890a5d-ac96-774b-bcce-b302099a8058"

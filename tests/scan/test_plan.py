@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from hashaudit.audit import workers
-from hashaudit.audit.workers import DeviceClass, device_class, worker_count, workers_with_descriptors
-from hashaudit.config import AuditConfig
 from hashaudit.errors import HostError
+from hashaudit.scan import plan
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.plan import DeviceClass, device_class, worker_count, workers_with_descriptors
 from hashaudit.sources.interface import RootDescription
 
 
 @pytest.fixture(autouse=True)
 def four_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "cpu_count", lambda: 4)
+    monkeypatch.setattr(plan, "cpu_count", lambda: 4)
     for kind in (DeviceClass.SOLID, DeviceClass.UNKNOWN):
-        monkeypatch.setitem(workers.READERS, kind, lambda: 4)
+        monkeypatch.setitem(plan.READERS, kind, lambda: 4)
 
 
 def root(path: Path, fs_type: str | None = "ext4", source: bytes | None = None) -> RootDescription:
@@ -35,7 +35,7 @@ def config(path: Path, count: int | None = None) -> AuditConfig:
 def test_the_device_decides(
     rotational: bool | None, expected: DeviceClass, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "is_rotational", lambda _device: rotational)
+    monkeypatch.setattr(plan, "is_rotational", lambda _device: rotational)
     assert device_class(root(tmp_path)) is expected
     assert worker_count(config(tmp_path), [root(tmp_path)]) == count
     assert worker_count(config(tmp_path, 7), [root(tmp_path)]) == 7, "--jobs overrides"
@@ -48,13 +48,13 @@ def test_reading_over_a_network_is_mostly_waiting(tmp_path: Path) -> None:
 
 
 def test_the_slowest_root_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "is_rotational", lambda _device: True)
+    monkeypatch.setattr(plan, "is_rotational", lambda _device: True)
     assert worker_count(config(tmp_path), [root(tmp_path, "nfs4"), root(tmp_path)]) == 1
 
 
 def test_a_subvolume_is_asked_for_by_its_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = os.stat("/dev/null").st_rdev
-    monkeypatch.setattr(workers, "is_rotational", lambda device: True if device == disk else None)
+    monkeypatch.setattr(plan, "is_rotational", lambda device: True if device == disk else None)
     assert device_class(root(tmp_path, "btrfs", b"/dev/null")) is DeviceClass.SPINNING
     assert device_class(root(tmp_path / "gone", "btrfs", b"/dev/null")) is DeviceClass.UNKNOWN
 
@@ -68,6 +68,6 @@ def test_no_more_than_may_be_open(limit: int | None, lists: int, room: int) -> N
 
 
 def test_a_limit_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "raise_open_file_limit", lambda: 10)
+    monkeypatch.setattr(plan, "raise_open_file_limit", lambda: 10)
     with pytest.raises(HostError, match="ulimit -n"):
         worker_count(config(tmp_path), [])

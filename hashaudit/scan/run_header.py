@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import msgspec
 
 from hashaudit import __version__, paths, versions
-from hashaudit.config import AuditConfig, Engine
 from hashaudit.host.hardware import clock_is_synchronised
 from hashaudit.lists.interface import ListInfo
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.run_id import new_run_id
+from hashaudit.scan.config import AuditConfig, Engine
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
 

@@ -10,16 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hashaudit import exitcodes
-from hashaudit.audit.categories import named
-from hashaudit.audit.dispatch import Dispatcher, Ticket, WalkState
-from hashaudit.audit.events import Event, Finished, Paused, Progress, Recorded, Report, WorkerReport
-from hashaudit.audit.journal import Journal
-from hashaudit.audit.ordering import Ordering
-from hashaudit.audit.outcomes import Ended, Outcomes, RunOrdering
-from hashaudit.audit.requests import Requests
-from hashaudit.audit.resume import Earlier
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.config import AuditConfig
 from hashaudit.errors import HashauditError
 from hashaudit.model import (
     PathFault,
@@ -31,6 +22,15 @@ from hashaudit.model import (
 from hashaudit.record import convert
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import Tally
+from hashaudit.scan.categories import named
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.control import Requests
+from hashaudit.scan.dispatcher import Dispatcher, Ticket, WalkState
+from hashaudit.scan.entry_results import Ended, Outcomes, RunOrdering
+from hashaudit.scan.events import Event, Finished, Paused, Progress, Recorded, Report, WorkerReport
+from hashaudit.scan.ordering import Ordering
+from hashaudit.scan.resume.journal import Journal
+from hashaudit.scan.resume.resume_state import Earlier
 from hashaudit.sources.interface import Source
 from hashaudit.workers.executor import Engine
 from hashaudit.workers.local.pool import POLL_S

@@ -9,10 +9,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from hashaudit.audit.dispatch import Dispatcher, EntryJob, Ticket, WalkState
-from hashaudit.audit.journal import Done, Journal, Link
-from hashaudit.audit.ordering import Count, Ordering, Span
-from hashaudit.audit.resume import Earlier
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.model import (
     Entry,
@@ -26,6 +22,10 @@ from hashaudit.model import (
     version_of,
 )
 from hashaudit.record.totals import Tally
+from hashaudit.scan.dispatcher import Dispatcher, EntryJob, Ticket, WalkState
+from hashaudit.scan.ordering import Count, Ordering, Span
+from hashaudit.scan.resume.journal import Done, Journal, Link
+from hashaudit.scan.resume.resume_state import Earlier
 from hashaudit.workers.protocol import Answer, Cached
 from hashaudit.workers.tasks import Answered, Blamed
 

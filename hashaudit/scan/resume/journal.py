@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from hashaudit.audit.dispatch import WalkState
-from hashaudit.audit.ordering import Count
-from hashaudit.audit.ordering import Cut as WalkCut
-from hashaudit.audit.sealed import SealedFile
-from hashaudit.config import AuditConfig
 from hashaudit.host.process_owner import Holder
 from hashaudit.model import Examination, Stat, Subject
+from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.dispatcher import WalkState
+from hashaudit.scan.ordering import Count
+from hashaudit.scan.ordering import Cut as WalkCut
+from hashaudit.scan.resume.journal_file import SealedFile
 from hashaudit.signing.signer import Signer
 
 SUFFIX = b".journal"

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.audit.ordering import Count, Ordering, Span
+from hashaudit.scan.ordering import Count, Ordering, Span
 
 
 def test_a_record_waits_for_the_span_before_it() -> None:

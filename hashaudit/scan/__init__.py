@@ -1,0 +1,1 @@
+"""A scan: its configuration, plan, main loop, results and resume."""

@@ -1,0 +1,1 @@
+"""Resuming an interrupted scan: its journal, its state and what must be equal."""
