@@ -11,7 +11,7 @@ import msgspec
 
 from hashaudit import __version__, paths
 from hashaudit.doctor.check import Check, State, worst
-from hashaudit.doctor.examination import Subject, examine
+from hashaudit.doctor.checks import Subject, examine
 from hashaudit.errors import SigningKeyError
 from hashaudit.exitcodes import ExitCode
 from hashaudit.lists.interface import ListSpec

@@ -5,8 +5,8 @@ import pytest
 
 from hashaudit.doctor import software
 from hashaudit.doctor.check import Check, Question, State, answered, worst
-from hashaudit.doctor.examination import Subject, examine
-from hashaudit.doctor.kernel import ADVICE_ON_LAYERS
+from hashaudit.doctor.checks import Subject, examine
+from hashaudit.doctor.system import ADVICE_ON_LAYERS
 from hashaudit.host import hardware
 from hashaudit.host.sandbox import sandbox
 from hashaudit.model import AlgorithmName
@@ -65,6 +65,6 @@ def test_every_digest_is_measured() -> None:
 @pytest.mark.parametrize(("synchronised", "state"), [(True, State.OK), (False, State.WARNING), (None, State.WARNING)])
 def test_the_clock(synchronised: bool | None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "clock_is_synchronised", lambda: synchronised)
-    monkeypatch.setattr("hashaudit.doctor.kernel.workers", lambda _roots: iter(()))
+    monkeypatch.setattr("hashaudit.doctor.system.workers", lambda _roots: iter(()))
     found = {check.name: check for check in examine(Subject())}
     assert found["clock.synchronised"].state is state
