@@ -1,6 +1,6 @@
 """Lets ``python -m hashaudit_cli`` do what ``hashaudit`` does."""
 
-from hashaudit_cli.entry import main
+from hashaudit_cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from hashaudit.errors import HashauditError, OutputClosedError, UsageError
 from hashaudit.exitcodes import ExitCode
-from hashaudit_cli.signals import InterruptedBySignalError
-from hashaudit_cli.terminal import say_error
+from hashaudit_cli.ui.signals import InterruptedBySignalError
+from hashaudit_cli.ui.terminal import say_error
 
 
 def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code for each way to end

@@ -2,7 +2,7 @@
 
 from hashaudit.host.priority import give_way
 from hashaudit.scan.config import AuditConfig
-from hashaudit_cli.terminal import say
+from hashaudit_cli.ui.terminal import say
 
 
 def be_kind(config: AuditConfig, *, quiet: bool) -> None:

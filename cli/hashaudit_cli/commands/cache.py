@@ -26,7 +26,7 @@ def stats(file: FileArgument, as_json: JsonOption = False) -> None:
     """Say what a cache holds: files, runs, algorithms and their versions, size, when its files were last met."""
 
     def body() -> int:
-        from hashaudit_cli.caching import run_stats  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.commands.cache_body import run_stats  # noqa: PLC0415 # start-up: --help needs none of this
 
         return run_stats(file, as_json=as_json)
 
@@ -44,7 +44,7 @@ def prune(
     """Forget files that no scan has met for a while, and give their space back."""
 
     def body() -> int:
-        from hashaudit_cli.caching import run_prune  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.cache_body import run_prune  # noqa: PLC0415 # as above
 
         return run_prune(file, days, as_json=as_json)
 

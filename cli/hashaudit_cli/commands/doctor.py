@@ -29,7 +29,7 @@ def doctor(  # noqa: PLR0917 # Typer reads the command's options from its parame
     """
 
     def body() -> int:
-        from hashaudit_cli.diagnosing import run_doctor  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.commands.doctor_body import run_doctor  # noqa: PLC0415 # start-up: --help needs none of this
 
         return run_doctor(
             tuple(raw(root) for root in roots or ()),

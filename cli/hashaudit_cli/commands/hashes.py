@@ -48,7 +48,7 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit.scan.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
-        from hashaudit_cli.hashing import run_hash  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.hash_body import run_hash  # noqa: PLC0415 # as above
 
         digests, perceptual = algorithm_names(algorithm or [])
         config = AuditConfig(
@@ -82,7 +82,7 @@ def compare(
     """
 
     def body() -> int:
-        from hashaudit_cli.comparing import run_compare  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.commands.compare_body import run_compare  # noqa: PLC0415 # start-up: --help needs none of this
 
         digests, perceptual = algorithm_names(algorithm or ["pdq,phash,dhash,whash"])
         return run_compare(first, second, digests, perceptual, as_json=as_json)

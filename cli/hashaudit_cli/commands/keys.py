@@ -31,14 +31,14 @@ def new(
 
     def body() -> int:
         # Start-up: --help needs none of this.
-        from hashaudit_cli.signing import (  # noqa: PLC0415 # as above
+        from hashaudit_cli.key_policy import (  # noqa: PLC0415 # as above
             Signing,
             default_key_path,
             identity_line,
             make_key,
             read_passphrase,
         )
-        from hashaudit_cli.terminal import printable  # noqa: PLC0415 # as above
+        from hashaudit_cli.ui.terminal import printable  # noqa: PLC0415 # as above
 
         target = path or default_key_path()
         signing = Signing(passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)

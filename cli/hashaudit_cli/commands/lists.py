@@ -46,7 +46,7 @@ def build(  # noqa: PLR0917 # Typer reads the command's options from its paramet
 
     def body() -> int:
         from hashaudit.lists.selection import Selection  # noqa: PLC0415 # start-up: --help needs none of this
-        from hashaudit_cli.listing import run_build  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.lists_body import run_build  # noqa: PLC0415 # as above
 
         specs = list_specs([], files) if known else list_specs(files, [])
         selection = Selection(tuple(only_category or ()), min_score)
@@ -66,7 +66,7 @@ def info(files: ListArguments, columns: MapOption = None, as_json: JsonOption = 
     """Say what lists are: format, version, counts of what was kept and why the rest was not. Never an entry."""
 
     def body() -> int:
-        from hashaudit_cli.listing import run_info  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.lists_body import run_info  # noqa: PLC0415 # as above
 
         return run_info(list_specs(files, []), column_map(columns or []), as_json=as_json)
 
@@ -78,7 +78,7 @@ def verify(index: IndexArgument) -> None:
     """Check that a compiled index is whole: checksums, order, tables. Exit code 4 if it is not."""
 
     def body() -> int:
-        from hashaudit_cli.listing import run_verify_index  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.lists_body import run_verify_index  # noqa: PLC0415 # as above
 
         return run_verify_index(index)
 
@@ -100,7 +100,7 @@ def check(
     """
 
     def body() -> int:
-        from hashaudit_cli.listing import run_check  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.lists_body import run_check  # noqa: PLC0415 # as above
 
         return run_check(list_specs(files, []), algorithm, column_map(columns or []), as_json=as_json)
 
@@ -117,7 +117,7 @@ def diff(
     """Count what two lists have in common and what only one of them has. Digests are never shown."""
 
     def body() -> int:
-        from hashaudit_cli.listing import run_diff  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.lists_body import run_diff  # noqa: PLC0415 # as above
 
         return run_diff(list_specs([first], []), list_specs([second], []), ids=ids, as_json=as_json)
 
@@ -139,7 +139,7 @@ def export(
     """Write the digests of lists in the open, as plain or hashdeep text (a new file, mode 0600)."""
 
     def body() -> int:
-        from hashaudit_cli.listing import run_export  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.lists_body import run_export  # noqa: PLC0415 # as above
 
         return run_export(list_specs(files, []), output, form, algorithm or [], disclose=disclose)
 

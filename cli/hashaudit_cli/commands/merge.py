@@ -44,9 +44,9 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     """
 
     def body() -> int:
-        from hashaudit_cli.merging import run_merge  # noqa: PLC0415 # start-up: --help needs none of this
-        from hashaudit_cli.signing import Signing  # noqa: PLC0415 # as above
-        from hashaudit_cli.verifying import trust_of  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.commands.verify_body import trust_of  # noqa: PLC0415 # as above
+        from hashaudit_cli.key_policy import Signing  # noqa: PLC0415 # as above
 
         trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=None, any_key=any_key)
         signing = Signing(key=key, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)

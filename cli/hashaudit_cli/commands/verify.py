@@ -35,7 +35,7 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
     """
 
     def body() -> int:
-        from hashaudit_cli.verifying import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.commands.verify_body import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
 
         return run_verify(
             file, allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key, as_json=as_json

@@ -48,7 +48,7 @@ from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.protocol import Answer
 from hashaudit.workers.tasks import Answered, Blamed, Job
-from hashaudit_cli.beginning import begin, go_on, reopened
+from hashaudit_cli.open_run import begin, go_on, reopened
 from interrupted import Told, journal_of, told
 
 Item = Entry | PathFault | Skipped

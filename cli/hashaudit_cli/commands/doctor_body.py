@@ -15,8 +15,8 @@ from hashaudit.doctor.checks import Subject, examine
 from hashaudit.errors import SigningKeyError
 from hashaudit.exitcodes import ExitCode
 from hashaudit.lists.interface import ListSpec
-from hashaudit_cli.signing import KEY_VARIABLE, default_key_path
-from hashaudit_cli.terminal import counted, printable, shown
+from hashaudit_cli.key_policy import KEY_VARIABLE, default_key_path
+from hashaudit_cli.ui.terminal import counted, printable, shown
 
 FORM_VERSION = 1
 """``v`` of the JSON form."""

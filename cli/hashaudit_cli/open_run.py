@@ -23,7 +23,7 @@ from hashaudit.scan.resume.journal_file import SealedFile
 from hashaudit.scan.resume.resume_state import Earlier, JournalContent, load_earlier, read_header, read_journal
 from hashaudit.signing.key_files import SigningKey
 from hashaudit.signing.signer import FILE_NAMESPACE
-from hashaudit_cli.terminal import say, shown, standard_output
+from hashaudit_cli.ui.terminal import say, shown, standard_output
 
 _NOTHING = AuditConfig(roots=())
 

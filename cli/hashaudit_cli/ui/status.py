@@ -3,8 +3,8 @@
 import datetime as dt
 
 from hashaudit.scan.events import Report, WorkerReport
-from hashaudit_cli.progress import described
-from hashaudit_cli.terminal import bytes_shown, counted, say, shown
+from hashaudit_cli.ui.progress import described
+from hashaudit_cli.ui.terminal import bytes_shown, counted, say, shown
 
 
 def tell(report: Report) -> None:

@@ -6,7 +6,7 @@ import sys
 from hashaudit.errors import OutputError
 from hashaudit.paths import for_terminal
 from hashaudit.record.output import Output
-from hashaudit_cli.entry import STANDARD_OUTPUT, opened_in_place
+from hashaudit_cli.main import STANDARD_OUTPUT, opened_in_place
 
 
 def say(text: str) -> None:

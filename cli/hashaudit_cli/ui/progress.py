@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from hashaudit.scan.events import Progress
-from hashaudit_cli.terminal import bytes_shown, counted, say
+from hashaudit_cli.ui.terminal import bytes_shown, counted, say
 
 LINE_INTERVAL_S = 60.0
 """Where standard error is no terminal: often enough to see life in a log, seldom enough not to fill it."""

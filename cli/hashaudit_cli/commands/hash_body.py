@@ -22,10 +22,10 @@ from hashaudit.scan.main_loop import Run
 from hashaudit.scan.plan import deadlines, plan_for, worker_count
 from hashaudit.sources.open_source import open_source
 from hashaudit.workers.local.pool import Pool
-from hashaudit_cli.following import follow
 from hashaudit_cli.kindness import be_kind
-from hashaudit_cli.signals import obeying_signals
-from hashaudit_cli.terminal import counted, say, shown, standard_output
+from hashaudit_cli.ui.scan_display import follow
+from hashaudit_cli.ui.signals import obeying_signals
+from hashaudit_cli.ui.terminal import counted, say, shown, standard_output
 
 Form = Literal["list", "jsonl", "csv"]
 

@@ -6,9 +6,9 @@ from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit.scan.control import Requests
 from hashaudit.scan.events import Finished, Paused, Progress, Recorded, Report
 from hashaudit.scan.main_loop import Run
-from hashaudit_cli.progress import display
-from hashaudit_cli.reporting import tell
-from hashaudit_cli.signals import suspend
+from hashaudit_cli.ui.progress import display
+from hashaudit_cli.ui.signals import suspend
+from hashaudit_cli.ui.status import tell
 
 
 def follow(

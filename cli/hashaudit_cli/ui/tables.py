@@ -12,7 +12,7 @@ from hashaudit.model import Role
 from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.events import Finished
-from hashaudit_cli.terminal import bytes_shown, counted, shown
+from hashaudit_cli.ui.terminal import bytes_shown, counted, shown
 
 MAX_ROWS = 100
 """More do not help a person; the findings file has them all."""

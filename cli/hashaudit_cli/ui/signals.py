@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
 from hashaudit.scan.control import Requests
-from hashaudit_cli.entry import STANDARD_ERROR
-from hashaudit_cli.terminal import say
+from hashaudit_cli.main import STANDARD_ERROR
+from hashaudit_cli.ui.terminal import say
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 QUESTION_SIGNALS = ("SIGUSR1", "SIGINFO")

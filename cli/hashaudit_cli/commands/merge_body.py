@@ -13,8 +13,8 @@ from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.record.verify.trust import Trust
 from hashaudit.scan.merge_shards import MergedResult, ShardResult, checksum_line, merge_shards
 from hashaudit.signing.signer import FILE_NAMESPACE
-from hashaudit_cli.signing import Signing, load_signer
-from hashaudit_cli.terminal import counted, say, shown
+from hashaudit_cli.key_policy import Signing, load_signer
+from hashaudit_cli.ui.terminal import counted, say, shown
 
 RESULT_SUFFIX = b".json"
 

@@ -4,7 +4,7 @@ import msgspec
 
 from hashaudit.cache.maintenance import prune, stats
 from hashaudit.exitcodes import ExitCode
-from hashaudit_cli.terminal import bytes_shown, counted, printable
+from hashaudit_cli.ui.terminal import bytes_shown, counted, printable
 
 
 def run_stats(file: str, *, as_json: bool) -> int:

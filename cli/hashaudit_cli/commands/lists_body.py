@@ -24,7 +24,7 @@ from hashaudit.lists.interface import ListInfo, ListSpec, ParseOptions
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.lists.selection import Selection
 from hashaudit_cli.options import algorithm_names, perceptual_name
-from hashaudit_cli.terminal import bytes_shown, counted, say, shown
+from hashaudit_cli.ui.terminal import bytes_shown, counted, say, shown
 
 PROGRESS_INTERVAL_S = 0.2
 

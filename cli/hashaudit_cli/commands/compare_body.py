@@ -15,7 +15,7 @@ from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import HostError
 from hashaudit.exitcodes import ExitCode
 from hashaudit.model import AlgorithmName, PerceptualHash
-from hashaudit_cli.terminal import say, shown
+from hashaudit_cli.ui.terminal import say, shown
 
 
 class Row(msgspec.Struct, frozen=True):

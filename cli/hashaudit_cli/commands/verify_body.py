@@ -11,8 +11,8 @@ from hashaudit.record.verify.verifier import verify_file
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
 from hashaudit.signing.allowed_signers import AllowedSigners
 from hashaudit.signing.public_key import load_public_key
-from hashaudit_cli.signing import default_allowed_signers_path
-from hashaudit_cli.terminal import shown
+from hashaudit_cli.key_policy import default_allowed_signers_path
+from hashaudit_cli.ui.terminal import shown
 
 
 def run_verify(

@@ -11,7 +11,7 @@ from hashaudit.scan.plan import deadlines, worker_count
 from hashaudit.sources.interface import RootDescription
 from hashaudit.workers.executor import Engine
 from hashaudit.workers.local.pool import Pool
-from hashaudit_cli.terminal import say
+from hashaudit_cli.ui.terminal import say
 
 
 def engine_for(

@@ -9,7 +9,7 @@ import msgspec
 
 from hashaudit.errors import SigningKeyError, UsageError
 from hashaudit.signing.key_files import SigningKey, allowed_signers_line, load_key, new_key
-from hashaudit_cli.terminal import say, shown
+from hashaudit_cli.ui.terminal import say, shown
 
 KEY_VARIABLE = "HASHAUDIT_KEY"
 CREDENTIAL_NAME = "hashaudit-passphrase"

@@ -23,13 +23,13 @@ from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
 from hashaudit.workers.local.plugin_probe import plug_in_all
-from hashaudit_cli.beginning import Begun, begin, go_on, reopened, warn_of_failure
-from hashaudit_cli.engines import engine_for
-from hashaudit_cli.following import follow
+from hashaudit_cli.executors import engine_for
+from hashaudit_cli.key_policy import Signing, load_signer
 from hashaudit_cli.kindness import be_kind
-from hashaudit_cli.signals import interrupting_on_signals, obeying_signals
-from hashaudit_cli.signing import Signing, load_signer
-from hashaudit_cli.terminal import counted, say, shown
+from hashaudit_cli.open_run import Begun, begin, go_on, reopened, warn_of_failure
+from hashaudit_cli.ui.scan_display import follow
+from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
+from hashaudit_cli.ui.terminal import counted, say, shown
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -148,7 +148,7 @@ def _tell_end(destination: Destination, begun: Begun, finished: Finished, *, qui
 def _show(run: Run, requests: Requests, lists: Sequence[HashList], *, quiet: bool) -> Finished:
     """Runs to the end, with a bar while it goes on and tables afterwards. None of that can change the run."""
     # Loaded only now: the workers are at it already.
-    from hashaudit_cli.render import Tables  # noqa: PLC0415 # as above
+    from hashaudit_cli.ui.tables import Tables  # noqa: PLC0415 # as above
 
     tables = Tables(lists)
     finished = follow(run, requests, quiet=quiet, on_record=tables.add)

@@ -1,0 +1,1 @@
+"""What people see: streams, progress, tables and signals."""
