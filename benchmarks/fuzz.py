@@ -36,7 +36,7 @@ from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 from hashaudit.record.verify.verifier import verify
 from hashaudit.signing.public_key import load_public_key
 

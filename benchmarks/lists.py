@@ -28,7 +28,7 @@ from typing import NamedTuple, TypeVar
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.match.exact_match import ExactMatcher
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 SHA256 = AlgorithmName("sha256")
 DIGEST_BYTES = 32

@@ -130,7 +130,7 @@ def task_build(hashes: str, path: str) -> dict[str, float]:
     from hashaudit.lists.index.builder import IndexBuilder  # noqa: PLC0415 - faiss's environment has none
     from hashaudit.lists.index.index_writer import new_file  # noqa: PLC0415 - as above
     from hashaudit.lists.interface import DigestBlock, ListInfo  # noqa: PLC0415 - as above
-    from hashaudit.model import AlgorithmName, Role  # noqa: PLC0415 - as above
+    from hashaudit.model.results import AlgorithmName, Role  # noqa: PLC0415 - as above
 
     start = time.perf_counter()
     info = ListInfo(name="", path="", role=Role.DENY, size=0, sha256="", mtime_ns=0, format="")

@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
 from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
-from hashaudit.model import PerceptualHash
+from hashaudit.model.results import PerceptualHash
 
 NAMES = ("pdq", "phash", "dhash", "ahash")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"})

@@ -17,7 +17,8 @@ from PIL import Image
 
 from hashaudit.host.files import stat_of
 from hashaudit.host.sandbox import sandbox
-from hashaudit.model import AlgorithmName, DirectoryRef, Entry
+from hashaudit.model.entry import DirectoryRef, Entry
+from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.protocol import PerceptualPlan, Plan

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hashaudit.exitcodes import MEANINGS, ExitCode
+from hashaudit.exit_codes import MEANINGS, ExitCode
 
 DOCS = Path(__file__).parent
 

@@ -1,6 +1,6 @@
 """The exceptions that end a run, split by whose fault they are.
 
-A file that cannot be examined is not an exception: it is a :class:`hashaudit.model.Fault`, which is data. Exit codes
+A file that cannot be examined is not an exception: it is a :class:`hashaudit.model.faults.Fault`, which is data. Exit codes
 belong to the command line.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hashaudit.exitcodes import ExitCode
+from hashaudit.exit_codes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]

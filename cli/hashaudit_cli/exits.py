@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from hashaudit.errors import HashauditError, OutputClosedError, UsageError
-from hashaudit.exitcodes import ExitCode
+from hashaudit.exit_codes import ExitCode
 from hashaudit_cli.ui.signals import InterruptedBySignalError
 from hashaudit_cli.ui.terminal import say_error
 

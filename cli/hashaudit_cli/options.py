@@ -10,7 +10,7 @@ import typer
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.errors import UsageError
 from hashaudit.lists.interface import ListSpec
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 LISTS = "What is looked for"
 PICTURES = "Pictures"

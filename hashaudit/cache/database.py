@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 from hashaudit.errors import CacheError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 
 APPLICATION_ID = 0x68617368
 """``hash``, in the field of the header that names a database's program (sqlite.org/fileformat.html, 1.3)."""

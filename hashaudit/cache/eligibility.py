@@ -8,7 +8,7 @@ import hashlib
 import time
 
 from hashaudit.host.mount_table import Mount, read_mount_table
-from hashaudit.model import Consistency, DirectoryRef, Entry
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry
 
 TRUSTED_TYPES = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "overlay", "reiserfs", "ubifs", "xfs", "zfs"}

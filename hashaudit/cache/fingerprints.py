@@ -11,7 +11,7 @@ from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.images.formats import SNIFF_REVISION
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.perceptual.hash_versions import decoder_version, version_of
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _DECODER = "decoder"
 _NO_PICTURE = "no-picture"

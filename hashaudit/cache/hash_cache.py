@@ -18,8 +18,8 @@ from hashaudit.cache.database import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, 
 from hashaudit.cache.eligibility import Places
 from hashaudit.cache.fingerprints import Recipes, Wanted, numbered
 from hashaudit.cache.values import MAX_VALUE_BYTES, Kept, Known, state_of, unpack_numbers
-from hashaudit.model import Entry
-from hashaudit.paths import for_terminal
+from hashaudit.model.entry import Entry
+from hashaudit.model.paths import for_terminal
 
 DAY_S = 86_400
 

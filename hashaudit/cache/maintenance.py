@@ -15,7 +15,7 @@ from hashaudit.cache.database import DamagedError, Store, open_store
 from hashaudit.cache.hash_cache import DAY_S, SEEN_DAYS
 from hashaudit.cache.values import unpack_numbers
 from hashaudit.errors import CacheError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 
 
 class Stats(msgspec.Struct, frozen=True):

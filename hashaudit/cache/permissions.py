@@ -5,7 +5,7 @@ import stat
 from contextlib import suppress
 
 from hashaudit.errors import CacheError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 
 SIDE_SUFFIXES = (b"-wal", b"-shm")
 """Files that SQLite keeps beside a database in WAL mode. Source: sqlite.org/walformat.html, section 1."""

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from hashaudit.model import AlgorithmName, Entry, Fault, FaultCode, PerceptualHash, Stat
+from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.faults import Fault, FaultCode
+from hashaudit.model.results import AlgorithmName, PerceptualHash
 
 Values = dict[int, bytes]
 """By the number of the recipe, from 1."""

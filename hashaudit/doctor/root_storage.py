@@ -8,7 +8,7 @@ from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HashauditError
 from hashaudit.host import files
 from hashaudit.host.mount_table import Mount, read_mount_table
-from hashaudit.model import Consistency
+from hashaudit.model.entry import Consistency
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import open_store
 from hashaudit.objectstores.url import parse_root

@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.images.formats import ImageFormat
 from hashaudit.doctor.check import Check, State
+from hashaudit.installed_versions import DECIDING_PACKAGES
 from hashaudit.lists.algorithms import SHA256
-from hashaudit.model import AlgorithmName
-from hashaudit.versions import DECIDING_PACKAGES
+from hashaudit.model.results import AlgorithmName
 
 CPU_INFO = "/proc/cpuinfo"
 SHA_FLAGS = ("sha_ni", "sha2")

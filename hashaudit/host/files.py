@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 
-from hashaudit.model import Stat
+from hashaudit.model.entry import Stat
 
 READ_FLAGS: int = (
     os.O_RDONLY

@@ -5,7 +5,7 @@ Source of the meanings: errno(3), open(2), and for ENOKEY the kernel's fscrypt d
 
 import errno
 
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 
 _CODES: dict[str, FaultCode] = {
     "EACCES": FaultCode.PERMISSION_DENIED,

@@ -6,7 +6,7 @@ Algorithm" (2019).
 
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.content.perceptual import hash_names as perceptual
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 PDQ = AlgorithmName("pdq")
 SHA256 = AlgorithmName("sha256")

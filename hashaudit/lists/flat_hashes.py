@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from hashaudit.lists.algorithms import PERCEPTUAL_LENGTHS_BYTES
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm

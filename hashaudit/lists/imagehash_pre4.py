@@ -11,7 +11,7 @@ from hashaudit.content.perceptual.perceptual_registry import PDQ, algorithm_name
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 def entry_of_today(entry: ListEntry) -> ListEntry:

@@ -24,8 +24,8 @@ from hashaudit.lists.list_file import READABLE
 from hashaudit.lists.list_folder import ListSource
 from hashaudit.lists.plugin_hashes import with_plugged
 from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.model import Role
-from hashaudit.paths import to_text
+from hashaudit.model.paths import to_text
+from hashaudit.model.results import Role
 
 Progress = Callable[[int], None]
 """Is told now and then how many more entries have been taken."""

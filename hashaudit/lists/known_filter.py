@@ -8,8 +8,8 @@ from hashaudit.errors import ListError
 from hashaudit.lists.bloom import BloomFilter
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.interface import ListInfo, ListSpec
-from hashaudit.model import AlgorithmName, Role
-from hashaudit.paths import to_text
+from hashaudit.model.paths import to_text
+from hashaudit.model.results import AlgorithmName, Role
 
 SHA1 = AlgorithmName("sha1")
 """The one digest that such a filter is asked for."""

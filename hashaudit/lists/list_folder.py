@@ -12,7 +12,7 @@ from hashaudit.lists.file_state import FileState
 from hashaudit.lists.interface import ListItem, OpenedList, ParseOptions
 from hashaudit.lists.list_file import READABLE, ListFile
 from hashaudit.lists.open_list import Page, open_pages
-from hashaudit.paths import to_text
+from hashaudit.model.paths import to_text
 
 _ESCAPES = {0x0A: b"\\n", 0x0D: b"\\r", 0x5C: b"\\\\"}
 

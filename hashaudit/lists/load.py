@@ -26,8 +26,8 @@ from hashaudit.lists.known_filter import FilterImage, check_use, filter_info
 from hashaudit.lists.list_file import ListFile
 from hashaudit.lists.list_folder import ListSource, open_source
 from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.model import Role
-from hashaudit.paths import to_text
+from hashaudit.model.paths import to_text
+from hashaudit.model.results import Role
 
 SMALL_LIST_BYTES = 8 << 20
 """Text lists up to here are compiled at each start, which takes less than a second; larger ones are cached."""

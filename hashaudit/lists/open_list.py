@@ -10,7 +10,7 @@ from hashaudit.lists.interface import DigestBlock, ListEntry, ListFormat, ListIt
 from hashaudit.lists.syntax import sqlite_tables
 from hashaudit.lists.syntax.decompress import unpacked
 from hashaudit.lists.syntax.lines import chunks_of, stream_of, undo_encoding, with_head
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 HISTORIES = frozenset({"ncmec", "stix", "stopncii", "tech-against-terrorism", "threatexchange-updates"})
 """Formats that come in pages, and whose records replace and withdraw each other on whatever page they stand."""

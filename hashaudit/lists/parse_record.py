@@ -8,7 +8,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
 from hashaudit.lists.flat_hashes import is_flat
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 _MAX_SIZE_DIGITS = 20
 """2^64 has twenty."""

@@ -11,7 +11,7 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.lists.algorithms import LENGTHS_BYTES, MIN_PERCEPTUAL_BYTES
 from hashaudit.lists.interface import ListEntry
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _PLUGGED: dict[str, int] = {}
 

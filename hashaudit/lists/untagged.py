@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, PDQ, PDQ_BITS_SET, SHA256, UNDECIDED
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _LENGTH_BYTES = LENGTHS_BYTES[SHA256]
 _WITNESSES = 8

@@ -17,7 +17,8 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobServiceClient
 
 from hashaudit.errors import HostError
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import Checksum, Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
 from hashaudit.objectstores.resume_listing import behind
 

@@ -4,7 +4,8 @@ import time
 
 import msgspec
 
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import OverwrittenError, Store, StoreError
 
 MAX_WHOLE_BYTES = 512 << 20

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode
 
 
 class StoreOptions(msgspec.Struct, frozen=True, array_like=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from hashaudit.model import FaultCode
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import Listed, StoreError
 
 

@@ -22,7 +22,8 @@ from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from hashaudit.errors import HostError
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores import s3_responses as answers
 from hashaudit.objectstores.interface import Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
 

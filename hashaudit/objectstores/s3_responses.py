@@ -12,7 +12,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from hashaudit.model import FaultCode, ObjectState
+from hashaudit.model.entry import ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.checksums import ALGORITHMS
 from hashaudit.objectstores.interface import Checksum, Head, Listed, StoreError
 

@@ -8,8 +8,8 @@ import re
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model import BucketRef
-from hashaudit.paths import for_terminal
+from hashaudit.model.entry import BucketRef
+from hashaudit.model.paths import for_terminal
 
 SCHEMES = ("s3", "az")
 

@@ -4,15 +4,18 @@ from typing import Any
 
 import msgspec
 
-from hashaudit import model, paths
 from hashaudit.lists.interface import ListInfo, RejectReason
+from hashaudit.model import paths
+from hashaudit.model.entry import Entry, ObjectEntry, ObjectState, State, Subject, state_of
+from hashaudit.model.faults import Fault, PathFault
+from hashaudit.model.results import AlgorithmName, Examination, any_looked_for
 from hashaudit.record import schema, timestamps
 from hashaudit.record.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.record.header import HashList
 
 
 def of_examination(
-    entry: model.Subject, examination: model.Examination, time_ns: int, *, record_all: bool
+    entry: Subject, examination: Examination, time_ns: int, *, record_all: bool
 ) -> schema.FindingRecord | schema.FaultRecord | schema.FileRecord | None:
     """The one line that an entry gets, or ``None``: nothing found, nothing failed, and not every file is recorded.
 
@@ -22,14 +25,14 @@ def of_examination(
         time_ns: now, nanoseconds since the epoch.
         record_all: every file gets a line.
     """
-    if model.any_looked_for(examination.matches):
+    if any_looked_for(examination.matches):
         return _finding(entry, examination, time_ns)
     if examination.faults:
         return _fault(entry, examination, time_ns)
     return _file(entry, examination, time_ns) if record_all else None
 
 
-def of_path_fault(path_fault: model.PathFault, time_ns: int) -> schema.FaultRecord:
+def of_path_fault(path_fault: PathFault, time_ns: int) -> schema.FaultRecord:
     """The line of a folder that could not be listed, or of a name that could not be examined."""
     path, path_b64 = paths.to_text(path_fault.path)
     fault = path_fault.fault
@@ -91,14 +94,14 @@ def of_setting(value: object) -> Setting:
             return str(value)
 
 
-def _finding(entry: model.Subject, examination: model.Examination, time_ns: int) -> schema.FindingRecord:
+def _finding(entry: Subject, examination: Examination, time_ns: int) -> schema.FindingRecord:
     path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or model.state_of(entry)
+    state = examination.stat or state_of(entry)
     return schema.FindingRecord(
         time=timestamps.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=isinstance(entry, model.Entry) and entry.followed,
+        followed=isinstance(entry, Entry) and entry.followed,
         **_identity(entry, state),
         consistency=examination.consistency,
         from_run=examination.from_run,
@@ -113,16 +116,16 @@ def _finding(entry: model.Subject, examination: model.Examination, time_ns: int)
     )
 
 
-def _fault(entry: model.Subject, examination: model.Examination, time_ns: int) -> schema.FaultRecord:
+def _fault(entry: Subject, examination: Examination, time_ns: int) -> schema.FaultRecord:
     path, path_b64 = paths.to_text(entry.path)
     first, *further = examination.faults
     # What could not be opened still has what the walk saw of it; only what was read has a consistency.
-    state = examination.stat or model.state_of(entry)
+    state = examination.stat or state_of(entry)
     return schema.FaultRecord(
         time=timestamps.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=isinstance(entry, model.Entry) and entry.followed,
+        followed=isinstance(entry, Entry) and entry.followed,
         stage=first.stage,
         code=first.code,
         message=first.message,
@@ -140,14 +143,14 @@ def _fault(entry: model.Subject, examination: model.Examination, time_ns: int) -
     )
 
 
-def _file(entry: model.Subject, examination: model.Examination, time_ns: int) -> schema.FileRecord:
+def _file(entry: Subject, examination: Examination, time_ns: int) -> schema.FileRecord:
     path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or model.state_of(entry)
+    state = examination.stat or state_of(entry)
     return schema.FileRecord(
         time=timestamps.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=isinstance(entry, model.Entry) and entry.followed,
+        followed=isinstance(entry, Entry) and entry.followed,
         **_identity(entry, state),
         consistency=examination.consistency,
         from_run=examination.from_run,
@@ -158,11 +161,11 @@ def _file(entry: model.Subject, examination: model.Examination, time_ns: int) ->
     )
 
 
-def _digests(examination: model.Examination) -> dict[model.AlgorithmName, str]:
-    return {model.AlgorithmName(name): value for name, value in examination.digests.items()}
+def _digests(examination: Examination) -> dict[AlgorithmName, str]:
+    return {AlgorithmName(name): value for name, value in examination.digests.items()}
 
 
-def _matches(examination: model.Examination) -> tuple[schema.Match, ...]:
+def _matches(examination: Examination) -> tuple[schema.Match, ...]:
     return tuple(
         schema.Match(
             list_number=match.list_number,
@@ -178,15 +181,15 @@ def _matches(examination: model.Examination) -> tuple[schema.Match, ...]:
     )
 
 
-def _perceptual(examination: model.Examination) -> tuple[schema.PerceptualHash, ...]:
+def _perceptual(examination: Examination) -> tuple[schema.PerceptualHash, ...]:
     return tuple(schema.PerceptualHash(**msgspec.structs.asdict(item)) for item in examination.perceptual)
 
 
-def _fault_value(fault: model.Fault) -> schema.Fault:
+def _fault_value(fault: Fault) -> schema.Fault:
     return schema.Fault(**msgspec.structs.asdict(fault))
 
 
-def _change(examination: model.Examination) -> schema.Change | None:
+def _change(examination: Examination) -> schema.Change | None:
     if examination.changed_from is None or examination.stat is None:
         return None
     return schema.Change(
@@ -195,17 +198,17 @@ def _change(examination: model.Examination) -> schema.Change | None:
     )
 
 
-def _identity(entry: model.Subject, state: model.State) -> dict[str, Any]:
+def _identity(entry: Subject, state: State) -> dict[str, Any]:
     """The fields that say which entry, and which state of it, a line is about."""
     fields = _state_fields(state)
-    if isinstance(entry, model.ObjectEntry):
+    if isinstance(entry, ObjectEntry):
         key, key_b64 = paths.to_text(entry.key)
         fields |= {"bucket": entry.bucket.name, "key": key, "key_b64": key_b64}
     return fields
 
 
-def _state_fields(state: model.State) -> dict[str, Any]:
-    if isinstance(state, model.ObjectState):
+def _state_fields(state: State) -> dict[str, Any]:
+    if isinstance(state, ObjectState):
         return {
             "size": large(state.size),
             "version": state.version,

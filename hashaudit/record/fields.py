@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hashaudit import paths
 from hashaudit.errors import FindingsError
+from hashaudit.model import paths
 from hashaudit.record.timestamps import FILE_TIME_PATTERN, TIME_PATTERN
 
 MAX_SAFE_INTEGER = 2**53

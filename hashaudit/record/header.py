@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from hashaudit.lists.interface import RejectReason
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.record.fields import (
     MAX_SAFE_INTEGER,
     FileTime,

@@ -17,7 +17,7 @@ import msgspec
 
 from hashaudit.errors import OutputClosedError, OutputError, OutputLockedError
 from hashaudit.host.locks import Lock, lock
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 
 SIDECAR_SUFFIX = b".sig"
 

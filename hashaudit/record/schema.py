@@ -11,16 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hashaudit.model import (
-    AlgorithmName,
-    Confirmation,
-    Consistency,
-    FaultCode,
-    MatchType,
-    Role,
-    SkipReason,
-    Stage,
-)
+from hashaudit.model.entry import Consistency
+from hashaudit.model.faults import FaultCode, SkipReason, Stage
+from hashaudit.model.results import AlgorithmName, Confirmation, MatchType, Role
 from hashaudit.record.fields import (
     MAX_SAFE_INTEGER,
     Decimal,

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from hashaudit.errors import FindingsError
-from hashaudit.model import FaultCode, SkipReason
+from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.record.fields import large
 from hashaudit.record.header import RunHeader
 from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord, Record, Totals

@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model import Examination, Match
+from hashaudit.model.results import Examination, Match
 
 MAX_SCHEME_BYTES = 1 << 20
 

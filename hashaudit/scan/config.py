@@ -10,7 +10,7 @@ from hashaudit.errors import UsageError
 from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.sources.open_source import BucketOptions, check_buckets
 from hashaudit.sources.shard import Shard
 

@@ -7,7 +7,9 @@ import msgspec
 
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.hardware import is_rotational
-from hashaudit.model import Entry, Examination, SkipReason, Subject, state_of
+from hashaudit.model.entry import Entry, Subject, state_of
+from hashaudit.model.faults import SkipReason
+from hashaudit.model.results import Examination
 from hashaudit.scan.config import AuditConfig
 from hashaudit.scan.hardlinks import LinkGroup, LinkGroups
 from hashaudit.scan.ordering import Ordering, Span

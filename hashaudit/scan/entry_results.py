@@ -10,17 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.model import (
-    Entry,
-    Examination,
-    ObjectEntry,
-    PathFault,
-    Skipped,
-    Subject,
-    any_looked_for,
-    state_of,
-    version_of,
-)
+from hashaudit.model.entry import Entry, ObjectEntry, Subject, state_of, version_of
+from hashaudit.model.faults import PathFault, Skipped
+from hashaudit.model.results import Examination, any_looked_for
 from hashaudit.record.totals import Tally
 from hashaudit.scan.dispatcher import Dispatcher, EntryJob, Ticket, WalkState
 from hashaudit.scan.ordering import Count, Ordering, Span

@@ -7,7 +7,8 @@ first. When the first name could not be examined the others are examined themsel
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from hashaudit.model import Consistency, Entry, Examination, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
+from hashaudit.model.results import Examination
 
 FollowerT = TypeVar("FollowerT")
 

@@ -9,16 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hashaudit import exitcodes
+from hashaudit import exit_codes
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import HashauditError
-from hashaudit.model import (
-    PathFault,
-    Skipped,
-    Subject,
-    Waiting,
-    state_of,
-)
+from hashaudit.model.entry import Subject, Waiting, state_of
+from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.record import convert
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import Tally
@@ -142,7 +137,9 @@ class Run:
     def _end_early(self, error: BaseException) -> None:
         """Writes what is decided and ends the findings file, so that it says itself that the run went no further."""
         code = (
-            exitcodes.ExitCode.CANNOT_START if isinstance(error, HashauditError) else exitcodes.ExitCode.INTERNAL_ERROR
+            exit_codes.ExitCode.CANNOT_START
+            if isinstance(error, HashauditError)
+            else exit_codes.ExitCode.INTERNAL_ERROR
         )
         with contextlib.suppress(HashauditError):
             for _ in self._write(self._ordering.rest()):
@@ -254,7 +251,7 @@ class Run:
     def _finish(self) -> Finished:
         signal_number = self._requests.signal_number
         reason = EndReason.COMPLETED if signal_number is None else EndReason.SIGNAL
-        exit_code = exitcodes.of_run(
+        exit_code = exit_codes.of_run(
             findings=self._tally.matched, faults=self._tally.faults.total(), signal_number=signal_number
         )
         self._writer.finish(reason, exit_code)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit import __version__, exitcodes, paths
+from hashaudit import __version__, exit_codes
 from hashaudit.errors import FindingsError
-from hashaudit.model import FaultCode, SkipReason, Stage
-from hashaudit.paths import for_terminal
+from hashaudit.model import paths
+from hashaudit.model.faults import FaultCode, SkipReason, Stage
+from hashaudit.model.paths import for_terminal
 from hashaudit.record import timestamps
 from hashaudit.record.codec import decode_line
 from hashaudit.record.fields import Natural, Setting, Sha256, Time, Value
@@ -106,7 +107,7 @@ def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tu
         lists=first.lists,
         config={name: value for name, value in first.config.items() if name != "shard"},
         totals=totals,
-        exit_code=exitcodes.of_run(findings=totals.matched, faults=sum(totals.faults.values())),
+        exit_code=exit_codes.of_run(findings=totals.matched, faults=sum(totals.faults.values())),
     )
     return result, tuple(shards)
 

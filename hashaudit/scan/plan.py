@@ -14,7 +14,7 @@ from hashaudit.host.sandbox.sandbox import Cage
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.lists.known_filter import SHA1
 from hashaudit.lists.load import LoadedLists
-from hashaudit.model import Consistency
+from hashaudit.model.entry import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.config import MAX_WORKERS, AuditConfig

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit import __version__, paths, versions
+from hashaudit import __version__, installed_versions
 from hashaudit.host.hardware import clock_is_synchronised
 from hashaudit.lists.interface import ListInfo
+from hashaudit.model import paths
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.run_id import new_run_id
@@ -83,7 +84,7 @@ def run_header(
         run_id=new_run_id(now_ns),
         start=timestamps.to_text(now_ns),
         tool=Tool(name="hashaudit", version=__version__),
-        versions=versions.deciding(),
+        versions=installed_versions.deciding(),
         argv=masked(argv),
         config={name: convert.of_setting(value) for name, value in settings.items()},
         host=socket.gethostname(),

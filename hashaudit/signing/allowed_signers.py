@@ -17,7 +17,7 @@ from typing import Self
 import msgspec
 
 from hashaudit.errors import SigningKeyError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 from hashaudit.signing.public_key import PublicKey, pack_string
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hashaudit.errors import SigningKeyError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 from hashaudit.signing import sshsig
 from hashaudit.signing.public_key import PublicKey, unpack_string
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE

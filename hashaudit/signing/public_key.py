@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hashaudit.errors import SigningKeyError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 
 KEY_TYPE = b"ssh-ed25519"
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hashaudit.model import WAITING, Fault, FaultCode, ObjectEntry, PathFault, Skipped, SkipReason, Stage, Waiting
+from hashaudit.model.entry import WAITING, ObjectEntry, Waiting
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.paths import for_terminal
 from hashaudit.objectstores.interface import Listed, StoreError
 from hashaudit.objectstores.url import BucketRoot
-from hashaudit.paths import for_terminal
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.key_filters import KeyRules

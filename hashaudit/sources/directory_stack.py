@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from hashaudit.model import Consistency, DirectoryRef, Fault, join_path
+from hashaudit.model.entry import Consistency, DirectoryRef, join_path
+from hashaudit.model.faults import Fault
 from hashaudit.sources.directory import Folder, open_folder
 
 MAX_OPEN_FOLDERS = 48

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from hashaudit.host.mount_table import read_mount_table
-from hashaudit.model import Consistency
+from hashaudit.model.entry import Consistency
 
 PSEUDO_TYPES = frozenset(
     {

@@ -6,7 +6,8 @@ from os import stat_result
 
 import msgspec
 
-from hashaudit.model import Entry, SkipReason
+from hashaudit.model.entry import Entry
+from hashaudit.model.faults import SkipReason
 from hashaudit.sources.filesystems import Kinds
 from hashaudit.sources.globs import NamePatterns
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from hashaudit.errors import UsageError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 
 _Match = Callable[[bytes], object]
 

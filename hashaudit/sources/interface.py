@@ -5,7 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from hashaudit.model import PathFault, Skipped, Subject, Waiting
+from hashaudit.model.entry import Subject, Waiting
+from hashaudit.model.faults import PathFault, Skipped
 
 
 class RootDescription(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Which keys the user wants left out, by the patterns that leave out files and folders."""
 
-from hashaudit.model import SkipReason
+from hashaudit.model.faults import SkipReason
 from hashaudit.sources.filters import Patterns, WalkOptions
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from hashaudit.errors import UsageError
 from hashaudit.host.mount_table import read_mount_table
-from hashaudit.model import Entry, PathFault, Skipped, SkipReason
+from hashaudit.model.entry import Entry
+from hashaudit.model.faults import PathFault, Skipped, SkipReason
 from hashaudit.sources.filesystems import Kinds
 from hashaudit.sources.filters import FolderRoot, Patterns, Rules, WalkOptions
 from hashaudit.sources.interface import Position, RootDescription

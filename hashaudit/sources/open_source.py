@@ -7,7 +7,8 @@ from itertools import accumulate, chain
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model import PathFault, Skipped, Subject, Waiting
+from hashaudit.model.entry import Subject, Waiting
+from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot, parse_root

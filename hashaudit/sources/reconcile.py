@@ -9,17 +9,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from hashaudit.model import (
-    Fault,
-    FaultCode,
-    ObjectEntry,
-    PathFault,
-    Skipped,
-    SkipReason,
-    Stage,
-    Subject,
-    Waiting,
-)
+from hashaudit.model.entry import ObjectEntry, Subject, Waiting
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.interface import Position, RootDescription, Source
 

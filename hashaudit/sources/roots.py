@@ -8,8 +8,9 @@ from hashaudit.errors import UsageError
 from hashaudit.host.files import stat_of
 from hashaudit.host.mount_table import MountTable
 from hashaudit.host.os_errors import fault_of
-from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
-from hashaudit.paths import for_terminal
+from hashaudit.model.entry import DirectoryRef, Entry
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.paths import for_terminal
 from hashaudit.sources.directory import open_for_lookup
 from hashaudit.sources.filesystems import PSEUDO_TYPES, Kinds
 from hashaudit.sources.filters import FolderRoot

@@ -17,12 +17,13 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from hashaudit.model import FaultCode, ObjectState
+from hashaudit.model.entry import ObjectState
+from hashaudit.model.faults import FaultCode
+from hashaudit.model.paths import for_terminal
 from hashaudit.objectstores.fetch import MAX_WHOLE_BYTES, read_whole
 from hashaudit.objectstores.interface import Listed, StoreError
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot, parse_root
-from hashaudit.paths import for_terminal
 
 PAGE_KEYS = 1000
 

@@ -12,7 +12,8 @@ from typing import Self
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model import PathFault, Skipped, Subject, Waiting
+from hashaudit.model.entry import Subject, Waiting
+from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources.interface import Position, RootDescription, Source
 
 MAX_SHARDS = 1_000_000

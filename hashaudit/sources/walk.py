@@ -13,7 +13,8 @@ from os import stat_result
 
 from hashaudit.host.files import is_link, stat_of
 from hashaudit.host.os_errors import fault_of
-from hashaudit.model import Consistency, Entry, Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.directory import Folder, open_folder
 from hashaudit.sources.directory_stack import Level, Trail
 from hashaudit.sources.filesystems import Kinds

@@ -13,19 +13,9 @@ from hashaudit.cache.values import Kept, Known
 from hashaudit.host.sandbox.sandbox import Cage
 from hashaudit.lists.index.handle import IndexImage
 from hashaudit.lists.known_filter import FilterImage
-from hashaudit.model import (
-    AlgorithmName,
-    BucketRef,
-    Consistency,
-    DirectoryRef,
-    Entry,
-    Examination,
-    FaultCode,
-    ObjectEntry,
-    ObjectState,
-    Stat,
-    Subject,
-)
+from hashaudit.model.entry import BucketRef, Consistency, DirectoryRef, Entry, ObjectEntry, ObjectState, Stat, Subject
+from hashaudit.model.faults import FaultCode
+from hashaudit.model.results import AlgorithmName, Examination
 from hashaudit.objectstores.interface import StoreOptions
 
 

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from hashaudit.cache.values import Known
-from hashaudit.model import BucketRef, Entry, Fault, ObjectEntry, Subject, holder_of
+from hashaudit.model.entry import BucketRef, Entry, ObjectEntry, Subject, holder_of
+from hashaudit.model.faults import Fault
 from hashaudit.workers.protocol import Answer, BucketGroup, Group, Item, ObjectItem
 
 TicketT = TypeVar("TicketT")

@@ -24,17 +24,9 @@ from hashaudit.content.perceptual.interface import Needs
 from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, algorithm_named
 from hashaudit.content.read import ReadOutcome
 from hashaudit.errors import CacheError
-from hashaudit.model import (
-    AlgorithmName,
-    Consistency,
-    DirectoryRef,
-    Entry,
-    Fault,
-    FaultCode,
-    PerceptualHash,
-    Stage,
-    Stat,
-)
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.workers.child.cache_values import Keeper
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.protocol import BOARD_WORDS

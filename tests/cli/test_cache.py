@@ -17,7 +17,7 @@ import pytest
 
 from cache_lab import picture, trusted
 from hashaudit.cache import values
-from hashaudit.model import DirectoryRef, Entry, Stat
+from hashaudit.model.entry import DirectoryRef, Entry, Stat
 from installed import COMMAND, Result, Tool, of_kind, totals
 from interrupted import interrupt, journal_of, make_tree
 from interrupted import told as told_of

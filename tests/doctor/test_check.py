@@ -9,7 +9,7 @@ from hashaudit.doctor.checks import Subject, examine
 from hashaudit.doctor.system import ADVICE_ON_LAYERS
 from hashaudit.host import hardware
 from hashaudit.host.sandbox import sandbox
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 def good() -> Iterator[Check]:

@@ -30,7 +30,7 @@ ctypes.CDLL = no_library
 from hashaudit.host import files, hardware, mount_table, process
 mount_table.MOUNTINFO = hardware.CGROUP_OF_SELF = "nowhere"
 
-from hashaudit.model import Entry
+from hashaudit.model.entry import Entry
 from hashaudit.content.read import DirectoryCache, Reader, read_entry
 from hashaudit.sources.local import LocalSource
 

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from hashaudit.host.os_errors import code_of, fault_of
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 
 
 @pytest.mark.parametrize(

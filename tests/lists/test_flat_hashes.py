@@ -8,7 +8,7 @@ import pytest
 from hashaudit.lists.algorithms import LENGTHS_BYTES
 from hashaudit.lists.flat_hashes import any_flat, is_flat
 from hashaudit.lists.interface import ParseOptions
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 PDQ, PHASH, COLOUR, DB4, SHA256 = map(AlgorithmName, ("pdq", "phash", "colorhash", "whash_db4", "sha256"))
 ORDINARY = bytes(range(1, 33))

@@ -15,7 +15,7 @@ from hashaudit.lists.known_filter import FilterImage
 from hashaudit.lists.list_file import READABLE
 from hashaudit.lists.load import load_lists
 from hashaudit.lists.selection import Selection
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 HELD = hashlib.sha1(b"hello\n").digest()
 

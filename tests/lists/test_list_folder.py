@@ -19,7 +19,7 @@ from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.list_file import READABLE
 from hashaudit.lists.list_folder import ListFolder
 from hashaudit.lists.load import load_lists
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MD5 = AlgorithmName("md5")
 EARLY, LATE = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"

@@ -16,7 +16,7 @@ from hashaudit.lists.ingest import take_list
 from hashaudit.lists.interface import ListInfo, ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.lists.match.exact_match import ExactMatcher
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MD5, SHA256 = AlgorithmName("md5"), AlgorithmName("sha256")
 

@@ -2,7 +2,7 @@ import pytest
 
 from hashaudit.lists.interface import ListEntry, Rejected
 from hashaudit.lists.parse_record import entry_or_reject
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES
 from hashaudit.lists.interface import ParseOptions
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 SECRET = "5ec2e7" * 8
 MD5 = "b1946ac92492d2347c6235b4d2611184"

@@ -16,7 +16,7 @@ from hashaudit.lists.index.near.near_search import NearIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import ListEntry, ListInfo
 from hashaudit.lists.match.near_match import NearMatcher
-from hashaudit.model import AlgorithmName, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, PerceptualHash, Role
 
 LENGTH_BYTES = 144
 LONGEST_NAME = "h" * 32

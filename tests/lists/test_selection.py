@@ -2,7 +2,7 @@ import pytest
 
 from hashaudit.lists.interface import ListEntry
 from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 def entry(**labels: str) -> ListEntry:

@@ -1,6 +1,6 @@
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.lists.supersede import Latest, withdrawn
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 def entry(number: int) -> ListEntry:

@@ -10,7 +10,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import UNDECIDED
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions
 from hashaudit.lists.untagged import resolve
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 def half_set(seed: int) -> str:

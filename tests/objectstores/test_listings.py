@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import Listed, Span, Store, StoreError, StoreOptions
 from hashaudit.objectstores.resume_listing import behind
 from hashaudit.objectstores.store_registry import open_store

@@ -5,7 +5,8 @@ from collections.abc import Generator
 import pytest
 
 from hashaudit.errors import HostError
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import OverwrittenError, Span, StoreError, StoreOptions
 from hashaudit.objectstores.s3 import S3Store
 from hashaudit.objectstores.store_registry import open_store

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from hashaudit.model import FaultCode, ObjectState
+from hashaudit.model.entry import ObjectState
+from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores import s3_responses as answers
 from hashaudit.objectstores.interface import Checksum
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_lab import START_NS, entry, examination, fault, finding, header, match, record, stat, unlisted_folder
-from hashaudit import model
 from hashaudit.errors import FindingsError
+from hashaudit.model.faults import SkipReason
 from hashaudit.record import convert, schema
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_body, decode_line, encode_body, encode_line
 from hashaudit.record.fields import large
@@ -25,7 +25,7 @@ TOTALS = Totals(
     known=0,
     matched=1,
     faulted=0,
-    skipped={model.SkipReason.FIFO: 1},
+    skipped={SkipReason.FIFO: 1},
     pending=0,
     directories=1,
     directories_faulted=0,

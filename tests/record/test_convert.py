@@ -6,23 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_lab import START_NS, entry, examination, fault, match, stat
-from hashaudit import model
 from hashaudit.lists.interface import ListInfo, RejectReason
-from hashaudit.model import FaultCode, Role, Stage
+from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
+from hashaudit.model.results import AlgorithmName, Confirmation, Examination, Match, PerceptualHash, Role
 from hashaudit.record import convert, schema, timestamps
 from hashaudit.record.codec import decode_line, encode_line
 from hashaudit.record.fields import Setting
 
 
-def line_of(
-    found: model.Examination, at: model.Entry | None = None, *, record_all: bool = False
-) -> schema.Record | None:
+def line_of(found: Examination, at: Entry | None = None, *, record_all: bool = False) -> schema.Record | None:
     return convert.of_examination(at or entry(), found, START_NS, record_all=record_all)
 
 
 def test_an_entry_has_at_most_one_line_and_it_says_the_gravest() -> None:
     deny, known, broken = match(), match(Role.KNOWN), fault()
-    kinds: list[tuple[list[model.Match], type[schema.Record]]] = [
+    kinds: list[tuple[list[Match], type[schema.Record]]] = [
         ([deny], schema.FindingRecord),
         ([known, deny], schema.FindingRecord),
         ([known], schema.FileRecord),
@@ -47,10 +46,10 @@ def test_a_known_hit_stands_on_the_line_that_the_file_gets_anyway() -> None:
 def test_a_finding_holds_all_that_was_learned() -> None:
     found = msgspec.structs.replace(
         examination(matches=[match(name="x"), match(Role.KNOWN)], faults=[fault(FaultCode.CHANGED_WHILE_READ)]),
-        needs_confirmation=(model.Confirmation.CHANGED_WHILE_READ,),
-        consistency=model.Consistency.CHANGED_WHILE_READ,
+        needs_confirmation=(Confirmation.CHANGED_WHILE_READ,),
+        consistency=Consistency.CHANGED_WHILE_READ,
         changed_from=stat(11, inode=13),
-        perceptual=(model.PerceptualHash(model.AlgorithmName("pdq"), "ab" * 32, quality=100),),
+        perceptual=(PerceptualHash(AlgorithmName("pdq"), "ab" * 32, quality=100),),
     )
     line = line_of(found, msgspec.structs.replace(entry(b"\xff"), followed=True))
     assert isinstance(line, schema.FindingRecord)
@@ -67,7 +66,7 @@ def test_a_finding_holds_all_that_was_learned() -> None:
     assert (broken.stage, broken.code, broken.attempts) == (Stage.READ, FaultCode.CHANGED_WHILE_READ, 2)
     assert line.changed is not None
     assert (line.changed.before.size, line.changed.before.inode, line.changed.after.size) == (11, "13", 10)
-    assert line.needs_confirmation == (model.Confirmation.CHANGED_WHILE_READ,)
+    assert line.needs_confirmation == (Confirmation.CHANGED_WHILE_READ,)
 
 
 def test_a_fault_line_is_its_first_fault_and_lists_the_others() -> None:
@@ -76,7 +75,7 @@ def test_a_fault_line_is_its_first_fault_and_lists_the_others() -> None:
     assert line.code is FaultCode.TIMEOUT
     assert [item.code for item in line.further_faults] == [FaultCode.IO_ERROR, FaultCode.WORKER_DIED]
     assert line.digests == {"sha256": "ab" * 32}
-    assert line.consistency is model.Consistency.STABLE
+    assert line.consistency is Consistency.STABLE
 
 
 def test_a_file_that_could_not_be_opened_is_identified_by_what_the_walk_saw() -> None:
@@ -87,10 +86,10 @@ def test_a_file_that_could_not_be_opened_is_identified_by_what_the_walk_saw() ->
 
 
 def test_a_folder_that_cannot_be_listed_is_told_from_an_entry() -> None:
-    failed = model.Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "cannot list", signal=9)
-    folder = convert.of_path_fault(model.PathFault(b"/srv/\xff", failed, directory=True), START_NS)
+    failed = Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "cannot list", signal=9)
+    folder = convert.of_path_fault(PathFault(b"/srv/\xff", failed, directory=True), START_NS)
     assert (folder.directory, folder.path_b64, folder.signal, folder.size) == (True, "L3Nydi//", 9, None)
-    assert not convert.of_path_fault(model.PathFault(b"/srv/x", failed), START_NS).directory
+    assert not convert.of_path_fault(PathFault(b"/srv/x", failed), START_NS).directory
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**64 - 1))
@@ -111,7 +110,7 @@ def test_a_list_is_described_without_its_entries() -> None:
         sha256="0" * 64,
         mtime_ns=0,
         format="plain",
-        algorithms=(model.AlgorithmName("md5"),),
+        algorithms=(AlgorithmName("md5"),),
         read=5,
         kept=3,
         rejected={"malformed": 1, "empty_input": 1},

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from findings_lab import DOCUMENTED, allowed_signers, four_segments, shell_says, signing_key
-from hashaudit import model
 from hashaudit.lists.interface import RejectReason
+from hashaudit.model.entry import Consistency
+from hashaudit.model.faults import FaultCode, SkipReason, Stage
+from hashaudit.model.results import Confirmation, MatchType, Role
 from hashaudit.record import chain, codec, header, schema
 from hashaudit.record.verify.verify_report import ProblemCode
 from hashaudit.signing import signer
@@ -35,11 +37,11 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
 }
 
 SETS: dict[str, type[StrEnum]] = {
-    "### Stage": model.Stage,
-    "### Fault code": model.FaultCode,
-    "### Consistency": model.Consistency,
-    "### Confirmation": model.Confirmation,
-    "### Reason to skip": model.SkipReason,
+    "### Stage": Stage,
+    "### Fault code": FaultCode,
+    "### Consistency": Consistency,
+    "### Confirmation": Confirmation,
+    "### Reason to skip": SkipReason,
     "## What a verifier checks": ProblemCode,
 }
 
@@ -80,7 +82,7 @@ def test_every_value_of_a_closed_set_is_listed(heading: str) -> None:
 
 
 def test_what_stands_in_the_text_is_in_the_code() -> None:
-    for value in (*RejectReason, *schema.EndReason, *header.ClockSync, *header.RootType, *model.Role, *model.MatchType):
+    for value in (*RejectReason, *schema.EndReason, *header.ClockSync, *header.RootType, *Role, *MatchType):
         assert f"`{value}`" in TEXT
     assert f"after {chain.MAX_SEGMENT_LINES} records or {chain.MAX_SEGMENT_BYTES >> 20} MiB of lines" in TEXT
     assert f"{chain.MAX_AGE_S:.0f} s after the first record, {chain.MAX_FINDING_AGE_S} s after a finding" in TEXT

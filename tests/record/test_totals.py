@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from findings_lab import fault, finding, header, match, record, unlisted_folder
 from hashaudit.errors import FindingsError
-from hashaudit.model import FaultCode, Role, SkipReason
+from hashaudit.model.faults import FaultCode, SkipReason
+from hashaudit.model.results import Role
 from hashaudit.record.totals import Tally
 
 

@@ -21,7 +21,7 @@ from findings_lab import (
     unlisted_folder,
 )
 from hashaudit.errors import FindingsError, OutputError, SigningKeyError
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 from hashaudit.record.chain import MAX_AGE_S, MAX_FINDING_AGE_S
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_body, decode_line
 from hashaudit.record.header import RunHeader

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import UsageError
-from hashaudit.model import AlgorithmName, Consistency, Examination, Match, MatchType, Role
+from hashaudit.model.entry import Consistency
+from hashaudit.model.results import AlgorithmName, Examination, Match, MatchType, Role
 from hashaudit.scan.categories import named, scheme_named
 
 

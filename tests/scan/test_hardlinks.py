@@ -1,7 +1,9 @@
 import msgspec
 import pytest
 
-from hashaudit.model import Consistency, DirectoryRef, Entry, Examination, Fault, FaultCode, Stage, Stat
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.results import Examination
 from hashaudit.scan.hardlinks import LinkGroups
 
 FOLDER = DirectoryRef(b"/d", 1, 2)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hashaudit.host import files
-from hashaudit.model import Entry, PathFault, Skipped
+from hashaudit.model.entry import Entry
+from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import UsageError
-from hashaudit.model import FaultCode, ObjectEntry, ObjectState, PathFault, Skipped, SkipReason, Waiting
+from hashaudit.model.entry import ObjectEntry, ObjectState, Waiting
+from hashaudit.model.faults import FaultCode, PathFault, Skipped, SkipReason
 from hashaudit.objectstores.interface import Listed, StoreError
 from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.sources.buckets import BucketSource

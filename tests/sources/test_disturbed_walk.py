@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from hashaudit.host import files
-from hashaudit.model import Consistency, Entry, FaultCode, PathFault, Stage
+from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.faults import FaultCode, PathFault, Stage
 from hashaudit.sources import directory_stack, filesystems
 from hashaudit.sources.directory import DescriptorFolder, Folder, PathFolder
 from hashaudit.sources.filesystems import Kind

@@ -1,7 +1,7 @@
 import pytest
 
 from hashaudit.host.mount_table import MountTable, parse_mountinfo
-from hashaudit.model import Consistency
+from hashaudit.model.entry import Consistency
 from hashaudit.sources import filesystems
 from hashaudit.sources.filesystems import Kind, Kinds
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from hashaudit.model import SkipReason
+from hashaudit.model.faults import SkipReason
 from hashaudit.sources.filesystems import Kinds
 from hashaudit.sources.filters import FolderRoot, Patterns, Rules, WalkOptions
 

@@ -9,7 +9,8 @@ import pytest
 from hashaudit.errors import UsageError
 from hashaudit.host import mount_table
 from hashaudit.host.mount_table import MountTable, parse_mountinfo
-from hashaudit.model import Entry, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.entry import Entry
+from hashaudit.model.faults import FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources import local
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import RootDescription, Source

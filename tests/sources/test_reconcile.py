@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.model import BucketRef, FaultCode, ObjectEntry, ObjectState, PathFault
+from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.objectstores.interface import Listed
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.buckets import BucketSource

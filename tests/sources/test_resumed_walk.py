@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashaudit.model import Entry, PathFault, Skipped
+from hashaudit.model.entry import Entry
+from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position
 from hashaudit.sources.local import LocalSource

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import UsageError
-from hashaudit.model import PathFault
+from hashaudit.model.faults import PathFault
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.shard import MAX_SHARDS, Shard, ShardSource
 

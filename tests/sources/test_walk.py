@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashaudit.host import files
-from hashaudit.model import Consistency, Entry, FaultCode, PathFault
+from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.sources import directory_stack, sort_names
 from hashaudit.sources import walk as walk_module
 from hashaudit.sources.local import LocalSource

@@ -16,7 +16,8 @@ from hashaudit.cache.values import Known
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
-from hashaudit.model import AlgorithmName, Entry, Examination, Role
+from hashaudit.model.entry import Entry
+from hashaudit.model.results import AlgorithmName, Examination, Role
 from hashaudit.record.run_id import new_run_id
 from hashaudit.scan.config import AuditConfig
 from hashaudit.scan.plan import plan_for, recipes_for

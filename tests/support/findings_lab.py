@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hashaudit import model
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
+from hashaudit.model.results import AlgorithmName, Examination, Match, MatchType, Role
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.output import Output
@@ -57,43 +59,43 @@ def header(fingerprint: str | None, run_id: str = RUN_ID) -> RunHeader:
     )
 
 
-def stat(size: int = 10, **changes: int) -> model.Stat:
+def stat(size: int = 10, **changes: int) -> Stat:
     """The state of some file."""
     fields = {"mode": 0o100644, "device": 64769, "inode": 12, "links": 1, "size": size}
-    return model.Stat(**{**fields, "mtime_ns": START_NS, "ctime_ns": START_NS + 1, **changes})
+    return Stat(**{**fields, "mtime_ns": START_NS, "ctime_ns": START_NS + 1, **changes})
 
 
-def entry(name: bytes = b"a.txt") -> model.Entry:
+def entry(name: bytes = b"a.txt") -> Entry:
     """Some file in ``/srv``."""
-    return model.Entry(model.DirectoryRef(b"/srv", 64769, 2), name, stat())
+    return Entry(DirectoryRef(b"/srv", 64769, 2), name, stat())
 
 
-def match(role: model.Role = model.Role.DENY, **labels: str) -> model.Match:
+def match(role: Role = Role.DENY, **labels: str) -> Match:
     """An exact match with line 7 of list 1."""
-    return model.Match(1, "line 7", model.AlgorithmName("sha256"), model.MatchType.EXACT, role, labels)
+    return Match(1, "line 7", AlgorithmName("sha256"), MatchType.EXACT, role, labels)
 
 
-def fault(code: model.FaultCode = model.FaultCode.IO_ERROR) -> model.Fault:
+def fault(code: FaultCode = FaultCode.IO_ERROR) -> Fault:
     """A read that failed."""
-    return model.Fault(model.Stage.READ, code, "read failed", attempts=2)
+    return Fault(Stage.READ, code, "read failed", attempts=2)
 
 
 def examination(
-    *, matches: Iterable[model.Match] = (), faults: Iterable[model.Fault] = (), state: model.Stat | None = None
-) -> model.Examination:
+    *, matches: Iterable[Match] = (), faults: Iterable[Fault] = (), state: Stat | None = None
+) -> Examination:
     """What came of reading some file."""
-    return model.Examination(
+    return Examination(
         item=0,
         stat=state or stat(),
         bytes_read=10,
-        consistency=model.Consistency.STABLE,
+        consistency=Consistency.STABLE,
         digests={"sha256": "ab" * 32},
         matches=tuple(matches),
         faults=tuple(faults),
     )
 
 
-def record(name: bytes = b"a.txt", **what: Iterable[model.Match] | Iterable[model.Fault]) -> Writable:
+def record(name: bytes = b"a.txt", **what: Iterable[Match] | Iterable[Fault]) -> Writable:
     """The line of some file; without matches and faults, that of a file that is clean."""
     made = convert.of_examination(entry(name), examination(**what), START_NS, record_all=True)  # type: ignore[arg-type] # forwards keywords
     assert made is not None
@@ -107,8 +109,8 @@ def finding(name: bytes = b"a.txt") -> Writable:
 
 def unlisted_folder() -> FaultRecord:
     """The line of a folder that could not be listed."""
-    failed = model.Fault(model.Stage.WALK, model.FaultCode.PERMISSION_DENIED, "cannot list")
-    return convert.of_path_fault(model.PathFault(b"/srv/secret", failed, directory=True), START_NS)
+    failed = Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "cannot list")
+    return convert.of_path_fault(PathFault(b"/srv/secret", failed, directory=True), START_NS)
 
 
 class FakeClock:
@@ -164,7 +166,7 @@ def four_segments(path: Path, signer: SigningKey | None, **how: str | bool) -> l
     """
     segments = [
         [finding(b"1"), record(b"2", faults=[fault()]), record(b"3"), finding(b"4")],
-        [finding(b"5"), finding(b"6"), unlisted_folder(), record(b"7", matches=[match(model.Role.KNOWN)])],
+        [finding(b"5"), finding(b"6"), unlisted_folder(), record(b"7", matches=[match(Role.KNOWN)])],
         [finding(b"8"), finding(b"9"), finding(b"\xff\n\x1b[2J"), finding("é".encode())],
         [finding(b"10"), record(b"11"), record(b"12", faults=[fault(), fault()])],
     ]

@@ -3,7 +3,7 @@
 import msgspec
 
 from hashaudit.cache.maintenance import prune, stats
-from hashaudit.exitcodes import ExitCode
+from hashaudit.exit_codes import ExitCode
 from hashaudit_cli.ui.terminal import bytes_shown, counted, printable
 
 

@@ -13,8 +13,8 @@ from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_
 from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import HostError
-from hashaudit.exitcodes import ExitCode
-from hashaudit.model import AlgorithmName, PerceptualHash
+from hashaudit.exit_codes import ExitCode
+from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit_cli.ui.terminal import say, shown
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from hashaudit import __version__, paths
+from hashaudit import __version__
 from hashaudit.doctor.check import Check, State, worst
 from hashaudit.doctor.checks import Subject, examine
 from hashaudit.errors import SigningKeyError
-from hashaudit.exitcodes import ExitCode
+from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.interface import ListSpec
+from hashaudit.model import paths
 from hashaudit_cli.key_policy import KEY_VARIABLE, default_key_path
 from hashaudit_cli.ui.terminal import counted, printable, shown
 

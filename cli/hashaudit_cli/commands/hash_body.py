@@ -10,9 +10,9 @@ from typing import Literal, Protocol, get_args
 
 import msgspec
 
-from hashaudit import paths
 from hashaudit.errors import UsageError
 from hashaudit.lists.load import LoadedLists
+from hashaudit.model import paths
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import Tally

@@ -11,7 +11,7 @@ import msgspec
 
 from hashaudit.content.digests.digest_registry import canonical_name
 from hashaudit.errors import ListError, OutputError, UsageError
-from hashaudit.exitcodes import ExitCode
+from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.index.build import build_index
 from hashaudit.lists.index.check_digests import check
 from hashaudit.lists.index.describe import describe

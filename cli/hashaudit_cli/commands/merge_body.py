@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit.paths import to_text
+from hashaudit.model.paths import to_text
 from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.record.verify.trust import Trust

@@ -5,7 +5,7 @@ import os
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.exitcodes import ExitCode
+from hashaudit.exit_codes import ExitCode
 from hashaudit.record.verify.trust import Trust, TrustedNames
 from hashaudit.record.verify.verifier import verify_file
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification

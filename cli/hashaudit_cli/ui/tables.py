@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hashaudit import paths
-from hashaudit.model import Role
+from hashaudit.model import paths
+from hashaudit.model.results import Role
 from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.events import Finished

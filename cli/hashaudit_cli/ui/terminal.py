@@ -4,7 +4,7 @@ import contextlib
 import sys
 
 from hashaudit.errors import OutputError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 from hashaudit.record.output import Output
 from hashaudit_cli.main import STANDARD_OUTPUT, opened_in_place
 

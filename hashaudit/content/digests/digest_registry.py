@@ -11,7 +11,7 @@ from typing import Protocol, cast
 import blake3
 import msgspec
 
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 class Digest(Protocol):

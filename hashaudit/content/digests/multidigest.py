@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hashaudit.content.digests.digest_registry import DIGESTS, Digest
 from hashaudit.errors import UsageError
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 class MultiDigest:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.errors import SelfTestError
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 ABC_DIGESTS: dict[str, str] = {
     "md5": "900150983cd24fb0d6963f7d28e17f72",

@@ -20,7 +20,7 @@ from hashaudit.content.images.pillow import can_decode, contained, open_image
 from hashaudit.content.images.pixel_modes import UnsupportedModeError, is_grey, to_colour, to_luma
 from hashaudit.content.images.raw import raw_previews
 from hashaudit.content.images.tiff import directories
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 
 DRAFT_SIDE_PX = 512
 """The decoder of JPEG may shrink a picture to no less than this on its short side: below, hashes drift beyond their

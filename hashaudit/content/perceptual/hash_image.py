@@ -16,7 +16,8 @@ from hashaudit.content.images.decode import Frame, decode
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
-from hashaudit.model import Fault, FaultCode, PerceptualHash, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.results import PerceptualHash
 
 
 class Variants(StrEnum):

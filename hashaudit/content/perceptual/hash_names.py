@@ -3,7 +3,7 @@
 ``hashaudit.content.perceptual.perceptual_registry`` has the rows; a test holds both to each other.
 """
 
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 ALIASES: dict[str, str] = {
     "average_hash": "ahash",

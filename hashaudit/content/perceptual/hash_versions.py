@@ -3,7 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from hashaudit.content.images.limits import DECODER_REVISION, DecodeLimits
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 REVISIONS: dict[str, int] = {}
 """By family, 1 where none is given. To be raised when this project's own part of an algorithm gives another value for

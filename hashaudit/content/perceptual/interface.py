@@ -7,7 +7,7 @@ import msgspec
 from PIL import Image
 
 from hashaudit.content.perceptual.orientation import Orientation
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 class Needs(StrEnum):

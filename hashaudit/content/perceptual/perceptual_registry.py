@@ -15,7 +15,7 @@ from hashaudit.content.perceptual.hash_names import ALIASES
 from hashaudit.content.perceptual.imagehash_family import ColourHash, GridHash, SegmentHash, WaveletHash
 from hashaudit.content.perceptual.interface import Hashed, Hasher, Needs, PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import Orientation
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 MIN_HASH_SIZE = 2
 MAX_HASH_SIZE = 32

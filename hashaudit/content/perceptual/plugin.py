@@ -16,7 +16,7 @@ from hashaudit.content.perceptual.interface import Hashed, Metric, Needs, Percep
 from hashaudit.content.perceptual.orientation import Orientation
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import UsageError
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 MAX_LENGTH_BYTES = 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Self
 
 from hashaudit.host import files
-from hashaudit.model import DirectoryRef, Entry
+from hashaudit.model.entry import DirectoryRef, Entry
 
 HELD_FOLDERS = 32
 """Entries come folder by folder; a few more are held for trees that are walked to and fro."""

@@ -17,7 +17,8 @@ from hashaudit.content.read.feed import Sink
 from hashaudit.content.read.retry import FailedError, FetchLimits, Patience, tried
 from hashaudit.content.read.stable_read import ReadOutcome
 from hashaudit.content.read.throttled_reader import Pace
-from hashaudit.model import Fault, FaultCode, ObjectEntry, ObjectState, Stage, pinned
+from hashaudit.model.entry import ObjectEntry, ObjectState, pinned
+from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.objectstores.checksums import Comparison
 from hashaudit.objectstores.interface import Checksum, OverwrittenError, Span, Store, StoreError
 

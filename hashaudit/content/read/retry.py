@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hashaudit.model import Fault, Stage
+from hashaudit.model.faults import Fault, Stage
 from hashaudit.objectstores.interface import StoreError
 
 T = TypeVar("T")

@@ -14,7 +14,8 @@ from hashaudit.content.read.feed import Sink, UnreadableError, feed, status_of
 from hashaudit.content.read.throttled_reader import Reader
 from hashaudit.host.files import stat_of
 from hashaudit.host.os_errors import fault_of
-from hashaudit.model import Consistency, Entry, Fault, FaultCode, Stage, Stat, State
+from hashaudit.model.entry import Consistency, Entry, Stat, State
+from hashaudit.model.faults import Fault, FaultCode, Stage
 
 S = TypeVar("S", bound=Sink)
 

@@ -12,7 +12,7 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.parse_record import entry_or_reject, label_text
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.lists.untagged import algorithm_of, resolve
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _UNTAGGED = re.compile(rb"(\\?)((?:[0-9A-Fa-f]{2}){16,64}) [ *](.+)", re.DOTALL)
 _TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) ?\((.*)\) ?= ([0-9A-Fa-f]+)", re.DOTALL)

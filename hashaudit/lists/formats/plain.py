@@ -14,7 +14,7 @@ from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem, ParseOpt
 from hashaudit.lists.parse_record import checked, label_text, raw_digest
 from hashaudit.lists.syntax.lines import Line, is_comment, line_blocks, split_block
 from hashaudit.lists.untagged import algorithm_of, resolve
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A leading backslash is what coreutils writes before a hash whose file name is escaped."""

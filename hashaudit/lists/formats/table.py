@@ -15,7 +15,7 @@ from hashaudit.lists.parse_record import entry_or_reject, raw_digest, size_or_no
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 from hashaudit.lists.syntax.lines import with_head
 from hashaudit.lists.untagged import algorithm_of, resolve
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 DELIMITERS = ",;\t"
 

@@ -10,7 +10,7 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.parse_record import entry_or_reject, refuse_cut
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 from hashaudit.lists.threatexchange_signals import signal_algorithm
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 _COLUMNS = ["signal_type", "signal_str", "collab", "category", "tags"]
 _LABELS = {"collab": "source", "category": "category", "tags": "tags"}

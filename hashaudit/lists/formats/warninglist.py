@@ -11,7 +11,7 @@ from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected
 from hashaudit.lists.parse_record import entry_or_reject, raw_digest
 from hashaudit.lists.syntax.json_values import shape, text_of, values
 from hashaudit.lists.syntax.lines import with_head
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 
 class Warninglist:

@@ -11,7 +11,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.index_layout import AffineColumn, Column, Section
 from hashaudit.lists.index.lookup import Image
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 _VALUES = {4: struct.Struct("<I"), 8: struct.Struct("<Q")}
 _LENGTH = struct.Struct("<I")

@@ -9,7 +9,7 @@ from hashaudit.lists.index.arrays import digests_of, leading_words_of, prefixes_
 from hashaudit.lists.index.index_reader import Hit, ListIndex
 from hashaudit.lists.index.lookup import DigestSection
 from hashaudit.lists.index.words import Words, leading_words
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 NOWHERE = -1
 

@@ -21,7 +21,7 @@ from hashaudit.lists.index.sizes import SizeCollector
 from hashaudit.lists.index.sort import DigestSorter
 from hashaudit.lists.index.strings import TextHeap
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 _NUMBERED = re.compile(r"(line |row |record |)(0|[1-9][0-9]{0,16})", re.ASCII)
 """Ids that are stored as numbers. Seventeen digits and a tag stay below ``layout.MAX_VALUE``."""

@@ -5,7 +5,7 @@ import msgspec
 from hashaudit.lists.index.index_layout import VERSION
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListInfo
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 
 class Description(msgspec.Struct, frozen=True):

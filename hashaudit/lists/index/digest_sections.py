@@ -8,7 +8,7 @@ from hashaudit.lists.index.columns import spool
 from hashaudit.lists.index.index_writer import ImageWriter
 from hashaudit.lists.index.lookup import LEADING_BITS
 from hashaudit.lists.index.sort import DigestSorter, Records, words_of
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _RECORDS_PER_SLOT_LOG2 = 1
 """Two to four records share a slot of the prefix table: it then takes a tenth of what sha256 digests take, and a miss

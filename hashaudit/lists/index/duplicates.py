@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from hashaudit.lists.index.sort import Records
 from hashaudit.lists.interface import ListEntry
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 BARE = 0
 """Fingerprint of an entry that is one digest and nothing else."""

@@ -9,7 +9,7 @@ from hashaudit.lists.index.arrays import Rows, column_values, digests_of, positi
 from hashaudit.lists.index.index_layout import AffineColumn, ListRecord
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _CHUNK_ROWS = 1 << 16
 """Rows whose digests are gathered at once: some megabytes."""

@@ -9,7 +9,7 @@ from hashaudit.errors import UsageError
 from hashaudit.lists.index.entry_reader import EntryReader
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 HASHDEEP_ALGORITHMS = tuple(AlgorithmName(name) for name in ("md5", "sha1", "sha256"))
 """Of the columns that hashdeep reads, those that are digests here."""

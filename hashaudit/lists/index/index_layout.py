@@ -11,7 +11,7 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.interface import ListInfo
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MAGIC = b"\x8bHAIDX\r\n"
 """Not text, and damaged by every transfer that converts line ends or clears the high bit."""

@@ -19,7 +19,7 @@ from hashaudit.lists.index.index_layout import ListRecord, Section
 from hashaudit.lists.index.lookup import DigestSection, Image
 from hashaudit.lists.index.near.near_layout import PieceSections, piece_sections
 from hashaudit.lists.interface import ListInfo
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 _SIZE = struct.Struct("<Q")
 

@@ -8,7 +8,7 @@ import struct
 
 from hashaudit.errors import ListError
 from hashaudit.lists.index.index_layout import MAX_PREFIX_BITS, ROW_BYTES, Section
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 Image = bytes | mmap.mmap
 """What an index is read from: both have ``find``."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.lists.index.index_reader import Hit, ListIndex
-from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, Role
 
 Outcome = tuple[tuple[Match, ...], tuple[Confirmation, ...]]
 

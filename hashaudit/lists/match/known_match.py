@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hashaudit.lists.known_filter import ENTRY, LABELS, SHA1, FilterImage
-from hashaudit.model import AlgorithmName, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Match, MatchType, Role
 
 
 class KnownFilters:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.lists.index.index_reader import Hit, ListIndex
-from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
 
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm

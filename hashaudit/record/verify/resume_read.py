@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashaudit import paths
 from hashaudit.errors import FindingsError
+from hashaudit.model import paths
 from hashaudit.record import timestamps
 from hashaudit.record.chain import ChainEnd
 from hashaudit.record.codec import decode_line

@@ -9,7 +9,7 @@ import os
 from typing import BinaryIO
 
 from hashaudit.errors import FindingsError
-from hashaudit.paths import for_terminal
+from hashaudit.model.paths import for_terminal
 from hashaudit.record import timestamps
 from hashaudit.record.codec import decode_line
 from hashaudit.record.header import FORMAT_VERSION, RunHeader

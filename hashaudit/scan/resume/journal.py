@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from hashaudit.host.process_owner import Holder
-from hashaudit.model import Examination, Stat, Subject
+from hashaudit.model.entry import Stat, Subject
+from hashaudit.model.results import Examination
 from hashaudit.scan.config import AuditConfig
 from hashaudit.scan.dispatcher import WalkState
 from hashaudit.scan.ordering import Count

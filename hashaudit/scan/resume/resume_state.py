@@ -10,7 +10,8 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError, OutputError
-from hashaudit.model import Entry, Examination, Subject, state_of
+from hashaudit.model.entry import Entry, Subject, state_of
+from hashaudit.model.results import Examination
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output

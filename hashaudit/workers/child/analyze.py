@@ -9,7 +9,9 @@ from hashaudit.cache.values import Kept
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.errors import HostError
 from hashaudit.lists.algorithms import SHA256
-from hashaudit.model import AlgorithmName, Entry, Fault, ObjectEntry, Stage, Subject
+from hashaudit.model.entry import Entry, ObjectEntry, Subject
+from hashaudit.model.faults import Fault, Stage
+from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import Keeper, Recalled, mismatch, opened
 from hashaudit.workers.child.internal_errors import fault_of_defect
 from hashaudit.workers.child.sink import Content

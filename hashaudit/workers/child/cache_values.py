@@ -15,7 +15,9 @@ from hashaudit.cache.values import (
     unseal,
 )
 from hashaudit.content.read import ReadOutcome
-from hashaudit.model import AlgorithmName, Consistency, Entry, Fault, FaultCode, PerceptualHash, Stage, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.workers.child.sink import Content
 
 

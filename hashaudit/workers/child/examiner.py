@@ -12,7 +12,9 @@ from hashaudit.host.memory import AddressSpace
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
 from hashaudit.lists.match.known_match import KnownFilters
-from hashaudit.model import Confirmation, Consistency, Examination, Fault, FaultCode, Match, Role, any_looked_for
+from hashaudit.model.entry import Consistency
+from hashaudit.model.faults import Fault, FaultCode
+from hashaudit.model.results import Confirmation, Examination, Match, Role, any_looked_for
 from hashaudit.workers.child.analyze import Contents, Counts, Learned
 from hashaudit.workers.child.throttle import BoardPace
 from hashaudit.workers.protocol import (

@@ -2,7 +2,7 @@
 
 import os
 
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 
 
 def fault_of_defect(stage: Stage, error: Exception) -> Fault:

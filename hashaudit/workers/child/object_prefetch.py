@@ -15,7 +15,7 @@ import msgspec
 
 from hashaudit.content.read import Pace, ReadOutcome, Sink
 from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectReader
-from hashaudit.model import ObjectEntry
+from hashaudit.model.entry import ObjectEntry
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.workers.protocol import WorkUnit

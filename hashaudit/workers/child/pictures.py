@@ -24,7 +24,8 @@ from hashaudit.errors import HashauditError, UsageError
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.near_match import NearMatcher
 from hashaudit.lists.plugin_hashes import plug_in
-from hashaudit.model import AlgorithmName, Confirmation, Fault, FaultCode, Match, PerceptualHash, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.results import AlgorithmName, Confirmation, Match, PerceptualHash
 from hashaudit.workers.child.internal_errors import fault_of_defect
 from hashaudit.workers.protocol import PerceptualPlan
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hashaudit.content.digests.multidigest import MultiDigest
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.protocol import FED_BYTES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Generic
 
 import msgspec
 
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.dask.protocol import Part, UnitResult
 from hashaudit.workers.tasks import Answered, Blamed, Event, Job, TicketT, accounted_for
 

@@ -21,7 +21,9 @@ from hashaudit.host.process_owner import boot_id
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.index.handle import IndexImage
 from hashaudit.lists.known_filter import FilterImage
-from hashaudit.model import Examination, Fault, Subject
+from hashaudit.model.entry import Subject
+from hashaudit.model.faults import Fault
+from hashaudit.model.results import Examination
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.workers.dask.list_store import ListStore, remove_orphans
 from hashaudit.workers.dask.mount_check import Devices, compare

@@ -12,8 +12,8 @@ import msgspec
 
 from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable, read_mount_table
-from hashaudit.model import DirectoryRef, Entry, Stat, State, Subject
-from hashaudit.paths import to_text
+from hashaudit.model.entry import DirectoryRef, Entry, Stat, State, Subject
+from hashaudit.model.paths import to_text
 from hashaudit.sources.filesystems import Kind
 from hashaudit.workers.dask.protocol import Place
 

@@ -7,7 +7,7 @@ ever unpickled: it is decoded against these types and checked against what was a
 
 import msgspec
 
-from hashaudit.model import Fault
+from hashaudit.model.faults import Fault
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.protocol import Answer, Plan, WorkUnit
 

@@ -2,7 +2,7 @@
 
 import platform
 
-from hashaudit import __version__, versions
+from hashaudit import __version__, installed_versions
 
 _OPTIONAL_PACKAGES = ("pillow-heif",)
 """Where it is missing, pictures are told as not decodable that are decoded elsewhere."""
@@ -12,10 +12,10 @@ _ABSENT = "none"
 
 def fingerprint() -> dict[str, str]:
     """The versions that have to agree, by name. Of Python the minor version: patches change no result."""
-    found = {name: value for name, value in versions.deciding().items() if name != "python"}
+    found = {name: value for name, value in installed_versions.deciding().items() if name != "python"}
     found["hashaudit"] = __version__
     found["python"] = ".".join(platform.python_version_tuple()[:2])
-    return found | {name: versions.of_package(name) or _ABSENT for name in _OPTIONAL_PACKAGES}
+    return found | {name: installed_versions.of_package(name) or _ABSENT for name in _OPTIONAL_PACKAGES}
 
 
 def difference(here: dict[str, str], there: dict[str, str]) -> str | None:

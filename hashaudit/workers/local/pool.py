@@ -16,7 +16,8 @@ import msgspec
 
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
-from hashaudit.model import Fault, FaultCode, Stage, state_of
+from hashaudit.model.entry import state_of
+from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.local.rate_limiter import Pacer
 from hashaudit.workers.local.watchdog import Deadlines, Overdue, Seen, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end

@@ -3,7 +3,7 @@
 import msgspec
 
 from hashaudit.content.images.limits import DecodeLimits
-from hashaudit.model import FaultCode
+from hashaudit.model.faults import FaultCode
 
 START_TIMEOUT_S = 120.0
 """A worker that is not ready by then does not start: it imports, maps the lists and tests itself."""

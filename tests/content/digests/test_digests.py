@@ -9,7 +9,7 @@ from hashaudit.content.digests import digest_registry, selftest
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.content.digests.multidigest import MultiDigest, ordered
 from hashaudit.errors import SelfTestError, UsageError
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 ALL = tuple(DIGESTS)
 

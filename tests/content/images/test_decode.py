@@ -15,7 +15,7 @@ from hashaudit.content.images.decode import Frame, decode
 from hashaudit.content.images.formats import ImageFormat
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.images.pillow import contained, open_image
-from hashaudit.model import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 
 Encoder = Callable[..., bytes]
 LIMITS = DecodeLimits()

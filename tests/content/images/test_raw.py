@@ -11,7 +11,7 @@ from hashaudit.content.images.jpeg import pictures, stated_pixels
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.images.raw import raw_previews
 from hashaudit.content.images.tiff import directories
-from hashaudit.model import Fault, FaultCode
+from hashaudit.model.faults import Fault, FaultCode
 
 Encoder = Callable[..., bytes]
 Tags = dict[int, int | tuple[int, ...]]

@@ -13,7 +13,8 @@ from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_
 from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS
 from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, PDQ, algorithm_named
-from hashaudit.model import FaultCode, PerceptualHash
+from hashaudit.model.faults import FaultCode
+from hashaudit.model.results import PerceptualHash
 
 PLAIN = HashOptions(Variants.NONE)
 

@@ -13,7 +13,7 @@ from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_
 from hashaudit.content.perceptual.interface import Metric, Needs
 from hashaudit.content.perceptual.plugin import load_hasher
 from hashaudit.errors import UsageError
-from hashaudit.model import FaultCode, Stage
+from hashaudit.model.faults import FaultCode, Stage
 
 
 class Toy:

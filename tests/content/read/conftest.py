@@ -12,7 +12,7 @@ from hashaudit.content.read import DirectoryCache, Reader, ReadLimits, ReadOutco
 from hashaudit.content.read.stable_read import DEFAULT_LIMITS
 from hashaudit.host import files
 from hashaudit.host.files import stat_of
-from hashaudit.model import Consistency, DirectoryRef, Entry
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry
 
 Act = Callable[[int], object]
 EntryOf = Callable[..., Entry]

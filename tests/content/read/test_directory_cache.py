@@ -7,7 +7,7 @@ import pytest
 from hashaudit.content.read import DirectoryCache
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.host import files
-from hashaudit.model import DirectoryRef, Entry
+from hashaudit.model.entry import DirectoryRef, Entry
 
 EntryOf = Callable[..., Entry]
 

@@ -15,7 +15,7 @@ from hashaudit.content.read import READ_CHUNK_BYTES, Reader, ReadOutcome
 from hashaudit.content.read import feed as feed_module
 from hashaudit.content.read.feed import feed
 from hashaudit.host import files
-from hashaudit.model import Consistency, Entry
+from hashaudit.model.entry import Consistency, Entry
 
 Read = Callable[..., ReadOutcome[Any]]
 EntryOf = Callable[..., Entry]

@@ -14,7 +14,8 @@ import pytest
 from hashaudit.content.read import READ_CHUNK_BYTES, DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
 from hashaudit.content.read.stable_read import _state
 from hashaudit.host import files, page_cache
-from hashaudit.model import Consistency, DirectoryRef, Entry, FaultCode, Stage, Stat
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.faults import FaultCode, Stage
 
 Read = Callable[..., ReadOutcome[Any]]
 EntryOf = Callable[..., Entry]

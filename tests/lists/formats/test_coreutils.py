@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hashaudit.errors import ListError
 from hashaudit.lists.interface import ParseOptions
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 MD5, SHA1 = hashlib.md5(b"a").hexdigest(), hashlib.sha1(b"a").hexdigest()
 SHA256, SHA512 = hashlib.sha256(b"a").hexdigest(), hashlib.sha512(b"a").hexdigest()

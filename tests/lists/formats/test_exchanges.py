@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hashaudit.errors import ListError
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 MD5, SHA256 = "b1946ac92492d2347c6235b4d2611184", "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"

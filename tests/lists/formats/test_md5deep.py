@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hashaudit.lists.interface import ParseOptions
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 MD5, SHA256 = "b1946ac92492d2347c6235b4d2611184", "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
 LINE = f"         6  {MD5}  /x/a\n"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hashaudit.errors import ListError
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 MD5, SHA1 = "b1946ac92492d2347c6235b4d2611184", "f572d396fae9206628714fb2ce00f72e94f2258f"
 SHA256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"

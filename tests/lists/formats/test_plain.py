@@ -12,7 +12,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.formats import plain
 from hashaudit.lists.formats.plain import Plain
 from hashaudit.lists.interface import DigestBlock, ListEntry, ParseOptions
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 MD5, SHA1 = hashlib.md5(b"a").hexdigest(), hashlib.sha1(b"a").hexdigest()
 SHA256, SHA512 = hashlib.sha256(b"a").hexdigest(), hashlib.sha512(b"a").hexdigest()

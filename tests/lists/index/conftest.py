@@ -8,7 +8,7 @@ import pytest
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]
 Build = Callable[[Iterable[ListContent]], bytes]

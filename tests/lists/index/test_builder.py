@@ -12,7 +12,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import Hit, ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MD5, SHA1, SHA256, PDQ = map(AlgorithmName, ("md5", "sha1", "sha256", "pdq"))
 LENGTHS = {MD5: 16, SHA1: 20, SHA256: 32, PDQ: 32}

@@ -19,7 +19,7 @@ from hashaudit.lists.index.index_layout import AffineColumn, ListRecord, StoredC
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MD5, SHA256 = AlgorithmName("md5"), AlgorithmName("sha256")
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]

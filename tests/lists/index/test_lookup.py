@@ -13,7 +13,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.index.batch_lookup import NOWHERE, find_many, lookup_many
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MD5, SHA256, PDQ = AlgorithmName("md5"), AlgorithmName("sha256"), AlgorithmName("pdq")
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]

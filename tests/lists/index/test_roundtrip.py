@@ -22,7 +22,7 @@ from hashaudit.lists.index.export import Exported, export_hashdeep, export_plain
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListSpec, ParseOptions, RejectReason
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 MD5, SHA1, SHA256 = map(AlgorithmName, ("md5", "sha1", "sha256"))
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]

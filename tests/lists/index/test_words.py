@@ -16,7 +16,7 @@ from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.index.words import leading_words
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import Role
+from hashaudit.model.results import Role
 
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]
 IndexOf = Callable[[Iterable[ListContent]], ListIndex]

@@ -10,7 +10,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListEntry, ListInfo
 from hashaudit.lists.match.exact_match import NOTHING, ExactMatcher
-from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, Role
 
 MD5, SHA1, SHA256, BLAKE3, PDQ = map(AlgorithmName, ("md5", "sha1", "sha256", "blake3", "pdq"))
 LENGTHS = {**{name: row.length_bytes for name, row in DIGESTS.items()}, PDQ: 32}

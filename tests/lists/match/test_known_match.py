@@ -6,7 +6,7 @@ from pathlib import Path
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.known_filter import FilterImage
 from hashaudit.lists.match.known_match import KnownFilters
-from hashaudit.model import AlgorithmName, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Match, MatchType, Role
 
 SHA1, SHA256 = AlgorithmName("sha1"), AlgorithmName("sha256")
 SAMPLE = Path(__file__).parents[2] / "data" / "lists" / "hashlookup_synthetic.bloom"

@@ -14,7 +14,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListEntry, ListInfo
 from hashaudit.lists.match.near_match import NOTHING, NearMatcher
-from hashaudit.model import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
 
 PDQ, SHA256 = AlgorithmName("pdq"), AlgorithmName("sha256")
 BASE = bytes(range(7, 39))

@@ -18,23 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_lab import RUN_ID, header, stat
-from hashaudit.model import (
-    AlgorithmName,
-    DirectoryRef,
-    Entry,
-    Examination,
-    Fault,
-    FaultCode,
-    Match,
-    MatchType,
-    PathFault,
-    Role,
-    Skipped,
-    SkipReason,
-    Stage,
-    Subject,
-    state_of,
-)
+from hashaudit.model.entry import DirectoryRef, Entry, Subject, state_of
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.results import AlgorithmName, Examination, Match, MatchType, Role
 from hashaudit.record import chain
 from hashaudit.record.output import Output
 from hashaudit.record.verify.verifier import verify_file

@@ -9,7 +9,8 @@ from PIL import Image
 
 CHILD = """
 import sys
-from hashaudit.model import AlgorithmName, FaultCode
+from hashaudit.model.faults import FaultCode
+from hashaudit.model.results import AlgorithmName
 from hashaudit.content.perceptual.hash_image import HashOptions, hash_image
 from hashaudit.workers.child.pictures import load_algorithms
 from hashaudit.workers.protocol import PerceptualPlan

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.model import DirectoryRef, Entry, Fault, FaultCode, Stage, Stat
+from hashaudit.model.entry import DirectoryRef, Entry, Stat
+from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.dask.assignment import BUNDLE_UNITS, LOSSES, UNITS_PER_PROCESS, DishonestError, Unit, Window
 from hashaudit.workers.dask.protocol import Blame, Part, UnitResult
 from hashaudit.workers.protocol import Answer

@@ -7,7 +7,7 @@ import pytest
 
 from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable
-from hashaudit.model import DirectoryRef, Entry, ObjectState, Stat
+from hashaudit.model.entry import DirectoryRef, Entry, ObjectState, Stat
 from hashaudit.workers.dask.mount_check import Devices, compare, places
 from hashaudit.workers.dask.protocol import Place
 

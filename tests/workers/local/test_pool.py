@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import HostError
-from hashaudit.model import Consistency, DirectoryRef, Entry, Examination, FaultCode, Stat
+from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.faults import FaultCode
+from hashaudit.model.results import Examination
 from hashaudit.workers import connection
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines

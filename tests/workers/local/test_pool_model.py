@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashaudit.model import DirectoryRef, Entry, Stat
+from hashaudit.model.entry import DirectoryRef, Entry, Stat
 from hashaudit.workers.framing import HEADER, frame
 from hashaudit.workers.local import pool as pool_module
 from hashaudit.workers.local.pool import Pool

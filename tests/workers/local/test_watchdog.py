@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.model import FaultCode
+from hashaudit.model.faults import FaultCode
 from hashaudit.workers.local.watchdog import Deadlines, Seen, Watch
 
 LIMITS = Deadlines(file_s=10, decode_s=4)

@@ -10,7 +10,7 @@ from hashaudit.lists.index.columns import spool
 from hashaudit.lists.index.index_writer import ImageWriter
 from hashaudit.lists.index.near.near_layout import Pieces
 from hashaudit.lists.index.near.pieces import Keys, choose_pieces, keys_of
-from hashaudit.model import AlgorithmName
+from hashaudit.model.results import AlgorithmName
 
 _CHUNK_HASHES = 1 << 20
 """Hashes that are worked on at once: tens of megabytes."""

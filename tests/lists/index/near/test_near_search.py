@@ -22,7 +22,7 @@ from hashaudit.lists.index.near.near_layout import Pieces
 from hashaudit.lists.index.near.near_search import NearIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import DigestBlock, ListEntry
-from hashaudit.model import AlgorithmName, Role
+from hashaudit.model.results import AlgorithmName, Role
 
 PDQ = "pdq"
 ListContent = tuple[Role, Sequence[ListEntry | DigestBlock]]

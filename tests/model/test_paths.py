@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import FindingsError
-from hashaudit.paths import for_terminal, from_text, to_text
+from hashaudit.model.paths import for_terminal, from_text, to_text
 
 NAMES = st.one_of(st.binary(max_size=60), st.text(max_size=30).map(lambda t: t.encode(errors="surrogatepass")))
 ESCAPE = re.compile(r"\\\\|\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})|[^\\]")
