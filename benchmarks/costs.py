@@ -1,4 +1,4 @@
-"""Hosts, hours and money for 10^9 objects, 10^15 bytes: the arithmetic of docs/costs.md, which holds its output.
+"""Hosts, hours and money for 10^9 objects, 10^15 bytes: the arithmetic behind docs/reference/costs.md.
 
     python benchmarks/costs.py [NAME=VALUE ...]
 

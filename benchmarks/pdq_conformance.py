@@ -1,7 +1,7 @@
 """Compares PDQ with the reference implementation, pixel for pixel: ``python benchmarks/pdq_conformance.py FOLDER``.
 
-Needs ``pdqhash`` (0.2.8 is what the figures in docs/perceptual.md are from), which the project itself does not: it has
-no Linux wheel and takes a C++ compiler to install.
+Needs ``pdqhash`` (docs/concepts/perceptual.md was measured with 0.2.8), which the project itself does not depend on: it
+has no Linux wheel and takes a C++ compiler to install.
 """
 
 import argparse

@@ -8,7 +8,7 @@ DOCS = Path(__file__).parent
 
 HEAD = """# Exit codes
 
-Generated from `hashaudit/exitcodes.py` by `make docs`. They hold for every command.
+Generated from `hashaudit/exit_codes.py` by `make docs`. They hold for every command.
 
 | code | name | meaning |
 |---|---|---|
@@ -30,4 +30,4 @@ def _shown(code: ExitCode) -> str:
 
 
 if __name__ == "__main__":
-    (DOCS / "exit-codes.md").write_text(exit_codes())
+    (DOCS / "reference" / "exit-codes.md").write_text(exit_codes())

@@ -1,4 +1,4 @@
-"""The exit codes of every command, in one table. docs/exit-codes.md is generated from it.
+"""The exit codes of every command, in one table. docs/reference/exit-codes.md is generated from it.
 
 They stand in the library because the last line of a findings file states the code that its run ended with. 1 stays with
 Python's own crash, 2 with usage errors, so that neither can read as a verdict.

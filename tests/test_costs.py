@@ -10,7 +10,7 @@ SCRIPT = HERE / "benchmarks" / "costs.py"
 
 def test_the_page_holds_what_the_script_reckons() -> None:
     printed = subprocess.run([sys.executable, SCRIPT], capture_output=True, check=True, text=True).stdout
-    assert printed in (HERE / "docs" / "costs.md").read_text()
+    assert printed in (HERE / "docs" / "reference" / "costs.md").read_text()
 
 
 def test_other_numbers_change_the_result_and_unknown_ones_are_refused() -> None:

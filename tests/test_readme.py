@@ -24,7 +24,7 @@ def test_exit_code_page_is_what_the_code_says() -> None:
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert (TOP / "docs" / "exit-codes.md").read_text() == generate.exit_codes()
+    assert (TOP / "docs" / "reference" / "exit-codes.md").read_text() == generate.exit_codes()
 
 
 def test_readme_names_every_exit_code() -> None:

@@ -1,4 +1,4 @@
-"""The examples of docs/scale-out.md are whole: shell that parses, YAML that is one, options that exist."""
+"""The examples of docs/guides/scale-out.md are whole: shell that parses, YAML that is one, options that exist."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from installed import Tool
 
-PAGE = (Path(__file__).parents[1] / "docs" / "scale-out.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "guides" / "scale-out.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 
 

@@ -12,7 +12,7 @@ opened_in_place: set[int] = set()
 
 
 def main() -> None:
-    """Runs the command and exits with its code (docs/exit-codes.md)."""
+    """Runs the command and exits with its code (docs/reference/exit-codes.md)."""
     try:
         _secure_standard_streams()
         if sys.argv[1:] == ["--version"]:

@@ -220,7 +220,7 @@ def algorithm_names(given: list[str]) -> tuple[tuple[AlgorithmName, ...], tuple[
             perceptual.append(picture)
         else:
             raise UsageError(
-                f"-a {name}: no such algorithm; digests are {', '.join(DIGESTS)}; see docs/perceptual.md too"
+                f"-a {name}: no such algorithm; digests are {', '.join(DIGESTS)}; see docs/concepts/perceptual.md too"
             )
     return tuple(digests), tuple(dict.fromkeys(perceptual))
 

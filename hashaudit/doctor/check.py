@@ -22,7 +22,7 @@ class Check(msgspec.Struct, frozen=True):
     """One line of the page."""
 
     name: str
-    """Stable: ``area.thing``, as docs/doctor.md lists them."""
+    """Stable: ``area.thing``, as docs/guides/doctor.md lists them."""
     state: State
     found: str
     """For people; holds no list entry and nothing of a key but its fingerprint."""

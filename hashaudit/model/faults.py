@@ -17,7 +17,7 @@ class Stage(StrEnum):
 
 
 class FaultCode(StrEnum):
-    """Why something was not examined: the closed set of docs/findings-format.md."""
+    """Why something was not examined: the closed set of docs/reference/findings-format.md."""
 
     PERMISSION_DENIED = "permission_denied"
     VANISHED = "vanished"

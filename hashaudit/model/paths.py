@@ -16,7 +16,7 @@ _LONE_BYTE_BASE = 0xDC00
 
 
 def to_text(raw: bytes) -> tuple[str, str | None]:
-    """The fields ``path`` and ``path_b64`` of a findings line (docs/findings-format.md).
+    """The fields ``path`` and ``path_b64`` of a findings line (docs/reference/findings-format.md).
 
     Returns:
         Valid text, in which each byte sequence that is not UTF-8 has become U+FFFD; and the base64 (RFC 4648 section 4)

@@ -1,4 +1,4 @@
-"""Every kind of line of a findings file, field by field: docs/findings-format.md as types.
+"""Every kind of line of a findings file, field by field: docs/reference/findings-format.md as types.
 
 A field without a default stands on every line of its kind; one with a default is left out where it has nothing to say.
 The order of fields here is their order in the file. Values are text and numbers as the file holds them;

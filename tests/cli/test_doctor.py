@@ -58,7 +58,7 @@ def test_the_page_for_people_says_the_same(hashaudit: Tool, tmp_path: Path) -> N
 
 
 def test_names_are_those_of_the_documentation(hashaudit: Tool, tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "doctor.md").read_text()
     for name in checks(hashaudit("doctor", tmp_path, "--json")):
         assert f"`{name}`" in page
 

@@ -72,7 +72,7 @@ def test_every_format_has_a_name_of_its_own() -> None:
 
 
 def test_every_format_is_documented() -> None:
-    text = (FOLDER.parents[2] / "docs" / "list-formats.md").read_text()
+    text = (FOLDER.parents[2] / "docs" / "reference" / "list-formats.md").read_text()
     names = [kind.name for kind in FORMATS] + [kind.name for kind in DATABASES]
     assert [name for name in names if f"`{name}`" not in text] == []
 

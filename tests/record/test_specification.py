@@ -1,4 +1,4 @@
-"""docs/findings-format.md says what the code does, field by field, and its commands work as printed."""
+"""docs/reference/findings-format.md says what the code does, field by field, and its commands work as printed."""
 
 import re
 from enum import StrEnum

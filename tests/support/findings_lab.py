@@ -25,7 +25,7 @@ START_NS = 1_600_000_000_000_000_000
 IDENTITY = "NAME"
 TOOLS = ("ssh-keygen", "jq", "sha256sum", "bash")
 
-DOCUMENTED = Path(__file__).parents[2] / "docs" / "findings-format.md"
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "reference" / "findings-format.md"
 
 Writable = FindingRecord | FaultRecord | FileRecord
 
@@ -182,7 +182,7 @@ def allowed_signers(folder: Path, key: PublicKey, options: str = "") -> Path:
 
 
 def documented_commands(block: int) -> list[str]:
-    """What docs/findings-format.md tells a stranger to run, in its block 0 or 1 of commands."""
+    """What docs/reference/findings-format.md tells a stranger to run, in its block 0 or 1 of commands."""
     section = DOCUMENTED.read_text().partition("\n## Verify without this program\n")[2]
     return section.split("```sh\n")[block + 1].partition("```")[0].strip().split("\n\n")
 

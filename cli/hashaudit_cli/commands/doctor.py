@@ -18,7 +18,7 @@ def doctor(  # noqa: PLR0917 # Typer reads the command's options from its parame
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="FILE", help="Where the findings would go.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/doctor.md).")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/guides/doctor.md).")] = False,
 ) -> None:
     """Look at this host before a scan: what is in force, how fast it is, and what to do about what is not right.
 

@@ -31,7 +31,7 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
     Prints what is proven and what is not. Exit code 0: all of it verifies. 4: something does not; each damaged
     segment is named with its lines, and what the others still prove.
 
-    The same can be checked with ssh-keygen, jq and sha256sum alone: see docs/findings-format.md.
+    The same can be checked with ssh-keygen, jq and sha256sum alone: see docs/reference/findings-format.md.
     """
 
     def body() -> int:

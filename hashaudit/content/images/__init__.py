@@ -1,1 +1,1 @@
-"""Pictures: told by their content, decoded once, under limits. See docs/perceptual.md."""
+"""Pictures: told by their content, decoded once, under limits. See docs/concepts/perceptual.md."""

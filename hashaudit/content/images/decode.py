@@ -24,7 +24,7 @@ from hashaudit.model.faults import Fault, FaultCode, Stage
 
 DRAFT_SIDE_PX = 512
 """The decoder of JPEG may shrink a picture to no less than this on its short side: below, hashes drift beyond their
-thresholds (docs/perceptual.md)."""
+thresholds (docs/concepts/perceptual.md)."""
 MAX_COLOUR_PIXELS = 32_000_000
 """Above, RGB is kept beside luma only where it was asked for: with the arrays made of them, a pixel takes 8 bytes."""
 MAX_MESSAGE = 160

@@ -21,7 +21,7 @@ QUALITY_DIVISOR = 90
 """Scales the sum of gradients to 0..100."""
 ROUNDING_PER_PX = 2e-6
 """Bound on how far a filtered value of the reference strays, per pixel of the longer side: its running sums keep every
-rounding error. docs/perceptual.md has the measurement."""
+rounding error. docs/concepts/perceptual.md has the measurement."""
 MIN_ROUNDING = 1e-3
 """The same bound for small planes, where the transform's own sums dominate."""
 COEFFICIENT_ROUNDING_PER_PX = 1e-6

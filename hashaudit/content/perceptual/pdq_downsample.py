@@ -1,7 +1,7 @@
 """PDQ's way from a luma plane to 64 x 64 values, as one small weighted sum for each of them.
 
 The reference runs a box filter along rows and columns twice and then keeps one value in ``side / 64``. All of that is
-linear and separable, so each kept row is one weighted sum of a few neighbouring rows (docs/perceptual.md).
+linear and separable, so each kept row is one weighted sum of a few neighbouring rows (docs/concepts/perceptual.md).
 
 Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019), sections on PDQ's
 downsampling.

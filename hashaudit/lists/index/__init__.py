@@ -1,1 +1,1 @@
-"""The compiled form of hash lists: see docs/index-format.md."""
+"""The compiled form of hash lists: see docs/reference/index-format.md."""

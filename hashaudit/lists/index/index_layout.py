@@ -1,6 +1,7 @@
 """Where things are in a compiled index: the header, the section table, and what must hold of both.
 
-The specification is docs/index-format.md. Offsets are not trusted: they are recomputed from the sizes and must agree.
+The specification is docs/reference/index-format.md. Offsets are not trusted: they are recomputed from the sizes and
+must agree.
 """
 
 import struct

@@ -42,7 +42,7 @@ def verify_checksums(index: ListIndex) -> None:
 
 
 def verify_index(index: ListIndex) -> None:
-    """Checks all that must hold of an index (docs/index-format.md), so that no lookup can miss or mistake an entry.
+    """Checks every rule of docs/reference/index-format.md, so that no lookup can miss or mistake an entry.
 
     Takes seconds for ten million entries and four bytes of memory for each.
 

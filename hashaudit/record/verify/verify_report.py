@@ -15,7 +15,7 @@ MAX_RANGES = 200
 
 
 class ProblemCode(StrEnum):
-    """Why a file does not verify: the closed set of docs/findings-format.md."""
+    """Why a file does not verify: the closed set of docs/reference/findings-format.md."""
 
     NO_HEADER = "no_header"
     UNREADABLE_LINE = "unreadable_line"

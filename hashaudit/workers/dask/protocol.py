@@ -1,8 +1,8 @@
 """What a run and the sessions that examine for it on a Dask cluster say to each other.
 
 All of it travels as MessagePack inside a :class:`Parcel`. Dask pickles what is around it, and whoever can speak to a
-Dask scheduler can run code on its cluster in any case (docs/security-model.md); but nothing that decides a record is
-ever unpickled: it is decoded against these types and checked against what was asked.
+Dask scheduler can run code on its cluster in any case (docs/concepts/security-model.md). Nothing that decides a record
+is ever unpickled: it is decoded against these types and checked against what was asked.
 """
 
 import msgspec

@@ -1,4 +1,4 @@
-"""Every way to tamper that docs/findings-format.md names, seen by verify and by a stranger's shell alike."""
+"""Every way to tamper that docs/reference/findings-format.md names, seen by verify and by a stranger's shell alike."""
 
 import hashlib
 import re
