@@ -1,7 +1,7 @@
 """Amazon S3 and what speaks its language, through botocore: its client lists, its signer and HTTP session read.
 
 Reading goes around the client, whose serialiser, parser and retries cost as much CPU time again as signing and sending
-(docs/adr/0061-reading-objects.md). Source: Amazon S3 API Reference, GetObject, HeadObject, ListObjectsV2,
+(docs/adr/0061-pin-object-reads.md). Source: Amazon S3 API Reference, GetObject, HeadObject, ListObjectsV2,
 ListObjectVersions.
 """
 

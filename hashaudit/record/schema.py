@@ -225,7 +225,7 @@ class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file")
     digests: dict[AlgorithmName, Hex]
     perceptual: tuple[PerceptualHash, ...] = ()
     matches: tuple[Match, ...] = ()
-    """Of role known only: docs/adr/0010-known-hits-are-no-findings.md."""
+    """Of role known only: docs/adr/0010-known-matches-are-not-findings.md."""
     matches_omitted: Natural = 0
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 Source: OpenSSH's PROTOCOL.sshsig (version 1). Of what it allows, only what the findings file uses is taken: Ed25519,
 SHA-512, and the armour exactly as ssh-keygen prints it, so that no byte of a signature can change unnoticed
-(docs/adr/0014-one-form-of-signature.md).
+(docs/adr/0014-one-signature-form.md).
 """
 
 import base64

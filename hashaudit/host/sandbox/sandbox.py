@@ -1,6 +1,6 @@
 """The cage of a process that touches hostile content: layers that hold independently of each other.
 
-Each is in force or is not named. None of them can be taken back (docs/adr/0007-the-cage.md).
+Each is in force or is not named. None of them can be taken back (docs/adr/0007-landlock-and-seccomp-in-workers.md).
 """
 
 import msgspec

@@ -1,7 +1,7 @@
 """Verifies a findings file as a stream: memory stays bounded whatever the file holds.
 
 Records wait until a checkpoint that holds covers their numbers. What no such checkpoint covers stays unproven, and what
-is wrong with one segment is not held against the next (docs/adr/0012-damage-stays-local.md).
+is wrong with one segment is not held against the next (docs/adr/0012-verify-segments-independently.md).
 """
 
 import hashlib
