@@ -119,8 +119,8 @@ MUST: dict[str, Copy] = {
     "quarter size": lambda image: jpeg(scaled(image, 0.25, 0.25)),
     "mirrored": lambda image: jpeg(ImageOps.mirror(image)),
     "upside down": lambda image: jpeg(ImageOps.flip(image)),
-    "quarter turn left": lambda image: jpeg(image.transpose(Image.Transpose.ROTATE_90)),
-    "quarter turn right": lambda image: jpeg(image.transpose(Image.Transpose.ROTATE_270)),
+    "rotated left by 90 degrees": lambda image: jpeg(image.transpose(Image.Transpose.ROTATE_90)),
+    "rotated right by 90 degrees": lambda image: jpeg(image.transpose(Image.Transpose.ROTATE_270)),
     "GIF": lambda image: encoded(image, "GIF"),
     "PNG-8": lambda image: encoded(image.quantize(256), "PNG"),
     "CMYK JPEG": lambda image: encoded(image.convert("CMYK"), "JPEG", quality=85),
@@ -140,15 +140,15 @@ OTHERS: dict[str, Copy] = {
     "brightness +30 %": lambda image: jpeg(ImageEnhance.Brightness(image).enhance(1.3)),
     "contrast +30 %": lambda image: jpeg(ImageEnhance.Contrast(image).enhance(1.3)),
     "noise of 8 levels": lambda image: jpeg(noisy(image)),
-    "line of text": lambda image: jpeg(captioned(image)),
+    "line of text added": lambda image: jpeg(captioned(image)),
     "10 % wider": lambda image: jpeg(scaled(image, 1.1, 1.0)),
     "crop 1 %": lambda image: jpeg(cropped(image, 0.01)),
     "crop 2 %": lambda image: jpeg(cropped(image, 0.02)),
     "crop 5 %": lambda image: jpeg(cropped(image, 0.05)),
     "crop 10 %": lambda image: jpeg(cropped(image, 0.1)),
-    "turned by 1 degree": lambda image: jpeg(image.rotate(1, Image.Resampling.BICUBIC)),
-    "turned by 2 degrees": lambda image: jpeg(image.rotate(2, Image.Resampling.BICUBIC)),
-    "turned by 5 degrees": lambda image: jpeg(image.rotate(5, Image.Resampling.BICUBIC)),
+    "rotated by 1 degree": lambda image: jpeg(image.rotate(1, Image.Resampling.BICUBIC)),
+    "rotated by 2 degrees": lambda image: jpeg(image.rotate(2, Image.Resampling.BICUBIC)),
+    "rotated by 5 degrees": lambda image: jpeg(image.rotate(5, Image.Resampling.BICUBIC)),
 }
 
 
@@ -225,7 +225,7 @@ def main() -> int:
     listed, turned = [one[1] for one in done], [one[2] for one in done]
     false = list(unrelated_matches(listed, turned))
     counts = Counter(name for name, _, _ in false)
-    print(f"\nMatches between different pictures, of {len(done) * (len(done) - 1) // 2} pairs:")
+    print(f"\nMatches between different images, of {len(done) * (len(done) - 1) // 2} pairs:")
     print(", ".join(f"{name} {counts[name]}" for name in NAMES))
     for name, one, other in false:
         if name == "pdq":
