@@ -1,6 +1,6 @@
-"""``make demo``: a folder of made-up pictures and documents, a small list, a scan, and two ways to verify it.
+"""``make demo``: sample images and documents, a small list, a scan, and two ways to verify it.
 
-Every command is shown as it is run, so that it can be repeated by hand.
+It prints every command that it runs, so you can repeat them by hand.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SIDE_PX = 320
 
 
 def main(target: Path) -> int:
-    """Makes the demo's folder anew and runs the demo in it; returns an exit code."""
+    """Recreates the demo's directory, runs the demo in it, and returns an exit code."""
     if target.exists():
         shutil.rmtree(target)
     files = target / "files"
@@ -43,11 +43,11 @@ def main(target: Path) -> int:
     run("hashaudit", "verify", "findings.jsonl")
     signers = target.resolve() / "config" / "hashaudit" / "allowed_signers"
     if missing := [tool for tool in ("bash", "ssh-keygen", "jq", "sha256sum") if shutil.which(tool) is None]:
-        print(f"\nThe same without hashaudit needs {', '.join(missing)}: not found here, so left out.")
+        print(f"\nThe same without hashaudit needs {', '.join(missing)}: not found here, so skipped.")
         return 0
     name = signers.read_text().split()[0]
     check = f"ssh-keygen -Y verify -f {shlex.quote(str(signers))} -I {shlex.quote(name)}"
-    print("\nThe same without hashaudit, as any stranger can:")
+    print("\nThe same without hashaudit, as any third party can:")
     run(
         f"tail -n1 findings.jsonl | jq -j .body | {check} -n hashaudit-findings "
         "-s <(tail -n1 findings.jsonl | jq -r .sshsig)"
@@ -62,7 +62,7 @@ def main(target: Path) -> int:
 
 
 def make_files(folder: Path) -> None:
-    """Ordinary pictures and documents, the same at every run."""
+    """Writes ordinary images and documents, the same on every run."""
     (folder / "pictures" / ".hidden").mkdir(parents=True)
     (folder / "documents").mkdir()
     for number in range(PICTURES):
@@ -81,7 +81,7 @@ def make_files(folder: Path) -> None:
 
 
 def make_list(folder: Path, path: Path) -> None:
-    """A list that looks for three of the files, in the form that sha256sum writes, and for one that is not there."""
+    """Writes a list in sha256sum's format with three of the files and one that does not exist."""
     wanted = ["pictures/picture-03.png", "pictures/picture-05.png", "documents/document-07.txt"]
     lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in wanted]
     lines.append(f"{hashlib.sha256(b'not in the folder').hexdigest()}  elsewhere.bin\n")
