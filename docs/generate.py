@@ -1,4 +1,4 @@
-"""``make docs``: writes the pages that are generated from the code. A test compares them with what is committed."""
+"""Writes the pages that are generated from the code (``make docs``). A test compares them with the committed pages."""
 
 from pathlib import Path
 
@@ -8,20 +8,21 @@ DOCS = Path(__file__).parent
 
 HEAD = """# Exit codes
 
-Generated from `hashaudit/exit_codes.py` by `make docs`. They hold for every command.
+For anyone who calls hashaudit from a script. The codes are the same for every command. `make docs` generates this page
+from `hashaudit/exit_codes.py`.
 
 | code | name | meaning |
 |---|---|---|
 """
 
 TAIL = """
-A script that needs one bit at a time: `code & 8` is set when something matched, `code & 16` when something was not
-examined, as long as the code is below 32. Codes 1, 2 and 4 are never a verdict about the storage.
+Below 32, each bit has a meaning of its own: `code & 8` is set if a file has a deny match, `code & 16` if something was
+not examined. Codes 1, 2 and 4 say nothing about the scanned data.
 """
 
 
 def exit_codes() -> str:
-    """The page on exit codes."""
+    """Returns the page on exit codes."""
     return HEAD + "".join(f"| {_shown(code)} | {code.name} | {MEANINGS[code]} |\n" for code in ExitCode) + TAIL
 
 

@@ -1,14 +1,14 @@
 """The exit codes of every command, in one table. docs/reference/exit-codes.md is generated from it.
 
-They stand in the library because the last line of a findings file states the code that its run ended with. 1 stays with
-Python's own crash, 2 with usage errors, so that neither can read as a verdict.
+They are in the library because the last line of a findings file states the scan's exit code. 1 stays with Python's own
+crash and 2 with usage errors, so that neither can be mistaken for a result.
 """
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a script may rely on."""
+    """The codes that a script may rely on."""
 
     COMPLETE = 0
     INTERNAL_ERROR = 1
@@ -22,22 +22,28 @@ class ExitCode(IntEnum):
 
 
 MEANINGS: dict[ExitCode, str] = {
-    ExitCode.COMPLETE: "Everything was examined and nothing matched; for `verify`: all of it is proven.",
-    ExitCode.INTERNAL_ERROR: "A defect in hashaudit. Never a verdict: nothing follows from it about the storage.",
+    ExitCode.COMPLETE: "Everything was examined, without a deny match; for `verify`: everything is proven.",
+    ExitCode.INTERNAL_ERROR: "A defect in hashaudit. Says nothing about the scanned data.",
     ExitCode.USAGE: "The command line is wrong; nothing was examined.",
     ExitCode.CANNOT_START: (
-        "The run cannot start or go on: a list, key, output or this machine; for `verify`: something does not verify."
+        "Cannot start or continue: a list, key, output or this host; for `verify`: something does not verify."
     ),
-    ExitCode.FINDINGS: "Everything was examined, and at least one file matched a `--list`.",
-    ExitCode.INCOMPLETE: "Nothing matched, but something could not be examined: see the fault lines.",
-    ExitCode.FINDINGS_INCOMPLETE: "At least one file matched, and something could not be examined (8 + 16).",
-    ExitCode.SIGNAL: "128 + N: ended by signal N (130 Ctrl-C, 143 SIGTERM). What was signed until then verifies.",
+    ExitCode.FINDINGS: "Everything was examined, and at least one file has a deny match.",
+    ExitCode.INCOMPLETE: "No deny match, but something was not examined: see the `fault` records.",
+    ExitCode.FINDINGS_INCOMPLETE: "At least one file has a deny match, and something was not examined (8 + 16).",
+    ExitCode.SIGNAL: "Ended by signal N (130 Ctrl-C, 143 SIGTERM). Everything signed until then verifies.",
     ExitCode.CLOSED_PIPE: "The reader of standard output closed its end (128 + 13, SIGPIPE).",
 }
 
 
 def of_run(*, findings: int, faults: int, signal_number: int | None = None) -> int:
-    """The exit code of a run with so many findings and faults, or that a signal ended."""
+    """Returns the exit code of a scan.
+
+    Args:
+        findings: number of findings.
+        faults: number of faults.
+        signal_number: signal that ended the scan; overrides the counts.
+    """
     if signal_number is not None:
         return ExitCode.SIGNAL + signal_number
     return (ExitCode.FINDINGS if findings else 0) | (ExitCode.INCOMPLETE if faults else 0)
