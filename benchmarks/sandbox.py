@@ -21,8 +21,8 @@ from hashaudit.model.entry import DirectoryRef, Entry
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
-from hashaudit.workers.protocol import PerceptualPlan, Plan
-from hashaudit.workers.tasks import Answered, Job
+from hashaudit.workers.protocol import PerceptualConfig, WorkerConfig
+from hashaudit.workers.tasks import Completed, Task
 
 UNIT_FILES = 64
 SIDE_PX = (1600, 1200)
@@ -46,12 +46,12 @@ def make_files(folder: Path, count: int) -> None:
         (folder / str(number)).write_bytes(os.urandom(FILE_BYTES))
 
 
-def jobs(folder: Path) -> list[Job[None]]:
+def jobs(folder: Path) -> list[Task[None]]:
     """One for each file."""
     above = os.stat(folder)
     ref = DirectoryRef(os.fsencode(folder), above.st_dev, above.st_ino)
     items = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    return [Job(None, Entry(ref, os.fsencode(item.name), stat_of(item.stat())), tell=False) for item in items]
+    return [Task(None, Entry(ref, os.fsencode(item.name), stat_of(item.stat())), tell=False) for item in items]
 
 
 def processor_s(pids: list[int]) -> float:
@@ -63,7 +63,7 @@ def processor_s(pids: list[int]) -> float:
     return total / 1e9
 
 
-def run(plan: Plan, folder: Path) -> tuple[float, float]:
+def run(plan: WorkerConfig, folder: Path) -> tuple[float, float]:
     """Wall and processor seconds of one pass."""
     work = jobs(folder)
     with Pool[None](workers=1, deadlines=Deadlines(120, 60)) as pool:
@@ -76,13 +76,13 @@ def run(plan: Plan, folder: Path) -> tuple[float, float]:
             pool.submit(work[start : start + UNIT_FILES])
         done = 0
         while not pool.idle:
-            done += sum(len(event.jobs) for event in pool.collect() if isinstance(event, Answered))
+            done += sum(len(event.jobs) for event in pool.collect() if isinstance(event, Completed))
         after = time.perf_counter(), processor_s(pids)
         assert done == len(work)
     return after[0] - before[0], after[1] - before[1]
 
 
-def compare(name: str, folder: Path, plans: tuple[Plan, Plan], rounds: int) -> None:
+def compare(name: str, folder: Path, plans: tuple[WorkerConfig, WorkerConfig], rounds: int) -> None:
     """Prints one row."""
     free: list[tuple[float, float]] = []
     caged: list[tuple[float, float]] = []
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=40_000)
     options = parser.parse_args()
     names = tuple(map(AlgorithmName, ("pdq",)))
-    pictures = PerceptualPlan(names, {}, 50, 33, "all", 60.0, ())
+    pictures = PerceptualConfig(names, {}, 50, 33, "all", 60.0, ())
     print(f"layers: {', '.join(sandbox.available())}")
     print("| | without, s | with, s | ratio, processor | ratio, wall |\n|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as temporary:
@@ -119,9 +119,9 @@ def main() -> None:
             folder.mkdir()
             make(folder, count)
             algorithms = (AlgorithmName("sha256"),)
-            free = Plan(algorithms, tell_all=False, indexes=(), perceptual=perceptual)
-            cage = sandbox.Cage((os.fsencode(folder),), sandbox.DEFAULT_MEMORY_BYTES)
-            caged = Plan(algorithms, tell_all=False, indexes=(), perceptual=perceptual, cage=cage)
+            free = WorkerConfig(algorithms, report_all=False, indexes=(), perceptual=perceptual)
+            cage = sandbox.Sandbox((os.fsencode(folder),), sandbox.DEFAULT_MEMORY_BYTES)
+            caged = WorkerConfig(algorithms, report_all=False, indexes=(), perceptual=perceptual, cage=cage)
             compare(name, folder, (free, caged), options.rounds)
 
 

@@ -1,7 +1,7 @@
-"""The exceptions that end a run, split by whose fault they are.
+"""The exceptions that end a scan, one class for each cause.
 
-A file that cannot be examined is not an exception: it is a :class:`hashaudit.model.faults.Fault`, which is data. Exit codes
-belong to the command line.
+A file that cannot be examined is not an exception: it is a :class:`hashaudit.model.faults.Fault`, which is data.
+Exit codes belong to the command line.
 """
 
 

@@ -4,27 +4,26 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from hashaudit.errors import HostError
-from hashaudit.scan.config import AuditConfig
-from hashaudit.scan.config import Engine as EngineName
-from hashaudit.scan.dispatcher import Ticket
+from hashaudit.scan.config import ExecutorKind, ScanConfig
+from hashaudit.scan.dispatcher import TaskContext
 from hashaudit.scan.plan import deadlines, worker_count
 from hashaudit.sources.interface import RootDescription
-from hashaudit.workers.executor import Engine
+from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import Pool
-from hashaudit_cli.ui.terminal import say
+from hashaudit_cli.ui.terminal import log
 
 
 def engine_for(
-    config: AuditConfig, roots: Sequence[RootDescription], *, quiet: bool
-) -> AbstractContextManager[Engine[Ticket]]:
+    config: ScanConfig, roots: Sequence[RootDescription], *, quiet: bool
+) -> AbstractContextManager[Executor[TaskContext]]:
     """The engine that the user asks for, not yet started.
 
     Raises:
         HostError: this machine cannot run it.
     """
-    if config.engine is EngineName.DASK and config.scheduler is not None:
+    if config.engine is ExecutorKind.DASK and config.scheduler is not None:
         return _on_dask(config, config.scheduler, roots, quiet=quiet)
-    return Pool[Ticket](
+    return Pool[TaskContext](
         workers=worker_count(config, roots),
         deadlines=deadlines(config),
         max_rate_bytes_per_s=config.max_rate_bytes_per_s,
@@ -32,14 +31,14 @@ def engine_for(
 
 
 def _on_dask(
-    config: AuditConfig, scheduler: str, roots: Sequence[RootDescription], *, quiet: bool
-) -> AbstractContextManager[Engine[Ticket]]:
+    config: ScanConfig, scheduler: str, roots: Sequence[RootDescription], *, quiet: bool
+) -> AbstractContextManager[Executor[TaskContext]]:
     try:
         import dask  # noqa: PLC0415 # an extra, and slow to import
 
         # What it would log is told by the engine, in order and without other people's tasks.
         dask.config.set({"logging": {"distributed": "critical"}})
-        from hashaudit.workers.dask.dask_executor import DaskEngine  # noqa: PLC0415 # as above
+        from hashaudit.workers.dask.dask_executor import DaskExecutor  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.mount_check import places  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.settings import ClusterSettings  # noqa: PLC0415 # as above
     except ImportError as error:
@@ -56,6 +55,6 @@ def _on_dask(
 
     def tell(text: str) -> None:
         if not quiet:
-            say(text)
+            log(text)
 
-    return DaskEngine[Ticket](settings, tell)
+    return DaskExecutor[TaskContext](settings, tell)

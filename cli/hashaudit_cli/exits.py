@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hashaudit.errors import HashauditError, OutputClosedError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit_cli.ui.signals import InterruptedBySignalError
-from hashaudit_cli.ui.terminal import say_error
+from hashaudit_cli.ui.terminal import log_error
 
 
 def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code for each way to end
@@ -23,18 +23,18 @@ def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code
         _close_standard_output()
         return ExitCode.CLOSED_PIPE
     except InterruptedBySignalError as interruption:
-        say_error(f"stopped by {signal.Signals(interruption.number).name} before anything was examined")
+        log_error(f"stopped by {signal.Signals(interruption.number).name} before anything was examined")
         return ExitCode.SIGNAL + interruption.number
     except OSError as error:
         # Files that are read or written have handlers of their own; this is standard output.
-        say_error(f"cannot write to standard output: {error.strerror}")
+        log_error(f"cannot write to standard output: {error.strerror}")
         _close_standard_output()
         return ExitCode.CANNOT_START
     except UsageError as error:
-        say_error(str(error))
+        log_error(str(error))
         return ExitCode.USAGE
     except HashauditError as error:
-        say_error(str(error))
+        log_error(str(error))
         return ExitCode.CANNOT_START
     except KeyboardInterrupt:
         return ExitCode.SIGNAL + signal.SIGINT

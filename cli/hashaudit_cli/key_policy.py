@@ -9,7 +9,7 @@ import msgspec
 
 from hashaudit.errors import SigningKeyError, UsageError
 from hashaudit.signing.key_files import SigningKey, allowed_signers_line, load_key, new_key
-from hashaudit_cli.ui.terminal import say, shown
+from hashaudit_cli.ui.terminal import log, quote
 
 KEY_VARIABLE = "HASHAUDIT_KEY"
 CREDENTIAL_NAME = "hashaudit-passphrase"
@@ -67,7 +67,7 @@ def load_signer(signing: Signing, *, quiet: bool) -> SigningKey | None:
             key = make_key(path)
             if not quiet:
                 line = identity_line(key).strip()
-                say(f"made your signing key {path}, {key.fingerprint}; others can trust it with: {line}")
+                log(f"made your signing key {path}, {key.fingerprint}; others can trust it with: {line}")
             return key
     return load_key(path, lambda: read_passphrase(signing, path))
 
@@ -124,7 +124,7 @@ def read_passphrase(signing: Signing, path: str) -> bytes:
         raise SigningKeyError(
             f"{path} has a passphrase and there is no terminal to ask on: give --passphrase-file or --passphrase-fd"
         )
-    return getpass.getpass(f"Passphrase for {shown(os.fsencode(path))}: ").encode()
+    return getpass.getpass(f"Passphrase for {quote(os.fsencode(path))}: ").encode()
 
 
 def _first_line(place: str | int) -> bytes:

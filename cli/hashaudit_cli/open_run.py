@@ -16,44 +16,44 @@ from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, Resumption
 from hashaudit.record.verify.resume_read import Interrupted
 from hashaudit.record.writer import Clock, FindingsWriter
-from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.resume.compatibility import FREE_SETTINGS, differences
 from hashaudit.scan.resume.journal import SUFFIX, Begin, Journal, seal_key
-from hashaudit.scan.resume.journal_file import SealedFile
-from hashaudit.scan.resume.resume_state import Earlier, JournalContent, load_earlier, read_header, read_journal
+from hashaudit.scan.resume.journal_file import AuthenticatedLog
+from hashaudit.scan.resume.resume_state import JournalContent, ResumeState, load_earlier, read_header, read_journal
 from hashaudit.signing.key_files import SigningKey
 from hashaudit.signing.signer import FILE_NAMESPACE
-from hashaudit_cli.ui.terminal import say, shown, standard_output
+from hashaudit_cli.ui.terminal import log, quote, standard_output
 
-_NOTHING = AuditConfig(roots=())
+_NOTHING = ScanConfig(roots=())
 
 Identity = tuple[int, int]
 
 
-class Begun(msgspec.Struct, frozen=True):
+class OpenedScan(msgspec.Struct, frozen=True):
     """A findings file that takes records."""
 
     writer: FindingsWriter
     journal: Journal | None = None
-    earlier: Earlier | None = None
+    earlier: ResumeState | None = None
 
 
-class Former(msgspec.Struct, frozen=True):
+class InterruptedScan(msgspec.Struct, frozen=True):
     """An interrupted run whose file is open and locked."""
 
     path: str
     output: Output
     header: RunHeader
-    config: AuditConfig
+    config: ScanConfig
     interrupted: Interrupted
-    earlier: Earlier
+    earlier: ResumeState
     exit_code: int | None
     """Of a run that is complete."""
 
 
 def begin(
-    path: str | None, config: AuditConfig, header: RunHeader, signer: SigningKey | None, own_files: set[Identity]
-) -> Begun:
+    path: str | None, config: ScanConfig, header: RunHeader, signer: SigningKey | None, own_files: set[Identity]
+) -> OpenedScan:
     """Makes a new findings file, its header signed at once: whatever ends the run, the file says what was begun.
 
     Raises:
@@ -70,11 +70,11 @@ def begin(
         journal.begin()
         warn_of_failure(journal)
     writer.checkpoint()
-    return Begun(writer, journal)
+    return OpenedScan(writer, journal)
 
 
 @contextlib.contextmanager
-def reopened(path: str, signer: SigningKey | None, asked: AuditConfig) -> Iterator[Former]:
+def reopened(path: str, signer: SigningKey | None, asked: ScanConfig) -> Iterator[InterruptedScan]:
     """Opens the file of an interrupted run, and finds out what that run was asked.
 
     Raises:
@@ -93,12 +93,12 @@ def reopened(path: str, signer: SigningKey | None, asked: AuditConfig) -> Iterat
                 "unsigned: give --unsigned" if header.key_fingerprint is None else f"signed by {header.key_fingerprint}"
             )
             now = "with --unsigned" if fingerprint is None else f"with the key {fingerprint}"
-            raise UsageError(f"{shown(os.fsencode(path))} is {then}; it cannot be gone on with {now}")
+            raise UsageError(f"{quote(os.fsencode(path))} is {then}; it cannot be gone on with {now}")
         journal = read_journal(os.fsencode(path) + SUFFIX, seal_key(signer, header.run_id), header.run_id)
         if output.lock is Lock.UNSUPPORTED and journal is not None and not journal.begin.holder.is_gone():
             raise OutputLockedError(
-                f"{shown(os.fsencode(path))} may still be written{_named(journal)}, and this filesystem has no locks: "
-                f"if that run is gone, remove {shown(os.fsencode(path) + SUFFIX)} and try again"
+                f"{quote(os.fsencode(path))} may still be written{_named(journal)}, and this filesystem has no locks: "
+                f"if that run is gone, remove {quote(os.fsencode(path) + SUFFIX)} and try again"
             )
         key = signer.public_key if signer else None
         interrupted, earlier = load_earlier(output, key, journal)
@@ -107,12 +107,12 @@ def reopened(path: str, signer: SigningKey | None, asked: AuditConfig) -> Iterat
             with contextlib.suppress(OSError):
                 os.unlink(os.fsencode(path) + SUFFIX)
         config = asked if exit_code is not None else _config(path, asked, journal)
-        yield Former(path, output, header, config, interrupted, earlier, exit_code)
+        yield InterruptedScan(path, output, header, config, interrupted, earlier, exit_code)
 
 
 def go_on(
-    former: Former, header: RunHeader, signer: SigningKey | None, own_files: set[Identity], *, quiet: bool
-) -> Begun:
+    former: InterruptedScan, header: RunHeader, signer: SigningKey | None, own_files: set[Identity], *, quiet: bool
+) -> OpenedScan:
     """Goes on with an interrupted run in the same chain.
 
     Args:
@@ -128,11 +128,11 @@ def go_on(
     different = differences(former.header, header)
     if different:
         raise UsageError(
-            f"{shown(os.fsencode(former.path))} cannot be gone on with, for this run has {'; '.join(different)}: "
+            f"{quote(os.fsencode(former.path))} cannot be gone on with, for this run has {'; '.join(different)}: "
             "give what was given then, or begin a new run"
         )
     interrupted, earlier = former.interrupted, former.earlier
-    aside = former.output.set_aside(interrupted.end.size)
+    aside = former.output.quarantine_tail(interrupted.end.size)
     own_files |= former.output.own_files
     resumed = Resumption(
         time=timestamps.to_text(Clock().wall_ns()),
@@ -154,18 +154,18 @@ def go_on(
     journal.begin((*cut, *earlier.links, *earlier.units))
     warn_of_failure(journal)
     if not quiet:
-        say(f"going on with the run of {former.header.start} after record {interrupted.end.last:,}")
+        log(f"going on with the run of {former.header.start} after record {interrupted.end.last:,}")
         if aside is not None and aside.size:
-            say(f"{aside.size:,} bytes behind its last signature are set aside in {shown(aside.path)}")
+            log(f"{aside.size:,} bytes behind its last signature are set aside in {quote(aside.path)}")
         if earlier.cut is None:
-            say("its journal tells nothing: what has no line in the findings is examined again")
-    return Begun(writer, journal, earlier)
+            log("its journal tells nothing: what has no line in the findings is examined again")
+    return OpenedScan(writer, journal, earlier)
 
 
 def warn_of_failure(journal: Journal) -> None:
     """Says what it costs that a journal could not be kept, if that is so."""
     if journal.failure is not None:
-        say(
+        log(
             f"the journal cannot be kept ({journal.failure}): the run is not affected; "
             "should it be interrupted, what has no line in the findings then is examined again"
         )
@@ -181,15 +181,15 @@ def _complete(output: Output, interrupted: Interrupted, signer: SigningKey | Non
     return ended.exit_code
 
 
-def _journal(file: SealedFile, run_id: str, config: AuditConfig, writer: FindingsWriter) -> Journal:
+def _journal(file: AuthenticatedLog, run_id: str, config: ScanConfig, writer: FindingsWriter) -> Journal:
     return Journal(file, Begin(run_id, _absolute(config), this_process()), writer.unsigned)
 
 
-def _journal_file(path: str, run_id: str, signer: SigningKey | None, own_files: set[Identity]) -> SealedFile:
-    return SealedFile(os.fsencode(path) + SUFFIX, seal_key(signer, run_id), own_files)
+def _journal_file(path: str, run_id: str, signer: SigningKey | None, own_files: set[Identity]) -> AuthenticatedLog:
+    return AuthenticatedLog(os.fsencode(path) + SUFFIX, seal_key(signer, run_id), own_files)
 
 
-def _absolute(config: AuditConfig) -> AuditConfig:
+def _absolute(config: ScanConfig) -> ScanConfig:
     """The same configuration, whatever folder it is used from."""
     lists = tuple(msgspec.structs.replace(item, path=os.path.abspath(item.path)) for item in config.lists)
     # Not os.path.abspath: what .. behind a link means is for the system to say.
@@ -202,7 +202,7 @@ def _absolute(config: AuditConfig) -> AuditConfig:
     )
 
 
-def _config(path: str, asked: AuditConfig, journal: JournalContent | None) -> AuditConfig:
+def _config(path: str, asked: ScanConfig, journal: JournalContent | None) -> ScanConfig:
     if asked.roots:
         return asked
     given = {name: value for name, value in msgspec.structs.asdict(asked).items() if value != getattr(_NOTHING, name)}
@@ -213,7 +213,7 @@ def _config(path: str, asked: AuditConfig, journal: JournalContent | None) -> Au
         )
     if journal is None or journal.begin.config is None:
         raise UsageError(
-            f"there is no journal {shown(os.fsencode(path) + SUFFIX)} that says what {shown(os.fsencode(path))} was "
+            f"there is no journal {quote(os.fsencode(path) + SUFFIX)} that says what {quote(os.fsencode(path))} was "
             "begun with: give the ROOTs and all options as then"
         )
     return msgspec.structs.replace(journal.begin.config, **given)

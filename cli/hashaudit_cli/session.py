@@ -13,10 +13,10 @@ from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason
-from hashaudit.scan.config import AuditConfig
-from hashaudit.scan.control import Requests
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.control import Control
 from hashaudit.scan.events import Finished
-from hashaudit.scan.main_loop import Run
+from hashaudit.scan.main_loop import Scan
 from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.scan.run_header import run_header
 from hashaudit.sources.filters import WalkOptions
@@ -25,11 +25,11 @@ from hashaudit.sources.shard import ShardSource
 from hashaudit.workers.local.plugin_probe import plug_in_all
 from hashaudit_cli.executors import engine_for
 from hashaudit_cli.key_policy import Signing, load_signer
-from hashaudit_cli.kindness import be_kind
-from hashaudit_cli.open_run import Begun, begin, go_on, reopened, warn_of_failure
+from hashaudit_cli.kindness import apply_low_impact
+from hashaudit_cli.open_run import OpenedScan, begin, go_on, reopened, warn_of_failure
 from hashaudit_cli.ui.scan_display import follow
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
-from hashaudit_cli.ui.terminal import counted, say, shown
+from hashaudit_cli.ui.terminal import counted, log, quote
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class Destination(msgspec.Struct, frozen=True):
     """The file of an interrupted run, to go on with."""
 
 
-def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing, quiet: bool) -> int:
+def run_scan(config: ScanConfig, *, destination: Destination, signing: Signing, quiet: bool) -> int:
     """Runs a scan to its end and returns its exit code.
 
     Args:
@@ -63,9 +63,9 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
                 config = former.config
                 if former.exit_code is not None:
                     if not quiet:
-                        say("that run is complete: there is nothing to go on with")
+                        log("that run is complete: there is nothing to go on with")
                     return former.exit_code
-            be_kind(config, quiet=quiet)
+            apply_low_impact(config, quiet=quiet)
             roots = open_source(config.roots, buckets=config.buckets).describe_roots()
             # Workers start while the lists are loaded.
             pool = stack.enter_context(engine_for(config, roots, quiet=quiet))
@@ -75,7 +75,7 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
                 _tell_lists(lists)
             plan = plan_for(config, lists)
             cache = (
-                stack.enter_context(Cache(config.cache, config.cache_verify_percent, warn=say))
+                stack.enter_context(Cache(config.cache, config.cache_verify_percent, warn=log))
                 if config.cache
                 else None
             )
@@ -116,7 +116,7 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
         source = open_source(config.roots, walk, config.buckets)
         if config.shard is not None:
             source = ShardSource(source, config.shard)
-        run = Run(
+        run = Scan(
             config,
             source=source,
             pool=pool,
@@ -133,19 +133,19 @@ def run_scan(config: AuditConfig, *, destination: Destination, signing: Signing,
         return finished.exit_code
 
 
-def _tell_end(destination: Destination, begun: Begun, finished: Finished, *, quiet: bool) -> None:
+def _tell_end(destination: Destination, begun: OpenedScan, finished: Finished, *, quiet: bool) -> None:
     path = destination.resume or destination.output
     if path is None or quiet:
         return
-    name = shown(os.fsencode(shlex.quote(path)))
+    name = quote(os.fsencode(shlex.quote(path)))
     if finished.reason is not EndReason.COMPLETED:
         if begun.journal is not None:
             warn_of_failure(begun.journal)
-        say(f"the run can be gone on with: hashaudit scan --resume {name}")
-    say(f"the findings can be checked with: hashaudit verify {name}")
+        log(f"the run can be gone on with: hashaudit scan --resume {name}")
+    log(f"the findings can be checked with: hashaudit verify {name}")
 
 
-def _show(run: Run, requests: Requests, lists: Sequence[HashList], *, quiet: bool) -> Finished:
+def _show(run: Scan, requests: Control, lists: Sequence[HashList], *, quiet: bool) -> Finished:
     """Runs to the end, with a bar while it goes on and tables afterwards. None of that can change the run."""
     # Loaded only now: the workers are at it already.
     from hashaudit_cli.ui.tables import Tables  # noqa: PLC0415 # as above
@@ -161,7 +161,7 @@ def _show(run: Run, requests: Requests, lists: Sequence[HashList], *, quiet: boo
 def _tell_passed_over(cache: Cache) -> None:
     if cache.passed_over:
         types = ", ".join(cache.passed_over)
-        say(f"files on {types} are read each time: an unchanged state there proves no unchanged content")
+        log(f"files on {types} are read each time: an unchanged state there proves no unchanged content")
 
 
 def _tell_lists(lists: LoadedLists) -> None:
@@ -169,6 +169,6 @@ def _tell_lists(lists: LoadedLists) -> None:
         rejected = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in info.rejected.items())
         left_out = f", not kept: {rejected}" if rejected else ""
         held = ", ".join(info.algorithms)
-        say(f"list {info.name}: {info.format}, {held}, {counted(info.kept, 'entry', 'entries')}{left_out}")
+        log(f"list {info.name}: {info.format}, {held}, {counted(info.kept, 'entry', 'entries')}{left_out}")
         for warning in info.warnings:
-            say(f"list {info.name}: {warning}")
+            log(f"list {info.name}: {warning}")

@@ -26,7 +26,7 @@ RACY_NS = 2 * 10**9
 _KEY_BYTES = 16
 
 
-class Places:
+class Eligibility:
     """Tells of each entry whether its hashes may be kept, and the key of its folder."""
 
     def __init__(self, start_ns: int | None = None) -> None:

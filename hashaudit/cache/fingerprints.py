@@ -17,7 +17,7 @@ _DECODER = "decoder"
 _NO_PICTURE = "no-picture"
 
 
-class PictureRecipe(msgspec.Struct, frozen=True):
+class PictureSpec(msgspec.Struct, frozen=True):
     """How a run hashes pictures."""
 
     algorithms: tuple[AlgorithmName, ...]
@@ -27,7 +27,7 @@ class PictureRecipe(msgspec.Struct, frozen=True):
     """The user brings a hash along. Nothing tells when its code changes, so what it gives is never kept."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class HashSpec(msgspec.Struct, frozen=True):
     """The recipes of a run, as text."""
 
     digests: dict[AlgorithmName, str]
@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return (*self.digests.values(), *self.perceptual.values(), *others)
 
 
-class Recipes(msgspec.Struct, frozen=True, array_like=True):
+class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
     """The recipes of a run by the numbers that its cache has for them."""
 
     digests: dict[AlgorithmName, int]
@@ -62,21 +62,21 @@ class Recipes(msgspec.Struct, frozen=True, array_like=True):
         return self.decoder > 0 and self.decoder in kept and all(number in kept for number in self.perceptual.values())
 
 
-def wanted(digests: Collection[AlgorithmName], pictures: PictureRecipe | None) -> Wanted:
+def wanted(digests: Collection[AlgorithmName], pictures: PictureSpec | None) -> HashSpec:
     """The recipes of a run that computes ``digests``, and hashes pictures so if at all."""
     of_digests = {name: f"{name}/{DIGESTS[name].revision}" for name in digests}
     if pictures is None:
-        return Wanted(of_digests)
+        return HashSpec(of_digests)
     no_picture = f"{_NO_PICTURE}/{SNIFF_REVISION}"
     if pictures.plugged:
-        return Wanted(of_digests, no_picture=no_picture)
+        return HashSpec(of_digests, no_picture=no_picture)
     limits = DecodeLimits(max_frames=pictures.max_frames)
     decoder = decoder_version(pictures.algorithms, limits, pictures.variants)
     of_pictures = {name: f"{name}/{version_of(name)}; {decoder}" for name in pictures.algorithms}
-    return Wanted(of_digests, of_pictures, f"{_DECODER}/{decoder}", no_picture)
+    return HashSpec(of_digests, of_pictures, f"{_DECODER}/{decoder}", no_picture)
 
 
-def numbered(recipes: Wanted, numbers: Mapping[str, int]) -> Recipes:
+def numbered(recipes: HashSpec, numbers: Mapping[str, int]) -> Fingerprints:
     """The same recipes by number.
 
     Args:
@@ -85,7 +85,7 @@ def numbered(recipes: Wanted, numbers: Mapping[str, int]) -> Recipes:
     """
     current = set(recipes.texts())
     families = {_family(text) for text in current}
-    return Recipes(
+    return Fingerprints(
         {name: numbers[text] for name, text in recipes.digests.items()},
         {name: numbers[text] for name, text in recipes.perceptual.items()},
         numbers[recipes.decoder] if recipes.decoder is not None else 0,

@@ -15,9 +15,9 @@ from typing import Self
 
 from hashaudit.cache import permissions
 from hashaudit.cache.database import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, Store, is_busy, open_store
-from hashaudit.cache.eligibility import Places
-from hashaudit.cache.fingerprints import Recipes, Wanted, numbered
-from hashaudit.cache.values import MAX_VALUE_BYTES, Kept, Known, state_of, unpack_numbers
+from hashaudit.cache.eligibility import Eligibility
+from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
+from hashaudit.cache.values import MAX_VALUE_BYTES, CachedFile, CachedValue, state_of, unpack_numbers
 from hashaudit.model.entry import Entry
 from hashaudit.model.paths import for_terminal
 
@@ -35,7 +35,7 @@ FLUSH_BYTES = 4 << 20
 MAX_WAITING_ROWS = 1 << 16
 """Entries that wait while other runs hold the cache. More are dropped: their files are read again next time."""
 
-_NOTHING = Known(b"", "", reread=True)
+_NOTHING = CachedFile(b"", "", reread=True)
 
 
 class Cache:
@@ -57,18 +57,18 @@ class Cache:
         verify_percent: float = 0.0,
         *,
         warn: Callable[[str], None],
-        places: Places | None = None,
+        places: Eligibility | None = None,
     ) -> None:
         self._path = os.path.abspath(os.fsencode(path))
         self._warn = warn
-        self._places = places or Places()
+        self._places = places or Eligibility()
         self._verify_share = verify_percent / 100
         self._random = random.SystemRandom()
         self._today = int(time.time()) // DAY_S
         self._answers: dict[bytes, bool] = {}
         self._runs: dict[int, str] = {}
         self._run = 0
-        self._recipes: Recipes | None = None
+        self._recipes: Fingerprints | None = None
         self._rows: list[Row] = []
         self._rows_bytes = 0
         self._damaged = 0
@@ -95,7 +95,7 @@ class Cache:
         """Types of filesystems that were met on which nothing is kept."""
         return tuple(sorted(self._places.passed_over))
 
-    def prepare(self, wanted: Wanted) -> Recipes | None:
+    def prepare(self, wanted: HashSpec) -> Fingerprints | None:
         """Tells the cache what the run computes; ``None``: it is not in use."""
         if self._store is None:
             return None
@@ -118,9 +118,9 @@ class Cache:
         except sqlite3.Error as error:
             self._give_up(error)
 
-    def look_up(self, entries: Sequence[Entry]) -> list[Known | None]:
+    def look_up(self, entries: Sequence[Entry]) -> list[CachedFile | None]:
         """What is known of each entry; ``None`` where nothing may be concluded or kept."""
-        known: list[Known | None] = []
+        known: list[CachedFile | None] = []
         for folder, group in groupby(entries, self._places.folder_key):
             members = list(group)
             if folder is None or self._store is None:
@@ -134,7 +134,7 @@ class Cache:
                 known += [None] * len(members)
         return known
 
-    def keep(self, entry: Entry, kept: Kept) -> None:
+    def keep(self, entry: Entry, kept: CachedValue) -> None:
         """Takes what is to be kept of an entry that was looked up before."""
         folder = self._places.folder_key(entry)
         if self._store is None or folder is None or len(kept.sealed) > MAX_VALUE_BYTES:
@@ -163,7 +163,7 @@ class Cache:
             with suppress(sqlite3.Error):
                 store.close()
 
-    def _known(self, entry: Entry, row: Row | None) -> Known:
+    def _known(self, entry: Entry, row: Row | None) -> CachedFile:
         if row is None or row.state != state_of(entry.stat):
             return _NOTHING
         if self._today - row.seen >= SEEN_DAYS:
@@ -176,7 +176,7 @@ class Cache:
         if run_id is None:
             return _NOTHING
         reread = not answers or (self._verify_share > 0 and self._random.random() < self._verify_share)
-        return Known(row.value, "" if row.run == self._run else run_id, reread)
+        return CachedFile(row.value, "" if row.run == self._run else run_id, reread)
 
     def _run_id(self, number: int) -> str | None:
         """Of the run that made an entry, which may have begun after this one; ``None`` where that is damaged."""

@@ -38,7 +38,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Values)
 
 
-class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class CachedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the cache has of a file that is to be examined, and what is to be done with it."""
 
     sealed: bytes
@@ -49,7 +49,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Read the file all the same: to compare, or because not all that is wanted is there."""
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class CachedValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is to be kept of a file that was read."""
 
     item: int
@@ -132,7 +132,7 @@ def pack_picture(
 
 
 def unpack_hashes(values: Values, perceptual: Mapping[AlgorithmName, int]) -> tuple[PerceptualHash, ...]:
-    """The hashes of a picture, in the order in which :func:`hashaudit.content.perceptual.hash_image.hash_image` gives them.
+    """Returns the hashes of an image, in the order of :func:`hashaudit.content.perceptual.hash_image.hash_image`.
 
     Raises:
         msgspec.DecodeError: they are of another form.

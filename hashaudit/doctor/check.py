@@ -32,7 +32,7 @@ class Check(msgspec.Struct, frozen=True):
     """What it is about where there are several: the exact path as it was given."""
 
 
-class Question(msgspec.Struct, frozen=True):
+class PlannedCheck(msgspec.Struct, frozen=True):
     """What is to be looked at."""
 
     name: str
@@ -41,7 +41,7 @@ class Question(msgspec.Struct, frozen=True):
     subject: bytes | None = None
 
 
-def answered(questions: Iterable[Question]) -> Iterator[Check]:
+def run_checks(questions: Iterable[PlannedCheck]) -> Iterator[Check]:
     """Looks at one thing after the other. What fails to look is a check of its own and keeps no other from it."""
     for question in questions:
         try:
@@ -56,7 +56,7 @@ def answered(questions: Iterable[Question]) -> Iterator[Check]:
             )
 
 
-def worst(checks: Iterable[Check]) -> State:
+def worst_state(checks: Iterable[Check]) -> State:
     """The least good state."""
     order = list(State)
     return max((check.state for check in checks), key=order.index, default=State.OK)

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from hashaudit.doctor import disk_space, inputs, root_storage, software, system
-from hashaudit.doctor.check import Check, Question, answered
+from hashaudit.doctor.check import Check, PlannedCheck, run_checks
 from hashaudit.lists.interface import ListSpec
 
 
@@ -24,27 +24,27 @@ class Subject(msgspec.Struct, frozen=True):
 
 def examine(subject: Subject) -> Iterator[Check]:
     """Looks at this host with an eye to a scan; yields each check as soon as it is known."""
-    return answered(_questions(subject))
+    return run_checks(_questions(subject))
 
 
-def _questions(subject: Subject) -> Iterator[Question]:
-    yield Question("kernel.release", system.release)
-    yield Question("kernel.worker", partial(system.workers, subject.roots))
-    yield Question("software.python", software.python)
-    yield Question("software.codecs", software.codecs)
-    yield Question("software.programs", software.programs)
-    yield Question("digests.speed", software.digests)
-    yield Question("clock.synchronised", system.clock)
-    yield Question("limits.processors", system.processors)
-    yield Question("limits.memory", system.memory)
-    yield Question("limits.descriptors", partial(system.descriptors, len(subject.lists)))
+def _questions(subject: Subject) -> Iterator[PlannedCheck]:
+    yield PlannedCheck("kernel.release", system.release)
+    yield PlannedCheck("kernel.worker", partial(system.workers, subject.roots))
+    yield PlannedCheck("software.python", software.python)
+    yield PlannedCheck("software.codecs", software.codecs)
+    yield PlannedCheck("software.programs", software.programs)
+    yield PlannedCheck("digests.speed", software.digests)
+    yield PlannedCheck("clock.synchronised", system.clock)
+    yield PlannedCheck("limits.processors", system.processors)
+    yield PlannedCheck("limits.memory", system.memory)
+    yield PlannedCheck("limits.descriptors", partial(system.descriptors, len(subject.lists)))
     for root in subject.roots:
-        yield Question("root.access", partial(root_storage.root, root), root)
+        yield PlannedCheck("root.access", partial(root_storage.root, root), root)
     if subject.key is not None:
-        yield Question("key.use", partial(inputs.key, subject.key, made_at_first_use=subject.key_is_made))
+        yield PlannedCheck("key.use", partial(inputs.key, subject.key, made_at_first_use=subject.key_is_made))
     for spec in subject.lists:
-        yield Question("list.use", partial(inputs.hash_list, spec), spec.path.encode(errors="surrogateescape"))
+        yield PlannedCheck("list.use", partial(inputs.hash_list, spec), spec.path.encode(errors="surrogateescape"))
     if subject.output is not None:
-        yield Question("space.output", partial(disk_space.output, subject.output))
-    yield Question("space.temporary", disk_space.temporary)
-    yield Question("space.cache", disk_space.cache)
+        yield PlannedCheck("space.output", partial(disk_space.output, subject.output))
+    yield PlannedCheck("space.temporary", disk_space.temporary)
+    yield PlannedCheck("space.cache", disk_space.cache)

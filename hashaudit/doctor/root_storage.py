@@ -13,7 +13,7 @@ from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import open_store
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.plan import READERS, device_class
-from hashaudit.sources.filesystems import Kind
+from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import open_source
 
@@ -73,7 +73,7 @@ def _access(given: bytes, description: RootDescription) -> Check:
 
 
 def _filesystem(given: bytes, description: RootDescription) -> Check:
-    kind = Kind(description.fs_type)
+    kind = Filesystem(description.fs_type)
     found = f"{description.fs_type or 'unknown'}, reads are {kind.consistency}"
     if kind.is_pseudo:
         advice = "nobody's content is kept there: name another root"
@@ -116,8 +116,8 @@ def _mounts_below(given: bytes, description: RootDescription) -> Iterator[Check]
     below = read_mount_table().below(description.path)
     if not below:
         return
-    unpinned = [mount for mount in below if Kind(mount.fs_type).consistency is Consistency.MOUNT_UNPINNED]
-    pseudo = [mount for mount in below if Kind(mount.fs_type).is_pseudo]
+    unpinned = [mount for mount in below if Filesystem(mount.fs_type).consistency is Consistency.MOUNT_UNPINNED]
+    pseudo = [mount for mount in below if Filesystem(mount.fs_type).is_pseudo]
     found = f"{len(below)} mounts below it, {len(pseudo)} of them pseudo filesystems that are left out"
     if unpinned:
         found += f"; behind a network or FUSE: {_named(unpinned)}"

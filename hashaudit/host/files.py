@@ -73,7 +73,7 @@ def open_directory(path: bytes, flags: int = HANDLE_FLAGS) -> int:
         os.close(descriptor)
 
 
-def open_quietly(path: bytes, flags: int, dir_fd: int | None = None) -> int:
+def open_noatime(path: bytes, flags: int, dir_fd: int | None = None) -> int:
     """Opens without a trace in the access time where this process may, else with one; gives the descriptor.
 
     Raises:

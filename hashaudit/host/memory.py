@@ -35,7 +35,7 @@ class AddressSpace:
         """Makes the kernel refuse more than ``more_bytes`` beyond what was in use; says if that is in force."""
         return self._statm is not None and set_limit("RLIMIT_AS", self._before_bytes + more_bytes)
 
-    def can_be_told(self) -> bool:
+    def is_measurable(self) -> bool:
         """Whether its size can be, or never could: not so once someone has closed what is not theirs."""
         try:
             return self._used_bytes() > 0 or self._statm is None

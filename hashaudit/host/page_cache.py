@@ -33,7 +33,7 @@ class _Counts(ctypes.Structure):
     )
 
 
-def is_resident(descriptor: int, offset: int, length: int) -> bool:
+def is_cached(descriptor: int, offset: int, length: int) -> bool:
     """Whether any of a part of a file is in memory. Where the kernel does not tell, it counts as if it were.
 
     The file is one that is read from its start to its end: the kernel is told to expect that.
@@ -50,7 +50,7 @@ def is_resident(descriptor: int, offset: int, length: int) -> bool:
         expect_sequential_read(descriptor)
 
 
-def read_at_hand(descriptor: int, buffer: memoryview) -> int | None:
+def read_if_cached(descriptor: int, buffer: memoryview) -> int | None:
     """Reads on into a buffer what of it is in memory; ``None``, and nothing is read, where the next byte is not.
 
     Raises:
@@ -64,7 +64,7 @@ def read_at_hand(descriptor: int, buffer: memoryview) -> int | None:
         return None
 
 
-def forget(descriptor: int, offset: int, length: int) -> None:
+def drop_pages(descriptor: int, offset: int, length: int) -> None:
     """Lets the kernel drop a part of a file that was read; 0 bytes: to its end. What others map or have written stays.
 
     That is a hint, and no error if it is not taken.

@@ -18,7 +18,7 @@ _CLASS_IDLE = 3
 _CLASS_SHIFT = 13
 
 
-def give_way() -> tuple[str, ...]:
+def lower_priority() -> tuple[str, ...]:
     """Lets others go first from here on; names what is in force: ``processor``, ``disk``."""
     done = {"processor": _lower_processor_priority(), "disk": _lower_disk_priority()}
     return tuple(name for name, in_force in done.items() if in_force)

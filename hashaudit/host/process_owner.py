@@ -12,7 +12,7 @@ import msgspec
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-class Holder(msgspec.Struct, frozen=True, array_like=True):
+class ProcessOwner(msgspec.Struct, frozen=True, array_like=True):
     """A process."""
 
     pid: int
@@ -31,10 +31,10 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
         return self.began is not None and self.began != _began(self.pid)
 
 
-def this_process() -> Holder:
+def this_process() -> ProcessOwner:
     """The process that calls this."""
     pid = os.getpid()
-    return Holder(pid, socket.gethostname(), boot_id(), _began(pid))
+    return ProcessOwner(pid, socket.gethostname(), boot_id(), _began(pid))
 
 
 def boot_id() -> str | None:

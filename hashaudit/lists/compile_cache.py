@@ -18,7 +18,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
 from hashaudit.lists.index.verify_index import verify_checksums
-from hashaudit.lists.ingest import Progress, Recipe, take_list
+from hashaudit.lists.ingest import ParseSpec, Progress, take_list
 from hashaudit.lists.list_folder import ListSource
 
 _SUFFIX = ".hai"
@@ -48,7 +48,7 @@ def user_cache_folder() -> str | None:
     return folder if os.path.isabs(folder) and private else None
 
 
-def compiled(file: ListSource, recipe: Recipe, folder: str, progress: Progress | None = None) -> str:
+def compiled(file: ListSource, recipe: ParseSpec, folder: str, progress: Progress | None = None) -> str:
     """The path of a list's index, from ``folder`` if it is there and whole, else made and left there.
 
     Raises:
@@ -66,7 +66,7 @@ def compiled(file: ListSource, recipe: Recipe, folder: str, progress: Progress |
     return path
 
 
-def _key(file: ListSource, recipe: Recipe) -> str:
+def _key(file: ListSource, recipe: ParseSpec) -> str:
     """Stands for all that decides, besides the content, what the index holds."""
     spec = recipe.spec
     parts = (

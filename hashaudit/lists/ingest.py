@@ -39,7 +39,7 @@ _TOLD_REJECTS = 5
 """Rejected lines that are told one by one; the counts tell of the rest."""
 
 
-class Recipe(msgspec.Struct, frozen=True):
+class ParseSpec(msgspec.Struct, frozen=True):
     """How a list is to be read: what decides, with its content, what the index holds."""
 
     spec: ListSpec
@@ -53,7 +53,7 @@ class Recipe(msgspec.Struct, frozen=True):
         return ParseOptions(algorithm=self.spec.algorithm, columns=self.columns)
 
 
-def take_list(builder: IndexBuilder, file: ListSource, recipe: Recipe, progress: Progress | None = None) -> None:
+def take_list(builder: IndexBuilder, file: ListSource, recipe: ParseSpec, progress: Progress | None = None) -> None:
     """Reads a whole list into a builder, with what the run header says of it.
 
     Raises:
@@ -123,7 +123,7 @@ def _own_name(path: str) -> str:
 class _Tally:
     """Counts the items of one list as they go into a builder."""
 
-    def __init__(self, recipe: Recipe, *, strict: bool, progress: Progress | None) -> None:
+    def __init__(self, recipe: ParseSpec, *, strict: bool, progress: Progress | None) -> None:
         self._role = recipe.spec.role
         self._selection = recipe.selection
         self._strict = strict

@@ -17,10 +17,10 @@ import msgspec
 from hashaudit.errors import ListError
 from hashaudit.lists.compile_cache import compiled, user_cache_folder
 from hashaudit.lists.index.builder import IndexBuilder
-from hashaudit.lists.index.handle import IndexImage
+from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import Progress, Recipe, relocated, take_list
+from hashaudit.lists.ingest import ParseSpec, Progress, relocated, take_list
 from hashaudit.lists.interface import ListInfo, ListSpec
 from hashaudit.lists.known_filter import FilterImage, check_use, filter_info
 from hashaudit.lists.list_file import ListFile
@@ -44,7 +44,7 @@ class LoadedLists:
         self.infos: tuple[ListInfo, ...] = ()
         """What the run header says of each list, in the order of their numbers, which count from 1."""
         self.indexes: tuple[ListIndex, ...] = ()
-        self.images: tuple[IndexImage, ...] = ()
+        self.images: tuple[IndexHandle, ...] = ()
         """The same indexes in the form that other processes take."""
         self.filters: tuple[FilterImage, ...] = ()
         """Bloom filters of known files; they are asked about files that no index has."""
@@ -107,7 +107,7 @@ class _Loading:
         self._progress = progress
         self._infos: dict[int, ListInfo] = {}
         self._indexes: list[ListIndex] = []
-        self._images: list[IndexImage] = []
+        self._images: list[IndexHandle] = []
         self._filters: list[FilterImage] = []
         self._count = 0
         self._cache_folder: str | None = None
@@ -122,9 +122,9 @@ class _Loading:
                     elif isinstance(file, ListFile) and file.is_filter:
                         self._take_filter(file, spec)
                     elif file.size_bytes > SMALL_LIST_BYTES:
-                        self._take_large(file, Recipe(spec, self._columns, self._selection))
+                        self._take_large(file, ParseSpec(spec, self._columns, self._selection))
                     else:
-                        take_list(builder, file, Recipe(spec, self._columns, self._selection), self._progress)
+                        take_list(builder, file, ParseSpec(spec, self._columns, self._selection), self._progress)
                         small += self._numbers(1)
             if small:
                 self._take_small(builder, tuple(small))
@@ -157,7 +157,7 @@ class _Loading:
         self._infos[number] = filter_info(image, spec, sha256)
         self._filters.append(image)
 
-    def _take_large(self, file: ListSource, recipe: Recipe) -> None:
+    def _take_large(self, file: ListSource, recipe: ParseSpec) -> None:
         if self._cache_folder is None:
             self._cache_folder = user_cache_folder() or self._loaded.private_folder()
         path = compiled(file, recipe, self._cache_folder, self._progress)
@@ -179,7 +179,7 @@ class _Loading:
         self, numbers: tuple[int, ...], index: ListIndex, infos: Sequence[ListInfo], path: str | None = None
     ) -> None:
         content, place = (bytes(index.image), None) if path is None else (None, os.fsencode(os.path.abspath(path)))
-        image = IndexImage(numbers, index.header.checksum, content, place)
+        image = IndexHandle(numbers, index.header.checksum, content, place)
         self._images.append(image)
         self._indexes.append(index.numbered(numbers))
         self._infos.update(zip(numbers, infos, strict=True))

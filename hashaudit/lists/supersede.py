@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
 
 
-class Latest:
+class LatestRecords:
     """Keeps the latest items for each key. Holds the whole list, because the last record may withdraw the first."""
 
     def __init__(self) -> None:

@@ -138,8 +138,8 @@ def join_path(directory: bytes, name: bytes) -> bytes:
     return directory + name if directory.endswith(b"/") else directory + b"/" + name
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class NotReady(msgspec.Struct, frozen=True):
     """What a walk gives while it waits for a store: nothing was met; ask again."""
 
 
-WAITING = Waiting()
+NOT_READY = NotReady()

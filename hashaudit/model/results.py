@@ -31,7 +31,7 @@ class MatchType(StrEnum):
     NEAR = "near"
 
 
-class Confirmation(StrEnum):
+class Caveat(StrEnum):
     """Why a finding should not be acted on alone."""
 
     MD5_ONLY = "md5_only"
@@ -56,7 +56,7 @@ class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):
     threshold: int | None = None
 
 
-def any_looked_for(matches: Iterable[Match]) -> bool:
+def has_deny_match(matches: Iterable[Match]) -> bool:
     """Tells if a match is with something that is looked for, which makes a finding; known files make none."""
     return any(match.role is Role.DENY for match in matches)
 
@@ -74,7 +74,7 @@ class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     truncated: bool = False
 
 
-class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All that a worker learned about one entry."""
 
     item: int
@@ -86,7 +86,7 @@ class Examination(msgspec.Struct, frozen=True, array_like=True, gc=False):
     digests: dict[str, str]
     """Algorithm -> lower-case hex; empty when nothing was read to its end."""
     matches: tuple[Match, ...] = ()
-    needs_confirmation: tuple[Confirmation, ...] = ()
+    needs_confirmation: tuple[Caveat, ...] = ()
     faults: tuple[Fault, ...] = ()
     changed_from: State | None = None
     """With ``changed_while_read``: the state before the last read, or as listed; ``stat`` is the state after it."""

@@ -19,8 +19,16 @@ from azure.storage.blob import BlobServiceClient
 from hashaudit.errors import HostError
 from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import Checksum, Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
-from hashaudit.objectstores.resume_listing import behind
+from hashaudit.objectstores.interface import (
+    ByteRange,
+    Checksum,
+    Head,
+    ListedObject,
+    OverwrittenError,
+    StoreError,
+    StoreOptions,
+)
+from hashaudit.objectstores.resume_listing import after_key
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
@@ -68,7 +76,7 @@ class AzureStore:
 
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
-    ) -> Iterator[list[Listed]]:
+    ) -> Iterator[list[ListedObject]]:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         container = self._lists.get_container_client(bucket.name)
         include = ["versions"] if all_versions else None
@@ -77,10 +85,10 @@ class AzureStore:
                 name_starts_with=prefix.decode(errors="surrogateescape"), include=include, raw_response_hook=_is_whole
             )
             pages = (
-                [Listed(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
+                [ListedObject(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
                 for page in listing.by_page()
             )
-            yield from pages if after is None else behind(after, pages)
+            yield from pages if after is None else after_key(after, pages)
         except AzureError as error:
             raise _failure(error) from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:  # the library's, of what lacks elements
@@ -93,7 +101,7 @@ class AzureStore:
         except AzureError as error:
             raise _failure(error) from error
 
-    def get(self, entry: ObjectEntry, span: Span | None) -> "AzureReply":
+    def get(self, entry: ObjectEntry, span: ByteRange | None) -> "AzureReply":
         """See :class:`hashaudit.objectstores.interface.Store`."""
         where: dict[str, Any] = {}
         if span is not None:
@@ -121,14 +129,14 @@ class AzureStore:
 
 
 class AzureReply:
-    """See :class:`hashaudit.objectstores.interface.Reply`."""
+    """See :class:`hashaudit.objectstores.interface.Response`."""
 
     def __init__(self, stream: Any, head: Head) -> None:
         self.head = head
         self._stream = stream
 
     def read(self, limit: int) -> bytes:
-        """See :class:`hashaudit.objectstores.interface.Reply`."""
+        """See :class:`hashaudit.objectstores.interface.Response`."""
         try:
             data: bytes = self._stream.read(limit)
         except AzureError as error:
@@ -190,7 +198,7 @@ def _is_whole(answer: Any) -> None:
         raise StoreError(FaultCode.IO_ERROR, "what the store sent does not say whether there are more names")
 
 
-def _begins_at(span: Span) -> Callable[[Any], None]:
+def _begins_at(span: ByteRange) -> Callable[[Any], None]:
     """Refuses another part than was asked for; the library itself believes that it came."""
 
     def check(answer: Any) -> None:

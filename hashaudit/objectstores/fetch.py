@@ -16,7 +16,7 @@ BACKOFF_S = 0.5
 """Before the second attempt, doubled before each further one."""
 
 
-def read_whole(store: Store, bucket: BucketRef, key: bytes) -> bytes:
+def fetch_object(store: Store, bucket: BucketRef, key: bytes) -> bytes:
     """The content of an object.
 
     Raises:

@@ -34,7 +34,7 @@ class OverwrittenError(Exception):
     """The object is not in the state any more that was asked for."""
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListedObject(msgspec.Struct, frozen=True):
     """One key, or one version of one, as a listing gives it."""
 
     key: bytes
@@ -59,7 +59,7 @@ class Head(msgspec.Struct, frozen=True):
     checksum: Checksum | None
 
 
-class Reply(Protocol):
+class Response(Protocol):
     """An object, or a span of one, on its way."""
 
     @property
@@ -80,7 +80,7 @@ class Reply(Protocol):
         ...
 
 
-class Span(msgspec.Struct, frozen=True):
+class ByteRange(msgspec.Struct, frozen=True):
     """Which bytes of an object, both inclusive."""
 
     first: int
@@ -92,7 +92,7 @@ class Store(Protocol):
 
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
-    ) -> Iterator[list[Listed]]:
+    ) -> Iterator[list[ListedObject]]:
         """Yields the keys page by page, in the store's order, which mostly is that of the keys' bytes.
 
         Args:
@@ -114,7 +114,7 @@ class Store(Protocol):
         """
         ...
 
-    def get(self, entry: ObjectEntry, span: Span | None) -> Reply:
+    def get(self, entry: ObjectEntry, span: ByteRange | None) -> Response:
         """Asks for an object in the entry's state, whole or in part.
 
         Raises:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.interface import ListedObject, StoreError
 
 
-def behind(key: bytes, pages: Iterable[list[Listed]]) -> Iterator[list[Listed]]:
+def after_key(key: bytes, pages: Iterable[list[ListedObject]]) -> Iterator[list[ListedObject]]:
     """Leaves out how a listing begins: its keys up to one, as long as they rise.
 
     A store may have an order of its own, such as folder by folder. What stands behind the first key that is out of

@@ -25,7 +25,7 @@ from hashaudit.errors import HostError
 from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores import s3_responses as answers
-from hashaudit.objectstores.interface import Head, Listed, OverwrittenError, Span, StoreError, StoreOptions
+from hashaudit.objectstores.interface import ByteRange, Head, ListedObject, OverwrittenError, StoreError, StoreOptions
 
 READ_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 10
@@ -81,7 +81,7 @@ class S3Store:
 
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
-    ) -> Iterator[list[Listed]]:
+    ) -> Iterator[list[ListedObject]]:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         operation = "list_object_versions" if all_versions else "list_objects_v2"
         arguments = {"Bucket": bucket.name, "Prefix": _text(prefix)}
@@ -112,7 +112,7 @@ class S3Store:
             raise answers.refusal(response.status_code, error)
         return answers.head(response.headers, entry.state)
 
-    def get(self, entry: ObjectEntry, span: Span | None) -> "S3Reply":
+    def get(self, entry: ObjectEntry, span: ByteRange | None) -> "S3Reply":
         """See :class:`hashaudit.objectstores.interface.Store`."""
         if not entry.state.etag:
             raise StoreError(FaultCode.IO_ERROR, "the store told no entity tag, which a read is pinned to")
@@ -186,14 +186,14 @@ class S3Store:
 
 
 class S3Reply:
-    """See :class:`hashaudit.objectstores.interface.Reply`."""
+    """See :class:`hashaudit.objectstores.interface.Response`."""
 
     def __init__(self, response: Any, asked: ObjectState) -> None:
         self._raw = response.raw
         self.head = answers.head(response.headers, asked)
 
     def read(self, limit: int) -> bytes:
-        """See :class:`hashaudit.objectstores.interface.Reply`."""
+        """See :class:`hashaudit.objectstores.interface.Response`."""
         try:
             data: bytes = self._raw.read(min(READ_BYTES, limit))
         except (HTTPError, OSError) as error:

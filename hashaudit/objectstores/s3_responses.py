@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.checksums import ALGORITHMS
-from hashaudit.objectstores.interface import Checksum, Head, Listed, StoreError
+from hashaudit.objectstores.interface import Checksum, Head, ListedObject, StoreError
 
 OK = 200
 PARTIAL = 206
@@ -45,12 +45,14 @@ _PASSING_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
 """Told with status 400; a token that ended is renewed for the next attempt."""
 
 
-def objects(page: Mapping[str, Any]) -> list[Listed]:
+def objects(page: Mapping[str, Any]) -> list[ListedObject]:
     """The keys of a page of ListObjectsV2."""
-    return [Listed(item["Key"].encode(errors="surrogateescape"), _state(item)) for item in page.get("Contents", ())]
+    return [
+        ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item)) for item in page.get("Contents", ())
+    ]
 
 
-def versions(page: Mapping[str, Any]) -> list[Listed]:
+def versions(page: Mapping[str, Any]) -> list[ListedObject]:
     """The versions and delete markers of a page of ListObjectVersions, by key and then newest first."""
     found = [_version(item, deleted=False) for item in page.get("Versions", ())]
     markers = [_version(item, deleted=True) for item in page.get("DeleteMarkers", ())]
@@ -130,8 +132,8 @@ def _state(item: Mapping[str, Any]) -> ObjectState:
     )
 
 
-def _version(item: Mapping[str, Any], *, deleted: bool) -> Listed:
-    return Listed(item["Key"].encode(errors="surrogateescape"), _state(item), deleted)
+def _version(item: Mapping[str, Any], *, deleted: bool) -> ListedObject:
+    return ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item), deleted)
 
 
 def _checksum(headers: Mapping[str, str]) -> Checksum | None:

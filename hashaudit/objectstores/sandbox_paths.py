@@ -50,7 +50,7 @@ RESERVED_BYTES = 3 << 30
 """Address space that the threads of a process take without using it: stacks, and the C library's arenas."""
 
 
-def readable() -> tuple[bytes, ...]:
+def sandbox_paths() -> tuple[bytes, ...]:
     """Absolute paths, of which some may not be there."""
     certificates = ssl.get_default_verify_paths()
     named = [os.environ.get(name) for name in _NAMED_BY]

@@ -8,14 +8,14 @@ from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model import paths
 from hashaudit.model.entry import Entry, ObjectEntry, ObjectState, State, Subject, state_of
 from hashaudit.model.faults import Fault, PathFault
-from hashaudit.model.results import AlgorithmName, Examination, any_looked_for
+from hashaudit.model.results import AlgorithmName, EntryResult, has_deny_match
 from hashaudit.record import schema, timestamps
 from hashaudit.record.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.record.header import HashList
 
 
 def of_examination(
-    entry: Subject, examination: Examination, time_ns: int, *, record_all: bool
+    entry: Subject, examination: EntryResult, time_ns: int, *, record_all: bool
 ) -> schema.FindingRecord | schema.FaultRecord | schema.FileRecord | None:
     """The one line that an entry gets, or ``None``: nothing found, nothing failed, and not every file is recorded.
 
@@ -25,7 +25,7 @@ def of_examination(
         time_ns: now, nanoseconds since the epoch.
         record_all: every file gets a line.
     """
-    if any_looked_for(examination.matches):
+    if has_deny_match(examination.matches):
         return _finding(entry, examination, time_ns)
     if examination.faults:
         return _fault(entry, examination, time_ns)
@@ -94,7 +94,7 @@ def of_setting(value: object) -> Setting:
             return str(value)
 
 
-def _finding(entry: Subject, examination: Examination, time_ns: int) -> schema.FindingRecord:
+def _finding(entry: Subject, examination: EntryResult, time_ns: int) -> schema.FindingRecord:
     path, path_b64 = paths.to_text(entry.path)
     state = examination.stat or state_of(entry)
     return schema.FindingRecord(
@@ -116,7 +116,7 @@ def _finding(entry: Subject, examination: Examination, time_ns: int) -> schema.F
     )
 
 
-def _fault(entry: Subject, examination: Examination, time_ns: int) -> schema.FaultRecord:
+def _fault(entry: Subject, examination: EntryResult, time_ns: int) -> schema.FaultRecord:
     path, path_b64 = paths.to_text(entry.path)
     first, *further = examination.faults
     # What could not be opened still has what the walk saw of it; only what was read has a consistency.
@@ -143,7 +143,7 @@ def _fault(entry: Subject, examination: Examination, time_ns: int) -> schema.Fau
     )
 
 
-def _file(entry: Subject, examination: Examination, time_ns: int) -> schema.FileRecord:
+def _file(entry: Subject, examination: EntryResult, time_ns: int) -> schema.FileRecord:
     path, path_b64 = paths.to_text(entry.path)
     state = examination.stat or state_of(entry)
     return schema.FileRecord(
@@ -161,11 +161,11 @@ def _file(entry: Subject, examination: Examination, time_ns: int) -> schema.File
     )
 
 
-def _digests(examination: Examination) -> dict[AlgorithmName, str]:
+def _digests(examination: EntryResult) -> dict[AlgorithmName, str]:
     return {AlgorithmName(name): value for name, value in examination.digests.items()}
 
 
-def _matches(examination: Examination) -> tuple[schema.Match, ...]:
+def _matches(examination: EntryResult) -> tuple[schema.Match, ...]:
     return tuple(
         schema.Match(
             list_number=match.list_number,
@@ -181,7 +181,7 @@ def _matches(examination: Examination) -> tuple[schema.Match, ...]:
     )
 
 
-def _perceptual(examination: Examination) -> tuple[schema.PerceptualHash, ...]:
+def _perceptual(examination: EntryResult) -> tuple[schema.PerceptualHash, ...]:
     return tuple(schema.PerceptualHash(**msgspec.structs.asdict(item)) for item in examination.perceptual)
 
 
@@ -189,7 +189,7 @@ def _fault_value(fault: Fault) -> schema.Fault:
     return schema.Fault(**msgspec.structs.asdict(fault))
 
 
-def _change(examination: Examination) -> schema.Change | None:
+def _change(examination: EntryResult) -> schema.Change | None:
     if examination.changed_from is None or examination.stat is None:
         return None
     return schema.Change(

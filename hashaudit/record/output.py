@@ -46,7 +46,7 @@ _OLD_FILE = (
 )
 
 
-class SetAside(msgspec.Struct, frozen=True):
+class Quarantined(msgspec.Struct, frozen=True):
     """What was moved out of a findings file."""
 
     path: bytes
@@ -164,7 +164,7 @@ class Output:
         except OSError as error:
             raise OutputError(f"cannot read {self._name}: {error.strerror}") from error
 
-    def set_aside(self, size: int) -> SetAside | None:
+    def quarantine_tail(self, size: int) -> Quarantined | None:
         """Moves what stands behind the first ``size`` bytes, and a sidecar, to files of their own.
 
         Nothing is taken away before its copy is on the disk.
@@ -195,7 +195,7 @@ class Output:
             self._own |= _identities_of_asides(self._path)
         except OSError as error:
             raise OutputError(f"cannot set the end of {self._name} aside: {error.strerror}") from error
-        return SetAside(path, length, digest)
+        return Quarantined(path, length, digest)
 
     def write_sidecar(self, text: str) -> None:
         """Makes ``FILE.sig`` beside a file that was made with :meth:`create`.

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
-from hashaudit.model.results import AlgorithmName, Confirmation, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Caveat, MatchType, Role
 from hashaudit.record.fields import (
     MAX_SAFE_INTEGER,
     Decimal,
@@ -133,7 +133,7 @@ class FindingRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fin
     """Further matches, beyond the 1,000 that a record holds."""
     faults: tuple[Fault, ...] = ()
     changed: Change | None = None
-    needs_confirmation: tuple[Confirmation, ...]
+    needs_confirmation: tuple[Caveat, ...]
     human_viewed: bool
     """Always false: nothing here shows content to anyone."""
 

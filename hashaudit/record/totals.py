@@ -9,7 +9,7 @@ from hashaudit.record.header import RunHeader
 from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord, Record, Totals
 
 
-class Tally:
+class TotalsCounter:
     """Counts what a run sees and what becomes of it.
 
     The caller counts each entry when it meets it (:meth:`see`) and each outcome that leaves no line; what a line says

@@ -23,7 +23,7 @@ from hashaudit.record.schema import (
     Record,
     Resumption,
 )
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE, Signer
 
@@ -60,7 +60,7 @@ class FindingsWriter:
         """
         if header.key_fingerprint != (signer.fingerprint if signer else None):
             raise FindingsError("the header's key_fingerprint is not the signer's")
-        self._prepare(output, signer, clock, Chain(header.run_id), Tally())
+        self._prepare(output, signer, clock, Chain(header.run_id), TotalsCounter())
         self._append(header)
 
     @classmethod
@@ -69,7 +69,7 @@ class FindingsWriter:
         output: Output,
         end: ChainEnd,
         *,
-        tally: Tally,
+        tally: TotalsCounter,
         lines: Sequence[bytes],
         resumed: Resumption,
         signer: Signer | None = None,
@@ -96,7 +96,9 @@ class FindingsWriter:
         writer._take_over(lines, resumed)  # noqa: SLF001 # as above
         return writer
 
-    def _prepare(self, output: Output, signer: Signer | None, clock: Clock | None, chain: Chain, tally: Tally) -> None:
+    def _prepare(
+        self, output: Output, signer: Signer | None, clock: Clock | None, chain: Chain, tally: TotalsCounter
+    ) -> None:
         self.tally = tally
         """What the run has seen so far. The caller counts here what gets no line."""
         self._output = output

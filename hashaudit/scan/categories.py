@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model.results import Examination, Match
+from hashaudit.model.results import EntryResult, Match
 
 MAX_SCHEME_BYTES = 1 << 20
 
@@ -56,7 +56,7 @@ def scheme_named(name_or_path: str) -> dict[str, str]:
     return {str(category): name for category, name in scheme.items()}
 
 
-def named(examination: Examination, scheme: dict[str, str]) -> Examination:
+def named(examination: EntryResult, scheme: dict[str, str]) -> EntryResult:
     """The same examination with the scheme's name beside each category that it has one for."""
     if not scheme or not examination.matches:
         return examination

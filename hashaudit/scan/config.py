@@ -38,7 +38,7 @@ VARIANTS = ("none", "dihedral", "all")
 """As it is; in all eight orientations; and again without a uniform border."""
 
 
-class Engine(StrEnum):
+class ExecutorKind(StrEnum):
     """Where entries are examined."""
 
     LOCAL = "local"
@@ -51,7 +51,7 @@ MAX_WAIT_S = 7 * 24 * 3600.0
 """A cluster that has nobody for a week is none."""
 
 
-class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
+class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One run's options. Use :func:`checked` on what a user gave.
 
     Limits have the unit in their names; each default's reason stands below it.
@@ -102,7 +102,7 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the cache of hashes; ``None``: every file is read."""
     cache_verify_percent: float = 0.0
     """Of the files that the cache answers for, how many are read all the same and compared."""
-    engine: Engine | None = None
+    engine: ExecutorKind | None = None
     """``None``: of this machine; of a run that is gone on with, as it was."""
     scheduler: str | None = None
     """Address of the Dask scheduler."""
@@ -128,7 +128,7 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Records held back until all earlier entries are done; beyond that the walk waits."""
 
 
-def checked(config: AuditConfig) -> AuditConfig:
+def checked(config: ScanConfig) -> ScanConfig:
     """The same configuration, its algorithms in the table's order.
 
     Raises:
@@ -164,7 +164,7 @@ def checked(config: AuditConfig) -> AuditConfig:
     return msgspec.structs.replace(config, algorithms=ordered(config.algorithms))
 
 
-def _check_cache(config: AuditConfig) -> None:
+def _check_cache(config: ScanConfig) -> None:
     if not 0 <= config.cache_verify_percent <= MAX_PERCENT:
         raise UsageError(f"--cache-verify must be from 0 to {MAX_PERCENT}")
     if config.cache is None and config.cache_verify_percent:
@@ -173,20 +173,20 @@ def _check_cache(config: AuditConfig) -> None:
         raise UsageError("--cache is empty: name a file")
 
 
-def engine_named(name: str) -> Engine:
+def engine_named(name: str) -> ExecutorKind:
     """The engine of a name.
 
     Raises:
         UsageError: there is none of that name.
     """
     try:
-        return Engine(name)
+        return ExecutorKind(name)
     except ValueError as error:
-        raise UsageError(f"--engine must be one of {', '.join(Engine)}") from error
+        raise UsageError(f"--engine must be one of {', '.join(ExecutorKind)}") from error
 
 
-def _check_engine(config: AuditConfig) -> None:
-    if (config.engine is Engine.DASK) != (config.scheduler is not None):
+def _check_engine(config: ScanConfig) -> None:
+    if (config.engine is ExecutorKind.DASK) != (config.scheduler is not None):
         raise UsageError("--engine dask and --scheduler belong together")
     if not MIN_TIMEOUT_S <= config.wait_for_workers_s <= MAX_WAIT_S:
         raise UsageError(f"--wait-for-workers must be from {MIN_TIMEOUT_S:g} to {MAX_WAIT_S:g} s")

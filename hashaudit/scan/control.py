@@ -3,7 +3,7 @@
 import math
 
 
-class Requests:
+class Control:
     """Set from signal handlers; the run looks several times a second."""
 
     def __init__(self) -> None:

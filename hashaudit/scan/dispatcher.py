@@ -9,13 +9,13 @@ from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model.entry import Entry, Subject, state_of
 from hashaudit.model.faults import SkipReason
-from hashaudit.model.results import Examination
-from hashaudit.scan.config import AuditConfig
+from hashaudit.model.results import EntryResult
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.hardlinks import LinkGroup, LinkGroups
-from hashaudit.scan.ordering import Ordering, Span
+from hashaudit.scan.ordering import OrderedBatch, Ordering
 from hashaudit.sources.interface import Position
-from hashaudit.workers.executor import Engine
-from hashaudit.workers.tasks import Job
+from hashaudit.workers.executor import Executor
+from hashaudit.workers.tasks import Task
 
 MAX_SPANS = 1_000_000
 """Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""
@@ -34,16 +34,16 @@ class WalkState(msgspec.Struct, frozen=True, array_like=True):
     skipped: dict[SkipReason, int] = {}
 
 
-class Ticket(NamedTuple):
+class TaskContext(NamedTuple):
     """What a job is to the run while it travels through the pool."""
 
     number: int
-    span: Span[WalkState]
-    group: "LinkGroup[EntryJob] | None"
+    span: OrderedBatch[WalkState]
+    group: "LinkGroup[EntryTask] | None"
     """The names that take over what is found for this one."""
 
 
-EntryJob = Job[Ticket]
+EntryTask = Task[TaskContext]
 
 
 class Dispatcher:
@@ -51,8 +51,8 @@ class Dispatcher:
 
     def __init__(
         self,
-        config: AuditConfig,
-        pool: Engine[Ticket],
+        config: ScanConfig,
+        pool: Executor[TaskContext],
         ordering: Ordering[Any, WalkState],
         walk_state: Callable[[], WalkState],
         cache: Cache | None = None,
@@ -71,10 +71,10 @@ class Dispatcher:
         self._config = config
         self._pool = pool
         self._ordering = ordering
-        self._links: LinkGroups[EntryJob] = LinkGroups(every_file=config.follow_links)
-        self._batch: list[EntryJob] = []
+        self._links: LinkGroups[EntryTask] = LinkGroups(every_file=config.follow_links)
+        self._batch: list[EntryTask] = []
         self._batch_bytes = 0
-        self._batch_span: Span[WalkState] | None = None
+        self._batch_span: OrderedBatch[WalkState] | None = None
         self._rotational: dict[int, bool] = {}
 
     @property
@@ -82,7 +82,7 @@ class Dispatcher:
         """The workers have not enough ahead of them yet."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
-    def add(self, number: int, entry: Subject) -> Examination | None:
+    def add(self, number: int, entry: Subject) -> EntryResult | None:
         """Takes the next entry of the walk.
 
         Returns:
@@ -101,11 +101,11 @@ class Dispatcher:
             self._examine(number, entry, None)
         else:
             span = self._ordering.open_span(number, self._walk_state())
-            group.followers.append(Job(Ticket(number, span, None), entry, tell=True))
+            group.followers.append(Task(TaskContext(number, span, None), entry, tell=True))
         return None
 
     @property
-    def links(self) -> LinkGroups[EntryJob]:
+    def links(self) -> LinkGroups[EntryTask]:
         """The files with several names."""
         return self._links
 
@@ -117,7 +117,7 @@ class Dispatcher:
         self._submit(batch)
         self._batch_bytes, self._batch_span = 0, None
 
-    def settle(self, job: EntryJob, examination: Examination | None) -> list[EntryJob]:
+    def settle(self, job: EntryTask, examination: EntryResult | None) -> list[EntryTask]:
         """Notes that a job is done; returns the other names for which its examination stands as well.
 
         Where it does not stand for them they are submitted to be examined themselves.
@@ -135,12 +135,12 @@ class Dispatcher:
             self._submit(followers)
         return []
 
-    def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryJob] | None") -> None:
+    def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryTask] | None") -> None:
         tell = group is not None
         size_bytes = state_of(entry).size
         if size_bytes >= self._config.batch_bytes:
             span = self._ordering.open_span(number, self._walk_state())
-            self._submit([Job(Ticket(number, span, group), entry, tell)], urgent=True)
+            self._submit([Task(TaskContext(number, span, group), entry, tell)], urgent=True)
             return
         if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()
@@ -148,20 +148,20 @@ class Dispatcher:
             self._batch_span = self._ordering.open_span(number, self._walk_state())
         else:
             self._batch_span.join(number)
-        self._batch.append(Job(Ticket(number, self._batch_span, group), entry, tell))
+        self._batch.append(Task(TaskContext(number, self._batch_span, group), entry, tell))
         self._batch_bytes += size_bytes
         if len(self._batch) >= self._config.batch_files:
             self.flush()
 
-    def _submit(self, batch: list[EntryJob], *, urgent: bool = False) -> None:
+    def _submit(self, batch: list[EntryTask], *, urgent: bool = False) -> None:
         for unit in self._with_known(self._cache, batch) if self._cache is not None else (batch,):
             self._pool.submit(self._in_reading_order(unit), urgent=urgent)
 
     @staticmethod
-    def _with_known(cache: Cache, batch: Sequence[EntryJob]) -> Iterator[list[EntryJob]]:
+    def _with_known(cache: Cache, batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
         """The same jobs with what the cache has of their files, in one unit unless that is too much to keep."""
         known = iter(cache.look_up([job.entry for job in batch if isinstance(job.entry, Entry)]))
-        unit: list[EntryJob] = []
+        unit: list[EntryTask] = []
         known_bytes = 0
         for job in batch:
             found = next(known) if isinstance(job.entry, Entry) else None
@@ -173,7 +173,7 @@ class Dispatcher:
             unit.append(job if found is None else msgspec.structs.replace(job, known=found))
         yield unit
 
-    def _in_reading_order(self, batch: list[EntryJob]) -> list[EntryJob]:
+    def _in_reading_order(self, batch: list[EntryTask]) -> list[EntryTask]:
         """A spinning disk reads files in inode order with far fewer seeks than in the order of names."""
         on_disk = [(job.entry, job) for job in batch if isinstance(job.entry, Entry)]
         if not on_disk or not self._is_rotational(on_disk[0][0].stat.device):

@@ -12,28 +12,28 @@ import msgspec
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.model.entry import Entry, ObjectEntry, Subject, state_of, version_of
 from hashaudit.model.faults import PathFault, Skipped
-from hashaudit.model.results import Examination, any_looked_for
-from hashaudit.record.totals import Tally
-from hashaudit.scan.dispatcher import Dispatcher, EntryJob, Ticket, WalkState
-from hashaudit.scan.ordering import Count, Ordering, Span
-from hashaudit.scan.resume.journal import Done, Journal, Link
-from hashaudit.scan.resume.resume_state import Earlier
+from hashaudit.model.results import EntryResult, has_deny_match
+from hashaudit.record.totals import TotalsCounter
+from hashaudit.scan.dispatcher import Dispatcher, EntryTask, TaskContext, WalkState
+from hashaudit.scan.ordering import Count, OrderedBatch, Ordering
+from hashaudit.scan.resume.journal import Done, Journal, JournaledLink
+from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.workers.protocol import Answer, Cached
-from hashaudit.workers.tasks import Answered, Blamed
+from hashaudit.workers.tasks import Completed, Failed
 
 
 class Ended(NamedTuple):
     """What a record is about, kept as it came until it is the record's turn."""
 
     entry: Subject
-    examination: Examination
+    examination: EntryResult
 
 
-RunOrdering = Ordering[Ended | PathFault, WalkState]
+ScanOrdering = Ordering[Ended | PathFault, WalkState]
 """Of one run."""
 
 
-class Outcomes:
+class EntryResults:
     """Ends the entries of one run.
 
     Args:
@@ -49,12 +49,12 @@ class Outcomes:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        ordering: RunOrdering,
-        tally: Tally,
+        ordering: ScanOrdering,
+        tally: TotalsCounter,
         *,
         record_all: bool,
         journal: Journal | None,
-        earlier: Earlier | None,
+        earlier: ResumeState | None,
         cache: Cache | None,
     ) -> None:
         self._dispatcher = dispatcher
@@ -90,14 +90,14 @@ class Outcomes:
                     self._tally.see()
                 self._ordering.put(self._ordering.number(), met)
 
-    def take(self, event: Answered[Ticket] | Blamed[Ticket]) -> None:
+    def take(self, event: Completed[TaskContext] | Failed[TaskContext]) -> None:
         """Takes what came of a unit."""
         match event:
-            case Blamed(job=job, fault=fault):
-                examination = Examination(0, None, 0, job.entry.consistency, {}, faults=(fault,))
+            case Failed(job=job, fault=fault):
+                examination = EntryResult(0, None, 0, job.entry.consistency, {}, faults=(fault,))
                 self._settle(job, examination)
                 self._note_done(job.ticket.number, job.entry, examination)
-            case Answered(jobs=jobs, answer=answer):
+            case Completed(jobs=jobs, answer=answer):
                 self._take_answer(jobs, answer)
                 self._keep(jobs, answer.cache)
 
@@ -114,7 +114,7 @@ class Outcomes:
             counted = not self._earlier.has_lines and cut.first > self._last_line_met
             cut = cut if counted else None
         links = self._dispatcher.links
-        self._journal.write(cut, lambda: (Link(*result) for result in links.results()))
+        self._journal.write(cut, lambda: (JournaledLink(*result) for result in links.results()))
 
     def _begin_entry(self, number: int, entry: Subject) -> None:
         taken_over = self._dispatcher.add(number, entry)
@@ -128,7 +128,7 @@ class Outcomes:
             self._end_entry(number, entry, taken_over, None)
             self._note_done(number, entry, taken_over)
 
-    def _meet_again(self, earlier: Earlier, number: int, entry: Subject) -> bool:
+    def _meet_again(self, earlier: ResumeState, number: int, entry: Subject) -> bool:
         """Tells if the entry was done in an earlier part of the run, and counts it then."""
         line = earlier.line_of(entry.path, version_of(entry))
         told_bytes = None if line is None else line.bytes_read
@@ -154,7 +154,7 @@ class Outcomes:
             self._journal.drop_carried_behind(number)
         return True
 
-    def _take_answer(self, jobs: tuple[EntryJob, ...], answer: Answer) -> None:
+    def _take_answer(self, jobs: tuple[EntryTask, ...], answer: Answer) -> None:
         told = {examination.item: _suspected(jobs[examination.item], examination) for examination in answer.told}
         untold_bytes = answer.bytes_read
         for item, job in enumerate(jobs):
@@ -179,7 +179,7 @@ class Outcomes:
                 last, Done(entries, answer.known, tuple(told.values()), answer.bytes_read, answer.cache.recalled)
             )
 
-    def _keep(self, jobs: Sequence[EntryJob], cached: Cached) -> None:
+    def _keep(self, jobs: Sequence[EntryTask], cached: Cached) -> None:
         if self._cache is None:
             return
         self._cache.note_damaged(cached.damaged)
@@ -194,7 +194,7 @@ class Outcomes:
         self._tally.recall(size_bytes)
         return Count(from_cache=1, bytes_from_cache=size_bytes)
 
-    def _settle(self, job: EntryJob, examination: Examination | None) -> None:
+    def _settle(self, job: EntryTask, examination: EntryResult | None) -> None:
         group = job.ticket.group
         for other in self._dispatcher.settle(job, examination):
             if examination is not None:
@@ -206,16 +206,18 @@ class Outcomes:
         if examination is not None:
             self._end_entry(job.ticket.number, job.entry, examination, job.ticket.span)
         if self._journal is not None and group is not None and group.result is not None:
-            self._journal.link(Link(group.path, group.stat, group.result))
+            self._journal.link(JournaledLink(group.path, group.stat, group.result))
 
-    def _end_entry(self, number: int, entry: Subject, examination: Examination, span: Span[WalkState] | None) -> None:
+    def _end_entry(
+        self, number: int, entry: Subject, examination: EntryResult, span: OrderedBatch[WalkState] | None
+    ) -> None:
         """Keeps what gets a line until its turn; counts what gets none."""
-        if self._record_all or examination.faults or any_looked_for(examination.matches):
+        if self._record_all or examination.faults or has_deny_match(examination.matches):
             self._ordering.put(number, Ended(entry, examination))
         else:
             self._pass(number, span, known=bool(examination.matches))
 
-    def _pass(self, number: int, span: Span[WalkState] | None, *, known: bool) -> None:
+    def _pass(self, number: int, span: OrderedBatch[WalkState] | None, *, known: bool) -> None:
         """Counts what gets no line."""
         if known:
             self._tally.pass_known()
@@ -227,17 +229,17 @@ class Outcomes:
         else:
             self._ordering.count(number, count)
 
-    def _note_done(self, number: int, entry: Subject, examination: Examination) -> None:
+    def _note_done(self, number: int, entry: Subject, examination: EntryResult) -> None:
         if self._journal is not None:
             told = msgspec.structs.replace(examination, item=0)
             self._journal.note(number, Done((entry,), (), (told,), told.bytes_read))
 
 
-def _has_line(earlier: Earlier, met: PathFault) -> bool:
+def _has_line(earlier: ResumeState, met: PathFault) -> bool:
     return earlier.has_folder(met.path) if met.directory else earlier.line_of(met.path) is not None
 
 
-def _suspected(job: EntryJob, examination: Examination) -> Examination:
+def _suspected(job: EntryTask, examination: EntryResult) -> EntryResult:
     """What was found without the decoder, and that the decoder ended the workers before."""
     if job.suspicion is None:
         return examination

@@ -41,7 +41,7 @@ class WorkerReport(msgspec.Struct, frozen=True):
     """Whose number ``pid`` is; ``None``: of this machine."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class StatusReport(msgspec.Struct, frozen=True):
     """What is going on, told when it is asked for."""
 
     progress: Progress
@@ -67,4 +67,4 @@ class Finished(msgspec.Struct, frozen=True):
     """Worker processes that had to be replaced."""
 
 
-Event = Recorded | Progress | Report | Paused | Finished
+Event = Recorded | Progress | StatusReport | Paused | Finished

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from hashaudit.model.entry import Consistency, Entry, Stat
-from hashaudit.model.results import Examination
+from hashaudit.model.results import EntryResult
 
 FollowerT = TypeVar("FollowerT")
 
@@ -26,12 +26,12 @@ class LinkGroup(Generic[FollowerT]):
         """The first name's."""
         self.stat = stat
         self.settled = False
-        self.result: Examination | None = None
+        self.result: EntryResult | None = None
         """What the followers may take over; ``None`` while not settled, and when they must be examined themselves."""
         self.followers: list[FollowerT] = []
         """What the caller keeps of the names that came before the group was settled."""
 
-    def settle(self, result: Examination | None) -> list[FollowerT]:
+    def settle(self, result: EntryResult | None) -> list[FollowerT]:
         """Notes the first name's examination if it is whole; returns the names that waited for it."""
         self.settled = True
         if result is not None and not result.faults and result.stat is not None:
@@ -66,7 +66,7 @@ class LinkGroups(Generic[FollowerT]):
         # A state that differs from the first name's was made in between: it has to be read.
         return group if entry.stat == group.stat else None
 
-    def restore(self, path: bytes, stat: Stat, result: Examination) -> None:
+    def restore(self, path: bytes, stat: Stat, result: EntryResult) -> None:
         """Takes the group of a file that was examined in an earlier part of an interrupted run."""
         key = (stat.device, stat.inode)
         if key not in self._groups and len(self._groups) < self._max_groups:
@@ -75,7 +75,7 @@ class LinkGroups(Generic[FollowerT]):
             # How many of its names were met then is not known; at most all but one are still to come.
             self._left[key] = max(stat.links - 1, 1)
 
-    def results(self) -> Iterator[tuple[bytes, Stat, Examination]]:
+    def results(self) -> Iterator[tuple[bytes, Stat, EntryResult]]:
         """All that later names may take over: the first name's path, its state, and the result."""
         for group in self._groups.values():
             if group.result is not None:

@@ -12,22 +12,22 @@ from typing import Protocol
 from hashaudit import exit_codes
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import HashauditError
-from hashaudit.model.entry import Subject, Waiting, state_of
+from hashaudit.model.entry import NotReady, Subject, state_of
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.record import convert
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.categories import named
-from hashaudit.scan.config import AuditConfig
-from hashaudit.scan.control import Requests
-from hashaudit.scan.dispatcher import Dispatcher, Ticket, WalkState
-from hashaudit.scan.entry_results import Ended, Outcomes, RunOrdering
-from hashaudit.scan.events import Event, Finished, Paused, Progress, Recorded, Report, WorkerReport
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.control import Control
+from hashaudit.scan.dispatcher import Dispatcher, TaskContext, WalkState
+from hashaudit.scan.entry_results import Ended, EntryResults, ScanOrdering
+from hashaudit.scan.events import Event, Finished, Paused, Progress, Recorded, StatusReport, WorkerReport
 from hashaudit.scan.ordering import Ordering
 from hashaudit.scan.resume.journal import Journal
-from hashaudit.scan.resume.resume_state import Earlier
+from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.sources.interface import Source
-from hashaudit.workers.executor import Engine
+from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import POLL_S
 
 PROGRESS_INTERVAL_S = 0.1
@@ -38,7 +38,7 @@ class RecordWriter(Protocol):
     """Where a run's records go: the findings file, or a listing of hashes."""
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> TotalsCounter:
         """What the run counts; what has a line is counted by the writer."""
         ...
 
@@ -64,7 +64,7 @@ class RecordWriter(Protocol):
         ...
 
 
-class Run:
+class Scan:
     """One run over one source.
 
     Args:
@@ -80,14 +80,14 @@ class Run:
 
     def __init__(
         self,
-        config: AuditConfig,
+        config: ScanConfig,
         *,
         source: Source,
-        pool: Engine[Ticket],
+        pool: Executor[TaskContext],
         writer: RecordWriter,
-        requests: Requests,
+        requests: Control,
         journal: Journal | None = None,
-        earlier: Earlier | None = None,
+        earlier: ResumeState | None = None,
         cache: Cache | None = None,
     ) -> None:
         self._config = config
@@ -100,10 +100,10 @@ class Run:
         self._journal = journal
         self._earlier = earlier
         cut = None if earlier is None else earlier.cut
-        self._ordering: RunOrdering = Ordering(None if cut is None else cut.count)
+        self._ordering: ScanOrdering = Ordering(None if cut is None else cut.count)
         self._dispatcher = Dispatcher(config, pool, self._ordering, self._walk_state, cache)
         self._directories_before = self._tally.directories
-        self._outcomes = Outcomes(
+        self._outcomes = EntryResults(
             self._dispatcher,
             self._ordering,
             self._tally,
@@ -184,7 +184,7 @@ class Run:
         deadline_s = self._writer.deadline_s
         return POLL_S if deadline_s is None else min(POLL_S, max(0.0, deadline_s - time.monotonic()))
 
-    def _walk_on(self, walk: Iterator[Subject | PathFault | Skipped | Waiting]) -> bool:
+    def _walk_on(self, walk: Iterator[Subject | PathFault | Skipped | NotReady]) -> bool:
         """Walks on by about one unit, unless enough lies ahead; says if it did."""
         if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
             # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
@@ -196,7 +196,7 @@ class Run:
                 self._walk_ended = True
                 self._dispatcher.flush()
                 break
-            if isinstance(met, Waiting):
+            if isinstance(met, NotReady):
                 break
             self._outcomes.meet(met)
         self._tally.directories = self._directories_before + self._source.directories_listed
@@ -233,7 +233,7 @@ class Run:
             walk_ended=self._walk_ended,
         )
 
-    def _report(self) -> Report:
+    def _report(self) -> StatusReport:
         now_s = time.monotonic()
         workers = tuple(
             WorkerReport(
@@ -244,9 +244,9 @@ class Run:
                 now_s - hand.begun_s,
                 hand.host,
             )
-            for hand in self._pool.in_hand()
+            for hand in self._pool.in_progress()
         )
-        return Report(self._progress(), now_s - self._begun_s, self._pool.workers, self._pool.queued, workers)
+        return StatusReport(self._progress(), now_s - self._begun_s, self._pool.workers, self._pool.queued, workers)
 
     def _finish(self) -> Finished:
         signal_number = self._requests.signal_number

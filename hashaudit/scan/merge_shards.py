@@ -23,7 +23,7 @@ from hashaudit.record.fields import Natural, Setting, Sha256, Time, Value
 from hashaudit.record.header import HashList, Root, RunHeader, Tool
 from hashaudit.record.output import SIDECAR_SUFFIX
 from hashaudit.record.schema import CheckpointBody, EndReason, FaultRecord, Totals
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.trust import Trust
 from hashaudit.record.verify.verifier import verify
@@ -193,7 +193,7 @@ def _check_whole(shards: Sequence[ShardFile]) -> None:
 
 def _totals(shards: Sequence[ShardFile]) -> Totals:
     """The sums. What every shard walks, and each fault that it met there, counts once."""
-    tally = Tally()
+    tally = TotalsCounter()
     skipped: Counter[SkipReason] = Counter()
     faults: Counter[FaultCode] = Counter()
     seen_faults: set[bytes] = set()

@@ -40,7 +40,7 @@ class Count(msgspec.Struct, array_like=True):
         self.bytes_from_cache += other.bytes_from_cache
 
 
-class Span(Generic[StateT]):
+class OrderedBatch(Generic[StateT]):
     """Entries that are not all done: ``open`` of them, none with a number below ``first``."""
 
     __slots__ = ("before", "count", "first", "last", "open")
@@ -60,7 +60,7 @@ class Span(Generic[StateT]):
         self.last = number
 
 
-class Cut(msgspec.Struct, Generic[StateT], frozen=True):
+class ResumePoint(msgspec.Struct, Generic[StateT], frozen=True):
     """Everything before ``first`` is done, and what was counted is of that alone."""
 
     first: int
@@ -78,7 +78,7 @@ class Ordering(Generic[RecordT, StateT]):
             done: what an earlier part of the run has counted, before the place where this one begins.
         """
         self._next = 0
-        self._spans: deque[Span[StateT]] = deque()
+        self._spans: deque[OrderedBatch[StateT]] = deque()
         self._waiting: list[tuple[int, RecordT]] = []
         self._done = Count() if done is None else copy(done)
         self._reach = -1
@@ -98,14 +98,14 @@ class Ordering(Generic[RecordT, StateT]):
         self._next += 1
         return self._next - 1
 
-    def open_span(self, first: int, before: StateT) -> Span[StateT]:
+    def open_span(self, first: int, before: StateT) -> OrderedBatch[StateT]:
         """A new span of one entry; the caller lets others join it, and counts ``open`` down when one ends.
 
         Args:
             first: the entry's number.
             before: how the walk stood before it.
         """
-        span = Span(first, before)
+        span = OrderedBatch(first, before)
         self._spans.append(span)
         return span
 
@@ -135,11 +135,11 @@ class Ordering(Generic[RecordT, StateT]):
             records.append(heapq.heappop(self._waiting)[1])
         return records
 
-    def cut(self) -> Cut[StateT] | None:
+    def cut(self) -> ResumePoint[StateT] | None:
         """The clean cut at the first open span, if that is one. Ask when all that is ready was taken out."""
         if not self._spans or self._spans[0].first <= self._reach:
             return None
-        return Cut(self._spans[0].first, self._spans[0].before, copy(self._done))
+        return ResumePoint(self._spans[0].first, self._spans[0].before, copy(self._done))
 
     def rest(self) -> list[RecordT]:
         """Takes out all records that are held, in order: for a run that ends early."""

@@ -4,26 +4,26 @@ import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from hashaudit.cache.fingerprints import PictureRecipe, Wanted, wanted
+from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError
 from hashaudit.host.hardware import cpu_count, is_rotational
 from hashaudit.host.process import raise_open_file_limit
-from hashaudit.host.sandbox.sandbox import Cage
+from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.lists.known_filter import SHA1
 from hashaudit.lists.load import LoadedLists
 from hashaudit.model.entry import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
-from hashaudit.scan.config import MAX_WORKERS, AuditConfig
+from hashaudit.scan.config import MAX_WORKERS, ScanConfig
 from hashaudit.sources.directory_stack import MAX_OPEN_FOLDERS
-from hashaudit.sources.filesystems import Kind
+from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
 from hashaudit.workers.local.watchdog import Deadlines
-from hashaudit.workers.protocol import PerceptualPlan, Plan
+from hashaudit.workers.protocol import PerceptualConfig, WorkerConfig
 
 READERS_ON_SPINNING_DISK = 1
 """Several readers make a spinning disk seek: 160 MB/s fall to 25."""
@@ -47,15 +47,15 @@ DEFAULT_ALGORITHM = SHA256
 """What is computed when neither a list nor ``-a`` names a digest."""
 
 
-def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
+def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
     """What the workers compute and look for."""
     needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
     if lists.filters:
         needed.add(SHA1)
     schemes = schemes_of(config.roots, config.buckets)
-    return Plan(
+    return WorkerConfig(
         algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
-        tell_all=config.record_all,
+        report_all=config.record_all,
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
         filters=lists.filters,
@@ -65,39 +65,39 @@ def plan_for(config: AuditConfig, lists: LoadedLists) -> Plan:
     )
 
 
-def _cage(config: AuditConfig, schemes: tuple[str, ...]) -> Cage:
+def _cage(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:
     """What workers may read and reach. A link that is followed can lead anywhere."""
     local = tuple(os.path.realpath(root) for root in config.roots if parse_root(root) is None)
     readable = (b"/",) if config.follow_links else local
     if not schemes:
-        return Cage(readable, config.max_memory_bytes)
-    return Cage(
-        readable + sandbox_paths.readable(), config.max_memory_bytes + sandbox_paths.RESERVED_BYTES, network=True
+        return Sandbox(readable, config.max_memory_bytes)
+    return Sandbox(
+        readable + sandbox_paths.sandbox_paths(), config.max_memory_bytes + sandbox_paths.RESERVED_BYTES, network=True
     )
 
 
-def deadlines(config: AuditConfig) -> Deadlines:
+def deadlines(config: ScanConfig) -> Deadlines:
     """How long a worker may be on one file."""
     return Deadlines(config.file_timeout_s, config.decode_timeout_s)
 
 
-def recipes_for(plan: Plan) -> Wanted:
+def recipes_for(plan: WorkerConfig) -> HashSpec:
     """By which a cache has to have kept what workers would compute after a plan."""
     pictures = plan.perceptual
     if pictures is None:
         return wanted(plan.algorithms, None)
-    recipe = PictureRecipe(pictures.algorithms, pictures.variants, pictures.max_frames, bool(pictures.hashers))
+    recipe = PictureSpec(pictures.algorithms, pictures.variants, pictures.max_frames, bool(pictures.hashers))
     return wanted(plan.algorithms, recipe)
 
 
-def _perceptual_plan(config: AuditConfig, lists: LoadedLists) -> PerceptualPlan | None:
+def _perceptual_plan(config: ScanConfig, lists: LoadedLists) -> PerceptualConfig | None:
     if not config.perceptual:
         return None
     listed = {name for index in lists.indexes for name in index.sections if name not in DIGESTS}
     needed = sorted(listed | set(config.perceptual_algorithms))
     if not needed and not config.hashers:
         return None
-    return PerceptualPlan(
+    return PerceptualConfig(
         algorithms=tuple(needed),
         max_distances=config.max_distances,
         min_quality=config.min_quality,
@@ -128,7 +128,7 @@ READERS: dict[DeviceClass, Callable[[], int]] = {
 """How many processes read."""
 
 
-def worker_count(config: AuditConfig, roots: Iterable[RootDescription]) -> int:
+def worker_count(config: ScanConfig, roots: Iterable[RootDescription]) -> int:
     """How many processes examine: what the user says, else by the slowest device class among the roots.
 
     Never more than the limit of open files has room for.
@@ -158,7 +158,7 @@ def device_class(root: RootDescription) -> DeviceClass:
     """What a root lies on."""
     if root.is_bucket:
         return DeviceClass.OBJECT_STORE
-    if Kind(root.fs_type).consistency is Consistency.MOUNT_UNPINNED:
+    if Filesystem(root.fs_type).consistency is Consistency.MOUNT_UNPINNED:
         return DeviceClass.NETWORK
     try:
         rotational = is_rotational(os.stat(root.path).st_dev)

@@ -17,7 +17,7 @@ from hashaudit.model import paths
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.run_id import new_run_id
-from hashaudit.scan.config import AuditConfig, Engine
+from hashaudit.scan.config import ExecutorKind, ScanConfig
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
 
@@ -34,7 +34,7 @@ HEADER_FIELDS = frozenset(
 
 
 def run_header(
-    config: AuditConfig,
+    config: ScanConfig,
     *,
     argv: Sequence[str],
     workers: int,
@@ -66,7 +66,7 @@ def run_header(
     distances = tuple(f"{name}={distance}" for name, distance in config.max_distances.items())
     settings |= {
         "workers": workers,
-        "engine": config.engine or Engine.LOCAL,
+        "engine": config.engine or ExecutorKind.LOCAL,
         "scheduler": None if config.scheduler is None else masked((config.scheduler,))[0],
         **_bucket_settings(config),
         "algorithms": tuple(algorithms),
@@ -114,7 +114,7 @@ def masked(argv: Sequence[str]) -> tuple[str, ...]:
     return tuple(_URL_SIGNATURE.sub(rf"\1{MASK}", _URL_CREDENTIALS.sub(f"//{MASK}@", word)) for word in argv)
 
 
-def _bucket_settings(config: AuditConfig) -> dict[str, object]:
+def _bucket_settings(config: ScanConfig) -> dict[str, object]:
     if not schemes_of(config.roots, config.buckets) and config.buckets.reconcile is None:
         return {}
     store = config.buckets.store

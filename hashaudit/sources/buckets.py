@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hashaudit.model.entry import WAITING, ObjectEntry, Waiting
+from hashaudit.model.entry import NOT_READY, NotReady, ObjectEntry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.model.paths import for_terminal
-from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.key_filters import KeyRules
-from hashaudit.sources.prefetch import Background
+from hashaudit.sources.prefetch import Prefetcher
 
 _DEFAULTS = WalkOptions()
 
@@ -24,7 +24,7 @@ class KeyList(Protocol):
         """Keys come in the order of their bytes, and it can begin behind any of them."""
         ...
 
-    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
         """Yields the keys that begin with the prefix, behind ``after``, which is ``None`` unless :attr:`in_order`.
 
         Raises:
@@ -67,7 +67,7 @@ class BucketSource:
         """The roots, in the order given."""
         return tuple(RootDescription(root.given, root.path, is_bucket=True) for root in self._roots)
 
-    def walk(self, start: Position | None = None) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
+    def walk(self, start: Position | None = None) -> Iterator[ObjectEntry | PathFault | Skipped | NotReady]:
         """Yields everything that the roots hold: root by root, each in the order of its keys' bytes.
 
         Of roots that overlap, a key belongs to the one with the longest prefix, and is skipped where another meets it.
@@ -89,13 +89,13 @@ class BucketSource:
 
     def _walk(
         self, root: BucketRoot, start: tuple[bytes, ...]
-    ) -> Iterator[ObjectEntry | PathFault | Skipped | Waiting]:
+    ) -> Iterator[ObjectEntry | PathFault | Skipped | NotReady]:
         others = [other.path for other in self._roots if len(other.path) > len(root.path)]
         before = last = start[0] if start else None
         try:
-            for page in Background(self._keys.pages(root, last)):
+            for page in Prefetcher(self._keys.pages(root, last)):
                 if page is None:
-                    yield WAITING
+                    yield NOT_READY
                     continue
                 for listed in page:
                     self._is_first_version = last != listed.key
@@ -112,7 +112,7 @@ class BucketSource:
         else:
             self._listed += 1
 
-    def _met(self, root: BucketRoot, listed: Listed, others: list[bytes]) -> ObjectEntry | PathFault | Skipped:
+    def _met(self, root: BucketRoot, listed: ListedObject, others: list[bytes]) -> ObjectEntry | PathFault | Skipped:
         entry = ObjectEntry(root.bucket, listed.key, listed.state)
         if others and entry.path.startswith(tuple(others)):
             return Skipped(entry.path, SkipReason.OTHER_ROOT)

@@ -88,7 +88,7 @@ class DescriptorFolder:
     def enter(self, name: bytes, *, follow: bool) -> Self:
         """Opens a folder in it."""
         flags = files.LIST_FLAGS if follow else files.LIST_FLAGS | files.NOFOLLOW
-        return type(self)(files.open_quietly(name, flags, self._descriptor))
+        return type(self)(files.open_noatime(name, flags, self._descriptor))
 
     def above(self) -> Self:
         """Opens the folder above."""

@@ -17,7 +17,7 @@ MAX_OPEN_FOLDERS = 48
 """Descriptors held by a walk: deeper than nearly all trees, and a small part of the usual limit of 1024 open files."""
 
 
-class Level(msgspec.Struct, kw_only=True, eq=False):
+class Frame(msgspec.Struct, kw_only=True, eq=False):
     """One folder of the trail."""
 
     name: bytes
@@ -44,18 +44,18 @@ class Level(msgspec.Struct, kw_only=True, eq=False):
             self.folder = None
 
 
-class Trail:
+class DirectoryStack:
     """A stack of levels."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
-        self._levels: list[Level] = []
+        self._levels: list[Frame] = []
 
     def __bool__(self) -> bool:
         return bool(self._levels)
 
     @property
-    def innermost(self) -> Level:
+    def innermost(self) -> Frame:
         """The folder being walked."""
         return self._levels[-1]
 
@@ -63,7 +63,7 @@ class Trail:
         """The item being visited in each folder, from the root's down: compares as the walk goes."""
         return tuple(level.at for level in self._levels)
 
-    def push(self, level: Level) -> None:
+    def push(self, level: Frame) -> None:
         """Goes down into a folder."""
         if self._levels:
             self._levels[-1].ref = None
@@ -102,7 +102,7 @@ class Trail:
         below = b"/".join(level.name for level in self._levels[1:])
         return join_path(self._root, below) if below else self._root
 
-    def _reopen(self, level: Level, below: Folder | None) -> Folder | None:
+    def _reopen(self, level: Frame, below: Folder | None) -> Folder | None:
         """By way of the folder below, else by the path: either may have moved, and a followed link has no way back."""
         ways: list[Callable[[], Folder]] = [lambda: open_folder(self._path())]
         if below is not None:
@@ -118,7 +118,7 @@ class Trail:
         return None
 
 
-def _is(folder: Folder, level: Level) -> bool:
+def _is(folder: Folder, level: Frame) -> bool:
     try:
         status = folder.status()
     except OSError:

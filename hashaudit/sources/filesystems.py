@@ -74,7 +74,7 @@ _AUTOMOUNTING_TYPES = frozenset({"afs", "autofs", "cifs", "nfs", "nfs4", "smb3"}
 """Opening a folder there may mount another filesystem over it, so that it is rightly not the folder that was seen."""
 
 
-class Kind(msgspec.Struct, frozen=True):
+class Filesystem(msgspec.Struct, frozen=True):
     """What a device holds."""
 
     fs_type: str | None
@@ -101,14 +101,14 @@ class Kind(msgspec.Struct, frozen=True):
         return Consistency.MOUNT_UNPINNED if unpinned else Consistency.STABLE
 
 
-class Kinds:
+class Filesystems:
     """Knows the kind of each device, by the table of mounts."""
 
     def __init__(self) -> None:
         self._table = read_mount_table()
-        self._known: dict[int, Kind] = {}
+        self._known: dict[int, Filesystem] = {}
 
-    def of(self, device: int, path: Callable[[], bytes]) -> Kind:
+    def of(self, device: int, path: Callable[[], bytes]) -> Filesystem:
         """The kind of a device.
 
         Args:
@@ -120,9 +120,9 @@ class Kinds:
             known = self._known[device] = self._look_up(device, path())
         return known
 
-    def _look_up(self, device: int, path: bytes) -> Kind:
+    def _look_up(self, device: int, path: bytes) -> Filesystem:
         mount = self._table.of_device(device)
         if mount is None:
             self._table = read_mount_table()  # something may have been mounted since
             mount = self._table.of_device(device) or self._table.at(path, device)
-        return Kind(mount.fs_type if mount is not None else None)
+        return Filesystem(mount.fs_type if mount is not None else None)

@@ -8,7 +8,7 @@ import msgspec
 
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import SkipReason
-from hashaudit.sources.filesystems import Kinds
+from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.globs import NamePatterns
 
 Identity = tuple[int, int]
@@ -59,14 +59,14 @@ class Patterns:
         self.exclude = NamePatterns(options.exclude)
 
 
-class Rules:
+class Filters:
     """Decides about each name, over all roots of a run."""
 
     def __init__(
         self,
         options: WalkOptions,
         patterns: Patterns,
-        kinds: Kinds,
+        kinds: Filesystems,
         folders: Iterable[FolderRoot],
         entries: Iterable[Entry],
     ) -> None:
@@ -106,7 +106,7 @@ class Rules:
         """Whether the user wants a name left out, whatever it is."""
         return bool(self._patterns.exclude) and self._patterns.exclude.match(name, below_root)
 
-    def why_not_file(
+    def skip_reason(
         self, name: bytes, status: stat_result, other_roots: frozenset[bytes], below_root: Callable[[], bytes]
     ) -> SkipReason | None:
         """Why a regular file is not examined here, if so."""
@@ -118,7 +118,9 @@ class Rules:
             return SkipReason.NOT_INCLUDED
         return None
 
-    def why_not_folder(self, status: stat_result, device_above: int, path: Callable[[], bytes]) -> SkipReason | None:
+    def directory_skip_reason(
+        self, status: stat_result, device_above: int, path: Callable[[], bytes]
+    ) -> SkipReason | None:
         """Why a folder is not entered, if so."""
         identity = (status.st_dev, status.st_ino)
         if identity in self._folder_roots and identity != self._root.identity:

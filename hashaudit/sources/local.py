@@ -7,8 +7,8 @@ from hashaudit.errors import UsageError
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import PathFault, Skipped, SkipReason
-from hashaudit.sources.filesystems import Kinds
-from hashaudit.sources.filters import FolderRoot, Patterns, Rules, WalkOptions
+from hashaudit.sources.filesystems import Filesystems
+from hashaudit.sources.filters import Filters, FolderRoot, Patterns, WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.roots import describe, resolve
 from hashaudit.sources.walk import Walker
@@ -64,11 +64,11 @@ class LocalSource:
         Raises:
             OutputError: temporary space for sorting cannot be written.
         """
-        kinds = Kinds()
+        kinds = Filesystems()
         roots = [resolve(root, kinds) for root in self._roots]
         folders = [root for root in roots if isinstance(root, FolderRoot)]
         entries = [root for root in roots if isinstance(root, Entry)]
-        rules = Rules(self._options, self._patterns, kinds, folders, entries)
+        rules = Filters(self._options, self._patterns, kinds, folders, entries)
         walker = Walker(rules, kinds, follow_links=self._options.follow_links)
         self._walker = walker
         seen: set[bytes] = set()

@@ -10,13 +10,13 @@ ATTEMPTS = 3
 BACKOFF_S = 0.25
 """Before the second attempt, doubled before the third."""
 
-PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNRESET, errno.EAGAIN, errno.ENOTCONN})
+TRANSIENT = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNRESET, errno.EAGAIN, errno.ENOTCONN})
 """What a mount says when its other side does not answer, and for a handle that the server forgot."""
 
 ResultT = TypeVar("ResultT")
 
 
-def patiently(action: Callable[[], ResultT]) -> ResultT:
+def retry_on_mount(action: Callable[[], ResultT]) -> ResultT:
     """Does something on a mount, again after an error that may pass.
 
     Raises:
@@ -26,7 +26,7 @@ def patiently(action: Callable[[], ResultT]) -> ResultT:
         try:
             return action()
         except OSError as error:
-            if error.errno not in PASSING:
+            if error.errno not in TRANSIENT:
                 raise
         time.sleep(BACKOFF_S * 2**attempt)
     return action()

@@ -7,7 +7,7 @@ from itertools import accumulate, chain
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model.entry import Subject, Waiting
+from hashaudit.model.entry import NotReady, Subject
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
@@ -67,7 +67,7 @@ class Sources:
         """The roots as they are now, in the order in which they are walked."""
         return tuple(chain.from_iterable(source.describe_roots() for source in self._sources))
 
-    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | Waiting]:
+    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | NotReady]:
         """Yields everything that the sources hold.
 
         Args:

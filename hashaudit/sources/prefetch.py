@@ -21,7 +21,7 @@ class _End:
         self.error = error
 
 
-class Background(Generic[PageT]):
+class Prefetcher(Generic[PageT]):
     """Takes pages from an iterator in a thread of its own."""
 
     def __init__(self, pages: Iterator[PageT]) -> None:

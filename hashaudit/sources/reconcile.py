@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from hashaudit.model.entry import ObjectEntry, Subject, Waiting
+from hashaudit.model.entry import NotReady, ObjectEntry, Subject
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.interface import Position, RootDescription, Source
@@ -80,7 +80,7 @@ class ReconciledSource:
         """The mount as it is now."""
         return self._mount.describe_roots()
 
-    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | Waiting]:
+    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | NotReady]:
         """Yields what the mount shows, then what it hides.
 
         Args:
@@ -93,7 +93,7 @@ class ReconciledSource:
         [root] = self._mount.describe_roots()
         seen = SeenKeys()
         for met in self._mount.walk():
-            if isinstance(met, Waiting):
+            if isinstance(met, NotReady):
                 yield met
                 continue
             # A folder that cannot be listed hides what follows, wherever it stands: it is told, be it a second time.

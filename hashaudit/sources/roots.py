@@ -12,7 +12,7 @@ from hashaudit.model.entry import DirectoryRef, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.model.paths import for_terminal
 from hashaudit.sources.directory import open_for_lookup
-from hashaudit.sources.filesystems import PSEUDO_TYPES, Kinds
+from hashaudit.sources.filesystems import PSEUDO_TYPES, Filesystems
 from hashaudit.sources.filters import FolderRoot
 from hashaudit.sources.interface import RootDescription
 
@@ -26,7 +26,7 @@ def reason_to_skip(mode: int) -> SkipReason:
     return SkipReason.DEVICE
 
 
-def resolve(given: bytes, kinds: Kinds) -> FolderRoot | Entry | PathFault | Skipped:
+def resolve(given: bytes, kinds: Filesystems) -> FolderRoot | Entry | PathFault | Skipped:
     """Finds out what a root is: links are followed, for the user named it; a file is an entry at once."""
     try:
         path, parent, status = _examine(given)

@@ -20,8 +20,8 @@ import msgspec
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.paths import for_terminal
-from hashaudit.objectstores.fetch import MAX_WHOLE_BYTES, read_whole
-from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.fetch import MAX_WHOLE_BYTES, fetch_object
+from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot, parse_root
 
@@ -68,7 +68,7 @@ class Inventory:
         """Its files have an order of their own, and no way to begin within it."""
         return False
 
-    def pages(self, root: BucketRoot, after: bytes | None = None) -> Iterator[list[Listed]]:  # noqa: ARG002 # never given: not in order
+    def pages(self, root: BucketRoot, after: bytes | None = None) -> Iterator[list[ListedObject]]:  # noqa: ARG002 # never given: not in order
         """See :class:`hashaudit.sources.buckets.KeyList`.
 
         Raises:
@@ -82,7 +82,7 @@ class Inventory:
         while page := list(islice(keys, PAGE_KEYS)):
             yield page
 
-    def _all(self, manifest: Manifest) -> Iterator[Listed]:
+    def _all(self, manifest: Manifest) -> Iterator[ListedObject]:
         columns = tuple(column.strip() for column in manifest.file_schema.split(","))
         lacking = [column for column in _NEEDED if column not in columns]
         if lacking:
@@ -124,7 +124,7 @@ class Inventory:
     def _read(self, place: bytes) -> bytes:
         url = parse_root(place)
         if url is not None:
-            return read_whole(self._stores.of(url.bucket.scheme), url.bucket, url.prefix)
+            return fetch_object(self._stores.of(url.bucket.scheme), url.bucket, url.prefix)
         try:
             with open(place, "rb") as file:
                 data = file.read(MAX_WHOLE_BYTES + 1)
@@ -134,7 +134,7 @@ class Inventory:
             raise StoreError(FaultCode.TOO_MANY_BYTES, f"{for_terminal(place)} is larger than {MAX_WHOLE_BYTES} bytes")
         return data
 
-    def _listed(self, row: dict[str, str], file: str) -> Listed | None:
+    def _listed(self, row: dict[str, str], file: str) -> ListedObject | None:
         """A row, or ``None``: a version that was not asked for."""
         try:
             deleted = row.get("IsDeleteMarker") == "true"
@@ -148,7 +148,7 @@ class Inventory:
                 version=row.get("VersionId") or None,
                 storage=row.get("StorageClass") or None,
             )
-            return Listed(unquote_to_bytes(row["Key"].replace("+", " ")), state, deleted)
+            return ListedObject(unquote_to_bytes(row["Key"].replace("+", " ")), state, deleted)
         except (KeyError, ValueError) as error:
             raise StoreError(FaultCode.IO_ERROR, f"{file} has a row that is not as the manifest says") from error
 

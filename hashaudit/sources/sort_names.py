@@ -29,7 +29,7 @@ _READ_BYTES = 16_384
 """Of a run at a time: a folder of ten million names has some 150 runs open at once."""
 
 
-class NameSorter:
+class ExternalSort:
     """Sorts the items of folders that are nested in one another. Close it to free its temporary file."""
 
     def __init__(self, held_names: int = HELD_NAMES) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hashaudit.objectstores.interface import Listed
+from hashaudit.objectstores.interface import ListedObject
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot
 
@@ -19,7 +19,7 @@ class StoreListing:
         """As stores list."""
         return True
 
-    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
         """See :class:`hashaudit.sources.buckets.KeyList`."""
         store = self._stores.of(root.bucket.scheme)
         return store.pages(root.bucket, root.prefix, after, all_versions=self._all_versions)

@@ -16,12 +16,12 @@ from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.directory import Folder, open_folder
-from hashaudit.sources.directory_stack import Level, Trail
-from hashaudit.sources.filesystems import Kinds
-from hashaudit.sources.filters import FolderRoot, Identity, Rules
-from hashaudit.sources.mount_retry import patiently
+from hashaudit.sources.directory_stack import DirectoryStack, Frame
+from hashaudit.sources.filesystems import Filesystems
+from hashaudit.sources.filters import Filters, FolderRoot, Identity
+from hashaudit.sources.mount_retry import retry_on_mount
 from hashaudit.sources.roots import reason_to_skip
-from hashaudit.sources.sort_names import NameSorter
+from hashaudit.sources.sort_names import ExternalSort
 
 MAX_PATH_BYTES = 1 << 20
 """Of a folder that is entered. No tree that serves a purpose comes near, and a path in all its escapes has to fit into
@@ -41,13 +41,13 @@ _BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link leads nowhere"
 class Walker:
     """Walks folders one after the other. Close it to free temporary space."""
 
-    def __init__(self, rules: Rules, kinds: Kinds, *, follow_links: bool) -> None:
+    def __init__(self, rules: Filters, kinds: Filesystems, *, follow_links: bool) -> None:
         self.directories_listed = 0
         self._rules = rules
         self._kinds = kinds
         self._follow_links = follow_links
-        self._sorter = NameSorter()
-        self._trail = Trail(b"")
+        self._sorter = ExternalSort()
+        self._trail = DirectoryStack(b"")
         self._start: Place | None = None
 
     @property
@@ -69,11 +69,11 @@ class Walker:
         if reason is not None:
             yield Skipped(root.path, reason)
             return
-        self._trail = trail = Trail(root.path)
+        self._trail = trail = DirectoryStack(root.path)
         self._start = start or None
         try:
             seen = self._enter(root.path, root.identity, root.device, lambda: open_folder(root.path))
-            if not isinstance(seen, Level):
+            if not isinstance(seen, Frame):
                 yield seen
                 return
             yield from self._go_down(seen)
@@ -82,7 +82,7 @@ class Walker:
         finally:
             trail.close()
 
-    def _go_on(self, level: Level) -> Iterator[Entry | PathFault | Skipped]:
+    def _go_on(self, level: Frame) -> Iterator[Entry | PathFault | Skipped]:
         """Visits the names that are left in a folder, up to the next folder that can be entered."""
         folder = level.folder
         if folder is None:
@@ -91,26 +91,26 @@ class Walker:
             for item in level.items:
                 level.at = item
                 seen = self._visit(level, folder, item[1:])
-                if isinstance(seen, Level):
+                if isinstance(seen, Frame):
                     yield from self._go_down(seen)
                     return
                 if not self._was_met():
                     yield seen
         self._trail.pop()
 
-    def _go_down(self, level: Level) -> Iterator[PathFault]:
+    def _go_down(self, level: Frame) -> Iterator[PathFault]:
         self._trail.push(level)
         if level.fault is not None and not self._was_met():
             yield PathFault(self._trail.ref().path, level.fault, directory=True)
 
-    def _visit(self, level: Level, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Level:
+    def _visit(self, level: Frame, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Frame:
         if self._rules.excludes(name, self._trail.below_root):
             return self._skipped(name, SkipReason.EXCLUDED)
         try:
             if level.consistency is Consistency.STABLE:
                 status = folder.stat(name)
             else:
-                status = patiently(lambda: folder.stat(name))
+                status = retry_on_mount(lambda: folder.stat(name))
         except OSError as error:
             return self._fault(name, fault_of(error, Stage.WALK, "examine the entry"))
         if stat.S_ISREG(status.st_mode):
@@ -121,7 +121,7 @@ class Walker:
             return self._skipped(name, SkipReason.SYMBOLIC_LINK)
         return self._link(level, folder, name)
 
-    def _link(self, level: Level, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Level:
+    def _link(self, level: Frame, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Frame:
         try:
             status = folder.stat(name, follow=True)
         except FileNotFoundError:
@@ -132,8 +132,8 @@ class Walker:
             return self._file(level, name, status, followed=True)
         return self._other(level, folder, name, status, followed=True)
 
-    def _file(self, level: Level, name: bytes, status: stat_result, *, followed: bool) -> Entry | Skipped:
-        reason = self._rules.why_not_file(name, status, level.other_roots, self._trail.below_root)
+    def _file(self, level: Frame, name: bytes, status: stat_result, *, followed: bool) -> Entry | Skipped:
+        reason = self._rules.skip_reason(name, status, level.other_roots, self._trail.below_root)
         consistency = level.consistency
         if reason is None and status.st_dev != level.device:  # a file can be mounted on too, and a link leads anywhere
             kind = self._kinds.of(status.st_dev, lambda: self._path_of(name))
@@ -144,11 +144,11 @@ class Walker:
         return Entry(level.ref or self._trail.ref(), name, stat_of(status), followed, consistency)
 
     def _other(
-        self, level: Level, folder: Folder, name: bytes, status: stat_result, *, followed: bool
-    ) -> PathFault | Skipped | Level:
+        self, level: Frame, folder: Folder, name: bytes, status: stat_result, *, followed: bool
+    ) -> PathFault | Skipped | Frame:
         if not stat.S_ISDIR(status.st_mode):
             return self._skipped(name, reason_to_skip(status.st_mode))
-        reason = self._rules.why_not_folder(status, level.device, lambda: self._path_of(name))
+        reason = self._rules.directory_skip_reason(status, level.device, lambda: self._path_of(name))
         if reason is not None:
             return self._skipped(name, reason)
         if len(self._path_of(name)) > MAX_PATH_BYTES:
@@ -156,11 +156,13 @@ class Walker:
         identity = (status.st_dev, status.st_ino)
         if level.consistency is Consistency.STABLE:
             return self._enter(name, identity, level.device, lambda: folder.enter(name, follow=followed))
-        return self._enter(name, identity, level.device, lambda: patiently(lambda: folder.enter(name, follow=followed)))
+        return self._enter(
+            name, identity, level.device, lambda: retry_on_mount(lambda: folder.enter(name, follow=followed))
+        )
 
     def _enter(
         self, name: bytes, seen: Identity, device_above: int, open_it: Callable[[], Folder]
-    ) -> PathFault | Skipped | Level:
+    ) -> PathFault | Skipped | Frame:
         try:
             folder = open_it()
         except OSError as error:
@@ -188,16 +190,16 @@ class Walker:
             return None
         if not self._kinds.of(seen[0], lambda: self._path_of(name)).may_automount:
             return self._fault(name, _REPLACED, directory=True)
-        reason = self._rules.why_not_folder(status, device_above, lambda: self._path_of(name))
+        reason = self._rules.directory_skip_reason(status, device_above, lambda: self._path_of(name))
         return None if reason is None else self._skipped(name, reason)
 
-    def _level(self, name: bytes, folder: Folder, status: stat_result) -> Level:
+    def _level(self, name: bytes, folder: Folder, status: stat_result) -> Frame:
         self._rules.entered(status)
         consistency = self._kinds.of(status.st_dev, lambda: self._path_of(name)).consistency
         sorted_items, fault = self._list(folder, consistency)
         if not self._before_start():
             self.directories_listed += 1
-        return Level(
+        return Frame(
             name=name,
             folder=folder,
             device=status.st_dev,
@@ -221,7 +223,7 @@ class Walker:
             return sorted_items
 
         try:
-            return (listed() if consistency is Consistency.STABLE else patiently(listed)), None
+            return (listed() if consistency is Consistency.STABLE else retry_on_mount(listed)), None
         except _PartlyListedError as partly:
             return partly.items, fault_of(partly, Stage.WALK, "list the folder")
 

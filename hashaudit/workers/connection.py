@@ -34,7 +34,7 @@ class Address(msgspec.Struct, frozen=True):
     board_path: str = ""
 
 
-class Link:
+class Connection:
     """The parent's end: made before the worker is started, completed by :meth:`connect` afterwards."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Link:
 
 
 def open_link(address: Address) -> tuple[socket.socket, mmap.mmap]:
-    """The worker's end of a :class:`Link`."""
+    """The worker's end of a :class:`Connection`."""
     if address.socket_descriptor is not None and address.board_descriptor is not None:
         board = mmap.mmap(address.board_descriptor, mmap.PAGESIZE)
         os.close(address.board_descriptor)

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from hashaudit.workers.protocol import Plan
-from hashaudit.workers.tasks import Event, InHand, Job, TicketT
+from hashaudit.workers.protocol import WorkerConfig
+from hashaudit.workers.tasks import ContextT, Event, InProgress, Task
 
 
-class Engine(Protocol[TicketT]):
+class Executor(Protocol[ContextT]):
     """Takes units of jobs and gives back what became of each job, exactly once.
 
     A context manager: what it starts on entering is gone after leaving.
     """
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: WorkerConfig) -> None:
         """Says what is to be done with every job."""
         ...
 
@@ -26,11 +26,11 @@ class Engine(Protocol[TicketT]):
         """
         ...
 
-    def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
+    def submit(self, jobs: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a unit; urgent ones go before the others."""
         ...
 
-    def collect(self, timeout_s: float) -> list[Event[TicketT]]:
+    def collect(self, timeout_s: float) -> list[Event[ContextT]]:
         """What has happened since the last call; waits so long for something.
 
         Raises:
@@ -42,7 +42,7 @@ class Engine(Protocol[TicketT]):
         """Lets nothing be read."""
         ...
 
-    def in_hand(self) -> Iterator[InHand[TicketT]]:
+    def in_progress(self) -> Iterator[InProgress[ContextT]]:
         """The job that each busy process is on."""
         ...
 

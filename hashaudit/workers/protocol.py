@@ -8,18 +8,18 @@ import errno
 
 import msgspec
 
-from hashaudit.cache.fingerprints import Recipes
-from hashaudit.cache.values import Kept, Known
-from hashaudit.host.sandbox.sandbox import Cage
-from hashaudit.lists.index.handle import IndexImage
+from hashaudit.cache.fingerprints import Fingerprints
+from hashaudit.cache.values import CachedFile, CachedValue
+from hashaudit.host.sandbox.sandbox import Sandbox
+from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterImage
 from hashaudit.model.entry import BucketRef, Consistency, DirectoryRef, Entry, ObjectEntry, ObjectState, Stat, Subject
 from hashaudit.model.faults import FaultCode
-from hashaudit.model.results import AlgorithmName, Examination
+from hashaudit.model.results import AlgorithmName, EntryResult
 from hashaudit.objectstores.interface import StoreOptions
 
 
-class PerceptualPlan(msgspec.Struct, frozen=True, array_like=True):
+class PerceptualConfig(msgspec.Struct, frozen=True, array_like=True):
     """What workers do with pictures."""
 
     algorithms: tuple[AlgorithmName, ...]
@@ -34,25 +34,25 @@ class PerceptualPlan(msgspec.Struct, frozen=True, array_like=True):
     """``module:callable`` of plug-ins that the user named."""
 
 
-class Plan(msgspec.Struct, frozen=True, array_like=True):
+class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
     """What every worker is told once, before its first unit."""
 
     algorithms: tuple[AlgorithmName, ...]
-    tell_all: bool
-    """Answer with an :class:`Examination` for each file, not only for those with something to say."""
-    indexes: tuple[IndexImage, ...]
+    report_all: bool
+    """Answer with an :class:`EntryResult` for each file, not only for those with something to say."""
+    indexes: tuple[IndexHandle, ...]
     """The compiled lists."""
-    perceptual: PerceptualPlan | None = None
+    perceptual: PerceptualConfig | None = None
     """``None``: pictures are not decoded."""
     filters: tuple[FilterImage, ...] = ()
     """Of known files."""
-    cage: Cage | None = None
+    cage: Sandbox | None = None
     """What the worker may still do once all this is loaded; ``None``: whatever its user may."""
     stores: StoreOptions | None = None
     """``None``: nothing but files of this machine is examined, and no network is needed."""
     schemes: tuple[str, ...] = ()
     """Of the stores that are needed."""
-    recipes: Recipes | None = None
+    recipes: Fingerprints | None = None
     """By which what is kept in the cache is computed; ``None``: there is no cache."""
 
 
@@ -66,8 +66,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     decode: bool
     """Hash it as a picture where it is one; not any more once a decoder has ended a worker over it."""
     tell: bool
-    """Answer with an :class:`Examination` even when there is nothing to say."""
-    known: Known | None = None
+    """Answer with an :class:`EntryResult` even when there is nothing to say."""
+    known: CachedFile | None = None
     """From the cache; ``None``: this file has no part in it."""
 
 
@@ -115,14 +115,14 @@ def _entries(group: Group | BucketGroup) -> list[tuple[Subject, Item | ObjectIte
     ]
 
 
-class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
     """The worker is ready; its plan is loaded and its digests pass the self-test."""
 
     sandbox: tuple[str, ...]
     """Layers in force in this process."""
 
 
-class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
+class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
     """The worker cannot carry out its plan. Ends the run."""
 
     reason: str
@@ -131,7 +131,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
 class Cached(msgspec.Struct, frozen=True, array_like=True):
     """What a unit had to do with the cache."""
 
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[CachedValue, ...] = ()
     """Of files that were read, for the cache to keep."""
     recalled: tuple[int, ...] = ()
     """Items that were not read: what the cache had from an earlier run answers for them."""
@@ -150,14 +150,14 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     """The items that were examined whole and that only lists of known files hold."""
     bytes_read: int
     """Of all items."""
-    told: tuple[Examination, ...]
+    told: tuple[EntryResult, ...]
     cache: Cached = NOTHING_CACHED
 
 
-Message = Hello | Refusal | Answer
+Message = Ready | Rejected | Answer
 
 ENCODER = msgspec.msgpack.Encoder()
-PLAN_DECODER = msgspec.msgpack.Decoder(Plan)
+PLAN_DECODER = msgspec.msgpack.Decoder(WorkerConfig)
 UNIT_DECODER = msgspec.msgpack.Decoder(WorkUnit)
 MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 

@@ -6,21 +6,21 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from hashaudit.cache.values import Known
+from hashaudit.cache.values import CachedFile
 from hashaudit.model.entry import BucketRef, Entry, ObjectEntry, Subject, holder_of
 from hashaudit.model.faults import Fault
 from hashaudit.workers.protocol import Answer, BucketGroup, Group, Item, ObjectItem
 
-TicketT = TypeVar("TicketT")
+ContextT = TypeVar("ContextT")
 
 
-class Job(msgspec.Struct, Generic[TicketT], frozen=True):
+class Task(msgspec.Struct, Generic[ContextT], frozen=True):
     """One entry to examine and the caller's own mark for it."""
 
-    ticket: TicketT
+    ticket: ContextT
     entry: Subject
     tell: bool
-    known: Known | None = None
+    known: CachedFile | None = None
     """From the cache; ``None``: it has no part in it."""
     attempts: int = 0
     decode: bool = True
@@ -28,27 +28,27 @@ class Job(msgspec.Struct, Generic[TicketT], frozen=True):
     """A decoder ended workers over this entry; it is being examined without."""
 
 
-class Answered(msgspec.Struct, Generic[TicketT], frozen=True):
+class Completed(msgspec.Struct, Generic[ContextT], frozen=True):
     """A unit was examined."""
 
-    jobs: tuple[Job[TicketT], ...]
+    jobs: tuple[Task[ContextT], ...]
     answer: Answer
 
 
-class Blamed(msgspec.Struct, Generic[TicketT], frozen=True):
+class Failed(msgspec.Struct, Generic[ContextT], frozen=True):
     """An item ended its worker as often as it was tried."""
 
-    job: Job[TicketT]
+    job: Task[ContextT]
     fault: Fault
 
 
-Event = Answered[TicketT] | Blamed[TicketT]
+Event = Completed[ContextT] | Failed[ContextT]
 
 
-class InHand(msgspec.Struct, Generic[TicketT], frozen=True):
+class InProgress(msgspec.Struct, Generic[ContextT], frozen=True):
     """A job that a worker is on."""
 
-    job: Job[TicketT]
+    job: Task[ContextT]
     pid: int
     offset: int
     """Bytes of the file gone through so far."""
@@ -58,13 +58,13 @@ class InHand(msgspec.Struct, Generic[TicketT], frozen=True):
     """Whose number ``pid`` is; ``None``: of this machine."""
 
 
-def grouped(jobs: Sequence[Job[TicketT]]) -> tuple[Group | BucketGroup, ...]:
+def grouped(jobs: Sequence[Task[ContextT]]) -> tuple[Group | BucketGroup, ...]:
     """The jobs as a worker is told them, by folder or bucket, in their order."""
     # By identity: entries of one folder share it, and its path can be long.
     return tuple(_group(list(run)) for _, run in groupby(jobs, key=lambda job: id(holder_of(job.entry))))
 
 
-def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
+def accounted_for(answer: Answer, jobs: tuple[Task[ContextT], ...]) -> bool:
     """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
     told = {examination.item for examination in answer.told}
     apart = told.union(answer.known)
@@ -83,7 +83,7 @@ def accounted_for(answer: Answer, jobs: tuple[Job[TicketT], ...]) -> bool:
     )
 
 
-def _group(run: list[Job[TicketT]]) -> Group | BucketGroup:
+def _group(run: list[Task[ContextT]]) -> Group | BucketGroup:
     holder = holder_of(run[0].entry)
     pairs = [(job, job.entry) for job in run]
     if isinstance(holder, BucketRef):

@@ -13,8 +13,8 @@ from PIL import Image, ImageOps
 from cache_lab import picture, scan
 from hashaudit.cache import values
 from hashaudit.cache.database import Store
-from hashaudit.cache.eligibility import TRUSTED_TYPES, Places
-from hashaudit.cache.fingerprints import PictureRecipe, Recipes, numbered, wanted
+from hashaudit.cache.eligibility import TRUSTED_TYPES, Eligibility
+from hashaudit.cache.fingerprints import Fingerprints, PictureSpec, numbered, wanted
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.cache.maintenance import prune, stats
 from hashaudit.content.digests.digest_registry import DIGESTS
@@ -27,7 +27,7 @@ from hashaudit.errors import CacheError
 from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.results import AlgorithmName, PerceptualHash
-from hashaudit.workers.child.cache_values import Keeper
+from hashaudit.workers.child.cache_values import CacheReader
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.protocol import BOARD_WORDS
 
@@ -200,7 +200,7 @@ def test_only_filesystems_whose_times_tell_are_trusted(tree: Path) -> None:
     status = (tree / "file").stat()
     stat = Stat(0, status.st_dev, status.st_ino, 1, 1, status.st_mtime_ns, status.st_ctime_ns)
     here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", stat)
-    places = Places(time.time_ns() + 10 * 10**9)
+    places = Eligibility(time.time_ns() + 10 * 10**9)
     assert places.folder_key(here) is not None
     assert places.folder_key(msgspec.structs.replace(here, consistency=Consistency.MOUNT_UNPINNED)) is None
     proc = os.stat("/proc/self/status")
@@ -214,10 +214,10 @@ def test_the_same_folder_on_two_mounts_has_two_keys(tree: Path, monkeypatch: pyt
     (tree / "file").write_bytes(b"x")
     status = (tree / "file").stat()
     here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", Stat(0, status.st_dev, status.st_ino, 1, 1, 0, 0))
-    first = Places().folder_key(here)
-    real = Places()._table.at(os.fsencode(tree), status.st_dev)
+    first = Eligibility().folder_key(here)
+    real = Eligibility()._table.at(os.fsencode(tree), status.st_dev)
     assert real is not None
-    other = Places()
+    other = Eligibility()
     moved = msgspec.structs.replace(real, source=b"/dev/other")
     monkeypatch.setattr(other._table, "_by_device", {status.st_dev: moved})
     assert first is not None
@@ -233,11 +233,11 @@ def test_the_light_table_knows_who_looks_at_colours() -> None:
 
 
 def test_a_plugged_hash_is_computed_each_time() -> None:
-    recipes = wanted([SHA256], PictureRecipe((AlgorithmName("own"),), "all", 33, plugged=True))
+    recipes = wanted([SHA256], PictureSpec((AlgorithmName("own"),), "all", 33, plugged=True))
     now = numbered(recipes, {text: number for number, text in enumerate(recipes.texts(), 1)})
     assert now.answer({1, 2}), "a file that is no picture"
     assert not now.answer({1, 3, 4})
-    assert not Recipes({SHA256: 1}, {}, 0, 2).answer({1, 0})
+    assert not Fingerprints({SHA256: 1}, {}, 0, 2).answer({1, 0})
 
 
 def test_two_caches_open_at_once_share_what_they_keep(three: Path, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_busy_cache_keeps_what_waits(three: Path, tmp_path: Path) -> None:
     scan(three, path)
     warnings: list[str] = []
     (kept,) = [b"sealed"]
-    with Cache(str(path), warn=warnings.append, places=Places(time.time_ns() + 10**11)) as cache:
+    with Cache(str(path), warn=warnings.append, places=Eligibility(time.time_ns() + 10**11)) as cache:
         cache.prepare(wanted([SHA256], None))
         cache.begin("01890a5d-ac96-774b-bcce-b302099a8057")
         status = (three / "text").stat()
@@ -281,7 +281,7 @@ def test_a_busy_cache_keeps_what_waits(three: Path, tmp_path: Path) -> None:
         )
         with sqlite3.connect(path, isolation_level=None) as blocker:
             blocker.execute("BEGIN IMMEDIATE")
-            cache.keep(at, values.Kept(0, b"", kept))
+            cache.keep(at, values.CachedValue(0, b"", kept))
             cache._flush()
             blocker.execute("ROLLBACK")
         blocker.close()
@@ -324,4 +324,4 @@ def outcome(board: memoryview, **changes: object) -> ReadOutcome[Content]:
 )
 def test_only_a_whole_read_of_the_expected_state_is_kept(changes: dict[str, object], kept: bool) -> None:
     board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
-    assert bool(Keeper(Recipes({SHA256: 1})).values_of(outcome(board, **changes), entry(), None)) is kept
+    assert bool(CacheReader(Fingerprints({SHA256: 1})).values_of(outcome(board, **changes), entry(), None)) is kept

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hashaudit.doctor import software
-from hashaudit.doctor.check import Check, Question, State, answered, worst
+from hashaudit.doctor.check import Check, PlannedCheck, State, run_checks, worst_state
 from hashaudit.doctor.checks import Subject, examine
 from hashaudit.doctor.system import ADVICE_ON_LAYERS
 from hashaudit.host import hardware
@@ -22,7 +22,7 @@ def bad() -> Iterator[Check]:
 
 
 def test_a_check_that_fails_is_told_and_keeps_no_other_from_it() -> None:
-    found = list(answered([Question("bad", bad), Question("good", good)]))
+    found = list(run_checks([PlannedCheck("bad", bad), PlannedCheck("good", good)]))
     assert [(check.name, check.state) for check in found] == [
         ("bad", State.OK),
         ("bad", State.WARNING),
@@ -34,9 +34,9 @@ def test_a_check_that_fails_is_told_and_keeps_no_other_from_it() -> None:
 
 def test_the_least_good_state_counts() -> None:
     states = [Check("x", state, "x") for state in (State.WARNING, State.PROBLEM, State.OK)]
-    assert worst(states) is State.PROBLEM
-    assert worst(states[:1]) is State.WARNING
-    assert worst([]) is State.OK
+    assert worst_state(states) is State.PROBLEM
+    assert worst_state(states[:1]) is State.WARNING
+    assert worst_state([]) is State.OK
 
 
 def test_there_is_advice_for_each_layer() -> None:

@@ -9,8 +9,8 @@ from hashaudit.host import priority
 
 CODE = """
 import os, subprocess, sys
-from hashaudit.host.priority import give_way
-print(*give_way(), flush=True)
+from hashaudit.host.priority import lower_priority
+print(*lower_priority(), flush=True)
 subprocess.run([sys.executable, "-c", "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"], check=True)
 """
 
@@ -24,7 +24,7 @@ def test_a_child_inherits_that_others_go_first() -> None:
 def test_where_the_system_has_no_priorities_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "setpriority")
     monkeypatch.setattr(platform, "machine", lambda: "vax")
-    assert priority.give_way() == ()
+    assert priority.lower_priority() == ()
 
 
 def test_a_refusal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,4 +33,4 @@ def test_a_refusal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "setpriority", refuse)
     monkeypatch.setattr(platform, "machine", lambda: "vax")
-    assert priority.give_way() == ()
+    assert priority.lower_priority() == ()

@@ -10,7 +10,7 @@ import pytest
 from hashaudit.errors import ListError
 from hashaudit.lists import compile_cache, list_file, load
 from hashaudit.lists.index.build import build_index
-from hashaudit.lists.index.handle import IndexImage
+from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.ingest import take_list
 from hashaudit.lists.interface import ListInfo, ListSpec
@@ -166,9 +166,9 @@ def test_stated_algorithm_and_columns_reach_the_parser(folder: Path) -> None:
         assert [hit.id for hit in lists.indexes[0].lookup(SHA256, sha256(2))] == ["1"]
 
 
-def matched_lists(images: Iterable[IndexImage], number: int) -> list[int]:
+def matched_lists(images: Iterable[IndexHandle], number: int) -> list[int]:
     """As a worker does: open the images, match."""
-    received = msgspec.msgpack.decode(msgspec.msgpack.encode(tuple(images)), type=tuple[IndexImage, ...])
+    received = msgspec.msgpack.decode(msgspec.msgpack.encode(tuple(images)), type=tuple[IndexHandle, ...])
     matches, _ = ExactMatcher([image.open() for image in received]).match({SHA256: sha256(number)}, 1)
     return [match.list_number for match in matches]
 

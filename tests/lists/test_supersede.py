@@ -1,5 +1,5 @@
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
-from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.model.results import AlgorithmName
 
 
@@ -8,7 +8,7 @@ def entry(number: int) -> ListEntry:
 
 
 def test_a_later_record_replaces_the_earlier() -> None:
-    latest = Latest()
+    latest = LatestRecords()
     assert latest.put("a", 1, [entry(1)], "2020") is None
     assert latest.put("a", 2, [entry(2)], "2021") == Rejected(
         1, RejectReason.DUPLICATE, "replaced by a later record of the same list"
@@ -17,7 +17,7 @@ def test_a_later_record_replaces_the_earlier() -> None:
 
 
 def test_an_older_record_that_comes_later_is_void() -> None:
-    latest = Latest()
+    latest = LatestRecords()
     latest.put("a", 1, [withdrawn(1)], "2021")
     void = latest.put("a", 2, [entry(2)], "2020")
     assert void is not None
@@ -26,7 +26,7 @@ def test_an_older_record_that_comes_later_is_void() -> None:
 
 
 def test_of_equal_times_the_later_record_counts() -> None:
-    latest = Latest()
+    latest = LatestRecords()
     latest.put("a", 1, [entry(1)])
     latest.put("a", 2, [withdrawn(2)])
     latest.put("b", 3, [entry(3), entry(4)])
@@ -34,7 +34,7 @@ def test_of_equal_times_the_later_record_counts() -> None:
 
 
 def test_fractions_of_a_second_sort_after_whole_ones() -> None:
-    latest = Latest()
+    latest = LatestRecords()
     latest.put("a", 1, [entry(1)], "2020-01-01T00:00:00.5Z")
     latest.put("a", 2, [entry(2)], "2020-01-01T00:00:00Z")
     assert list(latest.items()) == [entry(1)]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import Listed, Span, Store, StoreError, StoreOptions
-from hashaudit.objectstores.resume_listing import behind
+from hashaudit.objectstores.interface import ByteRange, ListedObject, Store, StoreError, StoreOptions
+from hashaudit.objectstores.resume_listing import after_key
 from hashaudit.objectstores.store_registry import open_store
 from object_store import AZURE_ACCOUNT, AZURE_KEY, CREDENTIALS, Answer, Proxy, proxied
 
@@ -138,17 +138,18 @@ def test_another_part_than_was_asked_for_is_refused(
     store = open_store(scheme, StoreOptions(f"{url}/{AZURE_ACCOUNT}" if scheme == "az" else url))
     entry = ObjectEntry(BucketRef(scheme, "bucket"), b"key", ObjectState(5, "tag", 0))
     if right:
-        reply = store.get(entry, Span(2, 4))
+        reply = store.get(entry, ByteRange(2, 4))
         assert reply.read(10) == b"abc"
         reply.close()
         return
     with pytest.raises(StoreError, match="another part"):
-        store.get(entry, Span(2, 4))
+        store.get(entry, ByteRange(2, 4))
 
 
-def pages_of(keys: list[bytes]) -> list[list[Listed]]:
+def pages_of(keys: list[bytes]) -> list[list[ListedObject]]:
     return [
-        [Listed(key, ObjectState(0, "x", 0)) for key in keys[first : first + 2]] for first in range(0, len(keys), 2)
+        [ListedObject(key, ObjectState(0, "x", 0)) for key in keys[first : first + 2]]
+        for first in range(0, len(keys), 2)
     ]
 
 
@@ -156,11 +157,11 @@ def pages_of(keys: list[bytes]) -> list[list[Listed]]:
 def test_what_follows_a_key_is_given_in_whatever_order(keys: list[bytes], data: st.DataObject) -> None:
     rising = next((place for place in range(1, len(keys)) if keys[place] < keys[place - 1]), len(keys))
     place = data.draw(st.integers(0, rising - 1))
-    assert [item.key for page in behind(keys[place], pages_of(keys)) for item in page] == keys[place + 1 :]
+    assert [item.key for page in after_key(keys[place], pages_of(keys)) for item in page] == keys[place + 1 :]
 
 
 def test_where_the_key_is_gone_the_order_must_be_that_of_bytes() -> None:
-    assert [item.key for page in behind(b"b", pages_of([b"a", b"c", b"d"])) for item in page] == [b"c", b"d"]
+    assert [item.key for page in after_key(b"b", pages_of([b"a", b"c", b"d"])) for item in page] == [b"c", b"d"]
     with pytest.raises(StoreError) as caught:
-        list(behind(b"a/b", pages_of([b"a", b"a-b", b"c/b", b"c-b"])))
+        list(after_key(b"a/b", pages_of([b"a", b"a-b", b"c/b", b"c-b"])))
     assert caught.value.code is FaultCode.VANISHED

@@ -7,7 +7,7 @@ import pytest
 from hashaudit.errors import HostError
 from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import OverwrittenError, Span, StoreError, StoreOptions
+from hashaudit.objectstores.interface import ByteRange, OverwrittenError, StoreError, StoreOptions
 from hashaudit.objectstores.s3 import S3Store
 from hashaudit.objectstores.store_registry import open_store
 from object_store import CREDENTIALS, Answer, Proxy, proxied
@@ -43,7 +43,7 @@ def test_versions_spans_and_who_pays_are_asked_for(server: tuple[str, Proxy]) ->
     proxy.behave = lambda _asked: Answer(
         status=206, body=b"ab", headers={"etag": '"tag"', "content-range": "bytes 1-2/5", "x-amz-version-id": "v/1"}
     )
-    reply = S3Store(StoreOptions(url, request_payer=True)).get(entry(b"key", "v/1"), Span(1, 2))
+    reply = S3Store(StoreOptions(url, request_payer=True)).get(entry(b"key", "v/1"), ByteRange(1, 2))
     reply.close()
     assert (reply.head.state.size, reply.head.state.version) == (5, "v/1")
     (asked,) = proxy.asked
@@ -64,7 +64,7 @@ def test_another_state_is_never_taken_for_the_listed_one(server: tuple[str, Prox
 
 def test_a_whole_object_in_answer_to_a_span_is_refused(server: tuple[str, Proxy]) -> None:
     with pytest.raises(StoreError, match="does not send parts"):
-        S3Store(StoreOptions(server[0])).get(entry(b"key"), Span(1, 2))
+        S3Store(StoreOptions(server[0])).get(entry(b"key"), ByteRange(1, 2))
 
 
 def test_a_listing_that_does_not_say_how_to_go_on_is_no_whole_one(server: tuple[str, Proxy]) -> None:

@@ -19,10 +19,10 @@ from hashaudit.record.chain import (
 )
 from hashaudit.record.codec import decode_line
 from hashaudit.record.schema import Checkpoint, EndReason, Totals
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 
 TIME = "2026-11-21T17:44:56.000000000Z"
-NOTHING: Totals = Tally().totals()
+NOTHING: Totals = TotalsCounter().totals()
 
 
 def closed(chain: Chain, ending: Ending | None = None) -> tuple[bytes, bytes, dict[str, Any]]:

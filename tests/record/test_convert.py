@@ -9,13 +9,13 @@ from findings_lab import START_NS, entry, examination, fault, match, stat
 from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
-from hashaudit.model.results import AlgorithmName, Confirmation, Examination, Match, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, PerceptualHash, Role
 from hashaudit.record import convert, schema, timestamps
 from hashaudit.record.codec import decode_line, encode_line
 from hashaudit.record.fields import Setting
 
 
-def line_of(found: Examination, at: Entry | None = None, *, record_all: bool = False) -> schema.Record | None:
+def line_of(found: EntryResult, at: Entry | None = None, *, record_all: bool = False) -> schema.Record | None:
     return convert.of_examination(at or entry(), found, START_NS, record_all=record_all)
 
 
@@ -46,7 +46,7 @@ def test_a_known_hit_stands_on_the_line_that_the_file_gets_anyway() -> None:
 def test_a_finding_holds_all_that_was_learned() -> None:
     found = msgspec.structs.replace(
         examination(matches=[match(name="x"), match(Role.KNOWN)], faults=[fault(FaultCode.CHANGED_WHILE_READ)]),
-        needs_confirmation=(Confirmation.CHANGED_WHILE_READ,),
+        needs_confirmation=(Caveat.CHANGED_WHILE_READ,),
         consistency=Consistency.CHANGED_WHILE_READ,
         changed_from=stat(11, inode=13),
         perceptual=(PerceptualHash(AlgorithmName("pdq"), "ab" * 32, quality=100),),
@@ -66,7 +66,7 @@ def test_a_finding_holds_all_that_was_learned() -> None:
     assert (broken.stage, broken.code, broken.attempts) == (Stage.READ, FaultCode.CHANGED_WHILE_READ, 2)
     assert line.changed is not None
     assert (line.changed.before.size, line.changed.before.inode, line.changed.after.size) == (11, "13", 10)
-    assert line.needs_confirmation == (Confirmation.CHANGED_WHILE_READ,)
+    assert line.needs_confirmation == (Caveat.CHANGED_WHILE_READ,)
 
 
 def test_a_fault_line_is_its_first_fault_and_lists_the_others() -> None:

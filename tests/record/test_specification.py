@@ -12,7 +12,7 @@ from findings_lab import DOCUMENTED, allowed_signers, four_segments, shell_says,
 from hashaudit.lists.interface import RejectReason
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
-from hashaudit.model.results import Confirmation, MatchType, Role
+from hashaudit.model.results import Caveat, MatchType, Role
 from hashaudit.record import chain, codec, header, schema
 from hashaudit.record.verify.verify_report import ProblemCode
 from hashaudit.signing import signer
@@ -40,7 +40,7 @@ SETS: dict[str, type[StrEnum]] = {
     "### Stage": Stage,
     "### Fault code": FaultCode,
     "### Consistency": Consistency,
-    "### Confirmation": Confirmation,
+    "### Confirmation": Caveat,
     "### Reason to skip": SkipReason,
     "## What a verifier checks": ProblemCode,
 }

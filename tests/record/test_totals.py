@@ -8,11 +8,11 @@ from findings_lab import fault, finding, header, match, record, unlisted_folder
 from hashaudit.errors import FindingsError
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.model.results import Role
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 
 
 def test_each_outcome_is_counted_where_it_belongs() -> None:
-    tally = Tally()
+    tally = TotalsCounter()
     lines = [
         finding(),
         record(matches=[match()], faults=[fault(FaultCode.TIMEOUT)]),
@@ -46,7 +46,7 @@ def test_each_outcome_is_counted_where_it_belongs() -> None:
 
 
 def test_files_without_lines_are_counted_too() -> None:
-    tally = Tally()
+    tally = TotalsCounter()
     for count in (tally.pass_clean, tally.pass_known, tally.pass_clean):
         tally.see()
         count()
@@ -55,7 +55,7 @@ def test_files_without_lines_are_counted_too() -> None:
 
 
 def test_what_has_no_outcome_yet_is_pending() -> None:
-    tally = Tally()
+    tally = TotalsCounter()
     tally.see()
     tally.see()
     tally.pass_clean()
@@ -63,14 +63,14 @@ def test_what_has_no_outcome_yet_is_pending() -> None:
 
 
 def test_more_outcomes_than_entries_do_not_add_up() -> None:
-    tally = Tally()
+    tally = TotalsCounter()
     tally.pass_clean()
     with pytest.raises(FindingsError, match="more outcomes than entries"):
         tally.totals()
 
 
 def test_lines_for_some_files_only_do_not_add_up() -> None:
-    tally = Tally()
+    tally = TotalsCounter()
     for _ in range(2):
         tally.see()
     tally.pass_clean()
@@ -81,7 +81,7 @@ def test_lines_for_some_files_only_do_not_add_up() -> None:
 
 @given(st.lists(st.sampled_from(["finding", "fault", "clean", "known", "skip", "folder"]), max_size=30))
 def test_the_arithmetic_closes_whatever_happens(outcomes: list[str]) -> None:
-    tally = Tally()
+    tally = TotalsCounter()
     lines = {"finding": finding(), "fault": record(faults=[fault()])}
     for outcome in outcomes:
         if outcome == "folder":

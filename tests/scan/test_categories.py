@@ -4,16 +4,16 @@ import pytest
 
 from hashaudit.errors import UsageError
 from hashaudit.model.entry import Consistency
-from hashaudit.model.results import AlgorithmName, Examination, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.scan.categories import named, scheme_named
 
 
-def matched(**labels: str) -> Examination:
+def matched(**labels: str) -> EntryResult:
     match = Match(1, "1", AlgorithmName("md5"), MatchType.EXACT, Role.DENY, labels)
-    return Examination(0, None, 0, Consistency.STABLE, {}, (match,))
+    return EntryResult(0, None, 0, Consistency.STABLE, {}, (match,))
 
 
-def labels_of(examination: Examination) -> dict[str, str]:
+def labels_of(examination: EntryResult) -> dict[str, str]:
     return examination.matches[0].labels
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import Examination
+from hashaudit.model.results import EntryResult
 from hashaudit.scan.hardlinks import LinkGroups
 
 FOLDER = DirectoryRef(b"/d", 1, 2)
@@ -14,13 +14,13 @@ def entry(name: bytes, stat: Stat = STAT) -> Entry:
     return Entry(FOLDER, name, stat)
 
 
-def whole() -> Examination:
-    return Examination(0, STAT, 100, Consistency.STABLE, {"md5": "00"})
+def whole() -> EntryResult:
+    return EntryResult(0, STAT, 100, Consistency.STABLE, {"md5": "00"})
 
 
-def faulted() -> Examination:
+def faulted() -> EntryResult:
     fault = Fault(Stage.OPEN, FaultCode.VANISHED, "gone")
-    return Examination(0, None, 0, Consistency.STABLE, {}, faults=(fault,))
+    return EntryResult(0, None, 0, Consistency.STABLE, {}, faults=(fault,))
 
 
 def test_later_names_follow_the_first_until_all_are_met() -> None:
@@ -64,7 +64,7 @@ def test_a_whole_examination_stands_for_all_names() -> None:
 
 
 @pytest.mark.parametrize("result", [None, faulted()])
-def test_a_fault_of_the_first_name_says_nothing_about_the_others(result: Examination | None) -> None:
+def test_a_fault_of_the_first_name_says_nothing_about_the_others(result: EntryResult | None) -> None:
     group = LinkGroups[bytes]().lead(entry(b"a"))
     assert group is not None
     group.followers.append(b"b")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.scan.ordering import Count, Ordering, Span
+from hashaudit.scan.ordering import Count, OrderedBatch, Ordering
 
 
 def test_a_record_waits_for_the_span_before_it() -> None:
@@ -51,7 +51,7 @@ def test_any_order_of_answers_gives_the_order_of_the_walk(data: st.DataObject) -
     """Spans of any size, finished in any order, with records for any of their entries."""
     ordering: Ordering[int, None] = Ordering()
     sizes = data.draw(st.lists(st.integers(1, 5), max_size=12))
-    spans: list[tuple[Span[None], list[int]]] = []
+    spans: list[tuple[OrderedBatch[None], list[int]]] = []
     for size in sizes:
         numbers = [ordering.number() for _ in range(size)]
         span = ordering.open_span(numbers[0], None)
@@ -107,7 +107,7 @@ def test_a_cut_goes_on_from_what_was_done_earlier() -> None:
 def test_a_cut_is_always_exact(data: st.DataObject) -> None:
     """Spans that overlap and entries without one, ended in any order: what a cut counts is what lies before it."""
     ordering: Ordering[str, None] = Ordering()
-    owners: list[Span[None] | None] = []
+    owners: list[OrderedBatch[None] | None] = []
     for _ in range(data.draw(st.integers(0, 12))):
         number = ordering.number()
         opened = [span for span in dict.fromkeys(owners) if span is not None]
@@ -117,7 +117,7 @@ def test_a_cut_is_always_exact(data: st.DataObject) -> None:
         elif choice == "none":
             ordering.count(number, Count(clean=1))
             owners.append(None)
-        elif isinstance(choice, Span):
+        elif isinstance(choice, OrderedBatch):
             choice.join(number)
             owners.append(choice)
     open_ones = [number for number, span in enumerate(owners) if span is not None]

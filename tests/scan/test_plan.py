@@ -7,7 +7,7 @@ import pytest
 
 from hashaudit.errors import HostError
 from hashaudit.scan import plan
-from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.plan import DeviceClass, device_class, worker_count, workers_with_descriptors
 from hashaudit.sources.interface import RootDescription
 
@@ -24,8 +24,8 @@ def root(path: Path, fs_type: str | None = "ext4", source: bytes | None = None) 
     return RootDescription(raw, raw, fs_type, source)
 
 
-def config(path: Path, count: int | None = None) -> AuditConfig:
-    return AuditConfig(roots=(os.fsencode(path),), workers=count)
+def config(path: Path, count: int | None = None) -> ScanConfig:
+    return ScanConfig(roots=(os.fsencode(path),), workers=count)
 
 
 @pytest.mark.parametrize(

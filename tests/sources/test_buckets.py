@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import UsageError
-from hashaudit.model.entry import ObjectEntry, ObjectState, Waiting
+from hashaudit.model.entry import NotReady, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode, PathFault, Skipped, SkipReason
-from hashaudit.objectstores.interface import Listed, StoreError
+from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position
 from hashaudit.sources.key_filters import KeyRules
-from hashaudit.sources.prefetch import Background
+from hashaudit.sources.prefetch import Prefetcher
 
 
 class Keys:
@@ -29,10 +29,10 @@ class Keys:
         self.keys = sorted(keys)
         self.fails_after = fails_after
 
-    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
         for key in self.keys:
             if key.startswith(root.prefix) and (after is None or key > after):
-                yield [Listed(key, ObjectState(0, "tag", 0))]
+                yield [ListedObject(key, ObjectState(0, "tag", 0))]
             if key == self.fails_after:
                 raise StoreError(FaultCode.TIMEOUT, "it is slow")
 
@@ -44,7 +44,7 @@ def root(url: bytes) -> BucketRoot:
 
 
 def walked(source: BucketSource, start: Position | None = None) -> list[object]:
-    return [item for item in source.walk(start) if not isinstance(item, Waiting)]
+    return [item for item in source.walk(start) if not isinstance(item, NotReady)]
 
 
 def paths(items: list[object]) -> list[bytes]:
@@ -86,7 +86,7 @@ def test_what_is_unseen_behind_a_failure_is_told() -> None:
 
 def test_a_key_that_was_not_asked_for_is_a_fault() -> None:
     class Wrong(Keys):
-        def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+        def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
             yield from super().pages(msgspec.structs.replace(root, prefix=b""), after)
 
     (fault,) = walked(BucketSource([root(b"s3://bucket/p")], Wrong(b"q")))
@@ -102,12 +102,12 @@ def test_one_root_given_twice_is_walked_once() -> None:
 
 def test_whoever_walks_gets_a_turn_while_a_store_is_slow() -> None:
     class Slow(Keys):
-        def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+        def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
             time.sleep(0.1)
             yield from super().pages(root, after)
 
     items = list(BucketSource([root(b"s3://bucket")], Slow(b"a")).walk())
-    assert isinstance(items[0], Waiting)
+    assert isinstance(items[0], NotReady)
     assert paths([items[-1]]) == [b"s3://bucket/a"]
 
 
@@ -119,7 +119,7 @@ def test_a_background_that_is_left_asks_for_no_more() -> None:
             asked.append(number)
             yield number
 
-    for page in Background(pages()):
+    for page in Prefetcher(pages()):
         if page == 2:
             break
     time.sleep(0.05)

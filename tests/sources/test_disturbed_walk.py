@@ -13,7 +13,7 @@ from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import FaultCode, PathFault, Stage
 from hashaudit.sources import directory_stack, filesystems
 from hashaudit.sources.directory import DescriptorFolder, Folder, PathFolder
-from hashaudit.sources.filesystems import Kind
+from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
 
@@ -288,7 +288,7 @@ def test_a_folder_that_mounts_itself_when_opened_is_walked(
         os.rename(root + b"/../mounted", root + b"/b")
 
     on_enter(monkeypatch, b"b", mount)
-    monkeypatch.setattr(filesystems.Kinds, "of", lambda *_arguments: Kind("autofs"))
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("autofs"))
     assert walk() == ["entry b/after"]
 
 
@@ -310,7 +310,7 @@ def test_a_file_on_another_device_is_of_that_devices_kind(root: bytes, monkeypat
     os.symlink(b"/proc/version", root + b"/link")
     here = os.stat(root).st_dev
     monkeypatch.setattr(
-        filesystems.Kinds, "of", lambda _kinds, device, _path: Kind("ext4" if device == here else "nfs")
+        filesystems.Filesystems, "of", lambda _kinds, device, _path: Filesystem("ext4" if device == here else "nfs")
     )
     (entry,) = LocalSource([root], WalkOptions(follow_links=True)).walk()
     assert isinstance(entry, Entry)
@@ -327,7 +327,7 @@ def test_what_mounts_itself_is_still_subject_to_the_rules(
         os.rename(root + b"/other", root + b"/b")
 
     on_enter(monkeypatch, b"b", mount)
-    monkeypatch.setattr(filesystems.Kinds, "of", lambda *_arguments: Kind("nfs4"))
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("nfs4"))
     assert walk(root, root + b"/other") == [
         "skipped other_root b",
         "fault vanished other",
@@ -337,7 +337,7 @@ def test_what_mounts_itself_is_still_subject_to_the_rules(
 
 def test_entries_on_a_mount_that_a_daemon_serves_say_so(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root, b"a/file")
-    monkeypatch.setattr(filesystems.Kinds, "of", lambda *_arguments: Kind("fuse.s3fs"))
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("fuse.s3fs"))
     for given in (root, root + b"/a/file"):
         (entry,) = LocalSource([given], WalkOptions()).walk()
         assert isinstance(entry, Entry)

@@ -3,7 +3,7 @@ import pytest
 from hashaudit.host.mount_table import MountTable, parse_mountinfo
 from hashaudit.model.entry import Consistency
 from hashaudit.sources import filesystems
-from hashaudit.sources.filesystems import Kind, Kinds
+from hashaudit.sources.filesystems import Filesystem, Filesystems
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from hashaudit.sources.filesystems import Kind, Kinds
     ],
 )
 def test_kinds(fs_type: str | None, pseudo: bool, consistency: Consistency) -> None:
-    kind = Kind(fs_type)
+    kind = Filesystem(fs_type)
     assert (kind.is_pseudo, kind.consistency) == (pseudo, consistency)
 
 
@@ -37,7 +37,7 @@ def test_a_device_is_looked_up_once_and_late_mounts_are_found(monkeypatch: pytes
         MountTable(()),
     ]
     monkeypatch.setattr(filesystems, "read_mount_table", lambda: tables.pop(0))
-    kinds = Kinds()
+    kinds = Filesystems()
     for _ in range(3):
         assert kinds.of(5, lambda: b"/x").fs_type == "btrfs"
         assert kinds.of(6, lambda: b"/m").fs_type == "nfs"
@@ -50,6 +50,6 @@ def test_a_device_is_looked_up_once_and_late_mounts_are_found(monkeypatch: pytes
 def test_a_device_without_a_mount_is_of_its_paths_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     table = MountTable(parse_mountinfo(b"1 1 0:5 / / rw - ext4 /dev/sda rw\n2 1 0:6 / /m rw - btrfs /dev/sdb rw\n"))
     monkeypatch.setattr(filesystems, "read_mount_table", lambda: table)
-    assert Kinds().of(99, lambda: b"/m/subvolume").fs_type == "btrfs"
+    assert Filesystems().of(99, lambda: b"/m/subvolume").fs_type == "btrfs"
     monkeypatch.setattr(filesystems, "read_mount_table", MountTable)
-    assert Kinds().of(99, lambda: b"/m/subvolume").fs_type is None
+    assert Filesystems().of(99, lambda: b"/m/subvolume").fs_type is None

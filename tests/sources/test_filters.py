@@ -3,8 +3,8 @@ import os
 import pytest
 
 from hashaudit.model.faults import SkipReason
-from hashaudit.sources.filesystems import Kinds
-from hashaudit.sources.filters import FolderRoot, Patterns, Rules, WalkOptions
+from hashaudit.sources.filesystems import Filesystems
+from hashaudit.sources.filters import Filters, FolderRoot, Patterns, WalkOptions
 
 
 @pytest.mark.parametrize(("follow_links", "reason"), [(False, None), (True, SkipReason.ALREADY_WALKED)])
@@ -13,7 +13,7 @@ def test_the_root_met_below_itself(root: bytes, follow_links: bool, reason: Skip
     status = os.stat(root)
     folder = FolderRoot(root, status.st_dev, status.st_ino)
     options = WalkOptions(follow_links=follow_links)
-    rules = Rules(options, Patterns(options), Kinds(), [folder], [])
+    rules = Filters(options, Patterns(options), Filesystems(), [folder], [])
     assert rules.begin(folder) is None
-    assert rules.why_not_folder(status, status.st_dev, lambda: root + b"/again") is reason
+    assert rules.directory_skip_reason(status, status.st_dev, lambda: root + b"/again") is reason
     assert rules.begin(folder) is SkipReason.OTHER_ROOT

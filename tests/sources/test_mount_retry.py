@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from hashaudit.sources.mount_retry import patiently
+from hashaudit.sources.mount_retry import retry_on_mount
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def act(outcomes: "list[OSError | str]") -> str:
 
 def test_what_passes_is_done_in_the_end(pauses: list[float]) -> None:
     outcomes = [*failing(errno.EIO, errno.ESTALE), "done"]
-    assert patiently(lambda: act(outcomes)) == "done"
+    assert retry_on_mount(lambda: act(outcomes)) == "done"
     assert pauses == [0.25, 0.5]
 
 
 def test_what_does_not_pass_is_told(pauses: list[float]) -> None:
     outcomes = failing(errno.EIO, errno.EIO, errno.EIO)
     with pytest.raises(OSError, match="failed"):
-        patiently(lambda: act(outcomes))
+        retry_on_mount(lambda: act(outcomes))
     assert (outcomes, pauses) == ([], [0.25, 0.5])
 
 
@@ -41,5 +41,5 @@ def test_what_does_not_pass_is_told(pauses: list[float]) -> None:
 def test_what_would_be_no_other_is_not_asked_again(pauses: list[float], number: int) -> None:
     outcomes = failing(number, errno.EIO)
     with pytest.raises(OSError, match="failed"):
-        patiently(lambda: act(outcomes))
+        retry_on_mount(lambda: act(outcomes))
     assert (len(outcomes), pauses) == (1, [])

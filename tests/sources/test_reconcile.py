@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode, PathFault
-from hashaudit.objectstores.interface import Listed
+from hashaudit.objectstores.interface import ListedObject
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.local import LocalSource
@@ -31,9 +31,9 @@ class Keys:
     def __init__(self, *keys: bytes) -> None:
         self._keys = keys
 
-    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[Listed]]:
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
         assert after is None
-        yield [Listed(root.prefix + key, ObjectState(1, "etag", 0)) for key in self._keys]
+        yield [ListedObject(root.prefix + key, ObjectState(1, "etag", 0)) for key in self._keys]
 
 
 @pytest.fixture

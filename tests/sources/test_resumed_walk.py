@@ -75,7 +75,7 @@ def test_what_became_unreadable_on_the_way_to_the_start_is_told(tmp_path: Path, 
     root = os.fsencode(tmp_path.resolve())
     start = next(place for place, item in met(LocalSource([root], options), None) if item.path.endswith(b"b/more"))
     with pytest.MonkeyPatch.context() as patch:
-        refuse(patch, "open_quietly", root + b"/b")
+        refuse(patch, "open_noatime", root + b"/b")
         told = [item for _, item in met(LocalSource([root], options), start)]
     assert [type(item) for item in told] == [PathFault, Entry]
     assert told[0].path == root + b"/b"

@@ -18,7 +18,7 @@ from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.sources import directory_stack, sort_names
 from hashaudit.sources import walk as walk_module
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.sort_names import NameSorter
+from hashaudit.sources.sort_names import ExternalSort
 
 Walk = Callable[..., list[str]]
 NAME = st.binary(min_size=1, max_size=6).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
@@ -59,7 +59,7 @@ def test_every_file_comes_once_in_order(tree: Tree, descriptors: bool, open_fold
         patch.setattr(files, "HAS_DIR_FD", descriptors)
         patch.setattr(directory_stack, "MAX_OPEN_FOLDERS", open_folders)
         patch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
-        patch.setattr(walk_module, "NameSorter", partial(NameSorter, held))
+        patch.setattr(walk_module, "ExternalSort", partial(ExternalSort, held))
         assert [item.path for item in LocalSource([root]).walk()] == expected(root, tree)
 
 
@@ -153,14 +153,14 @@ def test_a_folder_of_many_names_is_sorted_through_temporary_space(
     plain = walk()
     spilled: list[int] = []
     monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 4)
-    monkeypatch.setattr(walk_module, "NameSorter", partial(NameSorter, 8))
-    original = NameSorter._write
+    monkeypatch.setattr(walk_module, "ExternalSort", partial(ExternalSort, 8))
+    original = ExternalSort._write
 
-    def write(sorter: NameSorter, run: list[bytes]) -> tuple[int, int]:
+    def write(sorter: ExternalSort, run: list[bytes]) -> tuple[int, int]:
         spilled.append(len(run))
         return original(sorter, run)
 
-    monkeypatch.setattr(NameSorter, "_write", write)
+    monkeypatch.setattr(ExternalSort, "_write", write)
     assert walk() == plain
     assert spilled == [8] * 12 + [4]
 
@@ -169,7 +169,7 @@ def test_an_abandoned_walk_leaves_nothing_open(
     root: bytes, monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]
 ) -> None:
     monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
-    monkeypatch.setattr(walk_module, "NameSorter", partial(NameSorter, 1))
+    monkeypatch.setattr(walk_module, "ExternalSort", partial(ExternalSort, 1))
     for name in (b"a", b"b", b"c"):
         os.makedirs(root + b"/" + name + b"/" + name)
         Path(os.fsdecode(root + b"/" + name + b"/" + name + b"/file")).touch()

@@ -10,20 +10,20 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from hashaudit.cache.eligibility import TRUSTED_TYPES, Places
+from hashaudit.cache.eligibility import TRUSTED_TYPES, Eligibility
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.cache.values import Known
+from hashaudit.cache.values import CachedFile
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.model.entry import Entry
-from hashaudit.model.results import AlgorithmName, Examination, Role
+from hashaudit.model.results import AlgorithmName, EntryResult, Role
 from hashaudit.record.run_id import new_run_id
-from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.sources.local import LocalSource
 from hashaudit.workers.child.examiner import Examiner
-from hashaudit.workers.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, Plan, WorkUnit
+from hashaudit.workers.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, WorkerConfig, WorkUnit
 
 TICK_S = 0.01
 """Longer than the clock that files' times are taken from stands still."""
@@ -50,7 +50,7 @@ def trusted(folder: Path) -> bool:
 class Scanned(msgspec.Struct, frozen=True):
     """One scan in this process."""
 
-    found: dict[bytes, Examination]
+    found: dict[bytes, EntryResult]
     """By path, without what tells whether the content was read."""
     recalled: int
     damaged: int
@@ -88,7 +88,7 @@ def scan(
         racy: what has just been written is not trusted, as in a real run.
         options: of the configuration.
     """
-    config = AuditConfig(
+    config = ScanConfig(
         roots=(os.fsencode(tree),),
         lists=tuple(ListSpec(str(path), Role.DENY) for path in lists),
         algorithms=tuple(map(AlgorithmName, digests)),
@@ -100,12 +100,12 @@ def scan(
     with load_lists(config.lists) as loaded:
         plan = plan_for(config, loaded)
         if cache_path is None:
-            answer = _examine(msgspec.structs.replace(plan, tell_all=True), entries, [None] * len(entries))
+            answer = _examine(msgspec.structs.replace(plan, report_all=True), entries, [None] * len(entries))
         else:
             now_ns = time.time_ns()
-            places = Places(None if racy else now_ns + 10 * 10**9)
+            places = Eligibility(None if racy else now_ns + 10 * 10**9)
             with Cache(str(cache_path), verify_percent, warn=warnings.append, places=places) as cache:
-                plan = msgspec.structs.replace(plan, tell_all=True, recipes=cache.prepare(recipes_for(plan)))
+                plan = msgspec.structs.replace(plan, report_all=True, recipes=cache.prepare(recipes_for(plan)))
                 cache.begin(new_run_id(now_ns))
                 answer = _examine(plan, entries, cache.look_up(entries))
                 for kept in answer.cache.kept:
@@ -114,7 +114,7 @@ def scan(
     return Scanned(found, len(answer.cache.recalled), answer.cache.damaged, warnings)
 
 
-def _examine(plan: Plan, entries: Sequence[Entry], known: Sequence[Known | None]) -> Answer:
+def _examine(plan: WorkerConfig, entries: Sequence[Entry], known: Sequence[CachedFile | None]) -> Answer:
     board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
     board[ALLOWED_BYTES] = 1 << 60
     groups = tuple(

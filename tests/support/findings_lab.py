@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
-from hashaudit.model.results import AlgorithmName, Examination, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.output import Output
@@ -82,9 +82,9 @@ def fault(code: FaultCode = FaultCode.IO_ERROR) -> Fault:
 
 def examination(
     *, matches: Iterable[Match] = (), faults: Iterable[Fault] = (), state: Stat | None = None
-) -> Examination:
+) -> EntryResult:
     """What came of reading some file."""
-    return Examination(
+    return EntryResult(
         item=0,
         stat=state or stat(),
         bytes_read=10,

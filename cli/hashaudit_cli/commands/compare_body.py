@@ -15,7 +15,7 @@ from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import HostError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.model.results import AlgorithmName, PerceptualHash
-from hashaudit_cli.ui.terminal import say, shown
+from hashaudit_cli.ui.terminal import log, quote
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -43,22 +43,22 @@ def run_compare(
     """
     contents = [_content(path) for path in (first, second)]
     if contents[0] == contents[1]:
-        say("the two files are identical, byte by byte")
+        log("the two files are identical, byte by byte")
     for name in digests:
         values = []
         for content in contents:
             running = MultiDigest([name])
             running.update(content)
             values.append(running.digests()[name])
-        say(f"{name}: {'equal' if values[0] == values[1] else 'different'}")
+        log(f"{name}: {'equal' if values[0] == values[1] else 'different'}")
     algorithms = [algorithm for name in perceptual if (algorithm := algorithm_named(name)) is not None]
     hashes_a, faults_a = hash_image(contents[0], algorithms, HashOptions(variants=Variants.ALL))
     hashes_b, faults_b = hash_image(contents[1], algorithms, HashOptions(variants=Variants.NONE))
     for path, faults, hashes in ((first, faults_a, hashes_a), (second, faults_b, hashes_b)):
         for fault in faults:
-            say(f"{shown(path.encode(errors='surrogateescape'))}: {fault.code}: {fault.message}")
+            log(f"{quote(path.encode(errors='surrogateescape'))}: {fault.code}: {fault.message}")
         if not hashes and not faults:
-            say(f"{shown(path.encode(errors='surrogateescape'))}: no picture, or one without any content to hash")
+            log(f"{quote(path.encode(errors='surrogateescape'))}: no picture, or one without any content to hash")
     rows = [row for algorithm in algorithms for row in _rows(algorithm, hashes_a, hashes_b)]
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from hashaudit import __version__
-from hashaudit.doctor.check import Check, State, worst
+from hashaudit.doctor.check import Check, State, worst_state
 from hashaudit.doctor.checks import Subject, examine
 from hashaudit.errors import SigningKeyError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.interface import ListSpec
 from hashaudit.model import paths
 from hashaudit_cli.key_policy import KEY_VARIABLE, default_key_path
-from hashaudit_cli.ui.terminal import counted, printable, shown
+from hashaudit_cli.ui.terminal import counted, printable, quote
 
 FORM_VERSION = 1
 """``v`` of the JSON form."""
@@ -33,7 +33,7 @@ def run_doctor(
     stated = key or os.environ.get(KEY_VARIABLE) or None
     subject = Subject(roots, lists, stated or _own_key(), stated is None, output)
     checks = tuple(examine(subject))
-    state = worst(checks)
+    state = worst_state(checks)
     code = ExitCode.CANNOT_START if state is State.PROBLEM else ExitCode.COMPLETE
     print(_as_json(checks, state, code) if as_json else _page(checks))
     return code
@@ -50,7 +50,7 @@ def _page(checks: Sequence[Check]) -> str:
     width = max(NARROWEST_COLUMNS, shutil.get_terminal_size().columns)
     lines: list[str] = []
     for check in checks:
-        subject = f"{shown(check.subject)}: " if check.subject is not None else ""
+        subject = f"{quote(check.subject)}: " if check.subject is not None else ""
         text = printable(f"{subject}{check.found}")
         lines += _wrapped(f"{MARKS[check.state]}  {check.name:<26} ", text, width)
         if check.advice is not None:

@@ -15,17 +15,17 @@ from hashaudit.lists.load import LoadedLists
 from hashaudit.model import paths
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
-from hashaudit.record.totals import Tally
-from hashaudit.scan.config import AuditConfig
-from hashaudit.scan.dispatcher import Ticket
-from hashaudit.scan.main_loop import Run
+from hashaudit.record.totals import TotalsCounter
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.dispatcher import TaskContext
+from hashaudit.scan.main_loop import Scan
 from hashaudit.scan.plan import deadlines, plan_for, worker_count
 from hashaudit.sources.open_source import open_source
 from hashaudit.workers.local.pool import Pool
-from hashaudit_cli.kindness import be_kind
+from hashaudit_cli.kindness import apply_low_impact
 from hashaudit_cli.ui.scan_display import follow
 from hashaudit_cli.ui.signals import obeying_signals
-from hashaudit_cli.ui.terminal import counted, say, shown, standard_output
+from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
 
 Form = Literal["list", "jsonl", "csv"]
 
@@ -108,7 +108,7 @@ class HashWriter:
     """Takes a run's records and writes hashes."""
 
     def __init__(self, output: Output, form: LineFormat, digests: Collection[str]) -> None:
-        self.tally = Tally()
+        self.tally = TotalsCounter()
         self.deadline_s = None
         self._digests = digests
         self._output = output
@@ -126,8 +126,8 @@ class HashWriter:
             if len(self._pending) >= FLUSH_BYTES:
                 self._flush()
         elif isinstance(record, FaultRecord):
-            path = shown(paths.from_text(record.path, record.path_b64))
-            say(f"{path}: {record.code}: {shown(os.fsencode(record.message))}")
+            path = quote(paths.from_text(record.path, record.path_b64))
+            log(f"{path}: {record.code}: {quote(os.fsencode(record.message))}")
         return self._count
 
     def tick(self) -> None:
@@ -147,7 +147,7 @@ class HashWriter:
         self._pending.clear()
 
 
-def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool) -> int:
+def run_hash(config: ScanConfig, *, output: str | None, form: str, quiet: bool) -> int:
     """Hashes every file and writes the hashes.
 
     Raises:
@@ -157,11 +157,11 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         raise UsageError(f"--format must be one of {', '.join(get_args(Form))}")
     with contextlib.ExitStack() as stack:
         requests = stack.enter_context(obeying_signals())
-        be_kind(config, quiet=quiet)
+        apply_low_impact(config, quiet=quiet)
         source = open_source(config.roots, buckets=config.buckets)
         roots = source.describe_roots()
         pool = stack.enter_context(
-            Pool[Ticket](
+            Pool[TaskContext](
                 workers=worker_count(config, roots),
                 deadlines=deadlines(config),
                 max_rate_bytes_per_s=config.max_rate_bytes_per_s,
@@ -179,11 +179,11 @@ def run_hash(config: AuditConfig, *, output: str | None, form: str, quiet: bool)
         stack.callback(out.close)
         pool.wait_ready()
         writer = HashWriter(out, line_form[form], digests)
-        run = Run(config, source=source, pool=pool, writer=writer, requests=requests)
+        run = Scan(config, source=source, pool=pool, writer=writer, requests=requests)
         finished = follow(run, requests, quiet=quiet)
     if not quiet:
         totals = finished.totals
-        say(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")
+        log(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")
     return finished.exit_code
 
 

@@ -46,12 +46,12 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
 
     def body() -> int:
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
-        from hashaudit.scan.config import AuditConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.scan.config import ScanConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit_cli.commands.hash_body import run_hash  # noqa: PLC0415 # as above
 
         digests, perceptual = algorithm_names(algorithm or [])
-        config = AuditConfig(
+        config = ScanConfig(
             roots=tuple(raw(root) for root in roots),
             algorithms=digests,
             perceptual_algorithms=perceptual,

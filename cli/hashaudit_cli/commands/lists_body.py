@@ -24,7 +24,7 @@ from hashaudit.lists.interface import ListInfo, ListSpec, ParseOptions
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.lists.selection import Selection
 from hashaudit_cli.options import algorithm_names, perceptual_name
-from hashaudit_cli.ui.terminal import bytes_shown, counted, say, shown
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
 
 PROGRESS_INTERVAL_S = 0.2
 
@@ -66,7 +66,7 @@ def run_build(
         for info in infos:
             _say_list(info)
         size, taken_s = bytes_shown(os.stat(output).st_size), time.monotonic() - start_s
-        say(f"compiled {counted(sum(info.kept for info in infos), 'entry', 'entries')} into {size} in {taken_s:.1f} s")
+        log(f"compiled {counted(sum(info.kept for info in infos), 'entry', 'entries')} into {size} in {taken_s:.1f} s")
     return ExitCode.COMPLETE
 
 
@@ -85,7 +85,7 @@ def run_info(specs: Sequence[ListSpec], columns: dict[str, str], *, as_json: boo
                 description = describe(ListIndex.open(os.fsdecode(image.path)))
                 held = ", ".join(f"{count:,} {algorithm}" for algorithm, count in description.digests.items())
                 size = bytes_shown(description.size_bytes)
-                print(f"index {shown(image.path)}: format {description.version}, {size}, {held}")
+                print(f"index {quote(image.path)}: format {description.version}, {size}, {held}")
     return ExitCode.COMPLETE
 
 
@@ -101,7 +101,7 @@ def run_verify_index(path: str) -> int:
     except ListError as error:
         raise ListError(f"{path}: {error}" if path not in str(error) else str(error)) from error
     count = sum(info.kept for info in index.infos)
-    print(f"{shown(os.fsencode(path))}: whole, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
+    print(f"{quote(os.fsencode(path))}: whole, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
     return ExitCode.COMPLETE
 
 
@@ -166,7 +166,7 @@ def run_export(specs: Sequence[ListSpec], output: str, form: str, algorithm: Seq
             raise OutputError(f"{output} exists already and is never overwritten: choose another name")
         with new_file(output) as file:
             done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
-    say(f"wrote {counted(done.written, 'entry', 'entries')}; {done.left_out:,} left out that the format cannot hold")
+    log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.left_out:,} left out that the format cannot hold")
     return ExitCode.COMPLETE
 
 
@@ -183,7 +183,7 @@ def _ids(side: Side) -> list[str]:
 def _hit(loaded: LoadedLists, lists: Sequence[int]) -> str:
     if not lists:
         return "miss"
-    return "hit\t" + ", ".join(shown(os.fsencode(loaded.infos[number - 1].name)) for number in lists)
+    return "hit\t" + ", ".join(quote(os.fsencode(loaded.infos[number - 1].name)) for number in lists)
 
 
 def _described(info: ListInfo) -> dict[str, Any]:
@@ -216,21 +216,21 @@ def _text(value: object) -> str:
         case dict():
             return ", ".join(f"{count:,} {str(reason).replace('_', ' ')}" for reason, count in value.items()) or "none"
         case list():
-            return ", ".join(shown(os.fsencode(str(item))) for item in value) or "none"
+            return ", ".join(quote(os.fsencode(str(item))) for item in value) or "none"
         case _:
-            return shown(os.fsencode(str(value)))
+            return quote(os.fsencode(str(value)))
 
 
 def _id(identity: str) -> str:
-    return shown(identity.encode(errors="surrogateescape"))
+    return quote(identity.encode(errors="surrogateescape"))
 
 
 def _say_list(info: ListInfo) -> None:
     rejected = _text(info.rejected)
     kept = counted(info.kept, "entry", "entries")
-    say(f"list {shown(os.fsencode(info.name))}: {info.format}, {kept}, not kept: {rejected}")
+    log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, not kept: {rejected}")
     for warning in info.warnings:
-        say(f"list {shown(os.fsencode(info.name))}: {warning}")
+        log(f"list {quote(os.fsencode(info.name))}: {warning}")
 
 
 def _print_json(value: object) -> None:

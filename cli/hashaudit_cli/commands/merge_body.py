@@ -14,7 +14,7 @@ from hashaudit.record.verify.trust import Trust
 from hashaudit.scan.merge_shards import MergedResult, ShardResult, checksum_line, merge_shards
 from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit_cli.key_policy import Signing, load_signer
-from hashaudit_cli.ui.terminal import counted, say, shown
+from hashaudit_cli.ui.terminal import counted, log, quote
 
 RESULT_SUFFIX = b".json"
 
@@ -62,8 +62,8 @@ def _write(path: bytes, content: bytes) -> None:
 
 def _tell(result: MergedResult, path: bytes) -> None:
     totals = result.totals
-    say(
+    log(
         f"{counted(len(result.shards), 'shard')}: {counted(totals.examined, 'file')} examined; "
         f"{counted(totals.matched, 'finding')}; {counted(sum(totals.faults.values()), 'fault')}"
     )
-    say(f"checksums in {shown(path)}, signed in {shown(path + SIDECAR_SUFFIX)}; totals in {shown(path)}.json")
+    log(f"checksums in {quote(path)}, signed in {quote(path + SIDECAR_SUFFIX)}; totals in {quote(path)}.json")

@@ -288,14 +288,14 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit.lists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit.scan.categories import scheme_named  # noqa: PLC0415 # as above
-        from hashaudit.scan.config import AuditConfig, checked, engine_named  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.scan.config import ScanConfig, checked, engine_named  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit.sources.shard import Shard  # noqa: PLC0415 # as above
         from hashaudit_cli.key_policy import Signing  # noqa: PLC0415 # as above
         from hashaudit_cli.session import Destination, run_scan  # noqa: PLC0415 # as above
 
         digests, perceptual = algorithm_names(algorithm or [])
-        config = AuditConfig(
+        config = ScanConfig(
             roots=tuple(raw(root) for root in roots or []),
             lists=list_specs(deny or [], known or []),
             columns=column_map(columns or []),

@@ -12,7 +12,7 @@ from hashaudit.record.verify.verify_report import Basis, Problem, Verification
 from hashaudit.signing.allowed_signers import AllowedSigners
 from hashaudit.signing.public_key import load_public_key
 from hashaudit_cli.key_policy import default_allowed_signers_path
-from hashaudit_cli.ui.terminal import shown
+from hashaudit_cli.ui.terminal import quote
 
 
 def run_verify(
@@ -52,10 +52,10 @@ def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | No
 
 
 def _print(file: str, outcome: Verification) -> None:
-    print(f"{shown(os.fsencode(file))}: {_verdict(outcome)}")
+    print(f"{quote(os.fsencode(file))}: {_verdict(outcome)}")
     if outcome.header is not None:
-        case = f", case {shown(outcome.header.case.encode(errors='surrogateescape'))}" if outcome.header.case else ""
-        print(f"run {outcome.header.run_id} of {outcome.header.start} on {shown(outcome.header.host.encode())}{case}")
+        case = f", case {quote(outcome.header.case.encode(errors='surrogateescape'))}" if outcome.header.case else ""
+        print(f"run {outcome.header.run_id} of {outcome.header.start} on {quote(outcome.header.host.encode())}{case}")
     for sentence in outcome.proven:
         print(f"  proven:     {sentence}")
     for sentence in outcome.unproven:

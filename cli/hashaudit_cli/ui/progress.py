@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from hashaudit.scan.events import Progress
-from hashaudit_cli.ui.terminal import bytes_shown, counted, say
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log
 
 LINE_INTERVAL_S = 60.0
 """Where standard error is no terminal: often enough to see life in a log, seldom enough not to fill it."""
@@ -57,7 +57,7 @@ class Lines(Silent):
         """Takes the newest state."""
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + LINE_INTERVAL_S
-            say(described(progress) + f", {bytes_shown(progress.bytes_done)} read")
+            log(described(progress) + f", {bytes_shown(progress.bytes_done)} read")
 
 
 class Bar:

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from hashaudit.record.schema import FaultRecord, FindingRecord
-from hashaudit.scan.control import Requests
-from hashaudit.scan.events import Finished, Paused, Progress, Recorded, Report
-from hashaudit.scan.main_loop import Run
+from hashaudit.scan.control import Control
+from hashaudit.scan.events import Finished, Paused, Progress, Recorded, StatusReport
+from hashaudit.scan.main_loop import Scan
 from hashaudit_cli.ui.progress import display
 from hashaudit_cli.ui.signals import suspend
-from hashaudit_cli.ui.status import tell
+from hashaudit_cli.ui.status import log_status
 
 
 def follow(
-    run: Run,
-    requests: Requests,
+    run: Scan,
+    requests: Control,
     *,
     quiet: bool,
     on_record: Callable[[FindingRecord | FaultRecord], None] | None = None,
@@ -28,9 +28,9 @@ def follow(
                 case Recorded(record=record):
                     if on_record is not None:
                         on_record(record)
-                case Report():
+                case StatusReport():
                     bar.clear()
-                    tell(event)
+                    log_status(event)
                 case Paused():
                     bar.clear()
                     suspend(requests, quiet=quiet)

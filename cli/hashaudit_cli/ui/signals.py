@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
-from hashaudit.scan.control import Requests
+from hashaudit.scan.control import Control
 from hashaudit_cli.main import STANDARD_ERROR
-from hashaudit_cli.ui.terminal import say
+from hashaudit_cli.ui.terminal import log
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 QUESTION_SIGNALS = ("SIGUSR1", "SIGINFO")
@@ -52,9 +52,9 @@ def interrupting_on_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def obeying_signals() -> Iterator[Requests]:
+def obeying_signals() -> Iterator[Control]:
     """Turns signals into requests to a run. The second stop signal acts at once, as without this."""
-    requests = Requests()
+    requests = Control()
 
     def stop(number: int, _: FrameType | None) -> None:
         requests.signal_number = number
@@ -75,16 +75,16 @@ def obeying_signals() -> Iterator[Requests]:
         yield requests
 
 
-def suspend(requests: Requests, *, quiet: bool) -> None:
+def suspend(requests: Control, *, quiet: bool) -> None:
     """Stops this process until it is continued, unless that has happened together with the pause."""
     if not quiet:
-        say("paused: nothing is read until SIGCONT")
+        log("paused: nothing is read until SIGCONT")
     time.sleep(SETTLE_S)
     if time.monotonic() - requests.continued_s > 2 * SETTLE_S:
         # SIGSTOP, for SIGTSTP stops no process whose parent is not of its session (a service, a detached one).
         os.kill(os.getpid(), signal.SIGSTOP)
     if not quiet:
-        say("continued")
+        log("continued")
 
 
 @contextlib.contextmanager

@@ -2,21 +2,21 @@
 
 import datetime as dt
 
-from hashaudit.scan.events import Report, WorkerReport
+from hashaudit.scan.events import StatusReport, WorkerReport
 from hashaudit_cli.ui.progress import described
-from hashaudit_cli.ui.terminal import bytes_shown, counted, say, shown
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
 
 
-def tell(report: Report) -> None:
+def log_status(report: StatusReport) -> None:
     """One line about the run, then one about each worker that is on a file."""
     done = report.progress.bytes_done
-    say(
+    log(
         f"{dt.timedelta(seconds=int(report.elapsed_s))}: {described(report.progress)}, {bytes_shown(done)} read, "
         f"{_rate(done, report.elapsed_s)}; {len(report.busy)} of {counted(report.workers, 'worker')} busy, "
         f"{counted(report.units_queued, 'unit')} of work queued"
     )
     for worker in report.busy:
-        say(_described(worker))
+        log(_described(worker))
 
 
 def _described(worker: WorkerReport) -> str:
@@ -24,7 +24,7 @@ def _described(worker: WorkerReport) -> str:
     name = f"{worker.pid} of {worker.host}" if worker.host else f"{worker.pid}"
     return (
         f"worker {name}: {bytes_shown(worker.offset)} of {bytes_shown(worker.size)}{share}, "
-        f"{_rate(worker.offset, worker.elapsed_s)}, {worker.elapsed_s:.1f} s: {shown(worker.path)}"
+        f"{_rate(worker.offset, worker.elapsed_s)}, {worker.elapsed_s:.1f} s: {quote(worker.path)}"
     )
 
 

@@ -12,7 +12,7 @@ from hashaudit.model.results import Role
 from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.events import Finished
-from hashaudit_cli.ui.terminal import bytes_shown, counted, shown
+from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
 
 MAX_ROWS = 100
 """More do not help a person; the findings file has them all."""
@@ -76,11 +76,11 @@ def _print_rest(console: Console, rest: int, what: str) -> None:
 
 
 def _path(record: FindingRecord | FaultRecord) -> str:
-    return shown(paths.from_text(record.path, record.path_b64))
+    return quote(paths.from_text(record.path, record.path_b64))
 
 
 def _safe(text: str) -> str:
-    return shown(text.encode(errors="surrogateescape"))
+    return quote(text.encode(errors="surrogateescape"))
 
 
 def _summary(finished: Finished) -> str:

@@ -9,7 +9,7 @@ from hashaudit.record.output import Output
 from hashaudit_cli.main import STANDARD_OUTPUT, opened_in_place
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """One line on standard error. Names that a list gives, or that stand in a folder, may be in it as they are.
 
     A standard error that is gone or full changes nothing of what the command does.
@@ -25,12 +25,12 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def say_error(text: str) -> None:
+def log_error(text: str) -> None:
     """One line on standard error that says what went wrong."""
-    say(f"error: {text}")
+    log(f"error: {text}")
 
 
-def shown(raw: bytes) -> str:
+def quote(raw: bytes) -> str:
     """A path as it may be shown on a terminal."""
     return for_terminal(raw)
 

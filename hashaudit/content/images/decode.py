@@ -16,7 +16,7 @@ from hashaudit.content.images.formats import HEAD_BYTES, ImageFormat, sniff
 from hashaudit.content.images.frame_count import chosen_frames, gif_frames, png_frames
 from hashaudit.content.images.jpeg import Span, pictures
 from hashaudit.content.images.limits import DecodeLimits
-from hashaudit.content.images.pillow import can_decode, contained, open_image
+from hashaudit.content.images.pillow import can_decode, open_image, with_limits
 from hashaudit.content.images.pixel_modes import UnsupportedModeError, is_grey, to_colour, to_luma
 from hashaudit.content.images.raw import raw_previews
 from hashaudit.content.images.tiff import directories
@@ -172,7 +172,7 @@ class _Reader:
         if self._kind is ImageFormat.TIFF:
             return max(sum(1 for _ in directories(self._data, at_most)), 1)
         if self._kind in {ImageFormat.WEBP, ImageFormat.AVIF, ImageFormat.HEIC}:
-            with contained(self._limits.max_pixels):
+            with with_limits(self._limits.max_pixels):
                 return int(getattr(self._opened(), "n_frames", 1))
         return 1
 
@@ -190,7 +190,7 @@ class _Reader:
             return self._frame(number, told_as)
 
     def _frame(self, number: int, told_as: int) -> Frame:
-        with contained(self._limits.max_pixels, truncated=self._truncated):
+        with with_limits(self._limits.max_pixels, truncated=self._truncated):
             self._clock.check()
             image = self._opened()
             # Animations build each frame on the one before; a step at a time lets the clock be looked at.

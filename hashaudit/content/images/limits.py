@@ -1,4 +1,4 @@
-"""What one picture may cost. All of it is enforced in ``hashaudit.content.images``; the worker's own limits stand behind it."""
+"""Limits on the decoding of one image. This package enforces them; the worker's own limits are the second line."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ SLOWEST_DECODE_BYTES_PER_S = 1 << 20
 """Encoded bytes. The slowest decoders on the slowest processors are still above it."""
 
 DECODER_REVISION = 1
-"""To be raised when ``hashaudit.content.images`` gives other pixels, frames or verdicts for the same file and packages."""
+"""Raise it when this package gives other pixels, frames or verdicts for the same file and dependencies."""
 
 
 class DecodeLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Pillow behind the project's own settings: every call into a decoder is made inside :func:`contained`.
+"""Pillow behind the project's own settings: every call into a decoder is made inside :func:`with_limits`.
 
 Pillow keeps its limits in module globals. They hold for the length of one call and are then put back, so that nothing
 else in the process sees them.
@@ -37,7 +37,7 @@ _MODULES = tuple(
 
 
 @contextlib.contextmanager
-def contained(max_pixels: int, *, truncated: bool = False) -> Iterator[None]:
+def with_limits(max_pixels: int, *, truncated: bool = False) -> Iterator[None]:
     """Sets Pillow's globals for the calls inside.
 
     Args:

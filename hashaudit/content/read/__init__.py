@@ -3,15 +3,15 @@
 from hashaudit.content.read.directory_cache import DirectoryCache
 from hashaudit.content.read.feed import Sink
 from hashaudit.content.read.stable_read import ReadLimits, ReadOutcome, read_entry
-from hashaudit.content.read.throttled_reader import READ_CHUNK_BYTES, Pace, Reader
+from hashaudit.content.read.throttled_reader import READ_CHUNK_BYTES, Reader, Throttle
 
 __all__ = [
     "READ_CHUNK_BYTES",
     "DirectoryCache",
-    "Pace",
     "ReadLimits",
     "ReadOutcome",
     "Reader",
     "Sink",
+    "Throttle",
     "read_entry",
 ]

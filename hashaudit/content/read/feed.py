@@ -6,7 +6,7 @@ A sink's own errors pass through; only what the system says of the file becomes 
 import os
 from typing import Protocol
 
-from hashaudit.content.read.page_cache_guard import Footprint
+from hashaudit.content.read.page_cache_guard import PageCacheGuard
 from hashaudit.content.read.throttled_reader import READ_CHUNK_BYTES, Reader
 from hashaudit.host import files, page_cache
 
@@ -88,7 +88,7 @@ class _Feeding:
         self._descriptor = descriptor
         self._sink = sink
         self._reader = reader
-        self._footprint: Footprint | None = None
+        self._footprint: PageCacheGuard | None = None
 
     def small(self, size: int) -> int:
         """Feeds a file of one chunk, and lets go of its pages unless they were in memory before."""
@@ -99,12 +99,12 @@ class _Feeding:
         self._sink.update(data)
         position = self.on(len(data), size) if data else 0
         if not found:
-            page_cache.forget(self._descriptor, 0, 0)
+            page_cache.drop_pages(self._descriptor, 0, 0)
         return position
 
     def large(self, size: int) -> int:
         """Feeds a file of more than a chunk."""
-        self._footprint = Footprint(self._descriptor, size)
+        self._footprint = PageCacheGuard(self._descriptor, size)
         try:
             return self.on(0, size)
         finally:
@@ -112,7 +112,7 @@ class _Feeding:
 
     def sparse(self, size: int) -> int:
         """Feeds holes as zeros. A file that is cut short meanwhile counts as if it ended in a hole."""
-        self._footprint = Footprint(self._descriptor, size)
+        self._footprint = PageCacheGuard(self._descriptor, size)
         position = 0
         try:
             while position < size:

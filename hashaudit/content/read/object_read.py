@@ -14,13 +14,13 @@ from typing import TypeVar
 import msgspec
 
 from hashaudit.content.read.feed import Sink
-from hashaudit.content.read.retry import FailedError, FetchLimits, Patience, tried
+from hashaudit.content.read.retry import FailedError, FetchLimits, Retry, retry
 from hashaudit.content.read.stable_read import ReadOutcome
-from hashaudit.content.read.throttled_reader import Pace
+from hashaudit.content.read.throttled_reader import Throttle
 from hashaudit.model.entry import ObjectEntry, ObjectState, pinned
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.objectstores.checksums import Comparison
-from hashaudit.objectstores.interface import Checksum, OverwrittenError, Span, Store, StoreError
+from hashaudit.objectstores.interface import ByteRange, Checksum, OverwrittenError, Store, StoreError
 
 S = TypeVar("S", bound=Sink)
 
@@ -58,7 +58,7 @@ class ObjectReader:
         limits: when to give up.
     """
 
-    def __init__(self, store: Store, pace: Pace, parts: Executor, limits: FetchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, store: Store, pace: Throttle, parts: Executor, limits: FetchLimits = DEFAULT_LIMITS) -> None:
         self._store = store
         self._pace = pace
         self._parts = parts
@@ -90,7 +90,7 @@ class ObjectReader:
     def _as_it_is(self, entry: ObjectEntry) -> ObjectEntry:
         """The object as it is now."""
         latest = msgspec.structs.replace(entry, state=msgspec.structs.replace(entry.state, version=None))
-        return msgspec.structs.replace(entry, state=tried(lambda: self._store.head(latest), self._limits).state)
+        return msgspec.structs.replace(entry, state=retry(lambda: self._store.head(latest), self._limits).state)
 
     def _read(self, listed: ObjectEntry, now: ObjectEntry, sink: S, overwritten: int) -> ReadOutcome[S]:
         state, mismatch = self._feed(now, sink)
@@ -111,8 +111,8 @@ class ObjectReader:
             state, checksum, pieces = piece.state or entry.state, piece.checksum, iter((piece,))
         else:
             # At once with the question what the store says of the whole: a far store answers late.
-            first = self._parts.submit(self._fetch, entry, Span(0, PART_BYTES - 1))
-            head = tried(lambda: self._store.head(entry), self._limits)
+            first = self._parts.submit(self._fetch, entry, ByteRange(0, PART_BYTES - 1))
+            head = retry(lambda: self._store.head(entry), self._limits)
             if head.state.etag != entry.state.etag:
                 first.cancel()
                 raise OverwrittenError
@@ -127,7 +127,7 @@ class ObjectReader:
 
     def _fetch_parts(self, entry: ObjectEntry, first: Future[_Piece]) -> Iterator[_Piece]:
         size = entry.state.size
-        spans = (Span(start, min(start + PART_BYTES, size) - 1) for start in range(PART_BYTES, size, PART_BYTES))
+        spans = (ByteRange(start, min(start + PART_BYTES, size) - 1) for start in range(PART_BYTES, size, PART_BYTES))
         pieces = (self._parts.submit(self._fetch, entry, span) for span in spans)
         window = 1
         ahead = [first]
@@ -142,7 +142,7 @@ class ObjectReader:
             for future in ahead:
                 future.cancel()
 
-    def _fetch(self, entry: ObjectEntry, span: Span | None) -> _Piece:
+    def _fetch(self, entry: ObjectEntry, span: ByteRange | None) -> _Piece:
         """Fetches a whole object or a span of it, going on where a broken answer ended.
 
         Raises:
@@ -150,7 +150,7 @@ class ObjectReader:
             FailedError: it is not to be had.
         """
         piece = _Piece([], 0)
-        patience = Patience(self._limits)
+        patience = Retry(self._limits)
         begun_s = time.monotonic()
         while True:
             try:
@@ -161,11 +161,11 @@ class ObjectReader:
                 piece.took_s = time.monotonic() - begun_s
                 return piece
 
-    def _go_on(self, entry: ObjectEntry, span: Span | None, piece: _Piece) -> None:
+    def _go_on(self, entry: ObjectEntry, span: ByteRange | None, piece: _Piece) -> None:
         size = entry.state.size
         first, last = (0, size - 1) if span is None else (span.first, span.last)
         whole = span is None and not piece.size
-        reply = self._store.get(entry, None if whole else Span(first + piece.size, last))
+        reply = self._store.get(entry, None if whole else ByteRange(first + piece.size, last))
         try:
             if reply.head.state.size != size:
                 raise StoreError(FaultCode.IO_ERROR, f"listed with {size} bytes, sent with {reply.head.state.size}")

@@ -10,7 +10,7 @@ WINDOW_BYTES = 32 << 20
 """More than kernels read ahead: twice the largest usual setting of 8 MiB, since sequential reads double it."""
 
 
-class Footprint:
+class PageCacheGuard:
     """What the reading of one large file leaves in memory.
 
     Args:
@@ -38,7 +38,7 @@ class Footprint:
         """Lets go of the rest, and of what was read ahead."""
         self._leave()
         if not self._ahead:
-            page_cache.forget(self._descriptor, self._end, WINDOW_BYTES)
+            page_cache.drop_pages(self._descriptor, self._end, WINDOW_BYTES)
 
     def _enter(self, position: int) -> None:
         start = position - position % WINDOW_BYTES
@@ -50,8 +50,8 @@ class Footprint:
     def _leave(self) -> None:
         if not self._found:
             start = self._end - WINDOW_BYTES
-            page_cache.forget(self._descriptor, start, WINDOW_BYTES if self._end < self._size else 0)
+            page_cache.drop_pages(self._descriptor, start, WINDOW_BYTES if self._end < self._size else 0)
 
     def _is_resident(self, start: int) -> bool:
         length = min(WINDOW_BYTES, self._size - start)
-        return length <= 0 or page_cache.is_resident(self._descriptor, start, length)
+        return length <= 0 or page_cache.is_cached(self._descriptor, start, length)

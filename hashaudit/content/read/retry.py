@@ -38,7 +38,7 @@ class FailedError(Exception):
         self.fault = fault
 
 
-class Patience:
+class Retry:
     """Counts the failures of one request."""
 
     def __init__(self, limits: FetchLimits) -> None:
@@ -69,13 +69,13 @@ class Patience:
         time.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 # spreads requests, guards nothing
 
 
-def tried(ask: Callable[[], T], limits: FetchLimits) -> T:
+def retry(ask: Callable[[], T], limits: FetchLimits) -> T:
     """What a request gives, asked again while that may help.
 
     Raises:
         FailedError: it gave nothing.
     """
-    patience = Patience(limits)
+    patience = Retry(limits)
     while True:
         try:
             return ask()

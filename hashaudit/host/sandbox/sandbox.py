@@ -34,10 +34,10 @@ LAYERS = (
 
 
 DEFAULT_MEMORY_BYTES = 4 << 30
-"""Above the most that a decode within the limits of ``hashaudit.content.images.limits`` takes, colour hashes included."""
+"""More than any decode within ``hashaudit.content.images.limits`` takes, colour hashes included."""
 
 
-class Cage(msgspec.Struct, frozen=True, array_like=True):
+class Sandbox(msgspec.Struct, frozen=True, array_like=True):
     """What a process may still do inside."""
 
     readable: tuple[bytes, ...]
@@ -48,7 +48,7 @@ class Cage(msgspec.Struct, frozen=True, array_like=True):
     """It may make connections, to read from a server itself."""
 
 
-def enter(cage: Cage, space: AddressSpace) -> tuple[str, ...]:
+def enter(cage: Sandbox, space: AddressSpace) -> tuple[str, ...]:
     """Locks this process in; returns the names of the layers that came into force by this.
 
     Everything that is loaded or opened by path has to be there already. New privileges must have been given up.

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 from hashaudit.lists.algorithms import algorithm_named
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected
 from hashaudit.lists.parse_record import entry_or_reject
-from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.xml_values import element_attribute, element_text, local_name, records, root_name
 
 _ROOT = "queryResult"
@@ -37,7 +37,7 @@ class Ncmec:
         Raises:
             ListError: a page is cut short or damaged.
         """
-        latest = Latest()
+        latest = LatestRecords()
         for number, element in records(stream, _ROOT, frozenset(_KINDS)):
             fields = {local_name(child): child for child in element}
             key = (element_attribute(fields.get("member"), "id"), element_text(fields.get("id")) or number)

@@ -14,7 +14,7 @@ import msgspec
 from hashaudit.lists.algorithms import algorithm_named
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.parse_record import entry_or_reject
-from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, records, shape, size_of, text_of
 
 _COMPARISON = re.compile(
@@ -68,7 +68,7 @@ class StixBundle:
         Raises:
             ListError: the file is cut short or damaged.
         """
-        latest = Latest()
+        latest = LatestRecords()
         now = datetime.now(UTC)
         markings: dict[str, str] = {}
         for number, record in records(stream, "objects.item"):

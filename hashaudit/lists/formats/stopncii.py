@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.parse_record import entry_or_reject
-from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of
 
 _ALGORITHMS = {"ImagePDQ": "pdq", "VideoMD5": "md5", "VideoTMK": "tmk-pdqf"}
@@ -31,7 +31,7 @@ class StopNcii:
         Raises:
             ListError: the file is cut short or damaged.
         """
-        latest = Latest()
+        latest = LatestRecords()
         for number, record in records(stream, "hashRecords.item"):
             item = Rejected(number, RejectReason.MALFORMED, "no object") if record is None else _item(number, record)
             key = (text_of((record or {}).get("signalType")), text_of((record or {}).get("hashValue")).lower())

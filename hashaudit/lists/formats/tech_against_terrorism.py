@@ -9,7 +9,7 @@ from typing import BinaryIO
 from hashaudit.lists.algorithms import algorithm_named
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.parse_record import entry_or_reject
-from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, labels_of, records, shape, text_of
 
 _LABELS = {"ideology": "category", "file_type": "media_type"}
@@ -31,7 +31,7 @@ class TechAgainstTerrorism:
         Raises:
             ListError: the file is cut short or damaged.
         """
-        latest = Latest()
+        latest = LatestRecords()
         for number, record in records(stream, "results.item"):
             item = Rejected(number, RejectReason.MALFORMED, "no object") if record is None else _item(number, record)
             identity = text_of((record or {}).get("id")) or f"record {number}"

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.parse_record import entry_or_reject
-from hashaudit.lists.supersede import Latest, withdrawn
+from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, objects_in, records, shape, text_of
 from hashaudit.lists.threatexchange_signals import signal_algorithm
 
@@ -31,7 +31,7 @@ class ThreatExchangeUpdates:
         Raises:
             ListError: the file is cut short or damaged.
         """
-        latest = Latest()
+        latest = LatestRecords()
         for number, record in records(stream, "data.item"):
             item = Rejected(number, RejectReason.MALFORMED, "no object") if record is None else _item(number, record)
             identity = text_of((record or {}).get("id")) or f"record {number}"

@@ -7,7 +7,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.entry_reader import EntryReader
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import Progress, Recipe, take_list
+from hashaudit.lists.ingest import ParseSpec, Progress, take_list
 from hashaudit.lists.interface import DigestBlock, ListInfo, ListSpec
 from hashaudit.lists.list_folder import open_source
 from hashaudit.lists.selection import EVERYTHING, Selection
@@ -42,7 +42,7 @@ def build_index(
                 if file.is_index:
                     copy_lists(builder, ListIndex.open(spec.path), progress)
                 else:
-                    take_list(builder, file, Recipe(spec, dict(columns or {}), selection), progress)
+                    take_list(builder, file, ParseSpec(spec, dict(columns or {}), selection), progress)
         return builder.write(target)
 
 

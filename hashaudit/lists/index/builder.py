@@ -19,7 +19,7 @@ from hashaudit.lists.index.index_writer import ImageWriter
 from hashaudit.lists.index.near.near_build import write_pieces
 from hashaudit.lists.index.sizes import SizeCollector
 from hashaudit.lists.index.sort import DigestSorter
-from hashaudit.lists.index.strings import TextHeap
+from hashaudit.lists.index.strings import StringTable
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
 from hashaudit.model.results import AlgorithmName, Role
 
@@ -69,7 +69,7 @@ class IndexBuilder:
         """
         self._folder = folder
         self._resources = ExitStack()
-        self._text = TextHeap(folder)
+        self._text = StringTable(folder)
         self._resources.callback(self._text.close)
         self._columns = self._resources.enter_context(spool(folder))
         self._duplicates = Duplicates()

@@ -8,7 +8,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.index.index_reader import ListIndex
 
 
-class IndexImage(msgspec.Struct, frozen=True, array_like=True):
+class IndexHandle(msgspec.Struct, frozen=True, array_like=True):
     """One compiled index of a run."""
 
     list_numbers: tuple[int, ...]

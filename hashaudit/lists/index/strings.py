@@ -21,7 +21,7 @@ MAX_STRING_BYTES = 1 << 24
 """No label set or id comes near; bounds what one damaged length can make a reader copy."""
 
 
-class TextHeap:
+class StringTable:
     """Appends strings and gives their offsets. Offset 0 is the empty object."""
 
     def __init__(self, folder: str | None) -> None:

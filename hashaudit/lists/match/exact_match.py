@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.lists.index.index_reader import Hit, ListIndex
-from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Caveat, Match, MatchType, Role
 
-Outcome = tuple[tuple[Match, ...], tuple[Confirmation, ...]]
+Outcome = tuple[tuple[Match, ...], tuple[Caveat, ...]]
 
 NOTHING: Outcome = ((), ())
 
-_WEAK_ALONE: dict[frozenset[str], Confirmation] = {
-    frozenset({"md5"}): Confirmation.MD5_ONLY,
-    frozenset({"sha1"}): Confirmation.SHA1_ONLY,
+_WEAK_ALONE: dict[frozenset[str], Caveat] = {
+    frozenset({"md5"}): Caveat.MD5_ONLY,
+    frozenset({"sha1"}): Caveat.SHA1_ONLY,
 }
 """Two files of one MD5, or of one SHA-1, can be made. Two files that agree in both at once cannot with any published
 means: it takes a joint collision (Joux, CRYPTO 2004, section 4), so a pair of weak digests is not marked."""
@@ -90,7 +90,7 @@ def _outcome(found: list[tuple[AlgorithmName, ListIndex]], digests: Mapping[Algo
     if (weak := _WEAK_ALONE.get(deny_algorithms)) is not None:
         confirmations.append(weak)
     if any(_conflicts(hit, digests) for _, hit in agreeing):
-        confirmations.append(Confirmation.CONFLICTING_DIGESTS)
+        confirmations.append(Caveat.CONFLICTING_DIGESTS)
     return matches, tuple(confirmations)
 
 

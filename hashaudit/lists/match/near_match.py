@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.lists.index.index_reader import Hit, ListIndex
-from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, Caveat, Match, MatchType, PerceptualHash, Role
 
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
     from hashaudit.lists.index.near.near_search import NearIndex
 
-Outcome = tuple[tuple[Match, ...], tuple[Confirmation, ...]]
+Outcome = tuple[tuple[Match, ...], tuple[Caveat, ...]]
 
 NOTHING: Outcome = ((), ())
 
@@ -98,9 +98,9 @@ class NearMatcher:
         # Stable: of one entry, the algorithms stay in the table's order.
         found.sort(key=lambda item: (item.distance, item.hit.list_number, item.hit.row))
         denied = [item for item in found if item.hit.role is Role.DENY]
-        confirmations = [Confirmation.PERCEPTUAL_ONLY] if denied else []
+        confirmations = [Caveat.PERCEPTUAL_ONLY] if denied else []
         if any(item.quality < self._min_quality for item in denied):
-            confirmations.append(Confirmation.LOW_QUALITY)
+            confirmations.append(Caveat.LOW_QUALITY)
         return tuple(map(_match, found)), tuple(confirmations)
 
 

@@ -28,9 +28,9 @@ def rows(lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = Fa
         if row is None:
             return
         if row:
-            yield feed.take_first(), row, feed.ended
+            yield feed.peek(), row, feed.ended
         else:
-            feed.take_first()
+            feed.peek()
 
 
 class _Feed:
@@ -52,7 +52,7 @@ class _Feed:
         self._first = self._first or self.number
         return line.decode("utf-8", "backslashreplace") + "\n"
 
-    def take_first(self) -> int:
+    def peek(self) -> int:
         """The number of the line where the row that was just read began; the next line begins another."""
         first, self._first = self._first or self.number, None
         return first

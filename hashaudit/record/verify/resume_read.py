@@ -16,7 +16,7 @@ from hashaudit.record.chain import ChainEnd
 from hashaudit.record.codec import decode_line
 from hashaudit.record.header import FORMAT_VERSION, RunHeader
 from hashaudit.record.schema import Checkpoint, CheckpointBody, EndReason, FaultRecord, Record
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import pieces, read_body, without_newline
 from hashaudit.record.verify.segments import NumberedLine, is_intact
 from hashaudit.record.verify.trust import SignatureCheck
@@ -43,7 +43,7 @@ class Interrupted(msgspec.Struct, frozen=True):
     header: RunHeader
     end: ChainEnd
     """Of what is kept."""
-    tally: Tally
+    tally: TotalsCounter
     """What its lines count; nothing else."""
     lines: tuple[RecordedLine, ...]
     """About entries, in the order of the file, from the number that was asked for."""
@@ -83,7 +83,7 @@ class _Reader:
         self._ended: CheckpointBody | None = None
         self._broken: str | None = None
         self._waiting: list[NumberedLine] = []
-        self._tally = Tally()
+        self._tally = TotalsCounter()
         self._lines: list[RecordedLine] = []
         self._folders: set[bytes] = set()
         self._sha256 = hashlib.sha256()

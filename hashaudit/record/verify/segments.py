@@ -8,7 +8,7 @@ import msgspec
 from hashaudit.record.chain import MAX_SEGMENT_BYTES, MAX_SEGMENT_LINES
 from hashaudit.record.codec import MAX_LINE_BYTES
 from hashaudit.record.schema import CheckpointBody, Record, Totals
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.verify_report import Problem, ProblemCode
 
 _MAX_WAITING_BYTES = MAX_SEGMENT_BYTES + MAX_LINE_BYTES
@@ -32,7 +32,7 @@ class NumberedLine(msgspec.Struct, frozen=True):
         return self.record.seq
 
 
-class Waiting:
+class HeldRecords:
     """Records that no checkpoint has closed yet, as many as one segment can hold; the oldest give way."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after
         before: of the checkpoint just before; ``None`` at the file's start.
         after: of the segment's own checkpoint.
     """
-    tally = Tally()
+    tally = TotalsCounter()
     for line in lines:
         tally.count_line(line.record)
     counted = {

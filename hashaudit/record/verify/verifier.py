@@ -16,7 +16,7 @@ from hashaudit.record.header import FORMAT_VERSION, RunHeader
 from hashaudit.record.output import SIDECAR_SUFFIX
 from hashaudit.record.schema import Checkpoint, CheckpointBody, EndReason, Line, Record
 from hashaudit.record.verify.record_lines import pieces, read_body, without_newline
-from hashaudit.record.verify.segments import NumberedLine, Waiting, damage, is_intact, listed, totals_contradiction
+from hashaudit.record.verify.segments import HeldRecords, NumberedLine, damage, is_intact, listed, totals_contradiction
 from hashaudit.record.verify.trust import SignatureCheck, Trust
 from hashaudit.record.verify.verify_report import (
     IntactRecords,
@@ -98,7 +98,7 @@ class _Verifier:
         self._sha512 = hashlib.sha512()
         self._header: RunHeader | None = None
         self._run_id: str | None = None
-        self._waiting = Waiting()
+        self._waiting = HeldRecords()
         self._unreadable = 0
         self._lines = 0
         self._first_after_end: int | None = None

@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from hashaudit.host.process_owner import Holder
+from hashaudit.host.process_owner import ProcessOwner
 from hashaudit.model.entry import Stat, Subject
-from hashaudit.model.results import Examination
-from hashaudit.scan.config import AuditConfig
+from hashaudit.model.results import EntryResult
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.dispatcher import WalkState
-from hashaudit.scan.ordering import Count
-from hashaudit.scan.ordering import Cut as WalkCut
-from hashaudit.scan.resume.journal_file import SealedFile
+from hashaudit.scan.ordering import Count, ResumePoint
+from hashaudit.scan.resume.journal_file import AuthenticatedLog
 from hashaudit.signing.signer import Signer
 
 SUFFIX = b".journal"
@@ -48,13 +47,13 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="begin"):
     """The first frame."""
 
     run_id: str
-    config: AuditConfig | None
+    config: ScanConfig | None
     """With absolute paths; ``None`` where a name in it is no valid text."""
-    holder: Holder
+    holder: ProcessOwner
     """Who writes."""
 
 
-class Cut(msgspec.Struct, frozen=True, array_like=True, tag="cut"):
+class JournaledPoint(msgspec.Struct, frozen=True, array_like=True, tag="cut"):
     """Everything before a place of the walk is done; the counts are of that alone."""
 
     lines: int
@@ -75,22 +74,22 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
 
     entries: tuple[Subject, ...]
     known: tuple[int, ...]
-    told: tuple[Examination, ...]
+    told: tuple[EntryResult, ...]
     bytes_read: int
     recalled: tuple[int, ...] = ()
     """Items whose content an earlier run has read."""
 
 
-class Link(msgspec.Struct, frozen=True, array_like=True, tag="link"):
+class JournaledLink(msgspec.Struct, frozen=True, array_like=True, tag="link"):
     """What other names of a file may take over."""
 
     path: bytes
     """Of the name that was read."""
     stat: Stat
-    result: Examination
+    result: EntryResult
 
 
-Frame = Begin | Cut | Line | Done | Link
+Frame = Begin | JournaledPoint | Line | Done | JournaledLink
 
 _ENCODER = msgspec.msgpack.Encoder()
 FRAME_DECODER: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
@@ -117,7 +116,9 @@ class Ahead(msgspec.Struct, frozen=True):
 class Journal:
     """Keeps the journal of one run. A journal that cannot be written is given up; the run goes on without."""
 
-    def __init__(self, file: SealedFile, begin: Begin, unsigned: Callable[[], tuple[Sequence[bytes], int]]) -> None:
+    def __init__(
+        self, file: AuthenticatedLog, begin: Begin, unsigned: Callable[[], tuple[Sequence[bytes], int]]
+    ) -> None:
         """Prepares; :meth:`begin` makes the file.
 
         Args:
@@ -152,9 +153,9 @@ class Journal:
         Args:
             frames: the last cut of the run that is gone on with, the links, and what was done beyond the cut.
         """
-        links = tuple(frame for frame in frames if isinstance(frame, Link))
+        links = tuple(frame for frame in frames if isinstance(frame, JournaledLink))
         self._carried = tuple(_ENCODER.encode(frame) for frame in frames if isinstance(frame, Done))
-        self._cut = next((_ENCODER.encode(frame) for frame in frames if isinstance(frame, Cut)), None)
+        self._cut = next((_ENCODER.encode(frame) for frame in frames if isinstance(frame, JournaledPoint)), None)
         self._alive = True
         self._attempt(lambda: self._compact(links))
 
@@ -168,7 +169,7 @@ class Journal:
         if self._alive:
             self._noted.append((last, done))
 
-    def link(self, link: Link) -> None:
+    def link(self, link: JournaledLink) -> None:
         """Takes a result that other names of the file may take over."""
         if self._alive:
             self._new_links.append(_ENCODER.encode(link))
@@ -188,7 +189,7 @@ class Journal:
         """Tells if :meth:`write` should be called."""
         return self._alive and time.monotonic() >= self._due_s
 
-    def write(self, cut: WalkCut[WalkState] | None, links: Callable[[], Iterable[Link]]) -> None:
+    def write(self, cut: ResumePoint[WalkState] | None, links: Callable[[], Iterable[JournaledLink]]) -> None:
         """Writes what is new.
 
         Args:
@@ -209,7 +210,7 @@ class Journal:
             self._drop_before(cut.first)
         frames += self._take_noted(-1 if cut is None else cut.first)
         if cut is not None:
-            encoded = _ENCODER.encode(Cut(next_seq - 1, cut.before, cut.count))
+            encoded = _ENCODER.encode(JournaledPoint(next_seq - 1, cut.before, cut.count))
             if encoded != self._cut:
                 self._cut = encoded
                 frames.append(encoded)
@@ -249,7 +250,7 @@ class Journal:
         self._noted.clear()
         return taken
 
-    def _compact(self, links: Iterable[Link]) -> None:
+    def _compact(self, links: Iterable[JournaledLink]) -> None:
         lines, next_seq = self._unsigned()
         frames = [self._begin, *map(_ENCODER.encode, links), *self._carried]
         frames += [item.frame for item in self._ahead]

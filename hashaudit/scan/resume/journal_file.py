@@ -22,7 +22,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NOFOLLOW | getattr(o
 _MODE = 0o600
 
 
-class SealedFile:
+class AuthenticatedLog:
     """Writes frames. Every method that writes raises OSError as the system does."""
 
     def __init__(self, path: bytes, key: bytes, own_files: set[tuple[int, int]]) -> None:

@@ -11,14 +11,14 @@ import msgspec
 
 from hashaudit.errors import FindingsError, OutputError
 from hashaudit.model.entry import Entry, Subject, state_of
-from hashaudit.model.results import Examination
+from hashaudit.model.results import EntryResult
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
-from hashaudit.record.totals import Tally
+from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.resume_read import Interrupted, RecordedLine, read_interrupted
-from hashaudit.scan.resume.journal import FRAME_DECODER, Begin, Cut, Done, Frame, Line, Link
+from hashaudit.scan.resume.journal import FRAME_DECODER, Begin, Done, Frame, JournaledLink, JournaledPoint, Line
 from hashaudit.scan.resume.journal_file import read_frames
 from hashaudit.signing.public_key import PublicKey
 from hashaudit.sources.interface import Position
@@ -28,11 +28,11 @@ class JournalContent(msgspec.Struct):
     """What was read of a journal."""
 
     begin: Begin
-    cut: Cut | None = None
+    cut: JournaledPoint | None = None
     lines: dict[int, bytes] = {}
     """By number."""
     done: list[Done] = []
-    links: list[Link] = []
+    links: list[JournaledLink] = []
 
 
 def read_journal(path: bytes, key: bytes, run_id: str) -> JournalContent | None:
@@ -61,24 +61,24 @@ def read_journal(path: bytes, key: bytes, run_id: str) -> JournalContent | None:
 
 def _add(content: JournalContent, frame: Frame) -> None:
     match frame:
-        case Cut():
+        case JournaledPoint():
             content.cut = frame
         case Line(seq=seq, data=data):
             content.lines[seq] = data
         case Done():
             content.done.append(frame)
-        case Link():
+        case JournaledLink():
             content.links.append(frame)
         case Begin():
             pass
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class PriorResult(msgspec.Struct, frozen=True):
     """What became of an entry that was done and has no line yet."""
 
     known: bool
     """Only lists of known files hold it; without ``examination``."""
-    examination: Examination | None
+    examination: EntryResult | None
     """``None``: examined whole, and nothing to say."""
     unit: Done
     """In which it was done."""
@@ -86,7 +86,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """An earlier run has read its content."""
 
 
-class Earlier:
+class ResumeState:
     """What an interrupted run has done of what a resumed one will meet. Everything is taken out when it is met."""
 
     def __init__(self, interrupted: Interrupted, journal: JournalContent | None) -> None:
@@ -100,9 +100,9 @@ class Earlier:
         self.cut = cut
         self._lines = {(line.path, line.version): line for line in interrupted.lines}
         self._folders = interrupted.folders
-        self._done: dict[Subject, Outcome] = {}
+        self._done: dict[Subject, PriorResult] = {}
         self._rest: dict[int, int] = {}
-        self.links: Sequence[Link] = ()
+        self.links: Sequence[JournaledLink] = ()
         self.units: Sequence[Done] = ()
         self._read_as: dict[tuple[int, int], bytes] = {}
         if journal is not None:
@@ -149,7 +149,7 @@ class Earlier:
             return False
         return self._read_as.get((entry.stat.device, entry.stat.inode), entry.path) != entry.path
 
-    def outcome_of(self, entry: Subject) -> tuple[Outcome, int] | None:
+    def outcome_of(self, entry: Subject) -> tuple[PriorResult, int] | None:
         """What became of an entry in the very state in which it is met again, and the bytes that count with it."""
         outcome = self._done.pop(entry, None)
         if outcome is None:
@@ -159,7 +159,7 @@ class Earlier:
         return outcome, _bytes_read(entry, outcome) + self._rest.pop(id(outcome.unit), 0)
 
 
-def usable_cut(journal: JournalContent, last: int) -> Cut | None:
+def usable_cut(journal: JournalContent, last: int) -> JournaledPoint | None:
     """The journal's cut, if all lines before it are closed in the findings file or in the journal.
 
     Args:
@@ -172,22 +172,22 @@ def usable_cut(journal: JournalContent, last: int) -> Cut | None:
     return cut
 
 
-def _outcomes(unit: Done) -> Iterable[tuple[Subject, Outcome]]:
+def _outcomes(unit: Done) -> Iterable[tuple[Subject, PriorResult]]:
     told = {examination.item: examination for examination in unit.told}
     known, recalled = set(unit.known), set(unit.recalled)
     for item, entry in enumerate(unit.entries):
         examination = told.get(item)
         from_run = None if examination is None else examination.from_run
-        yield entry, Outcome(item in known, examination, unit, item in recalled or from_run is not None)
+        yield entry, PriorResult(item in known, examination, unit, item in recalled or from_run is not None)
 
 
-def _bytes_read(entry: Subject, outcome: Outcome) -> int:
+def _bytes_read(entry: Subject, outcome: PriorResult) -> int:
     if outcome.examination is not None:
         return outcome.examination.bytes_read
     return 0 if outcome.recalled else state_of(entry).size
 
 
-def _tally(interrupted: Interrupted, cut: Cut | None) -> Tally:
+def _tally(interrupted: Interrupted, cut: JournaledPoint | None) -> TotalsCounter:
     tally = interrupted.tally
     tally.seen = len(interrupted.lines)
     if cut is not None:
@@ -202,7 +202,9 @@ def _tally(interrupted: Interrupted, cut: Cut | None) -> Tally:
     return tally
 
 
-def load_earlier(output: Output, key: PublicKey | None, journal: JournalContent | None) -> tuple[Interrupted, Earlier]:
+def load_earlier(
+    output: Output, key: PublicKey | None, journal: JournalContent | None
+) -> tuple[Interrupted, ResumeState]:
     """Reads a findings file and puts it together with its journal.
 
     Args:
@@ -218,7 +220,7 @@ def load_earlier(output: Output, key: PublicKey | None, journal: JournalContent 
     interrupted = _read(output, key, first)
     if first > 1 and journal is not None and usable_cut(journal, interrupted.end.last) is None:
         interrupted = _read(output, key, 1)
-    return interrupted, Earlier(interrupted, journal)
+    return interrupted, ResumeState(interrupted, journal)
 
 
 def _read(output: Output, key: PublicKey | None, first_line: int) -> Interrupted:

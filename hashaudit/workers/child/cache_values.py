@@ -2,10 +2,10 @@
 
 import msgspec
 
-from hashaudit.cache.fingerprints import Recipes
+from hashaudit.cache.fingerprints import Fingerprints
 from hashaudit.cache.values import (
-    Kept,
-    Known,
+    CachedFile,
+    CachedValue,
     Values,
     pack_numbers,
     seal,
@@ -21,7 +21,7 @@ from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.workers.child.sink import Content
 
 
-class Recalled(msgspec.Struct, frozen=True):
+class CacheHit(msgspec.Struct, frozen=True):
     """All that is wanted of a file, without reading it."""
 
     digests: dict[AlgorithmName, bytes]
@@ -31,23 +31,23 @@ class Recalled(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...] = ()
 
 
-class Keeper:
+class CacheReader:
     """Turns values into what is known of a file, and back."""
 
-    def __init__(self, recipes: Recipes) -> None:
+    def __init__(self, recipes: Fingerprints) -> None:
         self._recipes = recipes
 
-    def recall(self, values: Values) -> Recalled | None:
+    def recall(self, values: Values) -> CacheHit | None:
         """What values say of a file; ``None`` if they do not answer for all that is wanted."""
         recipes = self._recipes
         if not recipes.answer(values.keys()):
             return None
         digests = {name: values[number] for name, number in recipes.digests.items()}
         if not recipes.no_picture or recipes.no_picture in values:
-            return Recalled(digests, is_picture=False)
+            return CacheHit(digests, is_picture=False)
         try:
             faults = unpack_faults(values[recipes.decoder])
-            return Recalled(digests, is_picture=True, hashes=unpack_hashes(values, recipes.perceptual), faults=faults)
+            return CacheHit(digests, is_picture=True, hashes=unpack_hashes(values, recipes.perceptual), faults=faults)
         except msgspec.DecodeError:
             return None
 
@@ -77,19 +77,19 @@ class Keeper:
             values[self._recipes.no_picture] = b""
         return values
 
-    def keep(self, item: int, entry: Entry, values: Values, before: Values) -> Kept:
+    def keep(self, item: int, entry: Entry, values: Values, before: Values) -> CachedValue:
         """What the cache is to keep: what was computed now, and of other algorithms what was known before."""
         others = {number: value for number, value in before.items() if number not in self._recipes.superseded}
         together = others | values
-        return Kept(item, pack_numbers(together), seal(entry, together))
+        return CachedValue(item, pack_numbers(together), seal(entry, together))
 
 
-def opened(entry: Entry, known: Known) -> Values | None:
+def opened(entry: Entry, known: CachedFile) -> Values | None:
     """The values that the cache gave along, none where it had none, ``None`` where they are damaged."""
     return unseal(entry, known.sealed) if known.sealed else {}
 
 
-def mismatch(now: Values, before: Values, known: Known) -> Fault | None:
+def mismatch(now: Values, before: Values, known: CachedFile) -> Fault | None:
     """The fault of a cache that held something else than what was read now."""
     if all(before.get(number, value) == value for number, value in now.items()):
         return None

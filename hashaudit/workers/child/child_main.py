@@ -12,7 +12,7 @@ from hashaudit.content.digests.selftest import self_test
 from hashaudit.errors import HashauditError
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter
-from hashaudit.workers.child.examiner import Examiner, SpentError
+from hashaudit.workers.child.examiner import Examiner, WorkerExhaustedError
 from hashaudit.workers.connection import Address, open_link
 from hashaudit.workers.framing import frame, receive
 from hashaudit.workers.protocol import (
@@ -20,9 +20,9 @@ from hashaudit.workers.protocol import (
     ENCODER,
     PLAN_DECODER,
     UNIT_DECODER,
-    Hello,
     Message,
-    Refusal,
+    Ready,
+    Rejected,
     WorkUnit,
 )
 
@@ -35,13 +35,13 @@ PARENTS_SIGNALS = ("SIGINT", "SIGTSTP", "SIGUSR1", "SIGINFO")
 def main() -> None:
     """Serves the parent that is named on standard input until it closes the link."""
     address = msgspec.json.decode(sys.stdin.buffer.read(), type=Address)
-    sandbox = harden(address.parent_pid)
+    sandbox = enter_sandbox(address.parent_pid)
     stream, board = open_link(address)
     with stream:
         serve(stream, memoryview(board).cast("q")[:BOARD_WORDS], sandbox)
 
 
-def harden(parent_pid: int) -> tuple[str, ...]:
+def enter_sandbox(parent_pid: int) -> tuple[str, ...]:
     """Gives up what a worker never needs; returns the names of the layers that are in force.
 
     The others follow when all is loaded, in :func:`serve`.
@@ -76,21 +76,21 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
             self_test(plan.algorithms)
             examiner = Examiner(plan, board)
         except HashauditError as error:
-            _say(stream, Refusal(str(error)))
+            _say(stream, Rejected(str(error)))
             return
         if plan.cage is not None:
             sandbox += enter(plan.cage, examiner.space)
-        _say(stream, Hello(sandbox))
+        _say(stream, Ready(sandbox))
         for unit in examiner.ahead(_units(stream)):
             try:
                 answer: Message = examiner.examine_unit(unit)
             except HashauditError as error:
-                answer = Refusal(str(error))
+                answer = Rejected(str(error))
             _say(stream, answer)
     except ConnectionError:
         # The parent is gone, and with it whoever could be told.
         return
-    except SpentError as error:
+    except WorkerExhaustedError as error:
         # At once: what was taken may be what an orderly end needs.
         os._exit(error.status)
 

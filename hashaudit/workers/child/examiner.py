@@ -14,16 +14,16 @@ from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
 from hashaudit.lists.match.known_match import KnownFilters
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault, FaultCode
-from hashaudit.model.results import Confirmation, Examination, Match, Role, any_looked_for
-from hashaudit.workers.child.analyze import Contents, Counts, Learned
-from hashaudit.workers.child.throttle import BoardPace
+from hashaudit.model.results import Caveat, EntryResult, Match, Role, has_deny_match
+from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
+from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import (
     BEGUN_BYTES,
     BEGUN_NS,
     FED_BYTES,
     POSITION,
     Answer,
-    Plan,
+    WorkerConfig,
     WorkUnit,
     position_word,
 )
@@ -39,10 +39,10 @@ MAX_LABEL_CHARACTERS = 1 << 20
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
     from hashaudit.workers.child.object_prefetch import Objects
-    from hashaudit.workers.child.pictures import Pictures, Seen
+    from hashaudit.workers.child.pictures import PictureResult, Pictures
 
 
-class SpentError(Exception):
+class WorkerExhaustedError(Exception):
     """A file took from this process what does not come back: it is not fit to examine another."""
 
     def __init__(self, status: int) -> None:
@@ -62,16 +62,16 @@ class Examiner:
         HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
     """
 
-    def __init__(self, plan: Plan, board: memoryview) -> None:
+    def __init__(self, plan: WorkerConfig, board: memoryview) -> None:
         self._plan = plan
         self._board = board
         algorithms = _perceptual_algorithms(plan)
         indexes = [image.open() for image in plan.indexes]
         self._matcher = ExactMatcher(indexes)
         self._filters = KnownFilters(plan.filters)
-        pace = BoardPace(board)
+        pace = SharedThrottle(board)
         self._objects = _objects(plan, pace)
-        self._contents = Contents(plan, board, pace, _pictures(plan, algorithms, indexes), self._objects)
+        self._contents = Analyzer(plan, board, pace, _pictures(plan, algorithms, indexes), self._objects)
         self.space = AddressSpace()
         self._has_decoded = False
 
@@ -91,7 +91,7 @@ class Examiner:
             SpentError: an entry's fault, that on the board.
         """
         known: list[int] = []
-        told: list[Examination] = []
+        told: list[EntryResult] = []
         counts = Counts()
         for number, (entry, item) in enumerate(unit.entries()):
             self._board[BEGUN_BYTES] = self._board[FED_BYTES]
@@ -101,13 +101,13 @@ class Examiner:
             counts.add(number, learned)
             matches, confirmations = self._match(learned)
             self._check_fitness(learned.faults, decoded=learned.seen is not None and learned.outcome.sink is not None)
-            if item.tell or self._plan.tell_all or learned.faults or any_looked_for(matches):
+            if item.tell or self._plan.report_all or learned.faults or has_deny_match(matches):
                 told.append(_examination(number, learned, matches, confirmations))
             elif matches:
                 known.append(number)
         return Answer(unit.number, tuple(known), counts.bytes_read, tuple(told), counts.cached())
 
-    def _match(self, learned: Learned) -> Outcome:
+    def _match(self, learned: AnalysisResult) -> Outcome:
         size_bytes = learned.size_bytes
         matches, confirmations = self._matcher.match(learned.digests, size_bytes)
         if learned.seen is not None:
@@ -119,21 +119,21 @@ class Examiner:
     def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
         """Lets the next file be examined only if decoders have left what that takes."""
         self._has_decoded |= decoded
-        if decoded and not self.space.can_be_told():
+        if decoded and not self.space.is_measurable():
             # A decoder has closed descriptors that are not its own.
-            raise SpentError(errno.EBADF)
+            raise WorkerExhaustedError(errno.EBADF)
         codes = {fault.code for fault in faults}
         if FaultCode.TOO_MANY_OPEN_FILES in codes and self._has_decoded:
             # In a process that has decoded nothing the limit itself is too low.
-            raise SpentError(errno.EMFILE)
+            raise WorkerExhaustedError(errno.EMFILE)
         cage = self._plan.cage
         if FaultCode.OUT_OF_MEMORY in codes and cage is not None:
             gc.collect()
             if self.space.grown_bytes() > cage.memory_bytes // 2:
-                raise SpentError(errno.ENOMEM)
+                raise WorkerExhaustedError(errno.ENOMEM)
 
 
-def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":
+def _perceptual_algorithms(plan: WorkerConfig) -> "tuple[PerceptualAlgorithm, ...]":
     """Loads what the plan hashes pictures with; plugged hashers become known to the lists before those are opened."""
     if plan.perceptual is None:
         return ()
@@ -143,7 +143,7 @@ def _perceptual_algorithms(plan: Plan) -> "tuple[PerceptualAlgorithm, ...]":
     return load_algorithms(plan.perceptual)
 
 
-def _objects(plan: Plan, pace: BoardPace) -> "Objects | None":
+def _objects(plan: WorkerConfig, pace: SharedThrottle) -> "Objects | None":
     if plan.stores is None:
         return None
     # Start-up: the stores' libraries take longer to import than all the rest.
@@ -153,7 +153,7 @@ def _objects(plan: Plan, pace: BoardPace) -> "Objects | None":
 
 
 def _pictures(
-    plan: Plan, algorithms: "tuple[PerceptualAlgorithm, ...]", indexes: Sequence[ListIndex]
+    plan: WorkerConfig, algorithms: "tuple[PerceptualAlgorithm, ...]", indexes: Sequence[ListIndex]
 ) -> "Pictures | None":
     if plan.perceptual is None:
         return None
@@ -163,22 +163,22 @@ def _pictures(
 
 
 def _joined(
-    matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...], seen: "Seen"
-) -> tuple[tuple[Match, ...], tuple[Confirmation, ...]]:
+    matches: tuple[Match, ...], confirmations: tuple[Caveat, ...], seen: "PictureResult"
+) -> tuple[tuple[Match, ...], tuple[Caveat, ...]]:
     """Exact matches first, then near ones. What is exact is not perceptual alone."""
-    exact = any_looked_for(matches)
-    near = tuple(item for item in seen.confirmations if not (exact and item is Confirmation.PERCEPTUAL_ONLY))
+    exact = has_deny_match(matches)
+    near = tuple(item for item in seen.confirmations if not (exact and item is Caveat.PERCEPTUAL_ONLY))
     return matches + seen.matches, confirmations + near
 
 
 def _examination(
-    number: int, learned: Learned, matches: tuple[Match, ...], confirmations: tuple[Confirmation, ...]
-) -> Examination:
+    number: int, learned: AnalysisResult, matches: tuple[Match, ...], confirmations: tuple[Caveat, ...]
+) -> EntryResult:
     outcome = learned.outcome
     kept = _bounded(matches)
     if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
-        confirmations = (*confirmations, Confirmation.CHANGED_WHILE_READ)
-    return Examination(
+        confirmations = (*confirmations, Caveat.CHANGED_WHILE_READ)
+    return EntryResult(
         number,
         outcome.stat,
         outcome.bytes_read,

@@ -5,7 +5,7 @@ import os
 from hashaudit.model.faults import Fault, FaultCode, Stage
 
 
-def fault_of_defect(stage: Stage, error: Exception) -> Fault:
+def internal_error(stage: Stage, error: Exception) -> Fault:
     """What was raised while one file was examined.
 
     Of a defect its kind and where it is. Not its message, which may hold what the file holds; nor the line of source,

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hashaudit.content.read import Pace, ReadOutcome, Sink
+from hashaudit.content.read import ReadOutcome, Sink, Throttle
 from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectReader
 from hashaudit.model.entry import ObjectEntry
 from hashaudit.objectstores.interface import StoreOptions
@@ -34,7 +34,7 @@ class _TooLargeError(Exception):
     """An object that was listed as small was overwritten by a large one."""
 
 
-class Kept:
+class BufferedObject:
     """A sink that holds the content of what is small."""
 
     __slots__ = ("_chunks", "_size")
@@ -83,17 +83,17 @@ class Budget:
 class SharedPace:
     """One pace for several threads. While one waits for room the others wait too, as they have to."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Throttle) -> None:
         self._pace = pace
         self._lock = threading.Lock()
 
     def room(self) -> int:
-        """See :class:`hashaudit.content.read.Pace`."""
+        """See :class:`hashaudit.content.read.Throttle`."""
         with self._lock:
             return self._pace.room()
 
     def spend(self, count: int) -> None:
-        """See :class:`hashaudit.content.read.Pace`."""
+        """See :class:`hashaudit.content.read.Throttle`."""
         with self._lock:
             self._pace.spend(count)
 
@@ -110,7 +110,7 @@ class Objects:
         HostError: a store cannot be used.
     """
 
-    def __init__(self, options: StoreOptions, schemes: Iterable[str], pace: Pace) -> None:
+    def __init__(self, options: StoreOptions, schemes: Iterable[str], pace: Throttle) -> None:
         self._stores = Stores(options)
         for scheme in schemes:
             self._stores.of(scheme)
@@ -118,14 +118,14 @@ class Objects:
         self._whole = ThreadPoolExecutor(IN_FLIGHT, "hashaudit-fetch")
         self._parts = ThreadPoolExecutor(PARTS_AHEAD, "hashaudit-part")
         self._budget = Budget(HELD_BYTES)
-        self._ahead: dict[tuple[int, int], Future[ReadOutcome[Kept]]] = {}
+        self._ahead: dict[tuple[int, int], Future[ReadOutcome[BufferedObject]]] = {}
 
     def fetch(self, unit: WorkUnit) -> WorkUnit:
         """Begins to fetch what is small in a unit. Waits where too much is held already."""
         for number, (entry, _) in enumerate(unit.entries()):
             if isinstance(entry, ObjectEntry) and entry.state.size <= PART_BYTES:
                 self._budget.take(entry.state.size)
-                self._ahead[unit.number, number] = self._whole.submit(self._reader(entry).read, entry, Kept)
+                self._ahead[unit.number, number] = self._whole.submit(self._reader(entry).read, entry, BufferedObject)
         return unit
 
     def read(self, entry: ObjectEntry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from PIL import Image
 
-from hashaudit.cache.fingerprints import Recipes
+from hashaudit.cache.fingerprints import Fingerprints
 from hashaudit.cache.values import Values, pack_picture
 from hashaudit.content.images.formats import HEAD_BYTES, sniff
 from hashaudit.content.images.limits import DecodeLimits
@@ -25,30 +25,30 @@ from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.near_match import NearMatcher
 from hashaudit.lists.plugin_hashes import plug_in
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import AlgorithmName, Confirmation, Match, PerceptualHash
-from hashaudit.workers.child.internal_errors import fault_of_defect
-from hashaudit.workers.protocol import PerceptualPlan
+from hashaudit.model.results import AlgorithmName, Caveat, Match, PerceptualHash
+from hashaudit.workers.child.internal_errors import internal_error
+from hashaudit.workers.protocol import PerceptualConfig
 
 REMEMBERED = 4096
 """Pictures whose outcome is kept, so that identical content is decoded once; a few hundred bytes each."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class PictureResult(msgspec.Struct, frozen=True):
     """What came of a picture."""
 
     hashes: tuple[PerceptualHash, ...] = ()
     """Of the picture as it is, and those that match."""
     matches: tuple[Match, ...] = ()
-    confirmations: tuple[Confirmation, ...] = ()
+    confirmations: tuple[Caveat, ...] = ()
     faults: tuple[Fault, ...] = ()
     values: Values = {}
     """For the cache."""
 
 
-NOTHING = Seen()
+NOTHING = PictureResult()
 
 
-class Capture:
+class ContentBuffer:
     """Keeps the bytes of a file that begins like a picture."""
 
     __slots__ = ("_chunks", "_limit", "_size", "_started", "starved")
@@ -96,7 +96,7 @@ class Capture:
         return b"".join(self._chunks or ())
 
 
-def load_algorithms(plan: PerceptualPlan) -> tuple[PerceptualAlgorithm, ...]:
+def load_algorithms(plan: PerceptualConfig) -> tuple[PerceptualAlgorithm, ...]:
     """The algorithms of a plan, plugged ones last; lists can be matched by those from here on.
 
     Raises:
@@ -116,23 +116,23 @@ class Pictures:
 
     def __init__(
         self,
-        plan: PerceptualPlan,
+        plan: PerceptualConfig,
         algorithms: tuple[PerceptualAlgorithm, ...],
         indexes: Sequence[ListIndex],
-        recipes: Recipes | None = None,
+        recipes: Fingerprints | None = None,
     ) -> None:
         self._algorithms = algorithms
         self._recipes = recipes
         limits = DecodeLimits(max_frames=plan.max_frames, timeout_s=plan.decode_timeout_s)
         self._options = HashOptions(variants=Variants(plan.variants), limits=limits)
         self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, algorithms)
-        self._remembered: OrderedDict[bytes, Seen] = OrderedDict()
+        self._remembered: OrderedDict[bytes, PictureResult] = OrderedDict()
 
-    def capture(self) -> Capture:
+    def capture(self) -> ContentBuffer:
         """Takes the bytes of one file."""
-        return Capture(self._options.limits.max_bytes)
+        return ContentBuffer(self._options.limits.max_bytes)
 
-    def examine(self, capture: Capture, sha256: bytes | None) -> Seen:
+    def examine(self, capture: ContentBuffer, sha256: bytes | None) -> PictureResult:
         """What can be said of a file whose bytes were captured, and whose SHA-256 may be known already."""
         if not capture.is_picture:
             return NOTHING
@@ -140,15 +140,15 @@ class Pictures:
             message = f"larger than the {self._options.limits.max_bytes} bytes that are decoded"
             return self._seen((), (Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
         if capture.starved is not None:
-            return Seen(faults=(fault_of_defect(Stage.DECODE, capture.starved),))
+            return PictureResult(faults=(internal_error(Stage.DECODE, capture.starved),))
         try:
             return self._examine_once(capture.content(), sha256)
         except HashauditError:
             raise
         except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost its digests, nor others theirs
-            return Seen(faults=(fault_of_defect(Stage.DECODE, error),))
+            return PictureResult(faults=(internal_error(Stage.DECODE, error),))
 
-    def _examine_once(self, content: bytes, sha256: bytes | None) -> Seen:
+    def _examine_once(self, content: bytes, sha256: bytes | None) -> PictureResult:
         key = sha256 or hashlib.sha256(content).digest()
         seen = self._remembered.get(key)
         if seen is None:
@@ -157,29 +157,29 @@ class Pictures:
                 self._remembered.popitem(last=False)
         return seen
 
-    def recall(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+    def recall(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
         """What can be said of a picture whose hashes and faults are known from an earlier run."""
         try:
             return self._matched(hashes, faults)
         except HashauditError:
             raise
         except Exception as error:  # noqa: BLE001 # as in examine
-            return Seen(faults=(fault_of_defect(Stage.MATCH, error),))
+            return PictureResult(faults=(internal_error(Stage.MATCH, error),))
 
-    def _examine(self, content: bytes) -> Seen:
+    def _examine(self, content: bytes) -> PictureResult:
         return self._seen(*hash_image(content, self._algorithms, self._options))
 
-    def _seen(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+    def _seen(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
         seen = self._matched(hashes, faults)
         if self._recipes is None or not self._recipes.decoder:
             return seen
         values = pack_picture(hashes, faults, self._recipes.perceptual, self._recipes.decoder)
         return msgspec.structs.replace(seen, values=values)
 
-    def _matched(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> Seen:
+    def _matched(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
         matches, confirmations = self._matcher.match(hashes)
         shown = tuple(item for item in hashes if item.variant == Orientation.ORIGINAL and not item.trimmed)
-        return Seen(shown, matches, confirmations, faults)
+        return PictureResult(shown, matches, confirmations, faults)
 
 
 def _load_behind(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:

@@ -7,7 +7,7 @@ from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.protocol import FED_BYTES
 
 if TYPE_CHECKING:
-    from hashaudit.workers.child.pictures import Capture
+    from hashaudit.workers.child.pictures import ContentBuffer
 
 
 class Content(MultiDigest):
@@ -18,7 +18,9 @@ class Content(MultiDigest):
 
     __slots__ = ("_board", "capture")
 
-    def __init__(self, algorithms: tuple[AlgorithmName, ...], board: memoryview, capture: "Capture | None") -> None:
+    def __init__(
+        self, algorithms: tuple[AlgorithmName, ...], board: memoryview, capture: "ContentBuffer | None"
+    ) -> None:
         super().__init__(algorithms)
         self._board = board
         self.capture = capture

@@ -1,7 +1,7 @@
-"""A worker reads only as much as its parent allows it on the board.
+"""A worker's throttle: it reads only as much as the parent grants in the shared progress memory.
 
-The parent alone shares the rate out (hashaudit/workers/local/pacing.py), so that a worker that was taken over by what it decodes
-can neither use up nor hold back what the others may read.
+The parent alone divides the rate (hashaudit/workers/local/rate_limiter.py), so a compromised worker can neither use
+up nor hold back what the others may read.
 """
 
 import time
@@ -18,7 +18,7 @@ LEAST_READ_BYTES = 16 * 1024
 """Read at once even if fewer are allowed: the rest is a debt, which costs less than many small reads."""
 
 
-class BoardPace:
+class SharedThrottle:
     """The pace as the board has it: how much was read, and how much may be. A :class:`hashaudit.content.read.Pace`."""
 
     __slots__ = ("_board",)

@@ -14,15 +14,15 @@ from hashaudit.workers.dask.protocol import (
     DESCRIPTION_DECODER,
     OPEN_DECODER,
     Description,
-    Lacking,
+    MissingLists,
     Opened,
-    Order,
-    Parcel,
+    Payload,
     Refused,
+    WorkerRequest,
     packed,
 )
 from hashaudit.workers.dask.settings import ClusterSettings
-from hashaudit.workers.protocol import Plan
+from hashaudit.workers.protocol import WorkerConfig
 
 DESCRIBE_TIMEOUT_S = 60.0
 """The first call imports the program there, perhaps from a slow disk."""
@@ -60,7 +60,7 @@ class Admission:
         ListError: a compiled list cannot be read.
     """
 
-    def __init__(self, settings: ClusterSettings, token: str, plan: Plan) -> None:
+    def __init__(self, settings: ClusterSettings, token: str, plan: WorkerConfig) -> None:
         self._settings = settings
         self._token = token
         self._shipment = shipment(plan)
@@ -114,7 +114,7 @@ class Admission:
         key = f"hashaudit-session-{session}"
         future = client.submit(
             remote.open_session,
-            Parcel(packed(self._order(session))),
+            Payload(packed(self._order(session))),
             key,
             key=key,
             workers=[address],
@@ -133,13 +133,13 @@ class Admission:
             case Refused(reason=reason):
                 future.release()
                 raise RefusedError(reason)
-            case Lacking():
+            case MissingLists():
                 future.release()
                 return None
 
-    def _order(self, session: str) -> Order:
+    def _order(self, session: str) -> WorkerRequest:
         settings = self._settings
-        return Order(
+        return WorkerRequest(
             run=self._token,
             session=session,
             plan=self._shipment.plan,

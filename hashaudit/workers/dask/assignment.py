@@ -14,8 +14,8 @@ from typing import Generic
 import msgspec
 
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.workers.dask.protocol import Part, UnitResult
-from hashaudit.workers.tasks import Answered, Blamed, Event, Job, TicketT, accounted_for
+from hashaudit.workers.dask.protocol import PartialReply, UnitResult
+from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, Task, accounted_for
 
 UNITS_PER_PROCESS = 3
 """One in hand, and what keeps a process busy while an answer travels and the next units come."""
@@ -27,15 +27,15 @@ LOSSES = 2
 """How often a unit may be with a worker that is lost before it is suspected, and a suspect before it is blamed."""
 
 
-class DishonestError(Exception):
+class ProtocolViolationError(Exception):
     """A worker answered to what was not asked, or not to what was."""
 
 
-class Unit(msgspec.Struct, Generic[TicketT], frozen=True):
+class Unit(msgspec.Struct, Generic[ContextT], frozen=True):
     """Jobs that are handed out together."""
 
     number: int
-    jobs: tuple[Job[TicketT], ...]
+    jobs: tuple[Task[ContextT], ...]
     urgent: bool = False
     losses: int = 0
     """Workers that were lost while they held it."""
@@ -43,10 +43,10 @@ class Unit(msgspec.Struct, Generic[TicketT], frozen=True):
     """Of a suspect: workers that were lost while they held nothing else."""
 
 
-class _Holder(Generic[TicketT]):
+class _Holder(Generic[ContextT]):
     def __init__(self, processes: int) -> None:
         self.processes = processes
-        self.units: dict[int, Unit[TicketT]] = {}
+        self.units: dict[int, Unit[ContextT]] = {}
 
     @property
     def room(self) -> int:
@@ -55,16 +55,16 @@ class _Holder(Generic[TicketT]):
         return self.processes * UNITS_PER_PROCESS - len(self.units)
 
 
-class Window(Generic[TicketT]):
+class Window(Generic[ContextT]):
     """Hands units to workers, which are known by name here."""
 
     def __init__(self) -> None:
         self.decodes = False
         """Workers hash pictures, so that a suspect is tried without a decoder before it is given up."""
-        self._queue: deque[Unit[TicketT]] = deque()
-        self._urgent: deque[Unit[TicketT]] = deque()
-        self._suspects: deque[Unit[TicketT]] = deque()
-        self._holders: dict[str, _Holder[TicketT]] = {}
+        self._queue: deque[Unit[ContextT]] = deque()
+        self._urgent: deque[Unit[ContextT]] = deque()
+        self._suspects: deque[Unit[ContextT]] = deque()
+        self._holders: dict[str, _Holder[ContextT]] = {}
         self._last_number = 0
 
     @property
@@ -72,7 +72,7 @@ class Window(Generic[TicketT]):
         """Units that no worker has."""
         return len(self._queue) + len(self._urgent) + len(self._suspects)
 
-    def add(self, jobs: Sequence[Job[TicketT]], *, urgent: bool) -> None:
+    def add(self, jobs: Sequence[Task[ContextT]], *, urgent: bool) -> None:
         """Queues a unit."""
         (self._urgent if urgent else self._queue).append(self._unit(tuple(jobs), urgent=urgent))
 
@@ -80,7 +80,7 @@ class Window(Generic[TicketT]):
         """Lets a worker have units."""
         self._holders[name] = _Holder(processes)
 
-    def leave(self, name: str, *, lost: bool) -> list[Event[TicketT]]:
+    def leave(self, name: str, *, lost: bool) -> list[Event[ContextT]]:
         """Takes a worker away and gives what it held to others.
 
         Args:
@@ -88,7 +88,7 @@ class Window(Generic[TicketT]):
             lost: it went while it held them, so that one of them may be why; otherwise none is counted against.
         """
         holder = self._holders.pop(name, None)
-        events: list[Event[TicketT]] = []
+        events: list[Event[ContextT]] = []
         for unit in () if holder is None else reversed(holder.units.values()):
             if not lost:
                 self._give_back(unit)
@@ -96,13 +96,13 @@ class Window(Generic[TicketT]):
                 events.append(blamed)
         return events
 
-    def job(self, name: str, number: int, item: int) -> Job[TicketT] | None:
+    def job(self, name: str, number: int, item: int) -> Task[ContextT] | None:
         """A job that a worker holds."""
         holder = self._holders.get(name)
         unit = None if holder is None else holder.units.get(number)
         return unit.jobs[item] if unit is not None and 0 <= item < len(unit.jobs) else None
 
-    def hand_out(self) -> Iterator[tuple[str, tuple[Unit[TicketT], ...]]]:
+    def hand_out(self) -> Iterator[tuple[str, tuple[Unit[ContextT], ...]]]:
         """Gives units to workers that have room, as bundles that travel together."""
         while True:
             given = self._next_suspect() or self._next_bundle()
@@ -112,7 +112,7 @@ class Window(Generic[TicketT]):
             self._holders[name].units.update((unit.number, unit) for unit in units)
             yield given
 
-    def answer(self, name: str, asked: Sequence[int], results: Sequence[UnitResult]) -> list[Event[TicketT]]:
+    def answer(self, name: str, asked: Sequence[int], results: Sequence[UnitResult]) -> list[Event[ContextT]]:
         """Takes a worker's answer to a bundle. What the worker does not hold any more is passed over.
 
         Raises:
@@ -122,7 +122,7 @@ class Window(Generic[TicketT]):
         if holder is None:
             return []
         if sorted(result.number for result in results) != sorted(asked):
-            raise DishonestError
+            raise ProtocolViolationError
         events = []
         for result in results:
             unit = holder.units.get(result.number)
@@ -132,15 +132,15 @@ class Window(Generic[TicketT]):
             holder.units.pop(number, None)
         return [event for group in events for event in group]
 
-    def _unit(self, jobs: tuple[Job[TicketT], ...], *, urgent: bool = False, losses: int = 0) -> Unit[TicketT]:
+    def _unit(self, jobs: tuple[Task[ContextT], ...], *, urgent: bool = False, losses: int = 0) -> Unit[ContextT]:
         self._last_number += 1
         return Unit(self._last_number, jobs, urgent, losses)
 
-    def _next_suspect(self) -> tuple[str, tuple[Unit[TicketT], ...]] | None:
+    def _next_suspect(self) -> tuple[str, tuple[Unit[ContextT], ...]] | None:
         free = next((name for name, holder in self._holders.items() if not holder.units), None)
         return (free, (self._suspects.popleft(),)) if self._suspects and free is not None else None
 
-    def _next_bundle(self) -> tuple[str, tuple[Unit[TicketT], ...]] | None:
+    def _next_bundle(self) -> tuple[str, tuple[Unit[ContextT], ...]] | None:
         rooms = {name: holder.room for name, holder in self._holders.items() if holder.room > 0}
         if self._suspects and rooms:
             # One is let run empty, for the suspect.
@@ -155,13 +155,13 @@ class Window(Generic[TicketT]):
         count = min(BUNDLE_UNITS, rooms[name], share)
         return name, tuple(self._queue.popleft() for _ in range(count))
 
-    def _give_back(self, unit: Unit[TicketT]) -> None:
+    def _give_back(self, unit: Unit[ContextT]) -> None:
         if unit.alone is not None:
             self._suspects.appendleft(unit)
         else:
             (self._urgent if unit.urgent else self._queue).appendleft(unit)
 
-    def _count_loss(self, unit: Unit[TicketT]) -> Event[TicketT] | None:
+    def _count_loss(self, unit: Unit[ContextT]) -> Event[ContextT] | None:
         losses = unit.losses + 1
         if unit.alone is None:
             alone = 0 if losses >= LOSSES else None
@@ -179,40 +179,40 @@ class Window(Generic[TicketT]):
             return None
         return self._blame(unit, losses)
 
-    def _blame(self, unit: Unit[TicketT], losses: int) -> Event[TicketT] | None:
+    def _blame(self, unit: Unit[ContextT], losses: int) -> Event[ContextT] | None:
         (job,) = unit.jobs
         decoding = self.decodes and job.decode
         message = "each cluster worker that examined it was lost"
         fault = Fault(Stage.DECODE if decoding else Stage.READ, FaultCode.WORKER_DIED, message, losses)
         if not decoding:
-            return Blamed(job, fault)
+            return Failed(job, fault)
         plain = msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault)
         self._give_back(msgspec.structs.replace(unit, jobs=(plain,), losses=losses, alone=0))
         return None
 
 
-def _checked(unit: Unit[TicketT], result: UnitResult) -> list[Event[TicketT]]:
+def _checked(unit: Unit[ContextT], result: UnitResult) -> list[Event[ContextT]]:
     """What became of the jobs of a unit, each of which must be told of exactly once."""
-    events: list[Event[TicketT]] = []
+    events: list[Event[ContextT]] = []
     items: list[int] = []
     for outcome in result.outcomes:
-        about = outcome.items if isinstance(outcome, Part) else (outcome.item,)
+        about = outcome.items if isinstance(outcome, PartialReply) else (outcome.item,)
         if not about or min(about) < 0 or max(about) >= len(unit.jobs):
-            raise DishonestError
+            raise ProtocolViolationError
         items += about
-        if not isinstance(outcome, Part):
-            events.append(Blamed(unit.jobs[outcome.item], outcome.fault))
+        if not isinstance(outcome, PartialReply):
+            events.append(Failed(unit.jobs[outcome.item], outcome.fault))
             continue
         jobs = tuple(_suspected(unit.jobs[item], outcome.suspicions.get(item)) for item in about)
         if not accounted_for(outcome.answer, jobs):
-            raise DishonestError
-        events.append(Answered(jobs, outcome.answer))
+            raise ProtocolViolationError
+        events.append(Completed(jobs, outcome.answer))
     if sorted(items) != list(range(len(unit.jobs))):
-        raise DishonestError
+        raise ProtocolViolationError
     return events
 
 
-def _suspected(job: Job[TicketT], suspicion: Fault | None) -> Job[TicketT]:
+def _suspected(job: Task[ContextT], suspicion: Fault | None) -> Task[ContextT]:
     if suspicion is None:
         return job
     return msgspec.structs.replace(job, decode=False, tell=True, suspicion=suspicion)

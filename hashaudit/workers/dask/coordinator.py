@@ -17,23 +17,23 @@ from distributed import Client, KilledWorker
 from hashaudit.errors import HashauditError, HostError
 from hashaudit.workers.dask import remote
 from hashaudit.workers.dask.admission import Admission, RefusedError
-from hashaudit.workers.dask.assignment import DishonestError, Unit, Window
+from hashaudit.workers.dask.assignment import ProtocolViolationError, Unit, Window
 from hashaudit.workers.dask.members import Member, Members, common_layers
 from hashaudit.workers.dask.protocol import (
     EXAMINE_DECODER,
     STATUS_DECODER,
     Examined,
-    Gone,
-    Parcel,
+    Payload,
     Refused,
     Status,
     UnitsReply,
+    UnknownSession,
     packed,
 )
 from hashaudit.workers.dask.scheduler import CALL_TIMEOUT_S, LOST, WATCH_S, check, connect, workers_of
 from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
-from hashaudit.workers.protocol import Plan, WorkUnit
-from hashaudit.workers.tasks import Event, TicketT, grouped
+from hashaudit.workers.protocol import WorkerConfig, WorkUnit
+from hashaudit.workers.tasks import ContextT, Event, grouped
 
 END_TIMEOUT_S = 12.0
 """Longer than a session takes to end."""
@@ -44,10 +44,10 @@ SILENCE_S = 3.0
 TRIES = 3
 """To open a session with a worker that is there, before it is refused."""
 
-Word = Notice | Ready | Failure | list[Event[TicketT]]
+Word = Notice | Ready | Failure | list[Event[ContextT]]
 
 
-class Coordinator(Generic[TicketT]):
+class Coordinator(Generic[ContextT]):
     """One run's use of a cluster, from connecting to leaving.
 
     Args:
@@ -62,9 +62,9 @@ class Coordinator(Generic[TicketT]):
         self,
         settings: ClusterSettings,
         token: str,
-        window: Window[TicketT],
+        window: Window[ContextT],
         lock: Lock,
-        post: Callable[[Word[TicketT]], None],
+        post: Callable[[Word[ContextT]], None],
     ) -> None:
         self._settings = settings
         self._token = token
@@ -72,7 +72,7 @@ class Coordinator(Generic[TicketT]):
         self._lock = lock
         self._post = post
         self.members = Members()
-        self._plan: asyncio.Future[Plan] | None = None
+        self._plan: asyncio.Future[WorkerConfig] | None = None
         self._ending = asyncio.Event()
         self._admission: Admission | None = None
         self._admitting: dict[str, asyncio.Task[None]] = {}
@@ -82,7 +82,7 @@ class Coordinator(Generic[TicketT]):
         self._shares_due = False
         self._without_since_s: float | None = time.monotonic()
 
-    async def serve(self, plan: asyncio.Future[Plan]) -> None:
+    async def serve(self, plan: asyncio.Future[WorkerConfig]) -> None:
         """Works until :meth:`end` is called, or the cluster cannot be used."""
         self._plan = plan
         try:
@@ -233,14 +233,14 @@ class Coordinator(Generic[TicketT]):
         self.members.refused[address] = reason
         self._post(Notice(f"worker {address} is given nothing: {reason}"))
 
-    async def _carry(self, member: Member, units: tuple[Unit[TicketT], ...]) -> None:
+    async def _carry(self, member: Member, units: tuple[Unit[ContextT], ...]) -> None:
         """Has a bundle examined."""
         client = self._client
         if client is None:
             return
         self._bundles += 1
         asked = [unit.number for unit in units]
-        parcel = Parcel(packed([WorkUnit(unit.number, grouped(unit.jobs)) for unit in units]))
+        parcel = Payload(packed([WorkUnit(unit.number, grouped(unit.jobs)) for unit in units]))
         future = client.submit(
             remote.examine,
             member.session,
@@ -255,7 +255,7 @@ class Coordinator(Generic[TicketT]):
             self._hear(member, asked, reply)
         except KilledWorker:
             self._drop(member, lost=True)
-        except (DishonestError, msgspec.DecodeError):
+        except (ProtocolViolationError, msgspec.DecodeError):
             self._refuse(member.address, "it answered to what was not asked")
             self._drop(member, lost=False)
         except Exception:  # noqa: BLE001 # the scheduler was lost, or the worker was: the next look at who is there decides
@@ -274,7 +274,7 @@ class Coordinator(Generic[TicketT]):
             case Refused(reason=reason):
                 self._refuse(member.address, reason)
                 self._drop(member, lost=False)
-            case Gone():
+            case UnknownSession():
                 # Another process has taken the worker's address, and Dask has given it the task.
                 self._drop(member, lost=True)
 

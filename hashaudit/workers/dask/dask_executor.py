@@ -13,8 +13,8 @@ from hashaudit.workers.dask.assignment import Window
 from hashaudit.workers.dask.coordinator import END_TIMEOUT_S, Coordinator, Word
 from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
 from hashaudit.workers.local.pool import POLL_S
-from hashaudit.workers.protocol import Plan
-from hashaudit.workers.tasks import Answered, Event, InHand, Job, TicketT
+from hashaudit.workers.protocol import WorkerConfig
+from hashaudit.workers.tasks import Completed, ContextT, Event, InProgress, Task
 
 HOLD_TIMEOUT_S = 5.0
 """For all workers to say that they hold; one that does not answer goes on with what it has."""
@@ -23,8 +23,8 @@ LEAVE_TIMEOUT_S = END_TIMEOUT_S + 20.0
 """For all that the coordinator does at the end, each step of which has its own limit."""
 
 
-class DaskEngine(Generic[TicketT]):
-    """Examines on a Dask cluster. A :class:`hashaudit.workers.executor.Engine`.
+class DaskExecutor(Generic[ContextT]):
+    """Examines on a Dask cluster. A :class:`hashaudit.workers.executor.Executor`.
 
     Args:
         settings: which cluster, and how.
@@ -35,13 +35,13 @@ class DaskEngine(Generic[TicketT]):
         self._settings = settings
         self._tell = tell
         self._lock = threading.Lock()
-        self._window: Window[TicketT] = Window()
-        self._inbox: queue.SimpleQueue[Word[TicketT]] = queue.SimpleQueue()
+        self._window: Window[ContextT] = Window()
+        self._inbox: queue.SimpleQueue[Word[ContextT]] = queue.SimpleQueue()
         self._pending = 0
         self._sandbox: tuple[str, ...] | None = None
         self._loop = asyncio.new_event_loop()
-        self._plan: asyncio.Future[Plan] = self._loop.create_future()
-        self._coordinator: Coordinator[TicketT] = Coordinator(
+        self._plan: asyncio.Future[WorkerConfig] = self._loop.create_future()
+        self._coordinator: Coordinator[ContextT] = Coordinator(
             settings, secrets.token_hex(16), self._window, self._lock, self._inbox.put
         )
         self._thread = threading.Thread(target=self._serve, name="hashaudit-dask", daemon=True)
@@ -54,7 +54,7 @@ class DaskEngine(Generic[TicketT]):
         self._call(self._coordinator.end)
         self._thread.join(LEAVE_TIMEOUT_S)
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: WorkerConfig) -> None:
         """Says what is to be done with every job."""
         with self._lock:
             self._window.decodes = plan.perceptual is not None
@@ -70,14 +70,14 @@ class DaskEngine(Generic[TicketT]):
             self._listen(POLL_S)
         return self._sandbox
 
-    def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
+    def submit(self, jobs: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a unit; urgent ones go before the others."""
         self._pending += len(jobs)
         with self._lock:
             self._window.add(jobs, urgent=urgent)
         self._call(self._coordinator.hand_out)
 
-    def collect(self, timeout_s: float) -> list[Event[TicketT]]:
+    def collect(self, timeout_s: float) -> list[Event[ContextT]]:
         """What has happened since the last call; waits so long for something.
 
         Raises:
@@ -86,7 +86,7 @@ class DaskEngine(Generic[TicketT]):
         events = self._listen(timeout_s)
         while not self._inbox.empty():
             events += self._listen(0)
-        self._pending -= sum(len(event.jobs) if isinstance(event, Answered) else 1 for event in events)
+        self._pending -= sum(len(event.jobs) if isinstance(event, Completed) else 1 for event in events)
         return events
 
     @contextlib.contextmanager
@@ -98,14 +98,14 @@ class DaskEngine(Generic[TicketT]):
         finally:
             self._wait(self._coordinator.control("resume"))
 
-    def in_hand(self) -> Iterator[InHand[TicketT]]:
+    def in_progress(self) -> Iterator[InProgress[ContextT]]:
         """The job that each busy process was on when it was asked last, about a second ago."""
         for member in list(self._coordinator.members.by_address.values()):
             for busy in member.busy:
                 with self._lock:
                     job = self._window.job(member.address, busy.unit, busy.item)
                 if job is not None:
-                    yield InHand(job, busy.pid, busy.offset, member.seen_s - busy.elapsed_s, member.address)
+                    yield InProgress(job, busy.pid, busy.offset, member.seen_s - busy.elapsed_s, member.address)
 
     def bytes_read(self) -> int:
         """Bytes read so far, as far as workers have told."""
@@ -142,7 +142,7 @@ class DaskEngine(Generic[TicketT]):
         finally:
             self._loop.close()
 
-    def _listen(self, timeout_s: float) -> list[Event[TicketT]]:
+    def _listen(self, timeout_s: float) -> list[Event[ContextT]]:
         try:
             word = self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
         except queue.Empty:

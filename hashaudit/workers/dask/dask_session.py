@@ -16,35 +16,35 @@ from typing import NamedTuple
 import msgspec
 
 from hashaudit.errors import HashauditError, HostError
-from hashaudit.host.priority import give_way
+from hashaudit.host.priority import lower_priority
 from hashaudit.host.process_owner import boot_id
 from hashaudit.lists.file_state import FileState
-from hashaudit.lists.index.handle import IndexImage
+from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterImage
 from hashaudit.model.entry import Subject
 from hashaudit.model.faults import Fault
-from hashaudit.model.results import Examination
+from hashaudit.model.results import EntryResult
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.workers.dask.list_store import ListStore, remove_orphans
 from hashaudit.workers.dask.mount_check import Devices, compare
 from hashaudit.workers.dask.protocol import (
-    Blame,
     Busy,
     Count,
     Examined,
-    Gone,
     Opened,
-    Order,
-    Part,
+    PartialReply,
     Refused,
     Status,
     UnitResult,
     Units,
     UnitsReply,
+    UnknownSession,
+    WorkerCrash,
+    WorkerRequest,
 )
 from hashaudit.workers.local.pool import POLL_S, Pool
-from hashaudit.workers.protocol import Item, ObjectItem, Plan, WorkUnit
-from hashaudit.workers.tasks import Answered, Blamed, Job
+from hashaudit.workers.protocol import Item, ObjectItem, WorkerConfig, WorkUnit
+from hashaudit.workers.tasks import Completed, Failed, Task
 
 QUICK_POLL_S = 0.005
 """Between two looks at what has come while a process has nothing to do: short beside the examination of a unit."""
@@ -72,7 +72,7 @@ class _Batch:
     def __init__(self, units: Units, reply: "Future[UnitsReply]") -> None:
         self.reply = reply
         self.open = sum(len(group.items) for unit in units for group in unit.groups)
-        self.outcomes: dict[int, list[Part | Blame]] = {unit.number: [] for unit in units}
+        self.outcomes: dict[int, list[PartialReply | WorkerCrash]] = {unit.number: [] for unit in units}
 
 
 class Session:
@@ -84,7 +84,7 @@ class Session:
         is_wanted: tells if the run still holds the session. Called from a thread of the session's own.
     """
 
-    def __init__(self, order: Order, threads: int, is_wanted: Callable[[], bool]) -> None:
+    def __init__(self, order: WorkerRequest, threads: int, is_wanted: Callable[[], bool]) -> None:
         self._order = order
         self._processes = order.processes or threads
         self._is_wanted = is_wanted
@@ -148,7 +148,7 @@ class Session:
         return not self._thread.is_alive()
 
     def _drive(self) -> None:
-        last: UnitsReply = Gone()
+        last: UnitsReply = UnknownSession()
         try:
             # In this thread, which the worker processes then live and die with.
             with ExitStack() as stack:
@@ -174,7 +174,7 @@ class Session:
     def _run(self, stack: ExitStack) -> None:
         order = self._order
         if order.nice:
-            give_way()  # this thread: new processes get the priority of the one that makes them
+            lower_priority()  # this thread: new processes get the priority of the one that makes them
         remove_orphans()
         store = ListStore(order.run)
         stack.enter_context(store.used())
@@ -207,7 +207,7 @@ class Session:
         now_s = time.monotonic()
         busy = tuple(
             Busy(hand.job.ticket.unit, hand.job.ticket.item, hand.pid, hand.offset, now_s - hand.begun_s)
-            for hand in pool.in_hand()
+            for hand in pool.in_progress()
         )
         self._status = Status(Count(pool.bytes_read(), pool.restarts), busy)
         self._reply()
@@ -221,31 +221,31 @@ class Session:
         for unit in units:
             pool.submit([self._job(batch, unit, *numbered) for numbered in enumerate(unit.entries())])
 
-    def _job(self, batch: _Batch, unit: WorkUnit, number: int, pair: tuple[Subject, Item | ObjectItem]) -> Job[_Mark]:
+    def _job(self, batch: _Batch, unit: WorkUnit, number: int, pair: tuple[Subject, Item | ObjectItem]) -> Task[_Mark]:
         entry, item = pair
         mark = _Mark(batch, unit.number, number, entry)
         known = item.known if isinstance(item, Item) else None
-        return Job(mark, self._devices.entry(entry), tell=item.tell, known=known, decode=item.decode)
+        return Task(mark, self._devices.entry(entry), tell=item.tell, known=known, decode=item.decode)
 
-    def _hear(self, event: Answered[_Mark] | Blamed[_Mark]) -> None:
+    def _hear(self, event: Completed[_Mark] | Failed[_Mark]) -> None:
         match event:
-            case Blamed(job=job, fault=fault):
+            case Failed(job=job, fault=fault):
                 mark = job.ticket
-                mark.batch.outcomes[mark.unit].append(Blame(mark.item, fault))
+                mark.batch.outcomes[mark.unit].append(WorkerCrash(mark.item, fault))
                 mark.batch.open -= 1
-            case Answered(jobs=jobs, answer=answer):
+            case Completed(jobs=jobs, answer=answer):
                 mark = jobs[0].ticket
                 told = tuple(self._seen_from_there(one, jobs[one.item].ticket.entry) for one in answer.told)
                 suspicions: dict[int, Fault] = {
                     job.ticket.item: job.suspicion for job in jobs if job.suspicion is not None
                 }
-                part = Part(
+                part = PartialReply(
                     tuple(job.ticket.item for job in jobs), msgspec.structs.replace(answer, told=told), suspicions
                 )
                 mark.batch.outcomes[mark.unit].append(part)
                 mark.batch.open -= len(jobs)
 
-    def _seen_from_there(self, examination: Examination, entry: Subject) -> Examination:
+    def _seen_from_there(self, examination: EntryResult, entry: Subject) -> EntryResult:
         stat = self._devices.state(examination.stat, entry)
         changed_from = self._devices.state(examination.changed_from, entry)
         if stat is examination.stat and changed_from is examination.changed_from:
@@ -261,17 +261,17 @@ class Session:
             batch.reply.set_result(Examined(tuple(results), self._status))
 
 
-def _plan_here(order: Order, store: ListStore) -> Plan:
+def _plan_here(order: WorkerRequest, store: ListStore) -> WorkerConfig:
     """The plan with the lists as they lie on this host."""
     indexes = tuple(
-        IndexImage(numbers, checksum, path=os.fsencode(store.path(digest)))
+        IndexHandle(numbers, checksum, path=os.fsencode(store.path(digest)))
         for numbers, checksum, digest in order.indexes
     )
     filters = tuple(_filter(number, store.path(digest)) for number, digest in order.filters)
     cage = order.plan.cage
     if cage is not None and cage.network and cage.readable != (b"/",):
         # Where names, certificates and credentials are looked up is each machine's own.
-        cage = msgspec.structs.replace(cage, readable=cage.readable + sandbox_paths.readable())
+        cage = msgspec.structs.replace(cage, readable=cage.readable + sandbox_paths.sandbox_paths())
     return msgspec.structs.replace(order.plan, indexes=indexes, filters=filters, cage=cage)
 
 
@@ -282,6 +282,6 @@ def _filter(number: int, path: str) -> FilterImage:
         raise HostError("a list is not there any more") from error
 
 
-def lists_of(order: Order) -> Sequence[str]:
+def lists_of(order: WorkerRequest) -> Sequence[str]:
     """The digests of the lists that a session needs."""
     return [digest for _, _, digest in order.indexes] + [digest for _, digest in order.filters]

@@ -13,8 +13,8 @@ from distributed import Client
 
 from hashaudit.errors import HostError, ListError
 from hashaudit.workers.dask import remote
-from hashaudit.workers.dask.protocol import ListFile, Parcel, Piece, packed
-from hashaudit.workers.protocol import Plan
+from hashaudit.workers.dask.protocol import Chunk, ListFile, Payload, packed
+from hashaudit.workers.protocol import WorkerConfig
 
 PIECE_BYTES = 4 << 20
 """What the scheduler has in memory for a moment, for each host that is being sent to."""
@@ -25,10 +25,10 @@ HOSTS_AT_ONCE = 4
 PIECE_TIMEOUT_S = 60.0
 
 
-class Shipment(msgspec.Struct, frozen=True):
+class Transfer(msgspec.Struct, frozen=True):
     """A plan, and apart from it the lists that it looks in."""
 
-    plan: Plan
+    plan: WorkerConfig
     """Without lists."""
     indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
     filters: tuple[tuple[int, str], ...]
@@ -36,7 +36,7 @@ class Shipment(msgspec.Struct, frozen=True):
     """By digest: what it is, and its content or where that lies on this machine."""
 
 
-def shipment(plan: Plan) -> Shipment:
+def shipment(plan: WorkerConfig) -> Transfer:
     """Takes a plan apart.
 
     Raises:
@@ -54,7 +54,7 @@ def shipment(plan: Plan) -> Shipment:
         for image in plan.indexes
     )
     filters = tuple((image.list_number, add(os.fsdecode(image.path))) for image in plan.filters)
-    return Shipment(msgspec.structs.replace(plan, indexes=(), filters=()), indexes, filters, files)
+    return Transfer(msgspec.structs.replace(plan, indexes=(), filters=()), indexes, filters, files)
 
 
 class Shipping:
@@ -62,7 +62,7 @@ class Shipping:
 
     Args:
         run: stands for the run.
-        files: as in :class:`Shipment`.
+        files: as in :class:`Transfer`.
     """
 
     def __init__(self, run: str, files: dict[str, tuple[ListFile, bytes | str]]) -> None:
@@ -94,7 +94,7 @@ class Shipping:
                 data = stream.read(PIECE_BYTES)
                 if not data:
                     raise HostError("a compiled list was cut short while it was sent; start again")
-                parcel = Parcel(packed(Piece(self._run, file, offset, data)))
+                parcel = Payload(packed(Chunk(self._run, file, offset, data)))
                 async with asyncio.timeout(PIECE_TIMEOUT_S):
                     wrong = (await client.run(remote.take_piece, parcel, workers=[address]))[address]
                 if wrong:

@@ -14,7 +14,7 @@ from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable, read_mount_table
 from hashaudit.model.entry import DirectoryRef, Entry, Stat, State, Subject
 from hashaudit.model.paths import to_text
-from hashaudit.sources.filesystems import Kind
+from hashaudit.sources.filesystems import Filesystem
 from hashaudit.workers.dask.protocol import Place
 
 SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
@@ -36,7 +36,7 @@ def places(roots: Iterable[bytes]) -> tuple[Place, ...]:
     table = read_mount_table()
     found: dict[bytes, Place] = {}
     for root in roots:
-        below = (mount.point for mount in table.below(root) if not Kind(mount.fs_type).is_pseudo)
+        below = (mount.point for mount in table.below(root) if not Filesystem(mount.fs_type).is_pseudo)
         for path in (root, *below):
             place = _place(path, table)
             if place is not None and len(found) < MAX_PLACES:

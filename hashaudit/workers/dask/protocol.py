@@ -1,6 +1,6 @@
 """What a run and the sessions that examine for it on a Dask cluster say to each other.
 
-All of it travels as MessagePack inside a :class:`Parcel`. Dask pickles what is around it, and whoever can speak to a
+All of it travels as MessagePack inside a :class:`Payload`. Dask pickles what is around it, and whoever can speak to a
 Dask scheduler can run code on its cluster in any case (docs/concepts/security-model.md). Nothing that decides a record
 is ever unpickled: it is decoded against these types and checked against what was asked.
 """
@@ -9,10 +9,10 @@ import msgspec
 
 from hashaudit.model.faults import Fault
 from hashaudit.workers.local.watchdog import Deadlines
-from hashaudit.workers.protocol import Answer, Plan, WorkUnit
+from hashaudit.workers.protocol import Answer, WorkerConfig, WorkUnit
 
 
-class Parcel(msgspec.Struct, frozen=True):
+class Payload(msgspec.Struct, frozen=True):
     """Bytes that show nothing of what they are: logs and the dashboard print arguments of tasks."""
 
     data: bytes
@@ -39,7 +39,7 @@ class ListFile(msgspec.Struct, frozen=True, array_like=True):
     size_bytes: int
 
 
-class Piece(msgspec.Struct, frozen=True, array_like=True):
+class Chunk(msgspec.Struct, frozen=True, array_like=True):
     """Some bytes of such a file."""
 
     run: str
@@ -48,13 +48,13 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     data: bytes
 
 
-class Order(msgspec.Struct, frozen=True, array_like=True):
+class WorkerRequest(msgspec.Struct, frozen=True, array_like=True):
     """What a session is told when it is opened."""
 
     run: str
     """Stands for the run among all that use the cluster."""
     session: str
-    plan: Plan
+    plan: WorkerConfig
     """Without lists."""
     indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
     """Of each index: numbers of its lists, the header's checksum, digest of its file."""
@@ -95,15 +95,15 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-class Lacking(msgspec.Struct, frozen=True, array_like=True, tag="lacking"):
+class MissingLists(msgspec.Struct, frozen=True, array_like=True, tag="lacking"):
     """Lists are not there, or not any more."""
 
 
-class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone"):
+class UnknownSession(msgspec.Struct, frozen=True, array_like=True, tag="gone"):
     """There is no such session here."""
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):
+class PartialReply(msgspec.Struct, frozen=True, array_like=True, tag="part"):
     """Items of a unit that were examined together."""
 
     items: tuple[int, ...]
@@ -113,7 +113,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True, tag="part"):
     """By position in the unit: examined without a decoder, which had ended workers over it."""
 
 
-class Blame(msgspec.Struct, frozen=True, array_like=True, tag="blame"):
+class WorkerCrash(msgspec.Struct, frozen=True, array_like=True, tag="blame"):
     """An item that ended worker processes as often as it was tried."""
 
     item: int
@@ -124,7 +124,7 @@ class UnitResult(msgspec.Struct, frozen=True, array_like=True):
     """What became of each item of a unit."""
 
     number: int
-    outcomes: tuple[Part | Blame, ...]
+    outcomes: tuple[PartialReply | WorkerCrash, ...]
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True):
@@ -159,18 +159,18 @@ class Examined(msgspec.Struct, frozen=True, array_like=True, tag="examined"):
     """Of the session, just after."""
 
 
-OpenReply = Opened | Refused | Lacking
-UnitsReply = Examined | Gone | Refused
-StatusReply = Status | Gone
+OpenReply = Opened | Refused | MissingLists
+UnitsReply = Examined | UnknownSession | Refused
+StatusReply = Status | UnknownSession
 
 Units = tuple[WorkUnit, ...]
 
 
 ENCODER = msgspec.msgpack.Encoder()
-ORDER_DECODER = msgspec.msgpack.Decoder(Order)
+ORDER_DECODER = msgspec.msgpack.Decoder(WorkerRequest)
 DESCRIPTION_DECODER = msgspec.msgpack.Decoder(Description)
 UNITS_DECODER: msgspec.msgpack.Decoder[Units] = msgspec.msgpack.Decoder(Units)
-PIECE_DECODER = msgspec.msgpack.Decoder(Piece)
+PIECE_DECODER = msgspec.msgpack.Decoder(Chunk)
 OPEN_DECODER: msgspec.msgpack.Decoder[OpenReply] = msgspec.msgpack.Decoder(OpenReply)
 EXAMINE_DECODER: msgspec.msgpack.Decoder[UnitsReply] = msgspec.msgpack.Decoder(UnitsReply)
 STATUS_DECODER: msgspec.msgpack.Decoder[StatusReply] = msgspec.msgpack.Decoder(StatusReply)

@@ -22,12 +22,12 @@ from hashaudit.workers.dask.protocol import (
     PIECE_DECODER,
     UNITS_DECODER,
     Description,
-    Gone,
-    Lacking,
+    MissingLists,
     OpenReply,
-    Order,
-    Parcel,
+    Payload,
     Refused,
+    UnknownSession,
+    WorkerRequest,
     packed,
 )
 
@@ -54,7 +54,7 @@ def has_lists(run: str, digests: tuple[str, ...]) -> tuple[bool, ...]:
         return (False,) * len(digests)
 
 
-def take_piece(parcel: Parcel) -> str:
+def take_piece(parcel: Payload) -> str:
     """Takes the next piece of a list; gives what is wrong, for people, or nothing."""
     try:
         piece = PIECE_DECODER.decode(parcel.data)
@@ -68,11 +68,11 @@ def take_piece(parcel: Parcel) -> str:
     return ""
 
 
-def open_session(parcel: Parcel, key: str) -> bytes:
+def open_session(parcel: Payload, key: str) -> bytes:
     """Opens a session that lives as long as this task's key is held on the cluster.
 
     Args:
-        parcel: an :class:`Order`.
+        parcel: an :class:`WorkerRequest`.
         key: of the task.
     """
     try:
@@ -83,11 +83,11 @@ def open_session(parcel: Parcel, key: str) -> bytes:
         return packed(Refused(f"the session cannot be opened: {type(error).__name__}"))
 
 
-def _open(order: Order, key: str) -> OpenReply:
+def _open(order: WorkerRequest, key: str) -> OpenReply:
     worker = get_worker()
     store = ListStore(order.run)
     if not all(map(store.has, lists_of(order))):
-        return Lacking()
+        return MissingLists()
     for name, ended in list(_sessions.items()):
         if ended.has_ended:
             del _sessions[name]
@@ -102,11 +102,11 @@ def _is_held(worker: Worker, key: str) -> Callable[[], bool]:
     return lambda: key in tasks and worker.status.name not in {"closing", "closed", "failed"}
 
 
-def examine(session: str, parcel: Parcel) -> bytes:
+def examine(session: str, parcel: Payload) -> bytes:
     """Examines units; waits until they are done."""
     found = _sessions.get(session)
     if found is None:
-        return packed(Gone())
+        return packed(UnknownSession())
     try:
         units = UNITS_DECODER.decode(parcel.data)
     except msgspec.DecodeError:
@@ -117,7 +117,7 @@ def examine(session: str, parcel: Parcel) -> bytes:
 def status(sessions: tuple[str, ...]) -> bytes:
     """What those of the sessions do that are here."""
     found = [_sessions[name].status for name in sessions if name in _sessions]
-    return packed(found[0] if found else Gone())
+    return packed(found[0] if found else UnknownSession())
 
 
 def control(sessions: tuple[str, ...], word: str) -> None:

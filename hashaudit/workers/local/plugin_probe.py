@@ -35,7 +35,7 @@ def plug_in_all(references: tuple[str, ...]) -> None:
         plug_in(hasher.name, hasher.length_bytes)
 
 
-def tell(reference: str) -> None:
+def report_names(reference: str) -> None:
     """Writes a hasher's :class:`HasherName`, or why there is none, to standard output: what the child process runs."""
     from hashaudit.content.perceptual.plugin import load_hasher  # noqa: PLC0415 # only the child loads numpy, Pillow, the hasher
 

@@ -18,11 +18,11 @@ from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model.entry import state_of
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.workers.local.rate_limiter import Pacer
-from hashaudit.workers.local.watchdog import Deadlines, Overdue, Seen, Watch
+from hashaudit.workers.local.rate_limiter import RateLimiter
+from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, ProgressMark, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
-from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Hello, Plan, Refusal, WorkUnit
-from hashaudit.workers.tasks import Answered, Blamed, Event, InHand, Job, TicketT, accounted_for, grouped
+from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rejected, WorkerConfig, WorkUnit
+from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
 
 UNITS_PER_WORKER = 2
 """One in hand and one waiting, so that a worker never idles while its answer travels."""
@@ -40,30 +40,30 @@ POLL_S = 0.1
 """How often deadlines and signals are looked at while nothing happens."""
 
 
-class _Unit(msgspec.Struct, Generic[TicketT], frozen=True):
-    jobs: tuple[Job[TicketT], ...]
+class _Batch(msgspec.Struct, Generic[ContextT], frozen=True):
+    jobs: tuple[Task[ContextT], ...]
     urgent: bool
 
 
-class _Worker(Generic[TicketT]):
+class _Worker(Generic[ContextT]):
     """A process, what it holds, and when it was last seen to move."""
 
     def __init__(self, process: WorkerProcess, watch: Watch) -> None:
         self.process = process
         self.watch = watch
-        self.units: dict[int, _Unit[TicketT]] = {}
+        self.units: dict[int, _Batch[ContextT]] = {}
         self.ready = False
         self.used = False
         """It was given a unit."""
 
-    def job(self) -> Job[TicketT] | None:
+    def job(self) -> Task[ContextT] | None:
         """What it is on, if it has begun anything that it was given."""
         number, item = self.process.position()
         unit = self.units.get(number)
         return unit.jobs[item] if unit is not None and item < len(unit.jobs) else None
 
 
-class Pool(Generic[TicketT]):
+class Pool(Generic[ContextT]):
     """Runs units on worker processes.
 
     Use as a context manager: on entering, workers start, which takes them a while that the caller can use; on leaving,
@@ -89,13 +89,13 @@ class Pool(Generic[TicketT]):
         self._count = workers
         self._deadlines = deadlines
         self._spawn = spawn
-        self._pacer = Pacer(max_rate_bytes_per_s)
+        self._pacer = RateLimiter(max_rate_bytes_per_s)
         self._selector = selectors.DefaultSelector()
-        self._workers: list[_Worker[TicketT]] = []
-        self._queue: deque[_Unit[TicketT]] = deque()
-        self._urgent: deque[_Unit[TicketT]] = deque()
-        self._suspects: deque[Job[TicketT]] = deque()
-        self._events: deque[Event[TicketT]] = deque()
+        self._workers: list[_Worker[ContextT]] = []
+        self._queue: deque[_Batch[ContextT]] = deque()
+        self._urgent: deque[_Batch[ContextT]] = deque()
+        self._suspects: deque[Task[ContextT]] = deque()
+        self._events: deque[Event[ContextT]] = deque()
         self._next_unit = 1
         self._failed_starts = 0
         self._finished_bytes = 0
@@ -104,7 +104,7 @@ class Pool(Generic[TicketT]):
         """Layers in force in the workers; ``None`` until the first is ready."""
         self.restarts = 0
 
-    def __enter__(self) -> "Pool[TicketT]":
+    def __enter__(self) -> "Pool[ContextT]":
         # Each worker takes two descriptors here.
         raise_open_file_limit()
         for _ in range(self._count):
@@ -156,20 +156,20 @@ class Pool(Generic[TicketT]):
             for worker in self._workers:
                 worker.watch.restart(self._turned_s)
 
-    def in_hand(self) -> Iterator[InHand[TicketT]]:
+    def in_progress(self) -> Iterator[InProgress[ContextT]]:
         """The job that each busy worker is on at this moment."""
         for worker in self._workers:
             job = worker.job()
             if job is not None:
                 process = worker.process
-                yield InHand(job, process.process.pid, process.offset(), process.begun_s())
+                yield InProgress(job, process.process.pid, process.offset(), process.begun_s())
 
-    def submit(self, jobs: Sequence[Job[TicketT]], *, urgent: bool = False) -> None:
+    def submit(self, jobs: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
-        (self._urgent if urgent else self._queue).append(_Unit(tuple(jobs), urgent))
+        (self._urgent if urgent else self._queue).append(_Batch(tuple(jobs), urgent))
         self._hand_out()
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: WorkerConfig) -> None:
         """Tells every worker, and each that is started later, what it has to do."""
         self._plan = ENCODER.encode(plan)
         self._decodes = plan.perceptual is not None
@@ -189,7 +189,7 @@ class Pool(Generic[TicketT]):
             self._turn(POLL_S)
         return self.sandbox
 
-    def collect(self, timeout_s: float = POLL_S) -> list[Event[TicketT]]:
+    def collect(self, timeout_s: float = POLL_S) -> list[Event[ContextT]]:
         """What has happened since the last call; waits up to ``timeout_s`` for something.
 
         Raises:
@@ -203,7 +203,7 @@ class Pool(Generic[TicketT]):
     def _turn(self, timeout_s: float) -> None:
         timeout_s = min(timeout_s, self._pacer.interval_s or timeout_s)
         for key, mask in self._selector.select(timeout_s):
-            worker: _Worker[TicketT] = key.data
+            worker: _Worker[ContextT] = key.data
             if mask & selectors.EVENT_WRITE:
                 worker.process.flush()
                 self._watch(worker)
@@ -218,19 +218,19 @@ class Pool(Generic[TicketT]):
             process = self._spawn()
         except OSError as error:
             raise HostError(f"cannot start a worker process: {error.strerror}") from error
-        worker: _Worker[TicketT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
+        worker: _Worker[ContextT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
         self._pacer.welcome(process)
         self._tell_plan(worker)
 
-    def _tell_plan(self, worker: _Worker[TicketT]) -> None:
+    def _tell_plan(self, worker: _Worker[ContextT]) -> None:
         if self._plan is not None:
             worker.watch.restart(time.monotonic())
             worker.process.send(self._plan)
             self._watch(worker)
 
-    def _watch(self, worker: _Worker[TicketT]) -> None:
+    def _watch(self, worker: _Worker[ContextT]) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.process.wants_to_send else 0)
         self._selector.modify(worker.process.socket, events, worker)
 
@@ -239,7 +239,7 @@ class Pool(Generic[TicketT]):
             # One that has done nothing yet: what is wrong with it is then the suspect's doing. There is one for each,
             # for the worker that a suspect ended was replaced.
             if self._suspects and worker.ready and not worker.used:
-                self._give(worker, _Unit((self._suspects.popleft(),), urgent=True))
+                self._give(worker, _Batch((self._suspects.popleft(),), urgent=True))
         for depth in range(UNITS_PER_WORKER):
             for worker in self._workers:
                 if not (self._urgent or self._queue):
@@ -247,7 +247,7 @@ class Pool(Generic[TicketT]):
                 if worker.ready and len(worker.units) == depth:
                     self._give(worker, (self._urgent or self._queue).popleft())
 
-    def _give(self, worker: _Worker[TicketT], unit: _Unit[TicketT]) -> None:
+    def _give(self, worker: _Worker[ContextT], unit: _Batch[ContextT]) -> None:
         number = self._next_unit
         self._next_unit += 1
         if not worker.units:
@@ -257,7 +257,7 @@ class Pool(Generic[TicketT]):
         worker.process.send(ENCODER.encode(WorkUnit(number, grouped(unit.jobs))))
         self._watch(worker)
 
-    def _listen(self, worker: _Worker[TicketT]) -> None:
+    def _listen(self, worker: _Worker[ContextT]) -> None:
         try:
             messages, alive = worker.process.receive()
             for message in messages:
@@ -267,16 +267,16 @@ class Pool(Generic[TicketT]):
         if not alive:
             self._bury(worker)
 
-    def _hear(self, worker: _Worker[TicketT], message: Hello | Refusal | Answer) -> None:
+    def _hear(self, worker: _Worker[ContextT], message: Ready | Rejected | Answer) -> None:
         match message:
-            case Hello(sandbox=sandbox):
+            case Ready(sandbox=sandbox):
                 if self.sandbox not in {None, sandbox}:
                     raise HostError(f"worker processes differ in their sandbox: {self.sandbox} and {sandbox}")
                 worker.ready = True
                 worker.watch.restart(time.monotonic())
                 self.sandbox = sandbox
                 self._failed_starts = 0
-            case Refusal(reason=reason):
+            case Rejected(reason=reason):
                 raise HostError(f"a worker process cannot do its work: {reason}")
             case Answer(number=number):
                 unit = worker.units.get(number)
@@ -284,7 +284,7 @@ class Pool(Generic[TicketT]):
                     raise ProtocolError("an answer to what was not asked")
                 del worker.units[number]
                 worker.watch.restart(time.monotonic())
-                self._events.append(Answered(unit.jobs, message))
+                self._events.append(Completed(unit.jobs, message))
 
     def _end_overdue(self) -> None:
         now_s = time.monotonic()
@@ -293,7 +293,8 @@ class Pool(Generic[TicketT]):
         for worker in list(self._workers):
             process, watch = worker.process, worker.watch
             watch.see(
-                Seen(*process.position(), process.bytes_read() + process.bytes_taken(), process.is_decoding()), now_s
+                ProgressMark(*process.position(), process.bytes_read() + process.bytes_taken(), process.is_decoding()),
+                now_s,
             )
             if frozen or process.waiting or (worker.ready and not worker.units):
                 # What it does not do is not its own fault: this process stood still, and so may the worker have; it may
@@ -308,7 +309,7 @@ class Pool(Generic[TicketT]):
                 if overdue is not None:
                     self._bury(worker, overdue)
 
-    def _bury(self, worker: _Worker[TicketT], overdue: Overdue | None = None) -> None:
+    def _bury(self, worker: _Worker[ContextT], overdue: DeadlineExceeded | None = None) -> None:
         """Takes a dead or overdue worker away, gives its items back, and starts another in its place."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
@@ -331,11 +332,11 @@ class Pool(Generic[TicketT]):
         self.restarts += 1
         self._start_worker()
 
-    def _give_back(self, jobs: tuple[Job[TicketT], ...], *, urgent: bool) -> None:
+    def _give_back(self, jobs: tuple[Task[ContextT], ...], *, urgent: bool) -> None:
         if jobs:
-            (self._urgent if urgent else self._queue).appendleft(_Unit(jobs, urgent))
+            (self._urgent if urgent else self._queue).appendleft(_Batch(jobs, urgent))
 
-    def _doubt(self, unit: _Unit[TicketT], status: int, overdue: Overdue | None) -> None:
+    def _doubt(self, unit: _Batch[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
         """Halves a unit that ended a worker before any of its items was begun, until one item is left to suspect."""
         if len(unit.jobs) == 1:
             self._suspect(unit.jobs[0], status, overdue)
@@ -344,7 +345,7 @@ class Pool(Generic[TicketT]):
         self._give_back(unit.jobs[middle:], urgent=unit.urgent)
         self._give_back(unit.jobs[:middle], urgent=unit.urgent)
 
-    def _suspect(self, job: Job[TicketT], status: int, overdue: Overdue | None) -> None:
+    def _suspect(self, job: Task[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
         attempts = job.attempts + 1
         if attempts < ATTEMPTS:
             self._suspects.append(msgspec.structs.replace(job, attempts=attempts))
@@ -359,4 +360,4 @@ class Pool(Generic[TicketT]):
             # The decoder is the first to suspect: without it the file's digests are still to be had.
             self._suspects.append(msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault))
         else:
-            self._events.append(Blamed(job, fault))
+            self._events.append(Failed(job, fault))

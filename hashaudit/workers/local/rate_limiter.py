@@ -20,7 +20,7 @@ FIRST_BYTES = 64 * 1024
 """Allowed at most to a worker that does not read at the moment, so that it begins without waiting for a turn."""
 
 
-class Paced(Hashable, Protocol):
+class Throttled(Hashable, Protocol):
     """A worker as far as its pace goes."""
 
     def bytes_taken(self) -> int:
@@ -37,7 +37,7 @@ class Paced(Hashable, Protocol):
         ...
 
 
-class Pacer:
+class RateLimiter:
     """Shares out a rate; without one, everything is allowed until :meth:`hold`.
 
     Args:
@@ -48,14 +48,14 @@ class Pacer:
         self._rate = rate_bytes_per_s
         self._credit = 0.0
         self._turned_s = time.monotonic()
-        self._taken: dict[Paced, int] = {}
+        self._taken: dict[Throttled, int] = {}
 
     @property
     def interval_s(self) -> float | None:
         """How often :meth:`turn` has to be called; ``None``: never."""
         return None if self._rate is None else TURN_S
 
-    def welcome(self, worker: Paced) -> None:
+    def welcome(self, worker: Throttled) -> None:
         """Sets the pace of a worker that has just started."""
         worker.allow(UNLIMITED_BYTES if self._rate is None else 0)
 
@@ -63,18 +63,18 @@ class Pacer:
         """Changes the rate, of a pacer that was made with one."""
         self._rate = bytes_per_s
 
-    def hold(self, workers: Collection[Paced]) -> None:
+    def hold(self, workers: Collection[Throttled]) -> None:
         """Lets nothing be read until :meth:`resume`."""
         for worker in workers:
             worker.allow(0)
 
-    def resume(self, workers: Collection[Paced]) -> None:
+    def resume(self, workers: Collection[Throttled]) -> None:
         """Sets the pace again that was before :meth:`hold`."""
         self._turned_s = time.monotonic()
         for worker in workers:
             self.welcome(worker)
 
-    def turn(self, workers: Collection[Paced]) -> None:
+    def turn(self, workers: Collection[Throttled]) -> None:
         """Shares the credit out among the workers that there are now."""
         now_s = time.monotonic()
         elapsed_s = now_s - self._turned_s

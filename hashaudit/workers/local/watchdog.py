@@ -32,7 +32,7 @@ class Deadlines(msgspec.Struct, frozen=True):
         return DecodeLimits(timeout_s=self.decode_s).deadline_s(size_bytes) * DECODE_GRACE
 
 
-class Seen(msgspec.Struct, frozen=True):
+class ProgressMark(msgspec.Struct, frozen=True):
     """A worker's progress board at one moment."""
 
     unit: int
@@ -41,7 +41,7 @@ class Seen(msgspec.Struct, frozen=True):
     decoding: bool
 
 
-class Overdue(msgspec.Struct, frozen=True):
+class DeadlineExceeded(msgspec.Struct, frozen=True):
     """Why a worker is to be ended."""
 
     code: FaultCode
@@ -53,14 +53,14 @@ class Watch:
 
     def __init__(self, deadlines: Deadlines, now_s: float) -> None:
         self._deadlines = deadlines
-        self._seen = Seen(0, 0, 0, decoding=False)
+        self._seen = ProgressMark(0, 0, 0, decoding=False)
         self.restart(now_s)
 
     def restart(self, now_s: float) -> None:
         """Gives the worker all its time anew."""
         self._item_s = self._phase_s = self._moved_s = now_s
 
-    def see(self, seen: Seen, now_s: float) -> None:
+    def see(self, seen: ProgressMark, now_s: float) -> None:
         """Notes what the board says."""
         before, self._seen = self._seen, seen
         if (seen.unit, seen.item) != (before.unit, before.item):
@@ -70,7 +70,7 @@ class Watch:
         elif seen.bytes_read != before.bytes_read:
             self._moved_s = now_s
 
-    def overdue(self, size_bytes: int | None, now_s: float) -> Overdue | None:
+    def overdue(self, size_bytes: int | None, now_s: float) -> DeadlineExceeded | None:
         """Whether the worker's time is up.
 
         Args:
@@ -81,11 +81,13 @@ class Watch:
         if size_bytes is not None and self._seen.decoding:
             allowed_s = limits.decoding_s(size_bytes)
             if now_s - self._phase_s > allowed_s:
-                return Overdue(FaultCode.DECODE_TIMEOUT, f"not decoded within {allowed_s:.0f} s; {_ENDED}")
+                return DeadlineExceeded(FaultCode.DECODE_TIMEOUT, f"not decoded within {allowed_s:.0f} s; {_ENDED}")
         elif now_s - self._moved_s > limits.file_s:
-            return Overdue(FaultCode.TIMEOUT, f"nothing was read for {limits.file_s:g} s; {_ENDED}")
+            return DeadlineExceeded(FaultCode.TIMEOUT, f"nothing was read for {limits.file_s:g} s; {_ENDED}")
         elif size_bytes is not None and now_s - self._item_s > limits.reading_s(size_bytes):
-            return Overdue(FaultCode.TIMEOUT, f"not read within {limits.reading_s(size_bytes):.0f} s; {_ENDED}")
+            return DeadlineExceeded(
+                FaultCode.TIMEOUT, f"not read within {limits.reading_s(size_bytes):.0f} s; {_ENDED}"
+            )
         return None
 
     def unready(self, now_s: float) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.workers.connection import Link
+from hashaudit.workers.connection import Connection
 from hashaudit.workers.framing import HEADER, frame
 from hashaudit.workers.protocol import (
     ALLOWED_BYTES,
@@ -44,7 +44,7 @@ class ProtocolError(Exception):
 
 
 class WorkerProcess:
-    """A child that runs :mod:`hashaudit.workers.child.child_main`, a socket to it, and the board that it notes its progress on.
+    """A child that runs :mod:`hashaudit.workers.child.child_main`, its socket and its shared progress memory.
 
     It is a fresh interpreter, not a fork: a fork would hold a copy of the signing key. It leaves the terminal's process
     group, so that Ctrl-C reaches the parent alone, which ends the run in order.
@@ -52,7 +52,7 @@ class WorkerProcess:
 
     def __init__(self, code: str = WORKER_CODE) -> None:
         """Starts the child; tests give other code to run."""
-        link = Link()
+        link = Connection()
         self.process = subprocess.Popen(
             # -P: a hashaudit.py in the folder that the command is run from is never imported.
             [sys.executable, "-P", "-c", code],

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from hashaudit.content.images.decode import Frame, decode
 from hashaudit.content.images.formats import ImageFormat
 from hashaudit.content.images.limits import DecodeLimits
-from hashaudit.content.images.pillow import contained, open_image
+from hashaudit.content.images.pillow import open_image, with_limits
 from hashaudit.model.faults import Fault, FaultCode, Stage
 
 Encoder = Callable[..., bytes]
@@ -204,7 +204,7 @@ def test_a_bomb_inside_an_icon_is_refused() -> None:
 
 
 def test_the_decoder_itself_refuses_what_is_above_the_limit(encode: Encoder) -> None:
-    with contained(100):
+    with with_limits(100):
         assert open_image(encode(Image.new("L", (10, 10)), "PNG"), ImageFormat.PNG).size == (10, 10)
         with pytest.raises(Image.DecompressionBombError):
             open_image(encode(Image.new("L", (10, 11)), "PNG"), ImageFormat.PNG)

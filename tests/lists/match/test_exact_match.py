@@ -10,7 +10,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListEntry, ListInfo
 from hashaudit.lists.match.exact_match import NOTHING, ExactMatcher
-from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Caveat, Match, MatchType, Role
 
 MD5, SHA1, SHA256, BLAKE3, PDQ = map(AlgorithmName, ("md5", "sha1", "sha256", "blake3", "pdq"))
 LENGTHS = {**{name: row.length_bytes for name, row in DIGESTS.items()}, PDQ: 32}
@@ -132,9 +132,9 @@ def test_conflict_within_an_entry_is_told() -> None:
     matcher = ExactMatcher([index_of([(Role.DENY, [forged])])])
     matches, confirmations = matcher.match(digests(1, MD5, SHA256), 9)
     assert told(matches) == [(1, "1", "md5")]
-    assert confirmations == (Confirmation.MD5_ONLY, Confirmation.CONFLICTING_DIGESTS)
+    assert confirmations == (Caveat.MD5_ONLY, Caveat.CONFLICTING_DIGESTS)
     # What was not computed does not conflict.
-    assert matcher.match(digests(1, MD5), 9)[1] == (Confirmation.MD5_ONLY,)
+    assert matcher.match(digests(1, MD5), 9)[1] == (Caveat.MD5_ONLY,)
 
 
 def test_entries_that_differ_do_not_conflict_with_each_other() -> None:
@@ -146,7 +146,7 @@ def test_entries_that_differ_do_not_conflict_with_each_other() -> None:
 def test_conflict_on_a_known_list_is_told_too() -> None:
     forged = ListEntry("1", {**digests(1, MD5), **digests(2, SHA256)})
     _, confirmations = ExactMatcher([index_of([(Role.KNOWN, [forged])])]).match(digests(1, MD5, SHA256), 9)
-    assert confirmations == (Confirmation.CONFLICTING_DIGESTS,)
+    assert confirmations == (Caveat.CONFLICTING_DIGESTS,)
 
 
 def test_needed_are_the_digests_of_all_lists_and_no_perceptual_hash() -> None:
@@ -206,4 +206,4 @@ def test_matches_agree_with_comparing_all_with_all(
         for _, entries in contents
         for entry in entries
     )
-    assert (Confirmation.CONFLICTING_DIGESTS in confirmations) == conflict
+    assert (Caveat.CONFLICTING_DIGESTS in confirmations) == conflict

@@ -14,7 +14,7 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListEntry, ListInfo
 from hashaudit.lists.match.near_match import NOTHING, NearMatcher
-from hashaudit.model.results import AlgorithmName, Confirmation, Match, MatchType, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, Caveat, Match, MatchType, PerceptualHash, Role
 
 PDQ, SHA256 = AlgorithmName("pdq"), AlgorithmName("sha256")
 BASE = bytes(range(7, 39))
@@ -56,7 +56,7 @@ def test_match_says_distance_radius_and_what_the_entry_says() -> None:
     matcher = NearMatcher([index_of([(Role.DENY, [entry("7", away(12))])])], {})
     matches, confirmations = matcher.match([seen(BASE)])
     assert matches == (Match(1, "7", PDQ, MatchType.NEAR, Role.DENY, {"series": "7"}, 12, 31),)
-    assert confirmations == (Confirmation.PERCEPTUAL_ONLY,)
+    assert confirmations == (Caveat.PERCEPTUAL_ONLY,)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_match_by_an_unstable_hash_is_marked_and_not_dropped(qualities: list[int
 
 def test_nearer_hash_of_low_quality_marks_the_match() -> None:
     matcher = NearMatcher([index_of([(Role.DENY, [entry("x", BASE)])])], {}, min_quality=60)
-    assert Confirmation.LOW_QUALITY in matcher.match([seen(away(4), 99), seen(away(2), 59)])[1]
-    assert Confirmation.LOW_QUALITY not in matcher.match([seen(away(4), 59), seen(away(2), 60)])[1]
+    assert Caveat.LOW_QUALITY in matcher.match([seen(away(4), 99), seen(away(2), 59)])[1]
+    assert Caveat.LOW_QUALITY not in matcher.match([seen(away(4), 59), seen(away(2), 60)])[1]
 
 
 def test_known_entries_need_no_confirmation() -> None:
@@ -119,7 +119,7 @@ def test_known_entries_need_no_confirmation() -> None:
     matches, confirmations = matcher.match([seen(BASE, 10)])
     assert ([match.role for match in matches], confirmations) == ([Role.KNOWN], ())
     own_role = NearMatcher([index_of([(Role.KNOWN, [entry("d", BASE, Role.DENY)])])], {})
-    assert own_role.match([seen(BASE)])[1] == (Confirmation.PERCEPTUAL_ONLY,)
+    assert own_role.match([seen(BASE)])[1] == (Caveat.PERCEPTUAL_ONLY,)
 
 
 @pytest.mark.parametrize("flat", [bytes(32), b"\x80" + bytes(31), b"\xff" * 32])
@@ -176,5 +176,5 @@ def test_matches_agree_with_comparing_all_with_all(
                 low |= role is Role.DENY and -min(apart)[1] < 50
     matches, confirmations = NearMatcher(indexes, {PDQ: threshold}).match(hashes)
     assert told(matches) == [(apart, number, name) for apart, number, _, name in sorted(expected)]
-    assert (Confirmation.LOW_QUALITY in confirmations) == low
+    assert (Caveat.LOW_QUALITY in confirmations) == low
     assert all(msgspec.json.decode(msgspec.json.encode(match), type=Match) == match for match in matches)

@@ -161,7 +161,7 @@ def test_what_is_continued_is_one_chain(lines: list[bytes], tmp_path: Path) -> N
     path.write_bytes(b"".join(lines) + b'{"kind":"fin')
     output = Output.reopen(str(path))
     found = read(path.read_bytes())
-    aside = output.set_aside(found.end.size)
+    aside = output.quarantine_tail(found.end.size)
     assert aside is not None
     assert Path(aside.path.decode()).read_bytes() == b'{"kind":"fin'
     assert aside.sha256 == hashlib.sha256(b'{"kind":"fin').hexdigest()

@@ -16,7 +16,7 @@ from hashaudit.errors import FindingsError
 from hashaudit.record.chain import MAX_SEGMENT_LINES
 from hashaudit.record.codec import MAX_LINE_BYTES
 from hashaudit.record.schema import Record
-from hashaudit.record.verify.segments import NumberedLine, Waiting
+from hashaudit.record.verify.segments import HeldRecords, NumberedLine
 from hashaudit.record.verify.verifier import verify, verify_file
 from hashaudit.record.verify.verify_report import MAX_PROBLEMS, MAX_RANGES, IntactRecords, ProblemCode, RecordRange
 
@@ -158,7 +158,7 @@ def test_stretches_of_intact_records_beyond_the_limit_are_counted() -> None:
 
 
 def test_what_waits_for_a_checkpoint_is_bounded_in_number_and_bytes() -> None:
-    waiting = Waiting()
+    waiting = HeldRecords()
     small = NumberedLine(1, b"x\n", numbered(1))
     for _ in range(MAX_SEGMENT_LINES):
         waiting.append(small)

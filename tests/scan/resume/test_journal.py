@@ -9,13 +9,12 @@ import pytest
 
 from findings_lab import RUN_ID, entry, examination, signing_key, stat
 from hashaudit.host.process_owner import this_process
-from hashaudit.scan.config import AuditConfig
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.dispatcher import WalkState
-from hashaudit.scan.ordering import Count
-from hashaudit.scan.ordering import Cut as WalkCut
+from hashaudit.scan.ordering import Count, ResumePoint
 from hashaudit.scan.resume import journal as journals
-from hashaudit.scan.resume.journal import Begin, Cut, Done, Journal, Link, seal_key
-from hashaudit.scan.resume.journal_file import SealedFile
+from hashaudit.scan.resume.journal import Begin, Done, Journal, JournaledLink, JournaledPoint, seal_key
+from hashaudit.scan.resume.journal_file import AuthenticatedLog
 from hashaudit.scan.resume.resume_state import JournalContent, read_journal
 from hashaudit.sources.interface import Position
 
@@ -25,13 +24,13 @@ KEY = seal_key(None, RUN_ID)
 class Lab:
     """A journal, and the lines that its run has not signed yet."""
 
-    def __init__(self, folder: Path, config: AuditConfig | None = None) -> None:
+    def __init__(self, folder: Path, config: ScanConfig | None = None) -> None:
         self.path = os.fsencode(folder / "f.journal")
         self.lines: list[bytes] = []
         self.next_seq = 1
-        begin = Begin(RUN_ID, config or AuditConfig(roots=(b"/srv",)), this_process())
-        self.journal = Journal(SealedFile(self.path, KEY, set()), begin, self.unsigned)
-        self.links: list[Link] = []
+        begin = Begin(RUN_ID, config or ScanConfig(roots=(b"/srv",)), this_process())
+        self.journal = Journal(AuthenticatedLog(self.path, KEY, set()), begin, self.unsigned)
+        self.links: list[JournaledLink] = []
 
     def unsigned(self) -> tuple[Sequence[bytes], int]:
         return tuple(self.lines), self.next_seq
@@ -40,7 +39,7 @@ class Lab:
         self.lines.append(data)
         self.next_seq += 1
 
-    def write(self, cut: WalkCut[WalkState] | None = None) -> None:
+    def write(self, cut: ResumePoint[WalkState] | None = None) -> None:
         self.journal.write(cut, lambda: self.links)
 
     def read(self) -> JournalContent:
@@ -60,21 +59,21 @@ def done(*names: bytes) -> Done:
     return Done(tuple(map(entry, names)), (), (), 10 * len(names))
 
 
-def cut_at(first: int, name: bytes = b"0x") -> WalkCut[WalkState]:
-    return WalkCut(first, WalkState(Position(0, (name,)), first), Count(first, 0, 10 * first))
+def cut_at(first: int, name: bytes = b"0x") -> ResumePoint[WalkState]:
+    return ResumePoint(first, WalkState(Position(0, (name,)), first), Count(first, 0, 10 * first))
 
 
 def test_it_says_which_run_it_is_of_and_who_writes_it(lab: Lab) -> None:
     content = lab.read()
     assert (content.begin.run_id, content.begin.holder) == (RUN_ID, this_process())
-    assert content.begin.config == AuditConfig(roots=(b"/srv",))
+    assert content.begin.config == ScanConfig(roots=(b"/srv",))
     assert read_journal(lab.path, KEY, "01890a5d-ac96-774b-bcce-b302099a8058") is None
     assert read_journal(lab.path, seal_key(signing_key(), RUN_ID), RUN_ID) is None
     assert read_journal(lab.path + b"absent", KEY, RUN_ID) is None
 
 
 def test_a_configuration_that_is_no_text_is_left_out(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, AuditConfig(roots=(b"/srv",), case="\udcff"))
+    lab = Lab(tmp_path, ScanConfig(roots=(b"/srv",), case="\udcff"))
     lab.journal.begin()
     assert lab.read().begin.config is None
 
@@ -90,7 +89,7 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
     lab.journal.note(0, done(b"a"))
     lab.write()
     lab.line(b"two")
-    lab.journal.link(Link(b"/srv/a", stat(), examination()))
+    lab.journal.link(JournaledLink(b"/srv/a", stat(), examination()))
     lab.write()
     size = os.path.getsize(lab.path)
     lab.write()
@@ -98,7 +97,7 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
     content = lab.read()
     assert content.lines == {1: b"one", 2: b"two"}
     assert content.done == [done(b"a")]
-    assert content.links == [Link(b"/srv/a", stat(), examination())]
+    assert content.links == [JournaledLink(b"/srv/a", stat(), examination())]
     assert content.cut is None
 
 
@@ -108,7 +107,7 @@ def test_a_cut_says_how_many_lines_are_before_it(lab: Lab) -> None:
     lab.journal.note(1, done(b"b"))
     lab.write(cut_at(1))
     content = lab.read()
-    assert content.cut == Cut(1, WalkState(Position(0, (b"0x",)), 1), Count(1, 0, 10))
+    assert content.cut == JournaledPoint(1, WalkState(Position(0, (b"0x",)), 1), Count(1, 0, 10))
     assert content.done == [done(b"b")]  # what is before the cut needs no word
     assert content.lines == {1: b"one"}
 
@@ -119,7 +118,7 @@ def test_compaction_keeps_what_a_cut_does_not_make_superfluous(lab: Lab, monkeyp
         lab.journal.note(number, done(b"%d" % number))
         lab.write(cut_at(number))
     lab.line(b"one")
-    lab.links.append(Link(b"/srv/a", stat(), examination()))
+    lab.links.append(JournaledLink(b"/srv/a", stat(), examination()))
     lab.write(cut_at(200))
     assert os.path.getsize(lab.path) < 3000
     content = lab.read()
@@ -142,8 +141,8 @@ def test_what_is_far_ahead_is_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_was_carried_over_stays_until_it_was_met_and_passed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
-    cut = Cut(0, WalkState(Position(0, (b"0x",))), Count())
-    lab.journal.begin((cut, Link(b"/srv/a", stat(), examination()), done(b"carried")))
+    cut = JournaledPoint(0, WalkState(Position(0, (b"0x",))), Count())
+    lab.journal.begin((cut, JournaledLink(b"/srv/a", stat(), examination()), done(b"carried")))
     content = lab.read()
     assert (content.cut, content.done, len(content.links)) == (cut, [done(b"carried")], 1)
     lab.write(cut_at(1))
@@ -172,7 +171,7 @@ def test_one_that_fails_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch, n
     assert lab.journal.failure == "No space left on device"
     assert not lab.journal.is_due()
     lab.line(b"two")
-    lab.journal.link(Link(b"/srv/a", stat(), examination()))
+    lab.journal.link(JournaledLink(b"/srv/a", stat(), examination()))
     lab.journal.write_links()
     lab.write(cut_at(1))
     assert 2 not in lab.read().lines

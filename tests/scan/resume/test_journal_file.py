@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.scan.resume.journal_file import MAGIC, SealedFile, read_frames
+from hashaudit.scan.resume.journal_file import MAGIC, AuthenticatedLog, read_frames
 
 KEY = b"k" * 32
 FRAMES = st.lists(st.binary(max_size=40), max_size=6)
@@ -19,7 +19,7 @@ FRAMES = st.lists(st.binary(max_size=40), max_size=6)
 def written(folder: str, frames: list[bytes], more: list[bytes], key: bytes = KEY) -> bytes:
     """The path of a file that is made with some frames and gets more."""
     path = os.fsencode(folder) + b"/sealed"
-    file = SealedFile(path, key, set())
+    file = AuthenticatedLog(path, key, set())
     file.replace(frames)
     file.append(more)
     assert file.size == os.path.getsize(path)
@@ -106,7 +106,7 @@ def test_a_new_file_takes_the_place_of_the_old_one_whole_or_not_at_all(
 ) -> None:
     own: set[tuple[int, int]] = set()
     path = os.fsencode(tmp_path / "f")
-    file = SealedFile(path, KEY, own)
+    file = AuthenticatedLog(path, KEY, own)
     file.replace([b"old"])
     state = os.stat(path)
     assert own == {(state.st_dev, state.st_ino)}

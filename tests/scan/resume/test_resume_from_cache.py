@@ -11,8 +11,8 @@ from hashaudit.record import convert
 from hashaudit.record.verify.resume_read import Interrupted, read_interrupted
 from hashaudit.scan.dispatcher import WalkState
 from hashaudit.scan.ordering import Count
-from hashaudit.scan.resume.journal import Begin, Cut, Done
-from hashaudit.scan.resume.resume_state import Earlier, JournalContent
+from hashaudit.scan.resume.journal import Begin, Done, JournaledPoint
+from hashaudit.scan.resume.resume_state import JournalContent, ResumeState
 from hashaudit.sources.interface import Position
 
 OTHER_RUN = "01890a5d-ac96-774b-bcce-b302099a8058"
@@ -29,7 +29,7 @@ def interrupted(path: Path) -> Interrupted:
 
 
 def test_a_line_tells_whether_its_file_was_read(tmp_path: Path) -> None:
-    earlier = Earlier(interrupted(tmp_path / "findings.jsonl"), None)
+    earlier = ResumeState(interrupted(tmp_path / "findings.jsonl"), None)
     lines = [earlier.line_of(entry(name).path) for name in (b"read", b"recalled", b"other")]
     assert [line and (line.bytes_read, line.from_cache) for line in lines] == [(SIZE, False), (0, True), None]
 
@@ -39,15 +39,15 @@ def test_a_unit_tells_which_of_its_files_were_read(tmp_path: Path) -> None:
     told = msgspec.structs.replace(examination(), item=3, from_run=OTHER_RUN, bytes_read=0)
     unit = Done(tuple(map(entry, names)), (2,), (told,), SIZE, (0, 2, 3))
     journal = JournalContent(Begin(RUN_ID, None, this_process()), done=[unit])
-    earlier = Earlier(interrupted(tmp_path / "findings.jsonl"), journal)
+    earlier = ResumeState(interrupted(tmp_path / "findings.jsonl"), journal)
     found = [earlier.outcome_of(entry(name)) for name in names]
     assert [one and (one[0].recalled, one[1]) for one in found] == [(True, 0), (False, SIZE), (True, 0), (True, 0)]
 
 
 def test_a_cut_keeps_the_counts(tmp_path: Path) -> None:
-    cut = Cut(0, WalkState(Position(0, (b"1x",)), seen=5), Count(clean=5, from_cache=3, bytes_from_cache=30))
+    cut = JournaledPoint(0, WalkState(Position(0, (b"1x",)), seen=5), Count(clean=5, from_cache=3, bytes_from_cache=30))
     journal = JournalContent(Begin(RUN_ID, None, this_process()), cut=cut)
-    tally = Earlier(interrupted(tmp_path / "findings.jsonl"), journal).tally
+    tally = ResumeState(interrupted(tmp_path / "findings.jsonl"), journal).tally
     assert (tally.from_cache, tally.bytes_from_cache) == (3, 30)
 
 

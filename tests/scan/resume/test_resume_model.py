@@ -20,25 +20,25 @@ from hypothesis import strategies as st
 from findings_lab import RUN_ID, header, stat
 from hashaudit.model.entry import DirectoryRef, Entry, Subject, state_of
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
-from hashaudit.model.results import AlgorithmName, Examination, Match, MatchType, Role
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.record import chain
 from hashaudit.record.output import Output
 from hashaudit.record.verify.verifier import verify_file
-from hashaudit.scan.config import AuditConfig
-from hashaudit.scan.control import Requests
-from hashaudit.scan.dispatcher import Ticket
-from hashaudit.scan.main_loop import Run
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.control import Control
+from hashaudit.scan.dispatcher import TaskContext
+from hashaudit.scan.main_loop import Scan
 from hashaudit.scan.resume import journal as journals
-from hashaudit.scan.resume.journal_file import SealedFile
+from hashaudit.scan.resume.journal_file import AuthenticatedLog
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.protocol import Answer
-from hashaudit.workers.tasks import Answered, Blamed, Job
+from hashaudit.workers.tasks import Completed, Failed, Task
 from hashaudit_cli.open_run import begin, go_on, reopened
 from interrupted import Told, journal_of, told
 
 Item = Entry | PathFault | Skipped
-CONFIG = AuditConfig(roots=(b"/srv",), workers=2, batch_files=3, batch_bytes=50, lookahead_units=4, waiting_records=6)
+CONFIG = ScanConfig(roots=(b"/srv",), workers=2, batch_files=3, batch_bytes=50, lookahead_units=4, waiting_records=6)
 DIRECTORY = DirectoryRef(b"/srv", 1, 1)
 HEADER = msgspec.structs.replace(header(None), config={})
 KINDS = (
@@ -83,7 +83,7 @@ class ShufflingPool:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._units: deque[tuple[Job[Ticket], ...]] = deque()
+        self._units: deque[tuple[Task[TaskContext], ...]] = deque()
         self._read = 0
 
     @property
@@ -97,10 +97,10 @@ class ShufflingPool:
     def bytes_read(self) -> int:
         return self._read
 
-    def submit(self, jobs: Sequence[Job[Ticket]], *, urgent: bool = False) -> None:
+    def submit(self, jobs: Sequence[Task[TaskContext]], *, urgent: bool = False) -> None:
         self._units.append(tuple(jobs)) if urgent else self._units.appendleft(tuple(jobs))
 
-    def collect(self, _timeout_s: float = 0) -> Iterator[Answered[Ticket] | Blamed[Ticket]]:
+    def collect(self, _timeout_s: float = 0) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
         for _ in range(self._random.randrange(3)):
             if self._units:
                 number = self._random.randrange(len(self._units))
@@ -108,29 +108,29 @@ class ShufflingPool:
                 del self._units[number]
                 yield from self._events(jobs)
 
-    def _events(self, jobs: tuple[Job[Ticket], ...]) -> Iterator[Answered[Ticket] | Blamed[Ticket]]:
+    def _events(self, jobs: tuple[Task[TaskContext], ...]) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
         examined = tuple(job for job in jobs if kind_of(job.entry) != "blamed")
         for job in jobs:
             if job not in examined:
-                yield Blamed(job, Fault(Stage.READ, FaultCode.WORKER_DIED, "died", 2, 9))
+                yield Failed(job, Fault(Stage.READ, FaultCode.WORKER_DIED, "died", 2, 9))
         if examined:
             told = [examined_as(job.entry, item) for item, job in enumerate(examined) if is_told(job)]
             known = [item for item, job in enumerate(examined) if kind_of(job.entry) == "known" and not job.tell]
             size = sum(state_of(job.entry).size for job in examined)
             self._read += size
-            yield Answered(examined, Answer(0, tuple(known), size, tuple(told)))
+            yield Completed(examined, Answer(0, tuple(known), size, tuple(told)))
 
 
-def is_told(job: Job[Ticket]) -> bool:
+def is_told(job: Task[TaskContext]) -> bool:
     return job.tell or kind_of(job.entry) in {"hit", "fault"}
 
 
-def examined_as(entry: Subject, item: int) -> Examination:
+def examined_as(entry: Subject, item: int) -> EntryResult:
     kind, state = kind_of(entry), state_of(entry)
     role = {"hit": Role.DENY, "known": Role.KNOWN}.get(kind)
     match = () if role is None else (Match(1, "line 1", AlgorithmName("sha256"), MatchType.EXACT, role, {}),)
     faults = (Fault(Stage.READ, FaultCode.IO_ERROR, "unreadable"),) if kind == "fault" else ()
-    return Examination(item, state, state.size, entry.consistency, {"sha256": "ab" * 32}, match, faults=faults)
+    return EntryResult(item, state, state.size, entry.consistency, {"sha256": "ab" * 32}, match, faults=faults)
 
 
 def kind_of(entry: Subject) -> str:
@@ -162,9 +162,9 @@ class Disk:
         for kind, name, path in (
             (Output, "write", self._output),
             (Output, "sync", self._output),
-            (SealedFile, "append", self._journal),
-            (SealedFile, "sync", self._journal),
-            (SealedFile, "replace", self._journal),
+            (AuthenticatedLog, "append", self._journal),
+            (AuthenticatedLog, "sync", self._journal),
+            (AuthenticatedLog, "replace", self._journal),
         ):
             patch.setattr(kind, name, self._watching(getattr(kind, name), name, path))
 
@@ -189,9 +189,9 @@ class Disk:
 
 def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, stop: float = 0.0) -> None:
     """Begins or goes on, and runs to the end, or with some likelihood at each turn until it is stopped."""
-    requests = Requests()
+    requests = Control()
     chance = random.Random(seed + 1)
-    pool = cast("Pool[Ticket]", ShufflingPool(seed))
+    pool = cast("Pool[TaskContext]", ShufflingPool(seed))
     with contextlib.ExitStack() as stack:
         config = CONFIG
         if resume:
@@ -203,7 +203,7 @@ def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, 
             begun = begin(str(output), CONFIG, HEADER, None, set())
         stack.enter_context(begun.writer)
         source = ListedSource(items, lambda: stop_at(requests, chance.random() < stop))
-        run = Run(
+        run = Scan(
             config,
             source=source,
             pool=pool,
@@ -215,7 +215,7 @@ def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, 
         deque(run.events(), maxlen=0)
 
 
-def stop_at(requests: Requests, stop: bool) -> None:
+def stop_at(requests: Control, stop: bool) -> None:
     if stop:
         requests.signal_number = 2
 

@@ -13,10 +13,10 @@ from hashaudit.model.faults import FaultCode
 from hashaudit.model.results import AlgorithmName
 from hashaudit.content.perceptual.hash_image import HashOptions, hash_image
 from hashaudit.workers.child.pictures import load_algorithms
-from hashaudit.workers.protocol import PerceptualPlan
+from hashaudit.workers.protocol import PerceptualConfig
 
 names = "pdq ahash phash phash_simple dhash dhash_vertical whash whash_db4 colorhash crop_resistant".split()
-plan = PerceptualPlan(tuple(map(AlgorithmName, names)), {}, 50, 33, "all", 60.0, ())
+plan = PerceptualConfig(tuple(map(AlgorithmName, names)), {}, 50, 33, "all", 60.0, ())
 contents = {path: open(path, "rb").read() for path in sys.argv[1:]}
 algorithms = load_algorithms(plan)
 seen = []

@@ -9,31 +9,38 @@ from hypothesis import strategies as st
 
 from hashaudit.model.entry import DirectoryRef, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.workers.dask.assignment import BUNDLE_UNITS, LOSSES, UNITS_PER_PROCESS, DishonestError, Unit, Window
-from hashaudit.workers.dask.protocol import Blame, Part, UnitResult
+from hashaudit.workers.dask.assignment import (
+    BUNDLE_UNITS,
+    LOSSES,
+    UNITS_PER_PROCESS,
+    ProtocolViolationError,
+    Unit,
+    Window,
+)
+from hashaudit.workers.dask.protocol import PartialReply, UnitResult, WorkerCrash
 from hashaudit.workers.protocol import Answer
-from hashaudit.workers.tasks import Answered, Blamed, Event, Job
+from hashaudit.workers.tasks import Completed, Event, Failed, Task
 
 FOLDER = DirectoryRef(b"/tree", 1, 2)
 FAULT = Fault(Stage.READ, FaultCode.WORKER_DIED, "it ended", 2)
 
 
-def job(number: int) -> Job[int]:
-    return Job(number, Entry(FOLDER, b"%d" % number, Stat(0o100644, 1, number, 1, 1, 0, 0)), tell=False)
+def job(number: int) -> Task[int]:
+    return Task(number, Entry(FOLDER, b"%d" % number, Stat(0o100644, 1, number, 1, 1, 0, 0)), tell=False)
 
 
-def jobs(first: int, count: int) -> list[Job[int]]:
+def jobs(first: int, count: int) -> list[Task[int]]:
     return [job(first + number) for number in range(count)]
 
 
 def examined(unit: Unit[int]) -> UnitResult:
-    return UnitResult(unit.number, (Part(tuple(range(len(unit.jobs))), Answer(1, (), 0, ()), {}),))
+    return UnitResult(unit.number, (PartialReply(tuple(range(len(unit.jobs))), Answer(1, (), 0, ()), {}),))
 
 
 def tickets(events: list[Event[int]]) -> list[int]:
     found: list[int] = []
     for event in events:
-        found += [each.ticket for each in event.jobs] if isinstance(event, Answered) else [event.job.ticket]
+        found += [each.ticket for each in event.jobs] if isinstance(event, Completed) else [event.job.ticket]
     return found
 
 
@@ -76,7 +83,7 @@ def test_every_job_ends_once_and_only_poison_is_blamed(seed: int, decodes: bool)
         else:
             events = []
         ended += tickets(events)
-        blamed += [event.job.ticket for event in events if isinstance(event, Blamed)]
+        blamed += [event.job.ticket for event in events if isinstance(event, Failed)]
     assert Counter(ended) == Counter(range(60))
     assert blamed == [poison]
     assert window.queued == 0
@@ -114,23 +121,23 @@ def test_the_window_is_bounded_and_shared_evenly() -> None:
     "outcomes",
     [
         (),
-        (Part((0,), Answer(1, (), 0, ()), {}),),
-        (Part((0, 1, 1), Answer(1, (), 0, ()), {}),),
-        (Part((0, 1, 2), Answer(1, (), 0, ()), {}),),
-        (Part((-1, 0, 1), Answer(1, (), 0, ()), {}),),
-        (Part((0, 1), Answer(1, (), 0, ()), {}), Blame(1, FAULT)),
-        (Part((0, 1), Answer(1, (2,), 0, ()), {}),),
-        (Part((0, 1), Answer(1, (0, 0), 0, ()), {}),),
-        (Part((), Answer(1, (), 0, ()), {}), Blame(0, FAULT), Blame(1, FAULT)),
-        (Blame(2, FAULT), Blame(0, FAULT)),
+        (PartialReply((0,), Answer(1, (), 0, ()), {}),),
+        (PartialReply((0, 1, 1), Answer(1, (), 0, ()), {}),),
+        (PartialReply((0, 1, 2), Answer(1, (), 0, ()), {}),),
+        (PartialReply((-1, 0, 1), Answer(1, (), 0, ()), {}),),
+        (PartialReply((0, 1), Answer(1, (), 0, ()), {}), WorkerCrash(1, FAULT)),
+        (PartialReply((0, 1), Answer(1, (2,), 0, ()), {}),),
+        (PartialReply((0, 1), Answer(1, (0, 0), 0, ()), {}),),
+        (PartialReply((), Answer(1, (), 0, ()), {}), WorkerCrash(0, FAULT), WorkerCrash(1, FAULT)),
+        (WorkerCrash(2, FAULT), WorkerCrash(0, FAULT)),
     ],
 )
-def test_a_dishonest_answer_is_refused_whole(outcomes: tuple[Part | Blame, ...]) -> None:
+def test_a_dishonest_answer_is_refused_whole(outcomes: tuple[PartialReply | WorkerCrash, ...]) -> None:
     window: Window[int] = Window()
     window.join("one", 1)
     window.add(jobs(0, 2), urgent=False)
     ((_, (unit,)),) = window.hand_out()
-    with pytest.raises(DishonestError):
+    with pytest.raises(ProtocolViolationError):
         window.answer("one", [unit.number], [UnitResult(unit.number, outcomes)])
     assert window.leave("one", lost=False) == []
     assert window.queued == 1
@@ -141,7 +148,7 @@ def test_an_answer_that_leaves_a_unit_out_is_refused() -> None:
     window.join("one", 1)
     window.add(jobs(0, 2), urgent=False)
     ((_, (unit,)),) = window.hand_out()
-    with pytest.raises(DishonestError):
+    with pytest.raises(ProtocolViolationError):
         window.answer("one", [unit.number], [])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hashaudit.workers.dask.members import Member, Members, common_layers
-from hashaudit.workers.dask.protocol import Count, Parcel, Status
+from hashaudit.workers.dask.protocol import Count, Payload, Status
 from hashaudit.workers.dask.version_check import difference, fingerprint
 
 
@@ -43,4 +43,4 @@ def test_a_difference_names_both_sides() -> None:
 
 
 def test_a_parcel_shows_nothing_of_its_bytes() -> None:
-    assert repr(Parcel(b"secret")) == str(Parcel(b"secret")) == "<6 bytes>"
+    assert repr(Payload(b"secret")) == str(Payload(b"secret")) == "<6 bytes>"

@@ -9,22 +9,22 @@ import pytest
 from hashaudit.errors import HostError
 from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
 from hashaudit.model.faults import FaultCode
-from hashaudit.model.results import Examination
+from hashaudit.model.results import EntryResult
 from hashaudit.workers import connection
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.local.worker_process import WorkerProcess
-from hashaudit.workers.protocol import Answer, Plan
-from hashaudit.workers.tasks import Answered, Blamed, Job, accounted_for
+from hashaudit.workers.protocol import Answer, WorkerConfig
+from hashaudit.workers.tasks import Completed, Failed, Task, accounted_for
 
-PLAN = Plan((), False, ())
+PLAN = WorkerConfig((), False, ())
 PATIENT = Deadlines(file_s=60, decode_s=60)
 
 # A worker whose examiner does what a file's name says.
 FAKE = """
 import os, signal, sys, time
 from hashaudit.workers.child import child_main as worker
-from hashaudit.workers.child.throttle import BoardPace
+from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import Answer, position_word
 
 class Examiner:
@@ -66,7 +66,7 @@ class Examiner:
                 time.sleep(0.05)
                 self.board[1] += 1
         elif name == "paced":
-            pace = BoardPace(self.board)
+            pace = SharedThrottle(self.board)
             for _ in range(3):
                 pace.room()
                 pace.spend(1024)
@@ -80,10 +80,10 @@ def fake() -> WorkerProcess:
     return WorkerProcess(FAKE)
 
 
-def jobs(folder: Path, *names: str) -> list[Job[str]]:
+def jobs(folder: Path, *names: str) -> list[Task[str]]:
     directory = DirectoryRef(os.fsencode(folder), 1, 1)
     stat = Stat(0o100644, 1, 1, 1, 1 << 20, 1, 1)
-    return [Job(name, Entry(directory, name.encode(), stat), tell=False) for name in names]
+    return [Task(name, Entry(directory, name.encode(), stat), tell=False) for name in names]
 
 
 def run(folder: Path, units: list[list[str]], *, workers: int = 2, deadlines: Deadlines = PATIENT) -> dict[str, object]:
@@ -96,7 +96,7 @@ def run(folder: Path, units: list[list[str]], *, workers: int = 2, deadlines: De
             pool.submit(jobs(folder, *unit))
         while not pool.idle:
             for event in pool.collect():
-                if isinstance(event, Answered):
+                if isinstance(event, Completed):
                     names = [job.ticket for job in event.jobs]
                     assert not set(names) & set(became), "answered twice"
                     became.update(dict.fromkeys(names, "examined"))
@@ -158,7 +158,7 @@ def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: P
         events = []
         while not pool.idle:
             events += pool.collect()
-    assert isinstance(events[0], Answered)
+    assert isinstance(events[0], Completed)
 
 
 def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
 
 
 def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
-    plan = Plan(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
+    plan = WorkerConfig(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
     with Pool[str](workers=1, deadlines=PATIENT) as pool:
         pool.begin(plan)
         with pytest.raises(HostError):
@@ -201,10 +201,10 @@ def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Pat
     code = textwrap.dedent(f"""
         from hashaudit.workers.child import child_main as worker
         from hashaudit.workers.framing import receive
-        from hashaudit.workers.protocol import Answer, Hello, UNIT_DECODER, position_word
+        from hashaudit.workers.protocol import Answer, Ready, UNIT_DECODER, position_word
         def serve(stream, board, sandbox):
             receive(stream)
-            worker._say(stream, Hello(()))
+            worker._say(stream, Ready(()))
             unit = UNIT_DECODER.decode(receive(stream))
             board[0] = position_word(unit.number, 0)
             {LIARS[lie]}
@@ -220,11 +220,11 @@ def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Pat
         while not pool.idle:
             events += pool.collect()
     [event] = events
-    assert isinstance(event, Blamed)
+    assert isinstance(event, Failed)
 
 
-EXAMINATION = Examination(1, None, 0, Consistency.STABLE, {})
-READ_FIVE = Examination(0, None, 5, Consistency.STABLE, {})
+EXAMINATION = EntryResult(1, None, 0, Consistency.STABLE, {})
+READ_FIVE = EntryResult(0, None, 5, Consistency.STABLE, {})
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp
 
 def test_an_answer_tells_of_what_must_be_told(tmp_path: Path) -> None:
     [job] = jobs(tmp_path, "a")
-    asked = Job(job.ticket, job.entry, tell=True)
+    asked = Task(job.ticket, job.entry, tell=True)
     assert not accounted_for(Answer(1, (), 0, ()), (asked,))
 
 
@@ -264,12 +264,12 @@ def test_large_files_go_first(tmp_path: Path) -> None:
         pool.submit(jobs(tmp_path, "large"), urgent=True)
         pool.begin(PLAN)
         while not pool.idle:
-            order += [job.ticket for event in pool.collect() if isinstance(event, Answered) for job in event.jobs]
+            order += [job.ticket for event in pool.collect() if isinstance(event, Completed) for job in event.jobs]
     assert order[0] == "large"
 
 
 def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
-    until: Callable[[], list[str]] = lambda: [hand.job.ticket for hand in pool.in_hand()]  # noqa: E731 # a probe
+    until: Callable[[], list[str]] = lambda: [hand.job.ticket for hand in pool.in_progress()]  # noqa: E731 # a probe
     with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
         pool.begin(PLAN)
         pool.submit(jobs(tmp_path, "a", "hang"))

@@ -25,18 +25,18 @@ from hashaudit.workers.protocol import (
     POSITION,
     UNIT_DECODER,
     Answer,
-    Hello,
-    PerceptualPlan,
-    Plan,
+    PerceptualConfig,
+    Ready,
+    WorkerConfig,
     WorkUnit,
     position_word,
 )
-from hashaudit.workers.tasks import Answered, Job
+from hashaudit.workers.tasks import Completed, Task
 
 DIRECTORY = DirectoryRef(b"/srv", 1, 1)
 STAT = Stat(0o100644, 1, 1, 1, 10, 1, 1)
 FILE_S = 2.0
-PERCEPTUAL = PerceptualPlan((), {}, 50, 1, "none", 60.0, ())
+PERCEPTUAL = PerceptualConfig((), {}, 50, 1, "none", 60.0, ())
 ALWAYS = 99
 
 
@@ -164,9 +164,9 @@ class FakeProcess(WorkerProcess):
             else:
                 PLAN_DECODER.decode(payload)
                 self.planned = True
-                self.say(Hello(()))
+                self.say(Ready(()))
 
-    def say(self, message: Hello | Answer) -> None:
+    def say(self, message: Ready | Answer) -> None:
         self.far.send(frame(ENCODER.encode(message)))
 
 
@@ -192,11 +192,11 @@ def test_every_job_comes_back_exactly_once(units: list[list[Fate]], workers: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool_module, "time", SimpleNamespace(monotonic=lambda: world.now_s))
         with Pool[str](workers=workers, deadlines=Deadlines(FILE_S, FILE_S), spawn=world.spawn) as pool:
-            pool.begin(Plan((), False, (), PERCEPTUAL if decodes else None))
+            pool.begin(WorkerConfig((), False, (), PERCEPTUAL if decodes else None))
             for unit, items in enumerate(units):
                 names = [f"{unit}-{item}" for item in range(len(items))]
                 pool.submit(
-                    [Job(name, Entry(DIRECTORY, name.encode(), STAT), tell=False) for name in names],
+                    [Task(name, Entry(DIRECTORY, name.encode(), STAT), tell=False) for name in names],
                     urgent=world.random.random() < 0.2,
                 )
             for _ in range(20_000):
@@ -204,8 +204,8 @@ def test_every_job_comes_back_exactly_once(units: list[list[Fate]], workers: int
                     break
                 world.step()
                 for event in pool.collect(0):
-                    answered = isinstance(event, Answered)
-                    for job in event.jobs if isinstance(event, Answered) else (event.job,):
+                    answered = isinstance(event, Completed)
+                    for job in event.jobs if isinstance(event, Completed) else (event.job,):
                         assert job.ticket not in became
                         became[job.ticket] = "examined" if answered and job.suspicion is None else "blamed"
             assert pool.idle

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.workers.local.rate_limiter import CREDIT_S, TURN_S, UNLIMITED_BYTES, Pacer
+from hashaudit.workers.local.rate_limiter import CREDIT_S, TURN_S, UNLIMITED_BYTES, RateLimiter
 
 MIB = 1 << 20
 
@@ -52,7 +52,7 @@ class Worker:
         self.waiting = left > 0
 
 
-def run(pacer: Pacer, clock: Clock, workers: list[Worker], seconds: float) -> int:
+def run(pacer: RateLimiter, clock: Clock, workers: list[Worker], seconds: float) -> int:
     before = sum(worker.taken for worker in workers)
     for _ in range(round(seconds / TURN_S)):
         clock.now_s += TURN_S
@@ -62,8 +62,8 @@ def run(pacer: Pacer, clock: Clock, workers: list[Worker], seconds: float) -> in
     return sum(worker.taken for worker in workers) - before
 
 
-def started(rate: int | None, *workers: Worker) -> tuple[Pacer, list[Worker]]:
-    pacer = Pacer(rate)
+def started(rate: int | None, *workers: Worker) -> tuple[RateLimiter, list[Worker]]:
+    pacer = RateLimiter(rate)
     for worker in workers:
         pacer.welcome(worker)
     return pacer, list(workers)

@@ -17,7 +17,7 @@ _QUERIES_AT_ONCE = 8
 """Bounds the pairs in memory where every query is near to most of a list: the frames of a film to a list of frames."""
 
 
-class Neighbour(msgspec.Struct, frozen=True):
+class NearEntry(msgspec.Struct, frozen=True):
     """One stored hash within the radius."""
 
     distance: int
@@ -51,7 +51,7 @@ class NearIndex:
         self._table = None if pieces is None else PieceTable(self._section, pieces, index.image, self._stored)
         self._rows = rows_of(index, self._section)
 
-    def search(self, values: Sequence[bytes], threshold: int) -> list[list[Neighbour]]:
+    def search(self, values: Sequence[bytes], threshold: int) -> list[list[NearEntry]]:
         """For each of some hashes all stored ones within a radius, nearest first, then by row.
 
         Args:
@@ -64,12 +64,12 @@ class NearIndex:
         """
         pairs = self._pairs(values, threshold)
         rows = self._rows_of(pairs)
-        found: list[list[Neighbour]] = [[] for _ in values]
+        found: list[list[NearEntry]] = [[] for _ in values]
         for neighbour in _neighbours(pairs, rows, np.lexsort((rows, pairs.distances))):
             found[neighbour.query].append(neighbour)
         return found
 
-    def closest(self, values: Sequence[bytes], threshold: int) -> list[Neighbour]:
+    def closest(self, values: Sequence[bytes], threshold: int) -> list[NearEntry]:
         """All stored hashes within a radius of any of some hashes, each once, nearest first, then by row.
 
         Args:
@@ -116,6 +116,6 @@ def _nearest(pairs: Neighbours) -> Neighbours:
     return Neighbours(pairs.queries[order], pairs.positions[order], pairs.distances[order])
 
 
-def _neighbours(pairs: Neighbours, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[Neighbour]:
+def _neighbours(pairs: Neighbours, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[NearEntry]:
     columns = (pairs.distances, rows, pairs.positions, pairs.queries)
-    return map(Neighbour, *(column[order].tolist() for column in columns))
+    return map(NearEntry, *(column[order].tolist() for column in columns))
