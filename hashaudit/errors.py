@@ -6,7 +6,16 @@ Exit codes belong to the command line.
 
 
 class HashauditError(Exception):
-    """Base of all errors that this library raises by intent. The message says what, where and what to do."""
+    """Base of all errors that this library raises by intent.
+
+    Args:
+        message: what failed, the value in quotes, the cause; lower case, no full stop.
+        hint: what to do about it; ``None`` where nothing general can be said.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class UsageError(HashauditError):

@@ -31,10 +31,10 @@ def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code
         _close_standard_output()
         return ExitCode.CANNOT_START
     except UsageError as error:
-        log_error(str(error))
+        log_error(str(error), error.hint)
         return ExitCode.USAGE
     except HashauditError as error:
-        log_error(str(error))
+        log_error(str(error), error.hint)
         return ExitCode.CANNOT_START
     except KeyboardInterrupt:
         return ExitCode.SIGNAL + signal.SIGINT

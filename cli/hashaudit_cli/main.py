@@ -1,20 +1,15 @@
-"""Where the console script enters. Imports nothing heavy: ``hashaudit --version`` answers at once."""
+"""Entry point of the console script. It imports nothing heavy, so ``hashaudit --version`` answers at once."""
 
-import io
 import os
 import sys
 
-STANDARD_OUTPUT = 1
-STANDARD_ERROR = 2
-
-opened_in_place: set[int] = set()
-"""Standard descriptors that the caller had closed. They lead nowhere, so that no file takes their place."""
+from hashaudit_cli.ui.streams import STANDARD_ERROR, STANDARD_OUTPUT, secure_standard_streams
 
 
 def main() -> None:
     """Runs the command and exits with its code (docs/reference/exit-codes.md)."""
     try:
-        _secure_standard_streams()
+        secure_standard_streams()
         if sys.argv[1:] == ["--version"]:
             from hashaudit import __version__  # noqa: PLC0415 # start-up: the command line is not needed for this
 
@@ -35,20 +30,3 @@ def main() -> None:
         except OSError:
             # Words for people that could not be written change no exit code.
             os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
-
-
-def _secure_standard_streams() -> None:
-    """Opens closed standard descriptors on nothing, and lets no name that a locale cannot write end a command."""
-    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            opened_in_place.add(descriptor)
-            os.dup2(os.open(os.devnull, mode), descriptor)
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 # lives as long as the process
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 # as above
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

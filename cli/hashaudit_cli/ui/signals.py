@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
 from hashaudit.scan.control import Control
-from hashaudit_cli.main import STANDARD_ERROR
+from hashaudit_cli.ui.streams import STANDARD_ERROR
 from hashaudit_cli.ui.terminal import log
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")

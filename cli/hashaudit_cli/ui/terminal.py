@@ -6,7 +6,7 @@ import sys
 from hashaudit.errors import OutputError
 from hashaudit.model.paths import for_terminal
 from hashaudit.record.output import Output
-from hashaudit_cli.main import STANDARD_OUTPUT, opened_in_place
+from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
 
 
 def log(text: str) -> None:
@@ -25,9 +25,12 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def log_error(text: str) -> None:
-    """One line on standard error that says what went wrong."""
+def log_error(text: str, hint: str | None = None) -> None:
+    """Writes what went wrong, and on a second line what to do about it, to standard error."""
     log(f"error: {text}")
+    if hint is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"hint: {printable(hint)}", file=sys.stderr, flush=True)
 
 
 def quote(raw: bytes) -> str:

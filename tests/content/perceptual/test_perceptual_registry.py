@@ -115,6 +115,9 @@ def test_constants_of_pdq(value: bytes) -> None:
 
 
 def test_the_table_does_not_load_the_family_s_libraries() -> None:
-    code = "import sys, hashaudit.content.perceptual.hash_image\nimport hashaudit.content.perceptual.perceptual_registry as r; r.algorithm_named('phash')\n"
+    code = (
+        "import sys, hashaudit.content.perceptual.hash_image\n"
+        "import hashaudit.content.perceptual.perceptual_registry as r; r.algorithm_named('phash')\n"
+    )
     code += "sys.exit(any(name in sys.modules for name in ('imagehash', 'scipy', 'pywt')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
