@@ -66,9 +66,9 @@ def of_module(path: Path) -> Iterator[Complaint]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield from of_text(path, node.lineno, node.value)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            if HEADLESS.match(node.value.value):
-                yield path, node.lineno, f"begins with '{node.value.value.split()[0]}': say what it is or what it does"
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))) if HEADLESS.match(text):
+                yield path, node.lineno, f"begins with '{text.split()[0]}': say what it is or what it does"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The tree's own rules: no import cycle, also none through functions; module names that are unique and nobody else's."""
+"""The rules of the tree: no import cycle, also none through functions; unique module names."""
 
 import ast
 import sys
@@ -36,9 +36,9 @@ def imports(tree: ast.AST, known: set[str]) -> set[str]:
 def cycle(graph: dict[str, set[str]]) -> list[str]:
     """One cycle of a graph, or nothing."""
     done: set[str] = set()
-    for start in graph:
+    for start, targets in graph.items():
         visiting: list[str] = []
-        stack = [(start, iter(sorted(graph[start])))] if start not in done else []
+        stack = [(start, iter(sorted(targets)))] if start not in done else []
         visiting.extend([start] if stack else [])
         while stack:
             node, rest = stack[-1]
