@@ -59,7 +59,6 @@ def test_carried_values_are_matched_at_their_squared_distance(plug: Plug, name: 
     near = bytes(byte ^ 16 for byte in values[3])
     index = index_of(ListEntry(f"id{row}", {}, unsupported={name: value.hex()}) for row, value in enumerate(values))
     matcher = NearMatcher([index], {}, plugged=[algorithm])
-    assert matcher.algorithms_needed == (algorithm.name,)
     matches, _ = matcher.match([PerceptualHash(algorithm.name, near.hex())])
     apart = distance(Metric.SQUARED, near, values[3])
     assert [(match.entry, match.distance, match.threshold) for match in matches] == [("id3", apart, 40_000)]
@@ -75,10 +74,11 @@ def test_value_without_content_matches_nothing(plug: Plug) -> None:
     assert not NearMatcher([index], {}, plugged=[algorithm]).match([PerceptualHash(algorithm.name, "01" * 144)])[0]
 
 
-def test_hashes_of_a_hasher_that_is_not_there_are_not_asked_for(plug: Plug) -> None:
+def test_hashes_of_a_missing_hasher_are_not_matched(plug: Plug) -> None:
     plug("toy", LENGTH_BYTES)
-    index = index_of([ListEntry("1", {}, unsupported={"toy": "07" * LENGTH_BYTES})])
-    assert NearMatcher([index], {}).algorithms_needed == ()
+    value = "07" * LENGTH_BYTES
+    index = index_of([ListEntry("1", {}, unsupported={"toy": value})])
+    assert NearMatcher([index], {}).match([PerceptualHash(AlgorithmName("toy"), value)])[0] == ()
 
 
 @pytest.mark.parametrize(("name", "length"), [("pdq", 32), ("sha256", 32), ("toy", 3), ("toy", 0)])

@@ -17,7 +17,6 @@ from hashaudit.lists.index.duplicates import Duplicates, fingerprint
 from hashaudit.lists.index.index_layout import Column, ListRecord, StoredColumn
 from hashaudit.lists.index.index_writer import ImageWriter
 from hashaudit.lists.index.near.near_build import write_pieces
-from hashaudit.lists.index.sizes import SizeCollector
 from hashaudit.lists.index.sort import DigestSorter
 from hashaudit.lists.index.strings import StringTable
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
@@ -73,7 +72,6 @@ class IndexBuilder:
         self._resources.callback(self._text.close)
         self._columns = self._resources.enter_context(spool(folder))
         self._duplicates = Duplicates()
-        self._sizes = SizeCollector()
         self._sorters: dict[AlgorithmName, DigestSorter] = {}
         self._finished: list[_FinishedList] = []
         self._list: _OpenList | None = None
@@ -152,7 +150,6 @@ class IndexBuilder:
         for column in (current.labels, current.sizes, current.unsupported):
             column.extend(nothing)
         current.all_sized = False
-        self._sizes.give_up()
         self._advance(count)
 
     def end(self, info: ListInfo) -> None:
@@ -186,9 +183,6 @@ class IndexBuilder:
                 sorter.close()
         writer.copy(index_layout.COLUMNS, self._columns)
         writer.copy(index_layout.TEXT, self._text.content())
-        if (sizes := self._sizes.section()) is not None:
-            with writer.section(index_layout.SIZES) as section:
-                section.write(sizes)
         records = self._final_records(digest_columns)
         with writer.section(index_layout.LISTS) as section:
             section.write(index_layout.LISTS_ENCODER.encode(records))
@@ -226,10 +220,8 @@ class IndexBuilder:
         if entry.size is None or not 0 <= entry.size < index_layout.MAX_VALUE:
             current.sizes.append(index_layout.NO_SIZE)
             current.all_sized = False
-            self._sizes.give_up()
         else:
             current.sizes.append(entry.size + 1)
-            self._sizes.add(entry.size)
 
     def _advance(self, count: int) -> None:
         before = self._row

@@ -18,8 +18,6 @@ class Description(msgspec.Struct, frozen=True):
     """Hex; names the whole content."""
     digests: dict[AlgorithmName, int]
     """Number of digests by algorithm, perceptual hashes among them."""
-    all_sized: bool
-    """Every entry gives the file's size, so that files of other sizes need not be read."""
     lists: tuple[ListInfo, ...]
 
 
@@ -30,6 +28,5 @@ def describe(index: ListIndex) -> Description:
         size_bytes=index.header.size,
         checksum=index.checksum,
         digests={algorithm: section.count for algorithm, section in index.sections.items()},
-        all_sized=index.sizes is not None,
         lists=index.infos,
     )

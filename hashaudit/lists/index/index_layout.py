@@ -17,7 +17,7 @@ from hashaudit.model.results import AlgorithmName, Role
 MAGIC = b"\x8bHAIDX\r\n"
 """Not text, and damaged by every transfer that converts line ends or clears the high bit."""
 
-VERSION = 1
+VERSION = 2
 
 HEADER_BYTES = 8192
 """Header and section table together; fixed, so that sections can be written before their number is known."""
@@ -48,7 +48,7 @@ MAX_VALUE = 2**62
 MAX_PREFIX_BITS = 26
 """A table of 256 MiB: more would cost more than it saves."""
 
-LISTS, TEXT, COLUMNS, SIZES = "lists", "text", "columns", "sizes"
+LISTS, TEXT, COLUMNS = "lists", "text", "columns"
 DIGESTS, ROWS, PREFIXES = "digests/", "rows/", "prefixes/"
 BUCKETS, MEMBERS = "buckets/", "members/"
 """Names of sections; the last five are followed by the algorithm's."""
@@ -171,7 +171,10 @@ def decode_header(head: bytes, size_bytes: int) -> Header:
         raise ListError("compiled index is cut short")
     _, version, count, size, rows = _FIXED.unpack_from(head)
     if version != VERSION:
-        raise ListError(f"compiled index has version {version}; this program reads version {VERSION}: build it anew")
+        raise ListError(
+            f"compiled index has version {version}; this program reads version {VERSION}",
+            hint="build it again from its lists with: hashaudit lists build",
+        )
     checksum = head[_FIXED.size : _TABLE_OFFSET]
     if _header_checksum(head[: _FIXED.size], head[_TABLE_OFFSET:HEADER_BYTES]) != checksum:
         raise ListError("compiled index is damaged: header checksum")

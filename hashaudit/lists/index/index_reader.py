@@ -3,7 +3,6 @@
 import mmap
 import os
 import stat
-import struct
 from bisect import bisect_right
 from itertools import accumulate
 from typing import Self
@@ -20,8 +19,6 @@ from hashaudit.lists.index.lookup import DigestSection, Image
 from hashaudit.lists.index.near.near_layout import PieceSections, piece_sections
 from hashaudit.lists.interface import ListInfo
 from hashaudit.model.results import AlgorithmName, Role
-
-_SIZE = struct.Struct("<Q")
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -41,36 +38,6 @@ class Hit(msgspec.Struct, frozen=True):
     """Hashes that the list carries and that are not matched: name -> value as the list gives it."""
 
 
-class SizeTable:
-    """The sizes of all entries of an index, in bytes."""
-
-    __slots__ = ("_count", "_image", "offset")
-
-    def __init__(self, image: Image, section: Section) -> None:
-        self._image = image
-        self.offset = section.offset
-        self._count, rest = divmod(section.size, _SIZE.size)
-        if rest:
-            raise ListError("compiled index is damaged: sizes")
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __contains__(self, size_bytes: int) -> bool:
-        read = _SIZE.unpack_from
-        low, high = 0, self._count
-        while low < high:
-            middle = (low + high) // 2
-            value = read(self._image, self.offset + middle * _SIZE.size)[0]
-            if value == size_bytes:
-                return True
-            if value < size_bytes:
-                low = middle + 1
-            else:
-                high = middle
-        return False
-
-
 class ListIndex:
     """A compiled index: lists, their entries, and lookup by digest.
 
@@ -88,7 +55,6 @@ class ListIndex:
         "list_numbers",
         "pieces",
         "sections",
-        "sizes",
     )
 
     def __init__(self, image: Image, list_numbers: tuple[int, ...] | None = None) -> None:
@@ -108,9 +74,6 @@ class ListIndex:
         by_name = {section.name: section for section in self.header.sections}
         self._records = self._decode_lists(_take(by_name, index_layout.LISTS))
         self.attributes = Attributes(image, _take(by_name, index_layout.COLUMNS), _take(by_name, index_layout.TEXT))
-        sizes = by_name.pop(index_layout.SIZES, None)
-        self.sizes = None if sizes is None else SizeTable(image, sizes)
-        """Present if every entry gives the file's size: a file of any other size is on none of the lists."""
         self.sections: dict[AlgorithmName, DigestSection] = {}
         """By algorithm, in the order of the digest table."""
         self.pieces: dict[AlgorithmName, PieceSections] = {}

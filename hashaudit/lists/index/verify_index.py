@@ -20,7 +20,6 @@ from hashaudit.lists.index.index_layout import Column, ListRecord
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.lookup import DigestSection
 from hashaudit.lists.index.near.near_verify import verify_pieces
-from hashaudit.lists.index.words import Words
 
 
 def verify_checksums(index: ListIndex) -> None:
@@ -63,7 +62,6 @@ def verify_index(index: ListIndex) -> None:
         if int(np.count_nonzero(present[first:end])) != record.info.kept:
             raise _damaged("number of entries kept")
         _verify_attributes(index, record)
-    _verify_sizes(index)
 
 
 def _damaged(what: str) -> ListError:
@@ -129,17 +127,3 @@ def _verify_attributes(index: ListIndex, record: ListRecord) -> None:
 def _distinct(index: ListIndex, column: Column, rows: int) -> Iterator[int]:
     for begin, end in _chunks(rows):
         yield from (int(value) for value in np.unique(column_values(index, column, begin, end)))
-
-
-def _verify_sizes(index: ListIndex) -> None:
-    if index.sizes is None:
-        return
-    table: Words = np.frombuffer(index.image, "<u8", len(index.sizes), index.sizes.offset)
-    if (table[1:] <= table[:-1]).any():
-        raise _damaged("sizes")
-    for record in index.records:
-        for begin, end in _chunks(record.rows):
-            sizes = column_values(index, record.sizes, begin, end) - np.uint64(1)
-            places = np.minimum(np.searchsorted(table, sizes), len(table) - 1)
-            if not len(table) or (table[places] != sizes).any():
-                raise _damaged("sizes")

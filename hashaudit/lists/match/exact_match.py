@@ -25,27 +25,13 @@ means: it takes a joint collision (Joux, CRYPTO 2004, section 4), so a pair of w
 class ExactMatcher:
     """Looks a file's digests up in all loaded indexes."""
 
-    __slots__ = ("_all_sized", "_indexes", "_probes", "algorithms_needed")
+    __slots__ = ("_probes",)
 
     def __init__(self, indexes: Sequence[ListIndex]) -> None:
         """Takes the indexes in the order of their lists' numbers."""
-        self._indexes = tuple(indexes)
         self._probes = [
             (algorithm, index, index.sections[algorithm].find) for index in indexes for algorithm in index.algorithms
         ]
-        needed = {algorithm for algorithm, _, _ in self._probes}
-        self.algorithms_needed: tuple[AlgorithmName, ...] = tuple(name for name in DIGESTS if name in needed)
-        """Digests that a file must have computed for no entry to be missed, in the order of the digest table."""
-        self._all_sized = all(index.sizes is not None for index in indexes)
-
-    def may_match_size(self, size_bytes: int) -> bool:
-        """Tells if a file of this size can match, so that others need not be read.
-
-        True for every size unless each entry of each list gives one. Says nothing about perceptual hashes.
-        """
-        return not self._all_sized or any(
-            size_bytes in index.sizes for index in self._indexes if index.sizes is not None
-        )
 
     def match(self, digests: Mapping[AlgorithmName, bytes], size_bytes: int) -> Outcome:
         """All entries that agree with a file's digests.

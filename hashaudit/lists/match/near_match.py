@@ -49,7 +49,7 @@ class _Near(msgspec.Struct, frozen=True):
 class NearMatcher:
     """Searches all loaded indexes for a file's perceptual hashes."""
 
-    __slots__ = ("_min_quality", "_probes", "algorithms_needed")
+    __slots__ = ("_min_quality", "_probes")
 
     def __init__(
         self,
@@ -72,10 +72,6 @@ class NearMatcher:
         """
         self._min_quality = min_quality
         self._probes = _probes(indexes, thresholds, plugged)
-        self.algorithms_needed: tuple[AlgorithmName, ...] = tuple(
-            dict.fromkeys(probe.algorithm.name for probe in self._probes)
-        )
-        """Perceptual hashes that a picture must have computed for no entry to be missed."""
 
     def match(self, hashes: Sequence[PerceptualHash]) -> Outcome:
         """All entries within the radius of a file's hashes.

@@ -114,7 +114,6 @@ def test_index_agrees_with_comparing_all_with_all(
     monkeypatch.setattr(sort, "MERGE_BYTES", record_bytes_in_memory)
     monkeypatch.setattr("hashaudit.lists.index.builder._HOUSEKEEPING_ROWS", 1)
     monkeypatch.setattr(columns, "_CHUNK_VALUES", 3)
-    monkeypatch.setattr("hashaudit.lists.index.sizes._MIN_PENDING", 2)
     monkeypatch.setattr("hashaudit.lists.index.strings._PENDING_BYTES", 20)
     index = index_of(contents)
     verify_index(index)
@@ -132,14 +131,6 @@ def test_index_agrees_with_comparing_all_with_all(
                 as_hit(*item) for item in kept if item[1].digests.get(algorithm) == wanted
             ]
             assert [hit.row for hit in hits] == sorted(hit.row for hit in hits)
-    every_size = [entry.size for _, entry, _ in kept]
-    if None in every_size:
-        assert index.sizes is None
-    else:
-        assert index.sizes is not None
-        assert len(index.sizes) == len(set(every_size))
-        assert all(size in index.sizes for size in every_size if size is not None)
-        assert 2**61 + 1 not in index.sizes
 
 
 @pytest.fixture(params=[64 << 20, 1])

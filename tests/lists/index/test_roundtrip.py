@@ -202,5 +202,4 @@ def test_description_counts_without_entries(index_of: IndexOf) -> None:
     assert described.digests == {MD5: 5, SHA256: 5}
     assert described.size_bytes == len(index.image)
     assert described.checksum == index.checksum
-    assert not described.all_sized
     assert described.lists == index.infos

@@ -149,23 +149,6 @@ def test_conflict_on_a_known_list_is_told_too() -> None:
     assert confirmations == (Caveat.CONFLICTING_DIGESTS,)
 
 
-def test_needed_are_the_digests_of_all_lists_and_no_perceptual_hash() -> None:
-    first = index_of([(Role.DENY, [ListEntry("1", digests(1, SHA256, PDQ))])])
-    second = index_of([(Role.DENY, [ListEntry("1", digests(1, MD5, SHA256))])])
-    assert ExactMatcher([first, second]).algorithms_needed == (MD5, SHA256)
-    assert ExactMatcher([]).algorithms_needed == ()
-
-
-def test_sizes_rule_files_out_only_if_every_entry_has_one() -> None:
-    sized = index_of([(Role.DENY, [ListEntry("1", digests(1, MD5), 5), ListEntry("2", digests(2, MD5), 70)])])
-    more = index_of([(Role.DENY, [ListEntry("1", digests(3, MD5), 6)])])
-    unsized = index_of([(Role.DENY, [ListEntry("1", digests(1, MD5), 5), ListEntry("2", digests(2, MD5))])])
-    sizes = range(100)
-    assert [size for size in sizes if ExactMatcher([sized]).may_match_size(size)] == [5, 70]
-    assert [size for size in sizes if ExactMatcher([sized, more]).may_match_size(size)] == [5, 6, 70]
-    assert all(ExactMatcher([sized, unsized]).may_match_size(size) for size in sizes)
-
-
 files = st.integers(0, 3)
 names = st.sampled_from([MD5, SHA1, SHA256])
 random_entries = st.lists(

@@ -128,11 +128,9 @@ def test_flat_entry_of_an_index_from_elsewhere_matches_nothing(flat: bytes) -> N
     assert told(matcher.match([seen(flat), seen(away(20, flat))])[0]) == [(20, 1, "x")]
 
 
-def test_needed_are_the_perceptual_hashes_of_the_lists() -> None:
+def test_only_loaded_perceptual_hashes_match() -> None:
     exact = index_of([(Role.DENY, [ListEntry("1", {SHA256: b"s" * 32})])])
     near = index_of([(Role.DENY, [ListEntry("1", {SHA256: b"s" * 32, PDQ: BASE})])])
-    assert NearMatcher([exact], {}).algorithms_needed == ()
-    assert NearMatcher([exact, near, near], {}).algorithms_needed == (PDQ,)
     assert NearMatcher([exact], {}).match([seen(BASE)]) == NOTHING
     assert NearMatcher([near], {}).match([]) == NOTHING
     assert NearMatcher([near], {}).match([PerceptualHash(AlgorithmName("phash"), "00ff" * 4)]) == NOTHING
