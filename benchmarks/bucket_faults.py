@@ -48,7 +48,7 @@ LARGE_BYTES = 9 << 20
 """Read in spans; one object of 2,000 has this size."""
 
 SMALL_BYTES = 48 << 10
-TOLD = {"vanished", "changed_while_read"}
+TOLD = {"not_found", "changed_while_read"}
 
 OF_OBJECTS = dict(
     enumerate(("refused",) * 2 + ("slow down",) * 2 + ("cut",) * 2 + ("late",) + ("overwritten",) * 3 + ("deleted",))
@@ -260,7 +260,7 @@ def compare(
             assert states[record["etag"], record.get("version")] == record["digests"]["sha256"], record
             continue
         assert record["code"] in TOLD, record
-        assert record["code"] != "vanished" or key in truth.deleted, record
+        assert record["code"] != "not_found" or key in truth.deleted, record
         if record["code"] == "changed_while_read":
             told.add(key)
             assert states[record["etag"], record.get("version")] == record["digests"]["sha256"], record

@@ -261,7 +261,7 @@ def kill_workers(lab: Lab, rounds: int, code: int, expected: Told) -> None:
             process.stderr.close()
         require(process.returncode == code, f"exit code {process.returncode} with killed workers")
         found = told(output)
-        blamed = [record for record in found.records if "worker_died" in json.dumps(record)]
+        blamed = [record for record in found.records if "worker_crashed" in json.dumps(record)]
         require(all('"attempts": 2' in json.dumps(record) for record in blamed), "blamed after one try")
         lab.counts["files that were hit twice"] += len(blamed)
         if blamed:

@@ -24,7 +24,7 @@ QUIET_OPTIONS = frozenset({"noatime", "ro"})
 """Of a mount whose access times reading does not set (mount(8))."""
 
 ADVICE_ON_UNPINNED = (
-    "scan what is behind it where it lies, or from a snapshot; findings are marked mount_unpinned otherwise"
+    "scan what is behind it where it lies, or from a snapshot; findings are marked unverified_mount otherwise"
 )
 
 
@@ -78,7 +78,7 @@ def _filesystem(given: bytes, description: RootDescription) -> Check:
     if kind.is_pseudo:
         advice = "nobody's content is kept there: name another root"
         return Check("root.filesystem", State.WARNING, f"{found}; a pseudo filesystem", advice, given)
-    if kind.consistency is Consistency.MOUNT_UNPINNED:
+    if kind.consistency is Consistency.UNVERIFIED_MOUNT:
         return Check("root.filesystem", State.WARNING, found, ADVICE_ON_UNPINNED, given)
     if description.fs_type is None:
         advice = "see to it that it is no network mount"
@@ -116,7 +116,7 @@ def _mounts_below(given: bytes, description: RootDescription) -> Iterator[Check]
     below = read_mount_table().below(description.path)
     if not below:
         return
-    unpinned = [mount for mount in below if Filesystem(mount.fs_type).consistency is Consistency.MOUNT_UNPINNED]
+    unpinned = [mount for mount in below if Filesystem(mount.fs_type).consistency is Consistency.UNVERIFIED_MOUNT]
     pseudo = [mount for mount in below if Filesystem(mount.fs_type).is_pseudo]
     found = f"{len(below)} mounts below it, {len(pseudo)} of them pseudo filesystems that are left out"
     if unpinned:

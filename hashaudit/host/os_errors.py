@@ -11,9 +11,9 @@ _CODES: dict[str, FaultCode] = {
     "EACCES": FaultCode.PERMISSION_DENIED,
     "EPERM": FaultCode.PERMISSION_DENIED,
     "ENOKEY": FaultCode.PERMISSION_DENIED,  # an encrypted file whose key is not loaded
-    "ENOENT": FaultCode.VANISHED,
-    "ENOTDIR": FaultCode.REPLACED,
-    "ENXIO": FaultCode.REPLACED,  # a socket, or a device without a driver, stands where a file was
+    "ENOENT": FaultCode.NOT_FOUND,
+    "ENOTDIR": FaultCode.FILE_REPLACED,
+    "ENXIO": FaultCode.FILE_REPLACED,  # a socket, or a device without a driver, stands where a file was
     "ELOOP": FaultCode.LINK_LOOP,
     "ESTALE": FaultCode.STALE_HANDLE,
     "ENAMETOOLONG": FaultCode.NAME_TOO_LONG,

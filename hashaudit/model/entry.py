@@ -11,7 +11,7 @@ class Consistency(StrEnum):
     STABLE = "stable"
     ETAG_PINNED = "etag_pinned"
     VERSION_PINNED = "version_pinned"
-    MOUNT_UNPINNED = "mount_unpinned"
+    UNVERIFIED_MOUNT = "unverified_mount"
     CHANGED_WHILE_READ = "changed_while_read"
 
 
@@ -67,7 +67,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     followed: bool = False
     """The name is a symbolic link that is followed by request; ``stat`` is its target's."""
     consistency: Consistency = Consistency.STABLE
-    """The best that can be said of a read here: ``mount_unpinned`` on FUSE and network mounts."""
+    """The best that can be said of a read here: ``unverified_mount`` on FUSE and network mounts."""
 
     @property
     def path(self) -> bytes:

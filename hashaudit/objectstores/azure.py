@@ -46,13 +46,13 @@ WHOLE_BYTES = 1 << 30
 _NS_PER_S = 1_000_000_000
 
 _BY_CODE = {
-    "BlobArchived": FaultCode.NOT_RETRIEVABLE,
-    "BlobBeingRehydrated": FaultCode.NOT_RETRIEVABLE,
+    "BlobArchived": FaultCode.ARCHIVED,
+    "BlobBeingRehydrated": FaultCode.ARCHIVED,
 }
 _BY_STATUS = {
     401: FaultCode.PERMISSION_DENIED,
     403: FaultCode.PERMISSION_DENIED,
-    404: FaultCode.VANISHED,
+    404: FaultCode.NOT_FOUND,
     408: FaultCode.TIMEOUT,
 }
 _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
@@ -241,7 +241,7 @@ def _failure(error: AzureError) -> StoreError:
         said = str(getattr(error, "error_code", None) or "")
         code = _BY_CODE.get(said) or _BY_STATUS.get(status, FaultCode.IO_ERROR)
         reason = f"HTTP {status} {said}".rstrip()
-        if code is FaultCode.NOT_RETRIEVABLE:
+        if code is FaultCode.ARCHIVED:
             reason = "archived: it would have to be restored first"
         return StoreError(code, f"the store refuses it: {reason}", passing=status in _PASSING_STATUS)
     timed_out = isinstance(error, ServiceResponseTimeoutError) or "timed out" in str(error)

@@ -26,7 +26,7 @@ def after_key(key: bytes, pages: Iterable[list[ListedObject]]) -> Iterator[list[
             passing = passing and rises and last <= key
             if not rises and not met:
                 said = "the key that the run had come to is gone, and the store's order does not tell what followed it"
-                raise StoreError(FaultCode.VANISHED, said)
+                raise StoreError(FaultCode.NOT_FOUND, said)
             if not passing:
                 left.append(item)
         yield left

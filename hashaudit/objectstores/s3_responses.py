@@ -29,16 +29,16 @@ _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)\Z")
 _NS_PER_S = 1_000_000_000
 
 _BY_CODE = {
-    "InvalidObjectState": FaultCode.NOT_RETRIEVABLE,
+    "InvalidObjectState": FaultCode.ARCHIVED,
     "KeyTooLongError": FaultCode.NAME_TOO_LONG,
 }
 _BY_STATUS = {
     401: FaultCode.PERMISSION_DENIED,
     403: FaultCode.PERMISSION_DENIED,
-    404: FaultCode.VANISHED,
-    405: FaultCode.VANISHED,  # the version is a delete marker
+    404: FaultCode.NOT_FOUND,
+    405: FaultCode.NOT_FOUND,  # the version is a delete marker
     408: FaultCode.TIMEOUT,
-    410: FaultCode.VANISHED,
+    410: FaultCode.NOT_FOUND,
 }
 _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _PASSING_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
@@ -116,7 +116,7 @@ def network_failure(error: Exception) -> StoreError:
 def _refusal(status: int, code: str) -> StoreError:
     fault = _BY_CODE.get(code) or _BY_STATUS.get(status, FaultCode.IO_ERROR)
     said = f"HTTP {status} {code}".rstrip()
-    if fault is FaultCode.NOT_RETRIEVABLE:
+    if fault is FaultCode.ARCHIVED:
         said = "archived: it would have to be restored first"
     passing = status in _PASSING_STATUS or code in _PASSING_CODES
     return StoreError(fault, f"the store refuses it: {said}", passing=passing)

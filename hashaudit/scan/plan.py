@@ -158,7 +158,7 @@ def device_class(root: RootDescription) -> DeviceClass:
     """What a root lies on."""
     if root.is_bucket:
         return DeviceClass.OBJECT_STORE
-    if Filesystem(root.fs_type).consistency is Consistency.MOUNT_UNPINNED:
+    if Filesystem(root.fs_type).consistency is Consistency.UNVERIFIED_MOUNT:
         return DeviceClass.NETWORK
     try:
         rotational = is_rotational(os.stat(root.path).st_dev)

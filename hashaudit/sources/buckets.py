@@ -117,7 +117,7 @@ class BucketSource:
         if others and entry.path.startswith(tuple(others)):
             return Skipped(entry.path, SkipReason.OTHER_ROOT)
         if not listed.key.startswith(root.prefix):
-            fault = Fault(Stage.WALK, FaultCode.REPLACED, "the store listed a key that does not begin as asked for")
+            fault = Fault(Stage.WALK, FaultCode.FILE_REPLACED, "the store listed a key without the requested prefix")
             return PathFault(entry.path, fault)
         reason = SkipReason.DELETE_MARKER if listed.deleted else self._rules.why_not(listed.key, root.prefix)
         return entry if reason is None else Skipped(entry.path, reason)

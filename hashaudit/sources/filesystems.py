@@ -98,7 +98,7 @@ class Filesystem(msgspec.Struct, frozen=True):
         """
         fs_type = self.fs_type or ""
         unpinned = fs_type in _NETWORK_TYPES or fs_type in {"fuse", "fuseblk"} or fs_type.startswith("fuse.")
-        return Consistency.MOUNT_UNPINNED if unpinned else Consistency.STABLE
+        return Consistency.UNVERIFIED_MOUNT if unpinned else Consistency.STABLE
 
 
 class Filesystems:

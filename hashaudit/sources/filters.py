@@ -131,7 +131,7 @@ class Filters:
             return SkipReason.OTHER_FILESYSTEM
         # Only links lead in circles: a bind mount of the root below itself shows what other mounts hide.
         if self._options.follow_links and identity in self._walked:
-            return SkipReason.ALREADY_WALKED
+            return SkipReason.ALREADY_VISITED
         return None
 
     def entered(self, status: stat_result) -> None:

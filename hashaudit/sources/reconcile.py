@@ -17,7 +17,7 @@ from hashaudit.sources.interface import Position, RootDescription, Source
 _DIGEST_BYTES = 16
 """Of a key: no two of 10^12 keys share one by chance."""
 
-_HIDDEN = Fault(Stage.WALK, FaultCode.HIDDEN_BY_MOUNT, "the bucket holds this key and its mount does not show it")
+_HIDDEN = Fault(Stage.WALK, FaultCode.NOT_VISIBLE_ON_MOUNT, "the bucket holds this key and its mount does not show it")
 
 
 class SeenKeys:

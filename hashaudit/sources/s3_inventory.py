@@ -77,7 +77,7 @@ class Inventory:
         manifest = self._manifest()
         if (root.bucket.scheme, root.bucket.name) != ("s3", manifest.source_bucket):
             said = f"the inventory is of s3://{manifest.source_bucket}, not of {root.bucket.path.decode()}"
-            raise StoreError(FaultCode.REPLACED, said)
+            raise StoreError(FaultCode.FILE_REPLACED, said)
         keys = (item for item in self._all(manifest) if item.key.startswith(root.prefix))
         while page := list(islice(keys, PAGE_KEYS)):
             yield page

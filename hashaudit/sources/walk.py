@@ -30,11 +30,11 @@ a line of the findings file."""
 Place = tuple[bytes, ...]
 """Of the walk of one root."""
 
-_REPLACED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was replaced before it was opened")
+_REPLACED = Fault(Stage.WALK, FaultCode.FILE_REPLACED, "the folder was replaced before it was opened")
 _TOO_DEEP = Fault(
     Stage.WALK, FaultCode.NAME_TOO_LONG, f"its path is longer than {MAX_PATH_BYTES} bytes: what is below is unseen"
 )
-_MOVED = Fault(Stage.WALK, FaultCode.REPLACED, "the folder was moved while it was walked; the rest of it is unseen")
+_MOVED = Fault(Stage.WALK, FaultCode.FILE_REPLACED, "the directory was moved during the walk; the rest of it is unseen")
 _BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link leads nowhere")
 
 

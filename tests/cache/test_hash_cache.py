@@ -202,7 +202,7 @@ def test_only_filesystems_whose_times_tell_are_trusted(tree: Path) -> None:
     here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", stat)
     places = Eligibility(time.time_ns() + 10 * 10**9)
     assert places.folder_key(here) is not None
-    assert places.folder_key(msgspec.structs.replace(here, consistency=Consistency.MOUNT_UNPINNED)) is None
+    assert places.folder_key(msgspec.structs.replace(here, consistency=Consistency.UNVERIFIED_MOUNT)) is None
     proc = os.stat("/proc/self/status")
     of_proc = Stat(0, proc.st_dev, proc.st_ino, 1, 0, 0, 0)
     assert places.folder_key(Entry(DirectoryRef(b"/proc/self", 0, 0), b"status", of_proc)) is None
@@ -318,7 +318,7 @@ def outcome(board: memoryview, **changes: object) -> ReadOutcome[Content]:
         ({"stat": entry(ctime_ns=201).stat}, False),
         ({"bytes_read": 4}, False),
         ({"consistency": Consistency.CHANGED_WHILE_READ}, False),
-        ({"consistency": Consistency.MOUNT_UNPINNED}, False),
+        ({"consistency": Consistency.UNVERIFIED_MOUNT}, False),
         ({"faults": (Fault(Stage.READ, FaultCode.IO_ERROR, "said"),)}, False),
     ],
 )

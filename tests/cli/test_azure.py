@@ -96,10 +96,10 @@ def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
     assert result.code == 16
     faults = {line["key"]: line for line in of_kind(result.lines, "fault")}
     assert {key: line["code"] for key, line in faults.items()} == {
-        "archived": "not_retrievable",
+        "archived": "archived",
         "changing": "changed_while_read",
         "denied": "permission_denied",
-        "gone": "vanished",
+        "gone": "not_found",
         "summed": "checksum_mismatch",
     }
     assert faults["changing"]["digests"]["sha256"] == sha256(b"as it is now")
@@ -111,7 +111,7 @@ def test_a_container_that_is_not_there_is_a_fault(hashaudit: Tool, azure_url: st
     words = ("scan", "az://no-such-container", "--endpoint-url", azure_url, "--record-all", "--unsigned", "-q")
     result = hashaudit(*words, env=CREDENTIALS)
     assert result.code == 16
-    assert [(line["code"], line["directory"]) for line in of_kind(result.lines, "fault")] == [("vanished", True)]
+    assert [(line["code"], line["directory"]) for line in of_kind(result.lines, "fault")] == [("not_found", True)]
 
 
 def test_without_an_account_nothing_begins(hashaudit: Tool) -> None:

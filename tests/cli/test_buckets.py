@@ -229,12 +229,12 @@ def test_what_cannot_be_had_is_a_fault_with_its_reason(
     result = scan(f"s3://{bucket.name}", "--record-all", url=url)
     assert result.code == 16
     assert {line["key"]: line["code"] for line in of_kind(result.lines, "fault")} == {
-        "archived": "not_retrievable",
-        "deleted": "vanished",
+        "archived": "archived",
+        "deleted": "not_found",
         "denied": "permission_denied",
         "lied": "io_error",
         "summed": "checksum_mismatch",
-        "tiered": "not_retrievable",
+        "tiered": "archived",
     }
     assert [line["key"] for line in of_kind(result.lines, "file")] == ["long"]
     (archived,) = (line for line in of_kind(result.lines, "fault") if line["key"] == "archived")
@@ -264,7 +264,7 @@ def test_a_bucket_that_is_not_there_is_a_fault(bucket: Bucket, scan: Callable[..
     result = scan("s3://no-such-bucket-here", "--record-all", url=bucket.url)
     assert result.code == 16
     (fault,) = of_kind(result.lines, "fault")
-    assert (fault["code"], fault["directory"]) == ("vanished", True)
+    assert (fault["code"], fault["directory"]) == ("not_found", True)
 
 
 def test_every_version_is_examined_on_request_and_delete_markers_are_told(
@@ -371,6 +371,6 @@ def test_who_ends_a_worker_is_blamed_although_others_were_fetched_ahead(
     words = ("--record-all", "--hasher", "hostile_hasher:Hostile", "-j", "1")
     result = scan(f"s3://{bucket.name}", *words, url=bucket.url, PYTHONPATH=support)
     (fault,) = of_kind(result.lines, "fault")
-    assert (fault["key"], fault["code"], fault["attempts"], fault["signal"]) == ("17", "worker_died", 2, 6)
+    assert (fault["key"], fault["code"], fault["attempts"], fault["signal"]) == ("17", "worker_crashed", 2, 6)
     lines = [line for line in result.lines if "key" in line]
     assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}

@@ -103,7 +103,7 @@ def test_what_changed_since_the_inventory_is_told(lab: Lab, scan: Callable[..., 
     result = scan(lab.local(tmp_path, lab.files()))
     assert result.code == 16
     faults = {line["key"]: line["code"] for line in of_kind(result.lines, "fault")}
-    assert faults == {"changed": "changed_while_read", "gone": "vanished"}
+    assert faults == {"changed": "changed_while_read", "gone": "not_found"}
     assert keys(result) == ["same"]
 
 

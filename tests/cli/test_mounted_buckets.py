@@ -46,12 +46,12 @@ def test_what_a_mount_hides_is_told_and_examined(
     alone = parsed(hashaudit("scan", point, *asked).out)
     shown = {line["path"]: line for line in alone if "digests" in line and line["kind"] in {"file", "finding"}}
     assert set(shown) == {f"{point}/{key}" for key in SHOWN}
-    assert {line["consistency"] for line in shown.values()} == {"mount_unpinned"}
+    assert {line["consistency"] for line in shown.values()} == {"unverified_mount"}
     assert len(of_kind(alone, "finding")) == 1
 
     compared = hashaudit("scan", point, *asked, *store, env=CREDENTIALS)
     assert compared.code == 24
-    hidden = [line for line in of_kind(compared.lines, "fault") if line["code"] == "hidden_by_mount"]
+    hidden = [line for line in of_kind(compared.lines, "fault") if line["code"] == "not_visible_on_mount"]
     assert {line["path"] for line in hidden} == {f"s3://{bucket}/{key}" for key in HIDDEN}
 
     examined = parsed(hashaudit("scan", point, *asked, *store, "--reconcile-read", env=CREDENTIALS).out)
@@ -69,7 +69,7 @@ def test_an_object_that_is_overwritten_is_told_as_unpinned(
     store.put_object(Bucket=bucket, Key="plain", Body=b"wanted")
     result = hashaudit("scan", point / "plain", "--list", make_list(b"wanted", b"plain"), "--record-all")
     [line] = [line for line in result.lines if line.get("digests")]
-    assert line["consistency"] == "mount_unpinned"
+    assert line["consistency"] == "unverified_mount"
 
 
 @pytest.mark.parametrize(

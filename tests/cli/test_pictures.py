@@ -213,7 +213,7 @@ def test_a_decoder_that_dies_is_blamed_and_the_digests_are_there(
     assert result.code == 16, result.err
     [fault] = of_kind(result.lines, "fault")
     assert fault["path"].endswith("poison.png")
-    assert (fault["stage"], fault["code"], fault["signal"], fault["attempts"]) == ("decode", "worker_died", 11, 2)
+    assert (fault["stage"], fault["code"], fault["signal"], fault["attempts"]) == ("decode", "worker_crashed", 11, 2)
     assert fault["digests"]["sha256"]
     assert totals(result.lines)["clean"] == 28
 

@@ -354,7 +354,7 @@ class TestTree:
         paths = [line["path"] for line in of_kind(parsed(output.read_bytes()), "finding")]
         assert len(paths) == len(set(paths))
 
-    def test_a_root_that_vanished(self, case: Case, own: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_a_root_that_disappeared(self, case: Case, own: tuple[Path, Path], tmp_path: Path) -> None:
         tree, _ = own
         moved = tmp_path / "moved"
         tree.rename(moved)
@@ -362,7 +362,7 @@ class TestTree:
         assert result.code == 24
         found = totals(parsed((moved / "d3" / "out").read_bytes()))
         assert found["pending"] == 0
-        assert found["faults"] == {"vanished": 1}
+        assert found["faults"] == {"not_found": 1}
 
 
 needs_mounts = pytest.mark.skipif(

@@ -87,15 +87,15 @@ def check_all_but(result: Result, paths: dict[str, Path]) -> None:
 
 
 EXPECTED_ENDS = {
-    "segfault": ("decode", "worker_died", 11),
-    "abort": ("decode", "worker_died", 6),
-    "exit": ("decode", "worker_died", None),
-    "kill itself": ("decode", "worker_died", 9),
+    "segfault": ("decode", "worker_crashed", 11),
+    "abort": ("decode", "worker_crashed", 6),
+    "exit": ("decode", "worker_crashed", None),
+    "kill itself": ("decode", "worker_crashed", 9),
     "loop in Python": ("decode", "decode_timeout", 9),
     "loop in C": ("decode", "decode_timeout", 9),
     "allocate": ("decode", "out_of_memory", None),
-    "allocate in C": ("decode", "worker_died", 6),
-    "close what is not its own": ("decode", "worker_died", None),
+    "allocate in C": ("decode", "worker_crashed", 6),
+    "close what is not its own": ("decode", "worker_crashed", None),
 }
 
 

@@ -82,7 +82,7 @@ def test_a_fault_that_every_shard_meets_counts_once(hashaudit: Tool, make_list: 
     parts = shards(hashaudit, tree, make_list(b"wanted"), 3, gone)
     assert hashaudit("merge", *parts, "-o", tree.parent / "merged").code == 24
     result = json.loads((tree.parent / "merged.json").read_text())
-    assert result["totals"]["faults"] == {"vanished": 1}
+    assert result["totals"]["faults"] == {"not_found": 1}
     assert result["totals"]["faulted"] == 1
     assert result["totals"]["seen"] == 62
 

@@ -111,7 +111,7 @@ def test_a_missing_root_is_a_fault_and_the_others_are_examined(
     (tmp_path / "there" / "file").write_bytes(b"wanted")
     result = hashaudit("scan", tmp_path / "gone", tmp_path / "there", "--list", make_list(b"wanted"))
     assert result.code == 24
-    assert faults(result) == {bytes(tmp_path / "gone"): ("walk", "vanished")}
+    assert faults(result) == {bytes(tmp_path / "gone"): ("walk", "not_found")}
     assert found(result) == {bytes(tmp_path / "there" / "file")}
 
 
@@ -127,7 +127,7 @@ def test_a_link_loop_ends(hashaudit: Tool, make_list: MakeList, tmp_path: Path) 
         bytes(tmp_path / "self"): ("walk", "link_loop"),
         bytes(tmp_path / "nowhere"): ("walk", "broken_link"),
     }
-    assert totals(result.lines)["skipped"] == {"already_walked": 1}
+    assert totals(result.lines)["skipped"] == {"already_visited": 1}
 
 
 def test_a_path_of_six_thousand_bytes(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
@@ -271,8 +271,8 @@ def test_files_replaced_between_walk_and_open_are_never_read(
             assert result.code in {0, 16}
             assert found(result) == set()
             assert {code for _, code in faults(result).values()} <= {
-                "replaced",
-                "vanished",
+                "file_replaced",
+                "not_found",
                 "changed_while_read",
                 "link_loop",
             }

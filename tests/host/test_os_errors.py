@@ -12,9 +12,9 @@ from hashaudit.model.faults import Fault, FaultCode, Stage
     [
         (errno.EACCES, FaultCode.PERMISSION_DENIED),
         (errno.EPERM, FaultCode.PERMISSION_DENIED),
-        (errno.ENOENT, FaultCode.VANISHED),
-        (errno.ENOTDIR, FaultCode.REPLACED),
-        (errno.ENXIO, FaultCode.REPLACED),
+        (errno.ENOENT, FaultCode.NOT_FOUND),
+        (errno.ENOTDIR, FaultCode.FILE_REPLACED),
+        (errno.ENXIO, FaultCode.FILE_REPLACED),
         (errno.ELOOP, FaultCode.LINK_LOOP),
         (errno.ESTALE, FaultCode.STALE_HANDLE),
         (errno.EIO, FaultCode.IO_ERROR),
@@ -38,5 +38,5 @@ def test_an_error_without_a_number_is_an_input_error() -> None:
 def test_a_fault_says_what_was_tried_and_no_path() -> None:
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), b"/secret/path")
     assert fault_of(error, Stage.WALK, "list the folder", attempts=2) == Fault(
-        Stage.WALK, FaultCode.VANISHED, "cannot list the folder: No such file or directory", 2
+        Stage.WALK, FaultCode.NOT_FOUND, "cannot list the folder: No such file or directory", 2
     )

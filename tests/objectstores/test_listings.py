@@ -164,4 +164,4 @@ def test_where_the_key_is_gone_the_order_must_be_that_of_bytes() -> None:
     assert [item.key for page in after_key(b"b", pages_of([b"a", b"c", b"d"])) for item in page] == [b"c", b"d"]
     with pytest.raises(StoreError) as caught:
         list(after_key(b"a/b", pages_of([b"a", b"a-b", b"c/b", b"c-b"])))
-    assert caught.value.code is FaultCode.VANISHED
+    assert caught.value.code is FaultCode.NOT_FOUND

@@ -50,9 +50,9 @@ def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
     ("status", "said", "code", "passing"),
     [
         (403, "AccessDenied", FaultCode.PERMISSION_DENIED, False),
-        (403, "InvalidObjectState", FaultCode.NOT_RETRIEVABLE, False),
-        (404, "NoSuchKey", FaultCode.VANISHED, False),
-        (405, "MethodNotAllowed", FaultCode.VANISHED, False),
+        (403, "InvalidObjectState", FaultCode.ARCHIVED, False),
+        (404, "NoSuchKey", FaultCode.NOT_FOUND, False),
+        (405, "MethodNotAllowed", FaultCode.NOT_FOUND, False),
         (400, "RequestTimeout", FaultCode.IO_ERROR, True),
         (400, "ExpiredToken", FaultCode.IO_ERROR, True),
         (400, "InvalidRequest", FaultCode.IO_ERROR, False),
@@ -65,4 +65,4 @@ def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
 def test_refusals(status: int, said: str, code: FaultCode, passing: bool) -> None:
     error = answers.refusal(status, f"<Error><Code>{said}</Code></Error>".encode())
     assert (error.code, error.passing) == (code, passing)
-    assert (said in str(error)) is (code is not FaultCode.NOT_RETRIEVABLE)
+    assert (said in str(error)) is (code is not FaultCode.ARCHIVED)

@@ -70,10 +70,10 @@ def test_a_finding_holds_all_that_was_learned() -> None:
 
 
 def test_a_fault_line_is_its_first_fault_and_lists_the_others() -> None:
-    line = line_of(examination(faults=[fault(FaultCode.TIMEOUT), fault(), fault(FaultCode.WORKER_DIED)]))
+    line = line_of(examination(faults=[fault(FaultCode.TIMEOUT), fault(), fault(FaultCode.WORKER_CRASHED)]))
     assert isinstance(line, schema.FaultRecord)
     assert line.code is FaultCode.TIMEOUT
-    assert [item.code for item in line.further_faults] == [FaultCode.IO_ERROR, FaultCode.WORKER_DIED]
+    assert [item.code for item in line.further_faults] == [FaultCode.IO_ERROR, FaultCode.WORKER_CRASHED]
     assert line.digests == {"sha256": "ab" * 32}
     assert line.consistency is Consistency.STABLE
 

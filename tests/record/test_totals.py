@@ -16,7 +16,7 @@ def test_each_outcome_is_counted_where_it_belongs() -> None:
     lines = [
         finding(),
         record(matches=[match()], faults=[fault(FaultCode.TIMEOUT)]),
-        record(faults=[fault(), fault(FaultCode.VANISHED)]),
+        record(faults=[fault(), fault(FaultCode.NOT_FOUND)]),
         record(),
         record(matches=[match(Role.KNOWN)]),
     ]
@@ -39,7 +39,7 @@ def test_each_outcome_is_counted_where_it_belongs() -> None:
         FaultCode.IO_ERROR: 1,
         FaultCode.PERMISSION_DENIED: 1,
         FaultCode.TIMEOUT: 1,
-        FaultCode.VANISHED: 1,
+        FaultCode.NOT_FOUND: 1,
     }
     assert list(totals.faults) == sorted(totals.faults)
     assert totals.imbalance() is None

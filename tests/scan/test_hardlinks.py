@@ -19,7 +19,7 @@ def whole() -> EntryResult:
 
 
 def faulted() -> EntryResult:
-    fault = Fault(Stage.OPEN, FaultCode.VANISHED, "gone")
+    fault = Fault(Stage.OPEN, FaultCode.NOT_FOUND, "gone")
     return EntryResult(0, None, 0, Consistency.STABLE, {}, faults=(fault,))
 
 
@@ -83,7 +83,7 @@ def test_memory_is_bounded_by_reading_again() -> None:
 
 def test_behind_a_mount_one_inode_proves_nothing() -> None:
     groups: LinkGroups[bytes] = LinkGroups()
-    behind = [msgspec.structs.replace(entry(name), consistency=Consistency.MOUNT_UNPINNED) for name in (b"a", b"b")]
+    behind = [msgspec.structs.replace(entry(name), consistency=Consistency.UNVERIFIED_MOUNT) for name in (b"a", b"b")]
     assert groups.lead(behind[0]) is None
     assert groups.lead(entry(b"a")) is not None
     assert groups.find(behind[1]) is None

@@ -31,7 +31,7 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def walk(root: bytes) -> Walk:
-    """Walks and gives each item as text: ``entry a/b``, ``skipped fifo a/c``, ``fault vanished a/d``."""
+    """Walks and gives each item as text: ``entry a/b``, ``skipped fifo a/c``, ``fault not_found a/d``."""
 
     def walked(*roots: bytes, options: WalkOptions | None = None) -> list[str]:
         return [short(item, root) for item in LocalSource(roots or (root,), options or WalkOptions()).walk()]

@@ -59,7 +59,7 @@ def test_a_folder_that_another_took_the_place_of_is_not_walked(
         os.mkdir(root + b"/b")
 
     on_enter(monkeypatch, b"b", swap)
-    assert walk() == ["entry a/file", "fault replaced b and below", "entry c/file"]
+    assert walk() == ["entry a/file", "fault file_replaced b and below", "entry c/file"]
 
 
 @pytest.mark.parametrize("kind", ["link", "link to the folder itself", "file", "fifo"])
@@ -81,7 +81,7 @@ def test_what_took_a_folders_place_is_not_opened(
             os.mkfifo(root + b"/b")
 
     on_enter(monkeypatch, b"b", swap)
-    assert walk() == ["entry a/file", "fault replaced b and below", "entry c/file"]
+    assert walk() == ["entry a/file", "fault file_replaced b and below", "entry c/file"]
 
 
 @pytest.mark.usefixtures("either_way")
@@ -89,7 +89,7 @@ def test_a_folder_that_vanishes_before_it_is_opened(root: bytes, walk: Walk, mon
     make(root, b"a/file")
     os.mkdir(root + b"/b")
     on_enter(monkeypatch, b"b", lambda: os.rmdir(root + b"/b"))
-    assert walk() == ["entry a/file", "fault vanished b and below"]
+    assert walk() == ["entry a/file", "fault not_found b and below"]
 
 
 @pytest.mark.usefixtures("either_way")
@@ -101,7 +101,7 @@ def test_a_file_that_vanishes_after_it_was_listed(root: bytes) -> None:
     fault = next(walked)
     assert isinstance(fault, PathFault)
     assert (fault.path, fault.directory) == (root + b"/b", False)
-    assert (fault.fault.stage, fault.fault.code) == (Stage.WALK, FaultCode.VANISHED)
+    assert (fault.fault.stage, fault.fault.code) == (Stage.WALK, FaultCode.NOT_FOUND)
     assert fault.fault.message == "cannot examine the entry: No such file or directory"
     assert [item.path for item in walked] == [root + b"/c"]
 
@@ -255,7 +255,7 @@ def test_a_folder_moved_under_the_walk_ends_only_its_own_walk(long_trail: bytes)
         before + relative(walked, long_trail)
         == [
             *WHOLE[:6],
-            "replaced a/b True",  # neither above c nor at its path any more
+            "file_replaced a/b True",  # neither above c nor at its path any more
             *WHOLE[7:],
         ]
     )
@@ -274,7 +274,7 @@ def test_another_folder_at_the_path_is_not_taken_for_the_one_that_was_left(long_
     os.rename(long_trail + b"/a/b/c", long_trail + b"/../c elsewhere")
     os.rename(long_trail + b"/a/b", long_trail + b"/../b elsewhere")
     make(long_trail, b"a/b/z/decoy")
-    assert before + relative(walked, long_trail) == [*WHOLE[:6], "replaced a/b True", *WHOLE[7:]]
+    assert before + relative(walked, long_trail) == [*WHOLE[:6], "file_replaced a/b True", *WHOLE[7:]]
 
 
 def test_a_folder_that_mounts_itself_when_opened_is_walked(
@@ -314,7 +314,7 @@ def test_a_file_on_another_device_is_of_that_devices_kind(root: bytes, monkeypat
     )
     (entry,) = LocalSource([root], WalkOptions(follow_links=True)).walk()
     assert isinstance(entry, Entry)
-    assert entry.consistency is Consistency.MOUNT_UNPINNED
+    assert entry.consistency is Consistency.UNVERIFIED_MOUNT
 
 
 def test_what_mounts_itself_is_still_subject_to_the_rules(
@@ -330,8 +330,8 @@ def test_what_mounts_itself_is_still_subject_to_the_rules(
     monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("nfs4"))
     assert walk(root, root + b"/other") == [
         "skipped other_root b",
-        "fault vanished other",
-        "fault vanished other and below",
+        "fault not_found other",
+        "fault not_found other and below",
     ]
 
 
@@ -341,7 +341,7 @@ def test_entries_on_a_mount_that_a_daemon_serves_say_so(root: bytes, monkeypatch
     for given in (root, root + b"/a/file"):
         (entry,) = LocalSource([given], WalkOptions()).walk()
         assert isinstance(entry, Entry)
-        assert entry.consistency is Consistency.MOUNT_UNPINNED
+        assert entry.consistency is Consistency.UNVERIFIED_MOUNT
 
 
 def test_a_system_without_noatime_or_with_a_refusal_lists_all_the_same(

@@ -7,7 +7,7 @@ from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import Filters, FolderRoot, Patterns, WalkOptions
 
 
-@pytest.mark.parametrize(("follow_links", "reason"), [(False, None), (True, SkipReason.ALREADY_WALKED)])
+@pytest.mark.parametrize(("follow_links", "reason"), [(False, None), (True, SkipReason.ALREADY_VISITED)])
 def test_the_root_met_below_itself(root: bytes, follow_links: bool, reason: SkipReason | None) -> None:
     """As a bind mount it shows what other mounts hide; as a link it would lead in a circle."""
     status = os.stat(root)

@@ -57,13 +57,13 @@ def test_roots_are_walked_in_the_order_given_and_a_missing_one_ends_nothing(root
     assert walk(*given) == [
         "entry file",
         "entry b/file",
-        "fault vanished missing",
-        "fault vanished missing/too",
+        "fault not_found missing",
+        "fault not_found missing/too",
         "entry a/file",
     ]
     fault = next(iter(LocalSource([root + b"/missing"]).walk()))
     assert isinstance(fault, PathFault)
-    assert (fault.fault.stage, fault.fault.code) == (Stage.WALK, FaultCode.VANISHED)
+    assert (fault.fault.stage, fault.fault.code) == (Stage.WALK, FaultCode.NOT_FOUND)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -237,12 +237,12 @@ def test_links_are_followed_on_request_and_no_folder_is_walked_twice(root: bytes
         "entry a/file",
         "fault link_loop a/loop",
         "fault broken_link a/nowhere",
-        "skipped already_walked a/back",
+        "skipped already_visited a/back",
         "entry c to folder/file",
         "entry c to folder/sub/file",
-        "skipped already_walked d to folder too",
+        "skipped already_visited d to folder too",
         "entry f to z/file",
-        "skipped already_walked z",
+        "skipped already_visited z",
     ]
     entries = {
         item.name: item

@@ -54,7 +54,7 @@ def test_each_key_that_the_mount_does_not_show_is_a_fault(mount: bytes) -> None:
     items = list(source(mount, b"a/1", b"a//1", b"a/2", b"b", b"b/c").walk())
     hidden = [item for item in items if isinstance(item, PathFault)]
     assert [item.path for item in hidden] == [b"s3://bucket/in/a//1", b"s3://bucket/in/b/c"]
-    assert {item.fault.code for item in hidden} == {FaultCode.HIDDEN_BY_MOUNT}
+    assert {item.fault.code for item in hidden} == {FaultCode.NOT_VISIBLE_ON_MOUNT}
 
 
 def test_or_is_examined_through_the_store(mount: bytes) -> None:

@@ -139,7 +139,7 @@ def _attempt(
     except OSError as error:
         return fault_of(error, Stage.OPEN, "open the file")
     except ReplacedError as error:
-        return Fault(Stage.OPEN, FaultCode.REPLACED, str(error))
+        return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, str(error))
     try:
         return _read(entry, directory, descriptor, make_sink(), reader=reader, growth_bytes=growth_bytes)
     except UnreadableError as error:
@@ -164,7 +164,7 @@ def _read(
     # A daemon may tell holes where there is data, and nothing would show it; the kernel's own filesystems do not.
     local = entry.consistency is Consistency.STABLE
     if not stat.S_ISREG(before.st_mode) or not _is_seen(before, seen, inodes_last=local):
-        return Fault(Stage.OPEN, FaultCode.REPLACED, "something else took the file's place")
+        return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, "something else took the file's place")
     limit = before.st_size + max(before.st_size, growth_bytes)
     count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
     if count >= limit:

@@ -183,7 +183,7 @@ class Window(Generic[ContextT]):
         (job,) = unit.jobs
         decoding = self.decodes and job.decode
         message = "each cluster worker that examined it was lost"
-        fault = Fault(Stage.DECODE if decoding else Stage.READ, FaultCode.WORKER_DIED, message, losses)
+        fault = Fault(Stage.DECODE if decoding else Stage.READ, FaultCode.WORKER_CRASHED, message, losses)
         if not decoding:
             return Failed(job, fault)
         plain = msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault)

@@ -351,7 +351,7 @@ class Pool(Generic[ContextT]):
             self._suspects.append(msgspec.structs.replace(job, attempts=attempts))
             return
         message, number = describe_end(status)
-        code = STATUS_CODES.get(status, FaultCode.WORKER_DIED)
+        code = STATUS_CODES.get(status, FaultCode.WORKER_CRASHED)
         if overdue is not None:
             code, message = overdue.code, overdue.message
         decoding = self._decodes and job.decode

@@ -103,7 +103,7 @@ def test_four_gigabytes_of_hole_are_not_read(folder: bytes) -> None:
 def test_holes_of_mounts_that_a_daemon_serves_are_read(
     folder: bytes, read: Read, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = entry_of(make_sparse(folder + b"/file", 1 << 20, 1 << 19), consistency=Consistency.MOUNT_UNPINNED)
+    entry = entry_of(make_sparse(folder + b"/file", 1 << 20, 1 << 19), consistency=Consistency.UNVERIFIED_MOUNT)
 
     def lie(_descriptor: int, _position: int, size: int) -> int:
         return size

@@ -102,17 +102,17 @@ def test_a_followed_link_is_read_and_another_is_not(folder: bytes, read: Read, e
     write(folder + b"/other", b"other")
     os.remove(folder + b"/link")
     os.symlink(b"other", folder + b"/link")
-    assert_refused(read(entry), Stage.OPEN, FaultCode.REPLACED)
+    assert_refused(read(entry), Stage.OPEN, FaultCode.FILE_REPLACED)
     os.remove(folder + b"/link")
     os.symlink(b"link", folder + b"/link")
     assert_refused(read(entry), Stage.OPEN, FaultCode.LINK_LOOP)
 
 
 def test_what_the_walk_knew_of_the_mount_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
-    entry = entry_of(write(folder + b"/file", b"x"), consistency=Consistency.MOUNT_UNPINNED)
-    assert read(entry).consistency is Consistency.MOUNT_UNPINNED
+    entry = entry_of(write(folder + b"/file", b"x"), consistency=Consistency.UNVERIFIED_MOUNT)
+    assert read(entry).consistency is Consistency.UNVERIFIED_MOUNT
     os.remove(folder + b"/file")
-    assert read(entry).consistency is Consistency.MOUNT_UNPINNED
+    assert read(entry).consistency is Consistency.UNVERIFIED_MOUNT
 
 
 @pytest.mark.parametrize("path", [b"/proc/version", b"/sys/devices/system/cpu/possible"])
@@ -125,7 +125,7 @@ def test_files_of_the_kernel_are_read_whatever_their_size_says(read: Read, path:
 
 
 def test_a_daemons_file_that_ends_early_has_changed(read: Read, entry_of: EntryOf) -> None:
-    entry = entry_of(b"/sys/devices/system/cpu/possible", consistency=Consistency.MOUNT_UNPINNED)
+    entry = entry_of(b"/sys/devices/system/cpu/possible", consistency=Consistency.UNVERIFIED_MOUNT)
     assert code(read(entry)) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_keeps_its_size_is_within_any_bound_of_growth(folder: bytes,
 @pytest.mark.parametrize("path", [b"fifo", b"/dev/null", b"."])
 def test_what_was_never_a_file_is_not_read(folder: bytes, read: Read, path: bytes) -> None:
     os.mkfifo(folder + b"/fifo")
-    assert_refused(read(os.path.join(folder, path)), Stage.OPEN, FaultCode.REPLACED)
+    assert_refused(read(os.path.join(folder, path)), Stage.OPEN, FaultCode.FILE_REPLACED)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -185,15 +185,15 @@ def test_what_took_a_files_place_is_not_read(folder: bytes, read: Read, entry_of
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(min(path, os.path.relpath(path), key=len))
     fed: list[int] = []
-    assert_refused(read(entry, fed.append), Stage.OPEN, FaultCode.REPLACED)
+    assert_refused(read(entry, fed.append), Stage.OPEN, FaultCode.FILE_REPLACED)
     assert fed == []
 
 
 @pytest.mark.usefixtures("either_way")
-def test_a_file_that_vanished(folder: bytes, read: Read, entry_of: EntryOf, pauses: list[float]) -> None:
+def test_a_file_that_disappeared(folder: bytes, read: Read, entry_of: EntryOf, pauses: list[float]) -> None:
     entry = entry_of(write(folder + b"/file", b"x"))
     os.remove(folder + b"/file")
-    assert_refused(read(entry), Stage.OPEN, FaultCode.VANISHED)
+    assert_refused(read(entry), Stage.OPEN, FaultCode.NOT_FOUND)
     assert pauses == []
 
 
@@ -202,10 +202,10 @@ def test_a_file_in_a_folder_that_another_took_the_place_of(folder: bytes, read: 
     os.mkdir(folder + b"/sub")
     entry = entry_of(write(folder + b"/sub/file", b"x"))
     os.rename(folder + b"/sub", folder + b"/elsewhere")
-    assert_refused(read(entry), Stage.OPEN, FaultCode.VANISHED)
+    assert_refused(read(entry), Stage.OPEN, FaultCode.NOT_FOUND)
     os.mkdir(folder + b"/sub")
     os.link(folder + b"/elsewhere/file", folder + b"/sub/file")
-    assert_refused(read(entry), Stage.OPEN, FaultCode.REPLACED)
+    assert_refused(read(entry), Stage.OPEN, FaultCode.FILE_REPLACED)
 
 
 # What the system refuses.
@@ -445,7 +445,7 @@ def test_a_file_without_a_size_and_without_an_end_is_given_up(read: Read, monkey
 
 
 @pytest.mark.usefixtures("either_way")
-def test_what_was_read_of_a_file_that_then_vanished_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
+def test_what_was_read_of_a_file_that_then_disappeared_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
     path = write(folder + b"/file", b"content")
     entry = entry_of(path)
     outcome = read(entry, lambda _count: os.remove(path))
@@ -506,7 +506,7 @@ def test_a_size_that_is_not_kept_to_is_a_change(folder: bytes, read: Read, monke
     assert outcome.faults[0].message == "it ended elsewhere than its size says while the file was read"
 
 
-@pytest.mark.parametrize("tried", [(Consistency.STABLE, 1), (Consistency.MOUNT_UNPINNED, 3)], ids=str)
+@pytest.mark.parametrize("tried", [(Consistency.STABLE, 1), (Consistency.UNVERIFIED_MOUNT, 3)], ids=str)
 def test_a_failing_mount_is_asked_again_and_a_failing_disk_is_not(
     folder: bytes, read: Read, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch, tried: tuple[Consistency, int]
 ) -> None:
@@ -519,7 +519,7 @@ def test_a_failing_mount_is_asked_again_and_a_failing_disk_is_not(
     assert outcome.attempts == attempts
 
 
-@pytest.mark.parametrize("consistency", [Consistency.STABLE, Consistency.MOUNT_UNPINNED])
+@pytest.mark.parametrize("consistency", [Consistency.STABLE, Consistency.UNVERIFIED_MOUNT])
 @pytest.mark.parametrize("same_time", [True, False])
 def test_a_new_inode_is_another_file_but_on_a_mount(
     folder: bytes, read: Read, entry_of: EntryOf, consistency: Consistency, same_time: bool
@@ -529,7 +529,7 @@ def test_a_new_inode_is_another_file_but_on_a_mount(
     if not same_time:
         stat = msgspec.structs.replace(stat, mtime_ns=stat.mtime_ns - 1)
     outcome = read(msgspec.structs.replace(entry, stat=stat))
-    if consistency is Consistency.MOUNT_UNPINNED and same_time:
+    if consistency is Consistency.UNVERIFIED_MOUNT and same_time:
         assert (outcome.faults, content(outcome)) == ((), b"content")
     else:
-        assert_refused(outcome, Stage.OPEN, FaultCode.REPLACED)
+        assert_refused(outcome, Stage.OPEN, FaultCode.FILE_REPLACED)

@@ -112,7 +112,7 @@ class ShufflingPool:
         examined = tuple(job for job in jobs if kind_of(job.entry) != "blamed")
         for job in jobs:
             if job not in examined:
-                yield Failed(job, Fault(Stage.READ, FaultCode.WORKER_DIED, "died", 2, 9))
+                yield Failed(job, Fault(Stage.READ, FaultCode.WORKER_CRASHED, "died", 2, 9))
         if examined:
             told = [examined_as(job.entry, item) for item, job in enumerate(examined) if is_told(job)]
             known = [item for item, job in enumerate(examined) if kind_of(job.entry) == "known" and not job.tell]

@@ -22,7 +22,7 @@ from hashaudit.workers.protocol import Answer
 from hashaudit.workers.tasks import Completed, Event, Failed, Task
 
 FOLDER = DirectoryRef(b"/tree", 1, 2)
-FAULT = Fault(Stage.READ, FaultCode.WORKER_DIED, "it ended", 2)
+FAULT = Fault(Stage.READ, FaultCode.WORKER_CRASHED, "it ended", 2)
 
 
 def job(number: int) -> Task[int]:

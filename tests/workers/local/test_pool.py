@@ -116,7 +116,7 @@ def test_exactly_the_item_that_ends_a_worker_is_blamed(tmp_path: Path, name: str
     became = run(tmp_path, [["a", "b", name, "c"], ["d"], ["e", "f"]])
     fault = became.pop(name)
     assert became == dict.fromkeys("abcdef", "examined")
-    assert getattr(fault, "code", None) is FaultCode.WORKER_DIED
+    assert getattr(fault, "code", None) is FaultCode.WORKER_CRASHED
     assert getattr(fault, "attempts", None) == 2
     assert getattr(fault, "signal", None) == number
     assert (tmp_path / "examined").read_text().split().count(name) == 2
@@ -135,7 +135,7 @@ def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_p
     became = run(tmp_path, [["a", "b", "early", "c", "d"], ["e"]])
     fault = became.pop("early")
     assert became == dict.fromkeys("abcde", "examined")
-    assert getattr(fault, "code", None) is FaultCode.WORKER_DIED
+    assert getattr(fault, "code", None) is FaultCode.WORKER_CRASHED
 
 
 def test_a_stalled_item_is_ended_and_blamed(tmp_path: Path) -> None:
