@@ -46,12 +46,12 @@ def make_files(folder: Path, count: int) -> None:
         (folder / str(number)).write_bytes(os.urandom(FILE_BYTES))
 
 
-def jobs(folder: Path) -> list[Task[None]]:
+def tasks(folder: Path) -> list[Task[None]]:
     """One for each file."""
     above = os.stat(folder)
     ref = DirectoryRef(os.fsencode(folder), above.st_dev, above.st_ino)
     items = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    return [Task(None, Entry(ref, os.fsencode(item.name), stat_of(item.stat())), tell=False) for item in items]
+    return [Task(None, Entry(ref, os.fsencode(item.name), stat_of(item.stat())), report=False) for item in items]
 
 
 def processor_s(pids: list[int]) -> float:
@@ -63,20 +63,20 @@ def processor_s(pids: list[int]) -> float:
     return total / 1e9
 
 
-def run(plan: WorkerConfig, folder: Path) -> tuple[float, float]:
+def run(config: WorkerConfig, folder: Path) -> tuple[float, float]:
     """Wall and processor seconds of one pass."""
-    work = jobs(folder)
+    work = tasks(folder)
     with Pool[None](workers=1, deadlines=Deadlines(120, 60)) as pool:
-        pool.begin(plan)
+        pool.begin(config)
         layers = pool.wait_ready()
-        assert (plan.cage is None) == bool(sandbox.missing(layers)), layers
+        assert (config.sandbox is None) == bool(sandbox.missing(layers)), layers
         pids = [worker.process.process.pid for worker in pool._workers]  # noqa: SLF001 # a benchmark looks inside
         before = time.perf_counter(), processor_s(pids)
         for start in range(0, len(work), UNIT_FILES):
             pool.submit(work[start : start + UNIT_FILES])
         done = 0
         while not pool.idle:
-            done += sum(len(event.jobs) for event in pool.collect() if isinstance(event, Completed))
+            done += sum(len(event.tasks) for event in pool.collect() if isinstance(event, Completed))
         after = time.perf_counter(), processor_s(pids)
         assert done == len(work)
     return after[0] - before[0], after[1] - before[1]
@@ -88,8 +88,8 @@ def compare(name: str, folder: Path, plans: tuple[WorkerConfig, WorkerConfig], r
     caged: list[tuple[float, float]] = []
     for number in range(rounds):
         pair = ((plans[0], free), (plans[1], caged))
-        for plan, results in pair if number % 2 else reversed(pair):
-            results.append(run(plan, folder))
+        for config, results in pair if number % 2 else reversed(pair):
+            results.append(run(config, folder))
     wall, used = ([after[at] / before[at] for before, after in zip(free, caged, strict=True)] for at in (0, 1))
     medians = [statistics.median(row[1] for row in rows) for rows in (free, caged)]
     print(
@@ -120,8 +120,8 @@ def main() -> None:
             make(folder, count)
             algorithms = (AlgorithmName("sha256"),)
             free = WorkerConfig(algorithms, report_all=False, indexes=(), perceptual=perceptual)
-            cage = sandbox.Sandbox((os.fsencode(folder),), sandbox.DEFAULT_MEMORY_BYTES)
-            caged = WorkerConfig(algorithms, report_all=False, indexes=(), perceptual=perceptual, cage=cage)
+            restricted = sandbox.Sandbox((os.fsencode(folder),), sandbox.DEFAULT_MEMORY_BYTES)
+            caged = WorkerConfig(algorithms, report_all=False, indexes=(), perceptual=perceptual, sandbox=restricted)
             compare(name, folder, (free, caged), options.rounds)
 
 

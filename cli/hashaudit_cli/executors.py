@@ -39,7 +39,7 @@ def _on_dask(
         # What it would log is told by the engine, in order and without other people's tasks.
         dask.config.set({"logging": {"distributed": "critical"}})
         from hashaudit.workers.dask.dask_executor import DaskExecutor  # noqa: PLC0415 # as above
-        from hashaudit.workers.dask.mount_check import places  # noqa: PLC0415 # as above
+        from hashaudit.workers.dask.mount_check import root_directories  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.settings import ClusterSettings  # noqa: PLC0415 # as above
     except ImportError as error:
         raise HostError(f"--engine dask needs the extra dask (pip install 'hashaudit[dask]'): {error}") from error
@@ -50,7 +50,7 @@ def _on_dask(
         max_rate_bytes_per_s=config.max_rate_bytes_per_s,
         nice=config.nice,
         wait_s=config.wait_for_workers_s,
-        places=places(root.path for root in roots if not root.is_bucket),
+        root_directories=root_directories(root.path for root in roots if not root.is_bucket),
     )
 
     def tell(text: str) -> None:

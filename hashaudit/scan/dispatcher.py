@@ -101,7 +101,7 @@ class Dispatcher:
             self._examine(number, entry, None)
         else:
             span = self._ordering.open_span(number, self._walk_state())
-            group.followers.append(Task(TaskContext(number, span, None), entry, tell=True))
+            group.followers.append(Task(TaskContext(number, span, None), entry, report=True))
         return None
 
     @property
@@ -117,30 +117,30 @@ class Dispatcher:
         self._submit(batch)
         self._batch_bytes, self._batch_span = 0, None
 
-    def settle(self, job: EntryTask, examination: EntryResult | None) -> list[EntryTask]:
+    def settle(self, task: EntryTask, examination: EntryResult | None) -> list[EntryTask]:
         """Notes that a job is done; returns the other names for which its examination stands as well.
 
         Where it does not stand for them they are submitted to be examined themselves.
         """
-        job.ticket.span.open -= 1
-        group = job.ticket.group
+        task.context.span.open -= 1
+        group = task.context.group
         if group is None:
             return []
         followers = group.settle(examination)
         if group.result is not None:
             for follower in followers:
-                follower.ticket.span.open -= 1
+                follower.context.span.open -= 1
             return followers
         if followers:
             self._submit(followers)
         return []
 
     def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryTask] | None") -> None:
-        tell = group is not None
+        report = group is not None
         size_bytes = state_of(entry).size
         if size_bytes >= self._config.batch_bytes:
             span = self._ordering.open_span(number, self._walk_state())
-            self._submit([Task(TaskContext(number, span, group), entry, tell)], urgent=True)
+            self._submit([Task(TaskContext(number, span, group), entry, report)], urgent=True)
             return
         if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()
@@ -148,7 +148,7 @@ class Dispatcher:
             self._batch_span = self._ordering.open_span(number, self._walk_state())
         else:
             self._batch_span.join(number)
-        self._batch.append(Task(TaskContext(number, self._batch_span, group), entry, tell))
+        self._batch.append(Task(TaskContext(number, self._batch_span, group), entry, report))
         self._batch_bytes += size_bytes
         if len(self._batch) >= self._config.batch_files:
             self.flush()
@@ -160,26 +160,26 @@ class Dispatcher:
     @staticmethod
     def _with_known(cache: Cache, batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
         """The same jobs with what the cache has of their files, in one unit unless that is too much to keep."""
-        known = iter(cache.look_up([job.entry for job in batch if isinstance(job.entry, Entry)]))
+        known = iter(cache.look_up([task.entry for task in batch if isinstance(task.entry, Entry)]))
         unit: list[EntryTask] = []
         known_bytes = 0
-        for job in batch:
-            found = next(known) if isinstance(job.entry, Entry) else None
+        for task in batch:
+            found = next(known) if isinstance(task.entry, Entry) else None
             found_bytes = 0 if found is None else len(found.sealed)
             if unit and known_bytes + found_bytes > KNOWN_BYTES:
                 yield unit
                 unit, known_bytes = [], 0
             known_bytes += found_bytes
-            unit.append(job if found is None else msgspec.structs.replace(job, known=found))
+            unit.append(task if found is None else msgspec.structs.replace(task, known=found))
         yield unit
 
     def _in_reading_order(self, batch: list[EntryTask]) -> list[EntryTask]:
         """A spinning disk reads files in inode order with far fewer seeks than in the order of names."""
-        on_disk = [(job.entry, job) for job in batch if isinstance(job.entry, Entry)]
+        on_disk = [(task.entry, task) for task in batch if isinstance(task.entry, Entry)]
         if not on_disk or not self._is_rotational(on_disk[0][0].stat.device):
             return batch
         on_disk.sort(key=lambda pair: (pair[0].directory.path, pair[0].stat.inode))
-        return [job for _, job in on_disk] + [job for job in batch if not isinstance(job.entry, Entry)]
+        return [task for _, task in on_disk] + [task for task in batch if not isinstance(task.entry, Entry)]
 
     def _is_rotational(self, device: int) -> bool:
         known = self._rotational.get(device)

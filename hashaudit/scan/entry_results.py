@@ -93,13 +93,13 @@ class EntryResults:
     def take(self, event: Completed[TaskContext] | Failed[TaskContext]) -> None:
         """Takes what came of a unit."""
         match event:
-            case Failed(job=job, fault=fault):
-                examination = EntryResult(0, None, 0, job.entry.consistency, {}, faults=(fault,))
-                self._settle(job, examination)
-                self._note_done(job.ticket.number, job.entry, examination)
-            case Completed(jobs=jobs, answer=answer):
-                self._take_answer(jobs, answer)
-                self._keep(jobs, answer.cache)
+            case Failed(task=task, fault=fault):
+                examination = EntryResult(0, None, 0, task.entry.consistency, {}, faults=(fault,))
+                self._settle(task, examination)
+                self._note_done(task.context.number, task.entry, examination)
+            case Completed(tasks=tasks, answer=answer):
+                self._take_answer(tasks, answer)
+                self._keep(tasks, answer.cache)
 
     def note_progress(self) -> None:
         """Writes into the journal how far the run is. Everything that is ready was written before."""
@@ -131,19 +131,19 @@ class EntryResults:
     def _meet_again(self, earlier: ResumeState, number: int, entry: Subject) -> bool:
         """Tells if the entry was done in an earlier part of the run, and counts it then."""
         line = earlier.line_of(entry.path, version_of(entry))
-        told_bytes = None if line is None else line.bytes_read
+        line_bytes = None if line is None else line.bytes_read
         if line is not None:
             self._last_line_met = number
         found = earlier.outcome_of(entry)
-        if told_bytes is None and found is None:
+        if line_bytes is None and found is None:
             return False
-        bytes_read = found[1] if found is not None else 0 if earlier.is_other_name(entry) else told_bytes or 0
+        bytes_read = found[1] if found is not None else 0 if earlier.is_other_name(entry) else line_bytes or 0
         self.bytes_taken_over += state_of(entry).size
         self._tally.read(bytes_read)
         self._ordering.count(number, Count(bytes_read=bytes_read))
         if (found is not None and found[0].recalled) or (found is None and line is not None and line.from_cache):
             self._ordering.count(number, self._recall(entry))
-        if told_bytes is None and found is not None:
+        if line_bytes is None and found is not None:
             outcome = found[0]
             self._tally.see()
             if outcome.examination is not None:
@@ -154,39 +154,41 @@ class EntryResults:
             self._journal.drop_carried_behind(number)
         return True
 
-    def _take_answer(self, jobs: tuple[EntryTask, ...], answer: Answer) -> None:
-        told = {examination.item: _suspected(jobs[examination.item], examination) for examination in answer.told}
-        untold_bytes = answer.bytes_read
-        for item, job in enumerate(jobs):
-            examination = told.get(item)
+    def _take_answer(self, tasks: tuple[EntryTask, ...], answer: Answer) -> None:
+        reported = {
+            examination.item: _suspected(tasks[examination.item], examination) for examination in answer.reported
+        }
+        unreported_bytes = answer.bytes_read
+        for item, task in enumerate(tasks):
+            examination = reported.get(item)
             if examination is not None:
-                untold_bytes -= examination.bytes_read
-                job.ticket.span.count.bytes_read += examination.bytes_read
-            self._settle(job, examination)
-        for item in answer.cache.recalled:
-            job = jobs[item] if item in told else jobs[0]
-            job.ticket.span.count.add(self._recall(jobs[item].entry))
+                unreported_bytes -= examination.bytes_read
+                task.context.span.count.bytes_read += examination.bytes_read
+            self._settle(task, examination)
+        for item in answer.cache.hits:
+            task = tasks[item] if item in reported else tasks[0]
+            task.context.span.count.add(self._recall(tasks[item].entry))
         # All that is not told of belongs to one span: what others wait for, or is a span of its own, is told of.
-        clean = len(jobs) - len(told) - len(answer.known)
-        jobs[0].ticket.span.count.add(Count(clean, len(answer.known), untold_bytes))
+        clean = len(tasks) - len(reported) - len(answer.known)
+        tasks[0].context.span.count.add(Count(clean, len(answer.known), unreported_bytes))
         self._tally.clean += clean
         self._tally.known += len(answer.known)
         self._tally.read(answer.bytes_read)
         if self._journal is not None:
-            entries = tuple(job.entry for job in jobs)
-            last = max(job.ticket.number for job in jobs)
+            entries = tuple(task.entry for task in tasks)
+            last = max(task.context.number for task in tasks)
             self._journal.note(
-                last, Done(entries, answer.known, tuple(told.values()), answer.bytes_read, answer.cache.recalled)
+                last, Done(entries, answer.known, tuple(reported.values()), answer.bytes_read, answer.cache.hits)
             )
 
-    def _keep(self, jobs: Sequence[EntryTask], cached: Cached) -> None:
+    def _keep(self, tasks: Sequence[EntryTask], cached: Cached) -> None:
         if self._cache is None:
             return
         self._cache.note_damaged(cached.damaged)
-        for kept in cached.kept:
-            entry = jobs[kept.item].entry
+        for value in cached.to_keep:
+            entry = tasks[value.item].entry
             if isinstance(entry, Entry):
-                self._cache.keep(entry, kept)
+                self._cache.keep(entry, value)
 
     def _recall(self, entry: Subject) -> Count:
         """Counts an entry whose content an earlier run has read."""
@@ -194,17 +196,17 @@ class EntryResults:
         self._tally.recall(size_bytes)
         return Count(from_cache=1, bytes_from_cache=size_bytes)
 
-    def _settle(self, job: EntryTask, examination: EntryResult | None) -> None:
-        group = job.ticket.group
-        for other in self._dispatcher.settle(job, examination):
+    def _settle(self, task: EntryTask, examination: EntryResult | None) -> None:
+        group = task.context.group
+        for other in self._dispatcher.settle(task, examination):
             if examination is not None:
                 if examination.from_run is not None:
-                    other.ticket.span.count.add(self._recall(other.entry))
+                    other.context.span.count.add(self._recall(other.entry))
                 shared = msgspec.structs.replace(examination, bytes_read=0)
-                self._end_entry(other.ticket.number, other.entry, shared, other.ticket.span)
-                self._note_done(other.ticket.number, other.entry, shared)
+                self._end_entry(other.context.number, other.entry, shared, other.context.span)
+                self._note_done(other.context.number, other.entry, shared)
         if examination is not None:
-            self._end_entry(job.ticket.number, job.entry, examination, job.ticket.span)
+            self._end_entry(task.context.number, task.entry, examination, task.context.span)
         if self._journal is not None and group is not None and group.result is not None:
             self._journal.link(JournaledLink(group.path, group.stat, group.result))
 
@@ -231,16 +233,16 @@ class EntryResults:
 
     def _note_done(self, number: int, entry: Subject, examination: EntryResult) -> None:
         if self._journal is not None:
-            told = msgspec.structs.replace(examination, item=0)
-            self._journal.note(number, Done((entry,), (), (told,), told.bytes_read))
+            reported = msgspec.structs.replace(examination, item=0)
+            self._journal.note(number, Done((entry,), (), (reported,), reported.bytes_read))
 
 
 def _has_line(earlier: ResumeState, met: PathFault) -> bool:
     return earlier.has_folder(met.path) if met.directory else earlier.line_of(met.path) is not None
 
 
-def _suspected(job: EntryTask, examination: EntryResult) -> EntryResult:
+def _suspected(task: EntryTask, examination: EntryResult) -> EntryResult:
     """What was found without the decoder, and that the decoder ended the workers before."""
-    if job.suspicion is None:
+    if task.suspicion is None:
         return examination
-    return msgspec.structs.replace(examination, faults=(*examination.faults, job.suspicion))
+    return msgspec.structs.replace(examination, faults=(*examination.faults, task.suspicion))

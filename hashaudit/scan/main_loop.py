@@ -169,7 +169,7 @@ class Scan:
             self._requests.report = False
             yield self._report()
         if self._requests.pause:
-            with self._pool.held():
+            with self._pool.paused():
                 self._writer.checkpoint()
                 yield Paused()
             self._requests.pause = False
@@ -238,8 +238,8 @@ class Scan:
         workers = tuple(
             WorkerReport(
                 hand.pid,
-                hand.job.entry.path,
-                state_of(hand.job.entry).size,
+                hand.task.entry.path,
+                state_of(hand.task.entry).size,
                 hand.offset,
                 now_s - hand.begun_s,
                 hand.host,

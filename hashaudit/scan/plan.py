@@ -59,13 +59,13 @@ def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
         filters=lists.filters,
-        cage=_cage(config, schemes),
+        sandbox=_sandbox(config, schemes),
         stores=config.buckets.store if schemes else None,
         schemes=schemes,
     )
 
 
-def _cage(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:
+def _sandbox(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:
     """What workers may read and reach. A link that is followed can lead anywhere."""
     local = tuple(os.path.realpath(root) for root in config.roots if parse_root(root) is None)
     readable = (b"/",) if config.follow_links else local

@@ -28,10 +28,10 @@ class Address(msgspec.Struct, frozen=True):
 
     parent_pid: int
     socket_descriptor: int | None = None
-    board_descriptor: int | None = None
+    progress_descriptor: int | None = None
     port: int | None = None
     secret: str = ""
-    board_path: str = ""
+    progress_path: str = ""
 
 
 class Connection:
@@ -44,17 +44,17 @@ class Connection:
         if CAN_INHERIT_DESCRIPTORS:
             self._ours, self._theirs = socket.socketpair()
             # Both are closed by connect().
-            self._board: IO[bytes] = tempfile.TemporaryFile(prefix="hashaudit-board-")  # noqa: SIM115 # as above
-            self._board.truncate(mmap.PAGESIZE)
-            self.address = Address(os.getpid(), self._theirs.fileno(), self._board.fileno())
-            self.inherited: tuple[int, ...] = (self._theirs.fileno(), self._board.fileno())
+            self._progress: IO[bytes] = tempfile.TemporaryFile(prefix="hashaudit-board-")  # noqa: SIM115 # as above
+            self._progress.truncate(mmap.PAGESIZE)
+            self.address = Address(os.getpid(), self._theirs.fileno(), self._progress.fileno())
+            self.inherited: tuple[int, ...] = (self._theirs.fileno(), self._progress.fileno())
         else:
             self._listener = socket.create_server((LOOPBACK, 0), backlog=1)
-            self._board = tempfile.NamedTemporaryFile(prefix="hashaudit-board-", delete=False)  # noqa: SIM115 # as above
-            self._board.truncate(mmap.PAGESIZE)
+            self._progress = tempfile.NamedTemporaryFile(prefix="hashaudit-board-", delete=False)  # noqa: SIM115 # as above
+            self._progress.truncate(mmap.PAGESIZE)
             port = self._listener.getsockname()[1]
             self.address = Address(
-                os.getpid(), port=port, secret=secrets.token_hex(SECRET_BYTES), board_path=self._board.name
+                os.getpid(), port=port, secret=secrets.token_hex(SECRET_BYTES), progress_path=self._progress.name
             )
             self.inherited = ()
 
@@ -64,20 +64,20 @@ class Connection:
         Raises:
             OSError: the worker did not connect.
         """
-        with self._board:
-            board = mmap.mmap(self._board.fileno(), mmap.PAGESIZE)
+        with self._progress:
+            progress = mmap.mmap(self._progress.fileno(), mmap.PAGESIZE)
         if self._ours is not None and self._theirs is not None:
             self._theirs.close()
-            return self._ours, board
+            return self._ours, progress
         try:
-            return self._accept(), board
+            return self._accept(), progress
         except OSError:
-            board.close()
+            progress.close()
             raise
         finally:
             # The worker maps the board before it connects. A system that keeps mapped files refuses; it is one page.
             with contextlib.suppress(OSError):
-                os.unlink(self.address.board_path)
+                os.unlink(self.address.progress_path)
 
     def _accept(self) -> socket.socket:
         if self._listener is None:
@@ -94,15 +94,15 @@ class Connection:
                 stream.close()
 
 
-def open_link(address: Address) -> tuple[socket.socket, mmap.mmap]:
+def open_connection(address: Address) -> tuple[socket.socket, mmap.mmap]:
     """The worker's end of a :class:`Connection`."""
-    if address.socket_descriptor is not None and address.board_descriptor is not None:
-        board = mmap.mmap(address.board_descriptor, mmap.PAGESIZE)
-        os.close(address.board_descriptor)
-        return socket.socket(fileno=address.socket_descriptor), board
-    with open(address.board_path, "r+b") as file:
-        board = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+    if address.socket_descriptor is not None and address.progress_descriptor is not None:
+        progress = mmap.mmap(address.progress_descriptor, mmap.PAGESIZE)
+        os.close(address.progress_descriptor)
+        return socket.socket(fileno=address.socket_descriptor), progress
+    with open(address.progress_path, "r+b") as file:
+        progress = mmap.mmap(file.fileno(), mmap.PAGESIZE)
     stream = socket.create_connection((LOOPBACK, address.port or 0), timeout=CONNECT_TIMEOUT_S)
     stream.settimeout(None)
     stream.sendall(address.secret.encode())
-    return stream, board
+    return stream, progress

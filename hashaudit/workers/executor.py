@@ -14,7 +14,7 @@ class Executor(Protocol[ContextT]):
     A context manager: what it starts on entering is gone after leaving.
     """
 
-    def begin(self, plan: WorkerConfig) -> None:
+    def begin(self, config: WorkerConfig) -> None:
         """Says what is to be done with every job."""
         ...
 
@@ -26,7 +26,7 @@ class Executor(Protocol[ContextT]):
         """
         ...
 
-    def submit(self, jobs: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
+    def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a unit; urgent ones go before the others."""
         ...
 
@@ -38,7 +38,7 @@ class Executor(Protocol[ContextT]):
         """
         ...
 
-    def held(self) -> AbstractContextManager[None]:
+    def paused(self) -> AbstractContextManager[None]:
         """Lets nothing be read."""
         ...
 

@@ -46,7 +46,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
     """``None``: pictures are not decoded."""
     filters: tuple[FilterImage, ...] = ()
     """Of known files."""
-    cage: Sandbox | None = None
+    sandbox: Sandbox | None = None
     """What the worker may still do once all this is loaded; ``None``: whatever its user may."""
     stores: StoreOptions | None = None
     """``None``: nothing but files of this machine is examined, and no network is needed."""
@@ -65,7 +65,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     consistency: Consistency
     decode: bool
     """Hash it as a picture where it is one; not any more once a decoder has ended a worker over it."""
-    tell: bool
+    report: bool
     """Answer with an :class:`EntryResult` even when there is nothing to say."""
     known: CachedFile | None = None
     """From the cache; ``None``: this file has no part in it."""
@@ -85,7 +85,7 @@ class ObjectItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     state: ObjectState
     decode: bool
     """As in :class:`Item`."""
-    tell: bool
+    report: bool
     """As in :class:`Item`."""
 
 
@@ -96,7 +96,7 @@ class BucketGroup(msgspec.Struct, frozen=True, array_like=True, tag=1):
     items: tuple[ObjectItem, ...]
 
 
-class WorkUnit(msgspec.Struct, frozen=True, array_like=True):
+class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
     """What a worker examines between two answers."""
 
     number: int
@@ -115,14 +115,14 @@ def _entries(group: Group | BucketGroup) -> list[tuple[Subject, Item | ObjectIte
     ]
 
 
-class Ready(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     """The worker is ready; its plan is loaded and its digests pass the self-test."""
 
     sandbox: tuple[str, ...]
     """Layers in force in this process."""
 
 
-class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
+class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
     """The worker cannot carry out its plan. Ends the run."""
 
     reason: str
@@ -131,9 +131,9 @@ class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
 class Cached(msgspec.Struct, frozen=True, array_like=True):
     """What a unit had to do with the cache."""
 
-    kept: tuple[CachedValue, ...] = ()
+    to_keep: tuple[CachedValue, ...] = ()
     """Of files that were read, for the cache to keep."""
-    recalled: tuple[int, ...] = ()
+    hits: tuple[int, ...] = ()
     """Items that were not read: what the cache had from an earlier run answers for them."""
     damaged: int = 0
     """Files that were read because what the cache had of them was damaged."""
@@ -150,21 +150,21 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     """The items that were examined whole and that only lists of known files hold."""
     bytes_read: int
     """Of all items."""
-    told: tuple[EntryResult, ...]
+    reported: tuple[EntryResult, ...]
     cache: Cached = NOTHING_CACHED
 
 
 Message = Ready | Rejected | Answer
 
 ENCODER = msgspec.msgpack.Encoder()
-PLAN_DECODER = msgspec.msgpack.Decoder(WorkerConfig)
-UNIT_DECODER = msgspec.msgpack.Decoder(WorkUnit)
+CONFIG_DECODER = msgspec.msgpack.Decoder(WorkerConfig)
+BATCH_DECODER = msgspec.msgpack.Decoder(WorkBatch)
 MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 ITEM_BITS = 20
 """Low bits of a progress word that number the item; a unit has fewer than 2**20 items."""
 
-BOARD_WORDS = 8
+PROGRESS_WORDS = 8
 """Words that a worker shares with its parent: they stand at the indexes that follow."""
 
 POSITION = 0
@@ -191,9 +191,9 @@ STATUS_CODES: dict[int, FaultCode] = {
 """A worker ends with such a status when what a file took of it does not come back: no other file is to pay for it."""
 
 
-def position_word(unit: int, item: int) -> int:
+def position_word(batch: int, item: int) -> int:
     """Packs where a worker is into one word, so that it is stored whole."""
-    return unit << ITEM_BITS | item
+    return batch << ITEM_BITS | item
 
 
 def parse_position(word: int) -> tuple[int, int]:

@@ -17,9 +17,9 @@ ContextT = TypeVar("ContextT")
 class Task(msgspec.Struct, Generic[ContextT], frozen=True):
     """One entry to examine and the caller's own mark for it."""
 
-    ticket: ContextT
+    context: ContextT
     entry: Subject
-    tell: bool
+    report: bool
     known: CachedFile | None = None
     """From the cache; ``None``: it has no part in it."""
     attempts: int = 0
@@ -31,14 +31,14 @@ class Task(msgspec.Struct, Generic[ContextT], frozen=True):
 class Completed(msgspec.Struct, Generic[ContextT], frozen=True):
     """A unit was examined."""
 
-    jobs: tuple[Task[ContextT], ...]
+    tasks: tuple[Task[ContextT], ...]
     answer: Answer
 
 
 class Failed(msgspec.Struct, Generic[ContextT], frozen=True):
     """An item ended its worker as often as it was tried."""
 
-    job: Task[ContextT]
+    task: Task[ContextT]
     fault: Fault
 
 
@@ -48,7 +48,7 @@ Event = Completed[ContextT] | Failed[ContextT]
 class InProgress(msgspec.Struct, Generic[ContextT], frozen=True):
     """A job that a worker is on."""
 
-    job: Task[ContextT]
+    task: Task[ContextT]
     pid: int
     offset: int
     """Bytes of the file gone through so far."""
@@ -58,44 +58,44 @@ class InProgress(msgspec.Struct, Generic[ContextT], frozen=True):
     """Whose number ``pid`` is; ``None``: of this machine."""
 
 
-def grouped(jobs: Sequence[Task[ContextT]]) -> tuple[Group | BucketGroup, ...]:
+def grouped(tasks: Sequence[Task[ContextT]]) -> tuple[Group | BucketGroup, ...]:
     """The jobs as a worker is told them, by folder or bucket, in their order."""
     # By identity: entries of one folder share it, and its path can be long.
-    return tuple(_group(list(run)) for _, run in groupby(jobs, key=lambda job: id(holder_of(job.entry))))
+    return tuple(_group(list(run)) for _, run in groupby(tasks, key=lambda task: id(holder_of(task.entry))))
 
 
-def accounted_for(answer: Answer, jobs: tuple[Task[ContextT], ...]) -> bool:
+def accounted_for(answer: Answer, tasks: tuple[Task[ContextT], ...]) -> bool:
     """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
-    told = {examination.item for examination in answer.told}
-    apart = told.union(answer.known)
-    must = {index for index, job in enumerate(jobs) if job.tell}
+    reported = {examination.item for examination in answer.reported}
+    apart = reported.union(answer.known)
+    must = {index for index, task in enumerate(tasks) if task.report}
     cached = answer.cache
     return (
-        answer.bytes_read >= sum(examination.bytes_read for examination in answer.told)
-        and min((examination.bytes_read for examination in answer.told), default=0) >= 0
-        and len(apart) == len(answer.told) + len(answer.known)
-        and must <= told
-        and all(0 <= item < len(jobs) for item in apart)
+        answer.bytes_read >= sum(examination.bytes_read for examination in answer.reported)
+        and min((examination.bytes_read for examination in answer.reported), default=0) >= 0
+        and len(apart) == len(answer.reported) + len(answer.known)
+        and must <= reported
+        and all(0 <= item < len(tasks) for item in apart)
         and cached.damaged >= 0
-        and len(set(cached.recalled)) == len(cached.recalled)
-        and all(0 <= item < len(jobs) and jobs[item].known is not None for item in cached.recalled)
-        and all(0 <= kept.item < len(jobs) and jobs[kept.item].known is not None for kept in cached.kept)
+        and len(set(cached.hits)) == len(cached.hits)
+        and all(0 <= item < len(tasks) and tasks[item].known is not None for item in cached.hits)
+        and all(0 <= new.item < len(tasks) and tasks[new.item].known is not None for new in cached.to_keep)
     )
 
 
 def _group(run: list[Task[ContextT]]) -> Group | BucketGroup:
     holder = holder_of(run[0].entry)
-    pairs = [(job, job.entry) for job in run]
+    pairs = [(task, task.entry) for task in run]
     if isinstance(holder, BucketRef):
         objects = (
-            ObjectItem(entry.key, entry.state, job.decode, job.tell)
-            for job, entry in pairs
+            ObjectItem(entry.key, entry.state, task.decode, task.report)
+            for task, entry in pairs
             if isinstance(entry, ObjectEntry)
         )
         return BucketGroup(holder, tuple(objects))
     files = (
-        Item(entry.name, entry.stat, entry.followed, entry.consistency, job.decode, job.tell, job.known)
-        for job, entry in pairs
+        Item(entry.name, entry.stat, entry.followed, entry.consistency, task.decode, task.report, task.known)
+        for task, entry in pairs
         if isinstance(entry, Entry)
     )
     return Group(holder, tuple(files))

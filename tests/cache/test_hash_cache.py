@@ -29,7 +29,7 @@ from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.workers.child.cache_values import CacheReader
 from hashaudit.workers.child.sink import Content
-from hashaudit.workers.protocol import BOARD_WORDS
+from hashaudit.workers.protocol import PROGRESS_WORDS
 
 SHA256, PDQ = AlgorithmName("sha256"), AlgorithmName("pdq")
 
@@ -303,8 +303,8 @@ def test_hashes_come_back_in_the_order_in_which_they_were_found() -> None:
     assert values.unpack_faults(packed[9]) == faults
 
 
-def outcome(board: memoryview, **changes: object) -> ReadOutcome[Content]:
-    content = Content((SHA256,), board, None)
+def outcome(progress: memoryview, **changes: object) -> ReadOutcome[Content]:
+    content = Content((SHA256,), progress, None)
     whole: ReadOutcome[Content] = ReadOutcome(content, entry().stat, 5, Consistency.STABLE)
     return msgspec.structs.replace(whole, **changes)
 
@@ -323,5 +323,5 @@ def outcome(board: memoryview, **changes: object) -> ReadOutcome[Content]:
     ],
 )
 def test_only_a_whole_read_of_the_expected_state_is_kept(changes: dict[str, object], kept: bool) -> None:
-    board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
-    assert bool(CacheReader(Fingerprints({SHA256: 1})).values_of(outcome(board, **changes), entry(), None)) is kept
+    progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
+    assert bool(CacheReader(Fingerprints({SHA256: 1})).values_of(outcome(progress, **changes), entry(), None)) is kept

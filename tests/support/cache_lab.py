@@ -23,7 +23,7 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.sources.local import LocalSource
 from hashaudit.workers.child.examiner import Examiner
-from hashaudit.workers.protocol import ALLOWED_BYTES, BOARD_WORDS, Answer, Group, Item, WorkerConfig, WorkUnit
+from hashaudit.workers.protocol import ALLOWED_BYTES, PROGRESS_WORDS, Answer, Group, Item, WorkBatch, WorkerConfig
 
 TICK_S = 0.01
 """Longer than the clock that files' times are taken from stands still."""
@@ -108,17 +108,19 @@ def scan(
                 plan = msgspec.structs.replace(plan, report_all=True, recipes=cache.prepare(recipes_for(plan)))
                 cache.begin(new_run_id(now_ns))
                 answer = _examine(plan, entries, cache.look_up(entries))
-                for kept in answer.cache.kept:
+                for kept in answer.cache.to_keep:
                     cache.keep(entries[kept.item], kept)
-    found = {entries[one.item].path: msgspec.structs.replace(one, from_run=None, bytes_read=0) for one in answer.told}
-    return Scanned(found, len(answer.cache.recalled), answer.cache.damaged, warnings)
+    found = {
+        entries[one.item].path: msgspec.structs.replace(one, from_run=None, bytes_read=0) for one in answer.reported
+    }
+    return Scanned(found, len(answer.cache.hits), answer.cache.damaged, warnings)
 
 
 def _examine(plan: WorkerConfig, entries: Sequence[Entry], known: Sequence[CachedFile | None]) -> Answer:
-    board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
-    board[ALLOWED_BYTES] = 1 << 60
+    progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
+    progress[ALLOWED_BYTES] = 1 << 60
     groups = tuple(
         Group(entry.directory, (Item(entry.name, entry.stat, entry.followed, entry.consistency, True, True, one),))
         for entry, one in zip(entries, known, strict=True)
     )
-    return Examiner(plan, board).examine_unit(WorkUnit(1, groups))
+    return Examiner(plan, progress).examine_batch(WorkBatch(1, groups))

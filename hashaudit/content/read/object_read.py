@@ -53,14 +53,14 @@ class ObjectReader:
 
     Args:
         store: where.
-        pace: how fast may be read; used by all threads.
+        throttle: how fast may be read; used by all threads.
         parts: fetches the spans of large objects.
         limits: when to give up.
     """
 
-    def __init__(self, store: Store, pace: Throttle, parts: Executor, limits: FetchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, store: Store, throttle: Throttle, parts: Executor, limits: FetchLimits = DEFAULT_LIMITS) -> None:
         self._store = store
-        self._pace = pace
+        self._throttle = throttle
         self._parts = parts
         self._limits = limits
 
@@ -171,10 +171,10 @@ class ObjectReader:
                 raise StoreError(FaultCode.IO_ERROR, f"listed with {size} bytes, sent with {reply.head.state.size}")
             if piece.state is None:
                 piece.state, piece.checksum = reply.head.state, reply.head.checksum
-            while data := reply.read(self._pace.room()):
+            while data := reply.read(self._throttle.acquire()):
                 piece.chunks.append(data)
                 piece.size += len(data)
-                self._pace.spend(len(data))
+                self._throttle.consume(len(data))
         finally:
             reply.close()
         if piece.size != last + 1 - first:

@@ -47,24 +47,26 @@ class Sandbox(msgspec.Struct, frozen=True, array_like=True):
     network: bool = False
     """It may make connections, to read from a server itself."""
 
+    def apply(self, space: AddressSpace) -> tuple[str, ...]:
+        """Restricts this process and returns the names of the layers that this put in force.
 
-def enter(cage: Sandbox, space: AddressSpace) -> tuple[str, ...]:
-    """Locks this process in; returns the names of the layers that came into force by this.
+        Load and open by path everything first, and give up new privileges.
 
-    Everything that is loaded or opened by path has to be there already. New privileges must have been given up.
-    """
-    # Two layers are of one thread each: another, that a library has started, would stay free.
-    alone = process.has_one_thread()
-    layers = {
-        NO_FILE_GROWTH: process.set_limit("RLIMIT_FSIZE", 0),
-        ADDRESS_SPACE_LIMIT: space.limit(cage.memory_bytes),
-        FEW_CAPABILITIES: alone and capabilities.give_up(),
-    }
-    version = landlock.restrict(cage.readable, network=cage.network) if alone else 0
-    layers[f"{LANDLOCK}_abi_{version}"] = version > 0
-    # Last, for it refuses what sets the others up.
-    layers[f"{SECCOMP}_with_network" if cage.network else SECCOMP] = seccomp.confine(network=cage.network)
-    return tuple(name for name, in_force in layers.items() if in_force)
+        Args:
+            space: measures and limits the address space of this process.
+        """
+        # Two layers apply to a single thread: another thread, started by a library, would stay unrestricted.
+        alone = process.has_one_thread()
+        layers = {
+            NO_FILE_GROWTH: process.set_limit("RLIMIT_FSIZE", 0),
+            ADDRESS_SPACE_LIMIT: space.limit(self.memory_bytes),
+            FEW_CAPABILITIES: alone and capabilities.give_up(),
+        }
+        version = landlock.restrict(self.readable, network=self.network) if alone else 0
+        layers[f"{LANDLOCK}_abi_{version}"] = version > 0
+        # Last, because it refuses the system calls that set up the others.
+        layers[f"{SECCOMP}_with_network" if self.network else SECCOMP] = seccomp.confine(network=self.network)
+        return tuple(name for name, in_force in layers.items() if in_force)
 
 
 def available() -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     """Of the content."""
     from_run: str | None = None
     """The run that read the content, where it was an earlier one."""
-    kept: CachedValue | None = None
+    to_cache: CachedValue | None = None
     """For the cache."""
     damaged: bool = False
     """What the cache had was damaged."""
@@ -45,30 +45,30 @@ class Analyzer:
     """Reads files, or recalls them, after one plan.
 
     Args:
-        plan: what is computed.
-        board: the words shared with the parent.
-        pace: how fast to read.
+        config: what is computed.
+        progress: the words shared with the parent.
+        throttle: how fast to read.
         pictures: hashes pictures, if the plan asks for that.
         objects: reads objects, if the plan asks for that.
     """
 
     def __init__(
         self,
-        plan: WorkerConfig,
-        board: memoryview,
-        pace: SharedThrottle,
+        config: WorkerConfig,
+        progress: memoryview,
+        throttle: SharedThrottle,
         pictures: "Pictures | None",
         objects: "Objects | None",
     ) -> None:
-        self._algorithms = plan.algorithms
-        self._board = board
+        self._algorithms = config.algorithms
+        self._progress = progress
         self._pictures = pictures
-        self._keeper = None if plan.recipes is None else CacheReader(plan.recipes)
+        self._cache_reader = None if config.recipes is None else CacheReader(config.recipes)
         self._directories = DirectoryCache()
-        self._reader = Reader(pace)
+        self._reader = Reader(throttle)
         self._objects = objects
 
-    def learn(self, position: tuple[int, int], entry: Subject, item: Item | ObjectItem) -> AnalysisResult:
+    def analyze(self, position: tuple[int, int], entry: Subject, item: Item | ObjectItem) -> AnalysisResult:
         """Learns what a file's content comes to.
 
         Args:
@@ -79,37 +79,42 @@ class Analyzer:
         Raises:
             HashauditError: no entry's fault: a compiled list is damaged.
         """
-        if self._keeper is None or isinstance(item, ObjectItem) or item.known is None or isinstance(entry, ObjectEntry):
+        if (
+            self._cache_reader is None
+            or isinstance(item, ObjectItem)
+            or item.known is None
+            or isinstance(entry, ObjectEntry)
+        ):
             return self._read(entry, position, decode=item.decode)
         before = opened(entry, item.known)
-        if before and not item.known.reread and (recalled := self._keeper.recall(before)) is not None:
-            return self._recalled(entry, recalled, item.known.run_id)
-        learned = self._read(entry, position, decode=item.decode)
-        of_picture = None if learned.seen is None else learned.seen.values
-        now = self._keeper.values_of(learned.outcome, entry, of_picture)
+        if before and not item.known.reread and (hit := self._cache_reader.recall(before)) is not None:
+            return self._from_cache(entry, hit, item.known.run_id)
+        analysis = self._read(entry, position, decode=item.decode)
+        of_picture = None if analysis.seen is None else analysis.seen.values
+        now = self._cache_reader.values_of(analysis.outcome, entry, of_picture)
         if not now:
-            return learned
+            return analysis
         fault = mismatch(now, before or {}, item.known)
-        kept = self._keeper.keep(position[1], entry, now, before or {} if fault is None else {})
-        faults = learned.faults if fault is None else (fault, *learned.faults)
-        return msgspec.structs.replace(learned, kept=kept, faults=faults, damaged=before is None)
+        to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
+        faults = analysis.faults if fault is None else (fault, *analysis.faults)
+        return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
 
-    def _recalled(self, entry: Entry, recalled: CacheHit, run_id: str) -> AnalysisResult:
+    def _from_cache(self, entry: Entry, hit: CacheHit, run_id: str) -> AnalysisResult:
         seen = None
-        if self._pictures is not None and recalled.is_picture:
-            seen = self._pictures.recall(recalled.hashes, recalled.faults)
+        if self._pictures is not None and hit.is_picture:
+            seen = self._pictures.recall(hit.hashes, hit.faults)
         size_bytes = entry.stat.size
         # What this very run has read before it was interrupted counts as read, as it would have without that.
         outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)
         faults = () if seen is None else seen.faults
-        return AnalysisResult(outcome, recalled.digests, seen, faults, size_bytes, run_id or None)
+        return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None)
 
     def _read(self, entry: Subject, position: tuple[int, int], *, decode: bool) -> AnalysisResult:
         outcome = self._outcome(entry, position, decode=decode)
         digests = outcome.sink.digests() if outcome.sink is not None else {}
-        self._board[DECODING] = 1
-        seen = self._look(outcome.sink, digests)
-        self._board[DECODING] = 0
+        self._progress[DECODING] = 1
+        seen = self._hash_picture(outcome.sink, digests)
+        self._progress[DECODING] = 0
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
         return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read)
 
@@ -117,8 +122,8 @@ class Analyzer:
         capture = self._pictures.capture if self._pictures is not None and decode else None
 
         def sink() -> Content:
-            self._board[BEGUN_BYTES] = self._board[FED_BYTES]
-            return Content(self._algorithms, self._board, capture() if capture is not None else None)
+            self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]
+            return Content(self._algorithms, self._progress, capture() if capture is not None else None)
 
         try:
             if isinstance(entry, ObjectEntry):
@@ -135,7 +140,7 @@ class Analyzer:
             raise HostError("the plan names no object stores")
         return self._objects.read(entry, position, sink)
 
-    def _look(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "PictureResult | None":
+    def _hash_picture(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "PictureResult | None":
         if self._pictures is None or content is None or content.capture is None or not content.capture.is_picture:
             return None
         return self._pictures.examine(content.capture, digests.get(SHA256))
@@ -146,19 +151,19 @@ class Counts:
 
     def __init__(self) -> None:
         self.bytes_read = 0
-        self._recalled: list[int] = []
+        self._cache_hits: list[int] = []
         self._damaged = 0
-        self._kept: list[CachedValue] = []
+        self._to_cache: list[CachedValue] = []
 
-    def add(self, number: int, learned: AnalysisResult) -> None:
+    def add(self, number: int, analysis: AnalysisResult) -> None:
         """Counts one file, by its position in the unit."""
-        self.bytes_read += learned.outcome.bytes_read
-        if learned.from_run is not None:
-            self._recalled.append(number)
-        self._damaged += learned.damaged
-        if learned.kept is not None:
-            self._kept.append(learned.kept)
+        self.bytes_read += analysis.outcome.bytes_read
+        if analysis.from_run is not None:
+            self._cache_hits.append(number)
+        self._damaged += analysis.damaged
+        if analysis.to_cache is not None:
+            self._to_cache.append(analysis.to_cache)
 
     def cached(self) -> Cached:
         """What the parent is told of the cache."""
-        return Cached(tuple(self._kept), tuple(self._recalled), self._damaged)
+        return Cached(tuple(self._to_cache), tuple(self._cache_hits), self._damaged)

@@ -11,19 +11,19 @@ import msgspec
 from hashaudit.content.digests.selftest import self_test
 from hashaudit.errors import HashauditError
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
-from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL, enter
+from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL
 from hashaudit.workers.child.examiner import Examiner, WorkerExhaustedError
-from hashaudit.workers.connection import Address, open_link
+from hashaudit.workers.connection import Address, open_connection
 from hashaudit.workers.framing import frame, receive
 from hashaudit.workers.protocol import (
-    BOARD_WORDS,
+    BATCH_DECODER,
+    CONFIG_DECODER,
     ENCODER,
-    PLAN_DECODER,
-    UNIT_DECODER,
+    PROGRESS_WORDS,
     Message,
     Ready,
     Rejected,
-    WorkUnit,
+    WorkBatch,
 )
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -35,10 +35,10 @@ PARENTS_SIGNALS = ("SIGINT", "SIGTSTP", "SIGUSR1", "SIGINFO")
 def main() -> None:
     """Serves the parent that is named on standard input until it closes the link."""
     address = msgspec.json.decode(sys.stdin.buffer.read(), type=Address)
-    sandbox = enter_sandbox(address.parent_pid)
-    stream, board = open_link(address)
+    layers = enter_sandbox(address.parent_pid)
+    stream, progress = open_connection(address)
     with stream:
-        serve(stream, memoryview(board).cast("q")[:BOARD_WORDS], sandbox)
+        serve(stream, memoryview(progress).cast("q")[:PROGRESS_WORDS], layers)
 
 
 def enter_sandbox(parent_pid: int) -> tuple[str, ...]:
@@ -65,28 +65,28 @@ def enter_sandbox(parent_pid: int) -> tuple[str, ...]:
     return tuple(name for name, in_force in layers.items() if in_force)
 
 
-def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) -> None:
+def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) -> None:
     """Takes the plan, then unit after unit, until the parent closes."""
     try:
         request = receive(stream)
         if request is None:
             return
-        plan = PLAN_DECODER.decode(request)
+        config = CONFIG_DECODER.decode(request)
         try:
-            self_test(plan.algorithms)
-            examiner = Examiner(plan, board)
+            self_test(config.algorithms)
+            examiner = Examiner(config, progress)
         except HashauditError as error:
-            _say(stream, Rejected(str(error)))
+            _send(stream, Rejected(str(error)))
             return
-        if plan.cage is not None:
-            sandbox += enter(plan.cage, examiner.space)
-        _say(stream, Ready(sandbox))
-        for unit in examiner.ahead(_units(stream)):
+        if config.sandbox is not None:
+            layers += config.sandbox.apply(examiner.space)
+        _send(stream, Ready(layers))
+        for batch in examiner.ahead(_batches(stream)):
             try:
-                answer: Message = examiner.examine_unit(unit)
+                answer: Message = examiner.examine_batch(batch)
             except HashauditError as error:
                 answer = Rejected(str(error))
-            _say(stream, answer)
+            _send(stream, answer)
     except ConnectionError:
         # The parent is gone, and with it whoever could be told.
         return
@@ -95,10 +95,10 @@ def serve(stream: socket.socket, board: memoryview, sandbox: tuple[str, ...]) ->
         os._exit(error.status)
 
 
-def _units(stream: socket.socket) -> Iterator[WorkUnit]:
+def _batches(stream: socket.socket) -> Iterator[WorkBatch]:
     while (request := receive(stream)) is not None:
-        yield UNIT_DECODER.decode(request)
+        yield BATCH_DECODER.decode(request)
 
 
-def _say(stream: socket.socket, message: Message) -> None:
+def _send(stream: socket.socket, message: Message) -> None:
     stream.sendall(frame(ENCODER.encode(message)))

@@ -23,8 +23,8 @@ from hashaudit.workers.protocol import (
     FED_BYTES,
     POSITION,
     Answer,
+    WorkBatch,
     WorkerConfig,
-    WorkUnit,
     position_word,
 )
 
@@ -55,35 +55,35 @@ class Examiner:
     """Examines units after one plan. All that it loads, and all that it opens by path, is there once it is made.
 
     Args:
-        plan: what is computed and looked for.
-        board: the words shared with the parent.
+        config: what is computed and looked for.
+        progress: the words shared with the parent.
 
     Raises:
         HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
     """
 
-    def __init__(self, plan: WorkerConfig, board: memoryview) -> None:
-        self._plan = plan
-        self._board = board
-        algorithms = _perceptual_algorithms(plan)
-        indexes = [image.open() for image in plan.indexes]
+    def __init__(self, config: WorkerConfig, progress: memoryview) -> None:
+        self._config = config
+        self._progress = progress
+        algorithms = _perceptual_algorithms(config)
+        indexes = [image.open() for image in config.indexes]
         self._matcher = ExactMatcher(indexes)
-        self._filters = KnownFilters(plan.filters)
-        pace = SharedThrottle(board)
-        self._objects = _objects(plan, pace)
-        self._contents = Analyzer(plan, board, pace, _pictures(plan, algorithms, indexes), self._objects)
+        self._filters = KnownFilters(config.filters)
+        throttle = SharedThrottle(progress)
+        self._objects = _objects(config, throttle)
+        self._analyzer = Analyzer(config, progress, throttle, _pictures(config, algorithms, indexes), self._objects)
         self.space = AddressSpace()
         self._has_decoded = False
 
-    def ahead(self, units: Iterator[WorkUnit]) -> Iterator[WorkUnit]:
+    def ahead(self, batches: Iterator[WorkBatch]) -> Iterator[WorkBatch]:
         """The same units; where objects are examined, fetched as soon as they are sent."""
         if self._objects is None:
-            return units
+            return batches
         from hashaudit.workers.child.object_prefetch import in_background  # noqa: PLC0415 # as in _objects
 
-        return in_background(map(self._objects.fetch, units))
+        return in_background(map(self._objects.fetch, batches))
 
-    def examine_unit(self, unit: WorkUnit) -> Answer:
+    def examine_batch(self, batch: WorkBatch) -> Answer:
         """Examines every entry of a unit, noting on the board which it is on.
 
         Raises:
@@ -91,29 +91,31 @@ class Examiner:
             SpentError: an entry's fault, that on the board.
         """
         known: list[int] = []
-        told: list[EntryResult] = []
+        reported: list[EntryResult] = []
         counts = Counts()
-        for number, (entry, item) in enumerate(unit.entries()):
-            self._board[BEGUN_BYTES] = self._board[FED_BYTES]
-            self._board[BEGUN_NS] = time.monotonic_ns()
-            self._board[POSITION] = position_word(unit.number, number)
-            learned = self._contents.learn((unit.number, number), entry, item)
-            counts.add(number, learned)
-            matches, confirmations = self._match(learned)
-            self._check_fitness(learned.faults, decoded=learned.seen is not None and learned.outcome.sink is not None)
-            if item.tell or self._plan.report_all or learned.faults or has_deny_match(matches):
-                told.append(_examination(number, learned, matches, confirmations))
+        for number, (entry, item) in enumerate(batch.entries()):
+            self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]
+            self._progress[BEGUN_NS] = time.monotonic_ns()
+            self._progress[POSITION] = position_word(batch.number, number)
+            analysis = self._analyzer.analyze((batch.number, number), entry, item)
+            counts.add(number, analysis)
+            matches, confirmations = self._match(analysis)
+            self._check_fitness(
+                analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None
+            )
+            if item.report or self._config.report_all or analysis.faults or has_deny_match(matches):
+                reported.append(_examination(number, analysis, matches, confirmations))
             elif matches:
                 known.append(number)
-        return Answer(unit.number, tuple(known), counts.bytes_read, tuple(told), counts.cached())
+        return Answer(batch.number, tuple(known), counts.bytes_read, tuple(reported), counts.cached())
 
-    def _match(self, learned: AnalysisResult) -> Outcome:
-        size_bytes = learned.size_bytes
-        matches, confirmations = self._matcher.match(learned.digests, size_bytes)
-        if learned.seen is not None:
-            matches, confirmations = _joined(matches, confirmations, learned.seen)
+    def _match(self, analysis: AnalysisResult) -> Outcome:
+        size_bytes = analysis.size_bytes
+        matches, confirmations = self._matcher.match(analysis.digests, size_bytes)
+        if analysis.seen is not None:
+            matches, confirmations = _joined(matches, confirmations, analysis.seen)
         if not matches:
-            matches = self._filters.match(learned.digests, size_bytes)
+            matches = self._filters.match(analysis.digests, size_bytes)
         return matches, confirmations
 
     def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
@@ -126,40 +128,40 @@ class Examiner:
         if FaultCode.TOO_MANY_OPEN_FILES in codes and self._has_decoded:
             # In a process that has decoded nothing the limit itself is too low.
             raise WorkerExhaustedError(errno.EMFILE)
-        cage = self._plan.cage
-        if FaultCode.OUT_OF_MEMORY in codes and cage is not None:
+        sandbox = self._config.sandbox
+        if FaultCode.OUT_OF_MEMORY in codes and sandbox is not None:
             gc.collect()
-            if self.space.grown_bytes() > cage.memory_bytes // 2:
+            if self.space.grown_bytes() > sandbox.memory_bytes // 2:
                 raise WorkerExhaustedError(errno.ENOMEM)
 
 
-def _perceptual_algorithms(plan: WorkerConfig) -> "tuple[PerceptualAlgorithm, ...]":
+def _perceptual_algorithms(config: WorkerConfig) -> "tuple[PerceptualAlgorithm, ...]":
     """Loads what the plan hashes pictures with; plugged hashers become known to the lists before those are opened."""
-    if plan.perceptual is None:
+    if config.perceptual is None:
         return ()
     # Start-up: decoders and numpy are loaded only by plans that need them.
     from hashaudit.workers.child.pictures import load_algorithms  # noqa: PLC0415 # as above
 
-    return load_algorithms(plan.perceptual)
+    return load_algorithms(config.perceptual)
 
 
-def _objects(plan: WorkerConfig, pace: SharedThrottle) -> "Objects | None":
-    if plan.stores is None:
+def _objects(config: WorkerConfig, throttle: SharedThrottle) -> "Objects | None":
+    if config.stores is None:
         return None
     # Start-up: the stores' libraries take longer to import than all the rest.
     from hashaudit.workers.child.object_prefetch import Objects  # noqa: PLC0415 # as above
 
-    return Objects(plan.stores, plan.schemes, pace)
+    return Objects(config.stores, config.schemes, throttle)
 
 
 def _pictures(
-    plan: WorkerConfig, algorithms: "tuple[PerceptualAlgorithm, ...]", indexes: Sequence[ListIndex]
+    config: WorkerConfig, algorithms: "tuple[PerceptualAlgorithm, ...]", indexes: Sequence[ListIndex]
 ) -> "Pictures | None":
-    if plan.perceptual is None:
+    if config.perceptual is None:
         return None
     from hashaudit.workers.child.pictures import Pictures  # noqa: PLC0415 # as above
 
-    return Pictures(plan.perceptual, algorithms, indexes, plan.recipes)
+    return Pictures(config.perceptual, algorithms, indexes, config.recipes)
 
 
 def _joined(
@@ -172,9 +174,9 @@ def _joined(
 
 
 def _examination(
-    number: int, learned: AnalysisResult, matches: tuple[Match, ...], confirmations: tuple[Caveat, ...]
+    number: int, analysis: AnalysisResult, matches: tuple[Match, ...], confirmations: tuple[Caveat, ...]
 ) -> EntryResult:
-    outcome = learned.outcome
+    outcome = analysis.outcome
     kept = _bounded(matches)
     if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
         confirmations = (*confirmations, Caveat.CHANGED_WHILE_READ)
@@ -183,14 +185,14 @@ def _examination(
         outcome.stat,
         outcome.bytes_read,
         outcome.consistency,
-        {name: value.hex() for name, value in learned.digests.items()},
+        {name: value.hex() for name, value in analysis.digests.items()},
         kept,
         confirmations,
-        learned.faults,
+        analysis.faults,
         outcome.changed_from,
-        () if learned.seen is None else learned.seen.hashes,
+        () if analysis.seen is None else analysis.seen.hashes,
         len(matches) - len(kept),
-        learned.from_run,
+        analysis.from_run,
     )
 
 

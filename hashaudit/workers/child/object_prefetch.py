@@ -18,7 +18,7 @@ from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectRe
 from hashaudit.model.entry import ObjectEntry
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
-from hashaudit.workers.protocol import WorkUnit
+from hashaudit.workers.protocol import WorkBatch
 
 S = TypeVar("S", bound=Sink)
 T = TypeVar("T")
@@ -80,22 +80,22 @@ class Budget:
             self._changed.notify_all()
 
 
-class SharedPace:
+class LockedThrottle:
     """One pace for several threads. While one waits for room the others wait too, as they have to."""
 
-    def __init__(self, pace: Throttle) -> None:
-        self._pace = pace
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
         self._lock = threading.Lock()
 
-    def room(self) -> int:
+    def acquire(self) -> int:
         """See :class:`hashaudit.content.read.Throttle`."""
         with self._lock:
-            return self._pace.room()
+            return self._throttle.acquire()
 
-    def spend(self, count: int) -> None:
+    def consume(self, count: int) -> None:
         """See :class:`hashaudit.content.read.Throttle`."""
         with self._lock:
-            self._pace.spend(count)
+            self._throttle.consume(count)
 
 
 class Objects:
@@ -104,29 +104,29 @@ class Objects:
     Args:
         options: how stores are spoken to.
         schemes: of the stores, each of which is opened at once.
-        pace: how much may be read, and was; bytes count when they arrive.
+        throttle: how much may be read, and was; bytes count when they arrive.
 
     Raises:
         HostError: a store cannot be used.
     """
 
-    def __init__(self, options: StoreOptions, schemes: Iterable[str], pace: Throttle) -> None:
+    def __init__(self, options: StoreOptions, schemes: Iterable[str], throttle: Throttle) -> None:
         self._stores = Stores(options)
         for scheme in schemes:
             self._stores.of(scheme)
-        self._pace = SharedPace(pace)
+        self._throttle = LockedThrottle(throttle)
         self._whole = ThreadPoolExecutor(IN_FLIGHT, "hashaudit-fetch")
         self._parts = ThreadPoolExecutor(PARTS_AHEAD, "hashaudit-part")
         self._budget = Budget(HELD_BYTES)
         self._ahead: dict[tuple[int, int], Future[ReadOutcome[BufferedObject]]] = {}
 
-    def fetch(self, unit: WorkUnit) -> WorkUnit:
+    def fetch(self, batch: WorkBatch) -> WorkBatch:
         """Begins to fetch what is small in a unit. Waits where too much is held already."""
-        for number, (entry, _) in enumerate(unit.entries()):
+        for number, (entry, _) in enumerate(batch.entries()):
             if isinstance(entry, ObjectEntry) and entry.state.size <= PART_BYTES:
                 self._budget.take(entry.state.size)
-                self._ahead[unit.number, number] = self._whole.submit(self._reader(entry).read, entry, BufferedObject)
-        return unit
+                self._ahead[batch.number, number] = self._whole.submit(self._reader(entry).read, entry, BufferedObject)
+        return batch
 
     def read(self, entry: ObjectEntry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """What came, or comes, of reading an object.
@@ -153,7 +153,7 @@ class Objects:
         return ReadOutcome(sink, **{name: getattr(outcome, name) for name in _OTHER_FIELDS})
 
     def _reader(self, entry: ObjectEntry) -> ObjectReader:
-        return ObjectReader(self._stores.of(entry.bucket.scheme), self._pace, self._parts)
+        return ObjectReader(self._stores.of(entry.bucket.scheme), self._throttle, self._parts)
 
 
 _OTHER_FIELDS = tuple(field.name for field in msgspec.structs.fields(ReadOutcome) if field.name != "sink")

@@ -96,17 +96,17 @@ class ContentBuffer:
         return b"".join(self._chunks or ())
 
 
-def load_algorithms(plan: PerceptualConfig) -> tuple[PerceptualAlgorithm, ...]:
+def load_algorithms(config: PerceptualConfig) -> tuple[PerceptualAlgorithm, ...]:
     """The algorithms of a plan, plugged ones last; lists can be matched by those from here on.
 
     Raises:
         UsageError: a named algorithm or hasher does not exist.
     """
-    plugged = tuple(map(load_hasher, plan.hashers))
+    plugged = tuple(map(load_hasher, config.hashers))
     for row in plugged:
         plug_in(row.name, row.length_bytes)
     own = {row.name for row in plugged}
-    named = tuple(_named(name) for name in plan.algorithms if name not in own)
+    named = tuple(_named(name) for name in config.algorithms if name not in own)
     _load_behind(named)
     return (*named, *plugged)
 
@@ -116,16 +116,16 @@ class Pictures:
 
     def __init__(
         self,
-        plan: PerceptualConfig,
+        config: PerceptualConfig,
         algorithms: tuple[PerceptualAlgorithm, ...],
         indexes: Sequence[ListIndex],
         recipes: Fingerprints | None = None,
     ) -> None:
         self._algorithms = algorithms
         self._recipes = recipes
-        limits = DecodeLimits(max_frames=plan.max_frames, timeout_s=plan.decode_timeout_s)
-        self._options = HashOptions(variants=Variants(plan.variants), limits=limits)
-        self._matcher = NearMatcher(indexes, plan.max_distances, plan.min_quality, algorithms)
+        limits = DecodeLimits(max_frames=config.max_frames, timeout_s=config.decode_timeout_s)
+        self._options = HashOptions(variants=Variants(config.variants), limits=limits)
+        self._matcher = NearMatcher(indexes, config.max_distances, config.min_quality, algorithms)
         self._remembered: OrderedDict[bytes, PictureResult] = OrderedDict()
 
     def capture(self) -> ContentBuffer:

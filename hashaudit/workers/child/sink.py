@@ -16,13 +16,13 @@ class Content(MultiDigest):
     Counts the bytes where the parent can see them, so that a large file shows progress.
     """
 
-    __slots__ = ("_board", "capture")
+    __slots__ = ("_progress", "capture")
 
     def __init__(
-        self, algorithms: tuple[AlgorithmName, ...], board: memoryview, capture: "ContentBuffer | None"
+        self, algorithms: tuple[AlgorithmName, ...], progress: memoryview, capture: "ContentBuffer | None"
     ) -> None:
         super().__init__(algorithms)
-        self._board = board
+        self._progress = progress
         self.capture = capture
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
@@ -30,4 +30,4 @@ class Content(MultiDigest):
         super().update(data)
         if self.capture is not None:
             self.capture.take(data)
-        self._board[FED_BYTES] += len(data)
+        self._progress[FED_BYTES] += len(data)

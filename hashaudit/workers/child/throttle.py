@@ -21,28 +21,28 @@ LEAST_READ_BYTES = 16 * 1024
 class SharedThrottle:
     """The pace as the board has it: how much was read, and how much may be. A :class:`hashaudit.content.read.Pace`."""
 
-    __slots__ = ("_board",)
+    __slots__ = ("_progress",)
 
-    def __init__(self, board: memoryview) -> None:
-        self._board = board
+    def __init__(self, progress: memoryview) -> None:
+        self._progress = progress
 
-    def room(self) -> int:
+    def acquire(self) -> int:
         """Waits until the parent allows more than was read; gives how much one read may take."""
-        room = self._board[ALLOWED_BYTES] - self._board[READ_BYTES]
-        if room <= 0:
-            room = self._wait()
-        return max(room, LEAST_READ_BYTES)
+        acquire = self._progress[ALLOWED_BYTES] - self._progress[READ_BYTES]
+        if acquire <= 0:
+            acquire = self._wait()
+        return max(acquire, LEAST_READ_BYTES)
 
-    def spend(self, count: int) -> None:
+    def consume(self, count: int) -> None:
         """Notes that ``count`` bytes were read."""
-        self._board[READ_BYTES] += count
+        self._progress[READ_BYTES] += count
 
     def _wait(self) -> int:
-        board = self._board
-        board[WAITING] = 1
+        progress = self._progress
+        progress[WAITING] = 1
         nap_s = NAP_S
-        while (room := board[ALLOWED_BYTES] - board[READ_BYTES]) <= 0:
+        while (acquire := progress[ALLOWED_BYTES] - progress[READ_BYTES]) <= 0:
             time.sleep(nap_s)
             nap_s = min(nap_s * 1.1, MAX_NAP_S)
-        board[WAITING] = 0
-        return int(room)
+        progress[WAITING] = 0
+        return int(acquire)

@@ -8,7 +8,7 @@ from distributed import Client, Future
 from hashaudit.errors import HostError
 from hashaudit.host.process_owner import boot_id
 from hashaudit.workers.dask import remote, version_check
-from hashaudit.workers.dask.list_transfer import Shipping, shipment
+from hashaudit.workers.dask.list_transfer import ListSender, prepare_transfer
 from hashaudit.workers.dask.members import MIN_RATE_BYTES_PER_S, common_layers
 from hashaudit.workers.dask.protocol import (
     DESCRIPTION_DECODER,
@@ -54,17 +54,17 @@ class Admission:
     Args:
         settings: how the cluster is used.
         token: stands for the run.
-        plan: what is done with every job.
+        config: what is done with every job.
 
     Raises:
         ListError: a compiled list cannot be read.
     """
 
-    def __init__(self, settings: ClusterSettings, token: str, plan: WorkerConfig) -> None:
+    def __init__(self, settings: ClusterSettings, token: str, config: WorkerConfig) -> None:
         self._settings = settings
         self._token = token
-        self._shipment = shipment(plan)
-        self._shipping = Shipping(token, self._shipment.files)
+        self._transfer = prepare_transfer(config)
+        self._sender = ListSender(token, self._transfer.files)
         self._fingerprint = version_check.fingerprint()
         self._boot_id = boot_id()
         self._count = 0
@@ -87,7 +87,7 @@ class Admission:
             raise RefusedError(f"its versions differ: {differs}")
         for _ in range(TRIES):
             try:
-                await self._shipping.send(client, address, description.share)
+                await self._sender.send(client, address, description.share)
             except HostError as error:
                 raise RefusedError(str(error)) from error
             opened = await self._open(client, address)
@@ -114,7 +114,7 @@ class Admission:
         key = f"hashaudit-session-{session}"
         future = client.submit(
             remote.open_session,
-            Payload(packed(self._order(session))),
+            Payload(packed(self._request(session))),
             key,
             key=key,
             workers=[address],
@@ -137,15 +137,15 @@ class Admission:
                 future.release()
                 return None
 
-    def _order(self, session: str) -> WorkerRequest:
+    def _request(self, session: str) -> WorkerRequest:
         settings = self._settings
         return WorkerRequest(
             run=self._token,
             session=session,
-            plan=self._shipment.plan,
-            indexes=self._shipment.indexes,
-            filters=self._shipment.filters,
-            places=settings.places,
+            config=self._transfer.config,
+            indexes=self._transfer.indexes,
+            filters=self._transfer.filters,
+            root_directories=settings.root_directories,
             boot_id=self._boot_id,
             processes=settings.processes,
             deadlines=settings.deadlines,

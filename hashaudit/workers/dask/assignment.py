@@ -14,13 +14,13 @@ from typing import Generic
 import msgspec
 
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.workers.dask.protocol import PartialReply, UnitResult
+from hashaudit.workers.dask.protocol import BatchResult, PartialReply
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, Task, accounted_for
 
-UNITS_PER_PROCESS = 3
+BATCHES_PER_PROCESS = 3
 """One in hand, and what keeps a process busy while an answer travels and the next units come."""
 
-BUNDLE_UNITS = 4
+BUNDLE_BATCHES = 4
 """Units that travel together at most: a scheduler passes some hundred tasks a second."""
 
 LOSSES = 2
@@ -31,11 +31,11 @@ class ProtocolViolationError(Exception):
     """A worker answered to what was not asked, or not to what was."""
 
 
-class Unit(msgspec.Struct, Generic[ContextT], frozen=True):
+class Batch(msgspec.Struct, Generic[ContextT], frozen=True):
     """Jobs that are handed out together."""
 
     number: int
-    jobs: tuple[Task[ContextT], ...]
+    tasks: tuple[Task[ContextT], ...]
     urgent: bool = False
     losses: int = 0
     """Workers that were lost while they held it."""
@@ -43,28 +43,28 @@ class Unit(msgspec.Struct, Generic[ContextT], frozen=True):
     """Of a suspect: workers that were lost while they held nothing else."""
 
 
-class _Holder(Generic[ContextT]):
+class _AssignedWorker(Generic[ContextT]):
     def __init__(self, processes: int) -> None:
         self.processes = processes
-        self.units: dict[int, Unit[ContextT]] = {}
+        self.batches: dict[int, Batch[ContextT]] = {}
 
     @property
-    def room(self) -> int:
-        if any(unit.alone is not None for unit in self.units.values()):
+    def free(self) -> int:
+        if any(batch.alone is not None for batch in self.batches.values()):
             return 0
-        return self.processes * UNITS_PER_PROCESS - len(self.units)
+        return self.processes * BATCHES_PER_PROCESS - len(self.batches)
 
 
-class Window(Generic[ContextT]):
+class Assignment(Generic[ContextT]):
     """Hands units to workers, which are known by name here."""
 
     def __init__(self) -> None:
         self.decodes = False
         """Workers hash pictures, so that a suspect is tried without a decoder before it is given up."""
-        self._queue: deque[Unit[ContextT]] = deque()
-        self._urgent: deque[Unit[ContextT]] = deque()
-        self._suspects: deque[Unit[ContextT]] = deque()
-        self._holders: dict[str, _Holder[ContextT]] = {}
+        self._queue: deque[Batch[ContextT]] = deque()
+        self._urgent: deque[Batch[ContextT]] = deque()
+        self._suspects: deque[Batch[ContextT]] = deque()
+        self._workers: dict[str, _AssignedWorker[ContextT]] = {}
         self._last_number = 0
 
     @property
@@ -72,13 +72,13 @@ class Window(Generic[ContextT]):
         """Units that no worker has."""
         return len(self._queue) + len(self._urgent) + len(self._suspects)
 
-    def add(self, jobs: Sequence[Task[ContextT]], *, urgent: bool) -> None:
+    def add(self, tasks: Sequence[Task[ContextT]], *, urgent: bool) -> None:
         """Queues a unit."""
-        (self._urgent if urgent else self._queue).append(self._unit(tuple(jobs), urgent=urgent))
+        (self._urgent if urgent else self._queue).append(self._unit(tuple(tasks), urgent=urgent))
 
     def join(self, name: str, processes: int) -> None:
         """Lets a worker have units."""
-        self._holders[name] = _Holder(processes)
+        self._workers[name] = _AssignedWorker(processes)
 
     def leave(self, name: str, *, lost: bool) -> list[Event[ContextT]]:
         """Takes a worker away and gives what it held to others.
@@ -87,132 +87,132 @@ class Window(Generic[ContextT]):
             name: of the worker.
             lost: it went while it held them, so that one of them may be why; otherwise none is counted against.
         """
-        holder = self._holders.pop(name, None)
+        worker = self._workers.pop(name, None)
         events: list[Event[ContextT]] = []
-        for unit in () if holder is None else reversed(holder.units.values()):
+        for batch in () if worker is None else reversed(worker.batches.values()):
             if not lost:
-                self._give_back(unit)
-            elif (blamed := self._count_loss(unit)) is not None:
-                events.append(blamed)
+                self._requeue(batch)
+            elif (failed := self._count_loss(batch)) is not None:
+                events.append(failed)
         return events
 
-    def job(self, name: str, number: int, item: int) -> Task[ContextT] | None:
+    def task(self, name: str, number: int, item: int) -> Task[ContextT] | None:
         """A job that a worker holds."""
-        holder = self._holders.get(name)
-        unit = None if holder is None else holder.units.get(number)
-        return unit.jobs[item] if unit is not None and 0 <= item < len(unit.jobs) else None
+        worker = self._workers.get(name)
+        batch = None if worker is None else worker.batches.get(number)
+        return batch.tasks[item] if batch is not None and 0 <= item < len(batch.tasks) else None
 
-    def hand_out(self) -> Iterator[tuple[str, tuple[Unit[ContextT], ...]]]:
+    def hand_out(self) -> Iterator[tuple[str, tuple[Batch[ContextT], ...]]]:
         """Gives units to workers that have room, as bundles that travel together."""
         while True:
             given = self._next_suspect() or self._next_bundle()
             if given is None:
                 return
-            name, units = given
-            self._holders[name].units.update((unit.number, unit) for unit in units)
+            name, batches = given
+            self._workers[name].batches.update((batch.number, batch) for batch in batches)
             yield given
 
-    def answer(self, name: str, asked: Sequence[int], results: Sequence[UnitResult]) -> list[Event[ContextT]]:
+    def answer(self, name: str, asked: Sequence[int], results: Sequence[BatchResult]) -> list[Event[ContextT]]:
         """Takes a worker's answer to a bundle. What the worker does not hold any more is passed over.
 
         Raises:
             DishonestError: it does not account for each item exactly once. Nothing of it is taken.
         """
-        holder = self._holders.get(name)
-        if holder is None:
+        worker = self._workers.get(name)
+        if worker is None:
             return []
         if sorted(result.number for result in results) != sorted(asked):
             raise ProtocolViolationError
         events = []
         for result in results:
-            unit = holder.units.get(result.number)
-            if unit is not None:
-                events.append(_checked(unit, result))
+            batch = worker.batches.get(result.number)
+            if batch is not None:
+                events.append(_checked(batch, result))
         for number in asked:
-            holder.units.pop(number, None)
+            worker.batches.pop(number, None)
         return [event for group in events for event in group]
 
-    def _unit(self, jobs: tuple[Task[ContextT], ...], *, urgent: bool = False, losses: int = 0) -> Unit[ContextT]:
+    def _unit(self, tasks: tuple[Task[ContextT], ...], *, urgent: bool = False, losses: int = 0) -> Batch[ContextT]:
         self._last_number += 1
-        return Unit(self._last_number, jobs, urgent, losses)
+        return Batch(self._last_number, tasks, urgent, losses)
 
-    def _next_suspect(self) -> tuple[str, tuple[Unit[ContextT], ...]] | None:
-        free = next((name for name, holder in self._holders.items() if not holder.units), None)
+    def _next_suspect(self) -> tuple[str, tuple[Batch[ContextT], ...]] | None:
+        free = next((name for name, worker in self._workers.items() if not worker.batches), None)
         return (free, (self._suspects.popleft(),)) if self._suspects and free is not None else None
 
-    def _next_bundle(self) -> tuple[str, tuple[Unit[ContextT], ...]] | None:
-        rooms = {name: holder.room for name, holder in self._holders.items() if holder.room > 0}
-        if self._suspects and rooms:
+    def _next_bundle(self) -> tuple[str, tuple[Batch[ContextT], ...]] | None:
+        free_slots = {name: worker.free for name, worker in self._workers.items() if worker.free > 0}
+        if self._suspects and free_slots:
             # One is let run empty, for the suspect.
-            rooms.pop(min(rooms, key=lambda name: len(self._holders[name].units)))
-        if not rooms or not (self._urgent or self._queue):
+            free_slots.pop(min(free_slots, key=lambda name: len(self._workers[name].batches)))
+        if not free_slots or not (self._urgent or self._queue):
             return None
-        name = max(rooms, key=lambda each: rooms[each] / self._holders[each].processes)
+        name = max(free_slots, key=lambda each: free_slots[each] / self._workers[each].processes)
         if self._urgent:
             # Alone: what travels with a large file would wait for it.
             return name, (self._urgent.popleft(),)
-        share = math.ceil(len(self._queue) / len(rooms))
-        count = min(BUNDLE_UNITS, rooms[name], share)
+        share = math.ceil(len(self._queue) / len(free_slots))
+        count = min(BUNDLE_BATCHES, free_slots[name], share)
         return name, tuple(self._queue.popleft() for _ in range(count))
 
-    def _give_back(self, unit: Unit[ContextT]) -> None:
-        if unit.alone is not None:
-            self._suspects.appendleft(unit)
+    def _requeue(self, batch: Batch[ContextT]) -> None:
+        if batch.alone is not None:
+            self._suspects.appendleft(batch)
         else:
-            (self._urgent if unit.urgent else self._queue).appendleft(unit)
+            (self._urgent if batch.urgent else self._queue).appendleft(batch)
 
-    def _count_loss(self, unit: Unit[ContextT]) -> Event[ContextT] | None:
-        losses = unit.losses + 1
-        if unit.alone is None:
+    def _count_loss(self, batch: Batch[ContextT]) -> Event[ContextT] | None:
+        losses = batch.losses + 1
+        if batch.alone is None:
             alone = 0 if losses >= LOSSES else None
-            self._give_back(msgspec.structs.replace(unit, losses=losses, alone=alone))
+            self._requeue(msgspec.structs.replace(batch, losses=losses, alone=alone))
             return None
-        if len(unit.jobs) > 1:
-            middle = len(unit.jobs) // 2
-            for jobs in (unit.jobs[middle:], unit.jobs[:middle]):
-                half = self._unit(jobs, urgent=unit.urgent, losses=losses)
-                self._give_back(msgspec.structs.replace(half, alone=0))
+        if len(batch.tasks) > 1:
+            middle = len(batch.tasks) // 2
+            for tasks in (batch.tasks[middle:], batch.tasks[:middle]):
+                half = self._unit(tasks, urgent=batch.urgent, losses=losses)
+                self._requeue(msgspec.structs.replace(half, alone=0))
             return None
-        alone = unit.alone + 1
+        alone = batch.alone + 1
         if alone < LOSSES:
-            self._give_back(msgspec.structs.replace(unit, losses=losses, alone=alone))
+            self._requeue(msgspec.structs.replace(batch, losses=losses, alone=alone))
             return None
-        return self._blame(unit, losses)
+        return self._fail(batch, losses)
 
-    def _blame(self, unit: Unit[ContextT], losses: int) -> Event[ContextT] | None:
-        (job,) = unit.jobs
-        decoding = self.decodes and job.decode
+    def _fail(self, batch: Batch[ContextT], losses: int) -> Event[ContextT] | None:
+        (task,) = batch.tasks
+        decoding = self.decodes and task.decode
         message = "each cluster worker that examined it was lost"
         fault = Fault(Stage.DECODE if decoding else Stage.READ, FaultCode.WORKER_CRASHED, message, losses)
         if not decoding:
-            return Failed(job, fault)
-        plain = msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault)
-        self._give_back(msgspec.structs.replace(unit, jobs=(plain,), losses=losses, alone=0))
+            return Failed(task, fault)
+        plain = msgspec.structs.replace(task, decode=False, report=True, suspicion=fault)
+        self._requeue(msgspec.structs.replace(batch, tasks=(plain,), losses=losses, alone=0))
         return None
 
 
-def _checked(unit: Unit[ContextT], result: UnitResult) -> list[Event[ContextT]]:
+def _checked(batch: Batch[ContextT], result: BatchResult) -> list[Event[ContextT]]:
     """What became of the jobs of a unit, each of which must be told of exactly once."""
     events: list[Event[ContextT]] = []
     items: list[int] = []
     for outcome in result.outcomes:
         about = outcome.items if isinstance(outcome, PartialReply) else (outcome.item,)
-        if not about or min(about) < 0 or max(about) >= len(unit.jobs):
+        if not about or min(about) < 0 or max(about) >= len(batch.tasks):
             raise ProtocolViolationError
         items += about
         if not isinstance(outcome, PartialReply):
-            events.append(Failed(unit.jobs[outcome.item], outcome.fault))
+            events.append(Failed(batch.tasks[outcome.item], outcome.fault))
             continue
-        jobs = tuple(_suspected(unit.jobs[item], outcome.suspicions.get(item)) for item in about)
-        if not accounted_for(outcome.answer, jobs):
+        tasks = tuple(_suspected(batch.tasks[item], outcome.suspicions.get(item)) for item in about)
+        if not accounted_for(outcome.answer, tasks):
             raise ProtocolViolationError
-        events.append(Completed(jobs, outcome.answer))
-    if sorted(items) != list(range(len(unit.jobs))):
+        events.append(Completed(tasks, outcome.answer))
+    if sorted(items) != list(range(len(batch.tasks))):
         raise ProtocolViolationError
     return events
 
 
-def _suspected(job: Task[ContextT], suspicion: Fault | None) -> Task[ContextT]:
+def _suspected(task: Task[ContextT], suspicion: Fault | None) -> Task[ContextT]:
     if suspicion is None:
-        return job
-    return msgspec.structs.replace(job, decode=False, tell=True, suspicion=suspicion)
+        return task
+    return msgspec.structs.replace(task, decode=False, report=True, suspicion=suspicion)

@@ -17,22 +17,22 @@ from distributed import Client, KilledWorker
 from hashaudit.errors import HashauditError, HostError
 from hashaudit.workers.dask import remote
 from hashaudit.workers.dask.admission import Admission, RefusedError
-from hashaudit.workers.dask.assignment import ProtocolViolationError, Unit, Window
+from hashaudit.workers.dask.assignment import Assignment, Batch, ProtocolViolationError
 from hashaudit.workers.dask.members import Member, Members, common_layers
 from hashaudit.workers.dask.protocol import (
     EXAMINE_DECODER,
     STATUS_DECODER,
+    BatchesReply,
     Examined,
     Payload,
     Refused,
     Status,
-    UnitsReply,
     UnknownSession,
     packed,
 )
 from hashaudit.workers.dask.scheduler import CALL_TIMEOUT_S, LOST, WATCH_S, check, connect, workers_of
 from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
-from hashaudit.workers.protocol import WorkerConfig, WorkUnit
+from hashaudit.workers.protocol import WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import ContextT, Event, grouped
 
 END_TIMEOUT_S = 12.0
@@ -44,7 +44,7 @@ SILENCE_S = 3.0
 TRIES = 3
 """To open a session with a worker that is there, before it is refused."""
 
-Word = Notice | Ready | Failure | list[Event[ContextT]]
+Message = Notice | Ready | Failure | list[Event[ContextT]]
 
 
 class Coordinator(Generic[ContextT]):
@@ -53,7 +53,7 @@ class Coordinator(Generic[ContextT]):
     Args:
         settings: which cluster, and how.
         token: stands for the run.
-        window: where the units are; used with ``lock`` held.
+        assignment: where the units are; used with ``lock`` held.
         lock: shared with the thread that submits.
         post: takes what the run is to know. Called from the loop's thread.
     """
@@ -62,17 +62,17 @@ class Coordinator(Generic[ContextT]):
         self,
         settings: ClusterSettings,
         token: str,
-        window: Window[ContextT],
+        assignment: Assignment[ContextT],
         lock: Lock,
-        post: Callable[[Word[ContextT]], None],
+        post: Callable[[Message[ContextT]], None],
     ) -> None:
         self._settings = settings
         self._token = token
-        self._window = window
+        self._assignment = assignment
         self._lock = lock
         self._post = post
         self.members = Members()
-        self._plan: asyncio.Future[WorkerConfig] | None = None
+        self._config: asyncio.Future[WorkerConfig] | None = None
         self._ending = asyncio.Event()
         self._admission: Admission | None = None
         self._admitting: dict[str, asyncio.Task[None]] = {}
@@ -82,9 +82,9 @@ class Coordinator(Generic[ContextT]):
         self._shares_due = False
         self._without_since_s: float | None = time.monotonic()
 
-    async def serve(self, plan: asyncio.Future[WorkerConfig]) -> None:
+    async def serve(self, config: asyncio.Future[WorkerConfig]) -> None:
         """Works until :meth:`end` is called, or the cluster cannot be used."""
-        self._plan = plan
+        self._config = config
         try:
             while not self._ending.is_set():
                 await self._use_scheduler()
@@ -100,12 +100,12 @@ class Coordinator(Generic[ContextT]):
     def hand_out(self) -> None:
         """Carries what waits to workers that have room."""
         with self._lock:
-            given = list(self._window.hand_out())
-        for address, units in given:
+            given = list(self._assignment.hand_out())
+        for address, batches in given:
             member = self.members.by_address[address]
-            task = asyncio.create_task(self._carry(member, units))
-            member.carrying.add(task)
-            task.add_done_callback(member.carrying.discard)
+            task = asyncio.create_task(self._run_batches(member, batches))
+            member.running.add(task)
+            task.add_done_callback(member.running.discard)
 
     async def control(self, word: str) -> None:
         """Has all sessions hold or resume."""
@@ -126,7 +126,7 @@ class Coordinator(Generic[ContextT]):
             if self._ending.is_set():
                 return
             self._post(Notice("the Dask scheduler is lost: waiting for it to come back"))
-            self._lonely()
+            self._wait_for_workers()
         finally:
             self._client = None
             await self._leave(client)
@@ -137,26 +137,26 @@ class Coordinator(Generic[ContextT]):
                 return await connect(self._settings.scheduler)
             except LOST as error:
                 known = self.members.sandbox is not None
-                if not known or self._patience_s() <= 0:
+                if not known or self._remaining_wait_s() <= 0:
                     raise HostError(f"the Dask scheduler {self._settings.scheduler} cannot be reached") from error
                 await asyncio.sleep(WATCH_S)
         return None
 
     async def _work(self, client: Client) -> None:
-        if self._plan is None:
+        if self._config is None:
             raise RuntimeError("not served")
         ending = asyncio.create_task(self._ending.wait())
         try:
-            awaited: set[asyncio.Future[Any]] = {ending, self._plan}
+            awaited: set[asyncio.Future[Any]] = {ending, self._config}
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if self._ending.is_set():
                 return
             if self._admission is None:
-                self._admission = Admission(self._settings, self._token, self._plan.result())
+                self._admission = Admission(self._settings, self._token, self._config.result())
             while not self._ending.is_set():
                 there = await workers_of(client)
-                self._meet(client, there)
-                self._judge(there)
+                self._join(client, there)
+                self._check(there)
                 if self._shares_due:
                     await self._share_rate(client)
                 await self._ask_status(client)
@@ -164,11 +164,11 @@ class Coordinator(Generic[ContextT]):
         finally:
             ending.cancel()
 
-    def _meet(self, client: Client, there: set[str]) -> None:
+    def _join(self, client: Client, there: set[str]) -> None:
         """Takes note of who came and who went."""
         for address in self.members.by_address.keys() - there:
             self._post(Notice(f"worker {address} is gone: others examine what it held"))
-            self._drop(self.members.by_address[address], lost=True)
+            self._remove(self.members.by_address[address], lost=True)
         for address in self.members.refused.keys() - there:
             del self.members.refused[address]
         for address in there - self.members.by_address.keys() - self.members.refused.keys() - self._admitting.keys():
@@ -176,7 +176,7 @@ class Coordinator(Generic[ContextT]):
             self._admitting[address] = task
             task.add_done_callback(lambda _, address=address: self._admitting.pop(address, None))  # type: ignore[misc] # mypy infers no type for a lambda with a default
 
-    def _judge(self, there: set[str]) -> None:
+    def _check(self, there: set[str]) -> None:
         """Begins when all that are there are decided on; gives up when there has been nobody for too long."""
         members = self.members
         if members.by_address:
@@ -186,22 +186,22 @@ class Coordinator(Generic[ContextT]):
                 self._post(Ready(members.sandbox))
             return
         if self._without_since_s is None or (members.sandbox is None and not there):
-            self._lonely()
+            self._wait_for_workers()
         if members.sandbox is None and there and there <= members.refused.keys():
             reasons = "; ".join(f"{address}: {reason}" for address, reason in sorted(members.refused.items()))
             raise HostError(f"no worker of the Dask cluster can be used: {reasons}")
-        if self._patience_s() <= 0:
+        if self._remaining_wait_s() <= 0:
             raise HostError(
                 f"there was no worker on the Dask cluster for {self._settings.wait_s:.0f} s: "
                 "what was begun can be gone on with, with --resume, once there are workers"
             )
 
-    def _lonely(self) -> None:
+    def _wait_for_workers(self) -> None:
         if self._without_since_s is None:
             self._without_since_s = time.monotonic()
             self._post(Notice(f"no worker is left: waiting {self._settings.wait_s:.0f} s for one"))
 
-    def _patience_s(self) -> float:
+    def _remaining_wait_s(self) -> float:
         since_s = self._without_since_s
         return self._settings.wait_s - (0 if since_s is None else time.monotonic() - since_s)
 
@@ -225,7 +225,7 @@ class Coordinator(Generic[ContextT]):
         self.members.layers[address] = opened.sandbox
         self.members.by_address[address] = Member(address, opened.session, opened.processes, opened.future)
         with self._lock:
-            self._window.join(address, opened.processes)
+            self._assignment.join(address, opened.processes)
         await self._share_rate(client)
         self.hand_out()
 
@@ -233,18 +233,18 @@ class Coordinator(Generic[ContextT]):
         self.members.refused[address] = reason
         self._post(Notice(f"worker {address} is given nothing: {reason}"))
 
-    async def _carry(self, member: Member, units: tuple[Unit[ContextT], ...]) -> None:
+    async def _run_batches(self, member: Member, batches: tuple[Batch[ContextT], ...]) -> None:
         """Has a bundle examined."""
         client = self._client
         if client is None:
             return
         self._bundles += 1
-        asked = [unit.number for unit in units]
-        parcel = Payload(packed([WorkUnit(unit.number, grouped(unit.jobs)) for unit in units]))
+        asked = [batch.number for batch in batches]
+        payload = Payload(packed([WorkBatch(batch.number, grouped(batch.tasks)) for batch in batches]))
         future = client.submit(
             remote.examine,
             member.session,
-            parcel,
+            payload,
             key=f"hashaudit-unit-{self._token}-{self._bundles}",
             workers=[member.address],
             allow_other_workers=False,
@@ -252,48 +252,48 @@ class Coordinator(Generic[ContextT]):
         )
         try:
             reply = EXAMINE_DECODER.decode(await future)
-            self._hear(member, asked, reply)
+            self._handle(member, asked, reply)
         except KilledWorker:
-            self._drop(member, lost=True)
+            self._remove(member, lost=True)
         except (ProtocolViolationError, msgspec.DecodeError):
             self._refuse(member.address, "it answered to what was not asked")
-            self._drop(member, lost=False)
+            self._remove(member, lost=False)
         except Exception:  # noqa: BLE001 # the scheduler was lost, or the worker was: the next look at who is there decides
-            self._drop(member, lost=False)
+            self._remove(member, lost=False)
         finally:
             future.release()
         self.hand_out()
 
-    def _hear(self, member: Member, asked: list[int], reply: UnitsReply) -> None:
+    def _handle(self, member: Member, asked: list[int], reply: BatchesReply) -> None:
         match reply:
-            case Examined(units=results, status=status):
-                self.members.see(member, status)
+            case Examined(batches=results, status=status):
+                self.members.update(member, status)
                 with self._lock:
-                    events = self._window.answer(member.address, asked, results)
+                    events = self._assignment.answer(member.address, asked, results)
                 self._post(events)
             case Refused(reason=reason):
                 self._refuse(member.address, reason)
-                self._drop(member, lost=False)
+                self._remove(member, lost=False)
             case UnknownSession():
                 # Another process has taken the worker's address, and Dask has given it the task.
-                self._drop(member, lost=True)
+                self._remove(member, lost=True)
 
-    def _drop(self, member: Member, *, lost: bool) -> None:
+    def _remove(self, member: Member, *, lost: bool) -> None:
         """Gives what a worker held to others. If it is there still, or again, it is admitted anew."""
         if self.members.by_address.get(member.address) is not member:
             return
         del self.members.by_address[member.address]
         self._shares_due = True
         with self._lock:
-            events = self._window.leave(member.address, lost=lost)
+            events = self._assignment.leave(member.address, lost=lost)
         self._post(events)
         current = asyncio.current_task()
-        for task in list(member.carrying):
+        for task in list(member.running):
             if task is not current:
                 task.cancel()
         member.future.release()
         if not self.members.by_address:
-            self._lonely()
+            self._wait_for_workers()
         self.hand_out()
 
     async def _share_rate(self, client: Client) -> None:
@@ -321,10 +321,10 @@ class Coordinator(Generic[ContextT]):
                 member = self.members.by_address.get(address)
                 reply = STATUS_DECODER.decode(data)
                 if member is not None and isinstance(reply, Status):
-                    self.members.see(member, reply)
+                    self.members.update(member, reply)
                 elif member is not None:
                     # Another process has taken the worker's address.
-                    self._drop(member, lost=True)
+                    self._remove(member, lost=True)
 
     def _sessions(self) -> tuple[str, ...]:
         return tuple(member.session for member in self.members.by_address.values())
@@ -335,7 +335,7 @@ class Coordinator(Generic[ContextT]):
             task.cancel()
         sessions, addresses = self._sessions(), list(self.members.by_address)
         for member in list(self.members.by_address.values()):
-            self._give_up(member)
+            self._release(member)
         with contextlib.suppress(Exception):
             if addresses and self._ending.is_set():
                 await asyncio.wait_for(
@@ -344,11 +344,11 @@ class Coordinator(Generic[ContextT]):
         with contextlib.suppress(Exception):
             await asyncio.wait_for(client.close(), CALL_TIMEOUT_S)
 
-    def _give_up(self, member: Member) -> None:
+    def _release(self, member: Member) -> None:
         del self.members.by_address[member.address]
         with self._lock:
-            self._window.leave(member.address, lost=False)
-        for task in list(member.carrying):
+            self._assignment.leave(member.address, lost=False)
+        for task in list(member.running):
             task.cancel()
         with contextlib.suppress(Exception):
             member.future.release()

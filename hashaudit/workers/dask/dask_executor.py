@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Generic, Self
 
 from hashaudit.errors import HostError
-from hashaudit.workers.dask.assignment import Window
-from hashaudit.workers.dask.coordinator import END_TIMEOUT_S, Coordinator, Word
+from hashaudit.workers.dask.assignment import Assignment
+from hashaudit.workers.dask.coordinator import END_TIMEOUT_S, Coordinator, Message
 from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
 from hashaudit.workers.local.pool import POLL_S
 from hashaudit.workers.protocol import WorkerConfig
@@ -28,21 +28,21 @@ class DaskExecutor(Generic[ContextT]):
 
     Args:
         settings: which cluster, and how.
-        tell: takes lines for people; called only while the run calls this.
+        report: takes lines for people; called only while the run calls this.
     """
 
-    def __init__(self, settings: ClusterSettings, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: ClusterSettings, report: Callable[[str], None]) -> None:
         self._settings = settings
-        self._tell = tell
+        self._report = report
         self._lock = threading.Lock()
-        self._window: Window[ContextT] = Window()
-        self._inbox: queue.SimpleQueue[Word[ContextT]] = queue.SimpleQueue()
+        self._assignment: Assignment[ContextT] = Assignment()
+        self._inbox: queue.SimpleQueue[Message[ContextT]] = queue.SimpleQueue()
         self._pending = 0
         self._sandbox: tuple[str, ...] | None = None
         self._loop = asyncio.new_event_loop()
-        self._plan: asyncio.Future[WorkerConfig] = self._loop.create_future()
+        self._config: asyncio.Future[WorkerConfig] = self._loop.create_future()
         self._coordinator: Coordinator[ContextT] = Coordinator(
-            settings, secrets.token_hex(16), self._window, self._lock, self._inbox.put
+            settings, secrets.token_hex(16), self._assignment, self._lock, self._inbox.put
         )
         self._thread = threading.Thread(target=self._serve, name="hashaudit-dask", daemon=True)
 
@@ -54,11 +54,11 @@ class DaskExecutor(Generic[ContextT]):
         self._call(self._coordinator.end)
         self._thread.join(LEAVE_TIMEOUT_S)
 
-    def begin(self, plan: WorkerConfig) -> None:
+    def begin(self, config: WorkerConfig) -> None:
         """Says what is to be done with every job."""
         with self._lock:
-            self._window.decodes = plan.perceptual is not None
-        self._call(lambda: self._plan.set_result(plan))
+            self._assignment.decodes = config.perceptual is not None
+        self._call(lambda: self._config.set_result(config))
 
     def wait_ready(self) -> tuple[str, ...]:
         """Waits until every worker that is there has been decided on; gives the layers that all have in force.
@@ -67,14 +67,14 @@ class DaskExecutor(Generic[ContextT]):
             HostError: the scheduler cannot be reached, or no worker can be used.
         """
         while self._sandbox is None:
-            self._listen(POLL_S)
+            self._receive(POLL_S)
         return self._sandbox
 
-    def submit(self, jobs: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
+    def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a unit; urgent ones go before the others."""
-        self._pending += len(jobs)
+        self._pending += len(tasks)
         with self._lock:
-            self._window.add(jobs, urgent=urgent)
+            self._assignment.add(tasks, urgent=urgent)
         self._call(self._coordinator.hand_out)
 
     def collect(self, timeout_s: float) -> list[Event[ContextT]]:
@@ -83,16 +83,16 @@ class DaskExecutor(Generic[ContextT]):
         Raises:
             HostError: there has been no worker for too long.
         """
-        events = self._listen(timeout_s)
+        events = self._receive(timeout_s)
         while not self._inbox.empty():
-            events += self._listen(0)
-        self._pending -= sum(len(event.jobs) if isinstance(event, Completed) else 1 for event in events)
+            events += self._receive(0)
+        self._pending -= sum(len(event.tasks) if isinstance(event, Completed) else 1 for event in events)
         return events
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Lets nothing be read. A worker that joins meanwhile has nothing to read, for nothing is handed out."""
-        self._wait(self._coordinator.control("hold"))
+        self._wait(self._coordinator.control("pause"))
         try:
             yield
         finally:
@@ -103,9 +103,9 @@ class DaskExecutor(Generic[ContextT]):
         for member in list(self._coordinator.members.by_address.values()):
             for busy in member.busy:
                 with self._lock:
-                    job = self._window.job(member.address, busy.unit, busy.item)
-                if job is not None:
-                    yield InProgress(job, busy.pid, busy.offset, member.seen_s - busy.elapsed_s, member.address)
+                    task = self._assignment.task(member.address, busy.batch, busy.item)
+                if task is not None:
+                    yield InProgress(task, busy.pid, busy.offset, member.seen_s - busy.elapsed_s, member.address)
 
     def bytes_read(self) -> int:
         """Bytes read so far, as far as workers have told."""
@@ -115,7 +115,7 @@ class DaskExecutor(Generic[ContextT]):
     def queued(self) -> int:
         """Units that no worker has."""
         with self._lock:
-            return self._window.queued
+            return self._assignment.queued
 
     @property
     def idle(self) -> bool:
@@ -138,11 +138,11 @@ class DaskExecutor(Generic[ContextT]):
         # would only be written to standard error.
         self._loop.set_exception_handler(lambda _loop, _context: None)
         try:
-            self._loop.run_until_complete(self._coordinator.serve(self._plan))
+            self._loop.run_until_complete(self._coordinator.serve(self._config))
         finally:
             self._loop.close()
 
-    def _listen(self, timeout_s: float) -> list[Event[ContextT]]:
+    def _receive(self, timeout_s: float) -> list[Event[ContextT]]:
         try:
             word = self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
         except queue.Empty:
@@ -151,7 +151,7 @@ class DaskExecutor(Generic[ContextT]):
             return []
         match word:
             case Notice(text=text):
-                self._tell(text)
+                self._report(text)
             case Ready(sandbox=sandbox):
                 self._sandbox = sandbox
             case Failure(error=error):

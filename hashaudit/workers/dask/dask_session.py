@@ -28,6 +28,9 @@ from hashaudit.objectstores import sandbox_paths
 from hashaudit.workers.dask.list_store import ListStore, remove_orphans
 from hashaudit.workers.dask.mount_check import Devices, compare
 from hashaudit.workers.dask.protocol import (
+    Batches,
+    BatchesReply,
+    BatchResult,
     Busy,
     Count,
     Examined,
@@ -35,15 +38,12 @@ from hashaudit.workers.dask.protocol import (
     PartialReply,
     Refused,
     Status,
-    UnitResult,
-    Units,
-    UnitsReply,
     UnknownSession,
     WorkerCrash,
     WorkerRequest,
 )
 from hashaudit.workers.local.pool import POLL_S, Pool
-from hashaudit.workers.protocol import Item, ObjectItem, WorkerConfig, WorkUnit
+from hashaudit.workers.protocol import Item, ObjectItem, WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import Completed, Failed, Task
 
 QUICK_POLL_S = 0.005
@@ -59,44 +59,44 @@ END_TIMEOUT_S = 10.0
 class _Mark(NamedTuple):
     """Which item a job is."""
 
-    batch: "_Batch"
-    unit: int
+    bundle: "_Bundle"
+    batch: int
     item: int
     entry: Subject
     """As the run named it."""
 
 
-class _Batch:
+class _Bundle:
     """Units that came together, and whom to tell when all of them are done."""
 
-    def __init__(self, units: Units, reply: "Future[UnitsReply]") -> None:
+    def __init__(self, batches: Batches, reply: "Future[BatchesReply]") -> None:
         self.reply = reply
-        self.open = sum(len(group.items) for unit in units for group in unit.groups)
-        self.outcomes: dict[int, list[PartialReply | WorkerCrash]] = {unit.number: [] for unit in units}
+        self.open = sum(len(group.items) for batch in batches for group in batch.groups)
+        self.outcomes: dict[int, list[PartialReply | WorkerCrash]] = {batch.number: [] for batch in batches}
 
 
 class Session:
     """Examines units for one run.
 
     Args:
-        order: what is to be done.
+        request: what is to be done.
         threads: of the Dask worker: as many processes examine, unless the order says otherwise.
         is_wanted: tells if the run still holds the session. Called from a thread of the session's own.
     """
 
-    def __init__(self, order: WorkerRequest, threads: int, is_wanted: Callable[[], bool]) -> None:
-        self._order = order
-        self._processes = order.processes or threads
+    def __init__(self, request: WorkerRequest, threads: int, is_wanted: Callable[[], bool]) -> None:
+        self._request = request
+        self._processes = request.processes or threads
         self._is_wanted = is_wanted
-        self._orders: queue.SimpleQueue[Callable[[Pool[_Mark]], None]] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Callable[[Pool[_Mark]], None]] = queue.SimpleQueue()
         self._opened: Future[Opened | Refused] = Future()
-        self._batches: set[_Batch] = set()
+        self._bundles: set[_Bundle] = set()
         self._devices = Devices()
         self._status = Status(Count(), ())
         self._ending = threading.Event()
-        self._held = threading.Event()
+        self._paused = threading.Event()
         self._lock = threading.Lock()
-        self._last: UnitsReply | None = None
+        self._last: BatchesReply | None = None
         self._thread = threading.Thread(target=self._drive, name="hashaudit-session", daemon=True)
 
     def open(self) -> Opened | Refused:
@@ -104,15 +104,15 @@ class Session:
         self._thread.start()
         return self._opened.result()
 
-    def examine(self, units: Units) -> UnitsReply:
+    def examine(self, batches: Batches) -> BatchesReply:
         """Examines units; returns when all of them are done, or the session has ended."""
-        reply: Future[UnitsReply] = Future()
-        batch = _Batch(units, reply)
+        reply: Future[BatchesReply] = Future()
+        bundle = _Bundle(batches, reply)
         with self._lock:
             if self._last is not None:
                 return self._last
-            self._batches.add(batch)
-        self._orders.put(lambda pool: self._submit(pool, units, batch))
+            self._bundles.add(bundle)
+        self._commands.put(lambda pool: self._submit(pool, batches, bundle))
         return reply.result()
 
     @property
@@ -122,21 +122,21 @@ class Session:
 
     def set_rate(self, bytes_per_s: int) -> None:
         """Sets how much all processes of the session together read in a second."""
-        self._orders.put(lambda pool: pool.set_rate(bytes_per_s))
+        self._commands.put(lambda pool: pool.set_rate(bytes_per_s))
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Lets nothing be read until :meth:`resume`."""
-        self._held.set()
-        self._orders.put(self._pause)
+        self._paused.set()
+        self._commands.put(self._wait_while_paused)
 
     def resume(self) -> None:
         """Goes on."""
-        self._held.clear()
+        self._paused.clear()
 
     def end(self) -> None:
         """Lets it end, without waiting."""
         self._ending.set()
-        self._orders.put(lambda _pool: None)
+        self._commands.put(lambda _pool: None)
 
     def wait(self) -> None:
         """Waits until it has ended."""
@@ -148,7 +148,7 @@ class Session:
         return not self._thread.is_alive()
 
     def _drive(self) -> None:
-        last: UnitsReply = UnknownSession()
+        last: BatchesReply = UnknownSession()
         try:
             # In this thread, which the worker processes then live and die with.
             with ExitStack() as stack:
@@ -160,92 +160,102 @@ class Session:
         except Exception as error:  # noqa: BLE001 # what it says may hold a path: its kind alone goes into the logs of others
             last = Refused(f"a defect: {type(error).__name__}")
         finally:
-            self._tell_end(last)
+            self._report_end(last)
 
-    def _tell_end(self, last: UnitsReply) -> None:
+    def _report_end(self, last: BatchesReply) -> None:
         with self._lock:
             self._last = last
-            batches, self._batches = self._batches, set()
-        for batch in batches:
-            batch.reply.set_result(last)
+            bundles, self._bundles = self._bundles, set()
+        for bundle in bundles:
+            bundle.reply.set_result(last)
         if not self._opened.done():
             self._opened.set_result(last if isinstance(last, Refused) else Refused("it was ended"))
 
     def _run(self, stack: ExitStack) -> None:
-        order = self._order
-        if order.nice:
+        request = self._request
+        if request.nice:
             lower_priority()  # this thread: new processes get the priority of the one that makes them
         remove_orphans()
-        store = ListStore(order.run)
+        store = ListStore(request.run)
         stack.enter_context(store.used())
         here = boot_id()
-        self._devices = compare(order.places, same_machine=here is not None and here == order.boot_id)
+        self._devices = compare(request.root_directories, same_machine=here is not None and here == request.boot_id)
         pool = stack.enter_context(
             Pool[_Mark](
                 workers=self._processes,
-                deadlines=order.deadlines,
-                max_rate_bytes_per_s=order.max_rate_bytes_per_s,
+                deadlines=request.deadlines,
+                max_rate_bytes_per_s=request.max_rate_bytes_per_s,
             )
         )
-        pool.begin(_plan_here(order, store))
+        pool.begin(_local_config(request, store))
         self._opened.set_result(Opened(pool.wait_ready(), self._processes))
         while self._is_wanted() and not self._ending.is_set():
-            self._turn(pool)
+            self._step(pool)
 
-    def _turn(self, pool: Pool[_Mark]) -> None:
+    def _step(self, pool: Pool[_Mark]) -> None:
         try:
-            order = self._orders.get(timeout=IDLE_S) if pool.idle else self._orders.get_nowait()
+            command = self._commands.get(timeout=IDLE_S) if pool.idle else self._commands.get_nowait()
         except queue.Empty:
             pass
         else:
-            order(pool)
-        if not self._orders.empty():
+            command(pool)
+        if not self._commands.empty():
             return
         patience_s = 0.0 if pool.idle else POLL_S if pool.queued else QUICK_POLL_S
         for event in pool.collect(patience_s):
-            self._hear(event)
+            self._handle(event)
         now_s = time.monotonic()
         busy = tuple(
-            Busy(hand.job.ticket.unit, hand.job.ticket.item, hand.pid, hand.offset, now_s - hand.begun_s)
-            for hand in pool.in_progress()
+            Busy(
+                item_in_progress.task.context.batch,
+                item_in_progress.task.context.item,
+                item_in_progress.pid,
+                item_in_progress.offset,
+                now_s - item_in_progress.begun_s,
+            )
+            for item_in_progress in pool.in_progress()
         )
         self._status = Status(Count(pool.bytes_read(), pool.restarts), busy)
         self._reply()
 
-    def _pause(self, pool: Pool[_Mark]) -> None:
-        with pool.held():
-            while self._held.is_set() and self._is_wanted() and not self._ending.wait(POLL_S):
+    def _wait_while_paused(self, pool: Pool[_Mark]) -> None:
+        with pool.paused():
+            while self._paused.is_set() and self._is_wanted() and not self._ending.wait(POLL_S):
                 pass
 
-    def _submit(self, pool: Pool[_Mark], units: Units, batch: _Batch) -> None:
-        for unit in units:
-            pool.submit([self._job(batch, unit, *numbered) for numbered in enumerate(unit.entries())])
+    def _submit(self, pool: Pool[_Mark], batches: Batches, bundle: _Bundle) -> None:
+        for batch in batches:
+            pool.submit([self._task(bundle, batch, *numbered) for numbered in enumerate(batch.entries())])
 
-    def _job(self, batch: _Batch, unit: WorkUnit, number: int, pair: tuple[Subject, Item | ObjectItem]) -> Task[_Mark]:
+    def _task(
+        self, bundle: _Bundle, batch: WorkBatch, number: int, pair: tuple[Subject, Item | ObjectItem]
+    ) -> Task[_Mark]:
         entry, item = pair
-        mark = _Mark(batch, unit.number, number, entry)
+        mark = _Mark(bundle, batch.number, number, entry)
         known = item.known if isinstance(item, Item) else None
-        return Task(mark, self._devices.entry(entry), tell=item.tell, known=known, decode=item.decode)
+        return Task(mark, self._devices.entry(entry), report=item.report, known=known, decode=item.decode)
 
-    def _hear(self, event: Completed[_Mark] | Failed[_Mark]) -> None:
+    def _handle(self, event: Completed[_Mark] | Failed[_Mark]) -> None:
         match event:
-            case Failed(job=job, fault=fault):
-                mark = job.ticket
-                mark.batch.outcomes[mark.unit].append(WorkerCrash(mark.item, fault))
-                mark.batch.open -= 1
-            case Completed(jobs=jobs, answer=answer):
-                mark = jobs[0].ticket
-                told = tuple(self._seen_from_there(one, jobs[one.item].ticket.entry) for one in answer.told)
+            case Failed(task=task, fault=fault):
+                mark = task.context
+                mark.bundle.outcomes[mark.batch].append(WorkerCrash(mark.item, fault))
+                mark.bundle.open -= 1
+            case Completed(tasks=tasks, answer=answer):
+                mark = tasks[0].context
+                reported = tuple(self._as_walker_sees(one, tasks[one.item].context.entry) for one in answer.reported)
                 suspicions: dict[int, Fault] = {
-                    job.ticket.item: job.suspicion for job in jobs if job.suspicion is not None
+                    task.context.item: task.suspicion for task in tasks if task.suspicion is not None
                 }
                 part = PartialReply(
-                    tuple(job.ticket.item for job in jobs), msgspec.structs.replace(answer, told=told), suspicions
+                    tuple(task.context.item for task in tasks),
+                    msgspec.structs.replace(answer, reported=reported),
+                    suspicions,
                 )
-                mark.batch.outcomes[mark.unit].append(part)
-                mark.batch.open -= len(jobs)
+                mark.bundle.outcomes[mark.batch].append(part)
+                mark.bundle.open -= len(tasks)
 
-    def _seen_from_there(self, examination: EntryResult, entry: Subject) -> EntryResult:
+    def _as_walker_sees(self, examination: EntryResult, entry: Subject) -> EntryResult:
         stat = self._devices.state(examination.stat, entry)
         changed_from = self._devices.state(examination.changed_from, entry)
         if stat is examination.stat and changed_from is examination.changed_from:
@@ -254,25 +264,25 @@ class Session:
 
     def _reply(self) -> None:
         with self._lock:
-            done = [batch for batch in self._batches if batch.open == 0]
-            self._batches.difference_update(done)
-        for batch in done:
-            results = (UnitResult(number, tuple(outcomes)) for number, outcomes in batch.outcomes.items())
-            batch.reply.set_result(Examined(tuple(results), self._status))
+            done = [bundle for bundle in self._bundles if bundle.open == 0]
+            self._bundles.difference_update(done)
+        for bundle in done:
+            results = (BatchResult(number, tuple(outcomes)) for number, outcomes in bundle.outcomes.items())
+            bundle.reply.set_result(Examined(tuple(results), self._status))
 
 
-def _plan_here(order: WorkerRequest, store: ListStore) -> WorkerConfig:
+def _local_config(request: WorkerRequest, store: ListStore) -> WorkerConfig:
     """The plan with the lists as they lie on this host."""
     indexes = tuple(
         IndexHandle(numbers, checksum, path=os.fsencode(store.path(digest)))
-        for numbers, checksum, digest in order.indexes
+        for numbers, checksum, digest in request.indexes
     )
-    filters = tuple(_filter(number, store.path(digest)) for number, digest in order.filters)
-    cage = order.plan.cage
-    if cage is not None and cage.network and cage.readable != (b"/",):
+    filters = tuple(_filter(number, store.path(digest)) for number, digest in request.filters)
+    sandbox = request.config.sandbox
+    if sandbox is not None and sandbox.network and sandbox.readable != (b"/",):
         # Where names, certificates and credentials are looked up is each machine's own.
-        cage = msgspec.structs.replace(cage, readable=cage.readable + sandbox_paths.sandbox_paths())
-    return msgspec.structs.replace(order.plan, indexes=indexes, filters=filters, cage=cage)
+        sandbox = msgspec.structs.replace(sandbox, readable=sandbox.readable + sandbox_paths.sandbox_paths())
+    return msgspec.structs.replace(request.config, indexes=indexes, filters=filters, sandbox=sandbox)
 
 
 def _filter(number: int, path: str) -> FilterImage:
@@ -282,6 +292,6 @@ def _filter(number: int, path: str) -> FilterImage:
         raise HostError("a list is not there any more") from error
 
 
-def lists_of(order: WorkerRequest) -> Sequence[str]:
+def lists_of(request: WorkerRequest) -> Sequence[str]:
     """The digests of the lists that a session needs."""
-    return [digest for _, _, digest in order.indexes] + [digest for _, digest in order.filters]
+    return [digest for _, _, digest in request.indexes] + [digest for _, digest in request.filters]

@@ -57,7 +57,7 @@ class ListStore:
         """Whether it has come whole."""
         return os.path.exists(self.path(digest))
 
-    def take(self, file: ListFile, offset: int, data: bytes) -> None:
+    def store(self, file: ListFile, offset: int, data: bytes) -> None:
         """Takes the next piece of a file; the last one gives it its name, if the content is what the digest says.
 
         Raises:

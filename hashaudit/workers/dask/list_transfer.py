@@ -16,19 +16,19 @@ from hashaudit.workers.dask import remote
 from hashaudit.workers.dask.protocol import Chunk, ListFile, Payload, packed
 from hashaudit.workers.protocol import WorkerConfig
 
-PIECE_BYTES = 4 << 20
+CHUNK_BYTES = 4 << 20
 """What the scheduler has in memory for a moment, for each host that is being sent to."""
 
 HOSTS_AT_ONCE = 4
 """That are sent to."""
 
-PIECE_TIMEOUT_S = 60.0
+CHUNK_TIMEOUT_S = 60.0
 
 
 class Transfer(msgspec.Struct, frozen=True):
     """A plan, and apart from it the lists that it looks in."""
 
-    plan: WorkerConfig
+    config: WorkerConfig
     """Without lists."""
     indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
     filters: tuple[tuple[int, str], ...]
@@ -36,7 +36,7 @@ class Transfer(msgspec.Struct, frozen=True):
     """By digest: what it is, and its content or where that lies on this machine."""
 
 
-def shipment(plan: WorkerConfig) -> Transfer:
+def prepare_transfer(config: WorkerConfig) -> Transfer:
     """Takes a plan apart.
 
     Raises:
@@ -51,13 +51,13 @@ def shipment(plan: WorkerConfig) -> Transfer:
 
     indexes = tuple(
         (image.list_numbers, image.checksum, add(image.content or os.fsdecode(image.path or b"")))
-        for image in plan.indexes
+        for image in config.indexes
     )
-    filters = tuple((image.list_number, add(os.fsdecode(image.path))) for image in plan.filters)
-    return Transfer(msgspec.structs.replace(plan, indexes=(), filters=()), indexes, filters, files)
+    filters = tuple((image.list_number, add(os.fsdecode(image.path))) for image in config.filters)
+    return Transfer(msgspec.structs.replace(config, indexes=(), filters=()), indexes, filters, files)
 
 
-class Shipping:
+class ListSender:
     """Sends the files of a shipment.
 
     Args:
@@ -91,12 +91,12 @@ class Shipping:
         with _opened(content) as stream:
             offset = 0
             while offset < file.size_bytes:
-                data = stream.read(PIECE_BYTES)
+                data = stream.read(CHUNK_BYTES)
                 if not data:
                     raise HostError("a compiled list was cut short while it was sent; start again")
-                parcel = Payload(packed(Chunk(self._run, file, offset, data)))
-                async with asyncio.timeout(PIECE_TIMEOUT_S):
-                    wrong = (await client.run(remote.take_piece, parcel, workers=[address]))[address]
+                payload = Payload(packed(Chunk(self._run, file, offset, data)))
+                async with asyncio.timeout(CHUNK_TIMEOUT_S):
+                    wrong = (await client.run(remote.store_chunk, payload, workers=[address]))[address]
                 if wrong:
                     raise HostError(wrong)
                 offset += len(data)

@@ -22,7 +22,7 @@ class Member:
         self.processes = processes
         self.future = future
         """Held as long as the session is wanted."""
-        self.carrying: set[Task[None]] = set()
+        self.running: set[Task[None]] = set()
         self.busy: tuple[Busy, ...] = ()
         self.seen_s = 0.0
         """When it last told what it does, on the monotonic clock."""
@@ -45,7 +45,7 @@ class Members:
         """Of all members."""
         return sum(member.processes for member in list(self.by_address.values()))
 
-    def see(self, member: Member, status: Status) -> None:
+    def update(self, member: Member, status: Status) -> None:
         """Notes what a member does, and what its session has done so far. Answers may come in any order."""
         before, count = self._counts.get(member.session, Count()), status.count
         restarts = max(before.restarts, count.restarts)

@@ -15,43 +15,43 @@ from hashaudit.host.mount_table import MountTable, read_mount_table
 from hashaudit.model.entry import DirectoryRef, Entry, Stat, State, Subject
 from hashaudit.model.paths import to_text
 from hashaudit.sources.filesystems import Filesystem
-from hashaudit.workers.dask.protocol import Place
+from hashaudit.workers.dask.protocol import RootDirectory
 
 SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
 """Their server gives the inode numbers, so that all its clients see the same."""
 
-MAX_PLACES = 4096
+MAX_DIRECTORIES = 4096
 """Mounts below a root that are compared."""
 
 _NFS = {"nfs": "nfs4"}
 """One export may be mounted by either version of the protocol."""
 
 
-def places(roots: Iterable[bytes]) -> tuple[Place, ...]:
+def root_directories(roots: Iterable[bytes]) -> tuple[RootDirectory, ...]:
     """The roots and what is mounted below them. What cannot be examined is left for the walk to tell of.
 
     Args:
         roots: absolute paths without links.
     """
     table = read_mount_table()
-    found: dict[bytes, Place] = {}
+    found: dict[bytes, RootDirectory] = {}
     for root in roots:
         below = (mount.point for mount in table.below(root) if not Filesystem(mount.fs_type).is_pseudo)
         for path in (root, *below):
-            place = _place(path, table)
-            if place is not None and len(found) < MAX_PLACES:
-                found[path] = place
+            directory = _directory_at(path, table)
+            if directory is not None and len(found) < MAX_DIRECTORIES:
+                found[path] = directory
     return tuple(found.values())
 
 
-def _place(path: bytes, table: MountTable) -> Place | None:
+def _directory_at(path: bytes, table: MountTable) -> RootDirectory | None:
     try:
         status = os.stat(path)
     except OSError:
         return None
     mount = table.of_device(status.st_dev) or table.at(path, status.st_dev)
     fs_type, source = (None, None) if mount is None else (mount.fs_type, mount.source)
-    return Place(path, status.st_dev, status.st_ino, fs_type, source)
+    return RootDirectory(path, status.st_dev, status.st_ino, fs_type, source)
 
 
 class Devices(msgspec.Struct, frozen=True):
@@ -87,10 +87,10 @@ def _moved(stat: Stat, devices: dict[int, int]) -> Stat:
 
 
 def compare(
-    wanted: Iterable[Place],
+    wanted: Iterable[RootDirectory],
     *,
     same_machine: bool,
-    look: Callable[[bytes, MountTable], Place | None] = _place,
+    look: Callable[[bytes, MountTable], RootDirectory | None] = _directory_at,
 ) -> Devices:
     """Compares what this machine sees with what the walk sees.
 
@@ -104,26 +104,26 @@ def compare(
     """
     table = read_mount_table()
     here: dict[int, int] = {}
-    for place in wanted:
-        name = to_text(place.path)[0]
-        seen = look(place.path, table)
+    for directory in wanted:
+        name = to_text(directory.path)[0]
+        seen = look(directory.path, table)
         if seen is None:
             raise HostError(f"it does not see {name}")
         if same_machine:
-            if (seen.device, seen.inode) != (place.device, place.inode):
+            if (seen.device, seen.inode) != (directory.device, directory.inode):
                 raise HostError(f"it sees another folder at {name}")
             continue
-        if place.fs_type not in SHARED_TYPES:
-            raise HostError(f"{name} lies on {place.fs_type or 'a filesystem of unknown type'} of another machine")
+        if directory.fs_type not in SHARED_TYPES:
+            raise HostError(f"{name} lies on {directory.fs_type or 'a filesystem of unknown type'} of another machine")
         if (_NFS.get(seen.fs_type or "", seen.fs_type), seen.source, seen.inode) != (
-            _NFS.get(place.fs_type, place.fs_type),
-            place.source,
-            place.inode,
+            _NFS.get(directory.fs_type, directory.fs_type),
+            directory.source,
+            directory.inode,
         ):
-            raise HostError(f"it sees {_described(seen)} at {name}, and the machine that walks {_described(place)}")
-        here[place.device] = seen.device
+            raise HostError(f"it sees {_described(seen)} at {name}, and the machine that walks {_described(directory)}")
+        here[directory.device] = seen.device
     return Devices(here)
 
 
-def _described(place: Place) -> str:
-    return f"{place.fs_type} from {to_text(place.source or b'?')[0]}, inode {place.inode},"
+def _described(directory: RootDirectory) -> str:
+    return f"{directory.fs_type} from {to_text(directory.source or b'?')[0]}, inode {directory.inode},"

@@ -9,7 +9,7 @@ import msgspec
 
 from hashaudit.model.faults import Fault
 from hashaudit.workers.local.watchdog import Deadlines
-from hashaudit.workers.protocol import Answer, WorkerConfig, WorkUnit
+from hashaudit.workers.protocol import Answer, WorkBatch, WorkerConfig
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class Payload(msgspec.Struct, frozen=True):
         return f"<{len(self.data)} bytes>"
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class RootDirectory(msgspec.Struct, frozen=True, array_like=True):
     """A folder of a root, or what is mounted below one, as the walk sees it."""
 
     path: bytes
@@ -54,13 +54,13 @@ class WorkerRequest(msgspec.Struct, frozen=True, array_like=True):
     run: str
     """Stands for the run among all that use the cluster."""
     session: str
-    plan: WorkerConfig
+    config: WorkerConfig
     """Without lists."""
     indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
     """Of each index: numbers of its lists, the header's checksum, digest of its file."""
     filters: tuple[tuple[int, str], ...]
     """Of each filter: the list's number, digest of its file."""
-    places: tuple[Place, ...]
+    root_directories: tuple[RootDirectory, ...]
     """What it must see as the walk does."""
     boot_id: str | None
     """Of the machine that walks."""
@@ -95,15 +95,15 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-class MissingLists(msgspec.Struct, frozen=True, array_like=True, tag="lacking"):
+class MissingLists(msgspec.Struct, frozen=True, array_like=True, tag="missing_lists"):
     """Lists are not there, or not any more."""
 
 
-class UnknownSession(msgspec.Struct, frozen=True, array_like=True, tag="gone"):
+class UnknownSession(msgspec.Struct, frozen=True, array_like=True, tag="unknown_session"):
     """There is no such session here."""
 
 
-class PartialReply(msgspec.Struct, frozen=True, array_like=True, tag="part"):
+class PartialReply(msgspec.Struct, frozen=True, array_like=True, tag="partial"):
     """Items of a unit that were examined together."""
 
     items: tuple[int, ...]
@@ -113,14 +113,14 @@ class PartialReply(msgspec.Struct, frozen=True, array_like=True, tag="part"):
     """By position in the unit: examined without a decoder, which had ended workers over it."""
 
 
-class WorkerCrash(msgspec.Struct, frozen=True, array_like=True, tag="blame"):
+class WorkerCrash(msgspec.Struct, frozen=True, array_like=True, tag="crash"):
     """An item that ended worker processes as often as it was tried."""
 
     item: int
     fault: Fault
 
 
-class UnitResult(msgspec.Struct, frozen=True, array_like=True):
+class BatchResult(msgspec.Struct, frozen=True, array_like=True):
     """What became of each item of a unit."""
 
     number: int
@@ -137,7 +137,7 @@ class Count(msgspec.Struct, frozen=True, array_like=True):
 class Busy(msgspec.Struct, frozen=True, array_like=True):
     """What one process of a session is on."""
 
-    unit: int
+    batch: int
     item: int
     pid: int
     offset: int
@@ -154,25 +154,25 @@ class Status(msgspec.Struct, frozen=True, array_like=True, tag="status"):
 class Examined(msgspec.Struct, frozen=True, array_like=True, tag="examined"):
     """Units are done."""
 
-    units: tuple[UnitResult, ...]
+    batches: tuple[BatchResult, ...]
     status: Status
     """Of the session, just after."""
 
 
 OpenReply = Opened | Refused | MissingLists
-UnitsReply = Examined | UnknownSession | Refused
+BatchesReply = Examined | UnknownSession | Refused
 StatusReply = Status | UnknownSession
 
-Units = tuple[WorkUnit, ...]
+Batches = tuple[WorkBatch, ...]
 
 
 ENCODER = msgspec.msgpack.Encoder()
-ORDER_DECODER = msgspec.msgpack.Decoder(WorkerRequest)
+REQUEST_DECODER = msgspec.msgpack.Decoder(WorkerRequest)
 DESCRIPTION_DECODER = msgspec.msgpack.Decoder(Description)
-UNITS_DECODER: msgspec.msgpack.Decoder[Units] = msgspec.msgpack.Decoder(Units)
-PIECE_DECODER = msgspec.msgpack.Decoder(Chunk)
+BATCHES_DECODER: msgspec.msgpack.Decoder[Batches] = msgspec.msgpack.Decoder(Batches)
+CHUNK_DECODER = msgspec.msgpack.Decoder(Chunk)
 OPEN_DECODER: msgspec.msgpack.Decoder[OpenReply] = msgspec.msgpack.Decoder(OpenReply)
-EXAMINE_DECODER: msgspec.msgpack.Decoder[UnitsReply] = msgspec.msgpack.Decoder(UnitsReply)
+EXAMINE_DECODER: msgspec.msgpack.Decoder[BatchesReply] = msgspec.msgpack.Decoder(BatchesReply)
 STATUS_DECODER: msgspec.msgpack.Decoder[StatusReply] = msgspec.msgpack.Decoder(StatusReply)
 
 

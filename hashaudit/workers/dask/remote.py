@@ -18,9 +18,9 @@ from hashaudit.workers.dask import version_check
 from hashaudit.workers.dask.dask_session import END_TIMEOUT_S, Session, lists_of
 from hashaudit.workers.dask.list_store import ListStore, share
 from hashaudit.workers.dask.protocol import (
-    ORDER_DECODER,
-    PIECE_DECODER,
-    UNITS_DECODER,
+    BATCHES_DECODER,
+    CHUNK_DECODER,
+    REQUEST_DECODER,
     Description,
     MissingLists,
     OpenReply,
@@ -54,11 +54,11 @@ def has_lists(run: str, digests: tuple[str, ...]) -> tuple[bool, ...]:
         return (False,) * len(digests)
 
 
-def take_piece(parcel: Payload) -> str:
+def store_chunk(payload: Payload) -> str:
     """Takes the next piece of a list; gives what is wrong, for people, or nothing."""
     try:
-        piece = PIECE_DECODER.decode(parcel.data)
-        ListStore(piece.run).take(piece.file, piece.offset, piece.data)
+        chunk = CHUNK_DECODER.decode(payload.data)
+        ListStore(chunk.run).store(chunk.file, chunk.offset, chunk.data)
     except HashauditError as error:
         return str(error)
     except OSError as error:
@@ -68,31 +68,31 @@ def take_piece(parcel: Payload) -> str:
     return ""
 
 
-def open_session(parcel: Payload, key: str) -> bytes:
+def open_session(payload: Payload, key: str) -> bytes:
     """Opens a session that lives as long as this task's key is held on the cluster.
 
     Args:
-        parcel: an :class:`WorkerRequest`.
+        payload: an :class:`WorkerRequest`.
         key: of the task.
     """
     try:
-        return packed(_open(ORDER_DECODER.decode(parcel.data), key))
+        return packed(_open(REQUEST_DECODER.decode(payload.data), key))
     except HashauditError as error:
         return packed(Refused(str(error)))
     except (OSError, msgspec.DecodeError) as error:
         return packed(Refused(f"the session cannot be opened: {type(error).__name__}"))
 
 
-def _open(order: WorkerRequest, key: str) -> OpenReply:
+def _open(request: WorkerRequest, key: str) -> OpenReply:
     worker = get_worker()
-    store = ListStore(order.run)
-    if not all(map(store.has, lists_of(order))):
+    store = ListStore(request.run)
+    if not all(map(store.has, lists_of(request))):
         return MissingLists()
     for name, ended in list(_sessions.items()):
         if ended.has_ended:
             del _sessions[name]
-    session = Session(order, worker.state.nthreads, _is_held(worker, key))
-    _sessions[order.session] = session
+    session = Session(request, worker.state.nthreads, _is_held(worker, key))
+    _sessions[request.session] = session
     return session.open()
 
 
@@ -102,16 +102,16 @@ def _is_held(worker: Worker, key: str) -> Callable[[], bool]:
     return lambda: key in tasks and worker.status.name not in {"closing", "closed", "failed"}
 
 
-def examine(session: str, parcel: Payload) -> bytes:
+def examine(session: str, payload: Payload) -> bytes:
     """Examines units; waits until they are done."""
     found = _sessions.get(session)
     if found is None:
         return packed(UnknownSession())
     try:
-        units = UNITS_DECODER.decode(parcel.data)
+        batches = BATCHES_DECODER.decode(payload.data)
     except msgspec.DecodeError:
         return packed(Refused("units of work did not arrive as they were sent"))
-    return packed(found.examine(units))
+    return packed(found.examine(batches))
 
 
 def status(sessions: tuple[str, ...]) -> bytes:
@@ -125,7 +125,7 @@ def control(sessions: tuple[str, ...], word: str) -> None:
     for name in sessions:
         session = _sessions.get(name)
         if session is not None:
-            session.hold() if word == "hold" else session.resume()
+            session.pause() if word == "pause" else session.resume()
 
 
 def set_rates(rates: dict[str, int]) -> None:

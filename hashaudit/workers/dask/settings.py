@@ -3,7 +3,7 @@
 import msgspec
 
 from hashaudit.errors import HashauditError
-from hashaudit.workers.dask.protocol import Place
+from hashaudit.workers.dask.protocol import RootDirectory
 from hashaudit.workers.local.watchdog import Deadlines
 
 
@@ -20,7 +20,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
     nice: bool
     wait_s: float
     """How long may be waited for the scheduler and for workers while there is none."""
-    places: tuple[Place, ...]
+    root_directories: tuple[RootDirectory, ...]
     """What workers must see as the walk does."""
 
 

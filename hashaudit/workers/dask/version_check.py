@@ -21,5 +21,5 @@ def fingerprint() -> dict[str, str]:
 def difference(here: dict[str, str], there: dict[str, str]) -> str | None:
     """How two fingerprints differ, for people; ``None`` when they agree."""
     names = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
-    told = (f"{name} {there.get(name, _ABSENT)} there and {here.get(name, _ABSENT)} here" for name in names)
-    return ", ".join(told) or None
+    reported = (f"{name} {there.get(name, _ABSENT)} there and {here.get(name, _ABSENT)} here" for name in names)
+    return ", ".join(reported) or None

@@ -14,7 +14,7 @@ from hashaudit.lists.plugin_hashes import plug_in
 TIMEOUT_S = 60.0
 """A hasher that has not said its name by then does not load."""
 
-_CODE = "import sys; from hashaudit.workers.local.plugin_probe import tell; tell(sys.argv[1])"
+_CODE = "import sys; from hashaudit.workers.local.plugin_probe import report_names; report_names(sys.argv[1])"
 
 
 class HasherName(msgspec.Struct, frozen=True):

@@ -21,10 +21,10 @@ from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.local.rate_limiter import RateLimiter
 from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, ProgressMark, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
-from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rejected, WorkerConfig, WorkUnit
+from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rejected, WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
 
-UNITS_PER_WORKER = 2
+BATCHES_PER_WORKER = 2
 """One in hand and one waiting, so that a worker never idles while its answer travels."""
 
 ATTEMPTS = 2
@@ -41,7 +41,7 @@ POLL_S = 0.1
 
 
 class _Batch(msgspec.Struct, Generic[ContextT], frozen=True):
-    jobs: tuple[Task[ContextT], ...]
+    tasks: tuple[Task[ContextT], ...]
     urgent: bool
 
 
@@ -51,16 +51,16 @@ class _Worker(Generic[ContextT]):
     def __init__(self, process: WorkerProcess, watch: Watch) -> None:
         self.process = process
         self.watch = watch
-        self.units: dict[int, _Batch[ContextT]] = {}
+        self.batches: dict[int, _Batch[ContextT]] = {}
         self.ready = False
         self.used = False
         """It was given a unit."""
 
-    def job(self) -> Task[ContextT] | None:
+    def task(self) -> Task[ContextT] | None:
         """What it is on, if it has begun anything that it was given."""
         number, item = self.process.position()
-        unit = self.units.get(number)
-        return unit.jobs[item] if unit is not None and item < len(unit.jobs) else None
+        batch = self.batches.get(number)
+        return batch.tasks[item] if batch is not None and item < len(batch.tasks) else None
 
 
 class Pool(Generic[ContextT]):
@@ -84,22 +84,22 @@ class Pool(Generic[ContextT]):
         max_rate_bytes_per_s: int | None = None,
         spawn: Callable[[], WorkerProcess] = WorkerProcess,
     ) -> None:
-        self._plan: bytes | None = None
+        self._config: bytes | None = None
         self._decodes = False
         self._count = workers
         self._deadlines = deadlines
         self._spawn = spawn
-        self._pacer = RateLimiter(max_rate_bytes_per_s)
+        self._rate_limiter = RateLimiter(max_rate_bytes_per_s)
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker[ContextT]] = []
         self._queue: deque[_Batch[ContextT]] = deque()
         self._urgent: deque[_Batch[ContextT]] = deque()
         self._suspects: deque[Task[ContextT]] = deque()
         self._events: deque[Event[ContextT]] = deque()
-        self._next_unit = 1
+        self._next_number = 1
         self._failed_starts = 0
         self._finished_bytes = 0
-        self._turned_s = time.monotonic()
+        self._polled_s = time.monotonic()
         self.sandbox: tuple[str, ...] | None = None
         """Layers in force in the workers; ``None`` until the first is ready."""
         self.restarts = 0
@@ -128,7 +128,7 @@ class Pool(Generic[ContextT]):
     @property
     def idle(self) -> bool:
         """Nothing is queued, in work or waiting to be collected."""
-        return not (self.queued or self._events or any(worker.units for worker in self._workers))
+        return not (self.queued or self._events or any(worker.batches for worker in self._workers))
 
     def bytes_read(self) -> int:
         """Bytes read by all workers so far, those in the middle of a file included."""
@@ -136,7 +136,7 @@ class Pool(Generic[ContextT]):
 
     def set_rate(self, bytes_per_s: int) -> None:
         """Changes how much all workers together read in a second, of a pool that was made with a limit."""
-        self._pacer.set_rate(bytes_per_s)
+        self._rate_limiter.set_rate(bytes_per_s)
 
     @property
     def workers(self) -> int:
@@ -144,37 +144,37 @@ class Pool(Generic[ContextT]):
         return len(self._workers)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Lets the workers read nothing. None is blamed for the time that this takes."""
         processes = [worker.process for worker in self._workers]
-        self._pacer.hold(processes)
+        self._rate_limiter.pause(processes)
         try:
             yield
         finally:
-            self._pacer.resume(processes)
-            self._turned_s = time.monotonic()
+            self._rate_limiter.resume(processes)
+            self._polled_s = time.monotonic()
             for worker in self._workers:
-                worker.watch.restart(self._turned_s)
+                worker.watch.restart(self._polled_s)
 
     def in_progress(self) -> Iterator[InProgress[ContextT]]:
         """The job that each busy worker is on at this moment."""
         for worker in self._workers:
-            job = worker.job()
-            if job is not None:
+            task = worker.task()
+            if task is not None:
                 process = worker.process
-                yield InProgress(job, process.process.pid, process.offset(), process.begun_s())
+                yield InProgress(task, process.process.pid, process.offset(), process.begun_s())
 
-    def submit(self, jobs: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
+    def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
-        (self._urgent if urgent else self._queue).append(_Batch(tuple(jobs), urgent))
+        (self._urgent if urgent else self._queue).append(_Batch(tuple(tasks), urgent))
         self._hand_out()
 
-    def begin(self, plan: WorkerConfig) -> None:
+    def begin(self, config: WorkerConfig) -> None:
         """Tells every worker, and each that is started later, what it has to do."""
-        self._plan = ENCODER.encode(plan)
-        self._decodes = plan.perceptual is not None
+        self._config = ENCODER.encode(config)
+        self._decodes = config.perceptual is not None
         for worker in self._workers:
-            self._tell_plan(worker)
+            self._send_config(worker)
 
     def wait_ready(self, timeout_s: float = 30.0) -> tuple[str, ...]:
         """Waits for the first worker and returns the sandbox layers in force.
@@ -186,7 +186,7 @@ class Pool(Generic[ContextT]):
         while self.sandbox is None:
             if time.monotonic() > end_s:
                 raise HostError(f"no worker process was ready within {timeout_s:.0f} s")
-            self._turn(POLL_S)
+            self._poll(POLL_S)
         return self.sandbox
 
     def collect(self, timeout_s: float = POLL_S) -> list[Event[ContextT]]:
@@ -195,22 +195,22 @@ class Pool(Generic[ContextT]):
         Raises:
             HostError: workers cannot be started.
         """
-        self._turn(0 if self._events else timeout_s)
+        self._poll(0 if self._events else timeout_s)
         events = list(self._events)
         self._events.clear()
         return events
 
-    def _turn(self, timeout_s: float) -> None:
-        timeout_s = min(timeout_s, self._pacer.interval_s or timeout_s)
+    def _poll(self, timeout_s: float) -> None:
+        timeout_s = min(timeout_s, self._rate_limiter.interval_s or timeout_s)
         for key, mask in self._selector.select(timeout_s):
             worker: _Worker[ContextT] = key.data
             if mask & selectors.EVENT_WRITE:
                 worker.process.flush()
-                self._watch(worker)
+                self._update_selector(worker)
             if mask & selectors.EVENT_READ:
-                self._listen(worker)
-        self._pacer.turn([worker.process for worker in self._workers])
-        self._end_overdue()
+                self._receive(worker)
+        self._rate_limiter.refill([worker.process for worker in self._workers])
+        self._end_late_workers()
         self._hand_out()
 
     def _start_worker(self) -> None:
@@ -221,16 +221,16 @@ class Pool(Generic[ContextT]):
         worker: _Worker[ContextT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
-        self._pacer.welcome(process)
-        self._tell_plan(worker)
+        self._rate_limiter.register(process)
+        self._send_config(worker)
 
-    def _tell_plan(self, worker: _Worker[ContextT]) -> None:
-        if self._plan is not None:
+    def _send_config(self, worker: _Worker[ContextT]) -> None:
+        if self._config is not None:
             worker.watch.restart(time.monotonic())
-            worker.process.send(self._plan)
-            self._watch(worker)
+            worker.process.send(self._config)
+            self._update_selector(worker)
 
-    def _watch(self, worker: _Worker[ContextT]) -> None:
+    def _update_selector(self, worker: _Worker[ContextT]) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.process.wants_to_send else 0)
         self._selector.modify(worker.process.socket, events, worker)
 
@@ -239,35 +239,35 @@ class Pool(Generic[ContextT]):
             # One that has done nothing yet: what is wrong with it is then the suspect's doing. There is one for each,
             # for the worker that a suspect ended was replaced.
             if self._suspects and worker.ready and not worker.used:
-                self._give(worker, _Batch((self._suspects.popleft(),), urgent=True))
-        for depth in range(UNITS_PER_WORKER):
+                self._assign(worker, _Batch((self._suspects.popleft(),), urgent=True))
+        for depth in range(BATCHES_PER_WORKER):
             for worker in self._workers:
                 if not (self._urgent or self._queue):
                     return
-                if worker.ready and len(worker.units) == depth:
-                    self._give(worker, (self._urgent or self._queue).popleft())
+                if worker.ready and len(worker.batches) == depth:
+                    self._assign(worker, (self._urgent or self._queue).popleft())
 
-    def _give(self, worker: _Worker[ContextT], unit: _Batch[ContextT]) -> None:
-        number = self._next_unit
-        self._next_unit += 1
-        if not worker.units:
+    def _assign(self, worker: _Worker[ContextT], batch: _Batch[ContextT]) -> None:
+        number = self._next_number
+        self._next_number += 1
+        if not worker.batches:
             worker.watch.restart(time.monotonic())
-        worker.units[number] = unit
+        worker.batches[number] = batch
         worker.used = True
-        worker.process.send(ENCODER.encode(WorkUnit(number, grouped(unit.jobs))))
-        self._watch(worker)
+        worker.process.send(ENCODER.encode(WorkBatch(number, grouped(batch.tasks))))
+        self._update_selector(worker)
 
-    def _listen(self, worker: _Worker[ContextT]) -> None:
+    def _receive(self, worker: _Worker[ContextT]) -> None:
         try:
             messages, alive = worker.process.receive()
             for message in messages:
-                self._hear(worker, message)
+                self._handle(worker, message)
         except ProtocolError:
             alive = False
         if not alive:
-            self._bury(worker)
+            self._replace_worker(worker)
 
-    def _hear(self, worker: _Worker[ContextT], message: Ready | Rejected | Answer) -> None:
+    def _handle(self, worker: _Worker[ContextT], message: Ready | Rejected | Answer) -> None:
         match message:
             case Ready(sandbox=sandbox):
                 if self.sandbox not in {None, sandbox}:
@@ -279,37 +279,37 @@ class Pool(Generic[ContextT]):
             case Rejected(reason=reason):
                 raise HostError(f"a worker process cannot do its work: {reason}")
             case Answer(number=number):
-                unit = worker.units.get(number)
-                if unit is None or not accounted_for(message, unit.jobs):
+                batch = worker.batches.get(number)
+                if batch is None or not accounted_for(message, batch.tasks):
                     raise ProtocolError("an answer to what was not asked")
-                del worker.units[number]
+                del worker.batches[number]
                 worker.watch.restart(time.monotonic())
-                self._events.append(Completed(unit.jobs, message))
+                self._events.append(Completed(batch.tasks, message))
 
-    def _end_overdue(self) -> None:
+    def _end_late_workers(self) -> None:
         now_s = time.monotonic()
-        frozen = now_s - self._turned_s > FROZEN_S
-        self._turned_s = now_s
+        frozen = now_s - self._polled_s > FROZEN_S
+        self._polled_s = now_s
         for worker in list(self._workers):
             process, watch = worker.process, worker.watch
-            watch.see(
+            watch.observe(
                 ProgressMark(*process.position(), process.bytes_read() + process.bytes_taken(), process.is_decoding()),
                 now_s,
             )
-            if frozen or process.waiting or (worker.ready and not worker.units):
+            if frozen or process.waiting or (worker.ready and not worker.batches):
                 # What it does not do is not its own fault: this process stood still, and so may the worker have; it may
                 # not read on yet; or it has nothing to do.
                 watch.restart(now_s)
             elif not worker.ready:
                 if watch.unready(now_s):
-                    self._bury(worker)
+                    self._replace_worker(worker)
             else:
-                job = worker.job()
-                overdue = watch.overdue(None if job is None else state_of(job.entry).size, now_s)
+                task = worker.task()
+                overdue = watch.overdue(None if task is None else state_of(task.entry).size, now_s)
                 if overdue is not None:
-                    self._bury(worker, overdue)
+                    self._replace_worker(worker, overdue)
 
-    def _bury(self, worker: _Worker[ContextT], overdue: DeadlineExceeded | None = None) -> None:
+    def _replace_worker(self, worker: _Worker[ContextT], overdue: DeadlineExceeded | None = None) -> None:
         """Takes a dead or overdue worker away, gives its items back, and starts another in its place."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
@@ -320,44 +320,44 @@ class Pool(Generic[ContextT]):
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
                 raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
-        if worker.ready and worker.units and number not in worker.units:
+        if worker.ready and worker.batches and number not in worker.batches:
             # It never said which item it was on, so that only the first unit can have ended it.
-            self._doubt(worker.units.pop(min(worker.units)), status, overdue)
-        for unit_number, unit in worker.units.items():
-            if unit_number != number or item >= len(unit.jobs):
-                self._give_back(unit.jobs, urgent=unit.urgent)
+            self._split(worker.batches.pop(min(worker.batches)), status, overdue)
+        for batch_number, batch in worker.batches.items():
+            if batch_number != number or item >= len(batch.tasks):
+                self._requeue(batch.tasks, urgent=batch.urgent)
                 continue
-            self._give_back(unit.jobs[:item] + unit.jobs[item + 1 :], urgent=unit.urgent)
-            self._suspect(unit.jobs[item], status, overdue)
+            self._requeue(batch.tasks[:item] + batch.tasks[item + 1 :], urgent=batch.urgent)
+            self._retry_alone(batch.tasks[item], status, overdue)
         self.restarts += 1
         self._start_worker()
 
-    def _give_back(self, jobs: tuple[Task[ContextT], ...], *, urgent: bool) -> None:
-        if jobs:
-            (self._urgent if urgent else self._queue).appendleft(_Batch(jobs, urgent))
+    def _requeue(self, tasks: tuple[Task[ContextT], ...], *, urgent: bool) -> None:
+        if tasks:
+            (self._urgent if urgent else self._queue).appendleft(_Batch(tasks, urgent))
 
-    def _doubt(self, unit: _Batch[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
+    def _split(self, batch: _Batch[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
         """Halves a unit that ended a worker before any of its items was begun, until one item is left to suspect."""
-        if len(unit.jobs) == 1:
-            self._suspect(unit.jobs[0], status, overdue)
+        if len(batch.tasks) == 1:
+            self._retry_alone(batch.tasks[0], status, overdue)
             return
-        middle = len(unit.jobs) // 2
-        self._give_back(unit.jobs[middle:], urgent=unit.urgent)
-        self._give_back(unit.jobs[:middle], urgent=unit.urgent)
+        middle = len(batch.tasks) // 2
+        self._requeue(batch.tasks[middle:], urgent=batch.urgent)
+        self._requeue(batch.tasks[:middle], urgent=batch.urgent)
 
-    def _suspect(self, job: Task[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
-        attempts = job.attempts + 1
+    def _retry_alone(self, task: Task[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
+        attempts = task.attempts + 1
         if attempts < ATTEMPTS:
-            self._suspects.append(msgspec.structs.replace(job, attempts=attempts))
+            self._suspects.append(msgspec.structs.replace(task, attempts=attempts))
             return
         message, number = describe_end(status)
         code = STATUS_CODES.get(status, FaultCode.WORKER_CRASHED)
         if overdue is not None:
             code, message = overdue.code, overdue.message
-        decoding = self._decodes and job.decode
+        decoding = self._decodes and task.decode
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:
             # The decoder is the first to suspect: without it the file's digests are still to be had.
-            self._suspects.append(msgspec.structs.replace(job, decode=False, tell=True, suspicion=fault))
+            self._suspects.append(msgspec.structs.replace(task, decode=False, report=True, suspicion=fault))
         else:
-            self._events.append(Failed(job, fault))
+            self._events.append(Failed(task, fault))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Hashable
 from typing import Protocol
 
-TURN_S = 0.02
+REFILL_INTERVAL_S = 0.02
 """Between two turns while there is a rate to keep: short beside :data:`CREDIT_S`, so that a late turn loses nothing."""
 
 CREDIT_S = 0.1
@@ -38,7 +38,7 @@ class Throttled(Hashable, Protocol):
 
 
 class RateLimiter:
-    """Shares out a rate; without one, everything is allowed until :meth:`hold`.
+    """Shares out a rate; without one, everything is allowed until :meth:`pause`.
 
     Args:
         rate_bytes_per_s: of all workers together.
@@ -47,15 +47,15 @@ class RateLimiter:
     def __init__(self, rate_bytes_per_s: int | None) -> None:
         self._rate = rate_bytes_per_s
         self._credit = 0.0
-        self._turned_s = time.monotonic()
+        self._refilled_s = time.monotonic()
         self._taken: dict[Throttled, int] = {}
 
     @property
     def interval_s(self) -> float | None:
-        """How often :meth:`turn` has to be called; ``None``: never."""
-        return None if self._rate is None else TURN_S
+        """How often :meth:`refill` has to be called; ``None``: never."""
+        return None if self._rate is None else REFILL_INTERVAL_S
 
-    def welcome(self, worker: Throttled) -> None:
+    def register(self, worker: Throttled) -> None:
         """Sets the pace of a worker that has just started."""
         worker.allow(UNLIMITED_BYTES if self._rate is None else 0)
 
@@ -63,24 +63,24 @@ class RateLimiter:
         """Changes the rate, of a pacer that was made with one."""
         self._rate = bytes_per_s
 
-    def hold(self, workers: Collection[Throttled]) -> None:
+    def pause(self, workers: Collection[Throttled]) -> None:
         """Lets nothing be read until :meth:`resume`."""
         for worker in workers:
             worker.allow(0)
 
     def resume(self, workers: Collection[Throttled]) -> None:
-        """Sets the pace again that was before :meth:`hold`."""
-        self._turned_s = time.monotonic()
+        """Sets the pace again that was before :meth:`pause`."""
+        self._refilled_s = time.monotonic()
         for worker in workers:
-            self.welcome(worker)
+            self.register(worker)
 
-    def turn(self, workers: Collection[Throttled]) -> None:
+    def refill(self, workers: Collection[Throttled]) -> None:
         """Shares the credit out among the workers that there are now."""
         now_s = time.monotonic()
-        elapsed_s = now_s - self._turned_s
-        if self._rate is None or elapsed_s < TURN_S / 2:
+        elapsed_s = now_s - self._refilled_s
+        if self._rate is None or elapsed_s < REFILL_INTERVAL_S / 2:
             return
-        self._turned_s = now_s
+        self._refilled_s = now_s
         self._credit = min(self._credit + self._rate * elapsed_s, self._rate * CREDIT_S)
         taken = {worker: worker.bytes_taken() for worker in workers}
         moved = {worker: count - self._taken.get(worker, 0) for worker, count in taken.items()}

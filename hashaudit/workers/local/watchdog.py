@@ -35,7 +35,7 @@ class Deadlines(msgspec.Struct, frozen=True):
 class ProgressMark(msgspec.Struct, frozen=True):
     """A worker's progress board at one moment."""
 
-    unit: int
+    batch: int
     item: int
     bytes_read: int
     decoding: bool
@@ -60,10 +60,10 @@ class Watch:
         """Gives the worker all its time anew."""
         self._item_s = self._phase_s = self._moved_s = now_s
 
-    def see(self, seen: ProgressMark, now_s: float) -> None:
+    def observe(self, seen: ProgressMark, now_s: float) -> None:
         """Notes what the board says."""
         before, self._seen = self._seen, seen
-        if (seen.unit, seen.item) != (before.unit, before.item):
+        if (seen.batch, seen.item) != (before.batch, before.item):
             self.restart(now_s)
         elif seen.decoding != before.decoding:
             self._phase_s = self._moved_s = now_s

@@ -15,11 +15,11 @@ from hashaudit.workers.protocol import (
     ALLOWED_BYTES,
     BEGUN_BYTES,
     BEGUN_NS,
-    BOARD_WORDS,
     DECODING,
     FED_BYTES,
     MESSAGE_DECODER,
     POSITION,
+    PROGRESS_WORDS,
     READ_BYTES,
     STATUS_CODES,
     WAITING,
@@ -64,44 +64,44 @@ class WorkerProcess:
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError), self.process.stdin as stdin:
                 stdin.write(msgspec.json.encode(link.address))
-        self.socket, self._board_map = link.connect()
+        self.socket, self._progress_map = link.connect()
         self.socket.setblocking(False)  # noqa: FBT003 # the socket's own signature
-        self._board = memoryview(self._board_map).cast("q")[:BOARD_WORDS]
+        self._progress = memoryview(self._progress_map).cast("q")[:PROGRESS_WORDS]
         self._inbound = bytearray()
         self._outbound = bytearray()
 
     def position(self) -> tuple[int, int]:
         """Unit and item that the worker is on; unit 0 before the first."""
-        return parse_position(self._board[POSITION])
+        return parse_position(self._progress[POSITION])
 
     def bytes_read(self) -> int:
         """Bytes of content that the worker has gone through since it started, holes included."""
-        return self._board[FED_BYTES]
+        return self._progress[FED_BYTES]
 
     def offset(self) -> int:
         """How far the worker is in the file that it is on, bytes."""
-        return self._board[FED_BYTES] - self._board[BEGUN_BYTES]
+        return self._progress[FED_BYTES] - self._progress[BEGUN_BYTES]
 
     def begun_s(self) -> float:
         """When the worker began the item that it is on, on the monotonic clock, which all processes share."""
-        return self._board[BEGUN_NS] / 1e9
+        return self._progress[BEGUN_NS] / 1e9
 
     def bytes_taken(self) -> int:
         """Bytes that the worker has read from storage since it started."""
-        return self._board[READ_BYTES]
+        return self._progress[READ_BYTES]
 
     @property
     def waiting(self) -> bool:
         """The worker waits to be allowed to read on, and it is true that it may not."""
-        return bool(self._board[WAITING]) and self._board[READ_BYTES] >= self._board[ALLOWED_BYTES]
+        return bool(self._progress[WAITING]) and self._progress[READ_BYTES] >= self._progress[ALLOWED_BYTES]
 
     def allow(self, taken: int) -> None:
         """Lets the worker read until it has taken so many bytes since it started."""
-        self._board[ALLOWED_BYTES] = taken
+        self._progress[ALLOWED_BYTES] = taken
 
     def is_decoding(self) -> bool:
         """Whether the worker has read what it is on and decodes it."""
-        return self._board[DECODING] != 0
+        return self._progress[DECODING] != 0
 
     @property
     def wants_to_send(self) -> bool:
@@ -172,9 +172,9 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             status = -signal.SIGKILL
         self.socket.close()
-        self._board.release()
+        self._progress.release()
         with contextlib.suppress(BufferError):
-            self._board_map.close()
+            self._progress_map.close()
         return status
 
 

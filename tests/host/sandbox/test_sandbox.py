@@ -46,10 +46,10 @@ def test_what_is_available_is_what_comes_into_force() -> None:
     code = """
 from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace
-from hashaudit.host.sandbox.sandbox import Sandbox, available, enter
+from hashaudit.host.sandbox.sandbox import Sandbox, available
 has = available()
 process.forbid_new_privileges()
-layers = enter(Sandbox((b"/",), 1 << 30), AddressSpace())
+layers = Sandbox((b"/",), 1 << 30).apply(AddressSpace())
 print(sorted(set(has) ^ set(layers)))
 """
     assert run(code) == "['no_core_dumps', 'no_new_privileges', 'parent_death_signal']"
@@ -91,12 +91,12 @@ def test_a_process_with_more_threads_is_not_said_to_be_restricted() -> None:
 import threading
 from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace
-from hashaudit.host.sandbox.sandbox import Sandbox, enter, missing
+from hashaudit.host.sandbox.sandbox import Sandbox, missing
 process.forbid_new_privileges()
 stay = threading.Event()
 thread = threading.Thread(target=stay.wait)
 thread.start()
-print(*missing(enter(Sandbox((), 1 << 30), AddressSpace()))[3:])
+print(*missing(Sandbox((), 1 << 30).apply(AddressSpace()))[3:])
 stay.set()
 """
     assert run(code).split()[:2] == ["few_capabilities", "landlock"]

@@ -83,46 +83,46 @@ class ShufflingPool:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._units: deque[tuple[Task[TaskContext], ...]] = deque()
+        self._batches: deque[tuple[Task[TaskContext], ...]] = deque()
         self._read = 0
 
     @property
     def queued(self) -> int:
-        return len(self._units)
+        return len(self._batches)
 
     @property
     def idle(self) -> bool:
-        return not self._units
+        return not self._batches
 
     def bytes_read(self) -> int:
         return self._read
 
-    def submit(self, jobs: Sequence[Task[TaskContext]], *, urgent: bool = False) -> None:
-        self._units.append(tuple(jobs)) if urgent else self._units.appendleft(tuple(jobs))
+    def submit(self, tasks: Sequence[Task[TaskContext]], *, urgent: bool = False) -> None:
+        self._batches.append(tuple(tasks)) if urgent else self._batches.appendleft(tuple(tasks))
 
     def collect(self, _timeout_s: float = 0) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
         for _ in range(self._random.randrange(3)):
-            if self._units:
-                number = self._random.randrange(len(self._units))
-                jobs = self._units[number]
-                del self._units[number]
-                yield from self._events(jobs)
+            if self._batches:
+                number = self._random.randrange(len(self._batches))
+                tasks = self._batches[number]
+                del self._batches[number]
+                yield from self._events(tasks)
 
-    def _events(self, jobs: tuple[Task[TaskContext], ...]) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
-        examined = tuple(job for job in jobs if kind_of(job.entry) != "blamed")
-        for job in jobs:
-            if job not in examined:
-                yield Failed(job, Fault(Stage.READ, FaultCode.WORKER_CRASHED, "died", 2, 9))
+    def _events(self, tasks: tuple[Task[TaskContext], ...]) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
+        examined = tuple(task for task in tasks if kind_of(task.entry) != "blamed")
+        for task in tasks:
+            if task not in examined:
+                yield Failed(task, Fault(Stage.READ, FaultCode.WORKER_CRASHED, "died", 2, 9))
         if examined:
-            told = [examined_as(job.entry, item) for item, job in enumerate(examined) if is_told(job)]
-            known = [item for item, job in enumerate(examined) if kind_of(job.entry) == "known" and not job.tell]
-            size = sum(state_of(job.entry).size for job in examined)
+            told = [examined_as(task.entry, item) for item, task in enumerate(examined) if is_told(task)]
+            known = [item for item, task in enumerate(examined) if kind_of(task.entry) == "known" and not task.report]
+            size = sum(state_of(task.entry).size for task in examined)
             self._read += size
             yield Completed(examined, Answer(0, tuple(known), size, tuple(told)))
 
 
-def is_told(job: Task[TaskContext]) -> bool:
-    return job.tell or kind_of(job.entry) in {"hit", "fault"}
+def is_told(task: Task[TaskContext]) -> bool:
+    return task.report or kind_of(task.entry) in {"hit", "fault"}
 
 
 def examined_as(entry: Subject, item: int) -> EntryResult:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hashaudit.model.entry import DirectoryRef, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.dask.assignment import (
-    BUNDLE_UNITS,
+    BATCHES_PER_PROCESS,
+    BUNDLE_BATCHES,
     LOSSES,
-    UNITS_PER_PROCESS,
+    Assignment,
+    Batch,
     ProtocolViolationError,
-    Unit,
-    Window,
 )
-from hashaudit.workers.dask.protocol import PartialReply, UnitResult, WorkerCrash
+from hashaudit.workers.dask.protocol import BatchResult, PartialReply, WorkerCrash
 from hashaudit.workers.protocol import Answer
 from hashaudit.workers.tasks import Completed, Event, Failed, Task
 
@@ -25,22 +25,22 @@ FOLDER = DirectoryRef(b"/tree", 1, 2)
 FAULT = Fault(Stage.READ, FaultCode.WORKER_CRASHED, "it ended", 2)
 
 
-def job(number: int) -> Task[int]:
-    return Task(number, Entry(FOLDER, b"%d" % number, Stat(0o100644, 1, number, 1, 1, 0, 0)), tell=False)
+def task(number: int) -> Task[int]:
+    return Task(number, Entry(FOLDER, b"%d" % number, Stat(0o100644, 1, number, 1, 1, 0, 0)), report=False)
 
 
-def jobs(first: int, count: int) -> list[Task[int]]:
-    return [job(first + number) for number in range(count)]
+def tasks(first: int, count: int) -> list[Task[int]]:
+    return [task(first + number) for number in range(count)]
 
 
-def examined(unit: Unit[int]) -> UnitResult:
-    return UnitResult(unit.number, (PartialReply(tuple(range(len(unit.jobs))), Answer(1, (), 0, ()), {}),))
+def examined(batch: Batch[int]) -> BatchResult:
+    return BatchResult(batch.number, (PartialReply(tuple(range(len(batch.tasks))), Answer(1, (), 0, ()), {}),))
 
 
-def tickets(events: list[Event[int]]) -> list[int]:
+def contexts(events: list[Event[int]]) -> list[int]:
     found: list[int] = []
     for event in events:
-        found += [each.ticket for each in event.jobs] if isinstance(event, Completed) else [event.job.ticket]
+        found += [each.context for each in event.tasks] if isinstance(event, Completed) else [event.task.context]
     return found
 
 
@@ -49,72 +49,74 @@ def test_every_job_ends_once_and_only_poison_is_blamed(seed: int, decodes: bool)
     """Workers come and go at random; one file loses every worker that is on it, with a decoder or without."""
     chance = random.Random(seed)
     poison = chance.randrange(60)
-    window: Window[int] = Window()
-    window.decodes = decodes
+    assignment: Assignment[int] = Assignment()
+    assignment.decodes = decodes
     for first in range(0, 60, 10):
-        window.add(jobs(first, 10), urgent=chance.random() < 0.2)
-    held: dict[str, list[tuple[Unit[int], ...]]] = {}
+        assignment.add(tasks(first, 10), urgent=chance.random() < 0.2)
+    paused: dict[str, list[tuple[Batch[int], ...]]] = {}
     ended: list[int] = []
     blamed: list[int] = []
     named = 0
     for _ in range(3000):
         if len(ended) == 60:
             break
-        if len(held) < 2 or chance.random() < 0.05:
+        if len(paused) < 2 or chance.random() < 0.05:
             named += 1
-            held[str(named)] = []
-            window.join(str(named), chance.randrange(1, 4))
-        for name, units in window.hand_out():
-            held[name].append(units)
-            assert sum(map(len, held[name])) <= 3 * UNITS_PER_PROCESS
-            together = [unit for bundle in held[name] for unit in bundle]
-            assert len(together) == 1 or all(unit.alone is None for unit in together)
-        name = chance.choice(list(held))
-        if any(each.ticket == poison for units in held[name] for unit in units for each in unit.jobs):
-            events = window.leave(name, lost=True)
-            del held[name]
+            paused[str(named)] = []
+            assignment.join(str(named), chance.randrange(1, 4))
+        for name, batches in assignment.hand_out():
+            paused[name].append(batches)
+            assert sum(map(len, paused[name])) <= 3 * BATCHES_PER_PROCESS
+            together = [batch for bundle in paused[name] for batch in bundle]
+            assert len(together) == 1 or all(batch.alone is None for batch in together)
+        name = chance.choice(list(paused))
+        if any(each.context == poison for batches in paused[name] for batch in batches for each in batch.tasks):
+            events = assignment.leave(name, lost=True)
+            del paused[name]
         elif chance.random() < 0.02:
             # An orderly end is never counted against anything.
-            events = window.leave(name, lost=False)
-            del held[name]
-        elif held[name]:
-            units = held[name].pop(chance.randrange(len(held[name])))
-            events = window.answer(name, [unit.number for unit in units], [examined(unit) for unit in units])
+            events = assignment.leave(name, lost=False)
+            del paused[name]
+        elif paused[name]:
+            batches = paused[name].pop(chance.randrange(len(paused[name])))
+            events = assignment.answer(
+                name, [batch.number for batch in batches], [examined(batch) for batch in batches]
+            )
         else:
             events = []
-        ended += tickets(events)
-        blamed += [event.job.ticket for event in events if isinstance(event, Failed)]
+        ended += contexts(events)
+        blamed += [event.task.context for event in events if isinstance(event, Failed)]
     assert Counter(ended) == Counter(range(60))
     assert blamed == [poison]
-    assert window.queued == 0
+    assert assignment.queued == 0
 
 
 def test_an_answer_to_what_is_not_held_is_dropped() -> None:
-    window: Window[int] = Window()
-    window.join("one", 1)
-    window.add(jobs(0, 3), urgent=False)
-    ((_, (unit,)),) = window.hand_out()
-    assert window.leave("one", lost=True) == []
-    window.join("two", 1)
-    ((name, again),) = window.hand_out()
-    assert (name, [each.number for each in again]) == ("two", [unit.number])
-    assert window.answer("one", [unit.number], [examined(unit)]) == []
-    assert tickets(window.answer("two", [unit.number], [examined(unit)])) == [0, 1, 2]
-    assert window.answer("two", [unit.number], [examined(unit)]) == []
+    assignment: Assignment[int] = Assignment()
+    assignment.join("one", 1)
+    assignment.add(tasks(0, 3), urgent=False)
+    ((_, (batch,)),) = assignment.hand_out()
+    assert assignment.leave("one", lost=True) == []
+    assignment.join("two", 1)
+    ((name, again),) = assignment.hand_out()
+    assert (name, [each.number for each in again]) == ("two", [batch.number])
+    assert assignment.answer("one", [batch.number], [examined(batch)]) == []
+    assert contexts(assignment.answer("two", [batch.number], [examined(batch)])) == [0, 1, 2]
+    assert assignment.answer("two", [batch.number], [examined(batch)]) == []
 
 
 def test_the_window_is_bounded_and_shared_evenly() -> None:
-    window: Window[int] = Window()
-    window.join("one", 2)
-    window.join("two", 2)
+    assignment: Assignment[int] = Assignment()
+    assignment.join("one", 2)
+    assignment.join("two", 2)
     for first in range(100):
-        window.add(jobs(first, 1), urgent=False)
+        assignment.add(tasks(first, 1), urgent=False)
     given: Counter[str] = Counter()
-    for name, units in window.hand_out():
-        given[name] += len(units)
-        assert len(units) <= BUNDLE_UNITS
-    assert given == {"one": 2 * UNITS_PER_PROCESS, "two": 2 * UNITS_PER_PROCESS}
-    assert window.queued == 100 - 4 * UNITS_PER_PROCESS
+    for name, batches in assignment.hand_out():
+        given[name] += len(batches)
+        assert len(batches) <= BUNDLE_BATCHES
+    assert given == {"one": 2 * BATCHES_PER_PROCESS, "two": 2 * BATCHES_PER_PROCESS}
+    assert assignment.queued == 100 - 4 * BATCHES_PER_PROCESS
 
 
 @pytest.mark.parametrize(
@@ -133,56 +135,56 @@ def test_the_window_is_bounded_and_shared_evenly() -> None:
     ],
 )
 def test_a_dishonest_answer_is_refused_whole(outcomes: tuple[PartialReply | WorkerCrash, ...]) -> None:
-    window: Window[int] = Window()
-    window.join("one", 1)
-    window.add(jobs(0, 2), urgent=False)
-    ((_, (unit,)),) = window.hand_out()
+    assignment: Assignment[int] = Assignment()
+    assignment.join("one", 1)
+    assignment.add(tasks(0, 2), urgent=False)
+    ((_, (batch,)),) = assignment.hand_out()
     with pytest.raises(ProtocolViolationError):
-        window.answer("one", [unit.number], [UnitResult(unit.number, outcomes)])
-    assert window.leave("one", lost=False) == []
-    assert window.queued == 1
+        assignment.answer("one", [batch.number], [BatchResult(batch.number, outcomes)])
+    assert assignment.leave("one", lost=False) == []
+    assert assignment.queued == 1
 
 
 def test_an_answer_that_leaves_a_unit_out_is_refused() -> None:
-    window: Window[int] = Window()
-    window.join("one", 1)
-    window.add(jobs(0, 2), urgent=False)
-    ((_, (unit,)),) = window.hand_out()
+    assignment: Assignment[int] = Assignment()
+    assignment.join("one", 1)
+    assignment.add(tasks(0, 2), urgent=False)
+    ((_, (batch,)),) = assignment.hand_out()
     with pytest.raises(ProtocolViolationError):
-        window.answer("one", [unit.number], [])
+        assignment.answer("one", [batch.number], [])
 
 
 def test_a_unit_is_suspected_only_when_it_was_lost_twice() -> None:
-    window: Window[int] = Window()
-    window.add(jobs(0, 2), urgent=False)
+    assignment: Assignment[int] = Assignment()
+    assignment.add(tasks(0, 2), urgent=False)
     alone = []
     for name in ("one", "two", "three"):
-        window.join(name, 1)
-        ((_, (unit,)),) = window.hand_out()
-        alone.append(unit.alone)
-        assert window.leave(name, lost=True) == []
+        assignment.join(name, 1)
+        ((_, (batch,)),) = assignment.hand_out()
+        alone.append(batch.alone)
+        assert assignment.leave(name, lost=True) == []
     assert alone == [None] * LOSSES + [0]
-    assert window.queued == 2  # halves
+    assert assignment.queued == 2  # halves
 
 
 def test_a_suspect_has_its_turn_however_much_is_queued() -> None:
-    window: Window[int] = Window()
-    window.add(jobs(0, 1), urgent=False)
-    window.join("lost", 1)
-    assert len(list(window.hand_out())) == 1
-    window.leave("lost", lost=True)
-    window.join("lost too", 1)
-    assert len(list(window.hand_out())) == 1
-    window.join("busy", 1)
-    held = []
+    assignment: Assignment[int] = Assignment()
+    assignment.add(tasks(0, 1), urgent=False)
+    assignment.join("lost", 1)
+    assert len(list(assignment.hand_out())) == 1
+    assignment.leave("lost", lost=True)
+    assignment.join("lost too", 1)
+    assert len(list(assignment.hand_out())) == 1
+    assignment.join("busy", 1)
+    paused = []
     for first in range(1, 1000):
-        window.add(jobs(first, 1), urgent=True)  # these travel one by one
-        held += [units for name, units in window.hand_out() if name == "busy"]
-    window.leave("lost too", lost=True)
+        assignment.add(tasks(first, 1), urgent=True)  # these travel one by one
+        paused += [batches for name, batches in assignment.hand_out() if name == "busy"]
+    assignment.leave("lost too", lost=True)
     for _ in range(10):
-        units = held.pop(0)
-        if units[0].alone is not None:
+        batches = paused.pop(0)
+        if batches[0].alone is not None:
             return
-        window.answer("busy", [unit.number for unit in units], [examined(unit) for unit in units])
-        held += [units for _, units in window.hand_out()]
+        assignment.answer("busy", [batch.number for batch in batches], [examined(batch) for batch in batches])
+        paused += [batches for _, batches in assignment.hand_out()]
     pytest.fail("the suspect was passed over")

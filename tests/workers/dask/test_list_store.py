@@ -27,9 +27,9 @@ def of(content: bytes) -> ListFile:
 
 def test_a_list_that_came_whole_is_there_and_goes_with_its_last_user(temporary: Path) -> None:
     store, file = ListStore(RUN), of(b"abcdef")
-    store.take(file, 0, b"abc")
+    store.store(file, 0, b"abc")
     assert not store.has(file.digest)
-    store.take(file, 3, b"def")
+    store.store(file, 3, b"def")
     assert store.has(file.digest)
     path = Path(store.path(file.digest))
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"abcdef", 0o600)
@@ -44,15 +44,15 @@ def test_a_list_that_came_whole_is_there_and_goes_with_its_last_user(temporary: 
 def test_another_content_is_refused() -> None:
     store = ListStore(RUN)
     with pytest.raises(HostError, match="as it was sent"):
-        store.take(of(b"abcdef"), 0, b"abcdeg")
+        store.store(of(b"abcdef"), 0, b"abcdeg")
     assert not store.has(of(b"abcdef").digest)
 
 
 def test_a_piece_out_of_turn_is_refused() -> None:
     store, file = ListStore(RUN), of(b"abcdef")
-    store.take(file, 0, b"abc")
+    store.store(file, 0, b"abc")
     with pytest.raises(HostError, match="out of turn"):
-        store.take(file, 4, b"ef")
+        store.store(file, 4, b"ef")
 
 
 @pytest.mark.parametrize("name", ["", "..", "/" * 32, "g" * 32, RUN + "0"])
@@ -80,7 +80,7 @@ def test_what_killed_processes_left_is_removed_and_what_is_used_or_new_stays(tem
     names = []
     for number in range(3):
         store = ListStore(f"{number:032}")
-        store.take(of(b"abc"), 0, b"abc")
+        store.store(of(b"abc"), 0, b"abc")
         names.append(Path(store.path("0" * 64)).parent)
     other = temporary / "others-folder"
     other.mkdir()

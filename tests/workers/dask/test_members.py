@@ -28,9 +28,9 @@ def test_a_rate_is_shared_by_processes_and_counts_only_grow() -> None:
         members.by_address[name] = Member(name, f"session {name}", processes, None)
     rates = members.rates(4_000_000)
     assert rates == {"session one": 1_000_000, "session two": 3_000_000}
-    members.see(members.by_address["one"], Status(Count(100, 1), ()))
-    members.see(members.by_address["one"], Status(Count(50, 0), ()))
-    members.see(members.by_address["two"], Status(Count(10, 0), ()))
+    members.update(members.by_address["one"], Status(Count(100, 1), ()))
+    members.update(members.by_address["one"], Status(Count(50, 0), ()))
+    members.update(members.by_address["two"], Status(Count(10, 0), ()))
     assert (members.bytes_read, members.restarts, members.processes) == (110, 1, 4)
 
 

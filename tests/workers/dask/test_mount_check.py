@@ -8,34 +8,34 @@ import pytest
 from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable
 from hashaudit.model.entry import DirectoryRef, Entry, ObjectState, Stat
-from hashaudit.workers.dask.mount_check import Devices, compare, places
-from hashaudit.workers.dask.protocol import Place
+from hashaudit.workers.dask.mount_check import Devices, compare, root_directories
+from hashaudit.workers.dask.protocol import RootDirectory
 
-NFS = Place(b"/data", 41, 128, "nfs4", b"server:/export")
+NFS = RootDirectory(b"/data", 41, 128, "nfs4", b"server:/export")
 
 
-def sees(place: Place | None) -> dict[str, object]:
-    def look(_path: bytes, _table: MountTable) -> Place | None:
-        return place
+def sees(directory: RootDirectory | None) -> dict[str, object]:
+    def look(_path: bytes, _table: MountTable) -> RootDirectory | None:
+        return directory
 
     return {"look": look}
 
 
 def test_the_same_machine_sees_what_it_walks(tmp_path: Path) -> None:
-    found = places([bytes(tmp_path)])
+    found = root_directories([bytes(tmp_path)])
     assert found[0].path == bytes(tmp_path)
     assert compare(found, same_machine=True) == Devices({})
 
 
 def test_a_root_that_is_missing_is_left_to_the_walk(tmp_path: Path) -> None:
-    assert places([bytes(tmp_path / "missing")]) == ()
+    assert root_directories([bytes(tmp_path / "missing")]) == ()
 
 
 @pytest.mark.parametrize(
     "there",
     [NFS, msgspec.structs.replace(NFS, device=7), msgspec.structs.replace(NFS, device=7, fs_type="nfs")],
 )
-def test_an_export_is_the_same_whatever_its_device_number(there: Place) -> None:
+def test_an_export_is_the_same_whatever_its_device_number(there: RootDirectory) -> None:
     devices = compare([NFS], same_machine=False, look=sees(there)["look"])  # type: ignore[arg-type] # a plain dict
     assert devices.here == {41: there.device}
 
@@ -49,25 +49,25 @@ def test_an_export_is_the_same_whatever_its_device_number(there: Place) -> None:
         (NFS, msgspec.structs.replace(NFS, fs_type="ext4", source=b"/dev/sda1"), "ext4"),
         # Equal in everything, as on machines made from one image, and still two disks.
         (
-            Place(b"/data", 41, 2, "ext4", b"/dev/sda1"),
-            Place(b"/data", 41, 2, "ext4", b"/dev/sda1"),
+            RootDirectory(b"/data", 41, 2, "ext4", b"/dev/sda1"),
+            RootDirectory(b"/data", 41, 2, "ext4", b"/dev/sda1"),
             "ext4 of another machine",
         ),
         (
-            Place(b"/data", 41, 1, "fuse.s3fs", b"s3fs"),
-            Place(b"/data", 41, 1, "fuse.s3fs", b"s3fs"),
+            RootDirectory(b"/data", 41, 1, "fuse.s3fs", b"s3fs"),
+            RootDirectory(b"/data", 41, 1, "fuse.s3fs", b"s3fs"),
             "fuse.s3fs of another machine",
         ),
-        (Place(b"/data", 41, 2, None, None), Place(b"/data", 41, 2, None, None), "of unknown type"),
+        (RootDirectory(b"/data", 41, 2, None, None), RootDirectory(b"/data", 41, 2, None, None), "of unknown type"),
     ],
 )
-def test_anything_else_is_refused(wanted: Place, there: Place | None, why: str) -> None:
+def test_anything_else_is_refused(wanted: RootDirectory, there: RootDirectory | None, why: str) -> None:
     with pytest.raises(HostError, match=why):
         compare([wanted], same_machine=False, look=sees(there)["look"])  # type: ignore[arg-type] # a plain dict
 
 
 @pytest.mark.parametrize("there", [msgspec.structs.replace(NFS, device=42), msgspec.structs.replace(NFS, inode=3)])
-def test_on_one_machine_device_and_inode_decide(there: Place) -> None:
+def test_on_one_machine_device_and_inode_decide(there: RootDirectory) -> None:
     with pytest.raises(HostError, match="another folder"):
         compare([NFS], same_machine=True, look=sees(there)["look"])  # type: ignore[arg-type] # a plain dict
 

@@ -17,7 +17,7 @@ from hashaudit.workers.local.worker_process import WorkerProcess
 from hashaudit.workers.protocol import Answer, WorkerConfig
 from hashaudit.workers.tasks import Completed, Failed, Task, accounted_for
 
-PLAN = WorkerConfig((), False, ())
+CONFIG = WorkerConfig((), False, ())
 PATIENT = Deadlines(file_s=60, decode_s=60)
 
 # A worker whose examiner does what a file's name says.
@@ -28,20 +28,20 @@ from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import Answer, position_word
 
 class Examiner:
-    def __init__(self, plan, board):
-        self.board = board
+    def __init__(self, config, progress):
+        self.progress = progress
         self.count = 0
 
-    def ahead(self, units):
-        return units
+    def ahead(self, batches):
+        return batches
 
-    def examine_unit(self, unit):
-        if any(entry.name == b"early" for entry, _ in unit.entries()):
+    def examine_batch(self, batch):
+        if any(entry.name == b"early" for entry, _ in batch.entries()):
             os._exit(9)
-        for item, (entry, _) in enumerate(unit.entries()):
-            self.board[0] = position_word(unit.number, item)
+        for item, (entry, _) in enumerate(batch.entries()):
+            self.progress[0] = position_word(batch.number, item)
             self.act(entry.name.decode(), os.fsdecode(entry.directory.path))
-        return Answer(unit.number, (), 0, ())
+        return Answer(batch.number, (), 0, ())
 
     def act(self, name, folder):
         self.examined(name, folder)
@@ -64,12 +64,12 @@ class Examiner:
         elif name == "slow-but-reading":
             for _ in range(30):
                 time.sleep(0.05)
-                self.board[1] += 1
+                self.progress[1] += 1
         elif name == "paced":
-            pace = SharedThrottle(self.board)
+            throttle = SharedThrottle(self.progress)
             for _ in range(3):
-                pace.room()
-                pace.spend(1024)
+                throttle.acquire()
+                throttle.consume(1024)
 
 worker.Examiner = Examiner
 worker.main()
@@ -80,35 +80,37 @@ def fake() -> WorkerProcess:
     return WorkerProcess(FAKE)
 
 
-def jobs(folder: Path, *names: str) -> list[Task[str]]:
+def tasks(folder: Path, *names: str) -> list[Task[str]]:
     directory = DirectoryRef(os.fsencode(folder), 1, 1)
     stat = Stat(0o100644, 1, 1, 1, 1 << 20, 1, 1)
-    return [Task(name, Entry(directory, name.encode(), stat), tell=False) for name in names]
+    return [Task(name, Entry(directory, name.encode(), stat), report=False) for name in names]
 
 
-def run(folder: Path, units: list[list[str]], *, workers: int = 2, deadlines: Deadlines = PATIENT) -> dict[str, object]:
-    """Runs units to the end; what became of each name."""
+def run(
+    folder: Path, batches: list[list[str]], *, workers: int = 2, deadlines: Deadlines = PATIENT
+) -> dict[str, object]:
+    """Runs batches to the end; what became of each name."""
     became: dict[str, object] = {}
     with Pool[str](workers=workers, deadlines=deadlines, spawn=fake) as pool:
-        pool.begin(PLAN)
+        pool.begin(CONFIG)
         pool.wait_ready()
-        for unit in units:
-            pool.submit(jobs(folder, *unit))
+        for batch in batches:
+            pool.submit(tasks(folder, *batch))
         while not pool.idle:
             for event in pool.collect():
                 if isinstance(event, Completed):
-                    names = [job.ticket for job in event.jobs]
+                    names = [task.context for task in event.tasks]
                     assert not set(names) & set(became), "answered twice"
                     became.update(dict.fromkeys(names, "examined"))
                 else:
-                    assert event.job.ticket not in became
-                    became[event.job.ticket] = event.fault
+                    assert event.task.context not in became
+                    became[event.task.context] = event.fault
     return became
 
 
 def test_all_units_are_answered(tmp_path: Path) -> None:
-    units = [[f"{unit}-{item}" for item in range(5)] for unit in range(20)]
-    assert run(tmp_path, units) == {name: "examined" for unit in units for name in unit}
+    batches = [[f"{batch}-{item}" for item in range(5)] for batch in range(20)]
+    assert run(tmp_path, batches) == {name: "examined" for batch in batches for name in batch}
 
 
 @pytest.mark.parametrize(("name", "number"), [("segv", signal.SIGSEGV), ("exit", None)])
@@ -127,8 +129,8 @@ def test_an_innocent_that_was_hit_once_is_examined(tmp_path: Path) -> None:
 
 
 def test_a_suspect_is_tried_on_a_worker_that_has_done_nothing_else(tmp_path: Path) -> None:
-    units = [["a", "first-only", "b"], *([f"{number}"] for number in range(50))]
-    assert run(tmp_path, units) == {name: "examined" for unit in units for name in unit}
+    batches = [["a", "first-only", "b"], *([f"{number}"] for number in range(50))]
+    assert run(tmp_path, batches) == {name: "examined" for batch in batches for name in batch}
 
 
 def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_path: Path) -> None:
@@ -153,8 +155,8 @@ def test_an_item_that_still_reads_is_not_stalled(tmp_path: Path) -> None:
 
 def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: Path) -> None:
     with Pool[str](workers=1, deadlines=Deadlines(0.3, 0.3), max_rate_bytes_per_s=1024, spawn=fake) as pool:
-        pool.begin(PLAN)
-        pool.submit(jobs(tmp_path, "paced"))
+        pool.begin(CONFIG)
+        pool.submit(tasks(tmp_path, "paced"))
         events = []
         while not pool.idle:
             events += pool.collect()
@@ -163,9 +165,9 @@ def test_an_item_that_waits_for_its_share_of_the_rate_is_not_stalled(tmp_path: P
 
 def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
     with Pool[str](workers=2, deadlines=PATIENT, spawn=fake) as pool:
-        pool.begin(PLAN)
+        pool.begin(CONFIG)
         pool.wait_ready()
-        pool.submit(jobs(tmp_path, "hang"))
+        pool.submit(tasks(tmp_path, "hang"))
         pool.collect(0.2)
         processes = [worker.process.process for worker in pool._workers]
     assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
@@ -181,9 +183,9 @@ def test_workers_that_never_become_ready_end_the_run(code: str) -> None:
 
 
 def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
-    plan = WorkerConfig(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
+    config = WorkerConfig(("no-such-digest",), False, ())  # type: ignore[arg-type] # a wrong name is the point
     with Pool[str](workers=1, deadlines=PATIENT) as pool:
-        pool.begin(plan)
+        pool.begin(config)
         with pytest.raises(HostError):
             pool.wait_ready()
 
@@ -191,8 +193,8 @@ def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
 LIARS: dict[str, str] = {
     "not a message": "stream.sendall(b'\\x05\\x00\\x00\\x00aaaaa')",
     "a frame of 4 GiB": "stream.sendall(b'\\xff\\xff\\xff\\xff')",
-    "an answer for another unit": "worker._say(stream, Answer(99, (), 0, ()))",
-    "an answer for items that were not asked for": "worker._say(stream, Answer(unit.number, (7,), 0, ()))",
+    "an answer for another batch": "worker._send(stream, Answer(99, (), 0, ()))",
+    "an answer for items that were not asked for": "worker._send(stream, Answer(batch.number, (7,), 0, ()))",
 }
 
 
@@ -201,21 +203,21 @@ def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Pat
     code = textwrap.dedent(f"""
         from hashaudit.workers.child import child_main as worker
         from hashaudit.workers.framing import receive
-        from hashaudit.workers.protocol import Answer, Ready, UNIT_DECODER, position_word
-        def serve(stream, board, sandbox):
+        from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
+        def serve(stream, progress, sandbox):
             receive(stream)
-            worker._say(stream, Ready(()))
-            unit = UNIT_DECODER.decode(receive(stream))
-            board[0] = position_word(unit.number, 0)
+            worker._send(stream, Ready(()))
+            batch = BATCH_DECODER.decode(receive(stream))
+            progress[0] = position_word(batch.number, 0)
             {LIARS[lie]}
             receive(stream)
         worker.serve = serve
         worker.main()
     """)
     with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
-        pool.begin(PLAN)
+        pool.begin(CONFIG)
         pool.wait_ready()
-        pool.submit(jobs(tmp_path, "a"))
+        pool.submit(tasks(tmp_path, "a"))
         events = []
         while not pool.idle:
             events += pool.collect()
@@ -242,12 +244,12 @@ READ_FIVE = EntryResult(0, None, 5, Consistency.STABLE, {})
     ],
 )
 def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp_path: Path) -> None:
-    assert accounted_for(answer, tuple(jobs(tmp_path, "a", "b", "c"))) is honest
+    assert accounted_for(answer, tuple(tasks(tmp_path, "a", "b", "c"))) is honest
 
 
 def test_an_answer_tells_of_what_must_be_told(tmp_path: Path) -> None:
-    [job] = jobs(tmp_path, "a")
-    asked = Task(job.ticket, job.entry, tell=True)
+    [task] = tasks(tmp_path, "a")
+    asked = Task(task.context, task.entry, report=True)
     assert not accounted_for(Answer(1, (), 0, ()), (asked,))
 
 
@@ -260,19 +262,19 @@ def test_large_files_go_first(tmp_path: Path) -> None:
     order: list[str] = []
     with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
         for name in ("small-1", "small-2"):
-            pool.submit(jobs(tmp_path, name))
-        pool.submit(jobs(tmp_path, "large"), urgent=True)
-        pool.begin(PLAN)
+            pool.submit(tasks(tmp_path, name))
+        pool.submit(tasks(tmp_path, "large"), urgent=True)
+        pool.begin(CONFIG)
         while not pool.idle:
-            order += [job.ticket for event in pool.collect() if isinstance(event, Completed) for job in event.jobs]
+            order += [task.context for event in pool.collect() if isinstance(event, Completed) for task in event.tasks]
     assert order[0] == "large"
 
 
 def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
-    until: Callable[[], list[str]] = lambda: [hand.job.ticket for hand in pool.in_progress()]  # noqa: E731 # a probe
+    until: Callable[[], list[str]] = lambda: [hand.task.context for hand in pool.in_progress()]  # noqa: E731 # a probe
     with Pool[str](workers=1, deadlines=PATIENT, spawn=fake) as pool:
-        pool.begin(PLAN)
-        pool.submit(jobs(tmp_path, "a", "hang"))
+        pool.begin(CONFIG)
+        pool.submit(tasks(tmp_path, "a", "hang"))
         for _ in range(200):
             pool.collect(0.05)
             if until() == ["hang"]:

@@ -18,17 +18,17 @@ from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.local.worker_process import WorkerProcess
 from hashaudit.workers.protocol import (
-    BOARD_WORDS,
+    BATCH_DECODER,
+    CONFIG_DECODER,
     DECODING,
     ENCODER,
-    PLAN_DECODER,
     POSITION,
-    UNIT_DECODER,
+    PROGRESS_WORDS,
     Answer,
     PerceptualConfig,
     Ready,
+    WorkBatch,
     WorkerConfig,
-    WorkUnit,
     position_word,
 )
 from hashaudit.workers.tasks import Completed, Task
@@ -69,7 +69,7 @@ class World:
         alive = [worker for worker in self.workers if worker.alive and not worker.stalled]
         for worker in alive:
             worker.listen()
-        busy = [worker for worker in alive if worker.units]
+        busy = [worker for worker in alive if worker.batches]
         if busy:
             self.random.choice(busy).act()
             self.now_s += FILE_S / 1000
@@ -92,13 +92,13 @@ class FakeProcess(WorkerProcess):
         self.socket, self.far = socket.socketpair()
         self.socket.setblocking(False)
         self.far.setblocking(False)
-        self._board = memoryview(bytearray(8 * BOARD_WORDS)).cast("q")
+        self._progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
         self._inbound = bytearray()
         self._outbound = bytearray()
         self.process = SimpleNamespace(pid=1)  # type: ignore[assignment] # all that is asked of it here
         self.heard = bytearray()
         self.planned = False
-        self.units: list[WorkUnit] = []
+        self.batches: list[WorkBatch] = []
         self.item = 0
         self.alive = True
         self.stalled = False
@@ -115,20 +115,20 @@ class FakeProcess(WorkerProcess):
 
     def act(self) -> None:
         """One thing that a worker does: begins its next item, answers, dies or stops moving."""
-        unit = self.units[0]
-        entries = unit.entries()
+        batch = self.batches[0]
+        entries = batch.entries()
         names = [entry.path.rpartition(b"/")[2].decode() for entry, _ in entries]
         if self.item == 0 and any(self.world.fates[name].early and self.world.dies(name) for name in names):
             self.die()
         elif self.item < len(names):
-            self._board[POSITION] = position_word(unit.number, self.item)
-            self._board[DECODING] = self.world.random.randrange(2)
+            self._progress[POSITION] = position_word(batch.number, self.item)
+            self._progress[DECODING] = self.world.random.randrange(2)
             if self.world.dies(names[self.item]):
                 self.die()
             self.item += 1
         else:
-            self.say(Answer(unit.number, (), 0, ()))
-            self.units.pop(0)
+            self.say(Answer(batch.number, (), 0, ()))
+            self.batches.pop(0)
             self.item = 0
 
     def die(self) -> None:
@@ -141,9 +141,11 @@ class FakeProcess(WorkerProcess):
         elif way == "garbage":
             self.far.send(frame(b"\xc1garbage"))
         elif way == "half":
-            self.far.send(frame(ENCODER.encode(Answer(self.units[0].number, (), 0, ())))[:-2])
+            self.far.send(frame(ENCODER.encode(Answer(self.batches[0].number, (), 0, ())))[:-2])
         elif way == "lie":
-            self.far.send(frame(ENCODER.encode(Answer(self.units[0].number, (len(self.units[0].entries()),), 0, ()))))
+            self.far.send(
+                frame(ENCODER.encode(Answer(self.batches[0].number, (len(self.batches[0].entries()),), 0, ())))
+            )
         self.alive = False
         self.far.close()
 
@@ -160,9 +162,9 @@ class FakeProcess(WorkerProcess):
             payload = bytes(self.heard[HEADER.size : end])
             del self.heard[:end]
             if self.planned:
-                self.units.append(UNIT_DECODER.decode(payload))
+                self.batches.append(BATCH_DECODER.decode(payload))
             else:
-                PLAN_DECODER.decode(payload)
+                CONFIG_DECODER.decode(payload)
                 self.planned = True
                 self.say(Ready(()))
 
@@ -180,23 +182,23 @@ FATES = st.one_of(
 
 @settings(max_examples=150)
 @given(
-    units=st.lists(st.lists(FATES, min_size=1, max_size=5), max_size=8),
+    batches=st.lists(st.lists(FATES, min_size=1, max_size=5), max_size=8),
     workers=st.integers(1, 3),
     decodes=st.booleans(),
     seed=st.integers(0, 1 << 32),
 )
-def test_every_job_comes_back_exactly_once(units: list[list[Fate]], workers: int, decodes: bool, seed: int) -> None:
-    fates = {f"{unit}-{item}": fate for unit, items in enumerate(units) for item, fate in enumerate(items)}
+def test_every_job_comes_back_exactly_once(batches: list[list[Fate]], workers: int, decodes: bool, seed: int) -> None:
+    fates = {f"{batch}-{item}": fate for batch, items in enumerate(batches) for item, fate in enumerate(items)}
     world = World(fates, seed)
     became: dict[str, str] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool_module, "time", SimpleNamespace(monotonic=lambda: world.now_s))
         with Pool[str](workers=workers, deadlines=Deadlines(FILE_S, FILE_S), spawn=world.spawn) as pool:
             pool.begin(WorkerConfig((), False, (), PERCEPTUAL if decodes else None))
-            for unit, items in enumerate(units):
-                names = [f"{unit}-{item}" for item in range(len(items))]
+            for batch, items in enumerate(batches):
+                names = [f"{batch}-{item}" for item in range(len(items))]
                 pool.submit(
-                    [Task(name, Entry(DIRECTORY, name.encode(), STAT), tell=False) for name in names],
+                    [Task(name, Entry(DIRECTORY, name.encode(), STAT), report=False) for name in names],
                     urgent=world.random.random() < 0.2,
                 )
             for _ in range(20_000):
@@ -205,9 +207,9 @@ def test_every_job_comes_back_exactly_once(units: list[list[Fate]], workers: int
                 world.step()
                 for event in pool.collect(0):
                     answered = isinstance(event, Completed)
-                    for job in event.jobs if isinstance(event, Completed) else (event.job,):
-                        assert job.ticket not in became
-                        became[job.ticket] = "examined" if answered and job.suspicion is None else "blamed"
+                    for task in event.tasks if isinstance(event, Completed) else (event.task,):
+                        assert task.context not in became
+                        became[task.context] = "examined" if answered and task.suspicion is None else "blamed"
             assert pool.idle
     assert became.keys() == fates.keys()
     for name, fate in fates.items():

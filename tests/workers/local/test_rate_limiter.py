@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.workers.local.rate_limiter import CREDIT_S, TURN_S, UNLIMITED_BYTES, RateLimiter
+from hashaudit.workers.local.rate_limiter import CREDIT_S, REFILL_INTERVAL_S, UNLIMITED_BYTES, RateLimiter
 
 MIB = 1 << 20
 
@@ -52,28 +52,28 @@ class Worker:
         self.waiting = left > 0
 
 
-def run(pacer: RateLimiter, clock: Clock, workers: list[Worker], seconds: float) -> int:
+def run(rate_limiter: RateLimiter, clock: Clock, workers: list[Worker], seconds: float) -> int:
     before = sum(worker.taken for worker in workers)
-    for _ in range(round(seconds / TURN_S)):
-        clock.now_s += TURN_S
-        pacer.turn(workers)
+    for _ in range(round(seconds / REFILL_INTERVAL_S)):
+        clock.now_s += REFILL_INTERVAL_S
+        rate_limiter.refill(workers)
         for worker in workers:
-            worker.work(TURN_S)
+            worker.work(REFILL_INTERVAL_S)
     return sum(worker.taken for worker in workers) - before
 
 
 def started(rate: int | None, *workers: Worker) -> tuple[RateLimiter, list[Worker]]:
-    pacer = RateLimiter(rate)
+    rate_limiter = RateLimiter(rate)
     for worker in workers:
-        pacer.welcome(worker)
-    return pacer, list(workers)
+        rate_limiter.register(worker)
+    return rate_limiter, list(workers)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 64])
 def test_all_together_keep_the_rate(clock: Clock, count: int) -> None:
     rate = 100 * MIB
-    pacer, workers = started(rate, *(Worker() for _ in range(count)))
-    taken = run(pacer, clock, workers, 10)
+    rate_limiter, workers = started(rate, *(Worker() for _ in range(count)))
+    taken = run(rate_limiter, clock, workers, 10)
     assert taken == pytest.approx(10 * rate, rel=0.03)
     shares = [worker.taken for worker in workers]
     assert min(shares) > 0.8 * max(shares)
@@ -81,16 +81,16 @@ def test_all_together_keep_the_rate(clock: Clock, count: int) -> None:
 
 def test_one_that_reads_gets_what_the_idle_ones_leave(clock: Clock) -> None:
     rate = 100 * MIB
-    pacer, workers = started(rate, Worker(), *(Worker(speed_bytes_per_s=0) for _ in range(31)))
-    assert run(pacer, clock, workers, 10) == pytest.approx(10 * rate, rel=0.03)
+    rate_limiter, workers = started(rate, Worker(), *(Worker(speed_bytes_per_s=0) for _ in range(31)))
+    assert run(rate_limiter, clock, workers, 10) == pytest.approx(10 * rate, rel=0.03)
 
 
 def test_what_was_not_read_in_time_is_not_caught_up_with(clock: Clock) -> None:
     rate = 100 * MIB
-    pacer, workers = started(rate, Worker())
-    run(pacer, clock, workers, 1)
+    rate_limiter, workers = started(rate, Worker())
+    run(rate_limiter, clock, workers, 1)
     clock.now_s += 60
-    assert run(pacer, clock, workers, TURN_S) <= rate * (CREDIT_S + TURN_S) + 256 * 1024
+    assert run(rate_limiter, clock, workers, REFILL_INTERVAL_S) <= rate * (CREDIT_S + REFILL_INTERVAL_S) + 256 * 1024
 
 
 @given(
@@ -105,27 +105,27 @@ def test_the_rate_is_never_exceeded_by_more_than_credit_and_a_chunk_each(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "monotonic", clock.monotonic)
         chunk = max(chunk, rate // 2000)  # so that the example ends
-        pacer, workers = started(rate, *(Worker(speed, chunk) for speed in speeds))
-        taken = run(pacer, clock, workers, 2)
+        rate_limiter, workers = started(rate, *(Worker(speed, chunk) for speed in speeds))
+        taken = run(rate_limiter, clock, workers, 2)
     assert taken <= rate * (2 + CREDIT_S) + len(workers) * chunk
 
 
 def test_without_a_rate_everything_is_allowed_until_it_is_held() -> None:
-    pacer, [worker] = started(None, Worker())
-    assert (worker.allowed, pacer.interval_s) == (UNLIMITED_BYTES, None)
-    pacer.hold([worker])
-    pacer.turn([worker])
+    rate_limiter, [worker] = started(None, Worker())
+    assert (worker.allowed, rate_limiter.interval_s) == (UNLIMITED_BYTES, None)
+    rate_limiter.pause([worker])
+    rate_limiter.refill([worker])
     assert worker.allowed == 0
-    pacer.resume([worker])
+    rate_limiter.resume([worker])
     assert worker.allowed == UNLIMITED_BYTES
 
 
 def test_a_pause_earns_nothing(clock: Clock) -> None:
-    pacer, workers = started(MIB, Worker(chunk_bytes=1))
-    run(pacer, clock, workers, 1)
-    pacer.hold(workers)
+    rate_limiter, workers = started(MIB, Worker(chunk_bytes=1))
+    run(rate_limiter, clock, workers, 1)
+    rate_limiter.pause(workers)
     before = workers[0].taken
     clock.now_s += 1000
     assert workers[0].allowed <= before
-    pacer.resume(workers)
-    assert run(pacer, clock, workers, TURN_S) <= MIB * (CREDIT_S + TURN_S) + 1
+    rate_limiter.resume(workers)
+    assert run(rate_limiter, clock, workers, REFILL_INTERVAL_S) <= MIB * (CREDIT_S + REFILL_INTERVAL_S) + 1

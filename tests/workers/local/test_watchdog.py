@@ -12,7 +12,7 @@ MIB = 1 << 20
 def watch() -> Watch:
     """On its first item since second 0."""
     made = Watch(LIMITS, 0)
-    made.see(ProgressMark(1, 0, 0, decoding=False), 0)
+    made.observe(ProgressMark(1, 0, 0, decoding=False), 0)
     return made
 
 
@@ -30,31 +30,31 @@ def test_without_a_byte_time_runs_out_whatever_the_size(now_s: float, expected: 
 def test_a_large_file_that_comes_slowly_goes_on() -> None:
     made = watch()
     for second in range(5, 36_000, 5):
-        made.see(ProgressMark(1, 0, second, decoding=False), second)
+        made.observe(ProgressMark(1, 0, second, decoding=False), second)
         assert code(made, 1 << 30, second) is None
 
 
 def test_a_file_that_trickles_ends() -> None:
     made = watch()
     for second in range(1, 80):
-        made.see(ProgressMark(1, 0, second, decoding=False), second)
+        made.observe(ProgressMark(1, 0, second, decoding=False), second)
         assert code(made, MIB, second) is (FaultCode.TIMEOUT if second > 74 else None)
 
 
 @pytest.mark.parametrize(("size", "allowed_s"), [(0, 5), (100 * MIB, 130)])
 def test_decoding_has_its_own_time_by_size(size: int, allowed_s: int) -> None:
     made = watch()
-    made.see(ProgressMark(1, 0, 7, decoding=True), 9)
+    made.observe(ProgressMark(1, 0, 7, decoding=True), 9)
     assert code(made, size, 9 + allowed_s) is None
     assert code(made, size, 9.1 + allowed_s) is FaultCode.DECODE_TIMEOUT
 
 
 def test_the_next_item_has_its_time_anew() -> None:
     made = watch()
-    made.see(ProgressMark(1, 0, 0, decoding=True), 3)
-    made.see(ProgressMark(1, 1, 0, decoding=True), 7.9)
+    made.observe(ProgressMark(1, 0, 0, decoding=True), 3)
+    made.observe(ProgressMark(1, 1, 0, decoding=True), 7.9)
     assert code(made, 0, 12.8) is None
-    made.see(ProgressMark(1, 1, 0, decoding=False), 12.8)
+    made.observe(ProgressMark(1, 1, 0, decoding=False), 12.8)
     assert code(made, 0, 17.8) is None
 
 
@@ -74,5 +74,5 @@ def test_who_moves_in_time_is_never_overdue(steps: list[tuple[float, int, bool]]
     for pause_s, move, decoding in steps:
         now_s += min(pause_s, 3.9)
         item += 1 if move or decoding else 0
-        made.see(ProgressMark(1, item, int(now_s * 1000) + 1, decoding=decoding), now_s)
+        made.observe(ProgressMark(1, item, int(now_s * 1000) + 1, decoding=decoding), now_s)
         assert code(made, 1 << 40, now_s) is None
