@@ -1,4 +1,4 @@
-"""From how a command ended to its exit code, and the one line that says why."""
+"""Turns the way a command ended into its exit code and the message that says why."""
 
 import os
 import signal
@@ -11,10 +11,14 @@ from hashaudit_cli.ui.signals import InterruptedBySignalError
 from hashaudit_cli.ui.terminal import log_error
 
 
-def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code for each way to end
-    """Runs a command's body; an error that was foreseen becomes its exit code and one line on standard error.
+def guarded(command: Callable[[], int]) -> int:
+    """Runs a command's body and turns a foreseen error into its exit code and a message on standard error.
 
-    Anything else is a defect and goes on as Python's own crash, exit code 1, which is never a verdict.
+    Any other exception is a defect. It propagates and ends as Python's own crash: exit code 1, never a verdict.
+
+    Raises:
+        UsageError: the options contradict each other; ``usage_errors.run_application`` reports it, because it knows the
+            command.
     """
     try:
         code = command()
@@ -23,16 +27,15 @@ def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code
         _close_standard_output()
         return ExitCode.CLOSED_PIPE
     except InterruptedBySignalError as interruption:
-        log_error(f"stopped by {signal.Signals(interruption.number).name} before anything was examined")
+        log_error(f"interrupted by {signal.Signals(interruption.number).name}; nothing was examined")
         return ExitCode.SIGNAL + interruption.number
     except OSError as error:
-        # Files that are read or written have handlers of their own; this is standard output.
+        # Files have handlers of their own, so this is standard output.
         log_error(f"cannot write to standard output: {error.strerror}")
         _close_standard_output()
         return ExitCode.CANNOT_START
-    except UsageError as error:
-        log_error(str(error), error.hint)
-        return ExitCode.USAGE
+    except UsageError:
+        raise
     except HashauditError as error:
         log_error(str(error), error.hint)
         return ExitCode.CANNOT_START
@@ -42,7 +45,7 @@ def guarded(command: Callable[[], int]) -> int:  # noqa: PLR0911 # one exit code
 
 
 def _close_standard_output() -> None:
-    """Keeps the interpreter from writing to the closed pipe once more when it ends."""
+    """Prevents the interpreter from writing to the closed pipe again when it exits."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

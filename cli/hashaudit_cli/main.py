@@ -16,8 +16,9 @@ def main() -> None:
             print(f"hashaudit {__version__}", flush=True)
             return
         from hashaudit_cli.app import app  # noqa: PLC0415 # start-up, as above
+        from hashaudit_cli.usage_errors import run_application  # noqa: PLC0415 # as above
 
-        app()
+        sys.exit(run_application(app))
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
@@ -28,5 +29,5 @@ def main() -> None:
         try:
             sys.stderr.flush()
         except OSError:
-            # Words for people that could not be written change no exit code.
+            # Messages that could not be written do not change the exit code.
             os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)

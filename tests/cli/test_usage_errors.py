@@ -1,0 +1,91 @@
+"""Wrong command lines: each ends in exit code 2 with one message and one hint, whichever layer finds the error."""
+
+import pytest
+
+from installed import Tool
+
+WRONG = [
+    ("scan / --nosuch", "unknown option: '--nosuch'", "see 'hashaudit scan --help'"),
+    ("scan / --listt x", "unknown option: '--listt'", "did you mean '--list'?"),
+    ("scan / -Q", "unknown option: '-Q'", "see 'hashaudit scan --help'"),
+    ("scan / --jobs", "missing value for option: '--jobs'", "see 'hashaudit scan --help'"),
+    ("scan / --jobs=", "invalid --jobs: ''; must be a valid integer", "see 'hashaudit scan --help'"),
+    ("scan / -jmany", "invalid --jobs: 'many'; must be a valid integer", "see 'hashaudit scan --help'"),
+    ("scan / --quiet=5", "unexpected value for --quiet: '5'; the option takes none", "see 'hashaudit scan --help'"),
+    ("cache prune f --days -1", "invalid --days: '-1'; must be 0 or more", "see 'hashaudit cache prune --help'"),
+    ("cache prune f --days=x", "invalid --days: 'x'; must be a valid integer", "see 'hashaudit cache prune --help'"),
+    ("cache stats", "missing argument: 'FILE'", "see 'hashaudit cache stats --help'"),
+    ("verify a b c", "unexpected argument: 'b c'", "see 'hashaudit verify --help'"),
+    ("merge a", "missing option: '--output'", "see 'hashaudit merge --help'"),
+    ("compare a", "missing argument: 'B'", "see 'hashaudit compare --help'"),
+    ("keys new --passphrase-fd x", "invalid --passphrase-fd: 'x'; must be a valid integer", "see 'hashaudit keys new"),
+    ("scna /", "unknown command: 'scna'", "did you mean 'scan'?"),
+    ("bogus", "unknown command: 'bogus'", "see 'hashaudit --help'"),
+    ("lists biuld x", "unknown command: 'biuld'", "did you mean 'build'?"),
+    ("lists bogus", "unknown command: 'bogus'", "see 'hashaudit lists --help'"),
+    ("keys --bogus", "unknown option: '--bogus'", "see 'hashaudit keys --help'"),
+    ("--vers", "unknown option: '--vers'", "did you mean '--version'?"),
+]
+
+COMMANDS = [
+    "scan",
+    "verify",
+    "merge",
+    "hash",
+    "compare",
+    "doctor",
+    "lists build",
+    "lists merge",
+    "lists info",
+    "lists verify",
+    "lists check",
+    "lists diff",
+    "lists export",
+    "keys new",
+    "cache stats",
+    "cache prune",
+]
+
+
+def refused(hashaudit: Tool, *words: str) -> tuple[str, str]:
+    """Returns the message and the hint, after checking that there is nothing else."""
+    result = hashaudit(*words)
+    assert (result.code, result.out) == (2, b"")
+    message, hint = result.err.splitlines()
+    assert message.startswith("hashaudit: error: ")
+    assert hint.startswith("hint: ")
+    return message.removeprefix("hashaudit: error: "), hint.removeprefix("hint: ")
+
+
+@pytest.mark.parametrize(("words", "message", "hint"), WRONG, ids=[words for words, _, _ in WRONG])
+def test_a_wrong_command_line_is_explained_in_two_lines(words: str, message: str, hint: str, hashaudit: Tool) -> None:
+    found = refused(hashaudit, *words.split(" "))
+    assert found[0] == message
+    assert found[1].startswith(hint)
+
+
+def test_an_error_that_a_command_finds_itself_has_a_hint(hashaudit: Tool) -> None:
+    message, hint = refused(hashaudit, "scan")
+    assert "ROOT" in message
+    assert hint == "see 'hashaudit scan --help'"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_names_its_own_help(command: str, hashaudit: Tool) -> None:
+    message, hint = refused(hashaudit, *command.split(), "--zzzz")
+    assert (message, hint) == ("unknown option: '--zzzz'", f"see 'hashaudit {command} --help'")
+    helped = hashaudit(*command.split(), "--help")
+    assert (helped.code, helped.err) == (0, "")
+    assert f"hashaudit {command}" in helped.out.decode()
+
+
+def test_a_value_cannot_steer_the_terminal(hashaudit: Tool) -> None:
+    message, _ = refused(hashaudit, "\x1b[31mred")
+    assert message == r"unknown command: '\x1b[31mred'"
+
+
+@pytest.mark.parametrize("words", [(), ("lists",), ("keys",), ("cache",)])
+def test_no_command_shows_the_help(words: tuple[str, ...], hashaudit: Tool) -> None:
+    result = hashaudit(*words)
+    assert (result.code, result.err) == (2, "")
+    assert b"Usage: hashaudit" in result.out
