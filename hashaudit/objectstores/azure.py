@@ -55,7 +55,7 @@ _BY_STATUS = {
     404: FaultCode.NOT_FOUND,
     408: FaultCode.TIMEOUT,
 }
-_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _OK = 200
 _PARTIAL = 206
 _PRECONDITION_FAILED = 412
@@ -243,7 +243,7 @@ def _failure(error: AzureError) -> StoreError:
         reason = f"HTTP {status} {said}".rstrip()
         if code is FaultCode.ARCHIVED:
             reason = "archived: it would have to be restored first"
-        return StoreError(code, f"the store refuses it: {reason}", passing=status in _PASSING_STATUS)
+        return StoreError(code, f"the store refuses it: {reason}", transient=status in _TRANSIENT_STATUS)
     timed_out = isinstance(error, ServiceResponseTimeoutError) or "timed out" in str(error)
     code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
-    return StoreError(code, f"the network or the store failed: {type(error).__name__}", passing=True)
+    return StoreError(code, f"the network or the store failed: {type(error).__name__}", transient=True)

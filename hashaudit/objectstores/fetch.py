@@ -1,38 +1,31 @@
 """Reading a small object that is no subject of examination: a list that lies in a bucket."""
 
-import time
-
 import msgspec
 
 from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import OverwrittenError, Store, StoreError
+from hashaudit.retry import RetryPolicy, retry
 
 MAX_WHOLE_BYTES = 512 << 20
 """Held in memory while it is used."""
 
-ATTEMPTS = 4
-BACKOFF_S = 0.5
-"""Before the second attempt, doubled before each further one."""
+POLICY = RetryPolicy(attempts=4, backoff_s=0.5)
 
 
 def fetch_object(store: Store, bucket: BucketRef, key: bytes) -> bytes:
     """The content of an object.
 
     Raises:
-        StoreError: it is not to be had, or too large.
+        StoreError: it cannot be read, or is too large.
     """
-    attempt = 1
-    while True:
-        try:
-            return _read(store, ObjectEntry(bucket, key, ObjectState(0, "", 0)))
-        except OverwrittenError as error:
-            raise StoreError(FaultCode.CHANGED_WHILE_READ, "overwritten while it was read") from error
-        except StoreError as error:
-            if not error.passing or attempt == ATTEMPTS:
-                raise
-        time.sleep(BACKOFF_S * 2 ** (attempt - 1))
-        attempt += 1
+    entry = ObjectEntry(bucket, key, ObjectState(0, "", 0))
+    try:
+        return retry(
+            lambda: _read(store, entry), POLICY, lambda error: isinstance(error, StoreError) and error.transient
+        )
+    except OverwrittenError as error:
+        raise StoreError(FaultCode.CHANGED_WHILE_READ, "overwritten while it was read") from error
 
 
 def _read(store: Store, entry: ObjectEntry) -> bytes:
@@ -48,5 +41,5 @@ def _read(store: Store, entry: ObjectEntry) -> bytes:
         reply.close()
     data = b"".join(chunks)
     if len(data) != state.size:
-        raise StoreError(FaultCode.IO_ERROR, "the store's answer ended early", passing=True)
+        raise StoreError(FaultCode.IO_ERROR, "the store's answer ended early", transient=True)
     return data

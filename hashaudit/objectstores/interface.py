@@ -23,11 +23,11 @@ class StoreOptions(msgspec.Struct, frozen=True, array_like=True):
 class StoreError(Exception):
     """A store did not give what was asked for. The message is for people and holds no secret."""
 
-    def __init__(self, code: FaultCode, message: str, *, passing: bool = False) -> None:
+    def __init__(self, code: FaultCode, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.code = code
-        self.passing = passing
-        """May be gone at the next attempt."""
+        self.transient = transient
+        """The error may be absent at the next attempt."""
 
 
 class OverwrittenError(Exception):

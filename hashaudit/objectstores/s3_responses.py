@@ -40,8 +40,8 @@ _BY_STATUS = {
     408: FaultCode.TIMEOUT,
     410: FaultCode.NOT_FOUND,
 }
-_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
-_PASSING_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
+_TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
 """Told with status 400; a token that ended is renewed for the next attempt."""
 
 
@@ -110,7 +110,7 @@ def network_failure(error: Exception) -> StoreError:
     """A request that got no answer, or half of one. Says no address: it may hold a password."""
     timed_out = isinstance(error, ConnectTimeoutError | ReadTimeoutError) or "Timeout" in type(error).__name__
     code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
-    return StoreError(code, f"the network or the store failed: {type(error).__name__}", passing=True)
+    return StoreError(code, f"the network or the store failed: {type(error).__name__}", transient=True)
 
 
 def _refusal(status: int, code: str) -> StoreError:
@@ -118,8 +118,8 @@ def _refusal(status: int, code: str) -> StoreError:
     said = f"HTTP {status} {code}".rstrip()
     if fault is FaultCode.ARCHIVED:
         said = "archived: it would have to be restored first"
-    passing = status in _PASSING_STATUS or code in _PASSING_CODES
-    return StoreError(fault, f"the store refuses it: {said}", passing=passing)
+    transient = status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES
+    return StoreError(fault, f"the store refuses it: {said}", transient=transient)
 
 
 def _state(item: Mapping[str, Any]) -> ObjectState:

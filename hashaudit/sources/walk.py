@@ -15,11 +15,11 @@ from hashaudit.host.files import is_link, stat_of
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.retry import retry_on_mount
 from hashaudit.sources.directory import Folder, open_folder
 from hashaudit.sources.directory_stack import DirectoryStack, Frame
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import Filters, FolderRoot, Identity
-from hashaudit.sources.mount_retry import retry_on_mount
 from hashaudit.sources.roots import reason_to_skip
 from hashaudit.sources.sort_names import ExternalSort
 

@@ -79,7 +79,7 @@ def test_nobody_there_may_pass(server: tuple[str, Proxy]) -> None:
     store = S3Store(StoreOptions("http://127.0.0.1:1"))
     with pytest.raises(StoreError) as caught:
         store.get(entry(b"key"), None)
-    assert (caught.value.code, caught.value.passing) == (FaultCode.IO_ERROR, True)
+    assert (caught.value.code, caught.value.transient) == (FaultCode.IO_ERROR, True)
     assert "127.0.0.1" not in str(caught.value)
     assert not server[1].asked
 

@@ -47,7 +47,7 @@ def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "code", "passing"),
+    ("status", "said", "code", "transient"),
     [
         (403, "AccessDenied", FaultCode.PERMISSION_DENIED, False),
         (403, "InvalidObjectState", FaultCode.ARCHIVED, False),
@@ -62,7 +62,7 @@ def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
         (301, "PermanentRedirect", FaultCode.IO_ERROR, False),
     ],
 )
-def test_refusals(status: int, said: str, code: FaultCode, passing: bool) -> None:
+def test_refusals(status: int, said: str, code: FaultCode, transient: bool) -> None:
     error = answers.refusal(status, f"<Error><Code>{said}</Code></Error>".encode())
-    assert (error.code, error.passing) == (code, passing)
+    assert (error.code, error.transient) == (code, transient)
     assert (said in str(error)) is (code is not FaultCode.ARCHIVED)

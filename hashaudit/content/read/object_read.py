@@ -14,13 +14,13 @@ from typing import TypeVar
 import msgspec
 
 from hashaudit.content.read.feed import Sink
-from hashaudit.content.read.retry import FailedError, FetchLimits, Retry, retry
 from hashaudit.content.read.stable_read import ReadOutcome
 from hashaudit.content.read.throttled_reader import Throttle
 from hashaudit.model.entry import ObjectEntry, ObjectState, pinned
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.objectstores.checksums import Comparison
-from hashaudit.objectstores.interface import ByteRange, Checksum, OverwrittenError, Store, StoreError
+from hashaudit.objectstores.interface import ByteRange, Checksum, Head, OverwrittenError, Store, StoreError
+from hashaudit.retry import Retry, RetryPolicy
 
 S = TypeVar("S", bound=Sink)
 
@@ -35,7 +35,20 @@ SLOW_BYTES_PER_S = 100e6
 are asked for at once. From a near server one connection brings more than can be hashed, and threads that fetch ahead
 only take the processor from the one that hashes: 1.5 times slower on two processors."""
 
-DEFAULT_LIMITS = FetchLimits()
+MAX_STATES = 3
+"""States of one object that are read at most; each but the first after it was overwritten."""
+
+POLICY = RetryPolicy(attempts=5, backoff_s=0.2, jitter=0.5, deadline_s=60.0, progress_bytes=1 << 20)
+"""For one request. The deadline and the time that the last attempt may take together stay below the time after which
+the parent ends a silent worker."""
+
+
+class _FailedError(Exception):
+    """An object could not be fetched. Never leaves this module."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
 
 
 class _Piece(msgspec.Struct):
@@ -55,14 +68,14 @@ class ObjectReader:
         store: where.
         throttle: how fast may be read; used by all threads.
         parts: fetches the spans of large objects.
-        limits: when to give up.
+        policy: when to retry a request.
     """
 
-    def __init__(self, store: Store, throttle: Throttle, parts: Executor, limits: FetchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, store: Store, throttle: Throttle, parts: Executor, policy: RetryPolicy = POLICY) -> None:
         self._store = store
         self._throttle = throttle
         self._parts = parts
-        self._limits = limits
+        self._policy = policy
 
     def read(self, entry: ObjectEntry, make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """Reads an object from its first byte to its last.
@@ -76,21 +89,29 @@ class ObjectReader:
         now = entry
         overwritten = 0
         fault = None
-        while overwritten < self._limits.states and fault is None:
+        while overwritten < MAX_STATES and fault is None:
             try:
                 if overwritten:
                     now = self._as_it_is(now)
                 return self._read(entry, now, make_sink(), overwritten)
             except OverwrittenError:
                 overwritten += 1
-            except FailedError as failure:
+            except _FailedError as failure:
                 fault = failure.fault
         return _unread(entry, overwritten, fault)
+
+    def _head(self, entry: ObjectEntry) -> Head:
+        attempts = Retry(self._policy)
+        while True:
+            try:
+                return self._store.head(entry)
+            except StoreError as error:
+                _wait(attempts, error, 0)
 
     def _as_it_is(self, entry: ObjectEntry) -> ObjectEntry:
         """The object as it is now."""
         latest = msgspec.structs.replace(entry, state=msgspec.structs.replace(entry.state, version=None))
-        return msgspec.structs.replace(entry, state=retry(lambda: self._store.head(latest), self._limits).state)
+        return msgspec.structs.replace(entry, state=self._head(latest).state)
 
     def _read(self, listed: ObjectEntry, now: ObjectEntry, sink: S, overwritten: int) -> ReadOutcome[S]:
         state, mismatch = self._feed(now, sink)
@@ -112,7 +133,7 @@ class ObjectReader:
         else:
             # At once with the question what the store says of the whole: a far store answers late.
             first = self._parts.submit(self._fetch, entry, ByteRange(0, PART_BYTES - 1))
-            head = retry(lambda: self._store.head(entry), self._limits)
+            head = self._head(entry)
             if head.state.etag != entry.state.etag:
                 first.cancel()
                 raise OverwrittenError
@@ -147,21 +168,21 @@ class ObjectReader:
 
         Raises:
             OverwrittenError: another state took its place.
-            FailedError: it is not to be had.
+            _FailedError: no attempt succeeds.
         """
         piece = _Piece([], 0)
-        patience = Retry(self._limits)
+        attempts = Retry(self._policy)
         begun_s = time.monotonic()
         while True:
             try:
-                self._go_on(entry, span, piece)
+                self._resume(entry, span, piece)
             except StoreError as error:
-                patience.meet(error, piece.size)
+                _wait(attempts, error, piece.size)
             else:
                 piece.took_s = time.monotonic() - begun_s
                 return piece
 
-    def _go_on(self, entry: ObjectEntry, span: ByteRange | None, piece: _Piece) -> None:
+    def _resume(self, entry: ObjectEntry, span: ByteRange | None, piece: _Piece) -> None:
         size = entry.state.size
         first, last = (0, size - 1) if span is None else (span.first, span.last)
         whole = span is None and not piece.size
@@ -178,7 +199,18 @@ class ObjectReader:
         finally:
             reply.close()
         if piece.size != last + 1 - first:
-            raise StoreError(FaultCode.IO_ERROR, "the store's answer ended early", passing=True)
+            raise StoreError(FaultCode.IO_ERROR, "the store's answer ended early", transient=True)
+
+
+def _wait(attempts: Retry, error: StoreError, position: int) -> None:
+    """Waits before the next attempt.
+
+    Raises:
+        _FailedError: there is none.
+    """
+    if not attempts.wait(transient=error.transient, position=position):
+        stage = Stage.READ if error.transient else Stage.OPEN
+        raise _FailedError(Fault(stage, error.code, str(error), attempts.failures)) from error
 
 
 def _unread(entry: ObjectEntry, overwritten: int, fault: Fault | None) -> ReadOutcome[S]:

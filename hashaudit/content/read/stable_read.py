@@ -16,25 +16,18 @@ from hashaudit.host.files import stat_of
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.retry import ON_MOUNT, RetryPolicy, is_transient_fault
 
 S = TypeVar("S", bound=Sink)
-
-_PASSING = frozenset({FaultCode.STALE_HANDLE, FaultCode.TIMEOUT})
-"""May be gone at the next attempt: a server came back, a lease was given up."""
-
-_PASSING_ON_MOUNTS = _PASSING | {FaultCode.IO_ERROR}
-"""Behind a FUSE daemon or a server, which says EIO for whatever goes wrong with the network."""
 
 
 class ReadLimits(msgspec.Struct, frozen=True):
     """How much trouble one file is worth."""
 
-    attempts: int = 3
-    """A file that changes while it is read is read again twice."""
-    backoff_s: float = 0.02
-    """Before the second attempt, doubled before each further one: longer than a clock tick, so that times differ."""
-    mount_backoff_s: float = 0.25
-    """The same after a fault behind a FUSE daemon or a server: as long as a connection takes to come back."""
+    policy: RetryPolicy = RetryPolicy(attempts=3, backoff_s=0.02)
+    """A file that changes while it is read is read twice more. The pause exceeds a clock tick, so that times differ."""
+    on_mount: RetryPolicy = ON_MOUNT
+    """Pauses after a fault behind a FUSE daemon or a server: as long as a connection takes to come back."""
     growth_bytes: int = 1 << 30
     """A file that grows by more than this, and to more than twice its size, while it is read is given up. Otherwise one
     that is written faster than it is read, or a pseudo file without an end, would never be done."""
@@ -91,16 +84,16 @@ def read_entry(
     last: _Reading[S] | None = None
     fault: Fault | None = None
     attempt = 0
-    while attempt < limits.attempts:
+    while attempt < limits.policy.attempts:
         if attempt:
             waits_for_mount = fault is not None and entry.consistency is not Consistency.STABLE
-            backoff_s = limits.mount_backoff_s if waits_for_mount else limits.backoff_s
-            time.sleep(backoff_s * 2 ** (attempt - 1))
+            policy = limits.on_mount if waits_for_mount else limits.policy
+            time.sleep(policy.pause_s(attempt))
         attempt += 1
         result = _attempt(entry, cache, make_sink, reader, limits.growth_bytes)
         if isinstance(result, Fault):
             fault = result
-            if fault.code not in (_PASSING if entry.consistency is Consistency.STABLE else _PASSING_ON_MOUNTS):
+            if not is_transient_fault(fault.code, on_mount=entry.consistency is not Consistency.STABLE):
                 break
             cache.drop(entry.directory)
             continue

@@ -419,7 +419,7 @@ def test_a_file_cut_short_while_it_is_read(folder: bytes, read: Read) -> None:
 def test_a_growing_file_is_read_to_its_end_and_not_to_the_size_first_seen(folder: bytes, read: Read) -> None:
     path = write(folder + b"/file", b"0")
     # While the first bytes are fed the size is reached; only a look at the file itself tells that there is more.
-    outcome = read(path, lambda count: append(path, b"%d" % (count + 1)) if count < 5 else None, ReadLimits(attempts=1))
+    outcome = read(path, lambda count: append(path, b"%d" % (count + 1)) if count < 5 else None, ONE_ATTEMPT)
     assert content(outcome) == b"012345"
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
 
@@ -490,7 +490,7 @@ def test_a_path_that_no_longer_leads_to_the_file_shows_in_the_path_alone(
 
     entry_read = read
     monkeypatch.setattr(os, "stat", stat)
-    outcome = entry_read(path, limits=ReadLimits(attempts=1))
+    outcome = entry_read(path, limits=ONE_ATTEMPT)
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
     message = "its path vanished" if gone else "its path came to mean another file"
     assert outcome.faults[0].message == message + " while the file was read"
@@ -501,7 +501,7 @@ def test_a_size_that_is_not_kept_to_is_a_change(folder: bytes, read: Read, monke
     reads = iter([4, 0])
     monkeypatch.setattr(page_cache, "NOWAIT", None)
     monkeypatch.setattr(files, "read_into", lambda _descriptor, _buffer: next(reads))
-    outcome = read(path, limits=ReadLimits(attempts=1))
+    outcome = read(path, limits=ONE_ATTEMPT)
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
     assert outcome.faults[0].message == "it ended elsewhere than its size says while the file was read"
 
