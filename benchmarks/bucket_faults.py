@@ -224,7 +224,15 @@ def fill(truth: Truth, plan: Plan) -> None:
 
 def scan(tool: Tool, truth: Truth, url: str, plan: Plan, output: Path) -> int:
     """Scans, kills at random moments, and goes on; returns how often a run was killed in fact."""
-    words: list[str | Path] = ["scan", truth.side.root, "--endpoint-url", url + truth.side.path, "--record-all", "-q"]
+    words: list[str | Path] = [
+        "scan",
+        truth.side.root,
+        "--endpoint-url",
+        url + truth.side.path,
+        "--record",
+        "all",
+        "-q",
+    ]
     words += ["-o", output, *(["--all-versions"] if plan.all_versions else [])]
     killed = 0
     moments = random.Random(plan.name)

@@ -194,7 +194,7 @@ def compare(work: Path, tree: Path, listed: Path, rounds: int, *more: str) -> No
         for count in (1, 2):
             times.setdefault(f"here, {count}", []).append(scan(work, tree, listed, "-j", str(count), *more).wall_s)
             with cluster(work / "cluster", count) as (address, _):
-                words = ["--engine", "dask", "--scheduler", address, *more]
+                words = ["--executor", "dask", "--scheduler", address, *more]
                 scan(work, empty, listed, *words)  # workers import the program at the first run
                 start_s = scan(work, empty, listed, *words).wall_s
                 times.setdefault(f"Dask, {count}", []).append(scan(work, tree, listed, *words).wall_s)
@@ -217,7 +217,7 @@ def compare_memory(work: Path, listed: Path, counts: list[int]) -> None:
         tree = work / "many"
         make_many(tree, count)
         with cluster(work / "cluster", 2) as (address, pid):
-            wall_s, peak_kib = scan(work, tree, listed, "--engine", "dask", "--scheduler", address)
+            wall_s, peak_kib = scan(work, tree, listed, "--executor", "dask", "--scheduler", address)
             print(f"| {count:,} | {wall_s:.1f} | {peak_kib / 1024:.1f} | {resident_mib(pid):.1f} |", flush=True)
         shutil.rmtree(tree)
 

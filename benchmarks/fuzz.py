@@ -231,7 +231,7 @@ class Fuzz:
     def examine(self, folder: Path, digests: dict[str, str]) -> dict[str, dict[str, object]]:
         """Scans a folder and checks what is said of each file."""
         code, out = self.run(
-            *("scan", folder, "--record-all", "-a", "sha256,pdq,phash", "-q", "-j", "2", "--unsigned"),
+            *("scan", folder, "--record", "all", "-a", "sha256,pdq,phash", "-q", "-j", "2", "--unsigned"),
             *("--decode-timeout", "5", "--max-memory", "512M"),
             bound_s=600,
         )
@@ -308,7 +308,7 @@ class Fuzz:
         tree.mkdir()
         for number in range(40):
             (tree / str(number)).write_bytes(b"%d" % number)
-        code, _ = self.run("scan", tree, "--record-all", "-q", "-o", output)
+        code, _ = self.run("scan", tree, "--record", "all", "-q", "-o", output)
         if code:
             self.fail(b"", f"scan ends with {code}")
         whole, sidecar = output.read_bytes(), output.with_name("F.sig").read_bytes()

@@ -57,7 +57,7 @@ def test_the_strangers_commands_verify_and_fail_when_a_byte_is_changed(hashaudit
     line = re.search(rb"allowed_signers: (\S+)( .*\n)", made.out)
     assert line is not None
     (tmp_path / "allowed_signers").write_bytes(b"examiner@host" + line[2])
-    words = ("--record-all", "--key", tmp_path / "key", "-o", tmp_path / "findings.jsonl")
+    words = ("--record", "all", "--key", tmp_path / "key", "-o", tmp_path / "findings.jsonl")
     assert hashaudit("scan", tmp_path / "tree", *words).code == 0
 
     def check() -> list[int]:

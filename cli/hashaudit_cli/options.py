@@ -29,8 +29,8 @@ KeyOption = Annotated[
         rich_help_panel=FINDINGS,
     ),
 ]
-BEFORE_4 = "before-4"
-"""Behind a perceptual hash's name: ``phash:before-4=FILE`` is in the hex form of imagehash before version 4.0."""
+IMAGEHASH_PRE4 = "imagehash-pre4"
+"""Behind a perceptual hash's name: ``phash:imagehash-pre4=FILE`` is in the hex form of imagehash before version 4.0."""
 
 MAX_AMOUNT_BYTES = 1 << 53
 """No machine has more; larger numbers are slips."""
@@ -48,7 +48,7 @@ PassphraseFdOption = Annotated[
 MapOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--map",
+        "--column-map",
         metavar="COLUMN=FIELD",
         help="What a column of CSV, TSV or ; text holds: a digest's name, id, size, or the name of a label.",
         rich_help_panel=LISTS,
@@ -79,10 +79,12 @@ RateOption = Annotated[
         rich_help_panel=LIMITS,
     ),
 ]
-NiceOption = Annotated[
+LowImpactOption = Annotated[
     bool,
     typer.Option(
-        "--nice", help="Give way to others: lowest processor priority, idle class of the disk.", rich_help_panel=LIMITS
+        "--low-impact",
+        help="Give way to others: lowest processor priority, idle class of the disk.",
+        rich_help_panel=LIMITS,
     ),
 ]
 
@@ -132,10 +134,10 @@ PathStyleOption = Annotated[
 ]
 
 
-EngineOption = Annotated[
+ExecutorOption = Annotated[
     str | None,
     typer.Option(
-        "--engine",
+        "--executor",
         metavar="local|dask",
         help="Examine on this machine, or on the workers of a Dask cluster.",
         rich_help_panel=LIMITS,
@@ -162,7 +164,7 @@ WaitOption = Annotated[
 
 
 def column_map(given: list[str]) -> dict[str, str]:
-    """The columns of ``--map md5=MD5 --map severity=category``.
+    """The columns of ``--column-map md5=MD5 --column-map severity=category``.
 
     Raises:
         UsageError: one has no equals sign or no column.
@@ -171,7 +173,7 @@ def column_map(given: list[str]) -> dict[str, str]:
     for text in given:
         column, equals, field = text.partition("=")
         if not (equals and column.strip() and field.strip()):
-            raise UsageError(f"--map {text}: write COLUMN=FIELD")
+            raise UsageError(f"--column-map {text}: write COLUMN=FIELD")
         columns[column.strip()] = field.strip()
     return columns
 
@@ -184,14 +186,14 @@ def list_specs(deny: list[str], known: list[str]) -> tuple[ListSpec, ...]:
 def _list_spec(text: str, role: Role) -> ListSpec:
     before, equals, path = text.partition("=")
     name, _, form = before.partition(":")
-    before_4 = form.strip().lower() == BEFORE_4
-    stated = name if before_4 else before
+    imagehash_pre4 = form.strip().lower() == IMAGEHASH_PRE4
+    stated = name if imagehash_pre4 else before
     algorithm = (canonical_name(stated) or perceptual_name(stated)) if equals else None
     if algorithm is None:
         return ListSpec(text, role)
     if not path:
         raise UsageError(f"{text}: no file after the equals sign")
-    return ListSpec(path, role, algorithm, before_4)
+    return ListSpec(path, role, algorithm, imagehash_pre4)
 
 
 def perceptual_name(text: str) -> AlgorithmName | None:

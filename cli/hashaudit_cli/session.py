@@ -23,7 +23,7 @@ from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
 from hashaudit.workers.local.plugin_probe import plug_in_all
-from hashaudit_cli.executors import engine_for
+from hashaudit_cli.executors import executor_for
 from hashaudit_cli.key_policy import Signing, load_signer
 from hashaudit_cli.kindness import apply_low_impact
 from hashaudit_cli.open_run import OpenedScan, begin, go_on, reopened, warn_of_failure
@@ -68,7 +68,7 @@ def run_scan(config: ScanConfig, *, destination: Destination, signing: Signing, 
             apply_low_impact(config, quiet=quiet)
             roots = open_source(config.roots, buckets=config.buckets).describe_roots()
             # Workers start while the lists are loaded.
-            pool = stack.enter_context(engine_for(config, roots, quiet=quiet))
+            pool = stack.enter_context(executor_for(config, roots, quiet=quiet))
             plug_in_all(config.hashers)
             lists = stack.enter_context(load_lists(config.lists, columns=config.columns, selection=config.selection))
             if not quiet:

@@ -39,7 +39,7 @@ def output(path: str) -> Iterator[Check]:
     if free < LEAST_OUTPUT_BYTES:
         yield Check("space.output", State.PROBLEM, found, "make space: a full disk ends a scan", subject)
     elif free < SCARCE_OUTPUT_BYTES:
-        yield Check("space.output", State.WARNING, found, "make space, above all for --record-all", subject)
+        yield Check("space.output", State.WARNING, found, "make space, above all for --record all", subject)
     else:
         yield Check("space.output", State.OK, found, None, subject)
 

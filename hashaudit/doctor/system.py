@@ -11,7 +11,7 @@ from hashaudit.host import hardware
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox import sandbox
 from hashaudit.lists.load import LoadedLists
-from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.plan import deadlines, plan_for, workers_with_descriptors
 from hashaudit.workers.local.pool import Pool
 
@@ -43,7 +43,7 @@ def release() -> Iterator[Check]:
 
 def workers(roots: tuple[bytes, ...]) -> Iterator[Check]:
     """Starts one worker as a scan does, and says which layers of its cage came into force."""
-    config = ScanConfig(roots=roots or (b"/",), record_all=True)
+    config = ScanConfig(roots=roots or (b"/",), record=RecordScope.ALL)
     begun_s = time.monotonic()
     try:
         with Pool[None](workers=1, deadlines=deadlines(config)) as pool:

@@ -77,7 +77,7 @@ def _key(file: ListSource, recipe: ParseSpec) -> str:
         file.kind,
         spec.role,
         spec.algorithm,
-        spec.before_4,
+        spec.imagehash_pre4,
         sorted(recipe.columns.items()),
         recipe.selection,
     )

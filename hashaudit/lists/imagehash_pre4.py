@@ -35,6 +35,6 @@ def _of_today(name: AlgorithmName, raw: bytes) -> bytes:
     if name in DIGESTS or name == PDQ.name or algorithm is None:
         return raw
     try:
-        return from_hex(algorithm, raw.hex(), before_4=True)
+        return from_hex(algorithm, raw.hex(), imagehash_pre4=True)
     except ValueError as error:
         raise ListError(str(error)) from None

@@ -65,7 +65,7 @@ def take_list(builder: IndexBuilder, file: ListSource, recipe: ParseSpec, progre
         try:
             opened = stream.open(recipe.parse_options)
             tally = _Tally(recipe, strict=opened.strict, progress=progress)
-            tally.take(builder, _of_today(opened.items) if recipe.spec.before_4 else opened.items)
+            tally.take(builder, _of_today(opened.items) if recipe.spec.imagehash_pre4 else opened.items)
         except ListError as error:
             raise ListError(f"{file.path}: {error}") from error
         except OSError as error:

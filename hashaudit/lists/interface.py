@@ -20,8 +20,8 @@ class ListSpec(msgspec.Struct, frozen=True):
     role: Role
     algorithm: AlgorithmName | None = None
     """Stated by ``ALGO=FILE``; without it the content must say."""
-    before_4: bool = False
-    """Stated by ``ALGO:before-4=FILE``: perceptual hashes in the hex form of imagehash before version 4.0."""
+    imagehash_pre4: bool = False
+    """Stated by ``ALGO:imagehash-pre4=FILE``: perceptual hashes in the hex form of imagehash before version 4.0."""
 
 
 class ListEntry(msgspec.Struct, frozen=True):

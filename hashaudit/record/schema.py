@@ -198,7 +198,7 @@ class FaultRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fault
 
 
 class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file"):
-    """With ``--record-all``: a file that was examined wholly and matches nothing looked for."""
+    """With ``--record all``: a file that was examined wholly and matches nothing looked for."""
 
     seq: Natural = 0
     time: Time

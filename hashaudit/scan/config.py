@@ -47,6 +47,15 @@ class ExecutorKind(StrEnum):
     """By those of a Dask cluster."""
 
 
+class RecordScope(StrEnum):
+    """The files that get a record."""
+
+    FINDINGS = "findings"
+    """Findings and faults only."""
+    ALL = "all"
+    """Every file."""
+
+
 MAX_WAIT_S = 7 * 24 * 3600.0
 """A cluster that has nobody for a week is none."""
 
@@ -97,13 +106,14 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     exclude: tuple[bytes, ...] = ()
     one_file_system: bool = False
     follow_links: bool = False
-    record_all: bool = False
+    record: RecordScope = RecordScope.FINDINGS
+    """The files that get a record."""
     cache: str | None = None
     """Path of the cache of hashes; ``None``: every file is read."""
     cache_verify_percent: float = 0.0
     """Of the files that the cache answers for, how many are read all the same and compared."""
-    engine: ExecutorKind | None = None
-    """``None``: of this machine; of a run that is gone on with, as it was."""
+    executor: ExecutorKind | None = None
+    """``None`` means this machine, or for a resume the executor of the interrupted scan."""
     scheduler: str | None = None
     """Address of the Dask scheduler."""
     wait_for_workers_s: float = 120.0
@@ -112,7 +122,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Worker processes; ``None`` chooses by device class and processors. On a cluster, of each of its workers."""
     max_rate_bytes_per_s: int | None = None
     """Read from storage by all workers together."""
-    nice: bool = False
+    low_impact: bool = False
     """Processor and disk go to others first."""
     case: str | None = None
     exhibit: str | None = None
@@ -139,8 +149,8 @@ def checked(config: ScanConfig) -> ScanConfig:
     if any(not root for root in config.roots):
         raise UsageError("a ROOT is empty; write . for the current folder")
     check_buckets(config.roots, config.buckets)
-    if not config.record_all and not any(spec.role is Role.DENY for spec in config.lists):
-        raise UsageError("no --list: name a list of hashes to look for, or give --record-all to record every file")
+    if config.record is not RecordScope.ALL and not any(spec.role is Role.DENY for spec in config.lists):
+        raise UsageError("no --list: name a list of hashes to look for, or give --record all to record every file")
     if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:
         raise UsageError(f"--jobs must be from 1 to {MAX_WORKERS}")
     if config.max_rate_bytes_per_s is not None and config.max_rate_bytes_per_s < MIN_RATE_BYTES_PER_S:
@@ -157,7 +167,7 @@ def checked(config: ScanConfig) -> ScanConfig:
         raise UsageError(
             f"--max-memory must be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
         )
-    _check_engine(config)
+    _check_executor(config)
     if not config.perceptual and (config.perceptual_algorithms or config.hashers):
         raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
     _check_cache(config)
@@ -173,20 +183,32 @@ def _check_cache(config: ScanConfig) -> None:
         raise UsageError("--cache is empty: name a file")
 
 
-def engine_named(name: str) -> ExecutorKind:
-    """The engine of a name.
+def record_scope_named(name: str) -> RecordScope:
+    """Returns the record scope with this name.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: the name is unknown.
+    """
+    try:
+        return RecordScope(name)
+    except ValueError as error:
+        raise UsageError(f"--record must be one of {', '.join(RecordScope)}") from error
+
+
+def executor_named(name: str) -> ExecutorKind:
+    """Returns the executor with this name.
+
+    Raises:
+        UsageError: the name is unknown.
     """
     try:
         return ExecutorKind(name)
     except ValueError as error:
-        raise UsageError(f"--engine must be one of {', '.join(ExecutorKind)}") from error
+        raise UsageError(f"--executor must be one of {', '.join(ExecutorKind)}") from error
 
 
-def _check_engine(config: ScanConfig) -> None:
-    if (config.engine is ExecutorKind.DASK) != (config.scheduler is not None):
-        raise UsageError("--engine dask and --scheduler belong together")
+def _check_executor(config: ScanConfig) -> None:
+    if (config.executor is ExecutorKind.DASK) != (config.scheduler is not None):
+        raise UsageError("--executor dask and --scheduler belong together")
     if not MIN_TIMEOUT_S <= config.wait_for_workers_s <= MAX_WAIT_S:
         raise UsageError(f"--wait-for-workers must be from {MIN_TIMEOUT_S:g} to {MAX_WAIT_S:g} s")

@@ -18,7 +18,7 @@ from hashaudit.record import convert
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.categories import named
-from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.dispatcher import Dispatcher, TaskContext, WalkState
 from hashaudit.scan.entry_results import Ended, EntryResults, ScanOrdering
@@ -107,7 +107,7 @@ class Scan:
             self._dispatcher,
             self._ordering,
             self._tally,
-            record_all=config.record_all,
+            record_all=config.record is RecordScope.ALL,
             journal=journal,
             earlier=earlier,
             cache=cache,

@@ -17,7 +17,7 @@ from hashaudit.lists.load import LoadedLists
 from hashaudit.model.entry import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
-from hashaudit.scan.config import MAX_WORKERS, ScanConfig
+from hashaudit.scan.config import MAX_WORKERS, RecordScope, ScanConfig
 from hashaudit.sources.directory_stack import MAX_OPEN_FOLDERS
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
@@ -55,7 +55,7 @@ def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
     schemes = schemes_of(config.roots, config.buckets)
     return WorkerConfig(
         algorithms=ordered(sorted(needed)) or (DEFAULT_ALGORITHM,),
-        report_all=config.record_all,
+        report_all=config.record is RecordScope.ALL,
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
         filters=lists.filters,

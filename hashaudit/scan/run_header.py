@@ -66,7 +66,7 @@ def run_header(
     distances = tuple(f"{name}={distance}" for name, distance in config.max_distances.items())
     settings |= {
         "workers": workers,
-        "engine": config.engine or ExecutorKind.LOCAL,
+        "executor": config.executor or ExecutorKind.LOCAL,
         "scheduler": None if config.scheduler is None else masked((config.scheduler,))[0],
         **_bucket_settings(config),
         "algorithms": tuple(algorithms),
@@ -125,7 +125,7 @@ def _bucket_settings(config: ScanConfig) -> dict[str, object]:
         "all_versions": config.buckets.all_versions,
         "inventory": config.buckets.inventory,
         "reconcile": config.buckets.reconcile,
-        "reconcile_read": config.buckets.reconcile_read,
+        "read_unlisted": config.buckets.read_unlisted,
     }
 
 

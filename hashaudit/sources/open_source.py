@@ -29,7 +29,7 @@ class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Each version of each key, and delete markers."""
     reconcile: bytes | None = None
     """URL of what the root, a mount, shows."""
-    reconcile_read: bool = False
+    read_unlisted: bool = False
     """What the mount hides is examined through the store."""
     inventory: bytes | None = None
     """The manifest of an S3 Inventory, a path or a URL: the keys are those that it lists."""
@@ -91,7 +91,7 @@ def schemes_of(roots: Sequence[bytes], buckets: BucketOptions) -> tuple[str, ...
     Raises:
         UsageError: a URL among them names no bucket.
     """
-    read = (*roots, *((buckets.reconcile,) if buckets.reconcile is not None and buckets.reconcile_read else ()))
+    read = (*roots, *((buckets.reconcile,) if buckets.reconcile is not None and buckets.read_unlisted else ()))
     return tuple(sorted({root.bucket.scheme for root in map(parse_root, read) if root is not None}))
 
 
@@ -101,8 +101,8 @@ def check_buckets(roots: Sequence[bytes], buckets: BucketOptions) -> None:
     Raises:
         UsageError: that is what was asked for, or a URL among the roots names no bucket.
     """
-    if buckets.reconcile_read and buckets.reconcile is None:
-        raise UsageError("--reconcile-read needs --reconcile URL: where the mount's keys are listed")
+    if buckets.read_unlisted and buckets.reconcile is None:
+        raise UsageError("--read-unlisted needs --reconcile URL: where the mount's keys are listed")
     if len(schemes_of(roots, buckets)) > 1 and buckets.store.endpoint_url is not None:
         raise UsageError("--endpoint-url can be that of s3:// or of az://: scan them one after the other")
 
@@ -139,7 +139,7 @@ def _reconciled(
     if bucket.prefix and not bucket.prefix.endswith(b"/"):
         bucket = msgspec.structs.replace(bucket, prefix=bucket.prefix + b"/")
     store = BucketSource([bucket], _key_list(buckets), walk)
-    return ReconciledSource(LocalSource([parsed[0][0]], walk), store, bucket.path, examine=buckets.reconcile_read)
+    return ReconciledSource(LocalSource([parsed[0][0]], walk), store, bucket.path, examine=buckets.read_unlisted)
 
 
 def _key_list(buckets: BucketOptions) -> KeyList:

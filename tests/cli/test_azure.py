@@ -47,7 +47,7 @@ def test_every_name_is_examined_whatever_it_is(
     bodies["large"] = os.urandom(19 << 20)
     for key, body in bodies.items():
         container.upload_blob(key, body)
-    result = scan("--list", make_list(bodies["a//b"], bodies["large"]), "--record-all")
+    result = scan("--list", make_list(bodies["a//b"], bodies["large"]), "--record", "all")
     assert result.code == 8, of_kind(result.lines, "fault")
     lines = [line for line in result.lines if line["kind"] in {"file", "finding"}]
     assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
@@ -60,7 +60,7 @@ def test_every_name_is_examined_whatever_it_is(
 def test_a_prefix_is_what_names_begin_with(container: ContainerClient, scan: Callable[..., Result]) -> None:
     for key in ("2024", "2024-old", "2024/x", "2023"):
         container.upload_blob(key, key.encode())
-    lines = of_kind(scan("--record-all", prefix="2024").lines, "file")
+    lines = of_kind(scan("--record", "all", prefix="2024").lines, "file")
     assert [line["key"] for line in lines] == ["2024", "2024-old", "2024/x"]
 
 
@@ -92,7 +92,7 @@ def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
             return None
 
         proxy.behave = behave
-        result = scan("--record-all", url=url + "/" + AZURE_ACCOUNT)
+        result = scan("--record", "all", url=url + "/" + AZURE_ACCOUNT)
     assert result.code == 16
     faults = {line["key"]: line for line in of_kind(result.lines, "fault")}
     assert {key: line["code"] for key, line in faults.items()} == {
@@ -108,18 +108,18 @@ def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
 
 
 def test_a_container_that_is_not_there_is_a_fault(hashaudit: Tool, azure_url: str) -> None:
-    words = ("scan", "az://no-such-container", "--endpoint-url", azure_url, "--record-all", "--unsigned", "-q")
+    words = ("scan", "az://no-such-container", "--endpoint-url", azure_url, "--record", "all", "--unsigned", "-q")
     result = hashaudit(*words, env=CREDENTIALS)
     assert result.code == 16
     assert [(line["code"], line["directory"]) for line in of_kind(result.lines, "fault")] == [("not_found", True)]
 
 
 def test_without_an_account_nothing_begins(hashaudit: Tool) -> None:
-    result = hashaudit("scan", "az://container", "--record-all", "--unsigned", "-q")
+    result = hashaudit("scan", "az://container", "--record", "all", "--unsigned", "-q")
     assert (result.code, "no account for az://" in result.err) == (4, True)
 
 
 def test_one_endpoint_is_not_that_of_two_kinds_of_store(hashaudit: Tool) -> None:
-    words = ("scan", "az://container", "s3://bucket", "--endpoint-url", "http://127.0.0.1", "--record-all")
+    words = ("scan", "az://container", "s3://bucket", "--endpoint-url", "http://127.0.0.1", "--record", "all")
     result = hashaudit(*words)
     assert (result.code, "one after the other" in result.err) == (2, True)

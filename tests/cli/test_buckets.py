@@ -94,7 +94,7 @@ def test_every_key_is_examined_whatever_it_is(bucket: Bucket, scan: Callable[...
     for key, body in bodies.items():
         bucket.put(key, body)
     looked_for = make_list(bodies["../x"], bodies["k" * 1024])
-    result = scan(f"s3://{bucket.name}", "--list", looked_for, "--record-all", url=bucket.url)
+    result = scan(f"s3://{bucket.name}", "--list", looked_for, "--record", "all", url=bucket.url)
     assert result.code == 8, result.err
     lines = [line for line in result.lines if line["kind"] in {"file", "finding"}]
     assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
@@ -112,14 +112,14 @@ def test_every_key_is_examined_whatever_it_is(bucket: Bucket, scan: Callable[...
 def test_a_prefix_is_what_keys_begin_with(bucket: Bucket, scan: Callable[..., Result]) -> None:
     for key in ("2024", "2024-old", "2024/x", "2023", "2025"):
         bucket.put(key, key.encode())
-    result = scan(f"s3://{bucket.name}/2024", "--record-all", url=bucket.url)
+    result = scan(f"s3://{bucket.name}/2024", "--record", "all", url=bucket.url)
     assert [line["key"] for line in of_kind(result.lines, "file")] == ["2024", "2024-old", "2024/x"]
     assert result.lines[0]["roots"] == [{"path": f"s3://{bucket.name}/2024", "type": "bucket"}]
 
 
 def test_listings_of_many_pages_are_walked_to_their_end(many: Bucket, scan: Callable[..., Result]) -> None:
     keys = [f"{number:05}" for number in range(MANY)]
-    result = scan(f"s3://{many.name}", "--record-all", url=many.url)
+    result = scan(f"s3://{many.name}", "--record", "all", url=many.url)
     assert result.code == 0, result.err
     files = of_kind(result.lines, "file")
     assert [(line["key"], line["digests"]["sha256"]) for line in files] == [(key, sha256(key.encode())) for key in keys]
@@ -141,7 +141,7 @@ def test_large_objects_come_in_parts(bucket: Bucket, proxy: tuple[str, Proxy], s
         return None
 
     asked.behave = behave
-    result = scan(f"s3://{bucket.name}", "--record-all", url=url)
+    result = scan(f"s3://{bucket.name}", "--record", "all", url=url)
     (line,) = of_kind(result.lines, "file")
     assert (line["size"], line["digests"]["sha256"]) == (len(body), sha256(body))
     requests = asked.of(f"/{bucket.name}/large")
@@ -191,7 +191,7 @@ def test_what_the_network_breaks_is_read_again_from_where_it_broke(
         return None
 
     asked.behave = trouble
-    result = scan(f"s3://{bucket.name}", "--record-all", url=url)
+    result = scan(f"s3://{bucket.name}", "--record", "all", url=url)
     assert result.code == 0, result.err
     files = of_kind(result.lines, "file")
     assert {line["key"]: line["digests"]["sha256"] for line in files} == {k: sha256(v) for k, v in bodies.items()}
@@ -226,7 +226,7 @@ def test_what_cannot_be_had_is_a_fault_with_its_reason(
         return None
 
     asked.behave = refuse
-    result = scan(f"s3://{bucket.name}", "--record-all", url=url)
+    result = scan(f"s3://{bucket.name}", "--record", "all", url=url)
     assert result.code == 16
     assert {line["key"]: line["code"] for line in of_kind(result.lines, "fault")} == {
         "archived": "archived",
@@ -251,7 +251,7 @@ def test_a_listing_that_ends_early_is_a_fault_of_the_root(
         return Answer(status=503) if "continuation-token" in request.query else None
 
     asked.behave = fail
-    result = scan(f"s3://{many.name}", "--record-all", url=url, AWS_MAX_ATTEMPTS="2")
+    result = scan(f"s3://{many.name}", "--record", "all", url=url, AWS_MAX_ATTEMPTS="2")
     assert result.code == 16
     (fault,) = of_kind(result.lines, "fault")
     assert (fault["path"], fault["stage"], fault["directory"]) == (f"s3://{many.name}/", "walk", True)
@@ -261,7 +261,7 @@ def test_a_listing_that_ends_early_is_a_fault_of_the_root(
 
 
 def test_a_bucket_that_is_not_there_is_a_fault(bucket: Bucket, scan: Callable[..., Result]) -> None:
-    result = scan("s3://no-such-bucket-here", "--record-all", url=bucket.url)
+    result = scan("s3://no-such-bucket-here", "--record", "all", url=bucket.url)
     assert result.code == 16
     (fault,) = of_kind(result.lines, "fault")
     assert (fault["code"], fault["directory"]) == ("not_found", True)
@@ -276,14 +276,14 @@ def test_every_version_is_examined_on_request_and_delete_markers_are_told(
     bucket.put("gone", b"hidden")
     bucket.api.delete_object(Bucket=bucket.name, Key="gone")
     looked_for = make_list(b"state 0", b"hidden")
-    latest = scan(f"s3://{bucket.name}", "--list", looked_for, "--record-all", url=bucket.url)
+    latest = scan(f"s3://{bucket.name}", "--list", looked_for, "--record", "all", url=bucket.url)
     assert latest.code == 0
     files = of_kind(latest.lines, "file")
     assert [(line["key"], line.get("version"), line["consistency"]) for line in files] == [
         ("before", None, "etag_pinned"),
         ("many", versions[2], "version_pinned"),
     ]
-    every = scan(f"s3://{bucket.name}", "--list", looked_for, "--record-all", "--all-versions", url=bucket.url)
+    every = scan(f"s3://{bucket.name}", "--list", looked_for, "--record", "all", "--all-versions", url=bucket.url)
     assert every.code == 8
     found = of_kind(every.lines, "finding")
     assert [(line["key"], line["consistency"]) for line in found] == [
@@ -298,7 +298,7 @@ def test_every_version_is_examined_on_request_and_delete_markers_are_told(
 def test_patterns_apply_to_keys_as_to_paths(bucket: Bucket, scan: Callable[..., Result]) -> None:
     for key in ("x/a.jpg", "x/tmp/b.jpg", "x/tmp/deep/c.jpg", "x/d.txt"):
         bucket.put(key, b"")
-    words = ("--record-all", "--exclude", "tmp", "--include", "*.jpg")
+    words = ("--record", "all", "--exclude", "tmp", "--include", "*.jpg")
     result = scan(f"s3://{bucket.name}/x/", *words, url=bucket.url)
     assert [line["key"] for line in of_kind(result.lines, "file")] == ["x/a.jpg"]
     assert totals(result.lines)["skipped"] == {"excluded": 2, "not_included": 1}
@@ -311,7 +311,7 @@ def test_roots_of_both_kinds_overlap_without_doubles(
         bucket.put(key, key.encode())
     (tmp_path / "file").write_bytes(b"local")
     url = f"s3://{bucket.name}"
-    result = scan(f"{url}/", f"{url}/a/b/", str(tmp_path), f"{url}/", "--record-all", url=bucket.url)
+    result = scan(f"{url}/", f"{url}/a/b/", str(tmp_path), f"{url}/", "--record", "all", url=bucket.url)
     assert [line["path"] for line in of_kind(result.lines, "file")] == [
         f"{tmp_path}/file",
         f"{url}/a/1",
@@ -334,7 +334,7 @@ def test_pictures_in_buckets_are_hashed(bucket: Bucket, hashaudit: Tool) -> None
 def test_secrets_stay_out_of_the_record(bucket: Bucket, scan: Callable[..., Result]) -> None:
     bucket.put("x", b"")
     url = bucket.url.replace("http://", "http://user:hunter2@")
-    result = scan(f"s3://{bucket.name}", "--record-all", url=url, AWS_SESSION_TOKEN="hunter2")  # noqa: S106 # not one
+    result = scan(f"s3://{bucket.name}", "--record", "all", url=url, AWS_SESSION_TOKEN="hunter2")  # noqa: S106 # not one
     assert b"hunter2" not in result.out
     assert "hunter2" not in result.err
     assert result.lines[0]["config"]["endpoint_url"].startswith("http://***@")
@@ -345,13 +345,13 @@ def test_secrets_stay_out_of_the_record(bucket: Bucket, scan: Callable[..., Resu
     [("s3://", "no bucket's name"), ("s3:///key", "no bucket's name"), ("az://UPPER", "no bucket's name")],
 )
 def test_a_url_without_a_bucket_is_refused(hashaudit: Tool, root: str, said: str) -> None:
-    result = hashaudit("scan", root, "--record-all", "--unsigned", env=CREDENTIALS)
+    result = hashaudit("scan", root, "--record", "all", "--unsigned", env=CREDENTIALS)
     assert (result.code, said in result.err) == (2, True)
 
 
 def test_without_credentials_nothing_begins(hashaudit: Tool) -> None:
     environment = {"AWS_EC2_METADATA_DISABLED": "true"}
-    result = hashaudit("scan", "s3://bucket", "--record-all", "--unsigned", env=environment)
+    result = hashaudit("scan", "s3://bucket", "--record", "all", "--unsigned", env=environment)
     assert (result.code, "no credentials for S3" in result.err) == (4, True)
     assert json.loads(result.out.splitlines()[0])["kind"] == "run" if result.out else True
 
@@ -368,7 +368,7 @@ def test_who_ends_a_worker_is_blamed_although_others_were_fetched_ahead(
     for key, body in bodies.items():
         bucket.put(key, body)
     support = os.path.dirname(hostile_hasher.__file__)
-    words = ("--record-all", "--hasher", "hostile_hasher:Hostile", "-j", "1")
+    words = ("--record", "all", "--hasher", "hostile_hasher:Hostile", "-j", "1")
     result = scan(f"s3://{bucket.name}", *words, url=bucket.url, PYTHONPATH=support)
     (fault,) = of_kind(result.lines, "fault")
     assert (fault["key"], fault["code"], fault["attempts"], fault["signal"]) == ("17", "worker_crashed", 2, 6)

@@ -81,7 +81,7 @@ def state(result: Result) -> str:
 
 def test_the_second_run_reads_nothing_and_says_the_same(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
     cache = tree.parent / "c.db"
-    words = (tree, "--list", make_list(b"wanted"), "-a", "pdq,dhash", "--record-all")
+    words = (tree, "--list", make_list(b"wanted"), "-a", "pdq,dhash", "--record", "all")
     without = hashaudit("scan", *words)
     first = hashaudit("scan", *words, "--cache", cache)
     second = hashaudit("scan", *words, "--cache", cache)
@@ -148,7 +148,7 @@ def test_a_difference_is_a_fault(hashaudit: Tool, make_list: MakeList, tree: Pat
         connection.execute("UPDATE entry SET value = ? WHERE name = ?", (forged(path, value), b"clean"))
     connection.close()
     assert hashaudit(*words).code == 0
-    result = hashaudit(*words, "--cache-verify", "100", "--record-all")
+    result = hashaudit(*words, "--cache-verify", "100", "--record", "all")
     assert result.code == 16
     [fault] = of_kind(result.lines, "fault")
     assert (fault["code"], fault["path"], fault["stage"]) == ("cache_mismatch", str(path), "hash")
@@ -332,7 +332,7 @@ def test_a_run_that_is_gone_on_with_says_what_an_undisturbed_one_says(
     cache, before, whole, cut = (tmp_path / name for name in ("c.db", "before.jsonl", "whole.jsonl", "cut.jsonl"))
     words = ("scan", tree, "--cache", cache, "-q", "--max-rate", "100K")
     lists = ("--list", make_list(*contents[::500]))
-    hashaudit("scan", tree / "d0", "--cache", cache, "--record-all", "-q", "-o", before)
+    hashaudit("scan", tree / "d0", "--cache", cache, "--record", "all", "-q", "-o", before)
     shutil.copy(cache, tmp_path / "kept.db")
     hashaudit(*words, *lists, "-o", whole)
     assert told_of(whole).totals["from_cache"] > 0

@@ -59,7 +59,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def on(cluster: DaskCluster, *words: str) -> list[str]:
-    return ["--engine", "dask", "--scheduler", cluster.address, *words]
+    return ["--executor", "dask", "--scheduler", cluster.address, *words]
 
 
 def records(path: Path) -> list[Line]:
@@ -103,7 +103,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory, tree: Path) -> Path:
 def asked(tree: Path, listed: Path) -> list[Word]:
     """What all runs over the tree are asked."""
     patient: list[Word] = ["--hasher", "patient_hasher:Patient", "--variants", "none"]
-    return ["scan", tree, "--list", listed, "--record-all", *patient]
+    return ["scan", tree, "--list", listed, "--record", "all", *patient]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_cluster_finds_what_this_machine_finds(
     assert "dashboard http://127.0.0.1:" in result.err
     assert tool("verify", spread).code == 0
     here, there = (parsed(path.read_bytes())[0] for path in (local, spread))
-    assert there["config"]["engine"] == "dask"
+    assert there["config"]["executor"] == "dask"
     assert there["config"]["scheduler"] == cluster.address
     assert there["config"]["workers"] in {1, 2}  # of those that had joined when it began
     assert there["sandbox"] == here["sandbox"]
@@ -173,7 +173,7 @@ def test_a_poison_file_costs_no_dask_worker_and_no_other_file(cluster: DaskClust
         Image.fromarray(pixels).save(path)
     worker = cluster.add_worker(environment(tmp_path))
     limits = ["--variants", "none", "-j", "2"]
-    words: list[Word] = ["scan", tree, "--record-all", "--hasher", "hostile_hasher:Hostile", *limits]
+    words: list[Word] = ["scan", tree, "--record", "all", "--hasher", "hostile_hasher:Hostile", *limits]
     local, spread = tmp_path / "local", tmp_path / "spread"
     assert tool(*words, "-o", local, env=environment(tmp_path)).code == 16
     result = tool(*words, "-o", spread, *on(cluster), env=environment(tmp_path))
@@ -227,7 +227,7 @@ def test_without_workers_a_run_ends_and_is_gone_on_with_here(
     assert b"--resume" in err
     assert "Traceback" not in err.decode()
     assert tool("verify", output).code == 0
-    assert tool("scan", "--resume", output, "--engine", "local", env=environment(tmp_path)).code == 8
+    assert tool("scan", "--resume", output, "--executor", "local", env=environment(tmp_path)).code == 8
     assert_same(local, output)
 
 
@@ -275,9 +275,9 @@ def test_another_version_is_given_nothing(cluster: DaskCluster, tool: Tool, aske
 
 
 def test_without_a_scheduler_nothing_begins(tool: Tool, tree: Path, tmp_path: Path) -> None:
-    words: list[Word] = ["scan", tree, "--record-all", "-o", tmp_path / "out", "--engine", "dask"]
+    words: list[Word] = ["scan", tree, "--record", "all", "-o", tmp_path / "out", "--executor", "dask"]
     refused = tool(*words, "--scheduler", "tcp://127.0.0.1:1")
     assert (refused.code, "cannot be reached" in refused.err) == (4, True)
-    for wrong in ([], ["--scheduler", "tcp://127.0.0.1:1", "--engine", "spark"]):
+    for wrong in ([], ["--scheduler", "tcp://127.0.0.1:1", "--executor", "spark"]):
         assert tool(*words, *wrong).code == 2
     assert not (tmp_path / "out").exists()

@@ -62,7 +62,7 @@ def test_published_vectors_as_files(algorithm: str, hashaudit: Tool, tmp_path: P
     assert len(cases) >= 5
     for number, (message, _) in enumerate(cases):
         (tmp_path / f"{number:04d}").write_bytes(message)
-    result = hashaudit("scan", tmp_path, "--record-all", "-a", algorithm)
+    result = hashaudit("scan", tmp_path, "--record", "all", "-a", algorithm)
     assert result.code == 0
     digests = [line["digests"] for line in of_kind(result.lines, "file")]
     assert digests == [{algorithm: digest} for _, digest in cases]
@@ -89,7 +89,7 @@ def test_debian_packages_as_md5sum_sees_them(hashaudit: Tool, tmp_path: Path) ->
     roots = [path for path in sorted(listed) if os.path.realpath(path) == path][:3000]
     output = tmp_path / "out"
     words = [word for package in packages for word in ("--known", str(package))]
-    result = hashaudit("scan", *roots, *words, "--record-all", "-o", output)
+    result = hashaudit("scan", *roots, *words, "--record", "all", "-o", output)
     assert result.code == 0, result.err
     lines = parsed(output.read_bytes())
     known = {line["path"]: bool(line.get("matches")) for line in of_kind(lines, "file")}

@@ -69,7 +69,7 @@ def lab(s3_url: str) -> Lab:
 def scan(hashaudit: Tool, lab: Lab) -> Callable[..., Result]:
     def run(manifest: str | Path, *words: str, prefix: str = "") -> Result:
         root = f"s3://{lab.bucket}/{prefix}"
-        words = ("--endpoint-url", lab.url, "--record-all", "--unsigned", "-q", *words)
+        words = ("--endpoint-url", lab.url, "--record", "all", "--unsigned", "-q", *words)
         return hashaudit("scan", root, "--inventory", manifest, *words, env=CREDENTIALS)
 
     return run

@@ -25,7 +25,7 @@ def by_name(result: Result, kind: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_a_hit_is_known_is_no_finding_and_hides_none(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
-    result = hashaudit("scan", tree, "--list", make_list(b"x"), "--known", FILTER, "--record-all")
+    result = hashaudit("scan", tree, "--list", make_list(b"x"), "--known", FILTER, "--record", "all")
     assert result.code == 8
     assert [match["list"] for match in by_name(result, "finding")["both"]] == [1]
     files = by_name(result, "file")
@@ -41,7 +41,7 @@ def test_a_hit_is_known_is_no_finding_and_hides_none(hashaudit: Tool, make_list:
 
 def test_lists_come_first_and_known_files_are_counted(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
     listed = make_list(b"x", algorithm="md5")
-    result = hashaudit("scan", tree, "--known", listed, "--known", FILTER, "--record-all")
+    result = hashaudit("scan", tree, "--known", listed, "--known", FILTER, "--record", "all")
     assert [match["list"] for match in by_name(result, "file")["both"]] == [1]
     brief = hashaudit("scan", tree, "--list", make_list(b"nowhere"), "--known", FILTER)
     assert brief.code == 0

@@ -90,7 +90,7 @@ def test_diff_counts_and_names_ids_only_when_asked(hashaudit: Tool, make_list: M
     other = make_list(b"two", b"four")
     result = hashaudit("lists", "diff", index, other)
     assert result.out.splitlines() == [b"in both:   1 entries of A, 1 of B", b"only in A: 2", b"only in B: 1"]
-    named = hashaudit("lists", "diff", index, other, "--ids", "--json")
+    named = hashaudit("lists", "diff", index, other, "--entry-ids", "--json")
     assert json.loads(named.out) == {
         "common_of_a": 1,
         "common_of_b": 1,
@@ -116,10 +116,10 @@ def test_export_discloses_only_by_request(hashaudit: Tool, index: Path, tmp_path
     output = tmp_path / "open.txt"
     assert hashaudit("lists", "export", index, "-o", output).code == 2
     assert not output.exists()
-    assert hashaudit("lists", "export", index, "-o", output, "--disclose").code == 0
+    assert hashaudit("lists", "export", index, "-o", output, "--show-entries").code == 0
     assert output.read_text().split() == [sha256(name) for name in (b"one", b"two", b"three")]
     assert output.stat().st_mode & 0o777 == 0o600
-    assert hashaudit("lists", "export", index, "-o", output, "--disclose").code == 4, "nothing is overwritten"
+    assert hashaudit("lists", "export", index, "-o", output, "--show-entries").code == 4, "nothing is overwritten"
 
 
 def test_a_large_text_list_is_compiled_into_the_cache_once(hashaudit: Tool, tmp_path: Path) -> None:
@@ -144,13 +144,22 @@ def test_columns_of_a_private_layout_are_mapped(hashaudit: Tool, tmp_path: Path)
     listed.touch(mode=0o600)
     listed.write_text(f"Fingerprint;Grade\n{hashlib.md5(b'x').hexdigest()};B\n")
     (tmp_path / "file").write_bytes(b"x")
-    words = ("scan", tmp_path / "file", "--list", listed, "--map", "Fingerprint=md5", "--map", "Grade=category")
+    words = (
+        "scan",
+        tmp_path / "file",
+        "--list",
+        listed,
+        "--column-map",
+        "Fingerprint=md5",
+        "--column-map",
+        "Grade=category",
+    )
     result = hashaudit(*words)
     assert result.code == 8, result.err
     assert of_kind(result.lines, "finding")[0]["matches"][0]["labels"] == {"category": "B"}
 
 
-@pytest.mark.parametrize("words", [["--map", "no-equals"], ["--map", "=md5"]])
+@pytest.mark.parametrize("words", [["--column-map", "no-equals"], ["--column-map", "=md5"]])
 def test_maps_that_are_none(words: list[str], hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     assert hashaudit("lists", "build", make_list(b"x"), "-o", tmp_path / "i", *words).code == 2
     assert os.listdir(tmp_path) == []

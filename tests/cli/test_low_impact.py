@@ -43,7 +43,7 @@ def test_a_rate_is_not_exceeded(
     tree: str, rate: str, least_s: float, hashaudit: Tool, request: pytest.FixtureRequest
 ) -> None:
     begun_s = time.monotonic()
-    result = hashaudit("scan", request.getfixturevalue(tree), "--record-all", "--max-rate", rate, "-j", "2")
+    result = hashaudit("scan", request.getfixturevalue(tree), "--record", "all", "--max-rate", rate, "-j", "2")
     assert time.monotonic() - begun_s >= least_s
     assert result.code == 0
     assert totals(result.lines)["faulted"] == 0
@@ -53,7 +53,7 @@ def test_a_rate_is_not_exceeded(
 def test_holes_cost_no_rate(hashaudit: Tool, tmp_path: Path) -> None:
     with open(tmp_path / "sparse", "wb") as file:
         file.truncate(1 << 30)
-    assert hashaudit("scan", tmp_path, "--record-all", "--max-rate", "1M").code == 0
+    assert hashaudit("scan", tmp_path, "--record", "all", "--max-rate", "1M").code == 0
 
 
 def test_hash_keeps_a_rate_too(hashaudit: Tool, big: Path) -> None:
@@ -64,15 +64,15 @@ def test_hash_keeps_a_rate_too(hashaudit: Tool, big: Path) -> None:
 
 @pytest.mark.parametrize("rate", ["", "fast", "-1", "0", "1023", "1E", "9999T", "1e9", "5 0M"])
 def test_what_is_no_rate_is_refused(rate: str, hashaudit: Tool, tmp_path: Path) -> None:
-    result = hashaudit("scan", tmp_path, "--record-all", "--max-rate", rate)
+    result = hashaudit("scan", tmp_path, "--record", "all", "--max-rate", rate)
     assert result.code == 2
     assert "--max-rate" in result.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, asks for the disk's class")
-def test_nice_lowers_every_process(hashaudit: Tool, big: Path) -> None:
+def test_low_impact_lowers_every_process(hashaudit: Tool, big: Path) -> None:
     process = hashaudit.start(
-        "scan", big, "--record-all", "--nice", "--max-rate", "2M", "-j", "2", stdout=subprocess.DEVNULL
+        "scan", big, "--record", "all", "--low-impact", "--max-rate", "2M", "-j", "2", stdout=subprocess.DEVNULL
     )
     try:
         wait_until(lambda: len(children(process.pid)) == 2)
@@ -99,9 +99,9 @@ def parent_of(pid: int) -> int:
 
 
 def test_the_header_says_what_was_asked(hashaudit: Tool, tmp_path: Path) -> None:
-    result = hashaudit("scan", tmp_path, "--record-all", "--nice")
+    result = hashaudit("scan", tmp_path, "--record", "all", "--low-impact")
     [header] = of_kind(parsed(result.out), "run")
-    assert header["config"]["nice"] is True
+    assert header["config"]["low_impact"] is True
     assert header["config"]["max_rate_bytes_per_s"] is None
 
 
@@ -119,7 +119,7 @@ def test_a_scan_leaves_the_page_cache_as_it_found_it(hashaudit: Tool, tmp_path: 
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     if in_memory(tmp_path / "cold probe"):
         pytest.skip("this filesystem keeps its files in memory")
-    assert hashaudit("scan", tree, "--record-all").code == 0
+    assert hashaudit("scan", tree, "--record", "all").code == 0
     found = {path.name: in_memory(path) for path in tree.iterdir()}
     assert found == {"hot small": True, "hot large": True, "cold small": False, "cold large": False}
 
@@ -153,7 +153,19 @@ class Running:
 
     def __init__(self, hashaudit: Tool, tree: Path, output: Path, *options: str) -> None:
         self.output = output
-        words: list[str | Path] = ["scan", tree, "--record-all", "-o", output, "--max-rate", "8M", "-j", "2", *options]
+        words: list[str | Path] = [
+            "scan",
+            tree,
+            "--record",
+            "all",
+            "-o",
+            output,
+            "--max-rate",
+            "8M",
+            "-j",
+            "2",
+            *options,
+        ]
         self.process = hashaudit.start(*words, stderr=subprocess.PIPE)
         wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
         self.workers = children(self.process.pid)
@@ -211,7 +223,7 @@ def test_a_pause_stops_parent_and_workers_until_it_is_continued(
 def test_workers_stop_reading_without_a_rate_too(hashaudit: Tool, tmp_path: Path) -> None:
     with open(tmp_path / "big", "wb") as file:
         os.posix_fallocate(file.fileno(), 0, 2 << 30)
-    words = ["--record-all", "-a", "md5,sha1,sha256,sha512,sha3-512", "-j", "1", "--quiet"]
+    words = ["--record", "all", "-a", "md5,sha1,sha256,sha512,sha3-512", "-j", "1", "--quiet"]
     process = hashaudit.start("scan", tmp_path, *words, stdout=subprocess.DEVNULL)
     try:
         wait_until(lambda: bytes_read(children(process.pid)) > 100 * MIB)
@@ -285,7 +297,7 @@ def test_a_question_during_the_preparations_is_answered(hashaudit: Tool, tmp_pat
     key = tmp_path / "key"
     assert hashaudit("keys", "new", key, "--passphrase-file", words_file(tmp_path)).code == 0
     reading, writing = os.pipe()
-    words: list[str | Path] = ["scan", tmp_path, "--record-all", "--key", key, "--passphrase-fd", str(reading)]
+    words: list[str | Path] = ["scan", tmp_path, "--record", "all", "--key", key, "--passphrase-fd", str(reading)]
     process = hashaudit.start(*words, pass_fds=[reading], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     os.close(reading)
     assert process.stderr is not None
@@ -314,7 +326,7 @@ def catches(pid: int, number: signal.Signals) -> bool:
 def test_few_descriptors_mean_few_workers_or_a_clear_refusal(
     limit: int, code: int, hashaudit: Tool, small: Path
 ) -> None:
-    words: list[str | Path] = ["scan", small, "--record-all", "-j", "64"]
+    words: list[str | Path] = ["scan", small, "--record", "all", "-j", "64"]
     result = hashaudit(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     assert result.code == code
     if code:

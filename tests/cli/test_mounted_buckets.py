@@ -40,7 +40,7 @@ def test_what_a_mount_hides_is_told_and_examined(
 ) -> None:
     point, bucket, url, _ = mount
     listed = make_list(b"wanted")
-    asked = ("--list", listed, "--record-all")
+    asked = ("--list", listed, "--record", "all")
     store = ("--reconcile", f"s3://{bucket}", "--endpoint-url", url)
 
     alone = parsed(hashaudit("scan", point, *asked).out)
@@ -54,7 +54,7 @@ def test_what_a_mount_hides_is_told_and_examined(
     hidden = [line for line in of_kind(compared.lines, "fault") if line["code"] == "not_visible_on_mount"]
     assert {line["path"] for line in hidden} == {f"s3://{bucket}/{key}" for key in HIDDEN}
 
-    examined = parsed(hashaudit("scan", point, *asked, *store, "--reconcile-read", env=CREDENTIALS).out)
+    examined = parsed(hashaudit("scan", point, *asked, *store, "--read-unlisted", env=CREDENTIALS).out)
     through_store = {line["path"]: line for line in examined if line.get("bucket")}
     assert set(through_store) == {f"s3://{bucket}/{key}" for key in HIDDEN}
     assert {line["consistency"] for line in through_store.values()} == {"etag_pinned"}
@@ -67,7 +67,7 @@ def test_an_object_that_is_overwritten_is_told_as_unpinned(
 ) -> None:
     point, bucket, _, store = mount
     store.put_object(Bucket=bucket, Key="plain", Body=b"wanted")
-    result = hashaudit("scan", point / "plain", "--list", make_list(b"wanted", b"plain"), "--record-all")
+    result = hashaudit("scan", point / "plain", "--list", make_list(b"wanted", b"plain"), "--record", "all")
     [line] = [line for line in result.lines if line.get("digests")]
     assert line["consistency"] == "unverified_mount"
 
@@ -76,11 +76,11 @@ def test_an_object_that_is_overwritten_is_told_as_unpinned(
     "words",
     [
         ["--reconcile", "/not/a/url"],
-        ["--reconcile", "s3://bucket", "--reconcile-read", "s3://other/root"],
-        ["--reconcile-read"],
+        ["--reconcile", "s3://bucket", "--read-unlisted", "s3://other/root"],
+        ["--read-unlisted"],
         ["--reconcile", "s3://b"],
     ],
 )
 def test_what_cannot_be_compared_is_a_usage_error(hashaudit: Tool, tmp_path: Path, words: list[str]) -> None:
-    result = hashaudit("scan", tmp_path, "--record-all", *words)
+    result = hashaudit("scan", tmp_path, "--record", "all", *words)
     assert (result.code, result.out) == (2, b"")

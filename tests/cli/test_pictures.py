@@ -185,7 +185,7 @@ def test_hostile_pictures_are_faults_and_have_their_digests(hashaudit: Tool, ref
     (tree / "cut.jpg").write_bytes(jpeg[: int(len(jpeg) * 0.99)])
     Image.new("L", (100_000, 1), 7).save(tree / "strip.png")
     (tree / "no-picture.jpg").write_bytes(b"just text")
-    result = hashaudit("scan", tree, "--list", reference, "-a", "md5", "--record-all")
+    result = hashaudit("scan", tree, "--list", reference, "-a", "md5", "--record", "all")
     assert result.code & 16
     counted = totals(result.lines)
     assert counted["pending"] == 0
@@ -222,7 +222,7 @@ def test_a_licensed_hasher_can_be_plugged_in(hashaudit: Tool, tree: Path, tmp_pa
     (tmp_path / "toys.py").write_text(TOY)
     picture(1).save(tree / "file.png")
     environment = {"PYTHONPATH": str(tmp_path)}
-    result = hashaudit("scan", tree, "--record-all", "--hasher", "toys:Toy", env=environment)
+    result = hashaudit("scan", tree, "--record", "all", "--hasher", "toys:Toy", env=environment)
     assert result.code == 0, result.err
     [line] = of_kind(result.lines, "file")
     [value] = [item["value"] for item in line["perceptual"] if item["algorithm"] == "toy"]
@@ -276,7 +276,7 @@ def test_output_of_a_picture_scan_verifies_and_repeats(hashaudit: Tool, referenc
         picture(seed, (300, 300)).save(tree / f"{seed}.png")
 
     def records() -> list[dict[str, object]]:
-        lines = parsed(hashaudit("scan", tree, "--list", reference, "--record-all").out)
+        lines = parsed(hashaudit("scan", tree, "--list", reference, "--record", "all").out)
         return [
             {k: v for k, v in line.items() if k not in {"time", "start", "run_id"}}
             for line in lines
@@ -300,7 +300,7 @@ def test_values_that_lists_carry_are_matched_by_a_plugged_hasher(
     picture(1).save(tree / "file.png")
     picture(1).save(tree / "again.jpg", quality=60)
     picture(2).save(tree / "other.png")
-    hashed = hashaudit("scan", tree / "file.png", "--record-all", "--hasher", "toys:Toy", env=environment)
+    hashed = hashaudit("scan", tree / "file.png", "--record", "all", "--hasher", "toys:Toy", env=environment)
     [line] = of_kind(hashed.lines, "file")
     value = bytes.fromhex(line["perceptual"][0]["value"])
     text = value.hex() if encoding == "hex" else base64.b64encode(value).decode()
@@ -331,10 +331,10 @@ def test_old_hex_of_imagehash_is_read_where_the_user_says_so(hashaudit: Tool, tr
     listed = tmp_path / "old.txt"
     listed.touch(mode=0o600)
     listed.write_text(f"{old.hex()}\n")
-    told = hashaudit("scan", tree, "--list", f"phash:before-4={listed}")
+    told = hashaudit("scan", tree, "--list", f"phash:imagehash-pre4={listed}")
     assert distances(told.lines, "phash") == {"file.png": 0}
     assert distances(hashaudit("scan", tree, "--list", f"phash={listed}").lines, "phash") == {}
-    assert hashaudit("lists", "build", f"phash:before-4={listed}", "-o", tmp_path / "old.hai").code == 0
+    assert hashaudit("lists", "build", f"phash:imagehash-pre4={listed}", "-o", tmp_path / "old.hai").code == 0
     assert hashaudit("scan", tree, "--list", tmp_path / "old.hai").code == 8
-    refused = hashaudit("scan", tree, "--list", f"colorhash:before-4={listed}")
+    refused = hashaudit("scan", tree, "--list", f"colorhash:imagehash-pre4={listed}")
     assert refused.code == 4

@@ -98,7 +98,15 @@ def test_what_was_examined_is_not_read_again(case: Case, tmp_path: Path) -> None
     case.check(output, result)
 
 
-@pytest.mark.parametrize("flags", [("--record-all",), ("--follow-links",), ("--unsigned",)], ids=lambda flags: flags[0])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--record", "all"),
+        ("--follow-links",),
+        ("--unsigned",),
+    ],
+    ids=lambda flags: flags[0],
+)
 def test_kinds_of_runs(case: Case, tmp_path: Path, flags: tuple[str, ...]) -> None:
     whole, output = tmp_path / "whole", tmp_path / "out"
     code = case.hashaudit("scan", *case.options, *flags, "-o", whole).code
@@ -196,8 +204,8 @@ class TestRefused:
 
     def test_an_option_that_decides_what_is_found(self, case: Case, tmp_path: Path) -> None:
         output = case.copy(tmp_path)
-        assert "--resume without ROOT" in self.refused(case, output, "--record-all")
-        assert "another setting of record_all" in self.refused(case, output, *case.options, "--record-all")
+        assert "--resume without ROOT" in self.refused(case, output, "--record", "all")
+        assert "another setting of record" in self.refused(case, output, *case.options, "--record", "all")
         words: list[Word] = [*case.options, "-a", "sha3-256", "--exclude", "*.x", "--case", "7"]
         err = self.refused(case, output, *words)
         for part in ("another setting of algorithms", "another exclusions", "another case"):
@@ -385,7 +393,7 @@ class TestFullDisk:
         subprocess.run(["umount", folder], check=True)
 
     def test_a_run_goes_on_once_there_is_space(self, case: Case, tmp_path: Path, small: Path) -> None:
-        words: list[Word] = [*case.options, "--record-all"]
+        words: list[Word] = [*case.options, "--record", "all"]
         whole = tmp_path / "whole"
         code = case.hashaudit("scan", *words, "-o", whole).code
         output = small / "out"

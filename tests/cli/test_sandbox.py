@@ -53,7 +53,8 @@ def scan(tool: Tool, root: Path, outside: dict[str, str], *words: str) -> Result
     return tool(
         "scan",
         root,
-        "--record-all",
+        "--record",
+        "all",
         "--hasher",
         "hostile_hasher:Hostile",
         *LIMITS,
@@ -183,7 +184,8 @@ def test_a_worker_holds_only_the_descriptors_that_it_needs(hashaudit: Tool, tmp_
         process = hashaudit.start(
             "scan",
             tmp_path,
-            "--record-all",
+            "--record",
+            "all",
             "-j",
             "1",
             "-o",
@@ -207,7 +209,7 @@ def test_a_read_that_nothing_can_end_costs_one_file(hashaudit: Tool, tmp_path: P
     with dead_mount(tmp_path) as mounted:
         if not mounted:
             pytest.skip("needs root and /dev/fuse")
-        result = hashaudit("scan", tmp_path, "--record-all", "-j", "2", "--file-timeout", "1")
+        result = hashaudit("scan", tmp_path, "--record", "all", "-j", "2", "--file-timeout", "1")
     assert result.code == 16
     [fault] = of_kind(result.lines, "fault")
     assert (fault["path"], fault["stage"], fault["code"]) == (str(tmp_path / "dead"), "read", "timeout")
@@ -221,7 +223,8 @@ def test_a_killed_parent_takes_workers_along_that_loop_in_c(
     words: list[str | Path] = [
         "scan",
         tmp_path,
-        "--record-all",
+        "--record",
+        "all",
         "--hasher",
         "hostile_hasher:Hostile",
         "-o",
@@ -273,18 +276,20 @@ def children(pid: int) -> list[int]:
     ],
 )
 def test_limits_out_of_range_are_refused(words: tuple[str, str], said: str, hashaudit: Tool, tmp_path: Path) -> None:
-    result = hashaudit("scan", tmp_path, "--record-all", *words)
+    result = hashaudit("scan", tmp_path, "--record", "all", *words)
     assert result.code == 2
     assert said in result.err
 
 
 def test_without_the_whole_sandbox_a_run_is_refused_on_demand(hashaudit: Tool, tmp_path: Path) -> None:
-    done = hashaudit("scan", tmp_path, "--record-all", "--require-sandbox", env={"PYTHONPATH": str(without(tmp_path))})
+    done = hashaudit(
+        "scan", tmp_path, "--record", "all", "--require-sandbox", env={"PYTHONPATH": str(without(tmp_path))}
+    )
     assert done.code == 4
     assert "seccomp" in done.err
     assert "landlock" in done.err
     assert done.out == b""
-    header = hashaudit("scan", tmp_path, "--record-all", env={"PYTHONPATH": str(without(tmp_path))}).lines[0]
+    header = hashaudit("scan", tmp_path, "--record", "all", env={"PYTHONPATH": str(without(tmp_path))}).lines[0]
     assert header["sandbox"] == [
         "parent_death_signal",
         "no_new_privileges",

@@ -75,7 +75,7 @@ def test_known_hits_are_no_findings_and_hide_none(hashaudit: Tool, make_list: Ma
     (tmp_path / "known").write_bytes(b"known")
     (tmp_path / "neither").write_bytes(b"neither")
     result = hashaudit(
-        "scan", tmp_path, "--list", make_list(b"both"), "--known", make_list(b"both", b"known"), "--record-all"
+        "scan", tmp_path, "--list", make_list(b"both"), "--known", make_list(b"both", b"known"), "--record", "all"
     )
     assert result.code == 8
     [finding] = of_kind(result.lines, "finding")
@@ -87,7 +87,7 @@ def test_known_hits_are_no_findings_and_hide_none(hashaudit: Tool, make_list: Ma
     assert (counted["matched"], counted["known"], counted["clean"]) == (1, 1, 1)
 
 
-def test_without_record_all_known_files_are_counted(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+def test_without_a_record_of_all_known_files_are_counted(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     (tmp_path / "known").write_bytes(b"known")
     result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--known", make_list(b"known"))
     assert result.code == 0
@@ -323,7 +323,7 @@ def test_hard_links_beyond_what_may_wait(hashaudit: Tool, tmp_path: Path) -> Non
     (tree / "b").write_bytes(b"large" * 2_000_000)
     for number in range(11_000):
         (tree / f"c{number:05d}").hardlink_to(tree / "b")
-    result = hashaudit("scan", tree, "--record-all", "-q")
+    result = hashaudit("scan", tree, "--record", "all", "-q")
     assert result.code == 0
     assert len(of_kind(result.lines, "file")) == 11_002
 
@@ -365,9 +365,9 @@ def test_a_strangers_key_does_not_verify_for_whoever_has_a_trust_store(
     result = hashaudit("verify", output)
     assert result.code == 4
     assert b"key_not_trusted" in result.out
-    intact = hashaudit("verify", output, "--any-key")
+    intact = hashaudit("verify", output, "--allow-any-signer")
     assert intact.code == 0
     assert b"NOT PROVEN" in intact.out
     assert hashaudit("verify", output, "--key", tmp_path / "stranger.pub").code == 0
-    piped = hashaudit("verify", "/dev/stdin", "--any-key", input=output.read_bytes())
+    piped = hashaudit("verify", "/dev/stdin", "--allow-any-signer", input=output.read_bytes())
     assert piped.code == 0, piped.out

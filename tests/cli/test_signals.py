@@ -27,7 +27,7 @@ def test_signals_end_a_run_in_order(number: signal.Signals, hashaudit: Tool, tmp
             file.truncate(1 << 32)
             file.write(os.urandom(100))
     output = tmp_path / "out"
-    process = hashaudit.start("scan", fifty, "--record-all", "-a", "sha3-512", "-o", output, stderr=subprocess.PIPE)
+    process = hashaudit.start("scan", fifty, "--record", "all", "-a", "sha3-512", "-o", output, stderr=subprocess.PIPE)
     wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
     time.sleep(1)  # the header is signed at once; the walk begins after it
     process.send_signal(number)
@@ -51,7 +51,7 @@ def test_a_closed_terminal_ends_a_run_in_order(hashaudit: Tool, tmp_path: Path) 
         file.write(b"x")
     output = tmp_path / "out"
     terminal, inside = pty.openpty()
-    words: list[str | Path] = ["setsid", "--ctty", COMMAND, "scan", tmp_path, "--record-all", "-o", output]
+    words: list[str | Path] = ["setsid", "--ctty", COMMAND, "scan", tmp_path, "--record", "all", "-o", output]
     process = subprocess.Popen(words, env=hashaudit.environment, stdin=inside, stdout=inside, stderr=inside)
     os.close(inside)
     wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
@@ -71,7 +71,7 @@ def test_a_second_signal_acts_at_once(second: signal.Signals, hashaudit: Tool, t
         file.truncate(1 << 40)
         file.seek(1 << 39)
         file.write(b"x")
-    process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
+    process = hashaudit.start("scan", tmp_path, "--record", "all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
     wait_until((tmp_path / "out").exists)
     process.send_signal(signal.SIGINT)
     process.send_signal(second)
@@ -83,7 +83,7 @@ def test_workers_go_when_the_parent_is_killed(hashaudit: Tool, tmp_path: Path) -
         file.truncate(1 << 40)
         file.seek(1 << 39)
         file.write(b"x")
-    process = hashaudit.start("scan", tmp_path, "--record-all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
+    process = hashaudit.start("scan", tmp_path, "--record", "all", "-o", tmp_path / "out", stderr=subprocess.DEVNULL)
     wait_until(lambda: len(children(process.pid)) >= 1)
     workers = children(process.pid)
     time.sleep(0.5)
@@ -120,7 +120,7 @@ def parent_of(pid: int) -> int:
 def test_a_closed_pipe_ends_with_141(hashaudit: Tool, tmp_path: Path) -> None:
     for number in range(5000):
         (tmp_path / str(number)).touch()
-    process = hashaudit.start("scan", tmp_path, "--record-all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = hashaudit.start("scan", tmp_path, "--record", "all", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.read(10)
@@ -144,7 +144,7 @@ def test_a_full_disk_ends_with_4_and_what_was_signed_verifies(hashaudit: Tool, t
     if mounted.returncode:
         pytest.skip("mounting a tmpfs is not allowed here")
     try:
-        result = hashaudit("scan", tree, "--record-all", "-o", small / "out")
+        result = hashaudit("scan", tree, "--record", "all", "-o", small / "out")
         assert result.code == 4
         assert "No space left" in result.err
         verified = hashaudit("verify", small / "out")
@@ -191,7 +191,7 @@ def test_nohup_is_honoured(hashaudit: Tool, tmp_path: Path) -> None:
         file.truncate(1 << 33)
         file.seek(1 << 32)
         file.write(b"x")
-    words: list[str | Path] = ["nohup", COMMAND, "scan", tmp_path, "--record-all", "-a", "sha3-512", "-q"]
+    words: list[str | Path] = ["nohup", COMMAND, "scan", tmp_path, "--record", "all", "-a", "sha3-512", "-q"]
     words += ["-o", tmp_path / "out"]
     process = subprocess.Popen(words, env=hashaudit.environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_until((tmp_path / "out").exists)

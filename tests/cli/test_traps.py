@@ -199,14 +199,14 @@ def test_a_sparse_file_of_over_four_gib(hashaudit: Tool, tmp_path: Path) -> None
 
 
 def test_pseudo_files_that_say_size_zero_are_read_when_named(hashaudit: Tool) -> None:
-    result = hashaudit("scan", "/proc/version", "--record-all")
+    result = hashaudit("scan", "/proc/version", "--record", "all")
     [line] = of_kind(result.lines, "file")
     assert line["digests"]["sha256"] == hashlib.sha256(Path("/proc/version").read_bytes()).hexdigest()
     assert result.code == 0
 
 
 def test_pseudo_filesystems_below_a_root_are_left_out_and_named(hashaudit: Tool) -> None:
-    result = hashaudit("scan", "/", "--record-all", "--exclude", "[!pd]*", "--exclude", "dev")
+    result = hashaudit("scan", "/", "--record", "all", "--exclude", "[!pd]*", "--exclude", "dev")
     assert totals(result.lines)["skipped"]["pseudo_filesystem"] >= 1
     assert any("/proc" in rule for rule in result.lines[0]["exclusions"])
 
@@ -324,7 +324,7 @@ def test_two_runs_give_the_same_records(hashaudit: Tool, make_list: MakeList, tm
     wanted = make_list(b"wanted")
 
     def records() -> list[dict[str, object]]:
-        result = hashaudit("scan", tmp_path, "--list", wanted, "--record-all", "-j", "3")
+        result = hashaudit("scan", tmp_path, "--list", wanted, "--record", "all", "-j", "3")
         lines = [line for line in result.lines if line["kind"] != "checkpoint"]
         return [
             {name: value for name, value in line.items() if name not in {"time", "start", "run_id"}} for line in lines

@@ -7,7 +7,7 @@ import typer
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.options import (
     EndpointOption,
-    NiceOption,
+    LowImpactOption,
     PathStyleOption,
     PayerOption,
     RateOption,
@@ -32,7 +32,7 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
     frames: Annotated[int, typer.Option(metavar="N", help="Frames of one picture that are hashed.")] = 33,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="Worker processes.")] = None,
     max_rate: RateOption = None,
-    nice: NiceOption = False,
+    low_impact: LowImpactOption = False,
     endpoint_url: EndpointOption = None,
     request_payer: PayerOption = False,
     path_style: PathStyleOption = False,
@@ -46,7 +46,7 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
 
     def body() -> int:
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
-        from hashaudit.scan.config import ScanConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.scan.config import RecordScope, ScanConfig, checked  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit_cli.commands.hash_body import run_hash  # noqa: PLC0415 # as above
 
@@ -57,11 +57,11 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
             perceptual_algorithms=perceptual,
             max_frames=frames,
             variants="none",
-            record_all=True,
+            record=RecordScope.ALL,
             buckets=BucketOptions(store=StoreOptions(endpoint_url, request_payer, path_style)),
             workers=jobs,
             max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
-            nice=nice,
+            low_impact=low_impact,
         )
         return run_hash(checked(config), output=output, form=form, quiet=quiet)
 

@@ -111,7 +111,7 @@ def check(
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A list or compiled index.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    ids: Annotated[bool, typer.Option("--ids", help="Name the entries by the lists' own ids too.")] = False,
+    entry_ids: Annotated[bool, typer.Option("--entry-ids", help="Name the entries by the lists' own ids too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count what two lists have in common and what only one of them has. Digests are never shown."""
@@ -119,7 +119,7 @@ def diff(
     def body() -> int:
         from hashaudit_cli.commands.lists_body import run_diff  # noqa: PLC0415 # as above
 
-        return run_diff(list_specs([first], []), list_specs([second], []), ids=ids, as_json=as_json)
+        return run_diff(list_specs([first], []), list_specs([second], []), entry_ids=entry_ids, as_json=as_json)
 
     raise typer.Exit(guarded(body))
 
@@ -128,8 +128,8 @@ def diff(
 def export(
     files: ListArguments,
     output: OutputOption,
-    disclose: Annotated[
-        bool, typer.Option("--disclose", help="Required: the output shows the entries in the open.")
+    show_entries: Annotated[
+        bool, typer.Option("--show-entries", help="Required: the output shows the entries in the open.")
     ] = False,
     form: Annotated[str, typer.Option("--format", metavar="plain|hashdeep", help="What to write.")] = "plain",
     algorithm: Annotated[
@@ -141,6 +141,6 @@ def export(
     def body() -> int:
         from hashaudit_cli.commands.lists_body import run_export  # noqa: PLC0415 # as above
 
-        return run_export(list_specs(files, []), output, form, algorithm or [], disclose=disclose)
+        return run_export(list_specs(files, []), output, form, algorithm or [], show_entries=show_entries)
 
     raise typer.Exit(guarded(body))

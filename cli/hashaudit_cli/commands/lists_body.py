@@ -126,7 +126,7 @@ def run_check(specs: Sequence[ListSpec], algorithm: str | None, columns: dict[st
     return ExitCode.FINDINGS if found else ExitCode.COMPLETE
 
 
-def run_diff(first: Sequence[ListSpec], second: Sequence[ListSpec], *, ids: bool, as_json: bool) -> int:
+def run_diff(first: Sequence[ListSpec], second: Sequence[ListSpec], *, entry_ids: bool, as_json: bool) -> int:
     """Compares two lists or indexes."""
     with load_lists(first) as one, load_lists(second) as other:
         sides = diff(_only(one), _only(other))
@@ -134,25 +134,27 @@ def run_diff(first: Sequence[ListSpec], second: Sequence[ListSpec], *, ids: bool
         if as_json:
             summary: dict[str, Any] = {"common_of_a": sides[0].common, "common_of_b": sides[1].common}
             for name, side in zip(names, sides, strict=True):
-                summary[name] = _ids(side) if ids else side.alone
+                summary[name] = _ids(side) if entry_ids else side.alone
             _print_json(summary)
             return ExitCode.COMPLETE
         print(f"in both:   {sides[0].common:,} entries of A, {sides[1].common:,} of B")
         for name, side in zip(("A", "B"), sides, strict=True):
             print(f"only in {name}: {side.alone:,}")
-            for identity in _ids(side) if ids else ():
+            for identity in _ids(side) if entry_ids else ():
                 print(f"  {_id(identity)}")
     return ExitCode.COMPLETE
 
 
-def run_export(specs: Sequence[ListSpec], output: str, form: str, algorithm: Sequence[str], *, disclose: bool) -> int:
+def run_export(
+    specs: Sequence[ListSpec], output: str, form: str, algorithm: Sequence[str], *, show_entries: bool
+) -> int:
     """Writes the digests of lists in the open.
 
     Raises:
         UsageError: it was not asked for in so many words, or the form is unknown.
     """
-    if not disclose:
-        raise UsageError("lists export writes entries in the open; give --disclose if that is what you want")
+    if not show_entries:
+        raise UsageError("lists export writes entries in the open; give --show-entries if that is what you want")
     if form not in {"plain", "hashdeep"}:
         raise UsageError("--format must be plain or hashdeep")
     digests, perceptual = algorithm_names(list(algorithm))

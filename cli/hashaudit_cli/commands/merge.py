@@ -31,7 +31,9 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     identity: Annotated[
         str | None, typer.Option(metavar="NAME", help="The name under which the signers must be trusted.")
     ] = None,
-    any_key: Annotated[bool, typer.Option("--any-key", help="Take shards whoever signed them.")] = False,
+    allow_any_signer: Annotated[
+        bool, typer.Option("--allow-any-signer", help="Take shards whoever signed them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Join the findings files of `scan --shard 1/N` to `scan --shard N/N`.
@@ -48,7 +50,9 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
         from hashaudit_cli.commands.verify_body import trust_of  # noqa: PLC0415 # as above
         from hashaudit_cli.key_policy import Signing  # noqa: PLC0415 # as above
 
-        trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=None, any_key=any_key)
+        trust = trust_of(
+            allowed_signers=allowed_signers, identity=identity, key=None, allow_any_signer=allow_any_signer
+        )
         signing = Signing(key=key, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
         return run_merge(shards, output, trust=trust, signing=signing, as_json=as_json)
 

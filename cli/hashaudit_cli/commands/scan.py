@@ -15,10 +15,10 @@ from hashaudit_cli.options import (
     WALK,
     CategoryOption,
     EndpointOption,
-    EngineOption,
+    ExecutorOption,
     KeyOption,
+    LowImpactOption,
     MapOption,
-    NiceOption,
     PassphraseFdOption,
     PassphraseFileOption,
     PathStyleOption,
@@ -94,7 +94,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             rich_help_panel=LIMITS,
         ),
     ] = None,
-    engine: EngineOption = None,
+    executor: ExecutorOption = None,
     scheduler: SchedulerOption = None,
     wait_for_workers: WaitOption = 120.0,
     algorithm: Annotated[
@@ -107,7 +107,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         ),
     ] = None,
     max_rate: RateOption = None,
-    nice: NiceOption = False,
+    low_impact: LowImpactOption = False,
     columns: MapOption = None,
     only_category: CategoryOption = None,
     min_score: ScoreOption = None,
@@ -224,10 +224,10 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             rich_help_panel=STORES,
         ),
     ] = None,
-    reconcile_read: Annotated[
+    read_unlisted: Annotated[
         bool,
         typer.Option(
-            "--reconcile-read", help="Examine what the mount hides through the store itself.", rich_help_panel=STORES
+            "--read-unlisted", help="Examine what the mount hides through the store itself.", rich_help_panel=STORES
         ),
     ] = False,
     shard: Annotated[
@@ -238,9 +238,15 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             rich_help_panel=WALK,
         ),
     ] = None,
-    record_all: Annotated[
-        bool, typer.Option("--record-all", help="Write a line for every file.", rich_help_panel=FINDINGS)
-    ] = False,
+    record: Annotated[
+        str,
+        typer.Option(
+            "--record",
+            metavar="findings|all",
+            help="Write records of findings and faults only, or of every file.",
+            rich_help_panel=FINDINGS,
+        ),
+    ] = "findings",
     cache: Annotated[
         str | None,
         typer.Option(
@@ -278,7 +284,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
 
     `hashaudit scan /srv --list bad.txt -o findings.jsonl`
 
-    `hashaudit scan /mnt/evidence --list md5=case.txt --known nsrl.txt --record-all --case 17 -o run.jsonl`
+    `hashaudit scan /mnt/evidence --list md5=case.txt --known nsrl.txt --record all --case 17 -o run.jsonl`
 
     `hashaudit scan --resume run.jsonl`
     """
@@ -288,7 +294,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit.lists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit.scan.categories import scheme_named  # noqa: PLC0415 # as above
-        from hashaudit.scan.config import ScanConfig, checked, engine_named  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.scan.config import ScanConfig, checked, executor_named, record_scope_named  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit.sources.shard import Shard  # noqa: PLC0415 # as above
         from hashaudit_cli.key_policy import Signing  # noqa: PLC0415 # as above
@@ -322,19 +328,19 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
                 all_versions=all_versions,
                 inventory=raw(inventory) if inventory is not None else None,
                 reconcile=raw(reconcile) if reconcile is not None else None,
-                reconcile_read=reconcile_read,
+                read_unlisted=read_unlisted,
             ),
             shard=None if shard is None else Shard.parse(shard),
-            record_all=record_all,
+            record=record_scope_named(record),
             # The run may be gone on with from another folder.
             cache=os.path.abspath(cache) if cache else cache,
             cache_verify_percent=cache_verify,
-            engine=None if engine is None else engine_named(engine),
+            executor=None if executor is None else executor_named(executor),
             scheduler=scheduler,
             wait_for_workers_s=wait_for_workers,
             workers=jobs,
             max_rate_bytes_per_s=bytes_amount("--max-rate", max_rate),
-            nice=nice,
+            low_impact=low_impact,
             case=case,
             exhibit=exhibit,
             examiner=examiner,

@@ -20,9 +20,9 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
         str | None, typer.Option(metavar="NAME", help="The name under which the signer must be trusted.")
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="PUB", help="The public key that must have signed.")] = None,
-    any_key: Annotated[
+    allow_any_signer: Annotated[
         bool,
-        typer.Option("--any-key", help="Ask only if the file is intact, not who signed it."),
+        typer.Option("--allow-any-signer", help="Ask only if the file is intact, not who signed it."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -38,7 +38,12 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
         from hashaudit_cli.commands.verify_body import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
 
         return run_verify(
-            file, allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key, as_json=as_json
+            file,
+            allowed_signers=allowed_signers,
+            identity=identity,
+            key=key,
+            allow_any_signer=allow_any_signer,
+            as_json=as_json,
         )
 
     raise typer.Exit(guarded(body))

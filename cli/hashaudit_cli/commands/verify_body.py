@@ -16,14 +16,20 @@ from hashaudit_cli.ui.terminal import quote
 
 
 def run_verify(
-    file: str, *, allowed_signers: str | None, identity: str | None, key: str | None, any_key: bool, as_json: bool
+    file: str,
+    *,
+    allowed_signers: str | None,
+    identity: str | None,
+    key: str | None,
+    allow_any_signer: bool,
+    as_json: bool,
 ) -> int:
     """Verifies ``file``, prints the outcome and returns the exit code.
 
     Raises:
         HashauditError: the file, the key or the trust store cannot be read.
     """
-    trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=key, any_key=any_key)
+    trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=key, allow_any_signer=allow_any_signer)
     outcome = verify_file(file, trust)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(_summary(outcome)), indent=2).decode())
@@ -32,14 +38,14 @@ def run_verify(
     return ExitCode.COMPLETE if outcome.ok else ExitCode.CANNOT_START
 
 
-def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | None, any_key: bool) -> Trust:
+def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | None, allow_any_signer: bool) -> Trust:
     """Whose signatures count, by what the command line says.
 
     Raises:
         HashauditError: the options contradict each other, or a file that they name cannot be used.
     """
-    if any_key and (key is not None or allowed_signers is not None or identity is not None):
-        raise UsageError("--any-key asks for no signer; leave out --key, --allowed-signers and --identity")
+    if allow_any_signer and (key is not None or allowed_signers is not None or identity is not None):
+        raise UsageError("--allow-any-signer asks for no signer; leave out --key, --allowed-signers and --identity")
     if key is not None:
         if allowed_signers is not None or identity is not None:
             raise UsageError("--key says who must have signed; leave out --allowed-signers and --identity")
@@ -48,7 +54,7 @@ def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | No
         return TrustedNames(AllowedSigners.load(allowed_signers or default_allowed_signers_path()), identity)
     own = default_allowed_signers_path()
     # Whoever has a trust store means it: a file by a key that is not in it does not verify.
-    return TrustedNames(AllowedSigners.load(own), None) if os.path.exists(own) and not any_key else None
+    return TrustedNames(AllowedSigners.load(own), None) if os.path.exists(own) and not allow_any_signer else None
 
 
 def _print(file: str, outcome: Verification) -> None:

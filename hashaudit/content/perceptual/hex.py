@@ -11,14 +11,14 @@ _HEX = frozenset(string.hexdigits)
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
-def from_hex(algorithm: PerceptualAlgorithm, text: str, *, before_4: bool = False) -> bytes:
+def from_hex(algorithm: PerceptualAlgorithm, text: str, *, imagehash_pre4: bool = False) -> bytes:
     """The bytes of a hash that a list gives as hex digits.
 
     Args:
         algorithm: what the hash is.
         text: as many digits as the bits take, or as the whole bytes take.
-        before_4: written by imagehash before version 4.0, which put each byte's bits in the opposite order. The digits
-            do not show it, so the list or its user must say.
+        imagehash_pre4: written by imagehash before version 4.0, which put each byte's bits in the opposite order.
+            The digits do not show it, so the list or its user must say.
 
     Raises:
         ValueError: other than hex digits, another length, or a bit set beyond the hash's. The text is not repeated.
@@ -31,7 +31,7 @@ def from_hex(algorithm: PerceptualAlgorithm, text: str, *, before_4: bool = Fals
     if number >> algorithm.bits:
         raise ValueError(f"more than the {algorithm.bits} bits of {algorithm.name}")
     value = number.to_bytes(algorithm.length_bytes)
-    if not before_4:
+    if not imagehash_pre4:
         return value
     if algorithm.bits % 8:
         raise ValueError(f"{algorithm.name} has no form from before imagehash 4.0")

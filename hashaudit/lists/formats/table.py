@@ -95,7 +95,7 @@ def _items(stream: BinaryIO, delimiter: str, options: ParseOptions) -> Iterator[
         names = [field.strip() for field in header]
         layout = _mapped(names, options.columns) if options.columns else _from_header(names)
     if layout is None:
-        raise ListError("the first line names no column that holds hashes; name them with --map COLUMN=FIELD")
+        raise ListError("the first line names no column that holds hashes; name them with --column-map COLUMN=FIELD")
     seen: set[AlgorithmName] = set()
     for number, row, ended in table:
         item = _entry(number, row, layout, options.algorithm)

@@ -7,7 +7,7 @@ import msgspec
 from hashaudit.record.header import HashList, RunHeader
 
 FREE_SETTINGS = frozenset(
-    {"workers", "max_rate_bytes_per_s", "nice", "cache_state", "engine", "scheduler", "wait_for_workers_s"}
+    {"workers", "max_rate_bytes_per_s", "low_impact", "cache_state", "executor", "scheduler", "wait_for_workers_s"}
 )
 """Decide how fast a run is and where it is examined, and not what it finds."""
 

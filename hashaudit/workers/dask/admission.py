@@ -150,5 +150,5 @@ class Admission:
             processes=settings.processes,
             deadlines=settings.deadlines,
             max_rate_bytes_per_s=None if settings.max_rate_bytes_per_s is None else MIN_RATE_BYTES_PER_S,
-            nice=settings.nice,
+            low_impact=settings.low_impact,
         )

@@ -173,7 +173,7 @@ class Session:
 
     def _run(self, stack: ExitStack) -> None:
         request = self._request
-        if request.nice:
+        if request.low_impact:
             lower_priority()  # this thread: new processes get the priority of the one that makes them
         remove_orphans()
         store = ListStore(request.run)

@@ -69,7 +69,7 @@ class WorkerRequest(msgspec.Struct, frozen=True, array_like=True):
     deadlines: Deadlines
     max_rate_bytes_per_s: int | None
     """Of this session."""
-    nice: bool
+    low_impact: bool
 
 
 class Description(msgspec.Struct, frozen=True, array_like=True):

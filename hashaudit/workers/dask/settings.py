@@ -17,7 +17,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines
     max_rate_bytes_per_s: int | None
     """Of all workers together."""
-    nice: bool
+    low_impact: bool
     wait_s: float
     """How long may be waited for the scheduler and for workers while there is none."""
     root_directories: tuple[RootDirectory, ...]

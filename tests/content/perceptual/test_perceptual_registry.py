@@ -86,12 +86,12 @@ def test_bits_beyond_the_hash_are_refused() -> None:
 def test_hex_from_before_4_is_the_library_s_reading(value: bytes) -> None:
     bits = imagehash.old_hex_to_hash(value.hex()).hash.ravel()
     expected = int("".join("1" if bit else "0" for bit in bits), 2).to_bytes(8)
-    assert from_hex(PHASH, value.hex(), before_4=True) == expected
+    assert from_hex(PHASH, value.hex(), imagehash_pre4=True) == expected
 
 
 def test_hex_from_before_4_has_whole_bytes() -> None:
     with pytest.raises(ValueError, match="before imagehash"):
-        from_hex(COLORHASH, "38000000000", before_4=True)
+        from_hex(COLORHASH, "38000000000", imagehash_pre4=True)
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
