@@ -16,6 +16,9 @@ from hashaudit.content.read.stable_read import _state
 from hashaudit.host import files, page_cache
 from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
 from hashaudit.model.faults import FaultCode, Stage
+from hashaudit.retry import RetryPolicy
+
+ONE_ATTEMPT = ReadLimits(RetryPolicy(attempts=1, backoff_s=0))
 
 Read = Callable[..., ReadOutcome[Any]]
 EntryOf = Callable[..., Entry]
