@@ -1,1 +1,1 @@
-"""The processes that examine entries: local workers or those of a Dask cluster, and what both sides share."""
+"""The processes that examine entries, in a local pool or on a Dask cluster, and their protocol."""

@@ -1,8 +1,8 @@
-"""How a worker process finds its socket and its progress board.
+"""Connects a worker process to its parent: the socket and the shared progress memory.
 
-Where descriptors can be inherited, both are: nothing has a name that another process could open. Where they cannot
-(Windows), the worker connects to a port on loopback and proves itself with a secret that it read from its standard
-input, and maps the board by its file's name.
+Where descriptors can be inherited, both are: nothing has a name that another process could open. Elsewhere (Windows)
+the worker connects to a port on loopback, proves its identity with a secret from its standard input, and maps the
+progress memory by its file name.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_S = 30.0
 
 
 class Address(msgspec.Struct, frozen=True):
-    """What a worker is told on its standard input, as one line of JSON."""
+    """The addresses that a worker reads from its standard input, as one line of JSON."""
 
     parent_pid: int
     socket_descriptor: int | None = None
@@ -35,7 +35,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Connection:
-    """The parent's end: made before the worker is started, completed by :meth:`connect` afterwards."""
+    """The parent's end. It exists before the worker starts; :meth:`connect` completes it afterwards."""
 
     def __init__(self) -> None:
         self._listener: socket.socket | None = None
@@ -44,13 +44,13 @@ class Connection:
         if CAN_INHERIT_DESCRIPTORS:
             self._ours, self._theirs = socket.socketpair()
             # Both are closed by connect().
-            self._progress: IO[bytes] = tempfile.TemporaryFile(prefix="hashaudit-board-")  # noqa: SIM115 # as above
+            self._progress: IO[bytes] = tempfile.TemporaryFile(prefix="hashaudit-progress-")  # noqa: SIM115 # as above
             self._progress.truncate(mmap.PAGESIZE)
             self.address = Address(os.getpid(), self._theirs.fileno(), self._progress.fileno())
             self.inherited: tuple[int, ...] = (self._theirs.fileno(), self._progress.fileno())
         else:
             self._listener = socket.create_server((LOOPBACK, 0), backlog=1)
-            self._progress = tempfile.NamedTemporaryFile(prefix="hashaudit-board-", delete=False)  # noqa: SIM115 # as above
+            self._progress = tempfile.NamedTemporaryFile(prefix="hashaudit-progress-", delete=False)  # noqa: SIM115 # as above
             self._progress.truncate(mmap.PAGESIZE)
             port = self._listener.getsockname()[1]
             self.address = Address(
@@ -59,10 +59,10 @@ class Connection:
             self.inherited = ()
 
     def connect(self) -> tuple[socket.socket, mmap.mmap]:
-        """The socket to the started worker and the mapped board. The worker's ends are closed here.
+        """Returns the socket to the started worker and the mapped progress memory. Closes the worker's ends here.
 
         Raises:
-            OSError: the worker did not connect.
+            OSError: the worker does not connect.
         """
         with self._progress:
             progress = mmap.mmap(self._progress.fileno(), mmap.PAGESIZE)
@@ -75,13 +75,14 @@ class Connection:
             progress.close()
             raise
         finally:
-            # The worker maps the board before it connects. A system that keeps mapped files refuses; it is one page.
+            # The worker maps the progress memory before it connects. A system that keeps mapped files refuses; the file
+            # has one page.
             with contextlib.suppress(OSError):
                 os.unlink(self.address.progress_path)
 
     def _accept(self) -> socket.socket:
         if self._listener is None:
-            raise OSError("the worker's socket is gone")
+            raise OSError("the worker's socket is closed")
         secret = self.address.secret.encode()
         with self._listener as listener:
             listener.settimeout(CONNECT_TIMEOUT_S)
@@ -95,7 +96,7 @@ class Connection:
 
 
 def open_connection(address: Address) -> tuple[socket.socket, mmap.mmap]:
-    """The worker's end of a :class:`Connection`."""
+    """Opens the worker's end of a :class:`Connection`."""
     if address.socket_descriptor is not None and address.progress_descriptor is not None:
         progress = mmap.mmap(address.progress_descriptor, mmap.PAGESIZE)
         os.close(address.progress_descriptor)

@@ -1,4 +1,4 @@
-"""What a run needs of whatever examines its entries: worker processes of this machine, or a cluster."""
+"""The interface of an executor, which examines entries in local worker processes or on a Dask cluster."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -9,63 +9,63 @@ from hashaudit.workers.tasks import ContextT, Event, InProgress, Task
 
 
 class Executor(Protocol[ContextT]):
-    """Takes units of jobs and gives back what became of each job, exactly once.
+    """Examines batches of tasks and returns the outcome of each task exactly once.
 
-    A context manager: what it starts on entering is gone after leaving.
+    A context manager. It stops everything it started when it exits.
     """
 
     def begin(self, config: WorkerConfig) -> None:
-        """Says what is to be done with every job."""
+        """Sets what to do with every task."""
         ...
 
     def wait_ready(self) -> tuple[str, ...]:
-        """Waits until it can examine; gives the sandbox layers that are in force wherever it does.
+        """Waits until entries can be examined and returns the sandbox layers in force in all workers.
 
         Raises:
-            HostError: it cannot.
+            HostError: no entry can be examined.
         """
         ...
 
     def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
-        """Queues a unit; urgent ones go before the others."""
+        """Queues a batch. Urgent batches go before the others."""
         ...
 
     def collect(self, timeout_s: float) -> list[Event[ContextT]]:
-        """What has happened since the last call; waits so long for something.
+        """Returns the events since the last call; waits up to ``timeout_s`` for one.
 
         Raises:
-            HostError: it cannot go on.
+            HostError: the executor cannot continue.
         """
         ...
 
     def paused(self) -> AbstractContextManager[None]:
-        """Lets nothing be read."""
+        """Stops all reading while inside the context."""
         ...
 
     def in_progress(self) -> Iterator[InProgress[ContextT]]:
-        """The job that each busy process is on."""
+        """Returns the task that each busy process examines."""
         ...
 
     def bytes_read(self) -> int:
-        """Bytes read so far, those in the middle of a file included."""
+        """Returns the bytes read so far, including those of files in progress."""
         ...
 
     @property
     def queued(self) -> int:
-        """Units that nobody works on yet."""
+        """Number of batches that no worker has."""
         ...
 
     @property
     def idle(self) -> bool:
-        """Nothing is queued, in work or waiting to be collected."""
+        """Whether nothing is queued, in progress or waiting to be collected."""
         ...
 
     @property
     def workers(self) -> int:
-        """Processes that examine, busy or not."""
+        """Number of processes that examine, busy or not."""
         ...
 
     @property
     def restarts(self) -> int:
-        """Processes that had to be replaced."""
+        """Number of processes that had to be replaced."""
         ...

@@ -1,21 +1,18 @@
-"""Length-prefixed frames over a stream socket, blocking, for the worker's side of the conversation."""
+"""Length-prefixed frames over a blocking stream socket, for the worker's side of the connection."""
 
 import socket
 import struct
 
 HEADER = struct.Struct("<I")
 
-MAX_FRAME_BYTES = 1 << 30
-"""Largest frame that is sent: a plan with compiled lists in it is the largest there is."""
-
 
 def frame(payload: bytes) -> bytes:
-    """The payload with its length before it."""
+    """Returns the payload behind its length."""
     return HEADER.pack(len(payload)) + payload
 
 
 def receive(stream: socket.socket) -> bytearray | None:
-    """The next frame, or ``None`` when the other side closed between two frames.
+    """Returns the next frame, or ``None`` if the other side closed between two frames.
 
     Raises:
         ConnectionError: the other side closed in the middle of a frame.

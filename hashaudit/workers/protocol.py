@@ -1,7 +1,7 @@
-"""What the parent and a worker say to each other.
+"""The messages between the parent and a worker.
 
-The parent's words are trusted by the worker. The worker's are not by the parent: a worker decodes hostile files and may
-be taken over, so its answers are decoded against these types and checked against what was asked.
+The worker trusts the parent, but not the other way round: a worker decodes hostile files and may be compromised. The
+parent therefore decodes answers against these types and checks them against its request.
 """
 
 import errno
@@ -20,66 +20,66 @@ from hashaudit.objectstores.interface import StoreOptions
 
 
 class PerceptualConfig(msgspec.Struct, frozen=True, array_like=True):
-    """What workers do with pictures."""
+    """Settings for perceptual hashes."""
 
     algorithms: tuple[AlgorithmName, ...]
     max_distances: dict[AlgorithmName, int]
-    """Inclusive; of algorithms that are not named, the algorithm's own threshold."""
+    """Inclusive. An algorithm that is not named uses its own threshold."""
     min_quality: int
     """PDQ quality below which a match is marked ``low_quality``."""
     max_frames: int
     variants: str
     decode_timeout_s: float
     hashers: tuple[str, ...]
-    """``module:callable`` of plug-ins that the user named."""
+    """Plug-ins that the user named, as ``module:callable``."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
-    """What every worker is told once, before its first unit."""
+    """The settings that every worker receives once, before its first batch."""
 
     algorithms: tuple[AlgorithmName, ...]
     report_all: bool
-    """Answer with an :class:`EntryResult` for each file, not only for those with something to say."""
+    """Report an :class:`EntryResult` for each file, not only for those with a finding or a fault."""
     indexes: tuple[IndexHandle, ...]
     """The compiled lists."""
     perceptual: PerceptualConfig | None = None
-    """``None``: pictures are not decoded."""
+    """``None``: images are not decoded."""
     filters: tuple[FilterImage, ...] = ()
-    """Of known files."""
+    """Filters of known files."""
     sandbox: Sandbox | None = None
-    """What the worker may still do once all this is loaded; ``None``: whatever its user may."""
+    """Restrictions that apply once everything is loaded; ``None``: none."""
     stores: StoreOptions | None = None
-    """``None``: nothing but files of this machine is examined, and no network is needed."""
+    """``None``: only local files are examined, and no network is needed."""
     schemes: tuple[str, ...] = ()
-    """Of the stores that are needed."""
+    """URL schemes of the object stores in use."""
     recipes: Fingerprints | None = None
-    """By which what is kept in the cache is computed; ``None``: there is no cache."""
+    """Fingerprints of the cached values; ``None``: there is no cache."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One file of a unit; its folder is the group's."""
+    """One file of a batch. Its group names the directory."""
 
     name: bytes
     stat: Stat
     followed: bool
     consistency: Consistency
     decode: bool
-    """Hash it as a picture where it is one; not any more once a decoder has ended a worker over it."""
+    """Hash an image perceptually. False once a decoder has crashed a worker on this file."""
     report: bool
-    """Answer with an :class:`EntryResult` even when there is nothing to say."""
+    """Report an :class:`EntryResult` even without a finding or a fault."""
     known: CachedFile | None = None
-    """From the cache; ``None``: this file has no part in it."""
+    """Cached values; ``None``: the cache does not apply to this file."""
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """Files of one folder."""
+    """Files of one directory."""
 
     directory: DirectoryRef
     items: tuple[Item, ...]
 
 
 class ObjectItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One object of a unit; its bucket is the group's."""
+    """One object of a batch. Its group names the bucket."""
 
     key: bytes
     state: ObjectState
@@ -97,13 +97,13 @@ class BucketGroup(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
-    """What a worker examines between two answers."""
+    """The entries that a worker examines between two answers."""
 
     number: int
     groups: tuple[Group | BucketGroup, ...]
 
     def entries(self) -> list[tuple[Subject, Item | ObjectItem]]:
-        """The entries in the order in which answers number them."""
+        """Returns the entries in the order in which answers number them."""
         return [pair for group in self.groups for pair in _entries(group)]
 
 
@@ -116,40 +116,43 @@ def _entries(group: Group | BucketGroup) -> list[tuple[Subject, Item | ObjectIte
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
-    """The worker is ready; its plan is loaded and its digests pass the self-test."""
+    """The worker has loaded its configuration, and its digests pass the self-test."""
 
     sandbox: tuple[str, ...]
-    """Layers in force in this process."""
+    """Sandbox layers in force in this process."""
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
-    """The worker cannot carry out its plan. Ends the run."""
+    """The worker cannot use its configuration. Ends the scan."""
 
     reason: str
 
 
 class Cached(msgspec.Struct, frozen=True, array_like=True):
-    """What a unit had to do with the cache."""
+    """The share of the cache in one batch."""
 
     to_keep: tuple[CachedValue, ...] = ()
-    """Of files that were read, for the cache to keep."""
+    """Values of files that were read, for the cache to keep."""
     hits: tuple[int, ...] = ()
-    """Items that were not read: what the cache had from an earlier run answers for them."""
+    """Items that were not read, because the cache had results of an earlier scan."""
     damaged: int = 0
-    """Files that were read because what the cache had of them was damaged."""
+    """Number of files that were read because their cached values were damaged."""
 
 
 NOTHING_CACHED = Cached()
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
-    """A unit is done. What of its items is neither told nor known was examined whole and matches nothing."""
+    """The answer for one batch.
+
+    Items that are missing from both ``reported`` and ``known`` were examined completely and matched nothing.
+    """
 
     number: int
     known: tuple[int, ...]
-    """The items that were examined whole and that only lists of known files hold."""
+    """Items that were examined completely and are only on known-file lists."""
     bytes_read: int
-    """Of all items."""
+    """Bytes read for all items."""
     reported: tuple[EntryResult, ...]
     cache: Cached = NOTHING_CACHED
 
@@ -162,40 +165,40 @@ BATCH_DECODER = msgspec.msgpack.Decoder(WorkBatch)
 MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 ITEM_BITS = 20
-"""Low bits of a progress word that number the item; a unit has fewer than 2**20 items."""
+"""Low bits of a position word that number the item; a batch has fewer than 2**20 items."""
 
 PROGRESS_WORDS = 8
-"""Words that a worker shares with its parent: they stand at the indexes that follow."""
+"""Words of the progress memory that a worker shares with its parent, at the indexes below."""
 
 POSITION = 0
-"""Unit and item that the worker is on."""
+"""Batch and item in progress."""
 FED_BYTES = 1
-"""Bytes of content gone through since the worker started, holes included."""
+"""Bytes of content processed since the worker started, including holes."""
 READ_BYTES = 2
 """Bytes read from storage since the worker started."""
 ALLOWED_BYTES = 3
-"""Written by the parent: the worker waits while it has read as many bytes or more."""
+"""Written by the parent: the worker waits while :data:`READ_BYTES` is not below it."""
 WAITING = 4
 """1 while the worker waits for that."""
 BEGUN_BYTES = 5
-"""What :data:`FED_BYTES` was when the file that the worker is on was begun."""
+"""Value of :data:`FED_BYTES` at the start of the current file."""
 DECODING = 6
-"""1 while what was read is decoded, hashed as a picture and looked for."""
+"""1 while the worker decodes, hashes and matches an image."""
 BEGUN_NS = 7
-"""When the item that the worker is on was begun, on the monotonic clock."""
+"""Start time of the current item on the monotonic clock."""
 
 STATUS_CODES: dict[int, FaultCode] = {
     errno.ENOMEM: FaultCode.OUT_OF_MEMORY,
     errno.EMFILE: FaultCode.TOO_MANY_OPEN_FILES,
 }
-"""A worker ends with such a status when what a file took of it does not come back: no other file is to pay for it."""
+"""Exit status of a worker that cannot recover what a file took from it, so that no other file pays for it."""
 
 
 def position_word(batch: int, item: int) -> int:
-    """Packs where a worker is into one word, so that it is stored whole."""
+    """Packs batch and item into one word, which is written atomically."""
     return batch << ITEM_BITS | item
 
 
 def parse_position(word: int) -> tuple[int, int]:
-    """Unit and item of a progress word; unit 0 means that none was begun."""
+    """Returns the batch and item of a position word; batch 0 means that no batch has begun."""
     return word >> ITEM_BITS, word & ((1 << ITEM_BITS) - 1)

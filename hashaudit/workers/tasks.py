@@ -1,4 +1,4 @@
-"""What is handed to the pool and what comes back, and how both travel to a worker and from it."""
+"""Tasks, their events, and the conversion of both to and from messages of the worker protocol."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -15,28 +15,28 @@ ContextT = TypeVar("ContextT")
 
 
 class Task(msgspec.Struct, Generic[ContextT], frozen=True):
-    """One entry to examine and the caller's own mark for it."""
+    """One entry to examine, with the caller's context."""
 
     context: ContextT
     entry: Subject
     report: bool
     known: CachedFile | None = None
-    """From the cache; ``None``: it has no part in it."""
+    """Cached values; ``None``: the cache does not apply."""
     attempts: int = 0
     decode: bool = True
     suspicion: Fault | None = None
-    """A decoder ended workers over this entry; it is being examined without."""
+    """Set when a decoder has crashed workers on this entry, which is now examined without decoding."""
 
 
 class Completed(msgspec.Struct, Generic[ContextT], frozen=True):
-    """A unit was examined."""
+    """A batch was examined."""
 
     tasks: tuple[Task[ContextT], ...]
     answer: Answer
 
 
 class Failed(msgspec.Struct, Generic[ContextT], frozen=True):
-    """An item ended its worker as often as it was tried."""
+    """A task whose worker crashed or stalled on every attempt."""
 
     task: Task[ContextT]
     fault: Fault
@@ -46,26 +46,26 @@ Event = Completed[ContextT] | Failed[ContextT]
 
 
 class InProgress(msgspec.Struct, Generic[ContextT], frozen=True):
-    """A job that a worker is on."""
+    """A task that a worker is examining."""
 
     task: Task[ContextT]
     pid: int
     offset: int
-    """Bytes of the file gone through so far."""
+    """Bytes of the file processed so far."""
     begun_s: float
-    """When, on the monotonic clock."""
+    """Start time on the monotonic clock."""
     host: str | None = None
-    """Whose number ``pid`` is; ``None``: of this machine."""
+    """Host of the process ``pid``; ``None``: this machine."""
 
 
 def grouped(tasks: Sequence[Task[ContextT]]) -> tuple[Group | BucketGroup, ...]:
-    """The jobs as a worker is told them, by folder or bucket, in their order."""
-    # By identity: entries of one folder share it, and its path can be long.
+    """Groups tasks by directory or bucket, in their order, for a worker."""
+    # By identity, because entries of one directory share it and its path can be long.
     return tuple(_group(list(run)) for _, run in groupby(tasks, key=lambda task: id(holder_of(task.entry))))
 
 
 def accounted_for(answer: Answer, tasks: tuple[Task[ContextT], ...]) -> bool:
-    """An answer accounts for each item of its unit exactly once, and tells of all that had to be told of."""
+    """Returns whether an answer accounts for each item of its batch once and reports all that must be reported."""
     reported = {examination.item for examination in answer.reported}
     apart = reported.union(answer.known)
     must = {index for index, task in enumerate(tasks) if task.report}

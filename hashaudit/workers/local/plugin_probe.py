@@ -1,6 +1,6 @@
-"""Asks a plugged hasher for its name and length in a process of its own.
+"""Reads the name and length of a plug-in hash in a separate process.
 
-The parent holds the signing key, so it never loads code that the user plugs in.
+The parent holds the signing key, so it never loads plug-in code.
 """
 
 import subprocess
@@ -12,23 +12,23 @@ from hashaudit.errors import UsageError
 from hashaudit.lists.plugin_hashes import plug_in
 
 TIMEOUT_S = 60.0
-"""A hasher that has not said its name by then does not load."""
+"""A plug-in that has not reported its name by then fails to load."""
 
 _CODE = "import sys; from hashaudit.workers.local.plugin_probe import report_names; report_names(sys.argv[1])"
 
 
 class HasherName(msgspec.Struct, frozen=True):
-    """What the lists have to know of a hasher."""
+    """The properties of a plug-in hash that lists need."""
 
     name: str
     length_bytes: int
 
 
 def plug_in_all(references: tuple[str, ...]) -> None:
-    """Lets lists be matched by the hashers that the user names as ``module:callable``.
+    """Registers the plug-in hashes that the user named as ``module:callable``, so that lists can contain them.
 
     Raises:
-        UsageError: one cannot be loaded, or is no hasher.
+        UsageError: a plug-in does not load or is not a hasher.
     """
     for reference in references:
         hasher = _ask(reference)
@@ -36,7 +36,7 @@ def plug_in_all(references: tuple[str, ...]) -> None:
 
 
 def report_names(reference: str) -> None:
-    """Writes a hasher's :class:`HasherName`, or why there is none, to standard output: what the child process runs."""
+    """Writes the :class:`HasherName` of a plug-in, or its error, to standard output. Runs in the child process."""
     from hashaudit.content.perceptual.plugin import load_hasher  # noqa: PLC0415 # only the child loads numpy, Pillow, the hasher
 
     try:
@@ -58,7 +58,7 @@ def _ask(reference: str) -> HasherName:
         )
         answer = msgspec.json.decode(done.stdout, type=HasherName | str)
     except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError) as error:
-        raise UsageError(f"the hasher {reference} does not load: {type(error).__name__}") from error
+        raise UsageError(f"cannot load the plug-in hash '{reference}'; {type(error).__name__}") from error
     if isinstance(answer, str):
         raise UsageError(answer)
     return answer

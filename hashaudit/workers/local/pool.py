@@ -1,8 +1,8 @@
-"""The pool: units out, answers in, and exactly the item that killed a worker is blamed.
+"""The pool of local worker processes. It attributes a crash to exactly the item that caused it.
 
-Every worker has its own socket, so the death of one costs no other anything. A worker holds at most
-``UNITS_PER_WORKER`` units; the item that it was on when it died is tried once more alone, because an out-of-memory kill
-can hit an innocent, and is blamed if that ends the worker again. All its other items go back to the queue.
+Every worker has its own socket, so a crash affects no other worker. A worker holds at most ``BATCHES_PER_WORKER``
+batches. The item in progress at a crash is retried once alone, because an out-of-memory kill can hit an innocent item,
+and is marked as failed if it ends the worker again. All other items return to the queue.
 """
 
 import contextlib
@@ -25,19 +25,19 @@ from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rej
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
 
 BATCHES_PER_WORKER = 2
-"""One in hand and one waiting, so that a worker never idles while its answer travels."""
+"""One in progress and one waiting, so that a worker never idles while its answer travels."""
 
 ATTEMPTS = 2
-"""How often an item may end a worker before it is blamed."""
+"""Number of workers that an item may end before it is marked as failed."""
 
 FAILED_STARTS = 3
-"""Workers in a row that die before they are ready, after which the run cannot go on."""
+"""Number of workers in a row that end before they are ready, after which the scan aborts."""
 
 FROZEN_S = 5.0
-"""Longer between two looks at the workers than any turn takes: the process was stopped or the machine asleep."""
+"""Longer than any interval between two polls: the process was stopped or the machine was asleep."""
 
 POLL_S = 0.1
-"""How often deadlines and signals are looked at while nothing happens."""
+"""Interval of the checks for deadlines and signals while nothing happens."""
 
 
 class _Batch(msgspec.Struct, Generic[ContextT], frozen=True):
@@ -46,7 +46,7 @@ class _Batch(msgspec.Struct, Generic[ContextT], frozen=True):
 
 
 class _Worker(Generic[ContextT]):
-    """A process, what it holds, and when it was last seen to move."""
+    """A process, its batches, and its watchdog."""
 
     def __init__(self, process: WorkerProcess, watch: Watch) -> None:
         self.process = process
@@ -54,26 +54,26 @@ class _Worker(Generic[ContextT]):
         self.batches: dict[int, _Batch[ContextT]] = {}
         self.ready = False
         self.used = False
-        """It was given a unit."""
+        """Whether it has received a batch."""
 
     def task(self) -> Task[ContextT] | None:
-        """What it is on, if it has begun anything that it was given."""
+        """Returns the task in progress, or ``None`` before the first item of its batches."""
         number, item = self.process.position()
         batch = self.batches.get(number)
         return batch.tasks[item] if batch is not None and item < len(batch.tasks) else None
 
 
 class Pool(Generic[ContextT]):
-    """Runs units on worker processes.
+    """Examines batches in worker processes.
 
-    Use as a context manager: on entering, workers start, which takes them a while that the caller can use; on leaving,
-    none is left behind, whatever happened. Give them their plan with :meth:`begin`.
+    A context manager. Workers start on entry, which takes time that the caller can use; on exit none is left. Configure
+    them with :meth:`begin`.
 
     Args:
-        workers: how many processes.
-        deadlines: a worker that takes longer over an item is ended and the item blamed.
-        max_rate_bytes_per_s: how much all workers together read from storage in a second; ``None``: no limit.
-        spawn: makes a process; tests replace it.
+        workers: number of processes.
+        deadlines: a worker that exceeds one is ended, and its item marked as failed.
+        max_rate_bytes_per_s: bytes that all workers together read from storage per second; ``None``: no limit.
+        spawn: starts a process; tests replace it.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class Pool(Generic[ContextT]):
         self._finished_bytes = 0
         self._polled_s = time.monotonic()
         self.sandbox: tuple[str, ...] | None = None
-        """Layers in force in the workers; ``None`` until the first is ready."""
+        """Sandbox layers in force in the workers; ``None`` until the first worker is ready."""
         self.restarts = 0
 
     def __enter__(self) -> "Pool[ContextT]":
-        # Each worker takes two descriptors here.
+        # Each worker takes two descriptors in this process.
         raise_open_file_limit()
         for _ in range(self._count):
             self._start_worker()
@@ -122,30 +122,30 @@ class Pool(Generic[ContextT]):
 
     @property
     def queued(self) -> int:
-        """Units that no worker has yet."""
+        """Number of batches that no worker has."""
         return len(self._queue) + len(self._urgent) + len(self._suspects)
 
     @property
     def idle(self) -> bool:
-        """Nothing is queued, in work or waiting to be collected."""
+        """Whether nothing is queued, in progress or waiting to be collected."""
         return not (self.queued or self._events or any(worker.batches for worker in self._workers))
 
     def bytes_read(self) -> int:
-        """Bytes read by all workers so far, those in the middle of a file included."""
+        """Returns the bytes that all workers have read, including those of files in progress."""
         return self._finished_bytes + sum(worker.process.bytes_read() for worker in self._workers)
 
     def set_rate(self, bytes_per_s: int) -> None:
-        """Changes how much all workers together read in a second, of a pool that was made with a limit."""
+        """Changes the common read rate. The pool must have been created with a rate."""
         self._rate_limiter.set_rate(bytes_per_s)
 
     @property
     def workers(self) -> int:
-        """Processes that there are, busy or not."""
+        """Number of processes, busy or not."""
         return len(self._workers)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Lets the workers read nothing. None is blamed for the time that this takes."""
+        """Stops all reading while inside the context. The pause counts against no deadline."""
         processes = [worker.process for worker in self._workers]
         self._rate_limiter.pause(processes)
         try:
@@ -157,7 +157,7 @@ class Pool(Generic[ContextT]):
                 worker.watch.restart(self._polled_s)
 
     def in_progress(self) -> Iterator[InProgress[ContextT]]:
-        """The job that each busy worker is on at this moment."""
+        """Returns the task that each busy worker is examining."""
         for worker in self._workers:
             task = worker.task()
             if task is not None:
@@ -165,12 +165,12 @@ class Pool(Generic[ContextT]):
                 yield InProgress(task, process.process.pid, process.offset(), process.begun_s())
 
     def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
-        """Queues a unit. Urgent ones (large files) go before the others, so that none is left for the end alone."""
+        """Queues a batch. Urgent ones (large files) go first, so that none is left alone at the end."""
         (self._urgent if urgent else self._queue).append(_Batch(tuple(tasks), urgent))
         self._hand_out()
 
     def begin(self, config: WorkerConfig) -> None:
-        """Tells every worker, and each that is started later, what it has to do."""
+        """Configures all present and future workers."""
         self._config = ENCODER.encode(config)
         self._decodes = config.perceptual is not None
         for worker in self._workers:
@@ -190,7 +190,7 @@ class Pool(Generic[ContextT]):
         return self.sandbox
 
     def collect(self, timeout_s: float = POLL_S) -> list[Event[ContextT]]:
-        """What has happened since the last call; waits up to ``timeout_s`` for something.
+        """Returns the events since the last call; waits up to ``timeout_s`` for one.
 
         Raises:
             HostError: workers cannot be started.
@@ -217,7 +217,7 @@ class Pool(Generic[ContextT]):
         try:
             process = self._spawn()
         except OSError as error:
-            raise HostError(f"cannot start a worker process: {error.strerror}") from error
+            raise HostError(f"cannot start a worker process; {error.strerror}") from error
         worker: _Worker[ContextT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
@@ -236,8 +236,8 @@ class Pool(Generic[ContextT]):
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            # One that has done nothing yet: what is wrong with it is then the suspect's doing. There is one for each,
-            # for the worker that a suspect ended was replaced.
+            # Retry a suspect only in a fresh worker, so that a crash is its own. A fresh worker exists for each suspect
+            # because a crashed one is replaced.
             if self._suspects and worker.ready and not worker.used:
                 self._assign(worker, _Batch((self._suspects.popleft(),), urgent=True))
         for depth in range(BATCHES_PER_WORKER):
@@ -277,11 +277,11 @@ class Pool(Generic[ContextT]):
                 self.sandbox = sandbox
                 self._failed_starts = 0
             case Rejected(reason=reason):
-                raise HostError(f"a worker process cannot do its work: {reason}")
+                raise HostError(f"a worker process cannot start work: {reason}")
             case Answer(number=number):
                 batch = worker.batches.get(number)
                 if batch is None or not accounted_for(message, batch.tasks):
-                    raise ProtocolError("an answer to what was not asked")
+                    raise ProtocolError("an answer to an unknown batch or item")
                 del worker.batches[number]
                 worker.watch.restart(time.monotonic())
                 self._events.append(Completed(batch.tasks, message))
@@ -297,8 +297,8 @@ class Pool(Generic[ContextT]):
                 now_s,
             )
             if frozen or process.waiting or (worker.ready and not worker.batches):
-                # What it does not do is not its own fault: this process stood still, and so may the worker have; it may
-                # not read on yet; or it has nothing to do.
+                # The delay is not the worker's: this process was stopped, and perhaps the worker too; the rate limiter
+                # holds the worker back; or it has nothing to do.
                 watch.restart(now_s)
             elif not worker.ready:
                 if watch.unready(now_s):
@@ -310,7 +310,7 @@ class Pool(Generic[ContextT]):
                     self._replace_worker(worker, overdue)
 
     def _replace_worker(self, worker: _Worker[ContextT], overdue: DeadlineExceeded | None = None) -> None:
-        """Takes a dead or overdue worker away, gives its items back, and starts another in its place."""
+        """Removes a crashed or late worker, requeues its items, and starts a replacement."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
         number, item = worker.process.position()
@@ -321,7 +321,7 @@ class Pool(Generic[ContextT]):
             if self._failed_starts >= FAILED_STARTS:
                 raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
         if worker.ready and worker.batches and number not in worker.batches:
-            # It never said which item it was on, so that only the first unit can have ended it.
+            # The worker never noted an item, so only its first batch can have ended it.
             self._split(worker.batches.pop(min(worker.batches)), status, overdue)
         for batch_number, batch in worker.batches.items():
             if batch_number != number or item >= len(batch.tasks):
@@ -337,7 +337,7 @@ class Pool(Generic[ContextT]):
             (self._urgent if urgent else self._queue).appendleft(_Batch(tasks, urgent))
 
     def _split(self, batch: _Batch[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
-        """Halves a unit that ended a worker before any of its items was begun, until one item is left to suspect."""
+        """Halves a batch that ended a worker before its first item began, until one suspect item is left."""
         if len(batch.tasks) == 1:
             self._retry_alone(batch.tasks[0], status, overdue)
             return
@@ -357,7 +357,7 @@ class Pool(Generic[ContextT]):
         decoding = self._decodes and task.decode
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:
-            # The decoder is the first to suspect: without it the file's digests are still to be had.
+            # Suspect the decoder first: without it, the file can still be hashed.
             self._suspects.append(msgspec.structs.replace(task, decode=False, report=True, suspicion=fault))
         else:
             self._events.append(Failed(task, fault))

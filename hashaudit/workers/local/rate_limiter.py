@@ -1,7 +1,7 @@
-"""One rate for all workers together: what each may read next, worked out anew many times a second.
+"""A token bucket that divides one read rate among all workers, many times a second.
 
-What was read is taken from the credit that time earns; what is left of it is divided among the workers that read or
-wait to read, so that a worker that decodes or has nothing to do holds nothing back from the others.
+Elapsed time adds credit and reading uses it. The rest is divided among the workers that read or wait to read, so that a
+worker that decodes or is idle takes no share from the others.
 """
 
 import time
@@ -9,39 +9,39 @@ from collections.abc import Collection, Hashable
 from typing import Protocol
 
 REFILL_INTERVAL_S = 0.02
-"""Between two turns while there is a rate to keep: short beside :data:`CREDIT_S`, so that a late turn loses nothing."""
+"""Interval between two refills. Short compared with :data:`CREDIT_S`, so that a late refill loses nothing."""
 
 CREDIT_S = 0.1
-"""Credit of so many seconds is kept at most: what was not read in time is not caught up with in a burst."""
+"""Largest credit, in seconds of the rate: unused credit is not made up for in a burst."""
 
 UNLIMITED_BYTES = (1 << 63) - 1
 
 FIRST_BYTES = 64 * 1024
-"""Allowed at most to a worker that does not read at the moment, so that it begins without waiting for a turn."""
+"""Largest grant to a worker that does not read at the moment, so that it starts without waiting for a refill."""
 
 
 class Throttled(Hashable, Protocol):
-    """A worker as far as its pace goes."""
+    """A worker whose reading is limited."""
 
     def bytes_taken(self) -> int:
-        """Bytes that it read from storage since it started."""
+        """Returns the bytes read from storage since the worker started."""
         ...
 
     @property
     def waiting(self) -> bool:
-        """It says that it waits to be allowed more."""
+        """Whether the worker waits for a grant."""
         ...
 
     def allow(self, taken: int) -> None:
-        """It may read until it has taken so many bytes since it started."""
+        """Allows reading until the worker has read ``taken`` bytes since it started."""
         ...
 
 
 class RateLimiter:
-    """Shares out a rate; without one, everything is allowed until :meth:`pause`.
+    """Divides a rate; without one, everything is allowed until :meth:`pause`.
 
     Args:
-        rate_bytes_per_s: of all workers together.
+        rate_bytes_per_s: common rate of all workers; ``None``: no limit.
     """
 
     def __init__(self, rate_bytes_per_s: int | None) -> None:
@@ -52,30 +52,30 @@ class RateLimiter:
 
     @property
     def interval_s(self) -> float | None:
-        """How often :meth:`refill` has to be called; ``None``: never."""
+        """Interval at which to call :meth:`refill`; ``None``: never."""
         return None if self._rate is None else REFILL_INTERVAL_S
 
     def register(self, worker: Throttled) -> None:
-        """Sets the pace of a worker that has just started."""
+        """Sets the first grant of a worker that has just started."""
         worker.allow(UNLIMITED_BYTES if self._rate is None else 0)
 
     def set_rate(self, bytes_per_s: int) -> None:
-        """Changes the rate, of a pacer that was made with one."""
+        """Changes the rate. The limiter must have been created with one."""
         self._rate = bytes_per_s
 
     def pause(self, workers: Collection[Throttled]) -> None:
-        """Lets nothing be read until :meth:`resume`."""
+        """Stops all reading until :meth:`resume`."""
         for worker in workers:
             worker.allow(0)
 
     def resume(self, workers: Collection[Throttled]) -> None:
-        """Sets the pace again that was before :meth:`pause`."""
+        """Restores the grants from before :meth:`pause`."""
         self._refilled_s = time.monotonic()
         for worker in workers:
             self.register(worker)
 
     def refill(self, workers: Collection[Throttled]) -> None:
-        """Shares the credit out among the workers that there are now."""
+        """Divides the credit among the present workers."""
         now_s = time.monotonic()
         elapsed_s = now_s - self._refilled_s
         if self._rate is None or elapsed_s < REFILL_INTERVAL_S / 2:

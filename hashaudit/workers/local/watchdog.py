@@ -1,4 +1,4 @@
-"""How long a worker may be on one file: while it reads, as long as bytes come; while it decodes, by the file's size."""
+"""Deadlines of a worker: for reading by progress and size, for decoding by the size of the file."""
 
 import msgspec
 
@@ -6,34 +6,34 @@ from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.model.faults import FaultCode
 
 START_TIMEOUT_S = 120.0
-"""A worker that is not ready by then does not start: it imports, maps the lists and tests itself."""
+"""A worker has to be ready by then: it imports, maps the lists and runs the self-tests."""
 
 SLOWEST_READ_BYTES_PER_S = 16 << 10
-"""Below any storage, shared by several readers and read three times over; a file that comes slower is held back."""
+"""Below the rate of any storage that several workers share and that is read three times; a slower file is stalled."""
 
 DECODE_GRACE = 1.25
-"""The worker looks at the same clock between frames, and then keeps the frames that it has. It comes first."""
+"""The worker checks the same limit between frames and then keeps the frames it has, so its check has to come first."""
 
 
 class Deadlines(msgspec.Struct, frozen=True):
-    """What a user allows."""
+    """The time limits that the user sets."""
 
     file_s: float
-    """Without a byte; and, with the time that the file's size takes at the slowest, for reading it."""
+    """Limit without a byte. Together with the time for the file's size at the slowest rate, the limit for reading."""
     decode_s: float
-    """For decoding and hashing a picture, with a share for its size (``DecodeLimits.deadline_s``)."""
+    """Limit for decoding and hashing an image, extended by its size (``DecodeLimits.deadline_s``)."""
 
     def reading_s(self, size_bytes: int) -> float:
-        """The longest that reading a file may take, however steadily it comes."""
+        """Returns the longest time for reading a file, however steady the data."""
         return self.file_s + size_bytes / SLOWEST_READ_BYTES_PER_S
 
     def decoding_s(self, size_bytes: int) -> float:
-        """The longest that a worker may be on a picture after it has read it."""
+        """Returns the longest time for decoding a file after it was read."""
         return DecodeLimits(timeout_s=self.decode_s).deadline_s(size_bytes) * DECODE_GRACE
 
 
 class ProgressMark(msgspec.Struct, frozen=True):
-    """A worker's progress board at one moment."""
+    """A worker's shared progress memory at one moment."""
 
     batch: int
     item: int
@@ -42,14 +42,14 @@ class ProgressMark(msgspec.Struct, frozen=True):
 
 
 class DeadlineExceeded(msgspec.Struct, frozen=True):
-    """Why a worker is to be ended."""
+    """The reason for ending a worker."""
 
     code: FaultCode
     message: str
 
 
 class Watch:
-    """One worker's clocks, in seconds of the monotonic clock. It has nothing to do when it is made."""
+    """The clocks of one worker, in seconds on the monotonic clock. A new worker has nothing to do."""
 
     def __init__(self, deadlines: Deadlines, now_s: float) -> None:
         self._deadlines = deadlines
@@ -57,11 +57,11 @@ class Watch:
         self.restart(now_s)
 
     def restart(self, now_s: float) -> None:
-        """Gives the worker all its time anew."""
+        """Restarts all time limits."""
         self._item_s = self._phase_s = self._moved_s = now_s
 
     def observe(self, seen: ProgressMark, now_s: float) -> None:
-        """Notes what the board says."""
+        """Notes the worker's progress."""
         before, self._seen = self._seen, seen
         if (seen.batch, seen.item) != (before.batch, before.item):
             self.restart(now_s)
@@ -71,11 +71,11 @@ class Watch:
             self._moved_s = now_s
 
     def overdue(self, size_bytes: int | None, now_s: float) -> DeadlineExceeded | None:
-        """Whether the worker's time is up.
+        """Returns the limit that the worker exceeds, or ``None``.
 
         Args:
-            size_bytes: of the file that it is on; ``None`` where it has not begun one.
-            now_s: as last seen.
+            size_bytes: size of the current file; ``None`` if the worker has not begun one.
+            now_s: time of the last :meth:`observe`.
         """
         limits = self._deadlines
         if size_bytes is not None and self._seen.decoding:
@@ -91,7 +91,7 @@ class Watch:
         return None
 
     def unready(self, now_s: float) -> bool:
-        """Whether a worker that is still starting has had its time."""
+        """Returns whether a starting worker has exceeded its time limit."""
         return now_s - self._moved_s > START_TIMEOUT_S
 
 

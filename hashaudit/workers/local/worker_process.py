@@ -1,4 +1,4 @@
-"""One worker process as the parent sees it: start, words in and out without ever blocking, end."""
+"""One worker process as seen by the parent: start, non-blocking messages, end."""
 
 import contextlib
 import os
@@ -30,31 +30,31 @@ from hashaudit.workers.protocol import (
 WORKER_CODE = "from hashaudit.workers.child.child_main import main; main()"
 
 MAX_ANSWER_BYTES = 512 << 20
-"""A longer answer is not an honest one: a unit's items have bounded numbers of matches with bounded labels."""
+"""Longer than any honest answer, because items have bounded numbers of matches with bounded labels."""
 
 RECEIVE_BYTES = 1 << 18
 
 REAP_TIMEOUT_S = 1.0
-"""Longer than the kernel takes to free a worker's memory. A process that is stuck in the kernel (a dead network mount)
-outlives SIGKILL; it is left behind, not waited for."""
+"""Longer than the kernel takes to free a worker's memory. A process stuck in the kernel (a dead network mount) survives
+SIGKILL and is left behind."""
 
 
 class ProtocolError(Exception):
-    """A worker said something that no honest worker says."""
+    """A worker violated the protocol."""
 
 
 class WorkerProcess:
     """A child that runs :mod:`hashaudit.workers.child.child_main`, its socket and its shared progress memory.
 
-    It is a fresh interpreter, not a fork: a fork would hold a copy of the signing key. It leaves the terminal's process
-    group, so that Ctrl-C reaches the parent alone, which ends the run in order.
+    It is a fresh interpreter, because a fork would hold a copy of the signing key. It leaves the terminal's process
+    group, so that Ctrl-C reaches only the parent, which ends the scan in order.
     """
 
     def __init__(self, code: str = WORKER_CODE) -> None:
-        """Starts the child; tests give other code to run."""
+        """Starts the child. Tests run other code."""
         link = Connection()
         self.process = subprocess.Popen(
-            # -P: a hashaudit.py in the folder that the command is run from is never imported.
+            # -P: never import a hashaudit.py in the current directory.
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -71,60 +71,60 @@ class WorkerProcess:
         self._outbound = bytearray()
 
     def position(self) -> tuple[int, int]:
-        """Unit and item that the worker is on; unit 0 before the first."""
+        """Returns the batch and item in progress; batch 0 before the first."""
         return parse_position(self._progress[POSITION])
 
     def bytes_read(self) -> int:
-        """Bytes of content that the worker has gone through since it started, holes included."""
+        """Returns the bytes of content that the worker has processed since it started, including holes."""
         return self._progress[FED_BYTES]
 
     def offset(self) -> int:
-        """How far the worker is in the file that it is on, bytes."""
+        """Returns the position in the current file, bytes."""
         return self._progress[FED_BYTES] - self._progress[BEGUN_BYTES]
 
     def begun_s(self) -> float:
-        """When the worker began the item that it is on, on the monotonic clock, which all processes share."""
+        """Returns the start time of the current item on the monotonic clock, which all processes share."""
         return self._progress[BEGUN_NS] / 1e9
 
     def bytes_taken(self) -> int:
-        """Bytes that the worker has read from storage since it started."""
+        """Returns the bytes that the worker has read from storage since it started."""
         return self._progress[READ_BYTES]
 
     @property
     def waiting(self) -> bool:
-        """The worker waits to be allowed to read on, and it is true that it may not."""
+        """Whether the worker waits for a grant and really has none left."""
         return bool(self._progress[WAITING]) and self._progress[READ_BYTES] >= self._progress[ALLOWED_BYTES]
 
     def allow(self, taken: int) -> None:
-        """Lets the worker read until it has taken so many bytes since it started."""
+        """Allows reading until the worker has read ``taken`` bytes since it started."""
         self._progress[ALLOWED_BYTES] = taken
 
     def is_decoding(self) -> bool:
-        """Whether the worker has read what it is on and decodes it."""
+        """Returns whether the worker decodes an image that it has read."""
         return self._progress[DECODING] != 0
 
     @property
     def wants_to_send(self) -> bool:
-        """There are words that the socket did not take yet."""
+        """Whether the socket has not taken everything yet."""
         return bool(self._outbound)
 
     def send(self, payload: bytes) -> None:
-        """Queues a frame and sends what the socket takes at once."""
+        """Queues a frame and sends as much as the socket takes at once."""
         self._outbound += frame(payload)
         self.flush()
 
     def flush(self) -> None:
-        """Sends what the socket takes. A dead worker shows when it is read from, not here."""
+        """Sends as much as the socket takes. A dead worker is detected on receiving, not here."""
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             while self._outbound:
                 sent = self.socket.send(memoryview(self._outbound)[:RECEIVE_BYTES])
                 del self._outbound[:sent]
 
     def receive(self) -> tuple[list[Message], bool]:
-        """All messages that have come whole, and whether the worker is still there.
+        """Returns all complete messages, and whether the worker is alive.
 
         Raises:
-            ProtocolError: what came is not a message.
+            ProtocolError: the data is not a message.
         """
         alive = True
         try:
@@ -156,17 +156,17 @@ class WorkerProcess:
             yield MESSAGE_DECODER.decode(payload)
 
     def end(self) -> None:
-        """Tells the worker to end at once, without waiting for it."""
+        """Ends the worker at once, without waiting for it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
     def kill(self) -> int:
-        """Ends the worker at once and reaps it; returns its exit status as ``subprocess`` gives it (-N: signal N)."""
+        """Ends and reaps the worker; returns its exit status as ``subprocess`` does (-N: signal N)."""
         self.end()
         return self.reap(REAP_TIMEOUT_S)
 
     def reap(self, timeout_s: float) -> int:
-        """Waits so long for a worker that is ending, and frees what belongs to it."""
+        """Waits up to ``timeout_s`` for the end of a worker and frees its resources."""
         try:
             status = self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -179,7 +179,7 @@ class WorkerProcess:
 
 
 def describe_end(status: int) -> tuple[str, int | None]:
-    """How a worker ended, for people, and the signal that ended it."""
+    """Returns a description of how a worker ended, and the signal that ended it."""
     code = STATUS_CODES.get(status)
     if code is not None:
         return f"the worker process ended: {code.replace('_', ' ')}", None
