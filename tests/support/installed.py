@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-COMMAND = str(Path(sys.executable).with_name("hashaudit"))
+COMMAND = os.environ.get("HASHAUDIT_COMMAND") or str(Path(sys.executable).with_name("hashaudit"))
+"""``HASHAUDIT_COMMAND`` names the command of another environment, such as one without extras."""
 TIMEOUT_S = 60
 
 Word = str | bytes | Path

@@ -78,6 +78,9 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
         except HashauditError as error:
             _send(stream, Rejected(str(error)))
             return
+        if config.stores is None:
+            # The libraries of object stores load parts of themselves late, and the sandbox lets them read their code.
+            examiner.imports.install()
         if config.sandbox is not None:
             layers += config.sandbox.apply(examiner.space)
         _send(stream, Ready(layers))

@@ -16,6 +16,7 @@ from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.results import Caveat, EntryResult, Match, Role, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
+from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import (
     BEGUN_BYTES,
@@ -73,6 +74,7 @@ class Examiner:
         self._objects = _objects(config, throttle)
         self._analyzer = Analyzer(config, progress, throttle, _pictures(config, algorithms, indexes), self._objects)
         self.space = AddressSpace()
+        self.imports = ImportGuard()
         self._has_decoded = False
 
     def ahead(self, batches: Iterator[WorkBatch]) -> Iterator[WorkBatch]:
@@ -98,6 +100,8 @@ class Examiner:
             self._progress[BEGUN_NS] = time.monotonic_ns()
             self._progress[POSITION] = position_word(batch.number, number)
             analysis = self._analyzer.analyze((batch.number, number), entry, item)
+            if refused := self.imports.faults():
+                analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
             counts.add(number, analysis)
             matches, confirmations = self._match(analysis)
             self._check_fitness(

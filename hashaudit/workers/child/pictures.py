@@ -15,6 +15,7 @@ from hashaudit.cache.values import Values, pack_picture
 from hashaudit.content.images.formats import HEAD_BYTES, sniff
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.images.pillow import load_decoders
+from hashaudit.content.images.warm_up import warm_up
 from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
 from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
@@ -185,6 +186,7 @@ class Pictures:
 def _load_behind(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:
     """Loads what decoders and hashes load at their first use: the sandbox lets nothing be loaded later."""
     load_decoders()
+    warm_up()
     picture = Image.linear_gradient("L")
     for algorithm in algorithms:
         algorithm.hasher.hashes(picture.convert("RGB") if algorithm.needs is Needs.COLOUR else picture, ORIENTATIONS)
