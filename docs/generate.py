@@ -1,34 +1,47 @@
 """Writes the pages that are generated from the code (``make docs``). A test compares them with the committed pages."""
 
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
-from hashaudit.exit_codes import MEANINGS, ExitCode
+from hashaudit.explanations import GROUPS, Code, CodeGroup
 
 DOCS = Path(__file__).parent
 
-HEAD = """# Exit codes
+HEAD = """# Codes
 
-For anyone who calls hashaudit from a script. The codes are the same for every command. `make docs` generates this page
-from `hashaudit/exit_codes.py`.
-
-| code | name | meaning |
-|---|---|---|
+For anyone who reads findings or calls hashaudit from a script. Each code has a meaning and an action.
+`hashaudit explain CODE` prints the same, and `hashaudit explain` lists all codes. `make docs` generates this page from
+`hashaudit/explanations.py`.
 """
 
-TAIL = """
+EXIT_CODE_BITS = """
 Below 32, each bit has a meaning of its own: `code & 8` is set if a file has a deny match, `code & 16` if something was
 not examined. Codes 1, 2 and 4 say nothing about the scanned data.
 """
 
 
-def exit_codes() -> str:
-    """Returns the page on exit codes."""
-    return HEAD + "".join(f"| {_shown(code)} | {code.name} | {MEANINGS[code]} |\n" for code in ExitCode) + TAIL
+def codes() -> str:
+    """Returns the reference page on codes."""
+    return HEAD + "".join(_section(group) for group in GROUPS)
 
 
-def _shown(code: ExitCode) -> str:
-    return "128 + N" if code is ExitCode.SIGNAL else str(code.value)
+def _section(group: CodeGroup) -> str:
+    introduction = "\n".join(textwrap.wrap(group.introduction, 120))
+    table = "".join(f"{row}\n" for row in _rows(group))
+    return f"\n## {group.title}\n\n{introduction}\n\n{table}" + (EXIT_CODE_BITS if group.kind == "exit_code" else "")
+
+
+def _rows(group: CodeGroup) -> Iterator[str]:
+    yield "| code | meaning | what to do |"
+    yield "|---|---|---|"
+    for code in group.codes:
+        yield f"| {_shown(code)} | {code.meaning} | {code.action} |"
+
+
+def _shown(code: Code) -> str:
+    return f"`{code.code}`" if code.name is None else f"{code.code} `{code.name}`"
 
 
 if __name__ == "__main__":
-    (DOCS / "reference" / "exit-codes.md").write_text(exit_codes())
+    (DOCS / "reference" / "codes.md").write_text(codes())

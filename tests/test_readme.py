@@ -13,18 +13,18 @@ from hashaudit.exit_codes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]
-COMMANDS = ("scan", "verify", "keys", "lists", "hash", "compare", "cache")
+COMMANDS = ("scan", "verify", "keys", "lists", "hash", "compare", "cache", "explain")
 TOOLS = ("bash", "ssh-keygen", "jq", "sha256sum")
 README = (TOP / "README.md").read_text()
 
 
-def test_exit_code_page_is_what_the_code_says() -> None:
+def test_page_of_codes_is_what_the_code_says() -> None:
     spec = importlib.util.spec_from_file_location("generate", TOP / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert (TOP / "docs" / "reference" / "exit-codes.md").read_text() == generate.exit_codes()
+    assert (TOP / "docs" / "reference" / "codes.md").read_text() == generate.codes()
 
 
 def test_readme_names_every_exit_code() -> None:

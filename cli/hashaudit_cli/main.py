@@ -7,7 +7,7 @@ from hashaudit_cli.ui.streams import STANDARD_ERROR, STANDARD_OUTPUT, secure_sta
 
 
 def main() -> None:
-    """Runs the command and exits with its code (docs/reference/exit-codes.md)."""
+    """Runs the command and exits with its code (docs/reference/codes.md)."""
     try:
         secure_standard_streams()
         if sys.argv[1:] == ["--version"]:

@@ -35,7 +35,7 @@ def run_application(app: typer.Typer) -> int:
         else:
             command, path = _addressed(typer.main.get_command(app), sys.argv[1:])
             message, candidates = _explained(error, command, sys.argv[1:])
-            log_error(message, _did_you_mean(candidates) or see_help(path))
+            log_error(message, did_you_mean(candidates) or see_help(path))
         return ExitCode.USAGE
     except UsageError as error:
         _, path = _addressed(typer.main.get_command(app), sys.argv[1:])
@@ -57,7 +57,8 @@ def closest(given: str, possible: Sequence[str]) -> list[str]:
     return longer or difflib.get_close_matches(given, possible, n=2, cutoff=0.7)
 
 
-def _did_you_mean(names: Sequence[str]) -> str | None:
+def did_you_mean(names: Sequence[str]) -> str | None:
+    """Returns the hint that names what may have been meant; ``None`` if nothing was."""
     return f"did you mean {' or '.join(repr(name) for name in names)}?" if names else None
 
 

@@ -34,6 +34,7 @@ COMMANDS = [
     "hash",
     "compare",
     "doctor",
+    "explain",
     "lists build",
     "lists merge",
     "lists info",

@@ -62,7 +62,12 @@ class Tables:
         return table
 
     def _faults_table(self) -> Table:
-        table = Table(title="Not examined", title_justify="left")
+        table = Table(
+            title="Faults",
+            title_justify="left",
+            caption="'hashaudit explain CODE' says what a code means and what to do.",
+            caption_justify="left",
+        )
         for name in ("Path", "Stage", "Code", "Message"):
             table.add_column(name, overflow="fold")
         for record in self._faults:
