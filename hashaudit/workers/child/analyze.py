@@ -1,4 +1,4 @@
-"""What a file's content comes to: read once into digests and picture, or recalled from the cache without reading."""
+"""Computes digests and perceptual hashes of an entry, by reading it once or from cached values."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 
 
 class AnalysisResult(msgspec.Struct, frozen=True):
-    """What is known of a file before it is looked for in lists."""
+    """The hashes of an entry, before they are matched."""
 
     outcome: ReadOutcome[Content]
-    """Of the read; of a file that was recalled, its state."""
+    """Of the read; after a cache hit, the state of the file."""
     digests: dict[AlgorithmName, bytes]
     seen: "PictureResult | None"
     faults: tuple[Fault, ...]
     size_bytes: int
-    """Of the content."""
+    """Size of the content."""
     from_run: str | None = None
-    """The run that read the content, where it was an earlier one."""
+    """Earlier scan that read the content; ``None``: this scan."""
     to_cache: CachedValue | None = None
-    """For the cache."""
+    """Value for the cache."""
     damaged: bool = False
-    """What the cache had was damaged."""
+    """Whether the cached value was damaged."""
 
 
 class Analyzer:
-    """Reads files, or recalls them, after one plan.
+    """Computes the hashes of entries, by reading them or from the cache.
 
     Args:
-        config: what is computed.
-        progress: the words shared with the parent.
-        throttle: how fast to read.
-        pictures: hashes pictures, if the plan asks for that.
-        objects: reads objects, if the plan asks for that.
+        config: names the hashes to compute.
+        progress: memory shared with the parent.
+        throttle: limits reading.
+        pictures: hashes images; ``None``: images are not decoded.
+        objects: reads objects; ``None``: only local files.
     """
 
     def __init__(
@@ -69,15 +69,15 @@ class Analyzer:
         self._objects = objects
 
     def analyze(self, position: tuple[int, int], entry: Subject, item: Item | ObjectItem) -> AnalysisResult:
-        """Learns what a file's content comes to.
+        """Returns the hashes of an entry.
 
         Args:
-            position: number of the unit, and of the entry in it.
-            entry: as the walk saw it.
-            item: what is asked of it.
+            position: numbers of the batch and of the entry in it.
+            entry: as listed by the source.
+            item: settings for this entry.
 
         Raises:
-            HashauditError: no entry's fault: a compiled list is damaged.
+            HashauditError: a compiled list is damaged, which is no fault of the entry.
         """
         if (
             self._cache_reader is None
@@ -104,7 +104,7 @@ class Analyzer:
         if self._pictures is not None and hit.is_picture:
             seen = self._pictures.recall(hit.hashes, hit.faults)
         size_bytes = entry.stat.size
-        # What this very run has read before it was interrupted counts as read, as it would have without that.
+        # An interrupted part of this scan read the content: it counts as read, as it would without the interruption.
         outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)
         faults = () if seen is None else seen.faults
         return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None)
@@ -129,7 +129,7 @@ class Analyzer:
             if isinstance(entry, ObjectEntry):
                 return self._object(entry, position, sink)
             return read_entry(entry, self._directories, sink, self._reader)
-        except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost the others theirs
+        except Exception as error:  # noqa: BLE001 # an internal error on one file must not affect the others
             fault = internal_error(Stage.READ, error)
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
 
@@ -137,7 +137,7 @@ class Analyzer:
         self, entry: ObjectEntry, position: tuple[int, int], sink: Callable[[], Content]
     ) -> ReadOutcome[Content]:
         if self._objects is None:
-            raise HostError("the plan names no object stores")
+            raise HostError("the worker's configuration names no object stores")
         return self._objects.read(entry, position, sink)
 
     def _hash_picture(self, content: Content | None, digests: dict[AlgorithmName, bytes]) -> "PictureResult | None":
@@ -147,7 +147,7 @@ class Analyzer:
 
 
 class Counts:
-    """What a unit read, and what it had to do with the cache."""
+    """Bytes read and use of the cache in one batch."""
 
     def __init__(self) -> None:
         self.bytes_read = 0
@@ -156,7 +156,7 @@ class Counts:
         self._to_cache: list[CachedValue] = []
 
     def add(self, number: int, analysis: AnalysisResult) -> None:
-        """Counts one file, by its position in the unit."""
+        """Adds one file, by its position in the batch."""
         self.bytes_read += analysis.outcome.bytes_read
         if analysis.from_run is not None:
             self._cache_hits.append(number)
@@ -165,5 +165,5 @@ class Counts:
             self._to_cache.append(analysis.to_cache)
 
     def cached(self) -> Cached:
-        """What the parent is told of the cache."""
+        """Returns the share of the cache in the answer."""
         return Cached(tuple(self._to_cache), tuple(self._cache_hits), self._damaged)

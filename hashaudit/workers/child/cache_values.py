@@ -1,4 +1,4 @@
-"""The worker's side of the cache: what kept values say of a file, and what is to be kept of one that was read."""
+"""Converts between cached values and the results of an entry, in the worker."""
 
 import msgspec
 
@@ -22,7 +22,7 @@ from hashaudit.workers.child.sink import Content
 
 
 class CacheHit(msgspec.Struct, frozen=True):
-    """All that is wanted of a file, without reading it."""
+    """All requested hashes of a file, from the cache."""
 
     digests: dict[AlgorithmName, bytes]
     is_picture: bool
@@ -32,13 +32,13 @@ class CacheHit(msgspec.Struct, frozen=True):
 
 
 class CacheReader:
-    """Turns values into what is known of a file, and back."""
+    """Converts cached values to hashes and back."""
 
     def __init__(self, recipes: Fingerprints) -> None:
         self._recipes = recipes
 
     def recall(self, values: Values) -> CacheHit | None:
-        """What values say of a file; ``None`` if they do not answer for all that is wanted."""
+        """Returns the hashes from cached values, or ``None`` if one is missing."""
         recipes = self._recipes
         if not recipes.answer(values.keys()):
             return None
@@ -52,12 +52,12 @@ class CacheReader:
             return None
 
     def values_of(self, outcome: ReadOutcome[Content], entry: Entry, of_picture: Values | None) -> Values:
-        """What may be kept of a file that was read: nothing unless one state of it was, and the one that is expected.
+        """Returns the values to cache: none unless the file was read in one state, and that state was expected.
 
         Args:
             outcome: of the read.
-            entry: as the walk saw it.
-            of_picture: where the file is a picture, what came of that.
+            entry: as listed by the source.
+            of_picture: values of the image; ``None``: the file is not an image.
         """
         content, stat = outcome.sink, outcome.stat
         if (
@@ -78,21 +78,21 @@ class CacheReader:
         return values
 
     def keep(self, item: int, entry: Entry, values: Values, before: Values) -> CachedValue:
-        """What the cache is to keep: what was computed now, and of other algorithms what was known before."""
+        """Returns the value to cache: the new hashes, and earlier ones of other algorithms."""
         others = {number: value for number, value in before.items() if number not in self._recipes.superseded}
         together = others | values
         return CachedValue(item, pack_numbers(together), seal(entry, together))
 
 
 def opened(entry: Entry, known: CachedFile) -> Values | None:
-    """The values that the cache gave along, none where it had none, ``None`` where they are damaged."""
+    """Returns the cached values of a file: empty if there are none, ``None`` if they are damaged."""
     return unseal(entry, known.sealed) if known.sealed else {}
 
 
 def mismatch(now: Values, before: Values, known: CachedFile) -> Fault | None:
-    """The fault of a cache that held something else than what was read now."""
+    """Returns the fault if cached hashes differ from those just computed."""
     if all(before.get(number, value) == value for number, value in now.items()):
         return None
     run = known.run_id or "this"
-    message = f"the cache held other hashes of this state of the file, from run {run}; those of now are used"
+    message = f"the cache had other hashes for this state of the file, from run {run}; the new ones are used"
     return Fault(Stage.HASH, FaultCode.CACHE_MISMATCH, message)

@@ -1,4 +1,4 @@
-"""A worker process from start to end. Imports nothing of the command line and never sees the signing key."""
+"""Entry point of a worker process. It imports nothing of the command line and never has the signing key."""
 
 import os
 import signal
@@ -27,13 +27,13 @@ from hashaudit.workers.protocol import (
 )
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Read by numpy's linear algebra library when it is loaded, which is later."""
+"""Thread counts that numpy's linear algebra library reads when it is loaded, later."""
 
 PARENTS_SIGNALS = ("SIGINT", "SIGTSTP", "SIGUSR1", "SIGINFO")
 
 
 def main() -> None:
-    """Serves the parent that is named on standard input until it closes the link."""
+    """Serves the parent named on standard input until it closes the connection."""
     address = msgspec.json.decode(sys.stdin.buffer.read(), type=Address)
     layers = enter_sandbox(address.parent_pid)
     stream, progress = open_connection(address)
@@ -42,17 +42,17 @@ def main() -> None:
 
 
 def enter_sandbox(parent_pid: int) -> tuple[str, ...]:
-    """Gives up what a worker never needs; returns the names of the layers that are in force.
+    """Gives up rights that a worker never needs and returns the layers in force.
 
-    The others follow when all is loaded, in :func:`serve`.
+    :func:`serve` applies the other layers once everything is loaded.
     """
-    # The parent decides when a worker ends or pauses; what is sent to all processes by name is for the parent.
+    # The parent decides when a worker ends or pauses. A signal sent to all processes by name is for the parent.
     for name in PARENTS_SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # The workers are the parallelism: threads of numpy's library inside each would only take turns on the same cores.
+    # Each worker is one thread of work: threads of numpy's library would only compete for the same cores.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    # From here on a traceback could name what a list or a file holds; failures are told as data.
+    # A traceback could show content of a list or file. Failures are reported as data.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     os.close(null)
@@ -66,7 +66,7 @@ def enter_sandbox(parent_pid: int) -> tuple[str, ...]:
 
 
 def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) -> None:
-    """Takes the plan, then unit after unit, until the parent closes."""
+    """Reads the configuration, then one batch after another, until the parent closes the connection."""
     try:
         request = receive(stream)
         if request is None:
@@ -91,10 +91,10 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
                 answer = Rejected(str(error))
             _send(stream, answer)
     except ConnectionError:
-        # The parent is gone, and with it whoever could be told.
+        # The parent is gone, so there is nobody to report to.
         return
     except WorkerExhaustedError as error:
-        # At once: what was taken may be what an orderly end needs.
+        # At once: an orderly end may need what is exhausted.
         os._exit(error.status)
 
 

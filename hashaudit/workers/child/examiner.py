@@ -1,4 +1,4 @@
-"""One entry in, all that can be said of it out: read once, digest, match."""
+"""Examines the entries of a batch: computes their hashes and matches them."""
 
 import errno
 import gc
@@ -30,12 +30,12 @@ from hashaudit.workers.protocol import (
 )
 
 MAX_MATCHES = 1000
-"""In one record. A popular file can stand on a list a hundred thousand times; the rest is counted."""
+"""In one record. A common file can be on a list a hundred thousand times; the others are counted."""
 
 LABELS_OMITTED = {"labels": "omitted: too long for one record"}
 
 MAX_LABEL_CHARACTERS = 1 << 20
-"""Of all labels in one record, which in all escapes then fits into a line of the findings file."""
+"""For all labels of one record, so that they fit into a line of the findings file even fully escaped."""
 
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
@@ -44,20 +44,20 @@ if TYPE_CHECKING:
 
 
 class WorkerExhaustedError(Exception):
-    """A file took from this process what does not come back: it is not fit to examine another."""
+    """A file used up resources of this process that it cannot recover. It must not examine another."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
-        """To end with."""
+        """Exit status."""
 
 
 class Examiner:
-    """Examines units after one plan. All that it loads, and all that it opens by path, is there once it is made.
+    """Examines batches. Everything it needs by path is open once it is created.
 
     Args:
-        config: what is computed and looked for.
-        progress: the words shared with the parent.
+        config: names what to compute and match.
+        progress: memory shared with the parent.
 
     Raises:
         HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
@@ -78,7 +78,7 @@ class Examiner:
         self._has_decoded = False
 
     def ahead(self, batches: Iterator[WorkBatch]) -> Iterator[WorkBatch]:
-        """The same units; where objects are examined, fetched as soon as they are sent."""
+        """Yields the same batches. Fetches their objects as soon as a batch arrives."""
         if self._objects is None:
             return batches
         from hashaudit.workers.child.object_prefetch import in_background  # noqa: PLC0415 # as in _objects
@@ -86,11 +86,11 @@ class Examiner:
         return in_background(map(self._objects.fetch, batches))
 
     def examine_batch(self, batch: WorkBatch) -> Answer:
-        """Examines every entry of a unit, noting on the board which it is on.
+        """Examines every entry of a batch and notes the current one in the progress memory.
 
         Raises:
-            HashauditError: no entry's fault: a compiled list is damaged.
-            SpentError: an entry's fault, that on the board.
+            HashauditError: a compiled list is damaged, which is no fault of an entry.
+            WorkerExhaustedError: the current entry used up resources of the process.
         """
         known: list[int] = []
         reported: list[EntryResult] = []
@@ -123,14 +123,14 @@ class Examiner:
         return matches, confirmations
 
     def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
-        """Lets the next file be examined only if decoders have left what that takes."""
+        """Ends the worker if decoders have not left enough resources for the next file."""
         self._has_decoded |= decoded
         if decoded and not self.space.is_measurable():
             # A decoder has closed descriptors that are not its own.
             raise WorkerExhaustedError(errno.EBADF)
         codes = {fault.code for fault in faults}
         if FaultCode.TOO_MANY_OPEN_FILES in codes and self._has_decoded:
-            # In a process that has decoded nothing the limit itself is too low.
+            # If nothing was decoded, the limit itself is too low.
             raise WorkerExhaustedError(errno.EMFILE)
         sandbox = self._config.sandbox
         if FaultCode.OUT_OF_MEMORY in codes and sandbox is not None:
@@ -140,10 +140,10 @@ class Examiner:
 
 
 def _perceptual_algorithms(config: WorkerConfig) -> "tuple[PerceptualAlgorithm, ...]":
-    """Loads what the plan hashes pictures with; plugged hashers become known to the lists before those are opened."""
+    """Loads the perceptual hashes. Plug-ins become known to the lists before those are opened."""
     if config.perceptual is None:
         return ()
-    # Start-up: decoders and numpy are loaded only by plans that need them.
+    # Decoders and numpy slow the start, so load them only if needed.
     from hashaudit.workers.child.pictures import load_algorithms  # noqa: PLC0415 # as above
 
     return load_algorithms(config.perceptual)
@@ -152,7 +152,7 @@ def _perceptual_algorithms(config: WorkerConfig) -> "tuple[PerceptualAlgorithm, 
 def _objects(config: WorkerConfig, throttle: SharedThrottle) -> "Objects | None":
     if config.stores is None:
         return None
-    # Start-up: the stores' libraries take longer to import than all the rest.
+    # The libraries of the stores take longer to import than everything else.
     from hashaudit.workers.child.object_prefetch import Objects  # noqa: PLC0415 # as above
 
     return Objects(config.stores, config.schemes, throttle)
@@ -171,7 +171,7 @@ def _pictures(
 def _joined(
     matches: tuple[Match, ...], confirmations: tuple[Caveat, ...], seen: "PictureResult"
 ) -> tuple[tuple[Match, ...], tuple[Caveat, ...]]:
-    """Exact matches first, then near ones. What is exact is not perceptual alone."""
+    """Joins exact and near matches, exact ones first. An entry with an exact match is not perceptual-only."""
     exact = has_deny_match(matches)
     near = tuple(item for item in seen.confirmations if not (exact and item is Caveat.PERCEPTUAL_ONLY))
     return matches + seen.matches, confirmations + near
@@ -201,7 +201,7 @@ def _examination(
 
 
 def _bounded(matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    """As many matches as a record holds, those of what is looked for first where not all are kept."""
+    """Returns as many matches as a record can hold, deny matches first."""
     if len(matches) > MAX_MATCHES:
         matches = tuple(sorted(matches, key=lambda match: match.role is not Role.DENY)[:MAX_MATCHES])
     kept = []

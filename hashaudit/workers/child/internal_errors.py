@@ -1,4 +1,4 @@
-"""What becomes of an error that no one foresaw, raised while one file was examined."""
+"""Converts an unexpected exception into a fault."""
 
 import os
 
@@ -6,10 +6,10 @@ from hashaudit.model.faults import Fault, FaultCode, Stage
 
 
 def internal_error(stage: Stage, error: Exception) -> Fault:
-    """What was raised while one file was examined.
+    """Returns the fault for an exception raised while one file was examined.
 
-    Of a defect its kind and where it is. Not its message, which may hold what the file holds; nor the line of source,
-    which the sandbox does not let be read.
+    Records exception type and location. Omits the message, which may contain file content, and the source line, which
+    the sandbox does not let be read.
     """
     if isinstance(error, MemoryError):
         return Fault(stage, FaultCode.OUT_OF_MEMORY, "more memory was needed than --max-memory allows")

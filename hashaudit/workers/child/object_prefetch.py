@@ -1,8 +1,8 @@
-"""Objects fetched ahead of their examination, so that the network's delays pass while others are examined.
+"""Fetches objects ahead of their examination, to hide the latency of the network.
 
-What was sent to a worker is fetched in order, within a budget of memory that is taken in order too: whatever is to be
-examined next is always among what is being fetched. Where the worker is, and so who is blamed when it dies, is noted
-when an object is examined, not when it is fetched.
+Objects are fetched in the order of their batches, and memory is reserved in the same order, so the next object to
+examine is always among those being fetched. The progress memory notes an object when it is examined, not when it is
+fetched, so that a crash is attributed to the right one.
 """
 
 import queue
@@ -24,10 +24,10 @@ S = TypeVar("S", bound=Sink)
 T = TypeVar("T")
 
 IN_FLIGHT = 32
-"""Requests at once: at a delay of 30 ms some 1,000 objects a second, which is what a worker can examine."""
+"""Parallel requests. At a latency of 30 ms, some 1,000 objects a second, as many as a worker can examine."""
 
 HELD_BYTES = 64 << 20
-"""Of objects that are being fetched or wait to be examined; with the spans of a large one 96 MiB."""
+"""Memory for objects in flight or waiting; with the spans of a large object 96 MiB."""
 
 
 class _TooLargeError(Exception):
@@ -35,7 +35,7 @@ class _TooLargeError(Exception):
 
 
 class BufferedObject:
-    """A sink that holds the content of what is small."""
+    """A sink that buffers the content of a small object."""
 
     __slots__ = ("_chunks", "_size")
 
@@ -44,10 +44,10 @@ class BufferedObject:
         self._size = 0
 
     def update(self, data: memoryview, /) -> None:
-        """Takes in more bytes.
+        """Adds bytes.
 
         Raises:
-            _TooLargeError: they are too many to hold.
+            _TooLargeError: they exceed the size of a small object.
         """
         self._size += len(data)
         if self._size > PART_BYTES:
@@ -55,45 +55,45 @@ class BufferedObject:
         self._chunks.append(bytes(data))
 
     def replay(self, sink: Sink) -> None:
-        """Hands the content on."""
+        """Feeds the content to another sink."""
         for chunk in self._chunks:
             sink.update(memoryview(chunk))
 
 
 class Budget:
-    """Bytes that may be held, taken and given back by different threads."""
+    """A memory budget that several threads reserve and release."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self._changed = threading.Condition()
 
     def take(self, size: int) -> None:
-        """Waits until there is room."""
+        """Waits until ``size`` bytes are free, and reserves them."""
         with self._changed:
             self._changed.wait_for(lambda: self._left >= size)
             self._left -= size
 
     def give_back(self, size: int) -> None:
-        """Makes room."""
+        """Releases ``size`` bytes."""
         with self._changed:
             self._left += size
             self._changed.notify_all()
 
 
 class LockedThrottle:
-    """One pace for several threads. While one waits for room the others wait too, as they have to."""
+    """A throttle for several threads. While one waits, the others have to wait too."""
 
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
         self._lock = threading.Lock()
 
     def acquire(self) -> int:
-        """See :class:`hashaudit.content.read.Throttle`."""
+        """Implements :class:`hashaudit.content.read.Throttle`."""
         with self._lock:
             return self._throttle.acquire()
 
     def consume(self, count: int) -> None:
-        """See :class:`hashaudit.content.read.Throttle`."""
+        """Implements :class:`hashaudit.content.read.Throttle`."""
         with self._lock:
             self._throttle.consume(count)
 
@@ -102,9 +102,9 @@ class Objects:
     """Fetches the objects of a worker.
 
     Args:
-        options: how stores are spoken to.
-        schemes: of the stores, each of which is opened at once.
-        throttle: how much may be read, and was; bytes count when they arrive.
+        options: settings of the stores.
+        schemes: stores to open at once.
+        throttle: limits reading; bytes count on arrival.
 
     Raises:
         HostError: a store cannot be used.
@@ -121,7 +121,7 @@ class Objects:
         self._ahead: dict[tuple[int, int], Future[ReadOutcome[BufferedObject]]] = {}
 
     def fetch(self, batch: WorkBatch) -> WorkBatch:
-        """Begins to fetch what is small in a unit. Waits where too much is held already."""
+        """Starts to fetch the small objects of a batch. Waits for memory."""
         for number, (entry, _) in enumerate(batch.entries()):
             if isinstance(entry, ObjectEntry) and entry.state.size <= PART_BYTES:
                 self._budget.take(entry.state.size)
@@ -129,12 +129,12 @@ class Objects:
         return batch
 
     def read(self, entry: ObjectEntry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
-        """What came, or comes, of reading an object.
+        """Returns the outcome of reading an object, prefetched or not.
 
         Args:
             entry: as listed.
-            position: its unit and item.
-            make_sink: makes a fresh sink.
+            position: numbers of the batch and the item.
+            make_sink: creates a fresh sink.
         """
         future = self._ahead.pop(position, None)
         if future is None:
@@ -160,7 +160,7 @@ _OTHER_FIELDS = tuple(field.name for field in msgspec.structs.fields(ReadOutcome
 
 
 def in_background(items: Iterator[T]) -> Iterator[T]:
-    """The same items, taken by a thread as soon as there are any. Passes what it raises on."""
+    """Yields the same items, which a thread takes as soon as they arrive. Raises what the iterator raises."""
     taken: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def take() -> None:

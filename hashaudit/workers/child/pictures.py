@@ -1,6 +1,6 @@
-"""The perceptual half of an examination: keeps a picture's bytes as they are read, decodes once, hashes, matches.
+"""Perceptual hashing in the worker: buffers an image as it is read, decodes it once, hashes and matches it.
 
-Loaded only where a plan asks for perceptual hashes: decoders and numpy take a tenth of a second to import.
+Loaded only if perceptual hashes are requested, because decoders and numpy take a tenth of a second to import.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from hashaudit.workers.child.internal_errors import internal_error
 from hashaudit.workers.protocol import PerceptualConfig
 
 REMEMBERED = 4096
-"""Pictures whose outcome is kept, so that identical content is decoded once; a few hundred bytes each."""
+"""Number of images whose result is remembered, so that identical content is decoded once; a few hundred bytes each."""
 
 
 class PictureResult(msgspec.Struct, frozen=True):
-    """What came of a picture."""
+    """The result for one image."""
 
     hashes: tuple[PerceptualHash, ...] = ()
-    """Of the picture as it is, and those that match."""
+    """Hashes of the unchanged image, and those that match."""
     matches: tuple[Match, ...] = ()
     confirmations: tuple[Caveat, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -50,7 +50,7 @@ NOTHING = PictureResult()
 
 
 class ContentBuffer:
-    """Keeps the bytes of a file that begins like a picture."""
+    """Buffers the bytes of a file that begins like an image."""
 
     __slots__ = ("_chunks", "_limit", "_size", "_started", "starved")
 
@@ -60,10 +60,10 @@ class ContentBuffer:
         self._started = False
         self._size = 0
         self.starved: MemoryError | None = None
-        """Why the bytes were not kept. The file goes on being read for its digests."""
+        """Reason for not buffering. The file is still read for its digests."""
 
     def take(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes the next bytes of the file."""
+        """Adds the next bytes of the file."""
         if not self._started:
             self._started = True
             if sniff(bytes(data[:HEAD_BYTES])) is not None:
@@ -84,36 +84,36 @@ class ContentBuffer:
 
     @property
     def is_picture(self) -> bool:
-        """The file begins like a picture."""
+        """Whether the file begins like an image."""
         return self._chunks is not None
 
     @property
     def is_whole(self) -> bool:
-        """All of it was kept."""
+        """Whether the buffer has the whole file."""
         return self._size <= self._limit
 
     def content(self) -> bytes:
-        """The file's bytes."""
+        """Returns the content of the file."""
         return b"".join(self._chunks or ())
 
 
 def load_algorithms(config: PerceptualConfig) -> tuple[PerceptualAlgorithm, ...]:
-    """The algorithms of a plan, plugged ones last; lists can be matched by those from here on.
+    """Loads the algorithms, plug-ins last, and makes lists of plug-in hashes usable.
 
     Raises:
-        UsageError: a named algorithm or hasher does not exist.
+        UsageError: an algorithm or plug-in does not exist.
     """
     plugged = tuple(map(load_hasher, config.hashers))
     for row in plugged:
         plug_in(row.name, row.length_bytes)
     own = {row.name for row in plugged}
     named = tuple(_named(name) for name in config.algorithms if name not in own)
-    _load_behind(named)
+    _load_all(named)
     return (*named, *plugged)
 
 
 class Pictures:
-    """Hashes and matches pictures after one plan."""
+    """Hashes and matches images."""
 
     def __init__(
         self,
@@ -130,15 +130,15 @@ class Pictures:
         self._remembered: OrderedDict[bytes, PictureResult] = OrderedDict()
 
     def capture(self) -> ContentBuffer:
-        """Takes the bytes of one file."""
+        """Creates a buffer for one file."""
         return ContentBuffer(self._options.limits.max_bytes)
 
     def examine(self, capture: ContentBuffer, sha256: bytes | None) -> PictureResult:
-        """What can be said of a file whose bytes were captured, and whose SHA-256 may be known already."""
+        """Returns the result for a buffered file. Computes its SHA-256 unless given."""
         if not capture.is_picture:
             return NOTHING
         if not capture.is_whole:
-            message = f"larger than the {self._options.limits.max_bytes} bytes that are decoded"
+            message = f"larger than the limit of {self._options.limits.max_bytes} bytes for decoding"
             return self._seen((), (Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
         if capture.starved is not None:
             return PictureResult(faults=(internal_error(Stage.DECODE, capture.starved),))
@@ -146,7 +146,7 @@ class Pictures:
             return self._examine_once(capture.content(), sha256)
         except HashauditError:
             raise
-        except Exception as error:  # noqa: BLE001 # a defect met on one file must not cost its digests, nor others theirs
+        except Exception as error:  # noqa: BLE001 # an internal error on one file must not affect its digests or other files
             return PictureResult(faults=(internal_error(Stage.DECODE, error),))
 
     def _examine_once(self, content: bytes, sha256: bytes | None) -> PictureResult:
@@ -159,7 +159,7 @@ class Pictures:
         return seen
 
     def recall(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
-        """What can be said of a picture whose hashes and faults are known from an earlier run."""
+        """Returns the result for an image whose hashes and faults are cached."""
         try:
             return self._matched(hashes, faults)
         except HashauditError:
@@ -183,8 +183,8 @@ class Pictures:
         return PictureResult(shown, matches, confirmations, faults)
 
 
-def _load_behind(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:
-    """Loads what decoders and hashes load at their first use: the sandbox lets nothing be loaded later."""
+def _load_all(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:
+    """Triggers the imports that decoders and hashes make at first use, because the sandbox allows none later."""
     load_decoders()
     warm_up()
     picture = Image.linear_gradient("L")
@@ -195,5 +195,5 @@ def _load_behind(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:
 def _named(name: AlgorithmName) -> PerceptualAlgorithm:
     algorithm = algorithm_named(name)
     if algorithm is None:
-        raise UsageError(f"no such perceptual hash: {name}")
+        raise UsageError(f"unknown perceptual hash: '{name}'")
     return algorithm

@@ -1,4 +1,4 @@
-"""Where a file's bytes go as they are read."""
+"""The sink of a worker: the destination of the bytes of a file."""
 
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Content(MultiDigest):
-    """Takes a file's bytes to its digests, and where pictures are looked at, to the decoder.
+    """Feeds the bytes of a file to its digests and to the image buffer.
 
-    Counts the bytes where the parent can see them, so that a large file shows progress.
+    Counts the bytes in the shared progress memory, so that a large file shows progress.
     """
 
     __slots__ = ("_progress", "capture")
@@ -26,7 +26,7 @@ class Content(MultiDigest):
         self.capture = capture
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes in more bytes."""
+        """Adds bytes."""
         super().update(data)
         if self.capture is not None:
             self.capture.take(data)

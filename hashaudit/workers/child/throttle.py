@@ -9,17 +9,17 @@ import time
 from hashaudit.workers.protocol import ALLOWED_BYTES, READ_BYTES, WAITING
 
 NAP_S = 0.01
-"""Between two looks at the board while there is no room: half of the parent's turn."""
+"""Interval between two checks while nothing is granted: half of the parent's refill interval."""
 
 MAX_NAP_S = 0.1
-"""While a run is paused, which may be for hours."""
+"""Longest interval, for a scan that is paused, perhaps for hours."""
 
 LEAST_READ_BYTES = 16 * 1024
-"""Read at once even if fewer are allowed: the rest is a debt, which costs less than many small reads."""
+"""Least read size, even if less is granted. The debt costs less than many small reads."""
 
 
 class SharedThrottle:
-    """The pace as the board has it: how much was read, and how much may be. A :class:`hashaudit.content.read.Pace`."""
+    """The throttle in shared progress memory. Implements :class:`hashaudit.content.read.Throttle`."""
 
     __slots__ = ("_progress",)
 
@@ -27,14 +27,14 @@ class SharedThrottle:
         self._progress = progress
 
     def acquire(self) -> int:
-        """Waits until the parent allows more than was read; gives how much one read may take."""
+        """Waits for a grant and returns the largest size of the next read."""
         acquire = self._progress[ALLOWED_BYTES] - self._progress[READ_BYTES]
         if acquire <= 0:
             acquire = self._wait()
         return max(acquire, LEAST_READ_BYTES)
 
     def consume(self, count: int) -> None:
-        """Notes that ``count`` bytes were read."""
+        """Counts ``count`` bytes as read."""
         self._progress[READ_BYTES] += count
 
     def _wait(self) -> int:

@@ -1,4 +1,4 @@
-"""Lets a Dask worker take part: its versions, the lists, a session, what it sees of the roots, its sandbox."""
+"""Admits a Dask worker after checking its versions, lists, view of the roots and sandbox, and opens a session there."""
 
 import asyncio
 
@@ -31,11 +31,11 @@ OPEN_TIMEOUT_S = 150.0
 """Longer than a pool waits for its first worker process."""
 
 TRIES = 3
-"""The last session of another run, or a dead one, may have taken the lists with it while this one came."""
+"""The end of another session on the host may remove the lists just before this one opens."""
 
 
 class RefusedError(Exception):
-    """A worker cannot take part; the message says why, for people."""
+    """A worker cannot be used. The message is the reason."""
 
 
 class OpenedSession(msgspec.Struct, frozen=True):
@@ -45,16 +45,16 @@ class OpenedSession(msgspec.Struct, frozen=True):
     processes: int
     sandbox: tuple[str, ...]
     future: Future
-    """The session lives as long as this is held."""
+    """Keeps the session alive."""
 
 
 class Admission:
-    """Admits workers to one run.
+    """Admits workers to one scan.
 
     Args:
-        settings: how the cluster is used.
-        token: stands for the run.
-        config: what is done with every job.
+        settings: of the cluster.
+        token: identifies the scan on the cluster.
+        config: settings of the workers.
 
     Raises:
         ListError: a compiled list cannot be read.
@@ -78,8 +78,8 @@ class Admission:
             sandbox: layers that must be in force; ``None``: any.
 
         Raises:
-            RefusedError: it cannot take part.
-            Exception: it went meanwhile; what Dask raises then has no common kind.
+            RefusedError: the worker cannot be used.
+            Exception: the worker disappeared. Dask raises no common type then.
         """
         description = await self._describe(client, address)
         differs = version_check.difference(self._fingerprint, description.versions)
@@ -94,10 +94,10 @@ class Admission:
             if opened is not None:
                 break
         else:
-            raise RefusedError("the lists do not stay there")
+            raise RefusedError("its lists keep disappearing")
         if sandbox is not None and common_layers([sandbox, opened.sandbox]) != sandbox:
             opened.future.release()
-            raise RefusedError(f"its sandbox is not what the record says: {', '.join(opened.sandbox) or 'none'}")
+            raise RefusedError(f"its sandbox differs from the recorded one: {', '.join(opened.sandbox) or 'none'}")
         return opened
 
     async def _describe(self, client: Client, address: str) -> Description:
@@ -105,7 +105,7 @@ class Admission:
             async with asyncio.timeout(DESCRIBE_TIMEOUT_S):
                 found = await client.run(remote.describe, workers=[address])
         except (ImportError, AttributeError) as error:
-            raise RefusedError("hashaudit is not installed there, or is another version") from error
+            raise RefusedError("hashaudit is missing there, or of another version") from error
         return DESCRIPTION_DECODER.decode(found[address])
 
     async def _open(self, client: Client, address: str) -> OpenedSession | None:

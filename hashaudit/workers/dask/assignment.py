@@ -1,9 +1,9 @@
-"""Which unit is with which Dask worker: a bounded window over the listing, and what becomes of units whose worker goes.
+"""Assigns batches to Dask workers, and requeues or splits the batches of workers that are lost.
 
-Nothing here speaks to anyone. Units wait in a queue; a worker holds a few of them for each of its processes. What it
-held when it was lost goes to others. A unit that loses its worker twice is suspected: it is tried on a worker that has
-nothing else, halved as often as that loses the worker again, and a file that does so alone is blamed. What else was
-with a worker that was lost is never blamed: only suspects are counted against, and they are alone.
+It communicates with nobody. Batches wait in a queue; a worker holds a few for each of its processes, and loses them to
+others when it disappears. A batch that loses its worker twice is suspect: it is retried on a worker without other
+batches, and split in half as often as that worker is lost too. An item that loses its worker alone is marked as failed.
+Other batches of a lost worker never count, because only suspects are counted, and they are alone.
 """
 
 import math
@@ -18,29 +18,29 @@ from hashaudit.workers.dask.protocol import BatchResult, PartialReply
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, Task, accounted_for
 
 BATCHES_PER_PROCESS = 3
-"""One in hand, and what keeps a process busy while an answer travels and the next units come."""
+"""One in progress, and enough to keep a process busy while an answer and the next batches travel."""
 
 BUNDLE_BATCHES = 4
-"""Units that travel together at most: a scheduler passes some hundred tasks a second."""
+"""Largest number of batches in one Dask task. A scheduler handles some hundred tasks a second."""
 
 LOSSES = 2
-"""How often a unit may be with a worker that is lost before it is suspected, and a suspect before it is blamed."""
+"""Number of lost workers that make a batch suspect, and that make a suspect fail."""
 
 
 class ProtocolViolationError(Exception):
-    """A worker answered to what was not asked, or not to what was."""
+    """An answer does not match the request."""
 
 
 class Batch(msgspec.Struct, Generic[ContextT], frozen=True):
-    """Jobs that are handed out together."""
+    """Tasks that are assigned together."""
 
     number: int
     tasks: tuple[Task[ContextT], ...]
     urgent: bool = False
     losses: int = 0
-    """Workers that were lost while they held it."""
+    """Number of workers lost while they held it."""
     alone: int | None = None
-    """Of a suspect: workers that were lost while they held nothing else."""
+    """For a suspect, the number of workers lost while they held only this batch; ``None``: not a suspect."""
 
 
 class _AssignedWorker(Generic[ContextT]):
@@ -56,11 +56,11 @@ class _AssignedWorker(Generic[ContextT]):
 
 
 class Assignment(Generic[ContextT]):
-    """Hands units to workers, which are known by name here."""
+    """Assigns batches to workers, which are identified by name."""
 
     def __init__(self) -> None:
         self.decodes = False
-        """Workers hash pictures, so that a suspect is tried without a decoder before it is given up."""
+        """Whether workers decode images, so that a suspect is retried without decoding before it fails."""
         self._queue: deque[Batch[ContextT]] = deque()
         self._urgent: deque[Batch[ContextT]] = deque()
         self._suspects: deque[Batch[ContextT]] = deque()
@@ -69,23 +69,24 @@ class Assignment(Generic[ContextT]):
 
     @property
     def queued(self) -> int:
-        """Units that no worker has."""
+        """Number of batches that no worker has."""
         return len(self._queue) + len(self._urgent) + len(self._suspects)
 
     def add(self, tasks: Sequence[Task[ContextT]], *, urgent: bool) -> None:
-        """Queues a unit."""
+        """Queues a batch."""
         (self._urgent if urgent else self._queue).append(self._unit(tuple(tasks), urgent=urgent))
 
     def join(self, name: str, processes: int) -> None:
-        """Lets a worker have units."""
+        """Adds a worker."""
         self._workers[name] = _AssignedWorker(processes)
 
     def leave(self, name: str, *, lost: bool) -> list[Event[ContextT]]:
-        """Takes a worker away and gives what it held to others.
+        """Removes a worker and requeues its batches.
 
         Args:
             name: of the worker.
-            lost: it went while it held them, so that one of them may be why; otherwise none is counted against.
+            lost: it disappeared while it held them, so that one of them may be the cause; otherwise none is
+                counted.
         """
         worker = self._workers.pop(name, None)
         events: list[Event[ContextT]] = []
@@ -97,13 +98,13 @@ class Assignment(Generic[ContextT]):
         return events
 
     def task(self, name: str, number: int, item: int) -> Task[ContextT] | None:
-        """A job that a worker holds."""
+        """Returns a task that a worker holds."""
         worker = self._workers.get(name)
         batch = None if worker is None else worker.batches.get(number)
         return batch.tasks[item] if batch is not None and 0 <= item < len(batch.tasks) else None
 
     def hand_out(self) -> Iterator[tuple[str, tuple[Batch[ContextT], ...]]]:
-        """Gives units to workers that have room, as bundles that travel together."""
+        """Assigns batches to workers with free slots, as bundles that travel together."""
         while True:
             given = self._next_suspect() or self._next_bundle()
             if given is None:
@@ -113,10 +114,11 @@ class Assignment(Generic[ContextT]):
             yield given
 
     def answer(self, name: str, asked: Sequence[int], results: Sequence[BatchResult]) -> list[Event[ContextT]]:
-        """Takes a worker's answer to a bundle. What the worker does not hold any more is passed over.
+        """Accepts a worker's answer to a bundle. Ignores batches that the worker no longer holds.
 
         Raises:
-            DishonestError: it does not account for each item exactly once. Nothing of it is taken.
+            ProtocolViolationError: it does not account for each item exactly once. Nothing of it is
+                accepted.
         """
         worker = self._workers.get(name)
         if worker is None:
@@ -143,13 +145,13 @@ class Assignment(Generic[ContextT]):
     def _next_bundle(self) -> tuple[str, tuple[Batch[ContextT], ...]] | None:
         free_slots = {name: worker.free for name, worker in self._workers.items() if worker.free > 0}
         if self._suspects and free_slots:
-            # One is let run empty, for the suspect.
+            # Let one worker run empty, for the suspect.
             free_slots.pop(min(free_slots, key=lambda name: len(self._workers[name].batches)))
         if not free_slots or not (self._urgent or self._queue):
             return None
         name = max(free_slots, key=lambda each: free_slots[each] / self._workers[each].processes)
         if self._urgent:
-            # Alone: what travels with a large file would wait for it.
+            # Alone, because other batches would wait for the large file.
             return name, (self._urgent.popleft(),)
         share = math.ceil(len(self._queue) / len(free_slots))
         count = min(BUNDLE_BATCHES, free_slots[name], share)
@@ -182,7 +184,7 @@ class Assignment(Generic[ContextT]):
     def _fail(self, batch: Batch[ContextT], losses: int) -> Event[ContextT] | None:
         (task,) = batch.tasks
         decoding = self.decodes and task.decode
-        message = "each cluster worker that examined it was lost"
+        message = "every Dask worker that examined it was lost"
         fault = Fault(Stage.DECODE if decoding else Stage.READ, FaultCode.WORKER_CRASHED, message, losses)
         if not decoding:
             return Failed(task, fault)
@@ -192,7 +194,7 @@ class Assignment(Generic[ContextT]):
 
 
 def _checked(batch: Batch[ContextT], result: BatchResult) -> list[Event[ContextT]]:
-    """What became of the jobs of a unit, each of which must be told of exactly once."""
+    """Returns the events for the tasks of a batch, each of which must be reported exactly once."""
     events: list[Event[ContextT]] = []
     items: list[int] = []
     for outcome in result.outcomes:

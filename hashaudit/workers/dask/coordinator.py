@@ -1,7 +1,7 @@
-"""Speaks to the Dask scheduler: admits workers, carries units to them, notices who comes and goes.
+"""Coordinates one scan on a Dask cluster: admits workers, submits batches and detects workers that join or leave.
 
-All of it runs in one event loop in a thread of its own. Dask sees one small task for each bundle of units, bound to one
-worker, and one for each session, whose result holds the session open. The window decides what is where.
+It runs in one event loop in its own thread. Dask sees one small task for each bundle of batches, bound to one worker,
+and one for each session, whose result keeps the session open. :class:`Assignment` decides which worker has which batch.
 """
 
 import asyncio
@@ -39,23 +39,23 @@ END_TIMEOUT_S = 12.0
 """Longer than a session takes to end."""
 
 SILENCE_S = 3.0
-"""Who has told nothing for so long is asked how far it is. Dask logs each such question, so they are few."""
+"""A worker without a report for this long is asked for its status. Dask logs each request, so they are few."""
 
 TRIES = 3
-"""To open a session with a worker that is there, before it is refused."""
+"""Attempts to open a session on a worker before it is refused."""
 
 Message = Notice | Ready | Failure | list[Event[ContextT]]
 
 
 class Coordinator(Generic[ContextT]):
-    """One run's use of a cluster, from connecting to leaving.
+    """The use of a cluster by one scan, from connecting to leaving.
 
     Args:
-        settings: which cluster, and how.
-        token: stands for the run.
-        assignment: where the units are; used with ``lock`` held.
+        settings: of the cluster.
+        token: identifies the scan on the cluster.
+        assignment: of the batches; used with ``lock`` held.
         lock: shared with the thread that submits.
-        post: takes what the run is to know. Called from the loop's thread.
+        post: receives messages for the scan. Called in the loop's thread.
     """
 
     def __init__(
@@ -83,22 +83,22 @@ class Coordinator(Generic[ContextT]):
         self._without_since_s: float | None = time.monotonic()
 
     async def serve(self, config: asyncio.Future[WorkerConfig]) -> None:
-        """Works until :meth:`end` is called, or the cluster cannot be used."""
+        """Runs until :meth:`end` is called or the cluster becomes unusable."""
         self._config = config
         try:
             while not self._ending.is_set():
                 await self._use_scheduler()
         except HashauditError as error:
             self._post(Failure(error))
-        except Exception as error:  # noqa: BLE001 # what the client of another version may raise must not end in silence
-            self._post(Failure(HostError(f"the Dask client failed: {type(error).__name__}: {error}")))
+        except Exception as error:  # noqa: BLE001 # an error of another version of the client must be reported
+            self._post(Failure(HostError(f"the Dask client failed; {type(error).__name__}: {error}")))
 
     def end(self) -> None:
-        """Lets :meth:`serve` return, and everything on the cluster end before."""
+        """Makes :meth:`serve` end everything on the cluster and return."""
         self._ending.set()
 
     def hand_out(self) -> None:
-        """Carries what waits to workers that have room."""
+        """Submits queued batches to workers with free slots."""
         with self._lock:
             given = list(self._assignment.hand_out())
         for address, batches in given:
@@ -108,12 +108,12 @@ class Coordinator(Generic[ContextT]):
             task.add_done_callback(member.running.discard)
 
     async def control(self, word: str) -> None:
-        """Has all sessions hold or resume."""
+        """Pauses or resumes all sessions."""
         if self._client is not None:
             await self._client.run(remote.control, self._sessions(), word, workers=list(self.members.by_address))
 
     async def _use_scheduler(self) -> None:
-        """Connects, and works until the scheduler is lost or the end has come."""
+        """Connects and works until the scheduler is lost or the scan ends."""
         client = await self._connect()
         if client is None:
             return
@@ -125,7 +125,7 @@ class Coordinator(Generic[ContextT]):
         except LOST:
             if self._ending.is_set():
                 return
-            self._post(Notice("the Dask scheduler is lost: waiting for it to come back"))
+            self._post(Notice("lost the Dask scheduler; waiting for it to return"))
             self._wait_for_workers()
         finally:
             self._client = None
@@ -138,7 +138,7 @@ class Coordinator(Generic[ContextT]):
             except LOST as error:
                 known = self.members.sandbox is not None
                 if not known or self._remaining_wait_s() <= 0:
-                    raise HostError(f"the Dask scheduler {self._settings.scheduler} cannot be reached") from error
+                    raise HostError(f"cannot reach the Dask scheduler: '{self._settings.scheduler}'") from error
                 await asyncio.sleep(WATCH_S)
         return None
 
@@ -165,9 +165,9 @@ class Coordinator(Generic[ContextT]):
             ending.cancel()
 
     def _join(self, client: Client, there: set[str]) -> None:
-        """Takes note of who came and who went."""
+        """Admits workers that joined and removes those that left."""
         for address in self.members.by_address.keys() - there:
-            self._post(Notice(f"worker {address} is gone: others examine what it held"))
+            self._post(Notice(f"worker {address} left; its batches were requeued"))
             self._remove(self.members.by_address[address], lost=True)
         for address in self.members.refused.keys() - there:
             del self.members.refused[address]
@@ -177,7 +177,7 @@ class Coordinator(Generic[ContextT]):
             task.add_done_callback(lambda _, address=address: self._admitting.pop(address, None))  # type: ignore[misc] # mypy infers no type for a lambda with a default
 
     def _check(self, there: set[str]) -> None:
-        """Begins when all that are there are decided on; gives up when there has been nobody for too long."""
+        """Starts once all present workers are admitted or refused; gives up after too long without a worker."""
         members = self.members
         if members.by_address:
             self._without_since_s = None
@@ -189,17 +189,17 @@ class Coordinator(Generic[ContextT]):
             self._wait_for_workers()
         if members.sandbox is None and there and there <= members.refused.keys():
             reasons = "; ".join(f"{address}: {reason}" for address, reason in sorted(members.refused.items()))
-            raise HostError(f"no worker of the Dask cluster can be used: {reasons}")
+            raise HostError(f"cannot use any worker of the Dask cluster; {reasons}")
         if self._remaining_wait_s() <= 0:
             raise HostError(
-                f"there was no worker on the Dask cluster for {self._settings.wait_s:.0f} s: "
-                "what was begun can be gone on with, with --resume, once there are workers"
+                f"no Dask worker for {self._settings.wait_s:.0f} s",
+                hint="resume the scan with --resume when workers are available",
             )
 
     def _wait_for_workers(self) -> None:
         if self._without_since_s is None:
             self._without_since_s = time.monotonic()
-            self._post(Notice(f"no worker is left: waiting {self._settings.wait_s:.0f} s for one"))
+            self._post(Notice(f"no Dask worker is left; waiting {self._settings.wait_s:.0f} s for one"))
 
     def _remaining_wait_s(self) -> float:
         since_s = self._without_since_s
@@ -213,14 +213,14 @@ class Coordinator(Generic[ContextT]):
         except RefusedError as error:
             self._refuse(address, str(error))
             return
-        except Exception as error:  # noqa: BLE001 # a worker that goes meanwhile shows in many ways: the next look decides
+        except Exception as error:  # noqa: BLE001 # a worker that leaves raises many errors: the next check decides
             self._tries[address] = self._tries.get(address, 0) + 1
             if self._tries[address] >= TRIES:
-                self._refuse(address, f"no session can be opened there: {type(error).__name__}")
+                self._refuse(address, f"cannot open a session there; {type(error).__name__}")
             return
         self._tries.pop(address, None)
         if self.members.sandbox is not None:
-            self._post(Notice(f"worker {address} takes part"))
+            self._post(Notice(f"worker {address} joined"))
         self._without_since_s = None
         self.members.layers[address] = opened.sandbox
         self.members.by_address[address] = Member(address, opened.session, opened.processes, opened.future)
@@ -231,10 +231,10 @@ class Coordinator(Generic[ContextT]):
 
     def _refuse(self, address: str, reason: str) -> None:
         self.members.refused[address] = reason
-        self._post(Notice(f"worker {address} is given nothing: {reason}"))
+        self._post(Notice(f"not using worker {address}: {reason}"))
 
     async def _run_batches(self, member: Member, batches: tuple[Batch[ContextT], ...]) -> None:
-        """Has a bundle examined."""
+        """Submits a bundle and handles its answer."""
         client = self._client
         if client is None:
             return
@@ -256,9 +256,9 @@ class Coordinator(Generic[ContextT]):
         except KilledWorker:
             self._remove(member, lost=True)
         except (ProtocolViolationError, msgspec.DecodeError):
-            self._refuse(member.address, "it answered to what was not asked")
+            self._refuse(member.address, "its answer does not match the request")
             self._remove(member, lost=False)
-        except Exception:  # noqa: BLE001 # the scheduler was lost, or the worker was: the next look at who is there decides
+        except Exception:  # noqa: BLE001 # the scheduler or the worker was lost: the next check decides
             self._remove(member, lost=False)
         finally:
             future.release()
@@ -275,11 +275,11 @@ class Coordinator(Generic[ContextT]):
                 self._refuse(member.address, reason)
                 self._remove(member, lost=False)
             case UnknownSession():
-                # Another process has taken the worker's address, and Dask has given it the task.
+                # Another process has the worker's address now, and Dask gave it the task.
                 self._remove(member, lost=True)
 
     def _remove(self, member: Member, *, lost: bool) -> None:
-        """Gives what a worker held to others. If it is there still, or again, it is admitted anew."""
+        """Removes a worker and requeues its batches. If it is still there, or returns, it is admitted again."""
         if self.members.by_address.get(member.address) is not member:
             return
         del self.members.by_address[member.address]
@@ -297,7 +297,7 @@ class Coordinator(Generic[ContextT]):
         self.hand_out()
 
     async def _share_rate(self, client: Client) -> None:
-        """Divides the rate among those that take part."""
+        """Divides the read rate among the members."""
         self._shares_due = False
         rate = self._settings.max_rate_bytes_per_s
         if rate is None or not self.members.by_address:
@@ -309,7 +309,7 @@ class Coordinator(Generic[ContextT]):
             )
 
     async def _ask_status(self, client: Client) -> None:
-        """Asks those that have told nothing for a while. Who does not answer may be at work; Dask says who is gone."""
+        """Asks silent members for their status. One that does not answer may be busy; Dask reports lost ones."""
         addresses = [member.address for member in self.members.silent(time.monotonic() - SILENCE_S)]
         if not addresses:
             return
@@ -323,14 +323,14 @@ class Coordinator(Generic[ContextT]):
                 if member is not None and isinstance(reply, Status):
                     self.members.update(member, reply)
                 elif member is not None:
-                    # Another process has taken the worker's address.
+                    # Another process has the worker's address now.
                     self._remove(member, lost=True)
 
     def _sessions(self) -> tuple[str, ...]:
         return tuple(member.session for member in self.members.by_address.values())
 
     async def _leave(self, client: Client) -> None:
-        """Leaves nothing behind on the cluster, as far as it can be reached."""
+        """Removes everything from the cluster, as far as it can be reached."""
         for task in list(self._admitting.values()):
             task.cancel()
         sessions, addresses = self._sessions(), list(self.members.by_address)

@@ -1,4 +1,4 @@
-"""The engine that examines on a Dask cluster, as a run sees it: units in, events out, nothing that blocks for long."""
+"""The executor on a Dask cluster: batches in, events out, without long blocking calls."""
 
 import asyncio
 import contextlib
@@ -17,18 +17,18 @@ from hashaudit.workers.protocol import WorkerConfig
 from hashaudit.workers.tasks import Completed, ContextT, Event, InProgress, Task
 
 HOLD_TIMEOUT_S = 5.0
-"""For all workers to say that they hold; one that does not answer goes on with what it has."""
+"""Time for all workers to confirm a pause. One that does not answer continues with its batches."""
 
 LEAVE_TIMEOUT_S = END_TIMEOUT_S + 20.0
-"""For all that the coordinator does at the end, each step of which has its own limit."""
+"""Time for the coordinator to leave, each step of which has its own limit."""
 
 
 class DaskExecutor(Generic[ContextT]):
-    """Examines on a Dask cluster. A :class:`hashaudit.workers.executor.Executor`.
+    """Examines on a Dask cluster. Implements :class:`hashaudit.workers.executor.Executor`.
 
     Args:
-        settings: which cluster, and how.
-        report: takes lines for people; called only while the run calls this.
+        settings: of the cluster.
+        report: receives lines for the user; called only from within other calls.
     """
 
     def __init__(self, settings: ClusterSettings, report: Callable[[str], None]) -> None:
@@ -55,13 +55,13 @@ class DaskExecutor(Generic[ContextT]):
         self._thread.join(LEAVE_TIMEOUT_S)
 
     def begin(self, config: WorkerConfig) -> None:
-        """Says what is to be done with every job."""
+        """Sets what to do with every task."""
         with self._lock:
             self._assignment.decodes = config.perceptual is not None
         self._call(lambda: self._config.set_result(config))
 
     def wait_ready(self) -> tuple[str, ...]:
-        """Waits until every worker that is there has been decided on; gives the layers that all have in force.
+        """Waits until all present workers are admitted or refused, and returns the layers that all have in force.
 
         Raises:
             HostError: the scheduler cannot be reached, or no worker can be used.
@@ -71,14 +71,14 @@ class DaskExecutor(Generic[ContextT]):
         return self._sandbox
 
     def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
-        """Queues a unit; urgent ones go before the others."""
+        """Queues a batch. Urgent batches go before the others."""
         self._pending += len(tasks)
         with self._lock:
             self._assignment.add(tasks, urgent=urgent)
         self._call(self._coordinator.hand_out)
 
     def collect(self, timeout_s: float) -> list[Event[ContextT]]:
-        """What has happened since the last call; waits so long for something.
+        """Returns the events since the last call; waits up to ``timeout_s`` for one.
 
         Raises:
             HostError: there has been no worker for too long.
@@ -91,7 +91,7 @@ class DaskExecutor(Generic[ContextT]):
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Lets nothing be read. A worker that joins meanwhile has nothing to read, for nothing is handed out."""
+        """Stops all reading while inside the context. A worker that joins meanwhile is assigned nothing."""
         self._wait(self._coordinator.control("pause"))
         try:
             yield
@@ -99,7 +99,7 @@ class DaskExecutor(Generic[ContextT]):
             self._wait(self._coordinator.control("resume"))
 
     def in_progress(self) -> Iterator[InProgress[ContextT]]:
-        """The job that each busy process was on when it was asked last, about a second ago."""
+        """Returns the task of each busy process as of its last report, about a second ago."""
         for member in list(self._coordinator.members.by_address.values()):
             for busy in member.busy:
                 with self._lock:
@@ -108,34 +108,34 @@ class DaskExecutor(Generic[ContextT]):
                     yield InProgress(task, busy.pid, busy.offset, member.seen_s - busy.elapsed_s, member.address)
 
     def bytes_read(self) -> int:
-        """Bytes read so far, as far as workers have told."""
+        """Returns the bytes read so far, as far as workers have reported."""
         return self._coordinator.members.bytes_read
 
     @property
     def queued(self) -> int:
-        """Units that no worker has."""
+        """Number of batches that no worker has."""
         with self._lock:
             return self._assignment.queued
 
     @property
     def idle(self) -> bool:
-        """Nothing is queued, in work or waiting to be collected."""
+        """Whether nothing is queued, in progress or waiting to be collected."""
         return self._pending == 0
 
     @property
     def workers(self) -> int:
-        """Processes that examine, on all Dask workers together."""
+        """Number of processes that examine, on all Dask workers together."""
         return self._coordinator.members.processes
 
     @property
     def restarts(self) -> int:
-        """Worker processes that had to be replaced."""
+        """Number of worker processes that had to be replaced."""
         return self._coordinator.members.restarts
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        # What the coordinator awaits, it answers for. What Dask leaves behind unawaited, of workers that are gone,
-        # would only be written to standard error.
+        # The coordinator handles the errors of what it awaits. Dask leaves other failures, of lost workers, which would
+        # only be written to standard error.
         self._loop.set_exception_handler(lambda _loop, _context: None)
         try:
             self._loop.run_until_complete(self._coordinator.serve(self._config))
@@ -147,7 +147,7 @@ class DaskExecutor(Generic[ContextT]):
             word = self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait()
         except queue.Empty:
             if not self._thread.is_alive():
-                raise HostError("the connection to the Dask cluster has ended") from None
+                raise HostError("lost the connection to the Dask cluster") from None
             return []
         match word:
             case Notice(text=text):
@@ -161,7 +161,7 @@ class DaskExecutor(Generic[ContextT]):
         return []
 
     def _call(self, function: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and has said why
+        with contextlib.suppress(RuntimeError):  # the loop has ended and reported why
             self._loop.call_soon_threadsafe(function)
 
     def _wait(self, coroutine: Coroutine[Any, Any, None]) -> None:

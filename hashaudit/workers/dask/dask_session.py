@@ -1,7 +1,7 @@
-"""A run's session in one Dask worker process: a thread that drives a pool of caged worker processes.
+"""The session of a scan in one Dask worker: a thread that runs a pool of sandboxed worker processes.
 
-A file that ends a worker process costs the Dask worker nothing. The session lives as long as the run holds its key on
-the cluster: when the run ends, in whatever way, Dask frees what it held, and the thread sees that and ends its pool.
+A file that crashes a worker process does not affect the Dask worker. The session lives as long as the scan holds its
+key on the cluster. When the scan ends, however it ends, Dask frees the key; the thread sees that and ends its pool.
 """
 
 import os
@@ -47,27 +47,27 @@ from hashaudit.workers.protocol import Item, ObjectItem, WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import Completed, Failed, Task
 
 QUICK_POLL_S = 0.005
-"""Between two looks at what has come while a process has nothing to do: short beside the examination of a unit."""
+"""Interval of the checks for new batches while a process is idle. Short compared with the examination of a batch."""
 
 IDLE_S = 0.5
-"""Between two looks at whether the run is still there, while there is nothing to do."""
+"""Interval of the checks whether the scan still exists, while there is nothing to do."""
 
 END_TIMEOUT_S = 10.0
 """Longer than a pool takes to end."""
 
 
 class _Mark(NamedTuple):
-    """Which item a job is."""
+    """The origin of a task."""
 
     bundle: "_Bundle"
     batch: int
     item: int
     entry: Subject
-    """As the run named it."""
+    """As the scan listed it."""
 
 
 class _Bundle:
-    """Units that came together, and whom to tell when all of them are done."""
+    """Batches that arrived together, and the reply for when all of them are done."""
 
     def __init__(self, batches: Batches, reply: "Future[BatchesReply]") -> None:
         self.reply = reply
@@ -76,12 +76,12 @@ class _Bundle:
 
 
 class Session:
-    """Examines units for one run.
+    """Examines batches for one scan.
 
     Args:
-        request: what is to be done.
-        threads: of the Dask worker: as many processes examine, unless the order says otherwise.
-        is_wanted: tells if the run still holds the session. Called from a thread of the session's own.
+        request: the settings.
+        threads: of the Dask worker: the default number of processes.
+        is_wanted: returns whether the scan still holds the session. Called in the session's thread.
     """
 
     def __init__(self, request: WorkerRequest, threads: int, is_wanted: Callable[[], bool]) -> None:
@@ -100,12 +100,12 @@ class Session:
         self._thread = threading.Thread(target=self._drive, name="hashaudit-session", daemon=True)
 
     def open(self) -> Opened | Refused:
-        """Starts the pool; returns when it is ready, or cannot be."""
+        """Starts the pool; returns when it is ready or has failed."""
         self._thread.start()
         return self._opened.result()
 
     def examine(self, batches: Batches) -> BatchesReply:
-        """Examines units; returns when all of them are done, or the session has ended."""
+        """Examines batches; returns when all are done or the session has ended."""
         reply: Future[BatchesReply] = Future()
         bundle = _Bundle(batches, reply)
         with self._lock:
@@ -117,48 +117,48 @@ class Session:
 
     @property
     def status(self) -> Status:
-        """What it did up to a moment ago."""
+        """Status of a moment ago."""
         return self._status
 
     def set_rate(self, bytes_per_s: int) -> None:
-        """Sets how much all processes of the session together read in a second."""
+        """Sets the common read rate of all processes of the session."""
         self._commands.put(lambda pool: pool.set_rate(bytes_per_s))
 
     def pause(self) -> None:
-        """Lets nothing be read until :meth:`resume`."""
+        """Stops all reading until :meth:`resume`."""
         self._paused.set()
         self._commands.put(self._wait_while_paused)
 
     def resume(self) -> None:
-        """Goes on."""
+        """Continues reading."""
         self._paused.clear()
 
     def end(self) -> None:
-        """Lets it end, without waiting."""
+        """Ends the session, without waiting."""
         self._ending.set()
         self._commands.put(lambda _pool: None)
 
     def wait(self) -> None:
-        """Waits until it has ended."""
+        """Waits until the session has ended."""
         self._thread.join(END_TIMEOUT_S)
 
     @property
     def has_ended(self) -> bool:
-        """Nothing of it is left."""
+        """Whether the thread has ended."""
         return not self._thread.is_alive()
 
     def _drive(self) -> None:
         last: BatchesReply = UnknownSession()
         try:
-            # In this thread, which the worker processes then live and die with.
+            # In this thread, because worker processes end with the thread that started them.
             with ExitStack() as stack:
                 self._run(stack)
         except HashauditError as error:
             last = Refused(str(error))
         except OSError as error:
             last = Refused(f"{error.strerror or error}")
-        except Exception as error:  # noqa: BLE001 # what it says may hold a path: its kind alone goes into the logs of others
-            last = Refused(f"a defect: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 # the message may contain a path: only the type goes into Dask's logs
+            last = Refused(f"internal error: {type(error).__name__}")
         finally:
             self._report_end(last)
 
@@ -169,12 +169,12 @@ class Session:
         for bundle in bundles:
             bundle.reply.set_result(last)
         if not self._opened.done():
-            self._opened.set_result(last if isinstance(last, Refused) else Refused("it was ended"))
+            self._opened.set_result(last if isinstance(last, Refused) else Refused("the session was ended"))
 
     def _run(self, stack: ExitStack) -> None:
         request = self._request
         if request.low_impact:
-            lower_priority()  # this thread: new processes get the priority of the one that makes them
+            lower_priority()  # this thread: new processes inherit the priority of the thread that starts them
         remove_orphans()
         store = ListStore(request.run)
         stack.enter_context(store.used())
@@ -272,7 +272,7 @@ class Session:
 
 
 def _local_config(request: WorkerRequest, store: ListStore) -> WorkerConfig:
-    """The plan with the lists as they lie on this host."""
+    """Returns the configuration with the paths of the lists on this host."""
     indexes = tuple(
         IndexHandle(numbers, checksum, path=os.fsencode(store.path(digest)))
         for numbers, checksum, digest in request.indexes
@@ -280,7 +280,7 @@ def _local_config(request: WorkerRequest, store: ListStore) -> WorkerConfig:
     filters = tuple(_filter(number, store.path(digest)) for number, digest in request.filters)
     sandbox = request.config.sandbox
     if sandbox is not None and sandbox.network and sandbox.readable != (b"/",):
-        # Where names, certificates and credentials are looked up is each machine's own.
+        # Names, certificates and credentials are looked up in different places on each machine.
         sandbox = msgspec.structs.replace(sandbox, readable=sandbox.readable + sandbox_paths.sandbox_paths())
     return msgspec.structs.replace(request.config, indexes=indexes, filters=filters, sandbox=sandbox)
 
@@ -289,9 +289,9 @@ def _filter(number: int, path: str) -> FilterImage:
     try:
         return FilterImage(number, os.fsencode(path), FileState.of(os.stat(path)))
     except OSError as error:
-        raise HostError("a list is not there any more") from error
+        raise HostError("a list is missing") from error
 
 
 def lists_of(request: WorkerRequest) -> Sequence[str]:
-    """The digests of the lists that a session needs."""
+    """Returns the digests of the lists that a session needs."""
     return [digest for _, _, digest in request.indexes] + [digest for _, digest in request.filters]

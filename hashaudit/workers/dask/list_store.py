@@ -1,8 +1,8 @@
-"""The compiled lists of a run on one host of a cluster: one copy for all Dask workers there, gone when the last ends.
+"""The compiled lists of a scan on one host of a cluster: one copy for all its Dask workers, removed by the last one.
 
-They lie in a folder that only this user can enter, named by the run. Each session that uses it holds a shared lock; who
-gets the exclusive one is the last, and removes it. What killed processes have left behind is removed by the next
-session on the host, of whichever run: nobody holds its lock.
+They are in a directory that only this user can enter, named by the scan. Each session that uses it holds a shared lock.
+The session that gets the exclusive lock is the last and removes the directory. Nobody holds the lock of a directory
+that killed processes left behind, so the next session on the host, of any scan, removes it.
 """
 
 import contextlib
@@ -23,64 +23,64 @@ from hashaudit.workers.dask.protocol import ListFile
 _LOCK = "lock"
 
 _ORPHAN_S = 120.0
-"""A folder that was written to since may be in the making, when nobody holds its lock yet."""
+"""A directory that was written to more recently may be under construction, before anyone holds its lock."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[0-9a-f]{32}")
 
 
 class ListStore:
-    """The folder of one run on this host."""
+    """The directory of one scan on this host."""
 
     def __init__(self, run: str) -> None:
-        """Makes it if it is not there.
+        """Creates the directory if it does not exist.
 
         Raises:
-            HostError: it cannot be made, or is not this user's alone.
+            HostError: it cannot be created, or others can access it.
         """
         if not _RUN.fullmatch(run):
-            raise HostError("the name of the run is none")
+            raise HostError(f"invalid scan name: '{run}'")
         self._folder = os.path.join(tempfile.gettempdir(), _prefix() + run)
         with contextlib.suppress(FileExistsError):
             os.mkdir(self._folder, 0o700)
         status = os.lstat(self._folder)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            raise HostError(f"{self._folder} is not a folder of this user alone")
+            raise HostError(f"others can access the directory: '{self._folder}'")
 
     def path(self, digest: str) -> str:
-        """Where the file of a digest lies."""
+        """Returns the path of the file with a digest."""
         if not _DIGEST.fullmatch(digest):
-            raise HostError("the digest of a list is none")
+            raise HostError(f"invalid list digest: '{digest}'")
         return os.path.join(self._folder, digest)
 
     def has(self, digest: str) -> bool:
-        """Whether it has come whole."""
+        """Returns whether the file is complete."""
         return os.path.exists(self.path(digest))
 
     def store(self, file: ListFile, offset: int, data: bytes) -> None:
-        """Takes the next piece of a file; the last one gives it its name, if the content is what the digest says.
+        """Stores the next chunk of a file. The last chunk gives it its name, if the content has the digest.
 
         Raises:
-            HostError: the content is another, or the piece is not the next one.
+            HostError: the content differs, or the chunk is not the next one.
             OSError: it cannot be written.
         """
         partial = self.path(file.digest) + ".part"
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if offset == 0 else 0)
         with open(os.open(partial, flags, 0o600), "r+b") as stream:
             if stream.seek(0, os.SEEK_END) != offset:
-                raise HostError("a piece of a list came out of turn")
+                raise HostError("a list chunk arrived out of order")
             stream.write(data)
             stream.flush()
             if offset + len(data) < file.size_bytes:
                 return
             if _digest(partial) != file.digest:
                 os.unlink(partial)
-                raise HostError("a list did not arrive as it was sent")
+                raise HostError("a list was corrupted in transfer")
         os.rename(partial, self.path(file.digest))
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Keeps the folder while inside; the last to leave removes it."""
+        """Keeps the directory while inside the context; the last to leave removes it."""
         lock = self._lock()
         try:
             fcntl.flock(lock, fcntl.LOCK_SH)
@@ -94,7 +94,7 @@ class ListStore:
 
 
 def remove_orphans() -> None:
-    """Removes what killed processes have left on this host."""
+    """Removes the directories that killed processes left on this host."""
     base = tempfile.gettempdir()
     oldest = time.time() - _ORPHAN_S
     with contextlib.suppress(OSError), os.scandir(base) as entries:
@@ -108,7 +108,7 @@ def remove_orphans() -> None:
 
 
 def share() -> str:
-    """Stands for the folder for temporary files: the same for all processes of this user that see the same one."""
+    """Returns a name of the temporary directory: equal for all processes of this user that share it."""
     status = os.stat(tempfile.gettempdir())
     return f"{os.geteuid()}:{status.st_dev}:{status.st_ino}:{tempfile.gettempdir()}"
 
@@ -124,7 +124,7 @@ def _remove_unused(folder: str) -> None:
 
 
 def _written_s(folder: str) -> float:
-    """When it, or a file in it, was written to last."""
+    """Returns the time of the last write to the directory or a file in it."""
     with os.scandir(folder) as entries:
         return max([os.stat(folder).st_mtime, *(entry.stat(follow_symlinks=False).st_mtime for entry in entries)])
 

@@ -1,4 +1,4 @@
-"""The compiled lists of a run on their way to the hosts of a cluster: once to each, in pieces, through no task."""
+"""Sends the compiled lists of a scan to the hosts of a cluster: once to each, in chunks, without Dask tasks."""
 
 import asyncio
 import os
@@ -17,27 +17,27 @@ from hashaudit.workers.dask.protocol import Chunk, ListFile, Payload, packed
 from hashaudit.workers.protocol import WorkerConfig
 
 CHUNK_BYTES = 4 << 20
-"""What the scheduler has in memory for a moment, for each host that is being sent to."""
+"""Memory that the scheduler needs for a moment, for each host that receives."""
 
 HOSTS_AT_ONCE = 4
-"""That are sent to."""
+"""Number of hosts that receive at the same time."""
 
 CHUNK_TIMEOUT_S = 60.0
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """A plan, and apart from it the lists that it looks in."""
+    """A worker configuration, with its lists separated."""
 
     config: WorkerConfig
     """Without lists."""
     indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
     filters: tuple[tuple[int, str], ...]
     files: dict[str, tuple[ListFile, bytes | str]]
-    """By digest: what it is, and its content or where that lies on this machine."""
+    """By digest: the description of a list, and its content or local path."""
 
 
 def prepare_transfer(config: WorkerConfig) -> Transfer:
-    """Takes a plan apart.
+    """Separates the lists from a configuration.
 
     Raises:
         ListError: a compiled list cannot be read.
@@ -58,10 +58,10 @@ def prepare_transfer(config: WorkerConfig) -> Transfer:
 
 
 class ListSender:
-    """Sends the files of a shipment.
+    """Sends lists.
 
     Args:
-        run: stands for the run.
+        run: identifies the scan on the cluster.
         files: as in :class:`Transfer`.
     """
 
@@ -72,10 +72,10 @@ class ListSender:
         self._at_once = asyncio.Semaphore(HOSTS_AT_ONCE)
 
     async def send(self, client: Client, address: str, share: str) -> None:
-        """Sends what is not there yet. Of the workers that share a folder one is sent to, while others wait.
+        """Sends the missing lists to a host. Of workers with a common directory, one receives while the others wait.
 
         Raises:
-            HostError: it did not arrive.
+            HostError: a list did not arrive.
         """
         if not self._files:
             return
@@ -93,7 +93,7 @@ class ListSender:
             while offset < file.size_bytes:
                 data = stream.read(CHUNK_BYTES)
                 if not data:
-                    raise HostError("a compiled list was cut short while it was sent; start again")
+                    raise HostError("a compiled list was truncated during transfer", hint="start the scan again")
                 payload = Payload(packed(Chunk(self._run, file, offset, data)))
                 async with asyncio.timeout(CHUNK_TIMEOUT_S):
                     wrong = (await client.run(remote.store_chunk, payload, workers=[address]))[address]
@@ -116,4 +116,4 @@ def _list_file(content: bytes | str) -> ListFile:
         digest = blake3.blake3().update_mmap(content).hexdigest()
         return ListFile(digest, os.stat(content).st_size)
     except OSError as error:
-        raise ListError(f"{content}: {error.strerror}") from error
+        raise ListError(f"cannot read the compiled list: '{content}'; {error.strerror}") from error

@@ -1,8 +1,8 @@
-"""Whether another machine sees the same files at the same paths, and what their device numbers are there.
+"""Checks whether another machine has the same files at the same paths, and maps its device numbers.
 
-On one machine device and inode say which folder it is. Between machines device numbers are chance, and inodes alone
-prove little: the root folder of any ext4 is inode 2, and machines made from one image agree in thousands. So a root on
-another machine has to be of the same server's export or share: a network filesystem of the same type and source.
+On one machine device and inode identify a directory. Between machines device numbers are arbitrary, and inodes alone
+prove little: the root directory of any ext4 is inode 2, and machines made from one image agree in thousands. So a root
+on another machine must be on the same export or share of a server: a network filesystem of the same type and source.
 """
 
 import os
@@ -18,17 +18,17 @@ from hashaudit.sources.filesystems import Filesystem
 from hashaudit.workers.dask.protocol import RootDirectory
 
 SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
-"""Their server gives the inode numbers, so that all its clients see the same."""
+"""Their server assigns the inode numbers, so that all its clients see the same."""
 
 MAX_DIRECTORIES = 4096
-"""Mounts below a root that are compared."""
+"""Largest number of mounts below the roots that are compared."""
 
 _NFS = {"nfs": "nfs4"}
 """One export may be mounted by either version of the protocol."""
 
 
 def root_directories(roots: Iterable[bytes]) -> tuple[RootDirectory, ...]:
-    """The roots and what is mounted below them. What cannot be examined is left for the walk to tell of.
+    """Returns the roots and the mounts below them. The walk reports those that cannot be examined.
 
     Args:
         roots: absolute paths without links.
@@ -55,12 +55,12 @@ def _directory_at(path: bytes, table: MountTable) -> RootDirectory | None:
 
 
 class Devices(msgspec.Struct, frozen=True):
-    """Device numbers of the machine that walks, and what they are on this one; empty where they are the same."""
+    """Maps device numbers of the machine that walks to those of this one; empty if they are the same."""
 
     here: dict[int, int] = {}
 
     def entry(self, entry: Subject) -> Subject:
-        """An entry as this machine sees it."""
+        """Returns an entry with the device numbers of this machine."""
         if not self.here or not isinstance(entry, Entry):
             return entry
         ref = entry.directory
@@ -68,11 +68,11 @@ class Devices(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(entry, directory=directory, stat=_moved(entry.stat, self.here))
 
     def state(self, state: State | None, entry: Subject) -> State | None:
-        """A state of an entry's file as the machine that walks sees it.
+        """Returns a file state with the device numbers of the machine that walks.
 
         Args:
             state: as read here.
-            entry: as that machine gave it.
+            entry: as that machine listed it.
         """
         if not self.here or not isinstance(state, Stat) or not isinstance(entry, Entry):
             return state
@@ -92,15 +92,15 @@ def compare(
     same_machine: bool,
     look: Callable[[bytes, MountTable], RootDirectory | None] = _directory_at,
 ) -> Devices:
-    """Compares what this machine sees with what the walk sees.
+    """Compares the directories on this machine with those of the walk.
 
     Args:
-        wanted: as the walk sees it.
-        same_machine: both run on one kernel, so that device numbers mean the same.
-        look: gives a place of this machine; tests replace it.
+        wanted: as the walk sees them.
+        same_machine: both use one kernel, so that device numbers are comparable.
+        look: returns a directory of this machine; tests replace it.
 
     Raises:
-        HostError: it is not the same; the message says what.
+        HostError: a directory differs; the message says how.
     """
     table = read_mount_table()
     here: dict[int, int] = {}
@@ -108,19 +108,19 @@ def compare(
         name = to_text(directory.path)[0]
         seen = look(directory.path, table)
         if seen is None:
-            raise HostError(f"it does not see {name}")
+            raise HostError(f"it cannot access '{name}'")
         if same_machine:
             if (seen.device, seen.inode) != (directory.device, directory.inode):
-                raise HostError(f"it sees another folder at {name}")
+                raise HostError(f"it sees another directory at '{name}'")
             continue
         if directory.fs_type not in SHARED_TYPES:
-            raise HostError(f"{name} lies on {directory.fs_type or 'a filesystem of unknown type'} of another machine")
+            raise HostError(f"'{name}' is on {directory.fs_type or 'a filesystem of unknown type'} of another machine")
         if (_NFS.get(seen.fs_type or "", seen.fs_type), seen.source, seen.inode) != (
             _NFS.get(directory.fs_type, directory.fs_type),
             directory.source,
             directory.inode,
         ):
-            raise HostError(f"it sees {_described(seen)} at {name}, and the machine that walks {_described(directory)}")
+            raise HostError(f"at '{name}' it sees {_described(seen)} and the scanning host {_described(directory)}")
         here[directory.device] = seen.device
     return Devices(here)
 

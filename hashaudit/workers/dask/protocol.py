@@ -1,8 +1,8 @@
-"""What a run and the sessions that examine for it on a Dask cluster say to each other.
+"""The messages between a scan and its sessions on a Dask cluster.
 
-All of it travels as MessagePack inside a :class:`Payload`. Dask pickles what is around it, and whoever can speak to a
-Dask scheduler can run code on its cluster in any case (docs/concepts/security-model.md). Nothing that decides a record
-is ever unpickled: it is decoded against these types and checked against what was asked.
+They travel as MessagePack inside a :class:`Payload`. Dask pickles the rest, and anyone who can reach a Dask scheduler
+can run code on its cluster anyway (docs/concepts/security-model.md). Nothing that decides a record is ever unpickled:
+it is decoded against these types and checked against the request.
 """
 
 import msgspec
@@ -13,7 +13,7 @@ from hashaudit.workers.protocol import Answer, WorkBatch, WorkerConfig
 
 
 class Payload(msgspec.Struct, frozen=True):
-    """Bytes that show nothing of what they are: logs and the dashboard print arguments of tasks."""
+    """Bytes with an opaque representation, because logs and the dashboard print the arguments of tasks."""
 
     data: bytes
 
@@ -22,7 +22,7 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 class RootDirectory(msgspec.Struct, frozen=True, array_like=True):
-    """A folder of a root, or what is mounted below one, as the walk sees it."""
+    """A directory root, or a mount below a root, as the walk sees it."""
 
     path: bytes
     device: int
@@ -35,12 +35,12 @@ class ListFile(msgspec.Struct, frozen=True, array_like=True):
     """A compiled list or filter that is sent to each host once."""
 
     digest: str
-    """BLAKE3 of its content, lower-case hex; names it."""
+    """BLAKE3 of its content in lower-case hex; its name."""
     size_bytes: int
 
 
 class Chunk(msgspec.Struct, frozen=True, array_like=True):
-    """Some bytes of such a file."""
+    """A part of such a file."""
 
     run: str
     file: ListFile
@@ -49,37 +49,37 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
 
 
 class WorkerRequest(msgspec.Struct, frozen=True, array_like=True):
-    """What a session is told when it is opened."""
+    """The settings of a session."""
 
     run: str
-    """Stands for the run among all that use the cluster."""
+    """Identifies the scan among all that use the cluster."""
     session: str
     config: WorkerConfig
     """Without lists."""
     indexes: tuple[tuple[tuple[int, ...], bytes, str], ...]
-    """Of each index: numbers of its lists, the header's checksum, digest of its file."""
+    """Numbers of the lists, checksum of the header and digest of the file, for each index."""
     filters: tuple[tuple[int, str], ...]
-    """Of each filter: the list's number, digest of its file."""
+    """Number of the list and digest of the file, for each filter."""
     root_directories: tuple[RootDirectory, ...]
-    """What it must see as the walk does."""
+    """Directories that the worker must see as the walk does."""
     boot_id: str | None
-    """Of the machine that walks."""
+    """Boot of the machine that walks."""
     processes: int | None
     """``None``: as many as the Dask worker has threads."""
     deadlines: Deadlines
     max_rate_bytes_per_s: int | None
-    """Of this session."""
+    """Read rate of this session."""
     low_impact: bool
 
 
 class Description(msgspec.Struct, frozen=True, array_like=True):
-    """What a Dask worker is."""
+    """Properties of a Dask worker."""
 
     versions: dict[str, str]
-    """Of what can change a result."""
+    """Versions of everything that can change a result."""
     host: str
     share: str
-    """The same for workers that share their folder for temporary files."""
+    """Equal for workers with a common directory for temporary files."""
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True, tag="opened"):
@@ -90,52 +90,52 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag="opened"):
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
-    """A session cannot be opened, or not go on."""
+    """A session cannot be opened, or has ended."""
 
     reason: str
 
 
 class MissingLists(msgspec.Struct, frozen=True, array_like=True, tag="missing_lists"):
-    """Lists are not there, or not any more."""
+    """Lists are missing."""
 
 
 class UnknownSession(msgspec.Struct, frozen=True, array_like=True, tag="unknown_session"):
-    """There is no such session here."""
+    """The session does not exist here."""
 
 
 class PartialReply(msgspec.Struct, frozen=True, array_like=True, tag="partial"):
-    """Items of a unit that were examined together."""
+    """Items of a batch that were examined together."""
 
     items: tuple[int, ...]
-    """Their positions in the unit, in the order in which the answer numbers them."""
+    """Their positions in the batch, in the order in which the answer numbers them."""
     answer: Answer
     suspicions: dict[int, Fault]
-    """By position in the unit: examined without a decoder, which had ended workers over it."""
+    """By position in the batch: examined without decoding, after the decoder crashed workers."""
 
 
 class WorkerCrash(msgspec.Struct, frozen=True, array_like=True, tag="crash"):
-    """An item that ended worker processes as often as it was tried."""
+    """An item whose worker process crashed or stalled on every attempt."""
 
     item: int
     fault: Fault
 
 
 class BatchResult(msgspec.Struct, frozen=True, array_like=True):
-    """What became of each item of a unit."""
+    """The outcome for each item of a batch."""
 
     number: int
     outcomes: tuple[PartialReply | WorkerCrash, ...]
 
 
 class Count(msgspec.Struct, frozen=True, array_like=True):
-    """What a session has done since it was opened."""
+    """Counts of a session since it was opened."""
 
     bytes_read: int = 0
     restarts: int = 0
 
 
 class Busy(msgspec.Struct, frozen=True, array_like=True):
-    """What one process of a session is on."""
+    """The current item of one process of a session."""
 
     batch: int
     item: int
@@ -145,18 +145,18 @@ class Busy(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Status(msgspec.Struct, frozen=True, array_like=True, tag="status"):
-    """What a session is doing."""
+    """The status of a session."""
 
     count: Count
     busy: tuple[Busy, ...]
 
 
 class Examined(msgspec.Struct, frozen=True, array_like=True, tag="examined"):
-    """Units are done."""
+    """Batches are done."""
 
     batches: tuple[BatchResult, ...]
     status: Status
-    """Of the session, just after."""
+    """Status of the session just after."""
 
 
 OpenReply = Opened | Refused | MissingLists
@@ -177,5 +177,5 @@ STATUS_DECODER: msgspec.msgpack.Decoder[StatusReply] = msgspec.msgpack.Decoder(S
 
 
 def packed(value: object) -> bytes:
-    """A value as it travels."""
+    """Encodes a message."""
     return ENCODER.encode(value)

@@ -1,7 +1,7 @@
-"""What Dask calls in its workers: each function takes a parcel and gives bytes, and raises nothing.
+"""The functions that Dask calls in its workers: each takes a payload and returns bytes, and raises nothing.
 
-Dask logs the arguments of what raises, and shows the names and arguments of tasks: a parcel shows nothing of its bytes.
-The functions that are not tasks run in the worker's event loop and do not wait.
+Dask logs the arguments of a function that raises, and shows the names and arguments of tasks; a payload hides its
+bytes. Functions that are not tasks run in the worker's event loop and do not wait.
 """
 
 import asyncio
@@ -32,21 +32,21 @@ from hashaudit.workers.dask.protocol import (
 )
 
 _sessions: dict[str, Session] = {}
-"""Of this process, by name."""
+"""Sessions of this process, by name."""
 
 
 def describe() -> bytes:
-    """What this worker is."""
+    """Describes this worker."""
     return packed(Description(version_check.fingerprint(), socket.gethostname(), share()))
 
 
 def present() -> bytes:
-    """Nothing: that it can be called says that the program is installed."""
+    """Returns nothing. A successful call proves that the program is installed."""
     return b""
 
 
 def has_lists(run: str, digests: tuple[str, ...]) -> tuple[bool, ...]:
-    """Which compiled lists have come whole to this host."""
+    """Returns which compiled lists are complete on this host."""
     try:
         store = ListStore(run)
         return tuple(store.has(digest) for digest in digests)
@@ -55,16 +55,16 @@ def has_lists(run: str, digests: tuple[str, ...]) -> tuple[bool, ...]:
 
 
 def store_chunk(payload: Payload) -> str:
-    """Takes the next piece of a list; gives what is wrong, for people, or nothing."""
+    """Stores the next chunk of a list; returns an error message or an empty string."""
     try:
         chunk = CHUNK_DECODER.decode(payload.data)
         ListStore(chunk.run).store(chunk.file, chunk.offset, chunk.data)
     except HashauditError as error:
         return str(error)
     except OSError as error:
-        return f"a list cannot be written: {error.strerror}"
+        return f"cannot write a list; {error.strerror}"
     except msgspec.DecodeError:
-        return "a piece of a list is none"
+        return "invalid list chunk"
     return ""
 
 
@@ -72,7 +72,7 @@ def open_session(payload: Payload, key: str) -> bytes:
     """Opens a session that lives as long as this task's key is held on the cluster.
 
     Args:
-        payload: an :class:`WorkerRequest`.
+        payload: a :class:`WorkerRequest`.
         key: of the task.
     """
     try:
@@ -80,7 +80,7 @@ def open_session(payload: Payload, key: str) -> bytes:
     except HashauditError as error:
         return packed(Refused(str(error)))
     except (OSError, msgspec.DecodeError) as error:
-        return packed(Refused(f"the session cannot be opened: {type(error).__name__}"))
+        return packed(Refused(f"cannot open the session; {type(error).__name__}"))
 
 
 def _open(request: WorkerRequest, key: str) -> OpenReply:
@@ -97,31 +97,31 @@ def _open(request: WorkerRequest, key: str) -> OpenReply:
 
 
 def _is_held(worker: Worker, key: str) -> Callable[[], bool]:
-    """Tells whether the task's key is still wanted from this worker: Dask forgets it when nobody holds its result."""
+    """Returns a check whether this worker still holds the task's key. Dask forgets it when nobody holds its result."""
     tasks = worker.state.tasks
     return lambda: key in tasks and worker.status.name not in {"closing", "closed", "failed"}
 
 
 def examine(session: str, payload: Payload) -> bytes:
-    """Examines units; waits until they are done."""
+    """Examines batches; returns when they are done."""
     found = _sessions.get(session)
     if found is None:
         return packed(UnknownSession())
     try:
         batches = BATCHES_DECODER.decode(payload.data)
     except msgspec.DecodeError:
-        return packed(Refused("units of work did not arrive as they were sent"))
+        return packed(Refused("invalid batch"))
     return packed(found.examine(batches))
 
 
 def status(sessions: tuple[str, ...]) -> bytes:
-    """What those of the sessions do that are here."""
+    """Returns the status of the first of the sessions that is here."""
     found = [_sessions[name].status for name in sessions if name in _sessions]
     return packed(found[0] if found else UnknownSession())
 
 
 def control(sessions: tuple[str, ...], word: str) -> None:
-    """Holds or resumes those of the sessions that are here."""
+    """Pauses or resumes the sessions that are here."""
     for name in sessions:
         session = _sessions.get(name)
         if session is not None:
@@ -129,7 +129,7 @@ def control(sessions: tuple[str, ...], word: str) -> None:
 
 
 def set_rates(rates: dict[str, int]) -> None:
-    """Sets the rates of those of the sessions that are here."""
+    """Sets the rates of the sessions that are here."""
     for name, rate in rates.items():
         session = _sessions.get(name)
         if session is not None:
@@ -137,7 +137,7 @@ def set_rates(rates: dict[str, int]) -> None:
 
 
 async def end(sessions: tuple[str, ...]) -> None:
-    """Ends those of the sessions that are here; waits until they have."""
+    """Ends the sessions that are here and waits for them."""
     here = [_sessions.pop(name) for name in sessions if name in _sessions]
     for session in here:
         session.end()
@@ -149,7 +149,7 @@ async def end(sessions: tuple[str, ...]) -> None:
 
 @atexit.register
 def _end_all() -> None:
-    """A Dask worker that ends in order leaves neither processes nor lists behind."""
+    """Ends all sessions, so that an orderly exit leaves neither processes nor lists behind."""
     for session in _sessions.values():
         session.end()
     for session in _sessions.values():

@@ -1,4 +1,4 @@
-"""The Dask scheduler as the coordinator sees it: reached, fit, and asked who is there."""
+"""Access to the Dask scheduler: connecting, checking it, and listing its workers."""
 
 import asyncio
 
@@ -11,17 +11,17 @@ CONNECT_TIMEOUT_S = 10.0
 """For one attempt to reach the scheduler."""
 
 CALL_TIMEOUT_S = 15.0
-"""For an answer that costs nobody work."""
+"""For an answer that needs no work."""
 
 WATCH_S = 0.5
-"""Between two looks at who is there."""
+"""Interval between two looks at the workers."""
 
 LOST = (OSError, TimeoutError)
-"""How it shows that the scheduler cannot be reached."""
+"""Errors that mean that the scheduler cannot be reached."""
 
 
 async def connect(address: str) -> Client:
-    """A client in this event loop.
+    """Returns a client in this event loop.
 
     Raises:
         OSError: the scheduler cannot be reached.
@@ -30,7 +30,7 @@ async def connect(address: str) -> Client:
 
 
 async def check(client: Client) -> None:
-    """Insists that the scheduler can take this program's tasks apart.
+    """Checks that the scheduler can deserialize tasks of this program.
 
     Raises:
         HostError: it cannot.
@@ -39,12 +39,13 @@ async def check(client: Client) -> None:
         await client.run_on_scheduler(remote.present)
     except (ImportError, AttributeError) as error:
         raise HostError(
-            "hashaudit is not installed, with its extra dask, where the Dask scheduler runs: it takes tasks apart"
+            "the Dask scheduler cannot deserialize tasks of hashaudit",
+            hint="install hashaudit[dask] on the host of the Dask scheduler",
         ) from error
 
 
 async def workers_of(client: Client) -> set[str]:
-    """The addresses of all workers that the scheduler has.
+    """Returns the addresses of all workers of the scheduler.
 
     Raises:
         ConnectionError: the scheduler is lost.
@@ -54,7 +55,7 @@ async def workers_of(client: Client) -> set[str]:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             while not asking.done():
-                # Dask reconnects by itself, for long and without a word; all that was held there is gone in any case.
+                # Dask reconnects silently and for long, but everything held on the cluster is lost then.
                 if client.status != "running":
                     raise ConnectionError
                 await asyncio.wait({asking}, timeout=WATCH_S)

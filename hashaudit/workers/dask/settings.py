@@ -1,4 +1,4 @@
-"""What a run wants of a Dask cluster, and what the threads of one process tell each other about it."""
+"""The settings of a Dask cluster, and the messages from the coordinator's thread to the scan."""
 
 import msgspec
 
@@ -8,35 +8,35 @@ from hashaudit.workers.local.watchdog import Deadlines
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Which cluster, and how it is used."""
+    """The cluster, and how to use it."""
 
     scheduler: str
-    """Its address: ``tcp://host:8786``, ``tls://host:8786``."""
+    """Address, as ``tcp://host:8786`` or ``tls://host:8786``."""
     processes: int | None
-    """That examine in each Dask worker; ``None``: as many as it has threads."""
+    """Processes in each Dask worker; ``None``: as many as it has threads."""
     deadlines: Deadlines
     max_rate_bytes_per_s: int | None
-    """Of all workers together."""
+    """Common read rate of all workers."""
     low_impact: bool
     wait_s: float
-    """How long may be waited for the scheduler and for workers while there is none."""
+    """Longest wait for the scheduler or for workers, seconds."""
     root_directories: tuple[RootDirectory, ...]
-    """What workers must see as the walk does."""
+    """Directories that workers must see as the walk does."""
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something that people should know; one line."""
+    """A line for the user."""
 
     text: str
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Units can be examined."""
+    """Batches can be examined."""
 
     sandbox: tuple[str, ...]
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """The cluster cannot be used, or not any longer."""
+    """The cluster cannot be used, or no longer."""
 
     error: HashauditError

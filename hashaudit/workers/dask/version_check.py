@@ -1,17 +1,17 @@
-"""Whether a Dask worker would find what this machine would: the same programs in the same versions."""
+"""Checks whether a Dask worker gives the same results as this machine: the same programs in the same versions."""
 
 import platform
 
 from hashaudit import __version__, installed_versions
 
 _OPTIONAL_PACKAGES = ("pillow-heif",)
-"""Where it is missing, pictures are told as not decodable that are decoded elsewhere."""
+"""Without it, images are reported as not decodable that are decoded elsewhere."""
 
 _ABSENT = "none"
 
 
 def fingerprint() -> dict[str, str]:
-    """The versions that have to agree, by name. Of Python the minor version: patches change no result."""
+    """Returns the versions that must agree, by name. For Python the minor version, because patches change no result."""
     found = {name: value for name, value in installed_versions.deciding().items() if name != "python"}
     found["hashaudit"] = __version__
     found["python"] = ".".join(platform.python_version_tuple()[:2])
@@ -19,7 +19,7 @@ def fingerprint() -> dict[str, str]:
 
 
 def difference(here: dict[str, str], there: dict[str, str]) -> str | None:
-    """How two fingerprints differ, for people; ``None`` when they agree."""
+    """Returns the differences between two fingerprints as text, or ``None`` if they agree."""
     names = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
     reported = (f"{name} {there.get(name, _ABSENT)} there and {here.get(name, _ABSENT)} here" for name in names)
     return ", ".join(reported) or None

@@ -51,7 +51,7 @@ def test_another_content_is_refused() -> None:
 def test_a_piece_out_of_turn_is_refused() -> None:
     store, file = ListStore(RUN), of(b"abcdef")
     store.store(file, 0, b"abc")
-    with pytest.raises(HostError, match="out of turn"):
+    with pytest.raises(HostError, match="out of order"):
         store.store(file, 4, b"ef")
 
 

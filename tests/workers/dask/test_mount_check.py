@@ -43,7 +43,7 @@ def test_an_export_is_the_same_whatever_its_device_number(there: RootDirectory) 
 @pytest.mark.parametrize(
     ("wanted", "there", "why"),
     [
-        (NFS, None, "does not see /data"),
+        (NFS, None, "cannot access '/data'"),
         (NFS, msgspec.structs.replace(NFS, inode=129), "inode 129"),
         (NFS, msgspec.structs.replace(NFS, source=b"other:/export"), "other:/export"),
         (NFS, msgspec.structs.replace(NFS, fs_type="ext4", source=b"/dev/sda1"), "ext4"),
@@ -68,7 +68,7 @@ def test_anything_else_is_refused(wanted: RootDirectory, there: RootDirectory | 
 
 @pytest.mark.parametrize("there", [msgspec.structs.replace(NFS, device=42), msgspec.structs.replace(NFS, inode=3)])
 def test_on_one_machine_device_and_inode_decide(there: RootDirectory) -> None:
-    with pytest.raises(HostError, match="another folder"):
+    with pytest.raises(HostError, match="another directory"):
         compare([NFS], same_machine=True, look=sees(there)["look"])  # type: ignore[arg-type] # a plain dict
 
 
