@@ -66,7 +66,7 @@ def test_a_late_import_is_an_internal_error_that_names_the_module(
     library.mkdir()
     (library / "late_hasher.py").write_text(HASHER.format(module=module))
     result = hashaudit(
-        *("scan", tmp_path / "gradient.png", "--record-all", "--hasher", "late_hasher:Late"),
+        *("scan", tmp_path / "gradient.png", "--record=all", "--hasher", "late_hasher:Late"),
         env={"PYTHONPATH": str(library)},
     )
     assert result.code == code, result.err
