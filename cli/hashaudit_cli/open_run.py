@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hashaudit.errors import HashauditError, OutputLockedError, UsageError
-from hashaudit.host.locks import Lock
+from hashaudit.host.files import LockState
 from hashaudit.host.process_owner import this_process
 from hashaudit.objectstores.url import parse_root
 from hashaudit.record import timestamps
@@ -95,7 +95,7 @@ def reopened(path: str, signer: SigningKey | None, asked: ScanConfig) -> Iterato
             now = "with --unsigned" if fingerprint is None else f"with the key {fingerprint}"
             raise UsageError(f"{quote(os.fsencode(path))} is {then}; it cannot be gone on with {now}")
         journal = read_journal(os.fsencode(path) + SUFFIX, seal_key(signer, header.run_id), header.run_id)
-        if output.lock is Lock.UNSUPPORTED and journal is not None and not journal.begin.holder.is_gone():
+        if output.lock is LockState.UNSUPPORTED and journal is not None and not journal.begin.holder.is_gone():
             raise OutputLockedError(
                 f"{quote(os.fsencode(path))} may still be written{_named(journal)}, and this filesystem has no locks: "
                 f"if that run is gone, remove {quote(os.fsencode(path) + SUFFIX)} and try again"

@@ -1,56 +1,93 @@
-"""Open flags, directory descriptors and holes: what the system offers for reading files safely."""
+"""System calls for reading files safely: open flags, directory descriptors, holes and locks.
 
+Source: open(2), lseek(2), stat(2), flock(2).
+"""
+
+import enum
 import errno
+import importlib.util
 import os
 import stat
 
 from hashaudit.model.entry import Stat
 
+HAS_FLOCK: bool = importlib.util.find_spec("fcntl") is not None
+"""The system has flock(2). Windows does not."""
+if HAS_FLOCK:
+    import fcntl
+
 READ_FLAGS: int = (
     os.O_RDONLY
-    | getattr(os, "O_NONBLOCK", 0)  # a FIFO that took a file's place does not block
-    | getattr(os, "O_NOCTTY", 0)  # nor does a terminal become ours
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO that replaced the file must not block
+    | getattr(os, "O_NOCTTY", 0)  # a terminal must not become the controlling terminal of this process
     | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)  # Windows changes line ends and stops at 0x1a without it
+    | getattr(os, "O_BINARY", 0)  # without it Windows changes line ends and stops at 0x1a
 )
-"""Opens a file for reading without any effect beyond the read, whatever it has been replaced by."""
+"""Flags that open a file for reading with no other effect, even if something else has replaced the file."""
 
 NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
-"""Refuses a symbolic link as the last component. Without it (Windows) the check of device and inode has to do."""
+"""The flag that refuses a symbolic link as the last component. Windows lacks it; there only the check of device and
+inode protects."""
 
 NOATIME: int = getattr(os, "O_NOATIME", 0)
-"""Leaves the access time as evidence has it. Only the owner or root may; others get EPERM."""
+"""The flag that preserves the access time, which is evidence. Only the owner and root may use it; others get EPERM."""
 
 NOATIME_REFUSALS = frozenset({errno.EPERM, errno.EINVAL})
-"""Not the owner; a filesystem that does not know the flag."""
+"""Errors that refuse :data:`NOATIME`: not the owner; a filesystem that does not know the flag."""
 
 LIST_FLAGS: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-"""Opens a folder for listing."""
+"""Flags that open a directory for listing."""
 
 HANDLE_FLAGS: int = LIST_FLAGS | getattr(os, "O_PATH", 0)
-"""Opens a folder only to open what is in it: with O_PATH that needs search permission and not read permission."""
+"""Flags that open a directory only to open its entries. With O_PATH that needs search but not read permission."""
 
 HAS_DIR_FD: bool = os.open in os.supports_dir_fd and os.stat in os.supports_dir_fd and os.scandir in os.supports_fd
-"""Files can be opened relative to an open folder. Without it a path is at most what the system takes in one call."""
+"""Files can be opened relative to an open directory. Without it the system's limit on the length of a path applies."""
 
 SEEK_DATA: int | None = getattr(os, "SEEK_DATA", None)
 SEEK_HOLE: int | None = getattr(os, "SEEK_HOLE", None)
-"""Find the holes of a sparse file (lseek(2)); ``None``: a hole is read like any other part."""
+"""Find the holes of a sparse file (lseek(2)). ``None``: a hole is read like any other part."""
 
 HAS_READV: bool = hasattr(os, "readv")
-"""Reads go into a buffer that is used again, without making an object of each."""
+"""Reads can fill an existing buffer, without a new object for each read."""
 
 PATH_MAX_BYTES = 4096
-"""The longest path that Linux takes in one call, its final NUL included (limits.h)."""
+"""The longest path that Linux accepts in one call, with its final NUL (limits.h)."""
 
 BLOCK_BYTES = 512
-"""The unit of ``st_blocks`` (stat(2)), whatever the filesystem's own."""
+"""The unit of ``st_blocks`` (stat(2)), which does not depend on the filesystem's block size."""
 
 _JUNCTION_TAG: int = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+_LOCKED_ERRORS = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+
+
+class LockState(enum.Enum):
+    """The result of asking for the lock of a file."""
+
+    TAKEN = enum.auto()
+    """This process holds the lock."""
+    HELD = enum.auto()
+    """Another process holds the lock."""
+    UNSUPPORTED = enum.auto()
+    """This filesystem or system has no locks."""
+
+
+def lock_file(descriptor: int) -> LockState:
+    """Asks for the exclusive lock of an open file, without waiting.
+
+    The lock lasts until the descriptor is closed. The system frees it when the process ends, even if it crashes.
+    """
+    if not HAS_FLOCK:
+        return LockState.UNSUPPORTED
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return LockState.HELD if error.errno in _LOCKED_ERRORS else LockState.UNSUPPORTED
+    return LockState.TAKEN
 
 
 def open_directory(path: bytes, flags: int = HANDLE_FLAGS) -> int:
-    """Opens a folder by its absolute path, however long, and gives its descriptor.
+    """Opens a directory by its absolute path of any length. Returns its descriptor.
 
     Raises:
         OSError: as open(2).
@@ -74,7 +111,7 @@ def open_directory(path: bytes, flags: int = HANDLE_FLAGS) -> int:
 
 
 def open_noatime(path: bytes, flags: int, dir_fd: int | None = None) -> int:
-    """Opens without a trace in the access time where this process may, else with one; gives the descriptor.
+    """Opens a file, preserving its access time where this process may. Returns the descriptor.
 
     Raises:
         OSError: as open(2).
@@ -88,47 +125,47 @@ def open_noatime(path: bytes, flags: int, dir_fd: int | None = None) -> int:
 
 
 def is_link(status: os.stat_result) -> bool:
-    """Whether ``lstat`` saw a link: a symbolic one, or a junction of NTFS, which may as well lead in a circle."""
+    """Returns whether ``lstat`` saw a symbolic link or an NTFS junction. Both can form loops."""
     return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION_TAG
 
 
 def may_have_holes(status: os.stat_result) -> bool:
-    """Whether fewer blocks are allocated than the size needs, as far as the system tells."""
+    """Returns whether fewer blocks are allocated than the size needs. False if the system does not report blocks."""
     blocks: int | None = getattr(status, "st_blocks", None)
     return blocks is not None and blocks * BLOCK_BYTES < status.st_size
 
 
 def next_data(descriptor: int, position: int, size: int) -> int:
-    """Where data begins at or behind a position before the end of a file; ``size`` where there is none before that.
+    """Returns the first position of data, not before ``position``. Returns ``size`` if there is no more data.
 
     Raises:
-        OSError: the system cannot tell.
+        OSError: the system does not report holes.
     """
-    return _next(descriptor, position, SEEK_DATA, size)
+    return _seek_extent(descriptor, position, SEEK_DATA, size)
 
 
 def next_hole(descriptor: int, position: int, size: int) -> int:
-    """Where a hole begins at or behind a position before the end of a file; ``size`` where there is none before that.
+    """Returns the first position of a hole, not before ``position``. Returns ``size`` if there is no more hole.
 
     Raises:
-        OSError: the system cannot tell.
+        OSError: the system does not report holes.
     """
-    return _next(descriptor, position, SEEK_HOLE, size)
+    return _seek_extent(descriptor, position, SEEK_HOLE, size)
 
 
-def _next(descriptor: int, position: int, whence: int | None, size: int) -> int:
+def _seek_extent(descriptor: int, position: int, whence: int | None, size: int) -> int:
     if whence is None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     try:
         return min(os.lseek(descriptor, position, whence), size)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # nothing but a hole, or the file ends before position by now
+        if error.errno == errno.ENXIO:  # only a hole is left, or the file now ends before position
             return size
         raise
 
 
 def read_into(descriptor: int, buffer: memoryview) -> int:
-    """Reads into a buffer as far as it goes; gives the number of bytes, 0 at the end of the file.
+    """Reads into a buffer, up to its length. Returns the number of bytes read; 0 at the end of the file.
 
     Raises:
         OSError: as read(2).
@@ -141,7 +178,7 @@ def read_into(descriptor: int, buffer: memoryview) -> int:
 
 
 def stat_of(status: os.stat_result) -> Stat:
-    """The fields that identify a state of a file."""
+    """Returns the fields that identify a state of a file."""
     return Stat(
         status.st_mode,
         status.st_dev,

@@ -1,4 +1,4 @@
-"""Processors, disks and the clock of this machine.
+"""The processors, disks, memory and clock of this machine.
 
 Source: sched(7) for affinity, the kernel's cgroup-v2 documentation for ``cpu.max``, its block layer's
 Documentation/ABI/stable/sysfs-block for ``rotational``, adjtimex(2) for the clock.
@@ -16,17 +16,17 @@ CGROUP_OF_SELF = "/proc/self/cgroup"
 CGROUP_ROOT = "/sys/fs/cgroup"
 
 _TIME_ERROR = 5
-"""What adjtimex(2) returns while the clock is not synchronised."""
+"""The result of adjtimex(2) while the clock is not synchronised."""
 
 _TIMEX_BYTES = 512
-"""Over twice ``sizeof(struct timex)`` on any Linux; all zero it asks and sets nothing."""
+"""Over twice ``sizeof(struct timex)`` on any Linux. A structure of zeros reads the state and sets nothing."""
 
 _VIRTUAL_BUS = re.compile(r"/(virtio|vbd-|VMBUS|vmbus)")
-"""In the sysfs path of disks of QEMU/KVM, Xen and Hyper-V."""
+"""Part of the sysfs path of virtual disks of QEMU/KVM, Xen and Hyper-V."""
 
 
 def cpu_count() -> int:
-    """How many processors this process may keep busy, at least 1, by its affinity and its control groups' quota."""
+    """Returns the number of processors this process may use, at least 1, from its affinity and its cgroup quota."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     quota = _cgroup_quota()
@@ -34,14 +34,14 @@ def cpu_count() -> int:
 
 
 def is_rotational(device: int) -> bool | None:
-    """Whether a device (``st_dev``) is a spinning disk; ``None`` where the system does not tell.
+    """Returns whether a device (``st_dev``) is a spinning disk; ``None`` if that is unknown.
 
-    A virtual disk says that it spins unless its host was told to say otherwise, so from one only "no" is an answer.
+    A virtual disk claims to spin unless its host is configured otherwise, so only its "no" counts.
     """
     if not hasattr(os, "major"):
         return None
     block = f"{SYSFS_BLOCK}/{os.major(device)}:{os.minor(device)}"
-    for queue in ("queue", "../queue"):  # a partition has none of its own; its disk has
+    for queue in ("queue", "../queue"):  # a partition has no queue; its disk has one
         answer = (_read(f"{block}/{queue}/rotational") or "").strip()
         if answer:
             virtual = _VIRTUAL_BUS.search(os.path.realpath(block)) is not None
@@ -50,7 +50,7 @@ def is_rotational(device: int) -> bool | None:
 
 
 def clock_is_synchronised() -> bool | None:
-    """Whether the kernel counts its clock as disciplined by a time source; ``None`` where it does not tell."""
+    """Returns whether a time source disciplines the kernel's clock; ``None`` if the system does not report it."""
     try:
         adjtimex = ctypes.CDLL(None).adjtimex
     except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows takes no None
@@ -60,7 +60,7 @@ def clock_is_synchronised() -> bool | None:
 
 
 def available_memory_bytes() -> int | None:
-    """What could be had without swapping (proc_meminfo(5), MemAvailable); ``None`` where the system does not tell."""
+    """Returns the memory available without swapping (proc_meminfo(5), MemAvailable); ``None`` if it is unknown."""
     for line in (_read(MEMINFO) or "").splitlines():
         name, _, amount = line.partition(":")
         if name == "MemAvailable":
@@ -69,13 +69,13 @@ def available_memory_bytes() -> int | None:
 
 
 def memory_limit_bytes() -> int | None:
-    """The tightest limit of this process's control groups (version 2); ``None`` without one."""
+    """Returns the tightest memory limit of this process's cgroups (version 2); ``None`` without a limit."""
     limits = [int(text) for text in _cgroup_files("memory.max") if text.isdigit()]
     return min(limits, default=None)
 
 
 def _cgroup_quota() -> float | None:
-    """Processors that the tightest of this process's control groups (version 2) grants; ``None`` without a limit."""
+    """Returns the processors granted by the tightest cgroup (version 2) of this process; ``None`` if unlimited."""
     quotas = []
     for text in _cgroup_files("cpu.max"):
         limit, _, period = text.partition(" ")
@@ -85,7 +85,7 @@ def _cgroup_quota() -> float | None:
 
 
 def _cgroup_files(name: str) -> Iterator[str]:
-    """What a file says in each of this process's control groups (version 2), from the innermost up."""
+    """Yields the content of a file in each of this process's cgroups (version 2), from the innermost up."""
     for line in (_read(CGROUP_OF_SELF) or "").splitlines():
         if line.startswith("0::/"):
             group = line.removeprefix("0::").rstrip("/")

@@ -1,6 +1,6 @@
-"""How much memory a process may take, and how much it holds.
+"""Limits and measures the address space of this process.
 
-Source: getrlimit(2) for RLIMIT_AS, proc_pid_statm(5). Elsewhere than on Linux nothing is limited: macOS does not keep
+Source: getrlimit(2) for RLIMIT_AS, proc_pid_statm(5). Nothing is limited on other systems: macOS does not enforce
 RLIMIT_AS.
 """
 
@@ -13,15 +13,15 @@ STATM = "/proc/self/statm"
 
 
 def can_limit() -> bool:
-    """Whether a limit can be set here."""
+    """Returns whether this system enforces a limit."""
     return HAS_RESOURCE_LIMITS and os.access(STATM, os.R_OK)
 
 
 class AddressSpace:
-    """The address space of this process, which is what a limit can be set on.
+    """The address space of this process. The kernel has no limit on resident memory.
 
-    What is in use when this is made (libraries, mapped lists) is not counted against anything. It is looked up through
-    a descriptor that is opened now, for later this process may not open files any more.
+    Memory in use at construction (libraries, mapped lists) does not count against the limit. The constructor opens the
+    descriptor for measuring, because a sandboxed process may not open files.
     """
 
     def __init__(self) -> None:
@@ -32,18 +32,21 @@ class AddressSpace:
         self._before_bytes = self._used_bytes()
 
     def limit(self, more_bytes: int) -> bool:
-        """Makes the kernel refuse more than ``more_bytes`` beyond what was in use; says if that is in force."""
+        """Makes the kernel refuse more than ``more_bytes`` beyond the initial use. Returns whether the limit is set."""
         return self._statm is not None and set_limit("RLIMIT_AS", self._before_bytes + more_bytes)
 
     def is_measurable(self) -> bool:
-        """Whether its size can be, or never could: not so once someone has closed what is not theirs."""
+        """Returns whether memory use can be measured, or never could be.
+
+        False once a decoder has closed this object's descriptor of /proc/self/statm.
+        """
         try:
             return self._used_bytes() > 0 or self._statm is None
         except (OSError, IndexError, ValueError):
             return False
 
     def grown_bytes(self) -> int:
-        """How much more is in use; 0 where it cannot be told."""
+        """Returns the growth since construction; 0 if it cannot be measured."""
         return self._used_bytes() - self._before_bytes
 
     def _used_bytes(self) -> int:

@@ -1,6 +1,6 @@
-"""The table of mounts of this process.
+"""The mount table of this process.
 
-Source: proc_pid_mountinfo(5). Other systems give an empty table: there the filesystem's type stays unknown.
+Source: proc_pid_mountinfo(5). Other systems have an empty table, so filesystem types stay unknown there.
 """
 
 import os
@@ -20,18 +20,18 @@ class Mount(msgspec.Struct, frozen=True):
     """One mount."""
 
     device: int
-    """``st_dev`` of what is mounted; btrfs gives the files of a subvolume another one."""
+    """``st_dev`` of the mounted filesystem. Files of a btrfs subvolume have a different one."""
     point: bytes
     fs_type: str
     source: bytes
     options: str
-    """Of this mount, comma-separated."""
+    """Options of this mount, comma-separated."""
     super_options: str
-    """Of the filesystem, comma-separated."""
+    """Options of the filesystem, comma-separated."""
 
 
 def read_mount_table() -> "MountTable":
-    """The mounts as they are now; empty where the system does not tell."""
+    """Returns the current mounts; an empty table if the system has no mountinfo."""
     try:
         with open(MOUNTINFO, "rb") as file:
             text = file.read()
@@ -41,7 +41,7 @@ def read_mount_table() -> "MountTable":
 
 
 def parse_mountinfo(text: bytes) -> Iterator[Mount]:
-    """Yields the mounts of a mountinfo file, in its order. Lines that are not of its form are passed over."""
+    """Yields the mounts of a mountinfo file, in its order. Malformed lines are skipped."""
     for line in text.split(b"\n"):
         before, found, after = line.partition(b" - ")
         left = before.split(b" ")
@@ -60,30 +60,33 @@ def parse_mountinfo(text: bytes) -> Iterator[Mount]:
 
 
 class MountTable:
-    """The mounts in the order in which they were made, so that a later one hides an earlier one at the same place."""
+    """The mounts in creation order: a later one hides an earlier one at the same mount point."""
 
     def __init__(self, mounts: Iterable[Mount] = ()) -> None:
         self._mounts = tuple(mounts)
         self._by_device = {mount.device: mount for mount in self._mounts}
 
     def of_device(self, device: int) -> Mount | None:
-        """The latest mount of a device."""
+        """Returns the latest mount of a device."""
         return self._by_device.get(device)
 
     def at(self, path: bytes, device: int) -> Mount | None:
-        """The mount that an absolute path without links lies on; ``device`` decides where one mount hides another."""
-        over = [mount for mount in self._mounts if _contains(mount.point, path)]
-        candidates = [mount for mount in over if mount.device == device] or over
+        """Returns the mount that contains an absolute path without links.
+
+        ``device`` decides where one mount hides another.
+        """
+        containing = [mount for mount in self._mounts if _contains(mount.point, path)]
+        candidates = [mount for mount in containing if mount.device == device] or containing
         longest = max((len(mount.point) for mount in candidates), default=0)
         return next((mount for mount in reversed(candidates) if len(mount.point) == longest), None)
 
     def below(self, path: bytes) -> tuple[Mount, ...]:
-        """The mounts strictly below an absolute path."""
+        """Returns the mounts strictly below an absolute path."""
         return tuple(mount for mount in self._mounts if mount.point != path and _contains(path, mount.point))
 
 
-def _contains(folder: bytes, path: bytes) -> bool:
-    return path == folder or path.startswith(folder if folder.endswith(b"/") else folder + b"/")
+def _contains(directory: bytes, path: bytes) -> bool:
+    return path == directory or path.startswith(directory if directory.endswith(b"/") else directory + b"/")
 
 
 def _unescape(field: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What an error of the operating system means in the closed set of faults.
+"""Maps errors of the operating system to fault codes.
 
 Source of the meanings: errno(3), open(2), and for ENOKEY the kernel's fscrypt documentation.
 """
@@ -13,7 +13,7 @@ _CODES: dict[str, FaultCode] = {
     "ENOKEY": FaultCode.PERMISSION_DENIED,  # an encrypted file whose key is not loaded
     "ENOENT": FaultCode.NOT_FOUND,
     "ENOTDIR": FaultCode.FILE_REPLACED,
-    "ENXIO": FaultCode.FILE_REPLACED,  # a socket, or a device without a driver, stands where a file was
+    "ENXIO": FaultCode.FILE_REPLACED,  # a socket, or a device without a driver, replaced the file
     "ELOOP": FaultCode.LINK_LOOP,
     "ESTALE": FaultCode.STALE_HANDLE,
     "ENAMETOOLONG": FaultCode.NAME_TOO_LONG,
@@ -22,24 +22,24 @@ _CODES: dict[str, FaultCode] = {
     "ENOMEM": FaultCode.OUT_OF_MEMORY,
     "ETIMEDOUT": FaultCode.TIMEOUT,
     "EHOSTDOWN": FaultCode.TIMEOUT,
-    "EAGAIN": FaultCode.TIMEOUT,  # a lease of another process was not given up in time
+    "EAGAIN": FaultCode.TIMEOUT,  # another process did not release its lease in time
 }
 _BY_NUMBER: dict[int, FaultCode] = {getattr(errno, name): code for name, code in _CODES.items() if hasattr(errno, name)}
-"""Not every system has every name."""
+"""Fault codes by error number. Systems lack some of the names."""
 
 
 def code_of(error: OSError) -> FaultCode:
-    """The fault that an error stands for; what is not in the table is an ``io_error``."""
+    """Returns the fault code of an error; ``io_error`` if the table does not have it."""
     return _BY_NUMBER.get(error.errno or 0, FaultCode.IO_ERROR)
 
 
 def fault_of(error: OSError, stage: Stage, doing: str, *, attempts: int = 1) -> Fault:
-    """A fault from an error.
+    """Makes a fault from an error. The message has no path.
 
     Args:
-        error: what the system said.
-        stage: where.
-        doing: what was tried, for people: ``list the folder``.
-        attempts: how often.
+        error: the error of the operating system.
+        stage: the stage that failed.
+        doing: the failed action, for the message: ``list the directory``.
+        attempts: number of attempts.
     """
     return Fault(stage, code_of(error), f"cannot {doing}: {error.strerror or type(error).__name__}", attempts)

@@ -1,6 +1,6 @@
-"""Which parts of a file the kernel holds in memory, and letting go of them.
+"""Finds and drops the pages of a file in the kernel's page cache.
 
-Source: cachestat(2), which exists from Linux 6.5 on; preadv2(2) with RWF_NOWAIT, from 4.14 on; posix_fadvise(2).
+Source: cachestat(2), since Linux 6.5; preadv2(2) with RWF_NOWAIT, since Linux 4.14; posix_fadvise(2).
 """
 
 import ctypes
@@ -10,17 +10,17 @@ import os
 import platform
 from collections.abc import Callable
 
-CAN_FORGET: bool = hasattr(os, "posix_fadvise")
-"""Without it (macOS, Windows) the system's own judgement has to do."""
+HAS_FADVISE: bool = hasattr(os, "posix_fadvise")
+"""The system accepts advice about the page cache. macOS and Windows do not."""
 
 CACHESTAT_NUMBER = 451
-"""Of the system call, the same on every machine (the kernel's syscall tables)."""
+"""Number of the system call, the same on every machine (the kernel's syscall tables)."""
 
 PROBES = 16
-"""Places at which a part of a file is looked at where the kernel cannot count."""
+"""Positions to probe in a part of a file if the kernel cannot count pages."""
 
 NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None) if hasattr(os, "preadv") else None
-"""Reads what is in memory and nothing else."""
+"""The flag that reads cached pages only."""
 
 
 class _Range(ctypes.Structure):
@@ -34,51 +34,53 @@ class _Counts(ctypes.Structure):
 
 
 def is_cached(descriptor: int, offset: int, length: int) -> bool:
-    """Whether any of a part of a file is in memory. Where the kernel does not tell, it counts as if it were.
+    """Returns whether any page of a part of a file is cached. True if the kernel does not report it.
 
-    The file is one that is read from its start to its end: the kernel is told to expect that.
+    Advises the kernel to expect sequential reading of the file.
     """
     counted = _count(descriptor, offset, length)
     if counted is not None:
         return counted > 0
     step = max(1, length // PROBES)
-    # A probe may make the kernel read ahead, to where the next one would find what it looks for.
+    # Otherwise a probe may make the kernel read ahead, and the next probe would find that page.
     _advise(descriptor, 0, 0, "POSIX_FADV_RANDOM")
     try:
-        return any(_is_at_hand(descriptor, position) for position in range(offset, offset + length, step))
+        return any(_is_page_cached(descriptor, position) for position in range(offset, offset + length, step))
     finally:
         expect_sequential_read(descriptor)
 
 
 def read_if_cached(descriptor: int, buffer: memoryview) -> int | None:
-    """Reads on into a buffer what of it is in memory; ``None``, and nothing is read, where the next byte is not.
+    """Reads the cached bytes at the descriptor's position into a buffer. Returns their number.
+
+    Returns ``None`` and reads nothing if the next byte is not cached.
 
     Raises:
-        OSError: as preadv2(2); EOPNOTSUPP where the filesystem cannot tell.
+        OSError: as preadv2(2); EOPNOTSUPP if the filesystem does not support the flag.
     """
     if NOWAIT is None:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     try:
-        return os.preadv(descriptor, (buffer,), -1, NOWAIT)  # -1: at the descriptor's own position
+        return os.preadv(descriptor, (buffer,), -1, NOWAIT)  # -1: the descriptor's position
     except BlockingIOError:
         return None
 
 
 def drop_pages(descriptor: int, offset: int, length: int) -> None:
-    """Lets the kernel drop a part of a file that was read; 0 bytes: to its end. What others map or have written stays.
+    """Advises the kernel to drop the cached pages of a part of a file; a length of 0 means to its end.
 
-    That is a hint, and no error if it is not taken.
+    Pages that are mapped or dirty stay. It is not an error if the kernel ignores the advice.
     """
     _advise(descriptor, offset, length, "POSIX_FADV_DONTNEED")
 
 
 def expect_sequential_read(descriptor: int) -> None:
-    """Lets the kernel read further ahead."""
+    """Advises the kernel to read further ahead."""
     _advise(descriptor, 0, 0, "POSIX_FADV_SEQUENTIAL")
 
 
 def _advise(descriptor: int, offset: int, length: int, advice: str) -> None:
-    if CAN_FORGET:
+    if HAS_FADVISE:
         try:
             os.posix_fadvise(descriptor, offset, length, getattr(os, advice))
         except OSError:
@@ -86,13 +88,13 @@ def _advise(descriptor: int, offset: int, length: int, advice: str) -> None:
 
 
 def _count(descriptor: int, offset: int, length: int) -> int | None:
-    """Pages of a part of a file that are in memory; ``None`` where the kernel cannot count them."""
+    """Returns the number of cached pages of a part of a file; ``None`` if the kernel cannot count them."""
     syscall = _syscall()
     if syscall is None:
         return None
-    asked, counts = _Range(offset, length), _Counts()
-    done = syscall(CACHESTAT_NUMBER, descriptor, ctypes.byref(asked), ctypes.byref(counts), 0)
-    return int(counts.cached) if done == 0 else None
+    part, counts = _Range(offset, length), _Counts()
+    result = syscall(CACHESTAT_NUMBER, descriptor, ctypes.byref(part), ctypes.byref(counts), 0)
+    return int(counts.cached) if result == 0 else None
 
 
 @functools.cache
@@ -101,13 +103,13 @@ def _syscall() -> Callable[..., int] | None:
         return None
     try:
         syscall = ctypes.CDLL(None).syscall
-    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows takes no None
+    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows does not accept None
         return None
     syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
     return syscall
 
 
-def _is_at_hand(descriptor: int, position: int) -> bool:
+def _is_page_cached(descriptor: int, position: int) -> bool:
     if NOWAIT is None:
         return True
     try:

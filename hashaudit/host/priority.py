@@ -1,6 +1,6 @@
-"""Giving way to others: the processor's and the disk's scheduler serve everyone else first.
+"""Lowers the CPU and disk priority of this process, so that others are served first.
 
-Source: setpriority(2), ioprio_set(2). Both are inherited by the processes that are started afterwards.
+Source: setpriority(2), ioprio_set(2). Processes started afterwards inherit both priorities.
 """
 
 import ctypes
@@ -8,10 +8,10 @@ import os
 import platform
 
 LEAST_NICE = 19
-"""The lowest priority there is (sched(7))."""
+"""The lowest CPU priority (sched(7))."""
 
 _IOPRIO_SET_NUMBERS = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "loongarch64": 30, "ppc64le": 273, "s390x": 282}
-"""Of the system call, which the C library has no function for, by machine (the kernel's unistd.h and syscall.tbl)."""
+"""Number of the system call by machine (the kernel's unistd.h and syscall.tbl). The C library has no wrapper for it."""
 
 _WHO_PROCESS = 1
 _CLASS_IDLE = 3
@@ -19,9 +19,9 @@ _CLASS_SHIFT = 13
 
 
 def lower_priority() -> tuple[str, ...]:
-    """Lets others go first from here on; names what is in force: ``processor``, ``disk``."""
-    done = {"processor": _lower_processor_priority(), "disk": _lower_disk_priority()}
-    return tuple(name for name, in_force in done.items() if in_force)
+    """Lowers both priorities permanently. Returns the names of the lowered ones: ``processor``, ``disk``."""
+    lowered = {"processor": _lower_processor_priority(), "disk": _lower_disk_priority()}
+    return tuple(name for name, is_lowered in lowered.items() if is_lowered)
 
 
 def _lower_processor_priority() -> bool:
@@ -35,7 +35,10 @@ def _lower_processor_priority() -> bool:
 
 
 def _lower_disk_priority() -> bool:
-    """The idle class: the disk is had when nobody else asks for it. Of effect where its scheduler knows classes."""
+    """Sets the idle class: the disk serves this process only when it is otherwise idle.
+
+    It has an effect only if the disk's scheduler supports classes.
+    """
     number = _IOPRIO_SET_NUMBERS.get(platform.machine())
     if number is None or platform.system() != "Linux":
         return False

@@ -1,4 +1,4 @@
-"""What a process can ask of the kernel about itself.
+"""Limits and settings that a process requests from the kernel for itself.
 
 Source: prctl(2), PR_SET_PDEATHSIG(2const), PR_SET_NO_NEW_PRIVS(2const), getrlimit(2).
 """
@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 HAS_RESOURCE_LIMITS: bool = importlib.util.find_spec("resource") is not None
-"""Windows has none."""
+"""The system has getrlimit(2). Windows does not."""
 if HAS_RESOURCE_LIMITS:
     import resource
 
@@ -21,35 +21,35 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 _MANY_OPEN_FILES = 10_240
-"""macOS refuses to lift the soft limit to an unlimited hard one; this much it grants (OPEN_MAX of its limits.h)."""
+"""macOS refuses to raise the soft limit to an unlimited hard limit; it grants this many (OPEN_MAX of its limits.h)."""
 
 
 def die_with_parent(parent_pid: int) -> bool:
-    """Lets the kernel kill this process as soon as its parent is gone, and says whether that is in force.
+    """Makes the kernel kill this process when its parent ends. Returns whether that is active.
 
-    A parent that is gone already cannot be noticed by the kernel any more, so this process then ends itself by the same
-    signal. The signal follows the parent's thread that made this process; make it from one that lives as long.
+    The kernel does not notice a parent that has already ended, so in that case this process kills itself. The signal
+    follows the parent's thread that created this process, so that thread must live as long as the parent.
     """
-    in_force = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) if hasattr(signal, "SIGKILL") else False
-    if in_force and os.getppid() != parent_pid:
+    is_active = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) if hasattr(signal, "SIGKILL") else False
+    if is_active and os.getppid() != parent_pid:
         os.kill(os.getpid(), signal.SIGKILL)
-    return in_force
+    return is_active
 
 
 def forbid_new_privileges() -> bool:
-    """Makes set-uid programs and file capabilities void for this process and its children; says whether it worked."""
+    """Disables set-uid programs and file capabilities for this process and its children. Returns whether it worked."""
     return _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def forbid_core_dumps() -> bool:
-    """Keeps what was read out of core files; says whether it worked."""
+    """Disables core files, which would contain file content. Returns whether it worked."""
     return set_limit("RLIMIT_CORE", 0)
 
 
 def set_limit(name: str, value: int) -> bool:
-    """Sets a limit of getrlimit(2), the hard one too, so that it cannot be lifted; says whether it is in force.
+    """Sets a soft and hard limit of getrlimit(2), so that it cannot be raised again. Returns whether it is active.
 
-    A hard limit that is lower already stays.
+    A lower hard limit stays.
     """
     if not HAS_RESOURCE_LIMITS:
         return False
@@ -64,7 +64,7 @@ def set_limit(name: str, value: int) -> bool:
 
 
 def raise_open_file_limit() -> int | None:
-    """Lifts the soft limit of open files as far as it goes; gives the one in force, ``None`` where there is none."""
+    """Raises the soft limit of open files as far as possible. Returns the active limit; ``None`` without a limit."""
     if not HAS_RESOURCE_LIMITS:
         return None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -84,7 +84,7 @@ def _amount(limit: int) -> float:
 
 
 def has_one_thread() -> bool:
-    """Whether this process is known to have no thread but this one."""
+    """Returns whether this process certainly has a single thread."""
     try:
         return len(os.listdir(THREADS)) == 1
     except OSError:
@@ -92,7 +92,7 @@ def has_one_thread() -> bool:
 
 
 def has_prctl() -> bool:
-    """Whether this system has prctl(2)."""
+    """Returns whether this system has prctl(2)."""
     return _library_function("prctl") is not None
 
 
@@ -107,5 +107,5 @@ def _prctl(option: int, value: int) -> bool:
 def _library_function(name: str) -> Any:
     try:
         return getattr(ctypes.CDLL(None), name)
-    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows takes no None
+    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows does not accept None
         return None

@@ -1,6 +1,6 @@
-"""Which process holds something, told well enough that another can say later whether it still runs.
+"""Identifies the process that owns a file, so that another process can check later whether the owner still runs.
 
-Source: proc_pid_stat(5) for the time when a process began, the kernel's Documentation/admin-guide/sysctl/kernel.rst for
+Source: proc_pid_stat(5) for the start time of a process, the kernel's Documentation/admin-guide/sysctl/kernel.rst for
 ``random/boot_id``.
 """
 
@@ -13,32 +13,32 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class ProcessOwner(msgspec.Struct, frozen=True, array_like=True):
-    """A process."""
+    """The identity of a process."""
 
     pid: int
     host: str
     boot_id: str | None = None
-    """Of the system's present run; ``None`` where it does not tell."""
-    began: str | None = None
-    """When the process began, in the system's own terms: tells it from a later one with the same number."""
+    """Identifier of the host's current boot; ``None`` if the system has none."""
+    started: str | None = None
+    """Start time of the process in clock ticks: distinguishes it from a later process with the same pid."""
 
     def is_gone(self) -> bool:
-        """Whether the process certainly runs no more. Of another machine's nothing is certain."""
+        """Returns whether the process has certainly ended. False for a process of another host."""
         if self.host != socket.gethostname():
             return False
         if self.boot_id != boot_id():
             return True
-        return self.began is not None and self.began != _began(self.pid)
+        return self.started is not None and self.started != _start_time(self.pid)
 
 
 def this_process() -> ProcessOwner:
-    """The process that calls this."""
+    """Returns the identity of the calling process."""
     pid = os.getpid()
-    return ProcessOwner(pid, socket.gethostname(), boot_id(), _began(pid))
+    return ProcessOwner(pid, socket.gethostname(), boot_id(), _start_time(pid))
 
 
 def boot_id() -> str | None:
-    """Stands for this machine's present run; ``None`` where the system does not tell."""
+    """Returns the identifier of this host's current boot; ``None`` if the system has none."""
     try:
         with open(BOOT_ID, encoding="ascii") as file:
             return file.read().strip()
@@ -46,10 +46,10 @@ def boot_id() -> str | None:
         return None
 
 
-def _began(pid: int) -> str | None:
+def _start_time(pid: int) -> str | None:
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            # The second field, in brackets, may hold anything; the 22nd is what is asked for.
+            # The second field, in brackets, may contain spaces and brackets; the start time is the 22nd field.
             return file.read().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return None

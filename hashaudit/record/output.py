@@ -16,7 +16,7 @@ from typing import BinaryIO, NoReturn, Self
 import msgspec
 
 from hashaudit.errors import OutputClosedError, OutputError, OutputLockedError
-from hashaudit.host.locks import Lock, lock
+from hashaudit.host.files import LockState, lock_file
 from hashaudit.model.paths import for_terminal
 
 SIDECAR_SUFFIX = b".sig"
@@ -65,7 +65,7 @@ class Output:
         self._name = name
         self._path = path
         self._failed = False
-        self.lock = Lock.UNSUPPORTED
+        self.lock = LockState.UNSUPPORTED
         """Whether this process is the only one that writes here."""
         status = os.fstat(descriptor)
         self._regular = stat.S_ISREG(status.st_mode)
@@ -83,7 +83,7 @@ class Output:
         if os.path.lexists(sidecar):
             raise OutputError(f"{for_terminal(sidecar)} exists already and is never overwritten: choose another name")
         output = cls(_create(raw), for_terminal(raw), raw)
-        output.lock = lock(output._descriptor)
+        output.lock = lock_file(output._descriptor)
         return output
 
     @classmethod
@@ -283,9 +283,9 @@ def _require_own(status: os.stat_result, shown: str) -> None:
         raise OutputError(f"{shown} can be written by others: chmod 600 it, and check it with hashaudit verify")
 
 
-def _locked(descriptor: int, shown: str) -> Lock:
-    found = lock(descriptor)
-    if found is Lock.HELD:
+def _locked(descriptor: int, shown: str) -> LockState:
+    found = lock_file(descriptor)
+    if found is LockState.HELD:
         raise OutputLockedError(f"{shown} is being written by another run: wait for its end, or stop it")
     return found
 

@@ -1,4 +1,4 @@
-"""The walk and the reader on a system that has nothing of what only Linux has: all of it is taken away at once."""
+"""Tests the walk and the reader on a system without any Linux feature: all of them are removed at once."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ with DirectoryCache() as cache:
 """
 
 
-def test_a_tree_is_walked_and_read_without_any_of_it(tmp_path: Path) -> None:
+def test_a_tree_is_walked_and_read_without_linux_features(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "deep").write_text("below")
     (tmp_path / "file").write_text("content")

@@ -14,7 +14,7 @@ HALF = 1 << 19
 
 
 def make_deep(base: Path, levels: int, name: bytes = b"n" * 200) -> bytes:
-    """A chain of folders; gives the absolute path of the innermost."""
+    """Makes a chain of directories. Returns the absolute path of the innermost."""
     path = os.fsencode(base)
     descriptor = os.open(path, files.LIST_FLAGS)
     for _ in range(levels):
@@ -28,7 +28,7 @@ def make_deep(base: Path, levels: int, name: bytes = b"n" * 200) -> bytes:
 
 
 @pytest.mark.parametrize("levels", [1, 19, 20, 21, 60])
-def test_a_folder_opens_at_any_depth(tmp_path: Path, levels: int) -> None:
+def test_a_directory_opens_at_any_depth(tmp_path: Path, levels: int) -> None:
     path = make_deep(tmp_path, levels)
     descriptor = files.open_directory(path)
     try:
@@ -44,7 +44,7 @@ def test_a_folder_opens_at_any_depth(tmp_path: Path, levels: int) -> None:
 
 
 @pytest.mark.parametrize("length", range(files.PATH_MAX_BYTES - 3, files.PATH_MAX_BYTES + 3))
-def test_no_length_around_the_limit_is_refused(tmp_path: Path, length: int) -> None:
+def test_paths_of_a_length_around_the_limit_open(tmp_path: Path, length: int) -> None:
     path = make_deep(tmp_path, (length - len(os.fsencode(tmp_path))) // 101 - 1, b"n" * 100)
     rest = length - len(path) - 1
     while rest > 0:
@@ -62,7 +62,7 @@ def make_long(path: bytes, name: bytes) -> bytes:
     return path + b"/" + name
 
 
-def test_a_missing_folder_deep_down_leaves_no_descriptor_behind(tmp_path: Path) -> None:
+def test_a_missing_deep_directory_leaks_no_descriptor(tmp_path: Path) -> None:
     path = make_deep(tmp_path, 30)
     before = len(os.listdir("/proc/self/fd"))
     for wrong in (path + b"/missing", path.replace(b"n", b"m", 1), b"/" + b"x" * 5000):
@@ -71,7 +71,7 @@ def test_a_missing_folder_deep_down_leaves_no_descriptor_behind(tmp_path: Path) 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_without_dir_fd_a_folder_opens_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dir_fd_a_directory_opens_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "HAS_DIR_FD", False)
     os.close(files.open_directory(os.fsencode(tmp_path)))
     with pytest.raises(OSError, match="too long"):
@@ -92,7 +92,7 @@ def status_of(**fields: int) -> os.stat_result:
         ({"st_mode": stat.S_IFREG | 0o644}, False),
     ],
 )
-def test_links_are_told_from_folders(
+def test_links_are_distinguished_from_directories(
     fields: dict[str, int],
     link: bool,
     monkeypatch: pytest.MonkeyPatch,
@@ -107,16 +107,16 @@ def test_links_are_told_from_folders(
         ({"st_size": 4096, "st_blocks": 8}, False),
         ({"st_size": 4097, "st_blocks": 8}, True),
         ({"st_size": 0, "st_blocks": 0}, False),
-        ({"st_size": 4096}, False),  # Windows tells no blocks
+        ({"st_size": 4096}, False),  # Windows does not report blocks
     ],
 )
-def test_holes_are_seen_by_the_blocks(fields: dict[str, int], holes: bool) -> None:
+def test_holes_are_recognised_by_the_blocks(fields: dict[str, int], holes: bool) -> None:
     assert files.may_have_holes(status_of(**fields)) is holes
 
 
 @pytest.fixture
 def sparse(tmp_path: Path) -> Iterator[int]:
-    """A file of a megabyte of which only one block in the middle is data."""
+    """Makes a file of one megabyte with one block of data in the middle."""
     descriptor = os.open(tmp_path / "sparse", os.O_RDWR | os.O_CREAT)
     os.ftruncate(descriptor, MEGABYTE)
     os.pwrite(descriptor, b"x" * 4096, HALF)
@@ -133,7 +133,7 @@ def test_holes_are_found(sparse: int) -> None:
     assert files.next_hole(sparse, HALF, HALF + 10) == HALF + 10
 
 
-def test_a_system_that_tells_no_holes(sparse: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_does_not_report_holes(sparse: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "SEEK_DATA", None)
     with pytest.raises(OSError, match="Invalid argument"):
         files.next_data(sparse, 0, MEGABYTE)

@@ -14,15 +14,15 @@ def sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def make_disk(sysfs: Path, place: str, number: str, rotational: str) -> None:
-    disk = sysfs / place
+def make_disk(sysfs: Path, device: str, number: str, rotational: str) -> None:
+    disk = sysfs / device
     (disk / "queue").mkdir(parents=True)
     (disk / "queue" / "rotational").write_text(rotational)
     (sysfs / "dev" / number).symlink_to(disk)
 
 
 @pytest.mark.parametrize(
-    ("place", "says", "answer"),
+    ("device", "content", "answer"),
     [
         ("pci/ata1/block/sda", "1\n", True),
         ("pci/nvme/nvme0n1", "0\n", False),
@@ -30,8 +30,8 @@ def make_disk(sysfs: Path, place: str, number: str, rotational: str) -> None:
         ("pci/virtio1/block/vda", "0\n", False),
     ],
 )
-def test_disks(sysfs: Path, place: str, says: str, answer: bool | None) -> None:
-    make_disk(sysfs, place, "8:0", says)
+def test_disks(sysfs: Path, device: str, content: str, answer: bool | None) -> None:
+    make_disk(sysfs, device, "8:0", content)
     assert hardware.is_rotational(os.makedev(8, 0)) is answer
 
 
@@ -42,7 +42,7 @@ def test_a_partition_is_like_its_disk(sysfs: Path) -> None:
     assert hardware.is_rotational(os.makedev(8, 1)) is True
 
 
-def test_what_is_no_disk_is_unknown(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_not_a_disk_is_unknown(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (sysfs / "dev").exists()
     assert hardware.is_rotational(os.makedev(0, 50)) is None
     monkeypatch.delattr(os, "major")
@@ -105,6 +105,6 @@ def test_the_clock(monkeypatch: pytest.MonkeyPatch, state: int, answer: bool | N
     assert hardware.clock_is_synchronised() is answer
 
 
-def test_a_system_that_does_not_tell_of_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_does_not_report_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
     assert hardware.clock_is_synchronised() is None

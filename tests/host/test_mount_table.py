@@ -39,7 +39,7 @@ def test_fields_and_escapes() -> None:
         b"22 27 0:21 / /proc rw - proc proc",
     ],
 )
-def test_what_is_not_of_the_form_is_passed_over(line: bytes) -> None:
+def test_a_malformed_line_is_skipped(line: bytes) -> None:
     assert list(parse_mountinfo(line)) == []
 
 
@@ -56,13 +56,13 @@ def test_what_is_not_of_the_form_is_passed_over(line: bytes) -> None:
         (b"/mnt/a b\tc\nd\\e/f", os.makedev(0, 50), b"/mnt/a b\tc\nd\\e", "fuse.s3fs"),
     ],
 )
-def test_a_path_lies_on_the_innermost_mount(path: bytes, device: int, point: bytes, fs_type: str) -> None:
+def test_the_innermost_mount_contains_a_path(path: bytes, device: int, point: bytes, fs_type: str) -> None:
     mount = table().at(path, device)
     assert mount is not None
     assert (mount.point, mount.fs_type) == (point, fs_type)
 
 
-def test_mounts_below_a_folder() -> None:
+def test_mounts_below_a_directory() -> None:
     assert [mount.point for mount in table().below(b"/mnt")] == [b"/mnt/a b\tc\nd\\e"]
     assert len(table().below(b"/")) == 5
     assert table().below(b"/pro") == ()

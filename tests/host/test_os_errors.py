@@ -35,8 +35,8 @@ def test_an_error_without_a_number_is_an_input_error() -> None:
     assert code_of(OSError()) is FaultCode.IO_ERROR
 
 
-def test_a_fault_says_what_was_tried_and_no_path() -> None:
+def test_a_fault_names_the_action_and_no_path() -> None:
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), b"/secret/path")
-    assert fault_of(error, Stage.WALK, "list the folder", attempts=2) == Fault(
-        Stage.WALK, FaultCode.NOT_FOUND, "cannot list the folder: No such file or directory", 2
+    assert fault_of(error, Stage.WALK, "list the directory", attempts=2) == Fault(
+        Stage.WALK, FaultCode.NOT_FOUND, "cannot list the directory: No such file or directory", 2
     )

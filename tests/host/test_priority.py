@@ -16,18 +16,18 @@ subprocess.run([sys.executable, "-c", "import os; print(os.getpriority(os.PRIO_P
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the classes of the disk are Linux's")
-def test_a_child_inherits_that_others_go_first() -> None:
+def test_a_child_inherits_the_low_priority() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["processor disk", "19"]
 
 
-def test_where_the_system_has_no_priorities_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_priorities_lowers_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "setpriority")
     monkeypatch.setattr(platform, "machine", lambda: "vax")
     assert priority.lower_priority() == ()
 
 
-def test_a_refusal_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: int) -> None:
         raise PermissionError
 

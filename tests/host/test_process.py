@@ -12,7 +12,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prctl
 
 
 def run(code: str) -> str:
-    """What a fresh interpreter prints: limits are for a process's whole life."""
+    """Returns the output of a fresh interpreter, because limits last for a process's whole life."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -29,7 +29,7 @@ if os.fork() == 0:
     print("survived", flush=True)
 sys.stdin.read()
 """
-    # A pipe's end comes when the last process that holds it is gone: child and grandchild alike.
+    # The pipe closes when the last process that holds it has ended, child or grandchild.
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"True\n"
@@ -45,7 +45,7 @@ def test_an_orphan_ends_at_once() -> None:
 
 
 @linux
-def test_privileges_and_core_dumps_are_given_up() -> None:
+def test_privileges_and_core_dumps_are_forbidden() -> None:
     code = """
 from hashaudit.host import process
 print(process.forbid_new_privileges(), process.forbid_core_dumps())
@@ -68,7 +68,7 @@ print(raise_open_file_limit())
 
 
 @linux
-def test_a_hard_limit_that_is_refused_is_followed_by_a_modest_one() -> None:
+def test_after_a_refused_hard_limit_a_lower_one_is_set() -> None:
     code = """
 import resource
 from hashaudit.host import process
@@ -82,7 +82,7 @@ for limit in [256, -1], [20000, -1], [256, 300], [-1, -1]:
     assert run(code).split("\n") == ["10240 [10240, -1]", "20000 [20000, -1]", "300 [300, 300]", "None [-1, -1]"]
 
 
-def test_without_prctl_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_prctl_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_library(_name: object) -> object:
         raise TypeError
 
@@ -93,7 +93,7 @@ def test_without_prctl_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> N
     assert process.forbid_new_privileges() is False
 
 
-def test_without_resource_limits_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_resource_limits_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "HAS_RESOURCE_LIMITS", False)
     assert process.forbid_core_dumps() is False
     assert process.raise_open_file_limit() is None

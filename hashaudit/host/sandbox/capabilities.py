@@ -1,4 +1,4 @@
-"""Gives up the powers of root that reading files does not need.
+"""Drops the capabilities that reading files does not need.
 
 Source: capabilities(7), capget(2), linux/capability.h.
 """
@@ -8,9 +8,9 @@ import struct
 from typing import Any
 
 KEPT = (1 << 2) | (1 << 3)
-"""CAP_DAC_READ_SEARCH reads files and folders of others; CAP_FOWNER leaves their access times as they are. Without the
-others a kernel treats this process as one of an ordinary user: as root it could read the environment of its parent, for
-one, whatever landlock says (CAP_PERFMON)."""
+"""CAP_DAC_READ_SEARCH reads files and directories of other users; CAP_FOWNER preserves their access times. Without the
+other capabilities the kernel treats this process like an ordinary user's. With them, root could for example read its
+parent's environment despite landlock (CAP_PERFMON)."""
 
 _VERSION_3 = 0x20080522
 _HEADER = struct.pack("=Ii", _VERSION_3, 0)
@@ -19,12 +19,12 @@ _SETS = struct.Struct("=6I")
 
 
 def available() -> bool:
-    """Whether this system has capabilities. Nothing is applied."""
+    """Returns whether this system has capabilities. Applies nothing."""
     return _get() is not None
 
 
-def give_up() -> bool:
-    """Leaves this thread at most :data:`KEPT`, for the rest of its life; says whether that is in force."""
+def drop() -> bool:
+    """Reduces this thread's capabilities to :data:`KEPT` permanently. Returns whether that is active."""
     held = _get()
     library = _library()
     if held is None or library is None:
@@ -45,6 +45,6 @@ def _library() -> Any:
     try:
         library = ctypes.CDLL(None)
         _ = library.capget, library.capset
-    except (AttributeError, OSError, TypeError):  # no such functions; no C library; Windows takes no None
+    except (AttributeError, OSError, TypeError):  # no such functions; no C library; Windows does not accept None
         return None
     return library

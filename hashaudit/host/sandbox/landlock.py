@@ -1,4 +1,4 @@
-"""Takes all access to files from this process but reading below given places.
+"""Restricts this process to reading files below given paths.
 
 Source: landlock(7), the kernel's Documentation/userspace-api/landlock.rst and linux/landlock.h.
 """
@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from hashaudit.host.files import HANDLE_FLAGS, open_directory
 
 NEWEST_ABI = 7
-"""The last one whose rights are known here. A newer kernel keeps its promise of this one."""
+"""The newest ABI version whose rights are known here. Newer kernels support it unchanged."""
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-"""The same numbers on all machines but Alpha, which has no landlock."""
+"""Numbers of the system calls, the same on all machines except Alpha, which has no landlock."""
 
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
@@ -26,32 +26,33 @@ _READ_FILE = 1 << 2
 _READ_DIR = 1 << 3
 
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""ABI -> all rights on files that it knows: 13 of them; then linking to elsewhere, truncating, ioctl on devices."""
+"""All file rights by ABI version: 13 at first; version 2 adds linking across directories, 3 truncating, 5 ioctl on
+devices."""
 _NETWORK_ABI, _NETWORK_RIGHTS = 4, 0b11
-"""Binding and connecting of TCP."""
+"""Binding and connecting TCP sockets."""
 _SCOPE_ABI, _SCOPES = 6, 0b11
-"""Abstract Unix sockets and signals that lead out of the process."""
+"""Connections to abstract Unix sockets and signals to processes outside the sandbox."""
 
 
 def abi() -> int:
-    """The version that this kernel has in force, as far as it is known here; 0: none. Nothing is applied."""
+    """Returns this kernel's active ABI version, at most :data:`NEWEST_ABI`; 0 without landlock. Applies nothing."""
     if sys.platform != "linux":
         return 0
     return min(max(_call(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION), 0), NEWEST_ABI)
 
 
 def restrict(readable: Iterable[bytes], *, network: bool) -> int:
-    """Leaves this process only reading below ``readable``, for the rest of its life.
+    """Permanently restricts this process to reading below ``readable``.
 
-    What is open already stays usable. The process must have given up new privileges before, and have one thread: others
-    would stay free.
+    Open files stay usable. The process must have forbidden new privileges before. It must have one thread, because
+    others would stay unrestricted.
 
     Args:
-        readable: folders and files. What is not there, or cannot be looked up, is passed over.
-        network: TCP connections may be made.
+        readable: directories and files. A path that does not exist or cannot be looked up is skipped.
+        network: permits TCP connections.
 
     Returns:
-        The version in force; 0: none.
+        The active ABI version; 0 without landlock.
     """
     version = abi()
     if not version:
@@ -76,15 +77,15 @@ def restrict(readable: Iterable[bytes], *, network: bool) -> int:
 
 def _allow(ruleset: int, path: bytes) -> None:
     try:
-        # As a folder, an automounted one is mounted first, so that the rule is about what is examined.
-        place = open_directory(path)
+        # Opening as a directory triggers an automount, so that the rule applies to the mounted filesystem.
+        descriptor = open_directory(path)
     except NotADirectoryError:
-        place = os.open(path, HANDLE_FLAGS & ~os.O_DIRECTORY)
+        descriptor = os.open(path, HANDLE_FLAGS & ~os.O_DIRECTORY)
     try:
-        rights = _READ_FILE | _READ_DIR if stat.S_ISDIR(os.fstat(place).st_mode) else _READ_FILE
-        _call(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
+        rights = _READ_FILE | _READ_DIR if stat.S_ISDIR(os.fstat(descriptor).st_mode) else _READ_FILE
+        _call(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, struct.pack("=Qi", rights, descriptor), 0)
     finally:
-        os.close(place)
+        os.close(descriptor)
 
 
 def _call(number: int, *arguments: int | bytes | None) -> int:

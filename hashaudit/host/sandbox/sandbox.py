@@ -1,6 +1,6 @@
-"""The cage of a process that touches hostile content: layers that hold independently of each other.
+"""The sandbox of a process that reads hostile content: layers that work independently of each other.
 
-Each is in force or is not named. None of them can be taken back (docs/adr/0007-landlock-and-seccomp-in-workers.md).
+Only active layers are reported. None of them can be removed (docs/adr/0007-landlock-and-seccomp-in-workers.md).
 """
 
 import msgspec
@@ -17,7 +17,7 @@ NO_FILE_GROWTH = "no_file_growth"
 FEW_CAPABILITIES = "few_capabilities"
 ADDRESS_SPACE_LIMIT = "address_space_limit"
 LANDLOCK = "landlock"
-"""Named with its version: ``landlock_abi_6``."""
+"""Prefix of the layer's name, which ends in the version: ``landlock_abi_6``."""
 SECCOMP = "seccomp"
 
 LAYERS = (
@@ -30,47 +30,47 @@ LAYERS = (
     LANDLOCK,
     SECCOMP,
 )
-"""What a whole cage has."""
+"""All layers of a complete sandbox."""
 
 
 DEFAULT_MEMORY_BYTES = 4 << 30
-"""More than any decode within ``hashaudit.content.images.limits`` takes, colour hashes included."""
+"""More than any decode within ``hashaudit.content.images.limits`` takes, even with colour hashes."""
 
 
 class Sandbox(msgspec.Struct, frozen=True, array_like=True):
-    """What a process may still do inside."""
+    """The permissions that a process keeps in its sandbox."""
 
     readable: tuple[bytes, ...]
-    """Absolute paths of the folders and files that it may read. What is not there is passed over."""
+    """Absolute paths of the directories and files that the process may read. Missing ones are skipped."""
     memory_bytes: int
-    """Address space that it may take beyond what it holds when it enters."""
+    """Address space that the process may add to its use at the time of :meth:`apply`."""
     network: bool = False
-    """It may make connections, to read from a server itself."""
+    """The process may open connections, to read from a server itself."""
 
     def apply(self, space: AddressSpace) -> tuple[str, ...]:
-        """Restricts this process and returns the names of the layers that this put in force.
+        """Restricts this process. Returns the names of the layers that this activated.
 
-        Load and open by path everything first, and give up new privileges.
+        Load all code and open all files outside ``readable`` before. Forbid new privileges before.
 
         Args:
             space: measures and limits the address space of this process.
         """
-        # Two layers apply to a single thread: another thread, started by a library, would stay unrestricted.
-        alone = process.has_one_thread()
+        # Landlock and capabilities apply to one thread: a thread that a library has started would stay unrestricted.
+        has_one_thread = process.has_one_thread()
         layers = {
             NO_FILE_GROWTH: process.set_limit("RLIMIT_FSIZE", 0),
             ADDRESS_SPACE_LIMIT: space.limit(self.memory_bytes),
-            FEW_CAPABILITIES: alone and capabilities.give_up(),
+            FEW_CAPABILITIES: has_one_thread and capabilities.drop(),
         }
-        version = landlock.restrict(self.readable, network=self.network) if alone else 0
+        version = landlock.restrict(self.readable, network=self.network) if has_one_thread else 0
         layers[f"{LANDLOCK}_abi_{version}"] = version > 0
-        # Last, because it refuses the system calls that set up the others.
-        layers[f"{SECCOMP}_with_network" if self.network else SECCOMP] = seccomp.confine(network=self.network)
-        return tuple(name for name, in_force in layers.items() if in_force)
+        # Last, because the filter refuses the calls that set up the other layers.
+        layers[f"{SECCOMP}_with_network" if self.network else SECCOMP] = seccomp.apply_filter(network=self.network)
+        return tuple(name for name, is_active in layers.items() if is_active)
 
 
 def available() -> tuple[str, ...]:
-    """The layers that a process on this machine would get, named as in the header of a run. Applies nothing."""
+    """Returns the layers that a process on this machine would get, named as in a scan's header. Applies nothing."""
     version = landlock.abi()
     has_prctl, has_limits = process.has_prctl(), process.HAS_RESOURCE_LIMITS
     layers = {
@@ -87,20 +87,20 @@ def available() -> tuple[str, ...]:
 
 
 def missing(layers: tuple[str, ...]) -> tuple[str, ...]:
-    """What a whole cage has and these layers lack."""
+    """Returns the layers of a complete sandbox that are not among ``layers``."""
     return tuple(wanted for wanted in LAYERS if not any(name.startswith(wanted) for name in layers))
 
 
 def require(layers: tuple[str, ...]) -> None:
-    """Insists on a whole cage.
+    """Checks that a sandbox is complete.
 
     Raises:
         HostError: a layer is missing.
     """
-    lacking = missing(layers)
-    if lacking:
+    absent = missing(layers)
+    if absent:
         raise HostError(
-            f"--require-sandbox: this system does not put in force: {', '.join(lacking)};"
-            " landlock needs Linux 5.13 with landlock among its active security modules, and both it and seccomp"
-            " a container that does not forbid them"
+            f"the sandbox is incomplete: '{', '.join(absent)}'; not available on this system",
+            hint="landlock needs Linux 5.13 or newer with landlock among its active security modules;"
+            " a container must permit landlock and seccomp",
         )

@@ -1,4 +1,4 @@
-"""A filter of system calls, written as classic BPF: what a worker can still ask of the kernel.
+"""A filter in classic BPF that limits the system calls of a worker.
 
 Source: seccomp(2), the kernel's Documentation/userspace-api/seccomp_filter.rst, linux/filter.h and linux/bpf_common.h.
 The calls themselves are in :mod:`hashaudit.host.sandbox.syscalls`.
@@ -13,12 +13,12 @@ from collections.abc import Collection
 
 import msgspec
 
-from hashaudit.host.sandbox.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED, Numbers
+from hashaudit.host.sandbox.syscalls import ABSENT, CHECKED, NETWORK, NEWEST, REFUSED, Numbers
 
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2
 _FLAG_TSYNC = 1
-"""All threads of the process, also those that a library has started."""
+"""Applies the filter to all threads of the process, also those that a library has started."""
 
 _RET_KILL_PROCESS = 0x80000000
 _RET_ERRNO = 0x00050000
@@ -30,10 +30,10 @@ _LOAD, _AND, _JEQ, _JGT, _JGE, _RET = 0x20, 0x54, 0x15, 0x25, 0x35, 0x06
 
 _INSTRUCTION = struct.Struct("=HBBI")
 _NR_AT, _ARCH_AT, _ARGS_AT = 0, 4, 16
-"""Where the fields of ``struct seccomp_data`` begin."""
+"""Offsets of the fields of ``struct seccomp_data``."""
 
 _X32_BIT = 0x40000000
-"""Calls of the x32 ABI have numbers of their own, which would pass by a list of the usual ones."""
+"""Set in the numbers of the x32 ABI, which would bypass a list of the ordinary numbers."""
 
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020000
@@ -41,27 +41,29 @@ _WRITING = 0o3 | 0o100 | 0o1000
 """O_ACCMODE, O_CREAT and O_TRUNC of Linux; O_RDONLY is 0."""
 
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others reach into drivers, type into terminals (TIOCSTI) or
+"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others reach drivers, insert terminal input (TIOCSTI) or
 change a file's attributes without a descriptor that is open for writing (FS_IOC_SETFLAGS)."""
 
 _PRCTLS = (15, 16, 2, 39, 0x53564D41)
-"""PR_SET_NAME, PR_GET_NAME, PR_GET_PDEATHSIG, PR_GET_NO_NEW_PRIVS, PR_SET_VMA. Others would undo the signal at the
-parent's death, or open the process to others."""
+"""PR_SET_NAME, PR_GET_NAME, PR_GET_PDEATHSIG, PR_GET_NO_NEW_PRIVS, PR_SET_VMA. Others could cancel the signal at the
+parent's death, or expose this process to other processes."""
 
 _FCNTLS_REFUSED = (8, 10, 15, 1024, 1026)
-"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to others; F_SETLEASE and F_NOTIFY hold others' files."""
+"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to other processes; F_SETLEASE and F_NOTIFY delay or watch their
+access to files."""
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """What differs between processors."""
+    """The constants of a processor architecture."""
 
     column: int
-    """In the tables of numbers."""
+    """Index into the tables of system call numbers."""
     arch: int
     """``AUDIT_ARCH_*`` of linux/audit.h."""
     seccomp: int
     """The number of seccomp(2)."""
     x32: bool = False
+    """The kernel may also offer the x32 ABI."""
 
 
 MACHINES: dict[str, Machine] = {
@@ -71,37 +73,39 @@ MACHINES: dict[str, Machine] = {
 
 
 class Check(msgspec.Struct, frozen=True):
-    """What an argument must be for a call to be allowed."""
+    """The condition on an argument under which a call is allowed."""
 
     argument: int
+    """Position of the argument, from 0."""
     values: tuple[int, ...]
     mask: int = 0xFFFFFFFF
+    """Bits of the argument that are compared."""
     among: bool = True
-    """One of ``values``, or none of them."""
+    """The argument must be one of ``values``; if False, it must not be."""
     pointer: bool = False
-    """All 64 bits count; of other arguments the kernel takes the low 32."""
+    """All 64 bits count. The kernel uses only the low 32 of other arguments."""
 
 
 def this_machine() -> Machine | None:
-    """The one that this process runs on; ``None`` where no filter is known for it."""
+    """Returns the architecture of this process; ``None`` if there is no filter for it."""
     if sys.platform != "linux" or sys.maxsize < 1 << 32:
         return None
     return MACHINES.get(os.uname().machine)
 
 
 def available() -> bool:
-    """Whether this kernel takes such a filter. Nothing is applied."""
+    """Returns whether this kernel supports the filter. Applies nothing."""
     machine = this_machine()
     return machine is not None and _seccomp(machine, _GET_ACTION_AVAIL, 0, struct.pack("=I", _RET_ERRNO)) == 0
 
 
-def confine(*, network: bool) -> bool:
-    """Puts the filter on this process for the rest of its life; says whether it is in force.
+def apply_filter(*, network: bool) -> bool:
+    """Applies the filter to this process permanently. Returns whether it is active.
 
-    The process must have given up new privileges before.
+    The process must have forbidden new privileges before.
 
     Args:
-        network: connections may be made.
+        network: permits connections.
     """
     machine = this_machine()
     if machine is None:
@@ -114,16 +118,17 @@ def confine(*, network: bool) -> bool:
 
 
 def program(machine: Machine, pid: int, *, network: bool) -> bytes:
-    """The filter as an array of ``struct sock_filter``, for the process ``pid``."""
+    """Returns the filter for the process ``pid``, as an array of ``struct sock_filter``."""
     code = [(_LOAD, 0, 0, _ARCH_AT), (_JEQ, 1, 0, machine.arch), (_RET, 0, 0, _RET_KILL_PROCESS)]
     code.append((_LOAD, 0, 0, _NR_AT))
     if machine.x32:
         code += [(_JGE, 0, 1, _X32_BIT), (_RET, 0, 0, _RET_KILL_PROCESS)]
     code += [(_JGT, 0, 1, NEWEST), (_RET, 0, 0, _ENOSYS)]
-    # These first: what is answered without a look at arguments the kernel remembers, and runs no filter for it.
+    # Calls with checked arguments come first. The kernel caches calls that are allowed by number alone
+    # (seccomp_cache_prepare in kernel/seccomp.c) and skips the filter for them.
     for name, check in _checks(pid).items():
         block = _block(check)
-        for number in _numbers(machine, {name: LOOKED_AT[name]}):
+        for number in _numbers(machine, {name: CHECKED[name]}):
             code += [(_JEQ, 0, len(block), number), *block]
     for number in _numbers(machine, ABSENT):
         code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ENOSYS)]
@@ -134,7 +139,7 @@ def program(machine: Machine, pid: int, *, network: bool) -> bytes:
 
 
 def _checks(pid: int) -> dict[str, Check]:
-    # A process may end itself: abort(3) does. The id of its main thread is its own.
+    # A process may signal itself, because abort(3) does. Its pid is also the id of its main thread.
     own = Check(0, (pid,))
     return {
         "openat": Check(2, (0,), mask=_WRITING),

@@ -1,36 +1,36 @@
-"""System calls that a worker is refused, and why.
+"""The system calls that a worker is refused, and the reasons.
 
 Source: the kernel's arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 """
 
 Numbers = tuple[int | None, int | None]
-"""On x86-64 and on aarch64; ``None`` where there is no such call."""
+"""Numbers of a call on x86-64 and on aarch64; ``None`` if the machine does not have the call."""
 
 NEWEST = 462
-"""``mseal`` of Linux 6.10, the last one that was judged. What is newer does not exist for a worker. Whatever runs on an
-older kernel too is prepared for that."""
+"""``mseal`` of Linux 6.10, the newest call that was reviewed. A worker gets ENOSYS for newer ones, which programs that
+also run on older kernels handle."""
 
 ABSENT: dict[str, Numbers] = {
-    # Their arguments lie in memory, where a filter cannot look. Libraries fall back to clone and openat.
+    # Their arguments are in memory, which a filter cannot read. Libraries fall back to clone and openat.
     "clone3": (435, 435),
     "openat2": (437, 437),
 }
-"""Answered as if the kernel did not know them."""
+"""Calls that get ENOSYS, as if the kernel did not have them."""
 
 NETWORK = frozenset({"socket", "socketpair", "connect", "bind"})
-"""What a worker needs that reads from a server itself; ``bind`` is part of asking for an address."""
+"""Calls that a worker needs to read from a server itself; resolving a host name needs ``bind``."""
 
 REFUSED: dict[str, Numbers] = {
-    # New connections. What is open already (the link to the parent) is read and written with other calls.
+    # New connections. Open ones (the connection to the parent) are read and written with other calls.
     "socket": (41, 198),
     "socketpair": (53, 199),
     "connect": (42, 203),
-    # Taking connections in.
+    # Incoming connections.
     "bind": (49, 200),
     "listen": (50, 201),
     "accept": (43, 202),
     "accept4": (288, 242),
-    # Other programs and processes. Threads are made with clone, whose flags are looked at.
+    # New programs and processes. Threads are created with clone, whose flags are checked.
     "execve": (59, 221),
     "execveat": (322, 281),
     "fork": (57, None),
@@ -49,7 +49,7 @@ REFUSED: dict[str, Numbers] = {
     "kcmp": (312, 272),
     "move_pages": (279, 239),
     "migrate_pages": (256, 238),
-    # Parts of the kernel with a history of holes, of which a worker needs none.
+    # Kernel subsystems with a history of vulnerabilities; a worker needs none of them.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
@@ -67,7 +67,7 @@ REFUSED: dict[str, Numbers] = {
     "modify_ldt": (154, None),
     "personality": (135, 92),
     "remap_file_pages": (216, 234),
-    # Files past their paths, and watching them.
+    # Opening files without their paths, and watching files.
     "open_by_handle_at": (304, 265),
     "name_to_handle_at": (303, 264),
     "fanotify_init": (300, 262),
@@ -75,7 +75,7 @@ REFUSED: dict[str, Numbers] = {
     "inotify_init": (253, None),
     "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27),
-    # Changes to files. Some of them need no descriptor that is open for writing, so that landlock does not see them.
+    # Changes to files. Some need no descriptor that is open for writing, so landlock does not check them.
     "creat": (85, None),
     "truncate": (76, 45),
     "ftruncate": (77, 46),
@@ -115,7 +115,7 @@ REFUSED: dict[str, Numbers] = {
     "copy_file_range": (326, 285),
     "sync": (162, 81),
     "syncfs": (306, 267),
-    # Memory outside of the address space, or that outlives the process.
+    # Memory outside the address space, and memory that outlives the process.
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
@@ -132,7 +132,7 @@ REFUSED: dict[str, Numbers] = {
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
     "mq_notify": (244, 184),
-    # Mounts and views of the system.
+    # Mounts, namespaces, swap and quotas.
     "mount": (165, 40),
     "umount2": (166, 39),
     "pivot_root": (155, 41),
@@ -170,7 +170,7 @@ REFUSED: dict[str, Numbers] = {
     "vhangup": (153, 58),
     "lookup_dcookie": (212, 18),
     "nfsservctl": (180, 42),
-    # Identity: some of these would void the signal at the parent's death.
+    # Identity: some of these would cancel the signal at the parent's death.
     "setuid": (105, 146),
     "setgid": (106, 144),
     "setreuid": (113, 145),
@@ -181,7 +181,7 @@ REFUSED: dict[str, Numbers] = {
     "setfsgid": (123, 152),
     "setgroups": (116, 159),
     "capset": (126, 91),
-    # Rank among processes, and limits.
+    # Scheduling, sessions and limits.
     "setrlimit": (160, 164),
     "sched_setscheduler": (144, 119),
     "sched_setparam": (142, 118),
@@ -191,9 +191,9 @@ REFUSED: dict[str, Numbers] = {
     "setpgid": (109, 154),
     "setsid": (112, 157),
 }
-"""Refused whatever their arguments are."""
+"""Calls refused regardless of their arguments."""
 
-LOOKED_AT: dict[str, Numbers] = {
+CHECKED: dict[str, Numbers] = {
     "clone": (56, 220),
     "open": (2, None),
     "openat": (257, 56),
@@ -205,4 +205,4 @@ LOOKED_AT: dict[str, Numbers] = {
     "prctl": (157, 167),
     "prlimit64": (302, 261),
 }
-"""Allowed or refused by their arguments."""
+"""Calls allowed or refused by their arguments."""

@@ -24,25 +24,26 @@ locked = pytest.mark.skipif(not landlock.abi(), reason="needs a kernel with land
 
 
 def run(code: str) -> str:
-    """What a fresh interpreter prints: none of this can be taken back."""
+    """Returns the output of a fresh interpreter, because a sandbox cannot be removed."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
-def test_what_a_whole_cage_lacks_is_named() -> None:
+def test_missing_layers_are_named() -> None:
     assert sandbox.missing(WHOLE) == ()
     assert sandbox.missing(WHOLE[:-2]) == ("landlock", "seccomp")
     assert sandbox.missing(()) == sandbox.LAYERS
     sandbox.require(WHOLE)
-    with pytest.raises(HostError, match="in force: landlock, seccomp;"):
+    with pytest.raises(HostError, match="incomplete: 'landlock, seccomp';") as caught:
         sandbox.require(WHOLE[:-2])
+    assert caught.value.hint is not None
 
 
-def test_with_network_a_cage_is_whole_too() -> None:
+def test_a_sandbox_with_network_is_complete() -> None:
     assert sandbox.missing((*WHOLE[:-1], "seccomp_with_network")) == ()
 
 
-def test_what_is_available_is_what_comes_into_force() -> None:
+def test_available_layers_are_those_that_become_active() -> None:
     code = """
 from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace
@@ -56,7 +57,7 @@ print(sorted(set(has) ^ set(layers)))
 
 
 @locked
-def test_only_what_is_below_the_given_places_can_be_read(tmp_path: Path) -> None:
+def test_only_files_below_the_given_paths_can_be_read(tmp_path: Path) -> None:
     for name in ("in/below/file", "out/file"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(name)
@@ -86,7 +87,7 @@ print(outcome(lambda: open("in/below/file").read()), outcome(lambda: os.listdir(
     assert run(code) == "yes yes yes yes no no no no no no no no"
 
 
-def test_a_process_with_more_threads_is_not_said_to_be_restricted() -> None:
+def test_a_process_with_more_threads_is_not_reported_as_restricted() -> None:
     code = """
 import threading
 from hashaudit.host import process
@@ -103,24 +104,24 @@ stay.set()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has capabilities")
-def test_what_reading_does_not_need_is_given_up() -> None:
+def test_capabilities_that_reading_does_not_need_are_dropped() -> None:
     code = """
 from hashaudit.host.sandbox import capabilities
-print(capabilities.give_up())
+print(capabilities.drop())
 sets = [line.split() for line in open("/proc/self/status") if line[:6] in {"CapEff", "CapPrm", "CapInh"}]
 print(all(int(value, 16) & ~0b1100 == 0 for _, value in sets), len(sets))
 """
     assert run(code).split() == ["True", "True", "3"]
 
 
-def test_without_landlock_or_its_library_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_landlock_nothing_is_restricted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landlock, "_call", lambda *_: -1)
     assert landlock.abi() == 0
     assert landlock.restrict([b"/"], network=False) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps the limit")
-def test_memory_beyond_what_is_held_is_refused() -> None:
+def test_memory_beyond_the_limit_is_refused() -> None:
     code = """
 from hashaudit.host.memory import AddressSpace
 held = bytearray(200 << 20)
@@ -136,7 +137,7 @@ except MemoryError:
     assert run(code).split() == ["True", "refused"]
 
 
-def test_where_memory_cannot_be_told_it_is_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_cannot_be_measured_is_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "STATM", "/nowhere")
     space = AddressSpace()
     assert not space.limit(1)
@@ -144,7 +145,7 @@ def test_where_memory_cannot_be_told_it_is_not_limited(monkeypatch: pytest.Monke
     assert "address_space_limit" not in sandbox.available()
 
 
-def test_what_is_available_follows_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_available_layers_follow_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landlock, "abi", lambda: 3)
     monkeypatch.setattr(seccomp, "available", lambda: False)
     assert "landlock_abi_3" in sandbox.available()

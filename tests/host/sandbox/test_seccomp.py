@@ -1,4 +1,4 @@
-"""The filter, run by an interpreter of classic BPF for both machines; and in force, in a process of its own."""
+"""Tests the seccomp filter in an interpreter of classic BPF for both machines, and applied to a process."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from hashaudit.host.sandbox import seccomp
-from hashaudit.host.sandbox.syscalls import ABSENT, LOOKED_AT, NETWORK, NEWEST, REFUSED
+from hashaudit.host.sandbox.syscalls import ABSENT, CHECKED, NETWORK, NEWEST, REFUSED
 
 PID = 4242
 ALLOW = 0x7FFF0000
@@ -22,7 +22,7 @@ HEADERS = {
     "x86_64": ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),
     "aarch64": ("/usr/include/asm-generic/unistd.h",),
 }
-"""What the kernel says itself; the generic numbers are aarch64's."""
+"""The kernel's headers with the numbers of system calls. aarch64 has the generic numbers."""
 
 machines = pytest.mark.parametrize("name", seccomp.MACHINES)
 
@@ -30,7 +30,7 @@ machines = pytest.mark.parametrize("name", seccomp.MACHINES)
 def answer(
     code: bytes, number: int, arguments: tuple[int, ...] = (), arch: int | None = None, name: str = "x86_64"
 ) -> int:
-    """What the filter says to a call."""
+    """Returns the filter's result for a call."""
     arch = seccomp.MACHINES[name].arch if arch is None else arch
     data = struct.pack("<IIQ6Q", number & 0xFFFFFFFF, arch, 0, *(arguments + (0,) * 6)[:6])
     program = list(struct.iter_unpack("=HBBI", code))
@@ -56,23 +56,23 @@ def answer(
 
 
 def number_of(call: str, name: str) -> int | None:
-    return (REFUSED | ABSENT | LOOKED_AT)[call][seccomp.MACHINES[name].column]
+    return (REFUSED | ABSENT | CHECKED)[call][seccomp.MACHINES[name].column]
 
 
 @machines
-def test_what_is_named_is_refused_and_nothing_else_up_to_the_newest(name: str) -> None:
+def test_listed_calls_are_refused_and_others_up_to_the_newest_allowed(name: str) -> None:
     code = seccomp.program(seccomp.MACHINES[name], PID, network=False)
     refused = {number_of(call, name) for call in REFUSED}
     absent = {number_of(call, name) for call in ABSENT}
-    looked_at = {number_of(call, name) for call in LOOKED_AT}
+    checked = {number_of(call, name) for call in CHECKED}
     for number in range(NEWEST + 1):
-        if number not in looked_at:
+        if number not in checked:
             expected = REFUSE if number in refused else UNKNOWN if number in absent else ALLOW
             assert answer(code, number, name=name) == expected, number
 
 
 @machines
-def test_newer_calls_and_other_instruction_sets_are_none(name: str) -> None:
+def test_newer_calls_and_other_instruction_sets_are_refused(name: str) -> None:
     code = seccomp.program(seccomp.MACHINES[name], PID, network=False)
     assert answer(code, NEWEST + 1, name=name) == UNKNOWN
     assert answer(code, 0, arch=0x40000003, name=name) == KILL  # i386
@@ -81,7 +81,7 @@ def test_newer_calls_and_other_instruction_sets_are_none(name: str) -> None:
 
 
 THREAD = 0x003D0F00
-"""The flags with which the C library makes a thread."""
+"""The flags with which the C library creates a thread."""
 
 ARGUMENTS: list[tuple[str, tuple[int, ...], bool]] = [
     ("clone", (THREAD,), True),
@@ -121,7 +121,7 @@ ARGUMENTS: list[tuple[str, tuple[int, ...], bool]] = [
 
 @machines
 @pytest.mark.parametrize(("call", "arguments", "allowed"), ARGUMENTS)
-def test_arguments_decide(name: str, call: str, arguments: tuple[int, ...], allowed: bool) -> None:
+def test_arguments_decide_checked_calls(name: str, call: str, arguments: tuple[int, ...], allowed: bool) -> None:
     code = seccomp.program(seccomp.MACHINES[name], PID, network=False)
     number = number_of(call, name)
     if number is not None:
@@ -140,7 +140,7 @@ def test_with_network_only_connections_are_added(name: str) -> None:
 
 
 @machines
-def test_numbers_are_those_of_the_kernel(name: str) -> None:
+def test_numbers_equal_the_kernels(name: str) -> None:
     path = next(filter(os.path.exists, HEADERS[name]), None)
     if path is None:
         pytest.skip("needs the kernel's headers (linux-libc-dev)")
@@ -148,7 +148,7 @@ def test_numbers_are_those_of_the_kernel(name: str) -> None:
         lines = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", file.read())
     stated = {call: int(number) for call, number in lines}
     checked = 0
-    for call in REFUSED | ABSENT | LOOKED_AT:
+    for call in REFUSED | ABSENT | CHECKED:
         number = number_of(call, name)
         if call in stated or number is None:
             assert number == stated.get(call), call
@@ -157,7 +157,7 @@ def test_numbers_are_those_of_the_kernel(name: str) -> None:
 
 
 @pytest.mark.skipif(not seccomp.available(), reason="needs a kernel with seccomp, on x86-64 or aarch64")
-def test_in_force_it_holds_for_threads_that_were_there_before() -> None:
+def test_the_filter_applies_to_existing_threads() -> None:
     code = """
 import os, socket, threading
 from hashaudit.host import process
@@ -171,7 +171,7 @@ def attempt():
         out.append("refused")
 thread = threading.Thread(target=attempt)
 thread.start()
-assert process.forbid_new_privileges() and seccomp.confine(network=False)
+assert process.forbid_new_privileges() and seccomp.apply_filter(network=False)
 go.set()
 thread.join()
 print(out)
@@ -180,7 +180,7 @@ print(out)
     assert done.stdout.strip() == "['refused']"
 
 
-def test_elsewhere_there_is_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_machines_have_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seccomp, "MACHINES", {})
     assert not seccomp.available()
-    assert not seccomp.confine(network=False)
+    assert not seccomp.apply_filter(network=False)
