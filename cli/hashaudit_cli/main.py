@@ -15,6 +15,11 @@ def main() -> None:
 
             print(f"hashaudit {__version__}", flush=True)
             return
+        from hashaudit.host.process import forbid_core_dumps, forbid_inspection  # noqa: PLC0415 # start-up, as above
+
+        # A core of this process would hold the signing key and the entries of lists.
+        forbid_core_dumps()
+        forbid_inspection()
         from hashaudit_cli.app import app  # noqa: PLC0415 # start-up, as above
         from hashaudit_cli.usage_errors import run_application  # noqa: PLC0415 # as above
 

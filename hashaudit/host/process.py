@@ -1,6 +1,6 @@
 """Limits and settings that a process requests from the kernel for itself.
 
-Source: prctl(2), PR_SET_PDEATHSIG(2const), PR_SET_NO_NEW_PRIVS(2const), getrlimit(2).
+Source: prctl(2), PR_SET_PDEATHSIG(2const), PR_SET_DUMPABLE(2const), PR_SET_NO_NEW_PRIVS(2const), getrlimit(2).
 """
 
 import ctypes
@@ -18,6 +18,7 @@ if HAS_RESOURCE_LIMITS:
 THREADS = "/proc/self/task"
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 _MANY_OPEN_FILES = 10_240
@@ -44,6 +45,15 @@ def forbid_new_privileges() -> bool:
 def forbid_core_dumps() -> bool:
     """Disables core files, which would contain file content. Returns whether it worked."""
     return set_limit("RLIMIT_CORE", 0)
+
+
+def forbid_inspection() -> bool:
+    """Keeps the memory of this process from other processes of its user; returns whether that is in force.
+
+    The kernel then writes no core and attaches no debugger. A limit of the core's size does not bind a handler that
+    ``core_pattern`` pipes cores to (core(5)), and this does. Programs that this process starts are not bound by it.
+    """
+    return _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def set_limit(name: str, value: int) -> bool:

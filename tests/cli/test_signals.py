@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import shutil
 import signal
 import subprocess
@@ -90,6 +91,36 @@ def test_workers_go_when_the_parent_is_killed(hashaudit: Tool, tmp_path: Path) -
     process.kill()
     process.wait()
     wait_until(lambda: not any(os.path.exists(f"/proc/{worker}") and alive(worker) for worker in workers))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="core files are looked for where Linux writes them")
+def test_a_quit_scan_leaves_no_core_file(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    tree, place = tmp_path / "tree", tmp_path / "place"
+    tree.mkdir()
+    place.mkdir()
+    with open(tree / "big", "wb") as file:
+        file.truncate(1 << 40)
+        file.seek(1 << 39)
+        file.write(b"x")
+    words: list[str | Path] = ["scan", tree, "--list", make_list(b"wanted"), "-o", place / "out"]
+
+    def allow_cores() -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+    process = hashaudit.start(*words, stderr=subprocess.DEVNULL, cwd=place, preexec_fn=allow_cores)
+    try:
+        wait_until((place / "out").exists)
+        limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+        assert next(line.split()[4:6] for line in limits if line.startswith("Max core")) == ["0", "0"]
+        # The kernel gives the files of a process that may not be dumped to root.
+        assert os.stat(f"/proc/{process.pid}/mem").st_uid == 0
+        process.send_signal(signal.SIGQUIT)
+        assert process.wait(timeout=30) == -signal.SIGQUIT
+    finally:
+        process.kill()
+        process.wait()
+    assert not [path.name for path in place.iterdir() if path.name.startswith("core")]
 
 
 def children(pid: int) -> list[int]:

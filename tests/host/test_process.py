@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,32 @@ print([line for line in open('/proc/self/limits') if line.startswith('Max core')
 
 
 @linux
+def test_a_crash_leaves_no_core_and_no_one_else_reads_the_memory(tmp_path: Path) -> None:
+    code = """
+import os, resource, signal
+from hashaudit.host import process
+soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+print(process.forbid_inspection(), flush=True)
+# Its own view of itself must stay: the mount table, the descriptors, the threads, the memory.
+if os.geteuid() == 0:
+    os.setgroups([]), os.setresgid(65534, 65534, 65534), os.setresuid(65534, 65534, 65534)
+    process.forbid_inspection()  # a change of user resets it
+for name in "mountinfo statm stat cgroup status limits".split():
+    assert open(f"/proc/self/{name}").read(), name
+assert os.listdir("/proc/self/fd") and os.listdir("/proc/self/task")
+try:
+    open("/proc/self/mem")
+except PermissionError:
+    print("unreadable", flush=True)
+os.kill(os.getpid(), signal.SIGQUIT)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (-signal.SIGQUIT, "True\nunreadable\n"), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@linux
 def test_the_soft_limit_of_open_files_rises_to_the_hard_one() -> None:
     code = """
 import resource
@@ -89,6 +116,7 @@ def test_without_prctl_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", no_library)
     assert process.die_with_parent(1) is False
     assert process.forbid_new_privileges() is False
+    assert process.forbid_inspection() is False
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
     assert process.forbid_new_privileges() is False
 
