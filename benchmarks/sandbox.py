@@ -17,7 +17,8 @@ from PIL import Image
 
 from hashaudit.host.files import stat_of
 from hashaudit.host.sandbox import sandbox
-from hashaudit.model.entry import DirectoryRef, Entry
+from hashaudit.model.entry import Entry
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
@@ -51,7 +52,8 @@ def tasks(folder: Path) -> list[Task[None]]:
     above = os.stat(folder)
     ref = DirectoryRef(os.fsencode(folder), above.st_dev, above.st_ino)
     items = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    return [Task(None, Entry(ref, os.fsencode(item.name), stat_of(item.stat())), report=False) for item in items]
+    entries = (Entry(Location(ref, os.fsencode(item.name)), stat_of(item.stat())) for item in items)
+    return [Task(None, entry, report=False) for entry in entries]
 
 
 def processor_s(pids: list[int]) -> float:

@@ -8,7 +8,8 @@ import hashlib
 import time
 
 from hashaudit.host.mount_table import Mount, read_mount_table
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry
+from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.location import DirectoryRef, Kind
 
 TRUSTED_TYPES = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "overlay", "reiserfs", "ubifs", "xfs", "zfs"}
@@ -45,14 +46,17 @@ class Eligibility:
         That is so on other filesystems, and where mtime or ctime are not well before the run began: what is changed
         after it was read must not look unchanged.
         """
+        if entry.location.kind is not Kind.FILE:
+            return None
         stat = entry.stat
         if entry.consistency is not Consistency.STABLE:
             self._mount_key(entry)
             return None
-        last = (entry.directory, stat.device)
+        directory = entry.location.directory
+        last = (directory, stat.device)
         if self._last is None or last[0] is not self._last[0] or last[1] != self._last[1]:
             mount = self._mount_key(entry)
-            self._last_key = mount and _digest(mount + entry.directory.path)
+            self._last_key = mount and _digest(mount + directory.path)
             self._last = last
         return None if max(stat.mtime_ns, stat.ctime_ns) > self._latest_ns else self._last_key
 

@@ -17,7 +17,7 @@ from hashaudit.cache import permissions
 from hashaudit.cache.database import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, Store, is_busy, open_store
 from hashaudit.cache.eligibility import Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
-from hashaudit.cache.values import MAX_VALUE_BYTES, CachedFile, CachedValue, state_of, unpack_numbers
+from hashaudit.cache.values import MAX_VALUE_BYTES, CachedFile, CachedValue, state_key, unpack_numbers
 from hashaudit.model.entry import Entry
 from hashaudit.model.paths import for_terminal
 
@@ -127,8 +127,9 @@ class Cache:
                 known += [None] * len(members)
                 continue
             try:
-                rows = {row.name: row for row in self._store.find(folder, [entry.name for entry in members])}
-                known += [self._known(entry, rows.get(entry.name)) for entry in members]
+                names = [entry.location.cache_name for entry in members]
+                rows = {row.name: row for row in self._store.find(folder, names)}
+                known += [self._known(entry, rows.get(name)) for entry, name in zip(members, names, strict=True)]
             except sqlite3.Error as error:
                 self._give_up(error)
                 known += [None] * len(members)
@@ -139,7 +140,8 @@ class Cache:
         folder = self._places.folder_key(entry)
         if self._store is None or folder is None or len(kept.sealed) > MAX_VALUE_BYTES:
             return
-        row = Row(folder, entry.name, state_of(entry.stat), kept.recipes, self._run, self._today, kept.sealed)
+        name, state = entry.location.cache_name, state_key(entry.stat)
+        row = Row(folder, name, state, kept.recipes, self._run, self._today, kept.sealed)
         self._rows.append(row)
         self._rows_bytes += len(kept.sealed)
         if len(self._rows) % FLUSH_ROWS == 0 or self._rows_bytes >= FLUSH_BYTES:
@@ -164,7 +166,7 @@ class Cache:
                 store.close()
 
     def _known(self, entry: Entry, row: Row | None) -> CachedFile:
-        if row is None or row.state != state_of(entry.stat):
+        if row is None or row.state != state_key(entry.stat):
             return _NOTHING
         if self._today - row.seen >= SEEN_DAYS:
             self._seen.append((self._today, row.folder, row.name))

@@ -70,8 +70,8 @@ _HASHES = msgspec.msgpack.Decoder(tuple[_Hash, ...])
 _FAULTS = msgspec.msgpack.Decoder(tuple[Fault, ...])
 
 
-def state_of(stat: Stat) -> bytes:
-    """The fields that tell one state of a file from another."""
+def state_key(stat: Stat) -> bytes:
+    """Returns the fields that distinguish one state of a file from another."""
     return b"%x %x %x %x" % (stat.inode, stat.size, stat.mtime_ns, stat.ctime_ns)
 
 
@@ -156,7 +156,9 @@ def unpack_faults(value: bytes) -> tuple[Fault, ...]:
 
 
 def _seal_of(entry: Entry, content: bytes) -> bytes:
-    directory = entry.directory.path
-    # Neither a path nor a state holds a NUL byte, so the parts cannot run into each other.
-    bound = b"\0".join((directory, entry.name, state_of(entry.stat), content))
+    location = entry.location
+    directory = location.directory.path
+    # Neither a directory's path nor a state contains NUL, and a name contains one only as its first byte, with its own
+    # length after it: the parts cannot run into each other.
+    bound = b"\0".join((directory, location.cache_name, state_key(entry.stat), content))
     return hashlib.blake2b(bound, digest_size=_SEAL_BYTES).digest()

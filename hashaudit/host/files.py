@@ -187,4 +187,6 @@ def stat_of(status: os.stat_result) -> Stat:
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
+        status.st_uid,
+        status.st_gid,
     )

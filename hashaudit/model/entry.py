@@ -1,12 +1,15 @@
-"""What a source gives to be examined: an entry, its location and its state."""
+"""An entry to examine: its location, its state as listed, and how far a read of it can be trusted."""
 
 from enum import StrEnum
+from typing import ClassVar, Literal
 
 import msgspec
 
+from hashaudit.model.location import Kind, Location
+
 
 class Consistency(StrEnum):
-    """What is known about the content's having been one state while it was read."""
+    """How sure it is that the content was in one state while it was read."""
 
     STABLE = "stable"
     ETAG_PINNED = "etag_pinned"
@@ -20,126 +23,86 @@ NO_VERSION = "null"
 
 
 class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
-    """The fields of ``stat`` that identify a state of a file."""
+    """The fields of ``stat`` that describe a state of a file."""
 
+    kind: ClassVar[Literal[Kind.FILE]] = Kind.FILE
     mode: int
     device: int
     inode: int
     links: int
     size: int
-    """Bytes; what the filesystem says, which for pseudo files is 0 whatever they hold."""
+    """Bytes according to the filesystem: 0 for pseudo files, whatever they contain."""
     mtime_ns: int
     ctime_ns: int
+    uid: int = 0
+    gid: int = 0
+    birth_ns: int | None = None
+    """Creation time. Read for entries that get a record, where system and filesystem keep it; else ``None``."""
 
 
 class ObjectState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """One state of an object in an object store, as the store tells it."""
+    """One state of an object in an object store, as the store reports it."""
 
+    kind: ClassVar[Literal[Kind.OBJECT]] = Kind.OBJECT
     size: int
     """Bytes."""
     etag: str
-    """Without quotes. Pins reads to this state; says nothing of the content."""
+    """Without quotes. Pins reads to this state; says nothing about the content."""
     last_modified_ns: int
     version: str | None = None
-    """The store's id of this version; ``None`` where it tells none, ``null`` where versions are not kept."""
-    storage: str | None = None
+    """The store's id of this version; ``None`` if it reports none, ``null`` if it keeps no versions."""
+    storage_class: str | None = None
     """Storage class or access tier, as the store names it."""
 
 
 State = Stat | ObjectState
 
 
-class DirectoryRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A folder as the walk saw it: a worker opens ``path`` and refuses it unless device and inode agree."""
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One thing to examine."""
 
-    path: bytes
-    """Absolute; may be longer than PATH_MAX."""
-    device: int
-    inode: int
-
-
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
-    """One path to examine."""
-
-    directory: DirectoryRef
-    name: bytes
-    stat: Stat
-    followed: bool = False
-    """The name is a symbolic link that is followed by request; ``stat`` is its target's."""
+    location: Location
+    state: State
+    """As listed: of the file or object, also for a member inside it."""
     consistency: Consistency = Consistency.STABLE
-    """The best that can be said of a read here: ``unverified_mount`` on FUSE and network mounts."""
+    """The best that a read can be: ``unverified_mount`` on FUSE and network mounts."""
 
     @property
     def path(self) -> bytes:
-        """Absolute path, exact bytes."""
-        return join_path(self.directory.path, self.name)
-
-
-class BucketRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A bucket or container."""
-
-    scheme: str
-    """``s3`` or ``az``."""
-    name: str
+        """The path or URL of its location."""
+        return self.location.path
 
     @property
-    def path(self) -> bytes:
-        """Its URL, without a slash at its end."""
-        return f"{self.scheme}://{self.name}".encode()
+    def stat(self) -> Stat:
+        """The state of a file.
 
-
-class ObjectEntry(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """One object, or one version of one, to examine."""
-
-    bucket: BucketRef
-    key: bytes
-    """Any bytes: ``a//b``, ``../x`` and ``dir/`` are keys like any other."""
-    state: ObjectState
-    """As listed."""
+        Raises:
+            TypeError: it is an object's.
+        """
+        if self.state.kind is not Kind.FILE:
+            raise TypeError("an object has no stat")
+        return self.state
 
     @property
-    def path(self) -> bytes:
-        """Its URL, with the exact bytes of the key and nothing escaped. Versions of one key share it."""
-        return self.bucket.path + b"/" + self.key
+    def object_state(self) -> ObjectState:
+        """The state of an object.
 
-    @property
-    def consistency(self) -> Consistency:
-        """What the store pins a read to."""
-        return pinned(self.state)
-
-
-Subject = Entry | ObjectEntry
-"""What a source gives to be examined."""
-
-
-def holder_of(subject: Subject) -> DirectoryRef | BucketRef:
-    """The folder or bucket that it is in."""
-    return subject.directory if isinstance(subject, Entry) else subject.bucket
-
-
-def state_of(subject: Subject) -> State:
-    """Its state as the walk saw it."""
-    return subject.stat if isinstance(subject, Entry) else subject.state
-
-
-def version_of(subject: Subject) -> str | None:
-    """Which version of its object it is, where the store tells."""
-    return subject.state.version if isinstance(subject, ObjectEntry) else None
+        Raises:
+            TypeError: it is a file's.
+        """
+        if self.state.kind is not Kind.OBJECT:
+            raise TypeError("a file has no state in an object store")
+        return self.state
 
 
 def pinned(state: ObjectState) -> Consistency:
-    """What a read of an object's state is pinned to."""
+    """Returns what a read of an object's state is pinned to."""
     versioned = state.version is not None and state.version != NO_VERSION
     return Consistency.VERSION_PINNED if versioned else Consistency.ETAG_PINNED
 
 
-def join_path(directory: bytes, name: bytes) -> bytes:
-    """Joins an absolute folder and a name without a doubled slash at the filesystem's root."""
-    return directory + name if directory.endswith(b"/") else directory + b"/" + name
-
-
 class NotReady(msgspec.Struct, frozen=True):
-    """What a walk gives while it waits for a store: nothing was met; ask again."""
+    """Yielded by a walk while it waits for a store: nothing was listed yet; ask again."""
 
 
 NOT_READY = NotReady()

@@ -83,12 +83,14 @@ class Fault(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PathFault(msgspec.Struct, frozen=True):
-    """A fault of the walk: ``path`` could not be listed or examined, so it has no :class:`Entry`."""
+    """A fault of the walk: ``path`` could not be listed or examined, so it has no entry."""
 
     path: bytes
     fault: Fault
     directory: bool = False
-    """The path is a folder whose entries, or some of them, are therefore unseen. Such faults are counted apart."""
+    """The path is a directory, and some or all of its entries are unseen. Such faults are counted separately."""
+    root: int = 0
+    """Position of the scan's root that it belongs to, from 0."""
 
 
 class Skipped(msgspec.Struct, frozen=True):

@@ -17,13 +17,15 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobServiceClient
 
 from hashaudit.errors import HostError
-from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
+from hashaudit.model.location import BucketRef
 from hashaudit.objectstores.interface import (
     ByteRange,
     Checksum,
     Head,
     ListedObject,
+    ObjectRef,
     OverwrittenError,
     StoreError,
     StoreOptions,
@@ -94,14 +96,14 @@ class AzureStore:
         except (AttributeError, LookupError, TypeError, ValueError) as error:  # the library's, of what lacks elements
             raise StoreError(FaultCode.IO_ERROR, "what the store sent is no listing, or a part of one") from error
 
-    def head(self, entry: ObjectEntry) -> Head:
+    def head(self, entry: ObjectRef) -> Head:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         try:
             return _head(self._blob(entry).get_blob_properties(**_version(entry)))
         except AzureError as error:
             raise _failure(error) from error
 
-    def get(self, entry: ObjectEntry, span: ByteRange | None) -> "AzureReply":
+    def get(self, entry: ObjectRef, span: ByteRange | None) -> "AzureReply":
         """See :class:`hashaudit.objectstores.interface.Store`."""
         where: dict[str, Any] = {}
         if span is not None:
@@ -121,7 +123,7 @@ class AzureStore:
             raise _failure(error) from error
         return AzureReply(stream, _head(stream.properties))
 
-    def _blob(self, entry: ObjectEntry) -> Any:
+    def _blob(self, entry: ObjectRef) -> Any:
         if {b".", b".."} & set(entry.key.split(b"/")):
             # The library's HTTP client resolves them as if they were folders, and would ask for another blob.
             raise StoreError(FaultCode.IO_ERROR, "a name with . or .. between slashes cannot be asked for")
@@ -209,7 +211,7 @@ def _begins_at(span: ByteRange) -> Callable[[Any], None]:
     return check
 
 
-def _version(entry: ObjectEntry) -> dict[str, str]:
+def _version(entry: ObjectRef) -> dict[str, str]:
     return {} if entry.state.version is None else {"version_id": entry.state.version}
 
 
@@ -220,7 +222,7 @@ def _state(blob: Any) -> ObjectState:
         etag=blob.etag.strip('"'),
         last_modified_ns=0 if modified is None else int(modified.timestamp()) * _NS_PER_S,
         version=getattr(blob, "version_id", None),
-        storage=blob.blob_tier,
+        storage_class=blob.blob_tier,
     )
 
 

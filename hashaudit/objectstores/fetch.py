@@ -2,9 +2,10 @@
 
 import msgspec
 
-from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import OverwrittenError, Store, StoreError
+from hashaudit.model.location import BucketRef
+from hashaudit.objectstores.interface import ObjectRef, OverwrittenError, Store, StoreError
 from hashaudit.retry import RetryPolicy, retry
 
 MAX_WHOLE_BYTES = 512 << 20
@@ -19,7 +20,7 @@ def fetch_object(store: Store, bucket: BucketRef, key: bytes) -> bytes:
     Raises:
         StoreError: it cannot be read, or is too large.
     """
-    entry = ObjectEntry(bucket, key, ObjectState(0, "", 0))
+    entry = ObjectRef(bucket, key, ObjectState(0, "", 0))
     try:
         return retry(
             lambda: _read(store, entry), POLICY, lambda error: isinstance(error, StoreError) and error.transient
@@ -28,7 +29,7 @@ def fetch_object(store: Store, bucket: BucketRef, key: bytes) -> bytes:
         raise StoreError(FaultCode.CHANGED_WHILE_READ, "overwritten while it was read") from error
 
 
-def _read(store: Store, entry: ObjectEntry) -> bytes:
+def _read(store: Store, entry: ObjectRef) -> bytes:
     state = store.head(entry).state
     if state.size > MAX_WHOLE_BYTES:
         raise StoreError(FaultCode.TOO_MANY_BYTES, f"larger than {MAX_WHOLE_BYTES} bytes")

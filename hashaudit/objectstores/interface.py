@@ -5,8 +5,9 @@ from typing import Protocol
 
 import msgspec
 
-from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
+from hashaudit.model.location import BucketRef
 
 
 class StoreOptions(msgspec.Struct, frozen=True, array_like=True):
@@ -41,6 +42,14 @@ class ListedObject(msgspec.Struct, frozen=True):
     state: ObjectState
     deleted: bool = False
     """A delete marker: a version without content."""
+
+
+class ObjectRef(msgspec.Struct, frozen=True):
+    """One object in one state, as a store is asked for it."""
+
+    bucket: BucketRef
+    key: bytes
+    state: ObjectState
 
 
 class Checksum(msgspec.Struct, frozen=True):
@@ -106,7 +115,7 @@ class Store(Protocol):
         """
         ...
 
-    def head(self, entry: ObjectEntry) -> Head:
+    def head(self, entry: ObjectRef) -> Head:
         """An object as it is now, or the version that the entry names.
 
         Raises:
@@ -114,7 +123,7 @@ class Store(Protocol):
         """
         ...
 
-    def get(self, entry: ObjectEntry, span: ByteRange | None) -> Response:
+    def get(self, entry: ObjectRef, span: ByteRange | None) -> Response:
         """Asks for an object in the entry's state, whole or in part.
 
         Raises:

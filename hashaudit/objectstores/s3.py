@@ -22,10 +22,19 @@ from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from hashaudit.errors import HostError
-from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
+from hashaudit.model.location import BucketRef
 from hashaudit.objectstores import s3_responses as answers
-from hashaudit.objectstores.interface import ByteRange, Head, ListedObject, OverwrittenError, StoreError, StoreOptions
+from hashaudit.objectstores.interface import (
+    ByteRange,
+    Head,
+    ListedObject,
+    ObjectRef,
+    OverwrittenError,
+    StoreError,
+    StoreOptions,
+)
 
 READ_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 10
@@ -104,7 +113,7 @@ class S3Store:
         if truncated:
             raise StoreError(FaultCode.IO_ERROR, "the store says that there are more keys, and not how to go on")
 
-    def head(self, entry: ObjectEntry) -> Head:
+    def head(self, entry: ObjectRef) -> Head:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         response = self._send("HEAD", entry, {})
         error = response.raw.read()  # nothing, which gives the connection back
@@ -112,7 +121,7 @@ class S3Store:
             raise answers.refusal(response.status_code, error)
         return answers.head(response.headers, entry.state)
 
-    def get(self, entry: ObjectEntry, span: ByteRange | None) -> "S3Reply":
+    def get(self, entry: ObjectRef, span: ByteRange | None) -> "S3Reply":
         """See :class:`hashaudit.objectstores.interface.Store`."""
         if not entry.state.etag:
             raise StoreError(FaultCode.IO_ERROR, "the store told no entity tag, which a read is pinned to")
@@ -138,7 +147,7 @@ class S3Store:
         finally:
             reply.close()
 
-    def _send(self, method: str, entry: ObjectEntry, headers: dict[str, str]) -> Any:
+    def _send(self, method: str, entry: ObjectRef, headers: dict[str, str]) -> Any:
         try:
             base, region = self._site(entry.bucket.name)
             version = entry.state.version

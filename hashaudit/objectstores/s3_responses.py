@@ -88,7 +88,7 @@ def head(headers: Mapping[str, str], asked: ObjectState) -> Head:
         etag=_bare(headers.get("etag", "")),
         last_modified_ns=asked.last_modified_ns if modified is None else _ns(modified, asked.last_modified_ns),
         version=headers.get("x-amz-version-id", asked.version),
-        storage=headers.get("x-amz-storage-class", asked.storage),
+        storage_class=headers.get("x-amz-storage-class", asked.storage_class),
     )
     return Head(state, _checksum(headers))
 
@@ -128,7 +128,7 @@ def _state(item: Mapping[str, Any]) -> ObjectState:
         etag=_bare(item.get("ETag", "")),
         last_modified_ns=_ns(item["LastModified"], 0) if "LastModified" in item else 0,
         version=item.get("VersionId"),
-        storage=item.get("StorageClass"),
+        storage_class=item.get("StorageClass"),
     )
 
 

@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model.entry import BucketRef
+from hashaudit.model.location import BucketRef
 from hashaudit.model.paths import for_terminal
 
 SCHEMES = ("s3", "az")

@@ -6,8 +6,9 @@ import msgspec
 
 from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model import paths
-from hashaudit.model.entry import Entry, ObjectEntry, ObjectState, State, Subject, state_of
+from hashaudit.model.entry import Entry, State
 from hashaudit.model.faults import Fault, PathFault
+from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, EntryResult, has_deny_match
 from hashaudit.record import schema, timestamps
 from hashaudit.record.fields import MAX_SAFE_INTEGER, Setting, large
@@ -15,7 +16,7 @@ from hashaudit.record.header import HashList
 
 
 def of_examination(
-    entry: Subject, examination: EntryResult, time_ns: int, *, record_all: bool
+    entry: Entry, examination: EntryResult, time_ns: int, *, record_all: bool
 ) -> schema.FindingRecord | schema.FaultRecord | schema.FileRecord | None:
     """The one line that an entry gets, or ``None``: nothing found, nothing failed, and not every file is recorded.
 
@@ -94,14 +95,14 @@ def of_setting(value: object) -> Setting:
             return str(value)
 
 
-def _finding(entry: Subject, examination: EntryResult, time_ns: int) -> schema.FindingRecord:
+def _finding(entry: Entry, examination: EntryResult, time_ns: int) -> schema.FindingRecord:
     path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or state_of(entry)
+    state = examination.stat or entry.state
     return schema.FindingRecord(
         time=timestamps.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=isinstance(entry, Entry) and entry.followed,
+        followed=entry.location.via_symlink,
         **_identity(entry, state),
         consistency=examination.consistency,
         from_run=examination.from_run,
@@ -116,16 +117,16 @@ def _finding(entry: Subject, examination: EntryResult, time_ns: int) -> schema.F
     )
 
 
-def _fault(entry: Subject, examination: EntryResult, time_ns: int) -> schema.FaultRecord:
+def _fault(entry: Entry, examination: EntryResult, time_ns: int) -> schema.FaultRecord:
     path, path_b64 = paths.to_text(entry.path)
     first, *further = examination.faults
     # What could not be opened still has what the walk saw of it; only what was read has a consistency.
-    state = examination.stat or state_of(entry)
+    state = examination.stat or entry.state
     return schema.FaultRecord(
         time=timestamps.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=isinstance(entry, Entry) and entry.followed,
+        followed=entry.location.via_symlink,
         stage=first.stage,
         code=first.code,
         message=first.message,
@@ -143,14 +144,14 @@ def _fault(entry: Subject, examination: EntryResult, time_ns: int) -> schema.Fau
     )
 
 
-def _file(entry: Subject, examination: EntryResult, time_ns: int) -> schema.FileRecord:
+def _file(entry: Entry, examination: EntryResult, time_ns: int) -> schema.FileRecord:
     path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or state_of(entry)
+    state = examination.stat or entry.state
     return schema.FileRecord(
         time=timestamps.to_text(time_ns),
         path=path,
         path_b64=path_b64,
-        followed=isinstance(entry, Entry) and entry.followed,
+        followed=entry.location.via_symlink,
         **_identity(entry, state),
         consistency=examination.consistency,
         from_run=examination.from_run,
@@ -198,23 +199,24 @@ def _change(examination: EntryResult) -> schema.Change | None:
     )
 
 
-def _identity(entry: Subject, state: State) -> dict[str, Any]:
+def _identity(entry: Entry, state: State) -> dict[str, Any]:
     """The fields that say which entry, and which state of it, a line is about."""
     fields = _state_fields(state)
-    if isinstance(entry, ObjectEntry):
-        key, key_b64 = paths.to_text(entry.key)
-        fields |= {"bucket": entry.bucket.name, "key": key, "key_b64": key_b64}
+    container = entry.location.container
+    if container.kind is Kind.OBJECT:
+        key, key_b64 = paths.to_text(entry.location.name)
+        fields |= {"bucket": container.name, "key": key, "key_b64": key_b64}
     return fields
 
 
 def _state_fields(state: State) -> dict[str, Any]:
-    if isinstance(state, ObjectState):
+    if state.kind is Kind.OBJECT:
         return {
             "size": large(state.size),
             "version": state.version,
             "etag": state.etag,
             "last_modified": timestamps.to_text(state.last_modified_ns),
-            "storage": state.storage,
+            "storage": state.storage_class,
         }
     return {
         "size": large(state.size),

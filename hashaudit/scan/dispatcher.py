@@ -7,8 +7,9 @@ import msgspec
 
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.hardware import is_rotational
-from hashaudit.model.entry import Entry, Subject, state_of
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import SkipReason
+from hashaudit.model.location import Kind
 from hashaudit.model.results import EntryResult
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.hardlinks import LinkGroup, LinkGroups
@@ -82,21 +83,22 @@ class Dispatcher:
         """The workers have not enough ahead of them yet."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
-    def add(self, number: int, entry: Subject) -> EntryResult | None:
+    def add(self, number: int, entry: Entry) -> EntryResult | None:
         """Takes the next entry of the walk.
 
         Returns:
             What is already known of it, its ``bytes_read`` being 0 where another name of the same file was read, or
             ``None``: an examination will come.
         """
-        if not isinstance(entry, Entry):
+        if entry.location.kind is not Kind.FILE:
             self._examine(number, entry, None)
             return None
         group = self._links.find(entry)
         if group is None:
             self._examine(number, entry, self._links.lead(entry))
         elif group.result is not None:
-            return group.result if entry.path == group.path else msgspec.structs.replace(group.result, bytes_read=0)
+            is_first = entry.path == group.location.path
+            return group.result if is_first else msgspec.structs.replace(group.result, bytes_read=0)
         elif group.settled:
             self._examine(number, entry, None)
         else:
@@ -135,9 +137,9 @@ class Dispatcher:
             self._submit(followers)
         return []
 
-    def _examine(self, number: int, entry: Subject, group: "LinkGroup[EntryTask] | None") -> None:
+    def _examine(self, number: int, entry: Entry, group: "LinkGroup[EntryTask] | None") -> None:
         report = group is not None
-        size_bytes = state_of(entry).size
+        size_bytes = entry.state.size
         if size_bytes >= self._config.batch_bytes:
             span = self._ordering.open_span(number, self._walk_state())
             self._submit([Task(TaskContext(number, span, group), entry, report)], urgent=True)
@@ -160,11 +162,9 @@ class Dispatcher:
     @staticmethod
     def _with_known(cache: Cache, batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
         """The same jobs with what the cache has of their files, in one unit unless that is too much to keep."""
-        known = iter(cache.look_up([task.entry for task in batch if isinstance(task.entry, Entry)]))
         unit: list[EntryTask] = []
         known_bytes = 0
-        for task in batch:
-            found = next(known) if isinstance(task.entry, Entry) else None
+        for task, found in zip(batch, cache.look_up([task.entry for task in batch]), strict=True):
             found_bytes = 0 if found is None else len(found.sealed)
             if unit and known_bytes + found_bytes > KNOWN_BYTES:
                 yield unit
@@ -175,11 +175,11 @@ class Dispatcher:
 
     def _in_reading_order(self, batch: list[EntryTask]) -> list[EntryTask]:
         """A spinning disk reads files in inode order with far fewer seeks than in the order of names."""
-        on_disk = [(task.entry, task) for task in batch if isinstance(task.entry, Entry)]
-        if not on_disk or not self._is_rotational(on_disk[0][0].stat.device):
+        files = [task for task in batch if task.entry.location.kind is Kind.FILE]
+        if not files or not self._is_rotational(files[0].entry.stat.device):
             return batch
-        on_disk.sort(key=lambda pair: (pair[0].directory.path, pair[0].stat.inode))
-        return [task for _, task in on_disk] + [task for task in batch if not isinstance(task.entry, Entry)]
+        files.sort(key=lambda task: (task.entry.location.directory.path, task.entry.stat.inode))
+        return files + [task for task in batch if task.entry.location.kind is not Kind.FILE]
 
     def _is_rotational(self, device: int) -> bool:
         known = self._rotational.get(device)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.model.entry import Entry, ObjectEntry, Subject, state_of, version_of
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import PathFault, Skipped
+from hashaudit.model.location import ResumeKey
 from hashaudit.model.results import EntryResult, has_deny_match
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.dispatcher import Dispatcher, EntryTask, TaskContext, WalkState
@@ -25,7 +26,7 @@ from hashaudit.workers.tasks import Completed, Failed
 class Ended(NamedTuple):
     """What a record is about, kept as it came until it is the record's turn."""
 
-    entry: Subject
+    entry: Entry
     examination: EntryResult
 
 
@@ -69,13 +70,13 @@ class EntryResults:
         """Sizes of all that was met, and of what of it nobody had to read; with what an earlier part has read."""
         if earlier is not None:
             for link in earlier.links:
-                dispatcher.links.restore(link.path, link.stat, link.result)
+                dispatcher.links.restore(link.location, link.stat, link.result)
 
-    def meet(self, met: Subject | PathFault | Skipped) -> None:
+    def meet(self, met: Entry | PathFault | Skipped) -> None:
         """Takes what the walk met."""
         match met:
-            case Entry() | ObjectEntry():
-                self.bytes_met += state_of(met).size
+            case Entry():
+                self.bytes_met += met.state.size
                 number = self._ordering.number()
                 if self._earlier is None or not self._meet_again(self._earlier, number, met):
                     self._begin_entry(number, met)
@@ -116,11 +117,11 @@ class EntryResults:
         links = self._dispatcher.links
         self._journal.write(cut, lambda: (JournaledLink(*result) for result in links.results()))
 
-    def _begin_entry(self, number: int, entry: Subject) -> None:
+    def _begin_entry(self, number: int, entry: Entry) -> None:
         taken_over = self._dispatcher.add(number, entry)
         self._tally.see()
         if taken_over is not None:
-            self.bytes_taken_over += state_of(entry).size
+            self.bytes_taken_over += entry.state.size
             self._tally.read(taken_over.bytes_read)
             self._ordering.count(number, Count(bytes_read=taken_over.bytes_read))
             if taken_over.from_run is not None:
@@ -128,9 +129,9 @@ class EntryResults:
             self._end_entry(number, entry, taken_over, None)
             self._note_done(number, entry, taken_over)
 
-    def _meet_again(self, earlier: ResumeState, number: int, entry: Subject) -> bool:
+    def _meet_again(self, earlier: ResumeState, number: int, entry: Entry) -> bool:
         """Tells if the entry was done in an earlier part of the run, and counts it then."""
-        line = earlier.line_of(entry.path, version_of(entry))
+        line = earlier.line_of(entry.location.resume_key)
         line_bytes = None if line is None else line.bytes_read
         if line is not None:
             self._last_line_met = number
@@ -138,7 +139,7 @@ class EntryResults:
         if line_bytes is None and found is None:
             return False
         bytes_read = found[1] if found is not None else 0 if earlier.is_other_name(entry) else line_bytes or 0
-        self.bytes_taken_over += state_of(entry).size
+        self.bytes_taken_over += entry.state.size
         self._tally.read(bytes_read)
         self._ordering.count(number, Count(bytes_read=bytes_read))
         if (found is not None and found[0].recalled) or (found is None and line is not None and line.from_cache):
@@ -186,13 +187,11 @@ class EntryResults:
             return
         self._cache.note_damaged(cached.damaged)
         for value in cached.to_keep:
-            entry = tasks[value.item].entry
-            if isinstance(entry, Entry):
-                self._cache.keep(entry, value)
+            self._cache.keep(tasks[value.item].entry, value)
 
-    def _recall(self, entry: Subject) -> Count:
+    def _recall(self, entry: Entry) -> Count:
         """Counts an entry whose content an earlier run has read."""
-        size_bytes = state_of(entry).size
+        size_bytes = entry.state.size
         self._tally.recall(size_bytes)
         return Count(from_cache=1, bytes_from_cache=size_bytes)
 
@@ -208,10 +207,10 @@ class EntryResults:
         if examination is not None:
             self._end_entry(task.context.number, task.entry, examination, task.context.span)
         if self._journal is not None and group is not None and group.result is not None:
-            self._journal.link(JournaledLink(group.path, group.stat, group.result))
+            self._journal.link(JournaledLink(group.location, group.stat, group.result))
 
     def _end_entry(
-        self, number: int, entry: Subject, examination: EntryResult, span: OrderedBatch[WalkState] | None
+        self, number: int, entry: Entry, examination: EntryResult, span: OrderedBatch[WalkState] | None
     ) -> None:
         """Keeps what gets a line until its turn; counts what gets none."""
         if self._record_all or examination.faults or has_deny_match(examination.matches):
@@ -231,14 +230,14 @@ class EntryResults:
         else:
             self._ordering.count(number, count)
 
-    def _note_done(self, number: int, entry: Subject, examination: EntryResult) -> None:
+    def _note_done(self, number: int, entry: Entry, examination: EntryResult) -> None:
         if self._journal is not None:
             reported = msgspec.structs.replace(examination, item=0)
             self._journal.note(number, Done((entry,), (), (reported,), reported.bytes_read))
 
 
 def _has_line(earlier: ResumeState, met: PathFault) -> bool:
-    return earlier.has_folder(met.path) if met.directory else earlier.line_of(met.path) is not None
+    return earlier.has_folder(met.path) if met.directory else earlier.line_of(ResumeKey(met.path)) is not None
 
 
 def _suspected(task: EntryTask, examination: EntryResult) -> EntryResult:

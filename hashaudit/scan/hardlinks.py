@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from hashaudit.model.entry import Consistency, Entry, Stat
+from hashaudit.model.location import Location
 from hashaudit.model.results import EntryResult
 
 FollowerT = TypeVar("FollowerT")
@@ -19,10 +20,10 @@ MAX_GROUPS = 100_000
 class LinkGroup(Generic[FollowerT]):
     """The names of one file that wait for, or take over, one examination."""
 
-    __slots__ = ("followers", "path", "result", "settled", "stat")
+    __slots__ = ("followers", "location", "result", "settled", "stat")
 
-    def __init__(self, path: bytes, stat: Stat) -> None:
-        self.path = path
+    def __init__(self, location: Location, stat: Stat) -> None:
+        self.location = location
         """The first name's."""
         self.stat = stat
         self.settled = False
@@ -54,40 +55,42 @@ class LinkGroups(Generic[FollowerT]):
         if entry.consistency is not Consistency.STABLE:
             # Behind a FUSE daemon or a server an inode proves nothing: two files may have one, or one file two.
             return None
-        key = (entry.stat.device, entry.stat.inode)
+        stat = entry.stat
+        key = (stat.device, stat.inode)
         group = self._groups.get(key)
         if group is None:
             return None
         # The first name itself is met again in a resumed run that was ended before it was noted as done.
-        if entry.path != group.path:
+        if entry.path != group.location.path:
             left = self._left[key] = self._left[key] - 1
             if left == 0 and not self._every_file:
                 del self._groups[key], self._left[key]
         # A state that differs from the first name's was made in between: it has to be read.
-        return group if entry.stat == group.stat else None
+        return group if stat == group.stat else None
 
-    def restore(self, path: bytes, stat: Stat, result: EntryResult) -> None:
+    def restore(self, location: Location, stat: Stat, result: EntryResult) -> None:
         """Takes the group of a file that was examined in an earlier part of an interrupted run."""
         key = (stat.device, stat.inode)
         if key not in self._groups and len(self._groups) < self._max_groups:
-            group = self._groups[key] = LinkGroup(path, stat)
+            group = self._groups[key] = LinkGroup(location, stat)
             group.settle(result)
             # How many of its names were met then is not known; at most all but one are still to come.
             self._left[key] = max(stat.links - 1, 1)
 
-    def results(self) -> Iterator[tuple[bytes, Stat, EntryResult]]:
-        """All that later names may take over: the first name's path, its state, and the result."""
+    def results(self) -> Iterator[tuple[Location, Stat, EntryResult]]:
+        """All that later names may take over: the first name's location, its state, and the result."""
         for group in self._groups.values():
             if group.result is not None:
-                yield group.path, group.stat, group.result
+                yield group.location, group.stat, group.result
 
     def lead(self, entry: Entry) -> LinkGroup[FollowerT] | None:
         """Makes a group led by the entry, where its file can have other names."""
-        if entry.consistency is not Consistency.STABLE or (not self._every_file and entry.stat.links < 2):
+        stat = entry.stat
+        if entry.consistency is not Consistency.STABLE or (not self._every_file and stat.links < 2):
             return None
-        key = (entry.stat.device, entry.stat.inode)
+        key = (stat.device, stat.inode)
         if key in self._groups or len(self._groups) >= self._max_groups:
             return None
-        group = self._groups[key] = LinkGroup(entry.path, entry.stat)
-        self._left[key] = max(entry.stat.links - 1, 1)
+        group = self._groups[key] = LinkGroup(entry.location, stat)
+        self._left[key] = max(stat.links - 1, 1)
         return group

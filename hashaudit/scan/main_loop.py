@@ -12,7 +12,7 @@ from typing import Protocol
 from hashaudit import exit_codes
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import HashauditError
-from hashaudit.model.entry import NotReady, Subject, state_of
+from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.record import convert
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
@@ -184,7 +184,7 @@ class Scan:
         deadline_s = self._writer.deadline_s
         return POLL_S if deadline_s is None else min(POLL_S, max(0.0, deadline_s - time.monotonic()))
 
-    def _walk_on(self, walk: Iterator[Subject | PathFault | Skipped | NotReady]) -> bool:
+    def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped | NotReady]) -> bool:
         """Walks on by about one unit, unless enough lies ahead; says if it did."""
         if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
             # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
@@ -239,7 +239,7 @@ class Scan:
             WorkerReport(
                 hand.pid,
                 hand.task.entry.path,
-                state_of(hand.task.entry).size,
+                hand.task.entry.state.size,
                 hand.offset,
                 now_s - hand.begun_s,
                 hand.host,

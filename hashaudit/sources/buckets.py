@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hashaudit.model.entry import NOT_READY, NotReady, ObjectEntry
+from hashaudit.model.entry import NOT_READY, Entry, NotReady, pinned
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.location import Location
 from hashaudit.model.paths import for_terminal
 from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.url import BucketRoot
@@ -39,14 +40,18 @@ class BucketSource:
     Args:
         roots: where.
         keys: gives their keys.
-        options: which keys the user wants left out.
+        options: which keys the user excludes.
+        first_root: position of the first of them among all roots of the scan.
     """
 
-    def __init__(self, roots: Sequence[BucketRoot], keys: KeyList, options: WalkOptions = _DEFAULTS) -> None:
+    def __init__(
+        self, roots: Sequence[BucketRoot], keys: KeyList, options: WalkOptions = _DEFAULTS, *, first_root: int = 0
+    ) -> None:
         self._roots = tuple(roots)
         self._keys = keys
         self._rules = KeyRules(options)
         self._listed = 0
+        self._first_root = first_root
         self._root = 0
         self._place: tuple[bytes, ...] = ()
         self._is_first_version = True
@@ -67,7 +72,7 @@ class BucketSource:
         """The roots, in the order given."""
         return tuple(RootDescription(root.given, root.path, is_bucket=True) for root in self._roots)
 
-    def walk(self, start: Position | None = None) -> Iterator[ObjectEntry | PathFault | Skipped | NotReady]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything that the roots hold: root by root, each in the order of its keys' bytes.
 
         Of roots that overlap, a key belongs to the one with the longest prefix, and is skipped where another meets it.
@@ -87,9 +92,7 @@ class BucketSource:
             else:
                 yield from self._walk(root, start.place if number == start.root else ())
 
-    def _walk(
-        self, root: BucketRoot, start: tuple[bytes, ...]
-    ) -> Iterator[ObjectEntry | PathFault | Skipped | NotReady]:
+    def _walk(self, root: BucketRoot, start: tuple[bytes, ...]) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         others = [other.path for other in self._roots if len(other.path) > len(root.path)]
         before = last = start[0] if start else None
         try:
@@ -108,16 +111,23 @@ class BucketSource:
         except StoreError as error:
             where = "all of it" if last is None else f"what comes after {for_terminal(last)}"
             fault = Fault(Stage.WALK, error.code, f"cannot list the bucket: {error}; {where} is unseen")
-            yield PathFault(root.path, fault, directory=True)
+            yield PathFault(root.path, fault, directory=True, root=self._root_number)
         else:
             self._listed += 1
 
-    def _met(self, root: BucketRoot, listed: ListedObject, others: list[bytes]) -> ObjectEntry | PathFault | Skipped:
-        entry = ObjectEntry(root.bucket, listed.key, listed.state)
-        if others and entry.path.startswith(tuple(others)):
-            return Skipped(entry.path, SkipReason.OTHER_ROOT)
+    @property
+    def _root_number(self) -> int:
+        return self._first_root + self._root
+
+    def _met(self, root: BucketRoot, listed: ListedObject, others: list[bytes]) -> Entry | PathFault | Skipped:
+        location = Location(root.bucket, listed.key, listed.state.version, root=self._root_number)
+        path = location.path
+        if others and path.startswith(tuple(others)):
+            return Skipped(path, SkipReason.OTHER_ROOT)
         if not listed.key.startswith(root.prefix):
-            fault = Fault(Stage.WALK, FaultCode.FILE_REPLACED, "the store listed a key without the requested prefix")
-            return PathFault(entry.path, fault)
+            fault = Fault(
+                Stage.WALK, FaultCode.FILE_REPLACED, "the store listed a key that does not begin as asked for"
+            )
+            return PathFault(path, fault, root=self._root_number)
         reason = SkipReason.DELETE_MARKER if listed.deleted else self._rules.why_not(listed.key, root.prefix)
-        return entry if reason is None else Skipped(entry.path, reason)
+        return Entry(location, listed.state, pinned(listed.state)) if reason is None else Skipped(path, reason)

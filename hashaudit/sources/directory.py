@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Protocol, Self
 
 from hashaudit.host import files
-from hashaudit.model.entry import join_path
+from hashaudit.model.location import join_path
 from hashaudit.sources.sort_names import FOLDER, OTHER
 
 

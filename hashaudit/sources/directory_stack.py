@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from hashaudit.model.entry import Consistency, DirectoryRef, join_path
+from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault
+from hashaudit.model.location import DirectoryRef, join_path
 from hashaudit.sources.directory import Folder, open_folder
 
 MAX_OPEN_FOLDERS = 48

@@ -16,12 +16,14 @@ Identity = tuple[int, int]
 
 
 class FolderRoot(msgspec.Struct, frozen=True):
-    """A folder to walk, as the user named it."""
+    """A directory to walk, as the user named it."""
 
     path: bytes
     """Absolute, links resolved."""
     device: int
     inode: int
+    number: int = 0
+    """Position among the roots of the scan, from 0."""
 
     @property
     def identity(self) -> Identity:
@@ -85,8 +87,9 @@ class Filters:
         self._folder_roots = {root.identity for root in folders}
         self._file_roots: dict[Identity, frozenset[bytes]] = {}
         for entry in entries:
-            parent = (entry.directory.device, entry.directory.inode)
-            self._file_roots[parent] = self.file_roots_in(parent) | {entry.name}
+            directory = entry.location.directory
+            parent = (directory.device, directory.inode)
+            self._file_roots[parent] = self.file_roots_in(parent) | {entry.location.name}
         self._walked: set[Identity] = set()
         self._root = FolderRoot(b"", -1, -1)
 

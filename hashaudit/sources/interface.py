@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from hashaudit.model.entry import NotReady, Subject
+from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 
 
@@ -54,7 +54,7 @@ class Source(Protocol):
         """The roots as they are now, in the order given."""
         ...
 
-    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | NotReady]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything that the roots hold, in an order that depends on the tree alone.
 
         Args:

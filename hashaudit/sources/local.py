@@ -22,8 +22,13 @@ _BEHIND_ALL = (b"\xff",)
 class LocalSource:
     """Walks several roots, each a folder or a file, in the order given."""
 
-    def __init__(self, roots: Sequence[bytes], options: WalkOptions = _DEFAULTS) -> None:
+    def __init__(self, roots: Sequence[bytes], options: WalkOptions = _DEFAULTS, *, first_root: int = 0) -> None:
         """Takes the roots as given; nothing is touched before the walk.
+
+        Args:
+            roots: paths.
+            options: how to walk them.
+            first_root: position of the first of them among all roots of the scan.
 
         Raises:
             UsageError: there is no root, or one that can be no path, or a pattern that can match nothing.
@@ -34,6 +39,7 @@ class LocalSource:
             raise UsageError("ROOT is empty or holds a NUL byte: name a folder or a file")
         self._roots = tuple(roots)
         self._options = options
+        self._first_root = first_root
         self._patterns = Patterns(options)
         self._walker: Walker | None = None
         self._root = 0
@@ -65,7 +71,7 @@ class LocalSource:
             OutputError: temporary space for sorting cannot be written.
         """
         kinds = Filesystems()
-        roots = [resolve(root, kinds) for root in self._roots]
+        roots = [resolve(root, kinds, number) for number, root in enumerate(self._roots, self._first_root)]
         folders = [root for root in roots if isinstance(root, FolderRoot)]
         entries = [root for root in roots if isinstance(root, Entry)]
         rules = Filters(self._options, self._patterns, kinds, folders, entries)

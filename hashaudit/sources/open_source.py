@@ -7,7 +7,7 @@ from itertools import accumulate, chain
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model.entry import NotReady, Subject
+from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
@@ -67,7 +67,7 @@ class Sources:
         """The roots as they are now, in the order in which they are walked."""
         return tuple(chain.from_iterable(source.describe_roots() for source in self._sources))
 
-    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | NotReady]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything that the sources hold.
 
         Args:
@@ -126,7 +126,7 @@ def open_source(
     if local or not remote:
         sources.append((LocalSource(local, walk), len(local)))
     if remote:
-        sources.append((BucketSource(remote, _key_list(buckets), walk), len(remote)))
+        sources.append((BucketSource(remote, _key_list(buckets), walk, first_root=len(local)), len(remote)))
     return sources[0][0] if len(sources) == 1 else Sources(sources)
 
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from hashaudit.model.entry import NotReady, ObjectEntry, Subject
+from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.interface import Position, RootDescription, Source
@@ -80,7 +80,7 @@ class ReconciledSource:
         """The mount as it is now."""
         return self._mount.describe_roots()
 
-    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | NotReady]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields what the mount shows, then what it hides.
 
         Args:
@@ -110,7 +110,7 @@ class ReconciledSource:
         seen.close()
         self._in_store = True
         for hidden in self._store.walk():
-            if isinstance(hidden, ObjectEntry):
+            if isinstance(hidden, Entry):
                 if not seen.holds(hidden.path):
                     yield hidden if self._examine else PathFault(hidden.path, _HIDDEN)
             elif not isinstance(hidden, Skipped) or hidden.reason is SkipReason.DELETE_MARKER:

@@ -8,8 +8,9 @@ from hashaudit.errors import UsageError
 from hashaudit.host.files import stat_of
 from hashaudit.host.mount_table import MountTable
 from hashaudit.host.os_errors import fault_of
-from hashaudit.model.entry import DirectoryRef, Entry
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.paths import for_terminal
 from hashaudit.sources.directory import open_for_lookup
 from hashaudit.sources.filesystems import PSEUDO_TYPES, Filesystems
@@ -26,23 +27,30 @@ def reason_to_skip(mode: int) -> SkipReason:
     return SkipReason.DEVICE
 
 
-def resolve(given: bytes, kinds: Filesystems) -> FolderRoot | Entry | PathFault | Skipped:
-    """Finds out what a root is: links are followed, for the user named it; a file is an entry at once."""
+def resolve(given: bytes, kinds: Filesystems, number: int = 0) -> FolderRoot | Entry | PathFault | Skipped:
+    """Returns what a root is. Links are followed, because the user named it; a file is an entry at once.
+
+    Args:
+        given: as the user named it.
+        kinds: the filesystems of this machine.
+        number: its position among the roots of the scan, from 0.
+    """
     try:
         path, parent, status = _examine(given)
         if stat.S_ISDIR(status.st_mode):
             status = _mounted(path)
-            return FolderRoot(path, status.st_dev, status.st_ino)
+            return FolderRoot(path, status.st_dev, status.st_ino, number)
     except OSError as error:
         if error.errno == errno.ENOENT and os.path.islink(given):
             fault = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "ROOT is a link that leads nowhere")
         else:
             fault = fault_of(error, Stage.WALK, "examine ROOT")
-        return PathFault(_absolute(given), fault)
+        return PathFault(_absolute(given), fault, root=number)
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, reason_to_skip(status.st_mode))
     kind = kinds.of(status.st_dev, lambda: path)
-    return Entry(parent, os.path.basename(path), stat_of(status), consistency=kind.consistency)
+    location = Location(parent, os.path.basename(path), root=number)
+    return Entry(location, stat_of(status), kind.consistency)
 
 
 def describe(given: bytes, table: MountTable) -> RootDescription:

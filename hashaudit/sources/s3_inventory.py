@@ -146,7 +146,7 @@ class Inventory:
                 etag=row["ETag"].strip('"'),
                 last_modified_ns=int(modified.timestamp() * 1000) * _NS_PER_MS,
                 version=row.get("VersionId") or None,
-                storage=row.get("StorageClass") or None,
+                storage_class=row.get("StorageClass") or None,
             )
             return ListedObject(unquote_to_bytes(row["Key"].replace("+", " ")), state, deleted)
         except (KeyError, ValueError) as error:

@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.model.entry import NotReady, Subject
+from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources.interface import Position, RootDescription, Source
 
@@ -74,7 +74,7 @@ class ShardSource:
         """The roots as they are now, in the order in which they are walked."""
         return self._source.describe_roots()
 
-    def walk(self, start: Position | None = None) -> Iterator[Subject | PathFault | Skipped | NotReady]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields what belongs to the shard, and all faults of the walk.
 
         Args:
@@ -86,5 +86,7 @@ class ShardSource:
         """
         holds = self._shard.holds
         for met in self._source.walk(start):
-            if isinstance(met, PathFault | NotReady) or holds(met.path):
+            if isinstance(met, PathFault | NotReady) or holds(
+                met.location.path if isinstance(met, Entry) else met.path
+            ):
                 yield met

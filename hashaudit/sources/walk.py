@@ -15,6 +15,7 @@ from hashaudit.host.files import is_link, stat_of
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.location import Location
 from hashaudit.retry import retry_on_mount
 from hashaudit.sources.directory import Folder, open_folder
 from hashaudit.sources.directory_stack import DirectoryStack, Frame
@@ -49,6 +50,7 @@ class Walker:
         self._sorter = ExternalSort()
         self._trail = DirectoryStack(b"")
         self._start: Place | None = None
+        self._root = 0
 
     @property
     def place(self) -> Place:
@@ -71,6 +73,7 @@ class Walker:
             return
         self._trail = trail = DirectoryStack(root.path)
         self._start = start or None
+        self._root = root.number
         try:
             seen = self._enter(root.path, root.identity, root.device, lambda: open_folder(root.path))
             if not isinstance(seen, Frame):
@@ -86,7 +89,7 @@ class Walker:
         """Visits the names that are left in a folder, up to the next folder that can be entered."""
         folder = level.folder
         if folder is None:
-            yield PathFault(self._trail.ref().path, _MOVED, directory=True)
+            yield PathFault(self._trail.ref().path, _MOVED, directory=True, root=self._root)
         else:
             for item in level.items:
                 level.at = item
@@ -101,7 +104,7 @@ class Walker:
     def _go_down(self, level: Frame) -> Iterator[PathFault]:
         self._trail.push(level)
         if level.fault is not None and not self._was_met():
-            yield PathFault(self._trail.ref().path, level.fault, directory=True)
+            yield PathFault(self._trail.ref().path, level.fault, directory=True, root=self._root)
 
     def _visit(self, level: Frame, folder: Folder, name: bytes) -> Entry | PathFault | Skipped | Frame:
         if self._rules.excludes(name, self._trail.below_root):
@@ -141,7 +144,8 @@ class Walker:
             reason = SkipReason.PSEUDO_FILESYSTEM if kind.is_pseudo else None
         if reason is not None:
             return self._skipped(name, reason)
-        return Entry(level.ref or self._trail.ref(), name, stat_of(status), followed, consistency)
+        location = Location(level.ref or self._trail.ref(), name, None, (), self._root, followed)
+        return Entry(location, stat_of(status), consistency)
 
     def _other(
         self, level: Frame, folder: Folder, name: bytes, status: stat_result, *, followed: bool
@@ -259,7 +263,7 @@ class Walker:
         return self._trail.path_of(name) if self._trail else name
 
     def _fault(self, name: bytes, fault: Fault, *, directory: bool = False) -> PathFault:
-        return PathFault(self._path_of(name), fault, directory)
+        return PathFault(self._path_of(name), fault, directory, self._root)
 
     def _skipped(self, name: bytes, reason: SkipReason) -> Skipped:
         return Skipped(self._path_of(name), reason)

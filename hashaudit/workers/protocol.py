@@ -13,8 +13,9 @@ from hashaudit.cache.values import CachedFile, CachedValue
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterImage
-from hashaudit.model.entry import BucketRef, Consistency, DirectoryRef, Entry, ObjectEntry, ObjectState, Stat, Subject
+from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import FaultCode
+from hashaudit.model.location import BucketRef, DirectoryRef, Location, Member
 from hashaudit.model.results import AlgorithmName, EntryResult
 from hashaudit.objectstores.interface import StoreOptions
 
@@ -57,62 +58,44 @@ class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One file of a batch. Its group names the directory."""
+    """One entry of a batch. Its group names the directory or bucket."""
 
     name: bytes
-    stat: Stat
-    followed: bool
+    state: State
     consistency: Consistency
     decode: bool
     """Hash an image perceptually. False once a decoder has crashed a worker on this file."""
     report: bool
     """Report an :class:`EntryResult` even without a finding or a fault."""
-    known: CachedFile | None = None
-    """Cached values; ``None``: the cache does not apply to this file."""
+    known: CachedFile | None
+    """Cached values; ``None``: the cache does not apply to this entry."""
+    version: str | None
+    within: tuple[Member, ...]
+    via_symlink: bool
 
 
-class Group(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """Files of one directory."""
+class Group(msgspec.Struct, frozen=True, array_like=True):
+    """Entries of one directory or bucket."""
 
-    directory: DirectoryRef
+    container: DirectoryRef | BucketRef
+    root: int
     items: tuple[Item, ...]
-
-
-class ObjectItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One object of a batch. Its group names the bucket."""
-
-    key: bytes
-    state: ObjectState
-    decode: bool
-    """As in :class:`Item`."""
-    report: bool
-    """As in :class:`Item`."""
-
-
-class BucketGroup(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Objects of one bucket."""
-
-    bucket: BucketRef
-    items: tuple[ObjectItem, ...]
 
 
 class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
     """The entries that a worker examines between two answers."""
 
     number: int
-    groups: tuple[Group | BucketGroup, ...]
+    groups: tuple[Group, ...]
 
-    def entries(self) -> list[tuple[Subject, Item | ObjectItem]]:
+    def entries(self) -> list[tuple[Entry, Item]]:
         """Returns the entries in the order in which answers number them."""
-        return [pair for group in self.groups for pair in _entries(group)]
+        return [(_entry(group, item), item) for group in self.groups for item in group.items]
 
 
-def _entries(group: Group | BucketGroup) -> list[tuple[Subject, Item | ObjectItem]]:
-    if isinstance(group, BucketGroup):
-        return [(ObjectEntry(group.bucket, item.key, item.state), item) for item in group.items]
-    return [
-        (Entry(group.directory, item.name, item.stat, item.followed, item.consistency), item) for item in group.items
-    ]
+def _entry(group: Group, item: Item) -> Entry:
+    location = Location(group.container, item.name, item.version, item.within, group.root, item.via_symlink)
+    return Entry(location, item.state, item.consistency)
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):

@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from hashaudit.cache.values import CachedFile
-from hashaudit.model.entry import BucketRef, Entry, ObjectEntry, Subject, holder_of
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault
-from hashaudit.workers.protocol import Answer, BucketGroup, Group, Item, ObjectItem
+from hashaudit.workers.protocol import Answer, Group, Item
 
 ContextT = TypeVar("ContextT")
 
@@ -18,7 +18,7 @@ class Task(msgspec.Struct, Generic[ContextT], frozen=True):
     """One entry to examine, with the caller's context."""
 
     context: ContextT
-    entry: Subject
+    entry: Entry
     report: bool
     known: CachedFile | None = None
     """Cached values; ``None``: the cache does not apply."""
@@ -58,10 +58,10 @@ class InProgress(msgspec.Struct, Generic[ContextT], frozen=True):
     """Host of the process ``pid``; ``None``: this machine."""
 
 
-def grouped(tasks: Sequence[Task[ContextT]]) -> tuple[Group | BucketGroup, ...]:
+def grouped(tasks: Sequence[Task[ContextT]]) -> tuple[Group, ...]:
     """Groups tasks by directory or bucket, in their order, for a worker."""
     # By identity, because entries of one directory share it and its path can be long.
-    return tuple(_group(list(run)) for _, run in groupby(tasks, key=lambda task: id(holder_of(task.entry))))
+    return tuple(_group(list(run)) for _, run in groupby(tasks, key=lambda task: id(task.entry.location.container)))
 
 
 def accounted_for(answer: Answer, tasks: tuple[Task[ContextT], ...]) -> bool:
@@ -83,19 +83,22 @@ def accounted_for(answer: Answer, tasks: tuple[Task[ContextT], ...]) -> bool:
     )
 
 
-def _group(run: list[Task[ContextT]]) -> Group | BucketGroup:
-    holder = holder_of(run[0].entry)
-    pairs = [(task, task.entry) for task in run]
-    if isinstance(holder, BucketRef):
-        objects = (
-            ObjectItem(entry.key, entry.state, task.decode, task.report)
-            for task, entry in pairs
-            if isinstance(entry, ObjectEntry)
-        )
-        return BucketGroup(holder, tuple(objects))
-    files = (
-        Item(entry.name, entry.stat, entry.followed, entry.consistency, task.decode, task.report, task.known)
-        for task, entry in pairs
-        if isinstance(entry, Entry)
+def _group(run: list[Task[ContextT]]) -> Group:
+    first = run[0].entry.location
+    return Group(first.container, first.root, tuple([_item(task) for task in run]))
+
+
+def _item(task: Task[ContextT]) -> Item:
+    entry = task.entry
+    at = entry.location
+    return Item(
+        at.name,
+        entry.state,
+        entry.consistency,
+        task.decode,
+        task.report,
+        task.known,
+        at.version,
+        at.within,
+        at.via_symlink,
     )
-    return Group(holder, tuple(files))

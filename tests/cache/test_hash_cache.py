@@ -24,8 +24,9 @@ from hashaudit.content.perceptual.interface import Needs
 from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, algorithm_named
 from hashaudit.content.read import ReadOutcome
 from hashaudit.errors import CacheError
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.location import DirectoryRef, Location, Member
 from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.workers.child.cache_values import CacheReader
 from hashaudit.workers.child.sink import Content
@@ -42,7 +43,7 @@ def sql(cache: Path, statement: str, *values: object) -> None:
 
 def entry(**changes: int) -> Entry:
     fields = {"mode": 0o100644, "device": 1, "inode": 7, "links": 1, "size": 5, "mtime_ns": 100, "ctime_ns": 200}
-    return Entry(DirectoryRef(b"/srv", 1, 2), b"name", Stat(**{**fields, **changes}))
+    return Entry(Location(DirectoryRef(b"/srv", 1, 2), b"name"), Stat(**{**fields, **changes}))
 
 
 @pytest.fixture
@@ -70,13 +71,18 @@ def test_every_field_of_the_state_counts(field: str) -> None:
     kept = values.seal(entry(), {1: b"digest"})
     assert values.unseal(entry(), kept) == {1: b"digest"}
     assert values.unseal(entry(**{field: 999}), kept) is None
-    assert values.state_of(entry().stat) != values.state_of(entry(**{field: 999}).stat)
+    assert values.state_key(entry().stat) != values.state_key(entry(**{field: 999}).stat)
 
 
 def test_a_value_of_another_path_does_not_open() -> None:
     kept = values.seal(entry(), {1: b"digest"})
-    assert values.unseal(msgspec.structs.replace(entry(), name=b"other"), kept) is None
-    assert values.unseal(msgspec.structs.replace(entry(), directory=DirectoryRef(b"/srv2", 1, 2)), kept) is None
+    here = entry().location
+    for there in (
+        msgspec.structs.replace(here, name=b"other"),
+        msgspec.structs.replace(here, container=DirectoryRef(b"/srv2", 1, 2)),
+        msgspec.structs.replace(here, within=(Member("zip", b"name", 0),)),
+    ):
+        assert values.unseal(msgspec.structs.replace(entry(), location=there), kept) is None
 
 
 def test_no_changed_byte_opens() -> None:
@@ -175,8 +181,7 @@ def test_a_forged_entry_is_found_out_when_it_is_read_again(three: Path, tmp_path
     path = three / "text"
     status, folder = path.stat(), three.stat()
     at = Entry(
-        DirectoryRef(os.fsencode(three), folder.st_dev, folder.st_ino),
-        b"text",
+        Location(DirectoryRef(os.fsencode(three), folder.st_dev, folder.st_ino), b"text"),
         Stat(0, 0, status.st_ino, 1, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
     )
     sql(cache, "UPDATE entry SET value = ? WHERE name = ?", values.seal(at, {1: b"\0" * 32}), b"text")
@@ -199,13 +204,13 @@ def test_only_filesystems_whose_times_tell_are_trusted(tree: Path) -> None:
     (tree / "file").write_bytes(b"x")
     status = (tree / "file").stat()
     stat = Stat(0, status.st_dev, status.st_ino, 1, 1, status.st_mtime_ns, status.st_ctime_ns)
-    here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", stat)
+    here = Entry(Location(DirectoryRef(os.fsencode(tree), 0, 0), b"file"), stat)
     places = Eligibility(time.time_ns() + 10 * 10**9)
     assert places.folder_key(here) is not None
     assert places.folder_key(msgspec.structs.replace(here, consistency=Consistency.UNVERIFIED_MOUNT)) is None
     proc = os.stat("/proc/self/status")
     of_proc = Stat(0, proc.st_dev, proc.st_ino, 1, 0, 0, 0)
-    assert places.folder_key(Entry(DirectoryRef(b"/proc/self", 0, 0), b"status", of_proc)) is None
+    assert places.folder_key(Entry(Location(DirectoryRef(b"/proc/self", 0, 0), b"status"), of_proc)) is None
     assert places.passed_over == {"proc"}
     assert not TRUSTED_TYPES & {"tmpfs", "ramfs", "vfat", "exfat", "ntfs3", "squashfs", "iso9660", "nfs4", "fuse.s3fs"}
 
@@ -213,7 +218,9 @@ def test_only_filesystems_whose_times_tell_are_trusted(tree: Path) -> None:
 def test_the_same_folder_on_two_mounts_has_two_keys(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree / "file").write_bytes(b"x")
     status = (tree / "file").stat()
-    here = Entry(DirectoryRef(os.fsencode(tree), 0, 0), b"file", Stat(0, status.st_dev, status.st_ino, 1, 1, 0, 0))
+    here = Entry(
+        Location(DirectoryRef(os.fsencode(tree), 0, 0), b"file"), Stat(0, status.st_dev, status.st_ino, 1, 1, 0, 0)
+    )
     first = Eligibility().folder_key(here)
     real = Eligibility()._table.at(os.fsencode(tree), status.st_dev)
     assert real is not None
@@ -275,8 +282,7 @@ def test_a_busy_cache_keeps_what_waits(three: Path, tmp_path: Path) -> None:
         cache.begin("01890a5d-ac96-774b-bcce-b302099a8057")
         status = (three / "text").stat()
         at = Entry(
-            DirectoryRef(os.fsencode(three), 0, 0),
-            b"new",
+            Location(DirectoryRef(os.fsencode(three), 0, 0), b"new"),
             Stat(0, status.st_dev, 1, 1, 1, 1, 1),
         )
         with sqlite3.connect(path, isolation_level=None) as blocker:

@@ -17,7 +17,8 @@ import pytest
 
 from cache_lab import picture, trusted
 from hashaudit.cache import values
-from hashaudit.model.entry import DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.location import DirectoryRef, Location
 from installed import COMMAND, Result, Tool, of_kind, totals
 from interrupted import interrupt, journal_of, make_tree
 from interrupted import told as told_of
@@ -162,7 +163,7 @@ def forged(path: Path, value: bytes) -> bytes:
     """The same value with another digest, under a seal that holds."""
     status = path.stat()
     stat = Stat(0, 0, status.st_ino, 1, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    entry = Entry(DirectoryRef(os.fsencode(path.parent), 0, 0), os.fsencode(path.name), stat)
+    entry = Entry(Location(DirectoryRef(os.fsencode(path.parent), 0, 0), os.fsencode(path.name)), stat)
     content = values.unseal(entry, value)
     assert content is not None
     return values.seal(entry, dict.fromkeys(content, b"\0" * 32))

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import ByteRange, ListedObject, Store, StoreError, StoreOptions
+from hashaudit.model.location import BucketRef
+from hashaudit.objectstores.interface import ByteRange, ListedObject, ObjectRef, Store, StoreError, StoreOptions
 from hashaudit.objectstores.resume_listing import after_key
 from hashaudit.objectstores.store_registry import open_store
 from object_store import AZURE_ACCOUNT, AZURE_KEY, CREDENTIALS, Answer, Proxy, proxied
@@ -136,7 +137,7 @@ def test_another_part_than_was_asked_for_is_refused(
     headers = {"etag": '"tag"', "content-range": told, "last-modified": "Sat, 21 Nov 2026 12:00:00 GMT"}
     proxy.behave = lambda _asked: Answer(206, b"abc", headers=headers)
     store = open_store(scheme, StoreOptions(f"{url}/{AZURE_ACCOUNT}" if scheme == "az" else url))
-    entry = ObjectEntry(BucketRef(scheme, "bucket"), b"key", ObjectState(5, "tag", 0))
+    entry = ObjectRef(BucketRef(scheme, "bucket"), b"key", ObjectState(5, "tag", 0))
     if right:
         reply = store.get(entry, ByteRange(2, 4))
         assert reply.read(10) == b"abc"

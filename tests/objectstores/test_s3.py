@@ -5,9 +5,10 @@ from collections.abc import Generator
 import pytest
 
 from hashaudit.errors import HostError
-from hashaudit.model.entry import BucketRef, ObjectEntry, ObjectState
+from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores.interface import ByteRange, OverwrittenError, StoreError, StoreOptions
+from hashaudit.model.location import BucketRef
+from hashaudit.objectstores.interface import ByteRange, ObjectRef, OverwrittenError, StoreError, StoreOptions
 from hashaudit.objectstores.s3 import S3Store
 from hashaudit.objectstores.store_registry import open_store
 from object_store import CREDENTIALS, Answer, Proxy, proxied
@@ -22,8 +23,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Generator[tuple[str, Proxy]]:
         yield url, proxy
 
 
-def entry(key: bytes, version: str | None = None) -> ObjectEntry:
-    return ObjectEntry(BucketRef("s3", "bucket"), key, ObjectState(5, "tag", 0, version))
+def entry(key: bytes, version: str | None = None) -> ObjectRef:
+    return ObjectRef(BucketRef("s3", "bucket"), key, ObjectState(5, "tag", 0, version))
 
 
 @pytest.mark.parametrize("key", [b"a\nb\r\x01", b"../../x", b"a//", b"/", b"%2e%2e", b"a?b#c", b"+ "])

@@ -51,7 +51,9 @@ def test_a_finding_holds_all_that_was_learned() -> None:
         changed_from=stat(11, inode=13),
         perceptual=(PerceptualHash(AlgorithmName("pdq"), "ab" * 32, quality=100),),
     )
-    line = line_of(found, msgspec.structs.replace(entry(b"\xff"), followed=True))
+    at = entry(b"\xff")
+    at = msgspec.structs.replace(at, location=msgspec.structs.replace(at.location, via_symlink=True))
+    line = line_of(found, at)
     assert isinstance(line, schema.FindingRecord)
     assert (line.path, line.path_b64, line.followed) == ("/srv/\ufffd", "L3Nydi//", True)
     assert (line.size, line.inode, line.device, line.human_viewed) == (10, "12", "64769", False)
@@ -80,7 +82,7 @@ def test_a_fault_line_is_its_first_fault_and_lists_the_others() -> None:
 
 def test_a_file_that_could_not_be_opened_is_identified_by_what_the_walk_saw() -> None:
     found = msgspec.structs.replace(examination(faults=[fault()]), stat=None, digests={})
-    line = line_of(found, msgspec.structs.replace(entry(), stat=stat(77)))
+    line = line_of(found, msgspec.structs.replace(entry(), state=stat(77)))
     assert isinstance(line, schema.FaultRecord)
     assert (line.size, line.consistency, line.digests) == (77, None, {})
 

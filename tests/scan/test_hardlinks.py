@@ -1,8 +1,9 @@
 import msgspec
 import pytest
 
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import EntryResult
 from hashaudit.scan.hardlinks import LinkGroups
 
@@ -11,7 +12,7 @@ STAT = Stat(0o100644, 1, 10, 3, 100, 5, 6)
 
 
 def entry(name: bytes, stat: Stat = STAT) -> Entry:
-    return Entry(FOLDER, name, stat)
+    return Entry(Location(FOLDER, name), stat)
 
 
 def whole() -> EntryResult:

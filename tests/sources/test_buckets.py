@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashaudit.errors import UsageError
-from hashaudit.model.entry import NotReady, ObjectEntry, ObjectState
+from hashaudit.model.entry import Entry, NotReady, ObjectState
 from hashaudit.model.faults import FaultCode, PathFault, Skipped, SkipReason
 from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.url import BucketRoot, parse_root
@@ -48,7 +48,7 @@ def walked(source: BucketSource, start: Position | None = None) -> list[object]:
 
 
 def paths(items: list[object]) -> list[bytes]:
-    return [item.path for item in items if isinstance(item, ObjectEntry)]
+    return [item.path for item in items if isinstance(item, Entry)]
 
 
 def test_keys_that_are_no_utf_8_are_entries() -> None:
@@ -63,7 +63,7 @@ def test_a_walk_that_goes_on_gives_what_is_left(keys: set[bytes], prefix: bytes,
     source = BucketSource(roots, Keys(*keys))
     whole, places = [], []
     for item in source.walk():
-        if isinstance(item, ObjectEntry):
+        if isinstance(item, Entry):
             whole.append(item.path)
             places.append(source.position)
     assert len(set(whole)) == len(whole)
@@ -174,7 +174,7 @@ def test_a_walk_of_keys_in_no_order_can_begin_only_where_a_root_does() -> None:
         in_order = False
 
     source = BucketSource([root(b"s3://bucket"), root(b"s3://two/")], Unordered(b"a", b"b"))
-    places = [source.position for item in source.walk() if isinstance(item, ObjectEntry)]
+    places = [source.position for item in source.walk() if isinstance(item, Entry)]
     assert places == [Position(0), None, Position(1), None]
 
 
@@ -182,7 +182,7 @@ def test_behind_a_key_that_is_out_of_order_there_is_no_place_to_go_on_at() -> No
     keys = Keys()
     keys.keys = [b"a", b"c/x", b"c-y", b"d"]
     source = BucketSource([root(b"s3://bucket"), root(b"s3://two")], keys)
-    places = {item.path: source.position for item in source.walk() if isinstance(item, ObjectEntry)}
+    places = {item.path: source.position for item in source.walk() if isinstance(item, Entry)}
     assert places == {
         b"s3://bucket/a": Position(0),
         b"s3://bucket/c/x": Position(0, (b"a",)),

@@ -245,13 +245,13 @@ def test_links_are_followed_on_request_and_no_folder_is_walked_twice(root: bytes
         "skipped already_visited z",
     ]
     entries = {
-        item.name: item
+        item.location.name: item
         for item in LocalSource([root], WalkOptions(follow_links=True)).walk()
         if isinstance(item, Entry)
     }
-    assert entries[b"b to file"].followed
+    assert entries[b"b to file"].location.via_symlink
     assert entries[b"b to file"].stat.inode == os.stat(root + b"/a/file").st_ino
-    assert not entries[b"file"].followed
+    assert not entries[b"file"].location.via_symlink
 
 
 def test_a_followed_link_into_another_root_is_left_to_that_root(root: bytes, walk: Walk) -> None:

@@ -86,14 +86,15 @@ def test_an_entry_says_where_it_is_and_what_was_seen(root: bytes) -> None:
     assert isinstance(first, Entry)
     assert isinstance(second, Entry)
     status, folder = os.stat(path), os.stat(root + b"/sub")
-    assert (first.directory.path, first.name) == (root + b"/sub", b"file")
-    assert (first.directory.device, first.directory.inode) == (folder.st_dev, folder.st_ino)
+    assert (first.location.directory.path, first.location.name) == (root + b"/sub", b"file")
+    assert (first.location.directory.device, first.location.directory.inode) == (folder.st_dev, folder.st_ino)
     assert (first.stat.mode, first.stat.device, first.stat.inode) == (status.st_mode, status.st_dev, status.st_ino)
     assert (first.stat.links, first.stat.size) == (2, 5)
     assert (first.stat.mtime_ns, first.stat.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
-    assert (first.followed, first.consistency) == (False, Consistency.STABLE)
+    assert (first.stat.uid, first.stat.gid) == (status.st_uid, status.st_gid)
+    assert (first.location.via_symlink, first.consistency) == (False, Consistency.STABLE)
     assert second.stat == first.stat
-    assert second.directory is first.directory
+    assert second.location.directory is first.location.directory
 
 
 @pytest.mark.usefixtures("either_way")

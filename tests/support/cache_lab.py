@@ -23,7 +23,8 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.sources.local import LocalSource
 from hashaudit.workers.child.examiner import Examiner
-from hashaudit.workers.protocol import ALLOWED_BYTES, PROGRESS_WORDS, Answer, Group, Item, WorkBatch, WorkerConfig
+from hashaudit.workers.protocol import ALLOWED_BYTES, PROGRESS_WORDS, Answer, WorkBatch, WorkerConfig
+from hashaudit.workers.tasks import Task, grouped
 
 TICK_S = 0.01
 """Longer than the clock that files' times are taken from stands still."""
@@ -119,8 +120,5 @@ def scan(
 def _examine(plan: WorkerConfig, entries: Sequence[Entry], known: Sequence[CachedFile | None]) -> Answer:
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
     progress[ALLOWED_BYTES] = 1 << 60
-    groups = tuple(
-        Group(entry.directory, (Item(entry.name, entry.stat, entry.followed, entry.consistency, True, True, one),))
-        for entry, one in zip(entries, known, strict=True)
-    )
-    return Examiner(plan, progress).examine_batch(WorkBatch(1, groups))
+    tasks = [Task(None, entry, report=True, known=one) for entry, one in zip(entries, known, strict=True)]
+    return Examiner(plan, progress).examine_batch(WorkBatch(1, grouped(tasks)))

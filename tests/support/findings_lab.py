@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import ClockSync, Root, RootType, RunHeader, System, Tool
@@ -67,7 +68,7 @@ def stat(size: int = 10, **changes: int) -> Stat:
 
 def entry(name: bytes = b"a.txt") -> Entry:
     """Some file in ``/srv``."""
-    return Entry(DirectoryRef(b"/srv", 64769, 2), name, stat())
+    return Entry(Location(DirectoryRef(b"/srv", 64769, 2), name), stat())
 
 
 def match(role: Role = Role.DENY, **labels: str) -> Match:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Self
 
 from hashaudit.host import files
-from hashaudit.model.entry import DirectoryRef, Entry
+from hashaudit.model.location import DirectoryRef, Location
 
 HELD_FOLDERS = 32
 """Entries come folder by folder; a few more are held for trees that are walked to and fro."""
@@ -53,19 +53,19 @@ class Directory:
         if status.st_dev != ref.device or (inodes_last and status.st_ino != ref.inode):
             raise ReplacedError("the folder that held the file was replaced")
 
-    def open(self, entry: Entry) -> int:
+    def open(self, location: Location) -> int:
         """Opens a file for reading; gives its descriptor.
 
         Raises:
             OSError: as the system does.
             ReplacedError: a link stands where the walk saw none.
         """
-        path = self._prefix + entry.name
-        flags = files.READ_FLAGS if entry.followed else files.READ_FLAGS | files.NOFOLLOW
+        path = self._prefix + location.name
+        flags = files.READ_FLAGS if location.via_symlink else files.READ_FLAGS | files.NOFOLLOW
         try:
             return os.open(path, flags | self._quietly, dir_fd=self._descriptor)
         except OSError as error:
-            if error.errno == errno.ELOOP and not entry.followed:
+            if error.errno == errno.ELOOP and not location.via_symlink:
                 raise ReplacedError("a link took the file's place") from error
             if not self._quietly or error.errno not in files.NOATIME_REFUSALS:
                 raise
@@ -73,13 +73,13 @@ class Directory:
         self._quietly = 0  # files of a folder mostly have one owner: the next would be refused too
         return descriptor
 
-    def stat(self, entry: Entry) -> os.stat_result:
-        """What is at the entry's path now.
+    def stat(self, location: Location) -> os.stat_result:
+        """Returns the state of what is at the location now.
 
         Raises:
             OSError: as the system does.
         """
-        return os.stat(self._prefix + entry.name, dir_fd=self._descriptor, follow_symlinks=entry.followed)
+        return os.stat(self._prefix + location.name, dir_fd=self._descriptor, follow_symlinks=location.via_symlink)
 
     def close(self) -> None:
         """Frees the descriptor."""

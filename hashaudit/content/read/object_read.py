@@ -16,10 +16,10 @@ import msgspec
 from hashaudit.content.read.feed import Sink
 from hashaudit.content.read.stable_read import ReadOutcome
 from hashaudit.content.read.throttled_reader import Throttle
-from hashaudit.model.entry import ObjectEntry, ObjectState, pinned
+from hashaudit.model.entry import ObjectState, pinned
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.objectstores.checksums import Comparison
-from hashaudit.objectstores.interface import ByteRange, Checksum, Head, OverwrittenError, Store, StoreError
+from hashaudit.objectstores.interface import ByteRange, Checksum, Head, ObjectRef, OverwrittenError, Store, StoreError
 from hashaudit.retry import Retry, RetryPolicy
 
 S = TypeVar("S", bound=Sink)
@@ -77,7 +77,7 @@ class ObjectReader:
         self._parts = parts
         self._policy = policy
 
-    def read(self, entry: ObjectEntry, make_sink: Callable[[], S]) -> ReadOutcome[S]:
+    def read(self, entry: ObjectRef, make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """Reads an object from its first byte to its last.
 
         Whatever the store refuses is a fault in the outcome. What ``make_sink`` and its sinks raise passes through.
@@ -100,7 +100,7 @@ class ObjectReader:
                 fault = failure.fault
         return _unread(entry, overwritten, fault)
 
-    def _head(self, entry: ObjectEntry) -> Head:
+    def _head(self, entry: ObjectRef) -> Head:
         attempts = Retry(self._policy)
         while True:
             try:
@@ -108,12 +108,12 @@ class ObjectReader:
             except StoreError as error:
                 _wait(attempts, error, 0)
 
-    def _as_it_is(self, entry: ObjectEntry) -> ObjectEntry:
+    def _as_it_is(self, entry: ObjectRef) -> ObjectRef:
         """The object as it is now."""
         latest = msgspec.structs.replace(entry, state=msgspec.structs.replace(entry.state, version=None))
         return msgspec.structs.replace(entry, state=self._head(latest).state)
 
-    def _read(self, listed: ObjectEntry, now: ObjectEntry, sink: S, overwritten: int) -> ReadOutcome[S]:
+    def _read(self, listed: ObjectRef, now: ObjectRef, sink: S, overwritten: int) -> ReadOutcome[S]:
         state, mismatch = self._feed(now, sink)
         faults = []
         if overwritten:
@@ -125,7 +125,7 @@ class ObjectReader:
         before = listed.state if overwritten else None
         return ReadOutcome(sink, state, state.size, pinned(state), tuple(faults), before, overwritten + 1)
 
-    def _feed(self, entry: ObjectEntry, sink: Sink) -> tuple[ObjectState, str | None]:
+    def _feed(self, entry: ObjectRef, sink: Sink) -> tuple[ObjectState, str | None]:
         """Feeds one state; gives it as the store tells it, and the checksum that does not agree, if one does not."""
         if entry.state.size <= PART_BYTES:
             piece = self._fetch(entry, None)
@@ -146,7 +146,7 @@ class ObjectReader:
                 sink.update(memoryview(chunk))
         return state, comparison.mismatch()
 
-    def _fetch_parts(self, entry: ObjectEntry, first: Future[_Piece]) -> Iterator[_Piece]:
+    def _fetch_parts(self, entry: ObjectRef, first: Future[_Piece]) -> Iterator[_Piece]:
         size = entry.state.size
         spans = (ByteRange(start, min(start + PART_BYTES, size) - 1) for start in range(PART_BYTES, size, PART_BYTES))
         pieces = (self._parts.submit(self._fetch, entry, span) for span in spans)
@@ -163,7 +163,7 @@ class ObjectReader:
             for future in ahead:
                 future.cancel()
 
-    def _fetch(self, entry: ObjectEntry, span: ByteRange | None) -> _Piece:
+    def _fetch(self, entry: ObjectRef, span: ByteRange | None) -> _Piece:
         """Fetches a whole object or a span of it, going on where a broken answer ended.
 
         Raises:
@@ -182,7 +182,7 @@ class ObjectReader:
                 piece.took_s = time.monotonic() - begun_s
                 return piece
 
-    def _resume(self, entry: ObjectEntry, span: ByteRange | None, piece: _Piece) -> None:
+    def _resume(self, entry: ObjectRef, span: ByteRange | None, piece: _Piece) -> None:
         size = entry.state.size
         first, last = (0, size - 1) if span is None else (span.first, span.last)
         whole = span is None and not piece.size
@@ -213,10 +213,10 @@ def _wait(attempts: Retry, error: StoreError, position: int) -> None:
         raise _FailedError(Fault(stage, error.code, str(error), attempts.failures)) from error
 
 
-def _unread(entry: ObjectEntry, overwritten: int, fault: Fault | None) -> ReadOutcome[S]:
+def _unread(entry: ObjectRef, overwritten: int, fault: Fault | None) -> ReadOutcome[S]:
     if fault is None:
         message = "overwritten whenever it was read"
         fault = Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, overwritten)
     elif overwritten:
         fault = msgspec.structs.replace(fault, message=f"overwritten after it was listed; then {fault.message}")
-    return ReadOutcome(None, None, 0, entry.consistency, (fault,), attempts=fault.attempts)
+    return ReadOutcome(None, None, 0, pinned(entry.state), (fault,), attempts=fault.attempts)

@@ -95,7 +95,7 @@ def read_entry(
             fault = result
             if not is_transient_fault(fault.code, on_mount=entry.consistency is not Consistency.STABLE):
                 break
-            cache.drop(entry.directory)
+            cache.drop(entry.location.directory)
             continue
         if not result.change:
             stable = entry.consistency
@@ -127,8 +127,8 @@ def _attempt(
     entry: Entry, cache: DirectoryCache, make_sink: Callable[[], S], reader: Reader, growth_bytes: int
 ) -> _Reading[S] | Fault:
     try:
-        directory = cache.get(entry.directory, inodes_last=entry.consistency is Consistency.STABLE)
-        descriptor = directory.open(entry)
+        directory = cache.get(entry.location.directory, inodes_last=entry.consistency is Consistency.STABLE)
+        descriptor = directory.open(entry.location)
     except OSError as error:
         return fault_of(error, Stage.OPEN, "open the file")
     except ReplacedError as error:
@@ -182,7 +182,7 @@ def _change(entry: Entry, directory: Directory, before: os.stat_result, after: o
     if count != after.st_size and not _tells_no_size(entry, after, count):
         return "it ended elsewhere than its size says"
     try:
-        at_path = directory.stat(entry)
+        at_path = directory.stat(entry.location)
     except OSError:
         return "its path vanished"
     return "" if _state(at_path) == state else "its path came to mean another file"

@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.errors import FindingsError
 from hashaudit.model import paths
+from hashaudit.model.location import ResumeKey
 from hashaudit.record import timestamps
 from hashaudit.record.chain import ChainEnd
 from hashaudit.record.codec import decode_line
@@ -28,9 +29,8 @@ class RecordedLine(msgspec.Struct, frozen=True):
     """A path that has its line."""
 
     seq: int
-    path: bytes
-    version: str | None
-    """Of an object."""
+    key: ResumeKey
+    """The identity of its entry."""
     bytes_read: int
     """As far as the line tells: the size of what was read to its end."""
     from_cache: bool
@@ -182,7 +182,7 @@ class _Reader:
         elif record.seq >= self._first_line:
             from_cache = record.from_run is not None
             read = int(record.size or 0) if record.digests and not from_cache else 0
-            self._lines.append(RecordedLine(record.seq, path, record.version, read, from_cache))
+            self._lines.append(RecordedLine(record.seq, ResumeKey(path, record.version), read, from_cache))
 
 
 def _damaged(problem: str) -> FindingsError:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from hashaudit.host.process_owner import ProcessOwner
-from hashaudit.model.entry import Stat, Subject
+from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.location import Location
 from hashaudit.model.results import EntryResult
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.dispatcher import WalkState
@@ -72,7 +73,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True, tag="line"):
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
     """Entries beyond the cut that are done: what is neither told of nor known was examined whole and is clean."""
 
-    entries: tuple[Subject, ...]
+    entries: tuple[Entry, ...]
     known: tuple[int, ...]
     told: tuple[EntryResult, ...]
     bytes_read: int
@@ -83,8 +84,8 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
 class JournaledLink(msgspec.Struct, frozen=True, array_like=True, tag="link"):
     """What other names of a file may take over."""
 
-    path: bytes
-    """Of the name that was read."""
+    location: Location
+    """The name that was read."""
     stat: Stat
     result: EntryResult
 

@@ -10,7 +10,8 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError, OutputError
-from hashaudit.model.entry import Entry, Subject, state_of
+from hashaudit.model.entry import Entry
+from hashaudit.model.location import Kind, ResumeKey
 from hashaudit.model.results import EntryResult
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line
 from hashaudit.record.header import RunHeader
@@ -98,9 +99,9 @@ class ResumeState:
         """
         cut = None if journal is None else usable_cut(journal, interrupted.end.last)
         self.cut = cut
-        self._lines = {(line.path, line.version): line for line in interrupted.lines}
+        self._lines = {line.key: line for line in interrupted.lines}
         self._folders = interrupted.folders
-        self._done: dict[Subject, PriorResult] = {}
+        self._done: dict[Entry, PriorResult] = {}
         self._rest: dict[int, int] = {}
         self.links: Sequence[JournaledLink] = ()
         self.units: Sequence[Done] = ()
@@ -108,7 +109,7 @@ class ResumeState:
         if journal is not None:
             self.links = journal.links
             self.units = journal.done
-            self._read_as = {(link.stat.device, link.stat.inode): link.path for link in journal.links}
+            self._read_as = {(link.stat.device, link.stat.inode): link.location.path for link in journal.links}
             for unit in journal.done:
                 outcomes = dict(_outcomes(unit))
                 self._done.update(outcomes)
@@ -135,21 +136,23 @@ class ResumeState:
         """Nothing is left."""
         return not (self._lines or self._done)
 
-    def line_of(self, path: bytes, version: str | None = None) -> RecordedLine | None:
-        """What the line of a path, or of one version of an object, tells; ``None`` if it has none."""
-        return self._lines.pop((path, version), None)
+    def line_of(self, key: ResumeKey) -> RecordedLine | None:
+        """Takes out what is known of the entry's record; ``None`` if it has none."""
+        return self._lines.pop(key, None)
 
     def has_folder(self, path: bytes) -> bool:
         """Tells if a folder has its line."""
         return path in self._folders
 
-    def is_other_name(self, entry: Subject) -> bool:
+    def is_other_name(self, entry: Entry) -> bool:
         """Tells if the entry's content was read by another name."""
-        if not isinstance(entry, Entry):
+        state = entry.state
+        if state.kind is not Kind.FILE:
             return False
-        return self._read_as.get((entry.stat.device, entry.stat.inode), entry.path) != entry.path
+        path = entry.path
+        return self._read_as.get((state.device, state.inode), path) != path
 
-    def outcome_of(self, entry: Subject) -> tuple[PriorResult, int] | None:
+    def outcome_of(self, entry: Entry) -> tuple[PriorResult, int] | None:
         """What became of an entry in the very state in which it is met again, and the bytes that count with it."""
         outcome = self._done.pop(entry, None)
         if outcome is None:
@@ -172,7 +175,7 @@ def usable_cut(journal: JournalContent, last: int) -> JournaledPoint | None:
     return cut
 
 
-def _outcomes(unit: Done) -> Iterable[tuple[Subject, PriorResult]]:
+def _outcomes(unit: Done) -> Iterable[tuple[Entry, PriorResult]]:
     told = {examination.item: examination for examination in unit.told}
     known, recalled = set(unit.known), set(unit.recalled)
     for item, entry in enumerate(unit.entries):
@@ -181,10 +184,10 @@ def _outcomes(unit: Done) -> Iterable[tuple[Subject, PriorResult]]:
         yield entry, PriorResult(item in known, examination, unit, item in recalled or from_run is not None)
 
 
-def _bytes_read(entry: Subject, outcome: PriorResult) -> int:
+def _bytes_read(entry: Entry, outcome: PriorResult) -> int:
     if outcome.examination is not None:
         return outcome.examination.bytes_read
-    return 0 if outcome.recalled else state_of(entry).size
+    return 0 if outcome.recalled else entry.state.size
 
 
 def _tally(interrupted: Interrupted, cut: JournaledPoint | None) -> TotalsCounter:

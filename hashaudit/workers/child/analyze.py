@@ -9,14 +9,15 @@ from hashaudit.cache.values import CachedValue
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.errors import HostError
 from hashaudit.lists.algorithms import SHA256
-from hashaudit.model.entry import Entry, ObjectEntry, Subject
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault, Stage
+from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
 from hashaudit.workers.child.internal_errors import internal_error
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.child.throttle import SharedThrottle
-from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, ObjectItem, WorkerConfig
+from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, WorkerConfig
 
 if TYPE_CHECKING:
     from hashaudit.workers.child.object_prefetch import Objects
@@ -68,7 +69,7 @@ class Analyzer:
         self._reader = Reader(throttle)
         self._objects = objects
 
-    def analyze(self, position: tuple[int, int], entry: Subject, item: Item | ObjectItem) -> AnalysisResult:
+    def analyze(self, position: tuple[int, int], entry: Entry, item: Item) -> AnalysisResult:
         """Returns the hashes of an entry.
 
         Args:
@@ -79,12 +80,7 @@ class Analyzer:
         Raises:
             HashauditError: a compiled list is damaged, which is no fault of the entry.
         """
-        if (
-            self._cache_reader is None
-            or isinstance(item, ObjectItem)
-            or item.known is None
-            or isinstance(entry, ObjectEntry)
-        ):
+        if self._cache_reader is None or item.known is None:
             return self._read(entry, position, decode=item.decode)
         before = opened(entry, item.known)
         if before and not item.known.reread and (hit := self._cache_reader.recall(before)) is not None:
@@ -109,7 +105,7 @@ class Analyzer:
         faults = () if seen is None else seen.faults
         return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None)
 
-    def _read(self, entry: Subject, position: tuple[int, int], *, decode: bool) -> AnalysisResult:
+    def _read(self, entry: Entry, position: tuple[int, int], *, decode: bool) -> AnalysisResult:
         outcome = self._outcome(entry, position, decode=decode)
         digests = outcome.sink.digests() if outcome.sink is not None else {}
         self._progress[DECODING] = 1
@@ -118,7 +114,7 @@ class Analyzer:
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
         return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read)
 
-    def _outcome(self, entry: Subject, position: tuple[int, int], *, decode: bool) -> ReadOutcome[Content]:
+    def _outcome(self, entry: Entry, position: tuple[int, int], *, decode: bool) -> ReadOutcome[Content]:
         capture = self._pictures.capture if self._pictures is not None and decode else None
 
         def sink() -> Content:
@@ -126,16 +122,14 @@ class Analyzer:
             return Content(self._algorithms, self._progress, capture() if capture is not None else None)
 
         try:
-            if isinstance(entry, ObjectEntry):
+            if entry.location.kind is Kind.OBJECT:
                 return self._object(entry, position, sink)
             return read_entry(entry, self._directories, sink, self._reader)
         except Exception as error:  # noqa: BLE001 # an internal error on one file must not affect the others
             fault = internal_error(Stage.READ, error)
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
 
-    def _object(
-        self, entry: ObjectEntry, position: tuple[int, int], sink: Callable[[], Content]
-    ) -> ReadOutcome[Content]:
+    def _object(self, entry: Entry, position: tuple[int, int], sink: Callable[[], Content]) -> ReadOutcome[Content]:
         if self._objects is None:
             raise HostError("the worker's configuration names no object stores")
         return self._objects.read(entry, position, sink)

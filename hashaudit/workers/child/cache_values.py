@@ -9,7 +9,7 @@ from hashaudit.cache.values import (
     Values,
     pack_numbers,
     seal,
-    state_of,
+    state_key,
     unpack_faults,
     unpack_hashes,
     unseal,
@@ -67,7 +67,7 @@ class CacheReader:
             or outcome.consistency is not Consistency.STABLE
         ):
             return {}
-        if state_of(stat) != state_of(entry.stat) or outcome.bytes_read != stat.size:
+        if state_key(stat) != state_key(entry.stat) or outcome.bytes_read != stat.size:
             return {}
         digests = content.digests()
         values = {number: digests[name] for name, number in self._recipes.digests.items()}

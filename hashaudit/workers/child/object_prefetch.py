@@ -15,8 +15,9 @@ import msgspec
 
 from hashaudit.content.read import ReadOutcome, Sink, Throttle
 from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectReader
-from hashaudit.model.entry import ObjectEntry
-from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.model.entry import Entry
+from hashaudit.model.location import Kind
+from hashaudit.objectstores.interface import ObjectRef, StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.workers.protocol import WorkBatch
 
@@ -123,12 +124,13 @@ class Objects:
     def fetch(self, batch: WorkBatch) -> WorkBatch:
         """Starts to fetch the small objects of a batch. Waits for memory."""
         for number, (entry, _) in enumerate(batch.entries()):
-            if isinstance(entry, ObjectEntry) and entry.state.size <= PART_BYTES:
+            if entry.location.kind is Kind.OBJECT and entry.state.size <= PART_BYTES:
                 self._budget.take(entry.state.size)
-                self._ahead[batch.number, number] = self._whole.submit(self._reader(entry).read, entry, BufferedObject)
+                ref = object_ref(entry)
+                self._ahead[batch.number, number] = self._whole.submit(self._reader(ref).read, ref, BufferedObject)
         return batch
 
-    def read(self, entry: ObjectEntry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
+    def read(self, entry: Entry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """Returns the outcome of reading an object, prefetched or not.
 
         Args:
@@ -136,14 +138,15 @@ class Objects:
             position: numbers of the batch and the item.
             make_sink: creates a fresh sink.
         """
+        ref = object_ref(entry)
         future = self._ahead.pop(position, None)
         if future is None:
-            return self._reader(entry).read(entry, make_sink)
+            return self._reader(ref).read(ref, make_sink)
         try:
             try:
                 outcome = future.result()
             except _TooLargeError:
-                return self._reader(entry).read(entry, make_sink)
+                return self._reader(ref).read(ref, make_sink)
             sink = None
             if outcome.sink is not None:
                 sink = make_sink()
@@ -152,8 +155,17 @@ class Objects:
             self._budget.give_back(entry.state.size)
         return ReadOutcome(sink, **{name: getattr(outcome, name) for name in _OTHER_FIELDS})
 
-    def _reader(self, entry: ObjectEntry) -> ObjectReader:
-        return ObjectReader(self._stores.of(entry.bucket.scheme), self._throttle, self._parts)
+    def _reader(self, ref: ObjectRef) -> ObjectReader:
+        return ObjectReader(self._stores.of(ref.bucket.scheme), self._throttle, self._parts)
+
+
+def object_ref(entry: Entry) -> ObjectRef:
+    """Returns the object that holds an entry, in the state that was listed.
+
+    Raises:
+        TypeError: the entry is a file.
+    """
+    return ObjectRef(entry.location.bucket, entry.location.name, entry.object_state)
 
 
 _OTHER_FIELDS = tuple(field.name for field in msgspec.structs.fields(ReadOutcome) if field.name != "sink")

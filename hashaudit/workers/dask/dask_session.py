@@ -21,7 +21,7 @@ from hashaudit.host.process_owner import boot_id
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterImage
-from hashaudit.model.entry import Subject
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault
 from hashaudit.model.results import EntryResult
 from hashaudit.objectstores import sandbox_paths
@@ -43,7 +43,7 @@ from hashaudit.workers.dask.protocol import (
     WorkerRequest,
 )
 from hashaudit.workers.local.pool import POLL_S, Pool
-from hashaudit.workers.protocol import Item, ObjectItem, WorkBatch, WorkerConfig
+from hashaudit.workers.protocol import Item, WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import Completed, Failed, Task
 
 QUICK_POLL_S = 0.005
@@ -62,7 +62,7 @@ class _Mark(NamedTuple):
     bundle: "_Bundle"
     batch: int
     item: int
-    entry: Subject
+    entry: Entry
     """As the scan listed it."""
 
 
@@ -227,13 +227,10 @@ class Session:
         for batch in batches:
             pool.submit([self._task(bundle, batch, *numbered) for numbered in enumerate(batch.entries())])
 
-    def _task(
-        self, bundle: _Bundle, batch: WorkBatch, number: int, pair: tuple[Subject, Item | ObjectItem]
-    ) -> Task[_Mark]:
+    def _task(self, bundle: _Bundle, batch: WorkBatch, number: int, pair: tuple[Entry, Item]) -> Task[_Mark]:
         entry, item = pair
         mark = _Mark(bundle, batch.number, number, entry)
-        known = item.known if isinstance(item, Item) else None
-        return Task(mark, self._devices.entry(entry), report=item.report, known=known, decode=item.decode)
+        return Task(mark, self._devices.entry(entry), report=item.report, known=item.known, decode=item.decode)
 
     def _handle(self, event: Completed[_Mark] | Failed[_Mark]) -> None:
         match event:
@@ -255,7 +252,7 @@ class Session:
                 mark.bundle.outcomes[mark.batch].append(part)
                 mark.bundle.open -= len(tasks)
 
-    def _as_walker_sees(self, examination: EntryResult, entry: Subject) -> EntryResult:
+    def _as_walker_sees(self, examination: EntryResult, entry: Entry) -> EntryResult:
         stat = self._devices.state(examination.stat, entry)
         changed_from = self._devices.state(examination.changed_from, entry)
         if stat is examination.stat and changed_from is examination.changed_from:

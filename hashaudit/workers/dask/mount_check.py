@@ -12,7 +12,8 @@ import msgspec
 
 from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable, read_mount_table
-from hashaudit.model.entry import DirectoryRef, Entry, Stat, State, Subject
+from hashaudit.model.entry import Entry, Stat, State
+from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.paths import to_text
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.workers.dask.protocol import RootDirectory
@@ -59,22 +60,24 @@ class Devices(msgspec.Struct, frozen=True):
 
     here: dict[int, int] = {}
 
-    def entry(self, entry: Subject) -> Subject:
+    def entry(self, entry: Entry) -> Entry:
         """Returns an entry with the device numbers of this machine."""
-        if not self.here or not isinstance(entry, Entry):
+        location = entry.location
+        container = location.container
+        if not self.here or container.kind is not Kind.FILE:
             return entry
-        ref = entry.directory
-        directory = DirectoryRef(ref.path, self.here.get(ref.device, ref.device), ref.inode)
-        return msgspec.structs.replace(entry, directory=directory, stat=_moved(entry.stat, self.here))
+        directory = DirectoryRef(container.path, self.here.get(container.device, container.device), container.inode)
+        location = msgspec.structs.replace(location, container=directory)
+        return msgspec.structs.replace(entry, location=location, state=_moved(entry.stat, self.here))
 
-    def state(self, state: State | None, entry: Subject) -> State | None:
+    def state(self, state: State | None, entry: Entry) -> State | None:
         """Returns a file state with the device numbers of the machine that walks.
 
         Args:
             state: as read here.
             entry: as that machine listed it.
         """
-        if not self.here or not isinstance(state, Stat) or not isinstance(entry, Entry):
+        if not self.here or state is None or state.kind is not Kind.FILE:
             return state
         if state.device != self.here.get(entry.stat.device):
             return state

@@ -16,7 +16,6 @@ import msgspec
 
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
-from hashaudit.model.entry import state_of
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.local.rate_limiter import RateLimiter
 from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, ProgressMark, Watch
@@ -305,7 +304,7 @@ class Pool(Generic[ContextT]):
                     self._replace_worker(worker)
             else:
                 task = worker.task()
-                overdue = watch.overdue(None if task is None else state_of(task.entry).size, now_s)
+                overdue = watch.overdue(None if task is None else task.entry.state.size, now_s)
                 if overdue is not None:
                     self._replace_worker(worker, overdue)
 

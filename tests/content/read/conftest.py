@@ -12,7 +12,8 @@ from hashaudit.content.read import DirectoryCache, Reader, ReadLimits, ReadOutco
 from hashaudit.content.read.stable_read import DEFAULT_LIMITS
 from hashaudit.host import files
 from hashaudit.host.files import stat_of
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry
+from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.location import DirectoryRef, Location
 
 Act = Callable[[int], object]
 EntryOf = Callable[..., Entry]
@@ -42,7 +43,8 @@ def entry_of() -> EntryOf:
         above, name = os.path.split(path)
         parent = os.stat(above)
         status = os.stat(path, follow_symlinks=followed)
-        return Entry(DirectoryRef(above, parent.st_dev, parent.st_ino), name, stat_of(status), followed, consistency)
+        directory = DirectoryRef(above, parent.st_dev, parent.st_ino)
+        return Entry(Location(directory, name, via_symlink=followed), stat_of(status), consistency)
 
     return entry
 

@@ -7,7 +7,8 @@ import pytest
 from hashaudit.content.read import DirectoryCache
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.host import files
-from hashaudit.model.entry import DirectoryRef, Entry
+from hashaudit.model.entry import Entry
+from hashaudit.model.location import DirectoryRef, Location
 
 EntryOf = Callable[..., Entry]
 
@@ -52,7 +53,7 @@ def test_a_folder_that_is_held_stays_the_one_it_was(folder: bytes, cache: Direct
     entry = entry_of(ref.path + b"/file")
     cache.get(ref)
     os.rename(ref.path, folder + b"/elsewhere")
-    os.close(cache.get(ref).open(entry))
+    os.close(cache.get(ref).open(entry.location))
     cache.drop(ref)
     with pytest.raises(FileNotFoundError):
         cache.get(ref)
@@ -75,7 +76,7 @@ def test_a_folder_may_be_reached_through_a_link_if_it_is_the_one(
     a, b = make(folder, b"a", b"b")
     os.symlink(b"a", folder + b"/link")
     entry = entry_of(a.path + b"/file")
-    os.close(cache.get(DirectoryRef(folder + b"/link", a.device, a.inode)).open(entry))
+    os.close(cache.get(DirectoryRef(folder + b"/link", a.device, a.inode)).open(entry.location))
     with pytest.raises(ReplacedError):
         cache.get(DirectoryRef(folder + b"/link", b.device, b.inode))
 
@@ -83,7 +84,7 @@ def test_a_folder_may_be_reached_through_a_link_if_it_is_the_one(
 def test_the_root_of_all(cache: DirectoryCache, monkeypatch: pytest.MonkeyPatch) -> None:
     status = os.stat("/")
     ref = DirectoryRef(b"/", status.st_dev, status.st_ino)
-    there = Entry(ref, b"proc", files.stat_of(os.stat("/proc")))
+    there = Location(ref, b"proc")
     assert cache.get(ref).stat(there).st_ino == os.stat("/proc").st_ino
     cache.drop(ref)
     monkeypatch.setattr(files, "HAS_DIR_FD", False)
@@ -107,7 +108,7 @@ def test_a_refusal_to_keep_the_access_time_is_paid_for_once(
 
     monkeypatch.setattr(os, "open", refuse)
     for ref in (a, a, a, b):
-        os.close(cache.get(ref).open(entries[ref.path]))
+        os.close(cache.get(ref).open(entries[ref.path].location))
     assert asked == [True, False, False, False, True, False]
 
 
@@ -124,7 +125,7 @@ def test_a_refusal_of_the_file_itself_is_no_refusal_of_the_access_time(
 
         patch.setattr(os, "open", refuse)
         with pytest.raises(PermissionError):
-            directory.open(entry)
+            directory.open(entry.location)
     flags: list[int] = []
     original = os.open
 
@@ -133,5 +134,5 @@ def test_a_refusal_of_the_file_itself_is_no_refusal_of_the_access_time(
         return original(path, flag, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", note)
-    os.close(directory.open(entry))
+    os.close(directory.open(entry.location))
     assert [bool(flag & files.NOATIME) for flag in flags] == [bool(files.NOATIME)]

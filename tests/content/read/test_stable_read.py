@@ -14,8 +14,9 @@ import pytest
 from hashaudit.content.read import READ_CHUNK_BYTES, DirectoryCache, Reader, ReadLimits, ReadOutcome, read_entry
 from hashaudit.content.read.stable_read import _state
 from hashaudit.host import files, page_cache
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import FaultCode, Stage
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.retry import RetryPolicy
 
 ONE_ATTEMPT = ReadLimits(RetryPolicy(attempts=1, backoff_s=0))
@@ -91,7 +92,7 @@ def test_a_path_longer_than_the_system_takes(folder: bytes, read: Read) -> None:
     here = os.fstat(descriptor)
     seen = files.stat_of(os.stat(b"file", dir_fd=descriptor))
     os.close(descriptor)
-    entry = Entry(DirectoryRef(path, here.st_dev, here.st_ino), b"file", seen)
+    entry = Entry(Location(DirectoryRef(path, here.st_dev, here.st_ino), b"file"), seen)
     assert len(entry.path) > 8000
     assert content(read(entry)) == b"deep"
 
@@ -254,7 +255,7 @@ def test_a_file_that_an_ordinary_user_may_not_read(tmp_path: Path, entry_of: Ent
     entry = entry_of(write(os.fsencode(tmp_path) + b"/file", b"x"))
     (tmp_path / "file").chmod(0)
     with DirectoryCache() as cache:
-        cache.get(entry.directory)  # which is closed to other users
+        cache.get(entry.location.directory)  # which is closed to other users
         child = os.fork()
         if child == 0:
             status = 1
@@ -283,7 +284,7 @@ def test_a_file_that_cannot_be_examined_once_it_is_open(
     folder: bytes, read: Read, entry_of: EntryOf, cache: DirectoryCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = entry_of(write(folder + b"/file", b"x"))
-    cache.get(entry.directory)
+    cache.get(entry.location.directory)
     with monkeypatch.context() as patch:
         failing_at(patch, "fstat", errno.EIO)
         outcome = read(entry)
@@ -324,10 +325,10 @@ def test_a_stale_folder_is_opened_anew(
     folder: bytes, entry_of: EntryOf, cache: DirectoryCache, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = entry_of(write(folder + b"/file", b"content"))
-    stale = cache.get(entry.directory)
+    stale = cache.get(entry.location.directory)
     original = type(stale).open
 
-    def opened(directory: Any, what: Entry) -> int:
+    def opened(directory: Any, what: Location) -> int:
         if directory is stale:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return original(directory, what)
@@ -531,7 +532,7 @@ def test_a_new_inode_is_another_file_but_on_a_mount(
     stat = msgspec.structs.replace(entry.stat, inode=entry.stat.inode + 1)
     if not same_time:
         stat = msgspec.structs.replace(stat, mtime_ns=stat.mtime_ns - 1)
-    outcome = read(msgspec.structs.replace(entry, stat=stat))
+    outcome = read(msgspec.structs.replace(entry, state=stat))
     if consistency is Consistency.UNVERIFIED_MOUNT and same_time:
         assert (outcome.faults, content(outcome)) == ((), b"content")
     else:

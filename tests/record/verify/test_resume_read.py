@@ -47,7 +47,7 @@ def test_all_that_is_closed_is_kept(lines: list[bytes]) -> None:
     assert found.header.run_id == found.end.run_id
     assert len(found.lines) == 14
     assert found.folders == {b"/srv/secret"}
-    assert found.lines[0].path == b"/srv/1"
+    assert found.lines[0].key.path == b"/srv/1"
     assert found.lines[0].bytes_read == stat().size
     assert found.tally.matched == 9
     assert found.tally.directories_faulted == 1
@@ -150,7 +150,7 @@ def test_a_stopped_runs_last_segment_is_not_kept(tmp_path: Path) -> None:
     assert (found.end.last, found.end.size) == (2, size)
     assert found.ended is not None
     assert found.ended.reason is EndReason.SIGNAL
-    assert [line.path for line in found.lines] == [b"/srv/1"]
+    assert [line.key.path for line in found.lines] == [b"/srv/1"]
     assert found.folders == frozenset()
     assert found.tally.matched == 1
 

@@ -89,7 +89,7 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
     lab.journal.note(0, done(b"a"))
     lab.write()
     lab.line(b"two")
-    lab.journal.link(JournaledLink(b"/srv/a", stat(), examination()))
+    lab.journal.link(JournaledLink(entry(b"a").location, stat(), examination()))
     lab.write()
     size = os.path.getsize(lab.path)
     lab.write()
@@ -97,7 +97,7 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
     content = lab.read()
     assert content.lines == {1: b"one", 2: b"two"}
     assert content.done == [done(b"a")]
-    assert content.links == [JournaledLink(b"/srv/a", stat(), examination())]
+    assert content.links == [JournaledLink(entry(b"a").location, stat(), examination())]
     assert content.cut is None
 
 
@@ -118,7 +118,7 @@ def test_compaction_keeps_what_a_cut_does_not_make_superfluous(lab: Lab, monkeyp
         lab.journal.note(number, done(b"%d" % number))
         lab.write(cut_at(number))
     lab.line(b"one")
-    lab.links.append(JournaledLink(b"/srv/a", stat(), examination()))
+    lab.links.append(JournaledLink(entry(b"a").location, stat(), examination()))
     lab.write(cut_at(200))
     assert os.path.getsize(lab.path) < 3000
     content = lab.read()
@@ -142,7 +142,7 @@ def test_what_is_far_ahead_is_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 def test_what_was_carried_over_stays_until_it_was_met_and_passed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
     cut = JournaledPoint(0, WalkState(Position(0, (b"0x",))), Count())
-    lab.journal.begin((cut, JournaledLink(b"/srv/a", stat(), examination()), done(b"carried")))
+    lab.journal.begin((cut, JournaledLink(entry(b"a").location, stat(), examination()), done(b"carried")))
     content = lab.read()
     assert (content.cut, content.done, len(content.links)) == (cut, [done(b"carried")], 1)
     lab.write(cut_at(1))
@@ -171,7 +171,7 @@ def test_one_that_fails_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch, n
     assert lab.journal.failure == "No space left on device"
     assert not lab.journal.is_due()
     lab.line(b"two")
-    lab.journal.link(JournaledLink(b"/srv/a", stat(), examination()))
+    lab.journal.link(JournaledLink(entry(b"a").location, stat(), examination()))
     lab.journal.write_links()
     lab.write(cut_at(1))
     assert 2 not in lab.read().lines

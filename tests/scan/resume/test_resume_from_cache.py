@@ -30,7 +30,7 @@ def interrupted(path: Path) -> Interrupted:
 
 def test_a_line_tells_whether_its_file_was_read(tmp_path: Path) -> None:
     earlier = ResumeState(interrupted(tmp_path / "findings.jsonl"), None)
-    lines = [earlier.line_of(entry(name).path) for name in (b"read", b"recalled", b"other")]
+    lines = [earlier.line_of(entry(name).location.resume_key) for name in (b"read", b"recalled", b"other")]
     assert [line and (line.bytes_read, line.from_cache) for line in lines] == [(SIZE, False), (0, True), None]
 
 

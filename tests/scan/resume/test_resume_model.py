@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_lab import RUN_ID, header, stat
-from hashaudit.model.entry import DirectoryRef, Entry, Subject, state_of
+from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.record import chain
 from hashaudit.record.output import Output
@@ -116,7 +117,7 @@ class ShufflingPool:
         if examined:
             told = [examined_as(task.entry, item) for item, task in enumerate(examined) if is_told(task)]
             known = [item for item, task in enumerate(examined) if kind_of(task.entry) == "known" and not task.report]
-            size = sum(state_of(task.entry).size for task in examined)
+            size = sum(task.entry.state.size for task in examined)
             self._read += size
             yield Completed(examined, Answer(0, tuple(known), size, tuple(told)))
 
@@ -125,15 +126,15 @@ def is_told(task: Task[TaskContext]) -> bool:
     return task.report or kind_of(task.entry) in {"hit", "fault"}
 
 
-def examined_as(entry: Subject, item: int) -> EntryResult:
-    kind, state = kind_of(entry), state_of(entry)
+def examined_as(entry: Entry, item: int) -> EntryResult:
+    kind, state = kind_of(entry), entry.state
     role = {"hit": Role.DENY, "known": Role.KNOWN}.get(kind)
     match = () if role is None else (Match(1, "line 1", AlgorithmName("sha256"), MatchType.EXACT, role, {}),)
     faults = (Fault(Stage.READ, FaultCode.IO_ERROR, "unreadable"),) if kind == "fault" else ()
     return EntryResult(item, state, state.size, entry.consistency, {"sha256": "ab" * 32}, match, faults=faults)
 
 
-def kind_of(entry: Subject) -> str:
+def kind_of(entry: Entry) -> str:
     return entry.path.rpartition(b"-")[2].decode()
 
 
@@ -145,7 +146,7 @@ def item_of(number: int, kind: str) -> Item:
         fault = Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "no")
         return PathFault(b"/srv/" + name, fault, directory=kind == "unlisted")
     linked = {"inode": 5000 + number % 3, "links": 9} if kind == "linked" else {"inode": number + 1}
-    return Entry(DIRECTORY, name, stat(60 if kind == "large" else 10, **linked))
+    return Entry(Location(DIRECTORY, name), stat(60 if kind == "large" else 10, **linked))
 
 
 class Disk:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.model.entry import DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.workers.dask.assignment import (
     BATCHES_PER_PROCESS,
     BUNDLE_BATCHES,
@@ -26,7 +27,7 @@ FAULT = Fault(Stage.READ, FaultCode.WORKER_CRASHED, "it ended", 2)
 
 
 def task(number: int) -> Task[int]:
-    return Task(number, Entry(FOLDER, b"%d" % number, Stat(0o100644, 1, number, 1, 1, 0, 0)), report=False)
+    return Task(number, Entry(Location(FOLDER, b"%d" % number), Stat(0o100644, 1, number, 1, 1, 0, 0)), report=False)
 
 
 def tasks(first: int, count: int) -> list[Task[int]]:

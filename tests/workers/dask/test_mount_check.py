@@ -7,7 +7,8 @@ import pytest
 
 from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable
-from hashaudit.model.entry import DirectoryRef, Entry, ObjectState, Stat
+from hashaudit.model.entry import Entry, ObjectState, Stat
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.workers.dask.mount_check import Devices, compare, root_directories
 from hashaudit.workers.dask.protocol import RootDirectory
 
@@ -75,10 +76,10 @@ def test_on_one_machine_device_and_inode_decide(there: RootDirectory) -> None:
 def test_device_numbers_are_those_of_the_machine_that_walks() -> None:
     devices = Devices({41: 7})
     stat = Stat(0o100644, 41, 5, 1, 10, 0, 0)
-    entry = Entry(DirectoryRef(b"/data", 41, 128), b"name", stat)
+    entry = Entry(Location(DirectoryRef(b"/data", 41, 128), b"name"), stat)
     here = devices.entry(entry)
     assert isinstance(here, Entry)
-    assert (here.directory.device, here.stat.device) == (7, 7)
+    assert (here.location.directory.device, here.stat.device) == (7, 7)
     assert devices.state(here.stat, entry) == stat
     assert devices.state(msgspec.structs.replace(stat, device=9), entry) == msgspec.structs.replace(stat, device=9)
     assert devices.state(None, entry) is None

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import HostError
-from hashaudit.model.entry import Consistency, DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import FaultCode
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import EntryResult
 from hashaudit.workers import connection
 from hashaudit.workers.local.pool import Pool
@@ -36,11 +37,11 @@ class Examiner:
         return batches
 
     def examine_batch(self, batch):
-        if any(entry.name == b"early" for entry, _ in batch.entries()):
+        if any(entry.location.name == b"early" for entry, _ in batch.entries()):
             os._exit(9)
         for item, (entry, _) in enumerate(batch.entries()):
             self.progress[0] = position_word(batch.number, item)
-            self.act(entry.name.decode(), os.fsdecode(entry.directory.path))
+            self.act(entry.location.name.decode(), os.fsdecode(entry.location.directory.path))
         return Answer(batch.number, (), 0, ())
 
     def act(self, name, folder):
@@ -83,7 +84,7 @@ def fake() -> WorkerProcess:
 def tasks(folder: Path, *names: str) -> list[Task[str]]:
     directory = DirectoryRef(os.fsencode(folder), 1, 1)
     stat = Stat(0o100644, 1, 1, 1, 1 << 20, 1, 1)
-    return [Task(name, Entry(directory, name.encode(), stat), report=False) for name in names]
+    return [Task(name, Entry(Location(directory, name.encode()), stat), report=False) for name in names]
 
 
 def run(

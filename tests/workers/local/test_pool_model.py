@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashaudit.model.entry import DirectoryRef, Entry, Stat
+from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.workers.framing import HEADER, frame
 from hashaudit.workers.local import pool as pool_module
 from hashaudit.workers.local.pool import Pool
@@ -198,7 +199,7 @@ def test_every_job_comes_back_exactly_once(batches: list[list[Fate]], workers: i
             for batch, items in enumerate(batches):
                 names = [f"{batch}-{item}" for item in range(len(items))]
                 pool.submit(
-                    [Task(name, Entry(DIRECTORY, name.encode(), STAT), report=False) for name in names],
+                    [Task(name, Entry(Location(DIRECTORY, name.encode()), STAT), report=False) for name in names],
                     urgent=world.random.random() < 0.2,
                 )
             for _ in range(20_000):
