@@ -18,7 +18,7 @@ from hashaudit.model.entry import Consistency
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.config import MAX_WORKERS, RecordScope, ScanConfig
-from hashaudit.sources.directory_stack import MAX_OPEN_FOLDERS
+from hashaudit.sources.directory_stack import MAX_OPEN_DIRECTORIES
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
@@ -37,11 +37,11 @@ DESCRIPTORS_PER_WORKER = 2
 DESCRIPTORS_PER_LIST = 2
 """The mapped index, and the file while it is read."""
 
-DESCRIPTORS_OF_A_RUN = MAX_OPEN_FOLDERS + 12
+DESCRIPTORS_OF_A_SCAN = MAX_OPEN_DIRECTORIES + 12
 """The folders that the walk holds; the standard streams, the findings, the selector, what a start takes in passing."""
 
 LEAST_DESCRIPTORS = 24
-"""Below this not even one worker starts; up to :data:`DESCRIPTORS_OF_A_RUN` deep trees are left with faults."""
+"""Below this not even one worker starts; up to :data:`DESCRIPTORS_OF_A_SCAN` deep trees are left with faults."""
 
 DEFAULT_ALGORITHM = SHA256
 """What is computed when neither a list nor ``-a`` names a digest."""
@@ -151,7 +151,7 @@ def workers_with_descriptors(limit: int | None, lists: int) -> int:
     left = limit - lists * DESCRIPTORS_PER_LIST
     if left < LEAST_DESCRIPTORS:
         return 0
-    return max(1, (left - DESCRIPTORS_OF_A_RUN) // DESCRIPTORS_PER_WORKER)
+    return max(1, (left - DESCRIPTORS_OF_A_SCAN) // DESCRIPTORS_PER_WORKER)
 
 
 def device_class(root: RootDescription) -> DeviceClass:

@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""The sources of entries: local trees, object stores, and combinations of them."""

@@ -1,4 +1,4 @@
-"""Object stores as a source: what the listing of each bucket gives below a prefix, or what an inventory of it says."""
+"""Object stores as a source: the keys below a prefix, from the listing of the bucket or from an inventory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -8,34 +8,53 @@ from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipRea
 from hashaudit.model.location import Location
 from hashaudit.model.paths import for_terminal
 from hashaudit.objectstores.interface import ListedObject, StoreError
+from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
-from hashaudit.sources.key_filters import KeyRules
+from hashaudit.sources.key_filters import KeyFilters
 from hashaudit.sources.prefetch import Prefetcher
 
 _DEFAULTS = WalkOptions()
 
 
 class KeyList(Protocol):
-    """What gives the keys of a root, page by page."""
+    """A provider of the keys of a root, page by page."""
 
     @property
     def in_order(self) -> bool:
-        """Keys come in the order of their bytes, and it can begin behind any of them."""
+        """Whether keys come in byte order and a listing can start after any of them."""
         ...
 
     def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
-        """Yields the keys that begin with the prefix, behind ``after``, which is ``None`` unless :attr:`in_order`.
+        """Yields the keys with the root's prefix after ``after``, which is ``None`` unless :attr:`in_order`.
 
         Raises:
-            StoreError: what was not given is unseen.
+            StoreError: the remaining keys are unseen.
         """
         ...
 
 
+class StoreListing:
+    """Provides the keys from the listings of the stores."""
+
+    def __init__(self, stores: Stores, *, all_versions: bool = False) -> None:
+        self._stores = stores
+        self._all_versions = all_versions
+
+    @property
+    def in_order(self) -> bool:
+        """True, as for every listing of a store."""
+        return True
+
+    def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:
+        """Implements :class:`KeyList`."""
+        store = self._stores.of(root.bucket.scheme)
+        return store.pages(root.bucket, root.prefix, after, all_versions=self._all_versions)
+
+
 class BucketSource:
-    """Walks several roots, each a bucket or a part of one, in the order given.
+    """Walks several roots, each a bucket or a prefix of one, in the order given.
 
     Args:
         roots: where.
@@ -49,7 +68,7 @@ class BucketSource:
     ) -> None:
         self._roots = tuple(roots)
         self._keys = keys
-        self._rules = KeyRules(options)
+        self._filters = KeyFilters(options)
         self._listed = 0
         self._first_root = first_root
         self._root = 0
@@ -59,26 +78,26 @@ class BucketSource:
 
     @property
     def position(self) -> Position | None:
-        """Where the walk is: a listing goes on behind a key, and not behind one of its versions."""
+        """Position of the walk. A listing can resume after a key, but not after one version of a key."""
         can_begin = self._is_first_version and (self._is_in_order or not self._place)
         return Position(self._root, self._place) if can_begin else None
 
     @property
     def directories_listed(self) -> int:
-        """How many roots the walk has listed to their ends."""
+        """Number of roots that were listed completely."""
         return self._listed
 
     def describe_roots(self) -> tuple[RootDescription, ...]:
-        """The roots, in the order given."""
+        """Returns the roots, in the order given."""
         return tuple(RootDescription(root.given, root.path, is_bucket=True) for root in self._roots)
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
-        """Yields everything that the roots hold: root by root, each in the order of its keys' bytes.
+        """Yields all entries of the roots: root by root, each in byte order of its keys.
 
-        Of roots that overlap, a key belongs to the one with the longest prefix, and is skipped where another meets it.
+        If roots overlap, a key belongs to the root with the longest prefix and is skipped in the others.
 
         Args:
-            start: what comes before it is passed over.
+            start: skip everything before this position.
 
         Raises:
             HostError: an object store cannot be used at all.
@@ -103,11 +122,11 @@ class BucketSource:
                 for listed in page:
                     self._is_first_version = last != listed.key
                     if self._is_first_version:
-                        # Behind a key that stands out of order there is no place to go on at.
+                        # After a key that is out of order, no listing can resume.
                         self._is_in_order = self._is_in_order and (last is None or last < listed.key)
                         before, last = last, listed.key
                     self._place = () if before is None else (before,)
-                    yield self._met(root, listed, others)
+                    yield self._item(root, listed, others)
         except StoreError as error:
             where = "all of it" if last is None else f"what comes after {for_terminal(last)}"
             fault = Fault(Stage.WALK, error.code, f"cannot list the bucket: {error}; {where} is unseen")
@@ -119,7 +138,7 @@ class BucketSource:
     def _root_number(self) -> int:
         return self._first_root + self._root
 
-    def _met(self, root: BucketRoot, listed: ListedObject, others: list[bytes]) -> Entry | PathFault | Skipped:
+    def _item(self, root: BucketRoot, listed: ListedObject, others: list[bytes]) -> Entry | PathFault | Skipped:
         location = Location(root.bucket, listed.key, listed.state.version, root=self._root_number)
         path = location.path
         if others and path.startswith(tuple(others)):
@@ -129,5 +148,5 @@ class BucketSource:
                 Stage.WALK, FaultCode.FILE_REPLACED, "the store listed a key that does not begin as asked for"
             )
             return PathFault(path, fault, root=self._root_number)
-        reason = SkipReason.DELETE_MARKER if listed.deleted else self._rules.why_not(listed.key, root.prefix)
+        reason = SkipReason.DELETE_MARKER if listed.deleted else self._filters.skip_reason(listed.key, root.prefix)
         return Entry(location, listed.state, pinned(listed.state)) if reason is None else Skipped(path, reason)

@@ -1,6 +1,6 @@
-"""A folder that is being walked: by its descriptor, or by its path where the system has no such thing.
+"""Access to a directory in the walk, by descriptor, or by path on systems without such descriptors.
 
-A descriptor stays with the folder whatever its path comes to mean, and makes paths of any length reachable.
+A descriptor refers to the same directory even if its path changes, and makes paths of any length reachable.
 """
 
 import errno
@@ -10,61 +10,61 @@ from typing import Protocol, Self
 
 from hashaudit.host import files
 from hashaudit.model.location import join_path
-from hashaudit.sources.sort_names import FOLDER, OTHER
+from hashaudit.sources.sort_names import DIRECTORY, OTHER
 
 
-class Folder(Protocol):
-    """An open folder. Every method but ``close`` raises OSError as the system does."""
+class Directory(Protocol):
+    """An open directory. Every method but ``close`` raises the system's OSError."""
 
     def items(self, *, follow: bool) -> Iterator[bytes]:
-        """Yields each name, unsorted, behind FOLDER or OTHER; ``follow``: a link to a folder counts as one."""
+        """Yields each name, unsorted, behind DIRECTORY or OTHER; ``follow``: a link to a directory counts as one."""
         ...
 
     def status(self) -> os.stat_result:
-        """Of the folder itself."""
+        """Returns the status of the directory itself."""
         ...
 
     def stat(self, name: bytes, *, follow: bool = False) -> os.stat_result:
-        """Of a name in it, or of what the name links to."""
+        """Returns the status of a name in it, or of the name's link target."""
         ...
 
-    def enter(self, name: bytes, *, follow: bool) -> "Folder":
-        """Opens a folder in it; without ``follow`` never through a link."""
+    def enter(self, name: bytes, *, follow: bool) -> "Directory":
+        """Opens a directory in it; without ``follow`` never through a link."""
         ...
 
-    def above(self) -> "Folder":
-        """Opens the folder above."""
+    def parent(self) -> "Directory":
+        """Opens the parent directory."""
         ...
 
     def close(self) -> None:
-        """Frees it; may be called again."""
+        """Closes the directory; may be called again."""
         ...
 
 
-def open_folder(path: bytes) -> Folder:
-    """Opens a folder by its absolute path, links followed.
+def open_directory(path: bytes) -> Directory:
+    """Opens a directory by its absolute path, following links.
 
     Raises:
-        OSError: as the system does.
+        OSError: as from the system.
     """
     if files.HAS_DIR_FD:
-        return DescriptorFolder(files.open_directory(path, files.LIST_FLAGS))
-    return PathFolder(path)
+        return DirectoryByDescriptor(files.open_directory(path, files.LIST_FLAGS))
+    return DirectoryByPath(path)
 
 
-def open_for_lookup(path: bytes) -> Folder:
-    """Opens a folder only to look at names in it, which needs no permission to list it.
+def open_for_lookup(path: bytes) -> Directory:
+    """Opens a directory only to look up names, which needs no permission to list it.
 
     Raises:
-        OSError: as the system does.
+        OSError: as from the system.
     """
     if files.HAS_DIR_FD:
-        return DescriptorFolder(files.open_directory(path, files.HANDLE_FLAGS))
-    return PathFolder(path)
+        return DirectoryByDescriptor(files.open_directory(path, files.HANDLE_FLAGS))
+    return DirectoryByPath(path)
 
 
-class DescriptorFolder:
-    """By descriptor, which it owns."""
+class DirectoryByDescriptor:
+    """A directory by descriptor, which it owns."""
 
     __slots__ = ("_descriptor",)
 
@@ -72,37 +72,37 @@ class DescriptorFolder:
         self._descriptor = descriptor
 
     def items(self, *, follow: bool) -> Iterator[bytes]:
-        """Yields the names, each behind what it is."""
+        """Yields the names, each prefixed with its type."""
         with os.scandir(self._descriptor) as entries:
             for entry in entries:
                 yield _item(entry, os.fsencode(entry.name), follow=follow)
 
     def status(self) -> os.stat_result:
-        """Of the folder itself."""
+        """Returns the status of the directory itself."""
         return os.fstat(self._descriptor)
 
     def stat(self, name: bytes, *, follow: bool = False) -> os.stat_result:
-        """Of a name in it, or of what it links to."""
+        """Returns the status of a name in it, or of the name's link target."""
         return os.stat(name, dir_fd=self._descriptor, follow_symlinks=follow)
 
     def enter(self, name: bytes, *, follow: bool) -> Self:
-        """Opens a folder in it."""
+        """Opens a directory in it."""
         flags = files.LIST_FLAGS if follow else files.LIST_FLAGS | files.NOFOLLOW
         return type(self)(files.open_noatime(name, flags, self._descriptor))
 
-    def above(self) -> Self:
-        """Opens the folder above."""
+    def parent(self) -> Self:
+        """Opens the parent directory."""
         return type(self)(os.open(b"..", files.LIST_FLAGS, dir_fd=self._descriptor))
 
     def close(self) -> None:
-        """Frees the descriptor."""
+        """Closes the descriptor."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
 
-class PathFolder:
-    """By path, which may come to mean another folder; the walk's check of device and inode has to notice."""
+class DirectoryByPath:
+    """A directory by path. The path may change its meaning; the walk detects that by device and inode."""
 
     __slots__ = ("_path",)
 
@@ -110,36 +110,36 @@ class PathFolder:
         self._path = path
 
     def items(self, *, follow: bool) -> Iterator[bytes]:
-        """Yields the names, each behind what it is."""
+        """Yields the names, each prefixed with its type."""
         with os.scandir(self._path) as entries:
             for entry in entries:
                 yield _item(entry, entry.name, follow=follow)
 
     def status(self) -> os.stat_result:
-        """Of the folder itself."""
+        """Returns the status of the directory itself."""
         return os.stat(self._path)
 
     def stat(self, name: bytes, *, follow: bool = False) -> os.stat_result:
-        """Of a name in it, or of what it links to."""
+        """Returns the status of a name in it, or of the name's link target."""
         return os.stat(join_path(self._path, name), follow_symlinks=follow)
 
     def enter(self, name: bytes, *, follow: bool) -> Self:
-        """Opens a folder in it."""
+        """Opens a directory in it."""
         if not follow and files.is_link(self.stat(name)):
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return type(self)(join_path(self._path, name))
 
-    def above(self) -> Self:
-        """Opens the folder above."""
+    def parent(self) -> Self:
+        """Opens the parent directory."""
         return type(self)(os.path.dirname(self._path))
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing."""
 
 
 def _item(entry: os.DirEntry[str] | os.DirEntry[bytes], name: bytes, *, follow: bool) -> bytes:
     try:
-        is_folder = entry.is_dir(follow_symlinks=follow)
-    except OSError:  # its own examination will say what is wrong with it
-        is_folder = False
-    return (FOLDER if is_folder else OTHER) + name
+        is_directory = entry.is_dir(follow_symlinks=follow)
+    except OSError:  # examining the entry reports what is wrong with it
+        is_directory = False
+    return (DIRECTORY if is_directory else OTHER) + name

@@ -1,8 +1,8 @@
-"""The folders from a root down to the one being walked.
+"""The stack of directories from a root to the one in progress.
 
-Only the innermost few are held open. One further up is opened again from the one below it when the walk comes back, and
-is used only if device and inode say that it is still the same. Paths are put together when they are needed, because a
-tree that is a thousand levels deep has paths of hundreds of kilobytes.
+Only the innermost ones stay open. When the walk returns to a closed one, it is opened again from its child, and used
+only if device and inode are unchanged. Paths are joined on demand, because a tree of a thousand levels has paths of
+hundreds of kilobytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,116 +12,119 @@ import msgspec
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault
 from hashaudit.model.location import DirectoryRef, join_path
-from hashaudit.sources.directory import Folder, open_folder
+from hashaudit.sources.directory import Directory, open_directory
 
-MAX_OPEN_FOLDERS = 48
-"""Descriptors held by a walk: deeper than nearly all trees, and a small part of the usual limit of 1024 open files."""
+MAX_OPEN_DIRECTORIES = 48
+"""Descriptors that a walk keeps open: deeper than nearly all trees, and a small part of the usual limit of 1024."""
 
 
 class Frame(msgspec.Struct, kw_only=True, eq=False):
-    """One folder of the trail."""
+    """One directory of the stack."""
 
     name: bytes
-    folder: Folder | None
-    """``None`` while it is not held open."""
+    directory: Directory | None
+    """``None`` while it is closed."""
     device: int
     inode: int
     items: Iterator[bytes]
-    """What is still to be visited, as :mod:`hashaudit.sources.sort_names` gives it."""
+    """Remaining items, as from :mod:`hashaudit.sources.sort_names`."""
     consistency: Consistency
     other_roots: frozenset[bytes] = frozenset()
-    """Names of files in it that are roots of their own."""
+    """Names of files in it that are roots themselves."""
     fault: Fault | None = None
-    """Why not all of its names are known."""
+    """Reason for an incomplete list of names."""
     ref: DirectoryRef | None = None
-    """Kept only while it is the innermost."""
+    """Only set while it is the innermost directory."""
     at: bytes = b""
-    """The item being visited; empty before the first."""
+    """Current item; empty before the first."""
 
     def release(self) -> None:
-        """Closes the folder."""
-        if self.folder is not None:
-            self.folder.close()
-            self.folder = None
+        """Closes the directory."""
+        if self.directory is not None:
+            self.directory.close()
+            self.directory = None
 
 
 class DirectoryStack:
-    """A stack of levels."""
+    """A stack of frames."""
 
     def __init__(self, root: bytes) -> None:
         self._root = root
-        self._levels: list[Frame] = []
+        self._frames: list[Frame] = []
 
     def __bool__(self) -> bool:
-        return bool(self._levels)
+        return bool(self._frames)
 
     @property
     def innermost(self) -> Frame:
-        """The folder being walked."""
-        return self._levels[-1]
+        """The directory in progress."""
+        return self._frames[-1]
 
     def items(self) -> tuple[bytes, ...]:
-        """The item being visited in each folder, from the root's down: compares as the walk goes."""
-        return tuple(level.at for level in self._levels)
+        """Returns the current item of each directory, from the root down. Tuples compare in the order of the walk."""
+        return tuple(frame.at for frame in self._frames)
 
-    def push(self, level: Frame) -> None:
-        """Goes down into a folder."""
-        if self._levels:
-            self._levels[-1].ref = None
-        self._levels.append(level)
-        if len(self._levels) > MAX_OPEN_FOLDERS:
-            self._levels[-1 - MAX_OPEN_FOLDERS].release()
+    def push(self, frame: Frame) -> None:
+        """Enters a directory."""
+        if self._frames:
+            self._frames[-1].ref = None
+        self._frames.append(frame)
+        if len(self._frames) > MAX_OPEN_DIRECTORIES:
+            self._frames[-1 - MAX_OPEN_DIRECTORIES].release()
 
     def pop(self) -> None:
-        """Goes up again. The folder above then has no ``folder`` if it could not be found again."""
-        level = self._levels.pop()
-        if self._levels and self._levels[-1].folder is None:
-            self._levels[-1].folder = self._reopen(self._levels[-1], level.folder)
-        level.release()
+        """Leaves a directory. The parent then has no ``folder`` if it could not be found again."""
+        frame = self._frames.pop()
+        if self._frames and self._frames[-1].directory is None:
+            self._frames[-1].directory = self._reopen(self._frames[-1], frame.directory)
+        frame.release()
 
     def close(self) -> None:
-        """Frees all levels."""
-        while self._levels:
-            self._levels.pop().release()
+        """Closes all frames."""
+        while self._frames:
+            self._frames.pop().release()
 
     def ref(self) -> DirectoryRef:
-        """The innermost folder as entries name it."""
-        level = self._levels[-1]
-        if level.ref is None:
-            level.ref = DirectoryRef(self._path(), level.device, level.inode)
-        return level.ref
+        """Returns the reference to the innermost directory for its entries."""
+        frame = self._frames[-1]
+        if frame.ref is None:
+            frame.ref = DirectoryRef(self._path(), frame.device, frame.inode)
+        return frame.ref
 
     def path_of(self, name: bytes) -> bytes:
-        """Absolute path of a name in the innermost folder."""
+        """Returns the absolute path of a name in the innermost directory."""
         return join_path(self.ref().path, name)
 
     def below_root(self) -> bytes:
-        """Path of the innermost folder below the root: empty, or with a slash at its end."""
-        return b"".join(level.name + b"/" for level in self._levels[1:])
+        """Returns the path of the innermost directory below the root: empty, or with a slash at its end."""
+        return b"".join(frame.name + b"/" for frame in self._frames[1:])
 
     def _path(self) -> bytes:
-        below = b"/".join(level.name for level in self._levels[1:])
+        below = b"/".join(frame.name for frame in self._frames[1:])
         return join_path(self._root, below) if below else self._root
 
-    def _reopen(self, level: Frame, below: Folder | None) -> Folder | None:
-        """By way of the folder below, else by the path: either may have moved, and a followed link has no way back."""
-        ways: list[Callable[[], Folder]] = [lambda: open_folder(self._path())]
+    def _reopen(self, frame: Frame, below: Directory | None) -> Directory | None:
+        """Opens a directory again, from its child or by its path.
+
+        Either may have moved, and a followed link has no way back.
+        """
+        ways: list[Callable[[], Directory]] = [lambda: open_directory(self._path())]
         if below is not None:
-            ways.insert(0, below.above)
+            ways.insert(0, below.parent)
         for way in ways:
             try:
-                folder = way()
+                directory = way()
             except OSError:
                 continue
-            if _is(folder, level):
-                return folder
-            folder.close()
+            if _is(directory, frame):
+                return directory
+            directory.close()
         return None
 
 
-def _is(folder: Folder, level: Frame) -> bool:
+def _is(directory: Directory, frame: Frame) -> bool:
     try:
-        status = folder.status()
+        status = directory.status()
     except OSError:
         return False
-    return (status.st_dev, status.st_ino) == (level.device, level.inode)
+    return (status.st_dev, status.st_ino) == (frame.device, frame.inode)

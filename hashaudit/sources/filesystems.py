@@ -1,4 +1,4 @@
-"""What kind of filesystem a device is, as far as the walk and the worth of a stability check depend on it."""
+"""Filesystem types: which ones are pseudo filesystems, and on which ones an unchanged stat proves nothing."""
 
 from collections.abc import Callable
 
@@ -46,9 +46,9 @@ PSEUDO_TYPES = frozenset(
         "xenfs",
     }
 )
-"""Show the kernel's or a daemon's state as files; nobody's content is kept there. Source: the kernel's documentation.
+"""Filesystems that show state of the kernel or a daemon as files and store no user data. Source: kernel documentation.
 
-tmpfs, ramfs and devtmpfs are not among them: they hold whatever was put there.
+Excludes tmpfs, ramfs and devtmpfs, which store whatever is written to them.
 """
 
 _NETWORK_TYPES = frozenset(
@@ -71,30 +71,31 @@ _NETWORK_TYPES = frozenset(
 )
 
 _AUTOMOUNTING_TYPES = frozenset({"afs", "autofs", "cifs", "nfs", "nfs4", "smb3"})
-"""Opening a folder there may mount another filesystem over it, so that it is rightly not the folder that was seen."""
+"""Opening a directory there may mount another filesystem over it, which is then rightly not the directory that was
+seen."""
 
 
 class Filesystem(msgspec.Struct, frozen=True):
-    """What a device holds."""
+    """The filesystem of a device."""
 
     fs_type: str | None
-    """``None`` where the system does not tell."""
+    """``None`` if the system does not report it."""
 
     @property
     def is_pseudo(self) -> bool:
-        """Nobody's content is kept there."""
+        """Whether it stores no user data."""
         return self.fs_type in PSEUDO_TYPES
 
     @property
     def may_automount(self) -> bool:
-        """Opening a folder may change its device and inode."""
+        """Whether opening a directory may change its device and inode."""
         return self.fs_type in _AUTOMOUNTING_TYPES
 
     @property
     def consistency(self) -> Consistency:
-        """What an unchanged stat is worth.
+        """Consistency that an unchanged stat proves.
 
-        A FUSE daemon or a server may give the content of another state without any change in what stat says.
+        A FUSE daemon or a server may provide other content without any change in stat.
         """
         fs_type = self.fs_type or ""
         unpinned = fs_type in _NETWORK_TYPES or fs_type in {"fuse", "fuseblk"} or fs_type.startswith("fuse.")
@@ -102,18 +103,19 @@ class Filesystem(msgspec.Struct, frozen=True):
 
 
 class Filesystems:
-    """Knows the kind of each device, by the table of mounts."""
+    """Looks up the filesystem of each device in the mount table."""
 
     def __init__(self) -> None:
         self._table = read_mount_table()
         self._known: dict[int, Filesystem] = {}
 
     def of(self, device: int, path: Callable[[], bytes]) -> Filesystem:
-        """The kind of a device.
+        """Returns the filesystem of a device.
 
         Args:
             device: ``st_dev``.
-            path: gives an absolute path on it, for devices that the table does not name (subvolumes of btrfs).
+            path: returns an absolute path on it, for devices that the table does not name (subvolumes of
+                btrfs).
         """
         known = self._known.get(device)
         if known is None:

@@ -1,11 +1,11 @@
-"""Which keys the user wants left out, by the patterns that leave out files and folders."""
+"""Applies the patterns for files and directories to the keys of a bucket."""
 
 from hashaudit.model.faults import SkipReason
 from hashaudit.sources.filters import Patterns, WalkOptions
 
 
-class KeyRules:
-    """Takes keys for paths, whose folders end at each slash."""
+class KeyFilters:
+    """Treats keys as paths, with a directory ending at each slash."""
 
     def __init__(self, options: WalkOptions) -> None:
         """Compiles the patterns.
@@ -17,33 +17,36 @@ class KeyRules:
         self._folder = b""
         self._folder_excluded = False
 
-    def why_not(self, key: bytes, prefix: bytes) -> SkipReason | None:
-        """Why a key is not examined, if so.
+    def skip_reason(self, key: bytes, prefix: bytes) -> SkipReason | None:
+        """Returns why a key is skipped, or ``None``.
 
         Args:
             key: the whole key.
-            prefix: the root's; patterns with a slash are matched below its last slash.
+            prefix: of the root; patterns with a slash are matched below its last slash.
         """
         if not self._patterns.exclude and not self._patterns.include:
             return None
-        folder, slash, name = key[prefix.rfind(b"/") + 1 :].rpartition(b"/")
-        folder += slash
+        directory, slash, name = key[prefix.rfind(b"/") + 1 :].rpartition(b"/")
+        directory += slash
         if self._patterns.exclude and (
-            self._excludes_folder(folder) or self._patterns.exclude.match(name, lambda: folder)
+            self._excludes_directory(directory) or self._patterns.exclude.match(name, lambda: directory)
         ):
             return SkipReason.EXCLUDED
-        if self._patterns.include and not self._patterns.include.match(name, lambda: folder):
+        if self._patterns.include and not self._patterns.include.match(name, lambda: directory):
             return SkipReason.NOT_INCLUDED
         return None
 
-    def _excludes_folder(self, folder: bytes) -> bool:
-        """Whether a folder or one above it is left out. Keys come folder by folder: the last answer often stands."""
-        if folder != self._folder:
-            parts = folder.split(b"/")[:-1]
-            above = [b"/".join((*parts[:depth], b"")) for depth in range(len(parts))]
-            self._folder = folder
+    def _excludes_directory(self, directory: bytes) -> bool:
+        """Returns whether a directory or a parent is excluded.
+
+        Keys come directory by directory, so the last result often applies.
+        """
+        if directory != self._folder:
+            parts = directory.split(b"/")[:-1]
+            parent = [b"/".join((*parts[:depth], b"")) for depth in range(len(parts))]
+            self._folder = directory
             self._folder_excluded = any(
                 bool(self._patterns.exclude.match(part, lambda path=path: path))  # type: ignore[misc] # a default binds it
-                for part, path in zip(parts, above, strict=True)
+                for part, path in zip(parts, parent, strict=True)
             )
         return self._folder_excluded

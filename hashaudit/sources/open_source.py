@@ -1,4 +1,4 @@
-"""From the roots that a user names to the source that walks them all."""
+"""Opens one source for all roots that the user names."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -12,27 +12,26 @@ from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot, parse_root
-from hashaudit.sources.buckets import BucketSource, KeyList
+from hashaudit.sources.buckets import BucketSource, KeyList, StoreListing
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription, Source
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.reconcile import ReconciledSource
 from hashaudit.sources.s3_inventory import Inventory
-from hashaudit.sources.store_listing import StoreListing
 
 
 class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the user wants object stores walked."""
+    """Options of the walk of object stores."""
 
     store: StoreOptions = StoreOptions()
     all_versions: bool = False
-    """Each version of each key, and delete markers."""
+    """Include each version of each key, and delete markers."""
     reconcile: bytes | None = None
-    """URL of what the root, a mount, shows."""
+    """URL of the bucket that the root, a mount, shows."""
     read_unlisted: bool = False
-    """What the mount hides is examined through the store."""
+    """Examine keys that the mount does not show through the store."""
     inventory: bytes | None = None
-    """The manifest of an S3 Inventory, a path or a URL: the keys are those that it lists."""
+    """Manifest of an S3 Inventory, a path or a URL. It provides the keys."""
 
 
 _WALK = WalkOptions()
@@ -40,7 +39,7 @@ _BUCKETS = BucketOptions()
 
 
 class Sources:
-    """Several sources, one after the other."""
+    """Joins several sources."""
 
     def __init__(self, sources: Sequence[tuple[Source, int]]) -> None:
         """Joins them.
@@ -54,24 +53,24 @@ class Sources:
 
     @property
     def position(self) -> Position | None:
-        """Where the walk is: at what it yielded last; ``None`` where no walk can begin."""
+        """Position of the item yielded last; ``None`` if no walk can start there."""
         inner = self._sources[self._walked].position
         return inner and Position(self._first_roots[self._walked] + inner.root, inner.place)
 
     @property
     def directories_listed(self) -> int:
-        """How many folders and buckets the walk has listed so far, wholly or in part."""
+        """Number of directories and buckets listed so far, completely or in part."""
         return sum(source.directories_listed for source in self._sources)
 
     def describe_roots(self) -> tuple[RootDescription, ...]:
-        """The roots as they are now, in the order in which they are walked."""
+        """Returns the roots as they are now, in the order of the walk."""
         return tuple(chain.from_iterable(source.describe_roots() for source in self._sources))
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
-        """Yields everything that the sources hold.
+        """Yields everything in the sources.
 
         Args:
-            start: what comes before it is passed over.
+            start: skip everything before this position.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.
@@ -86,25 +85,25 @@ class Sources:
 
 
 def schemes_of(roots: Sequence[bytes], buckets: BucketOptions) -> tuple[str, ...]:
-    """The schemes of the object stores that something is read from.
+    """Returns the URL schemes of the object stores in use.
 
     Raises:
-        UsageError: a URL among them names no bucket.
+        UsageError: a URL names no bucket.
     """
     read = (*roots, *((buckets.reconcile,) if buckets.reconcile is not None and buckets.read_unlisted else ()))
     return tuple(sorted({root.bucket.scheme for root in map(parse_root, read) if root is not None}))
 
 
 def check_buckets(roots: Sequence[bytes], buckets: BucketOptions) -> None:
-    """Refuses options that contradict each other, such as one endpoint for stores of two kinds.
+    """Rejects options that conflict, such as one endpoint for stores of two types.
 
     Raises:
-        UsageError: that is what was asked for, or a URL among the roots names no bucket.
+        UsageError: options conflict, or a root URL names no bucket.
     """
     if buckets.read_unlisted and buckets.reconcile is None:
-        raise UsageError("--read-unlisted needs --reconcile URL: where the mount's keys are listed")
+        raise UsageError("--read-unlisted needs --reconcile", hint="add the URL of the mounted bucket")
     if len(schemes_of(roots, buckets)) > 1 and buckets.store.endpoint_url is not None:
-        raise UsageError("--endpoint-url can be that of s3:// or of az://: scan them one after the other")
+        raise UsageError("--endpoint-url conflicts with roots in both s3:// and az://", hint="scan one store at a time")
 
 
 def open_source(
@@ -112,10 +111,10 @@ def open_source(
     walk: WalkOptions = _WALK,
     buckets: BucketOptions = _BUCKETS,
 ) -> Source:
-    """A source of all roots: those of this machine first, then those in object stores, each in the order given.
+    """Returns a source of all roots: local ones first, then those in object stores, each in the order given.
 
     Raises:
-        UsageError: a root or a pattern cannot be one.
+        UsageError: a root or a pattern is invalid.
     """
     parsed = [(root, parse_root(root)) for root in roots]
     if buckets.reconcile is not None:
@@ -135,7 +134,7 @@ def _reconciled(
 ) -> ReconciledSource:
     bucket = parse_root(url)
     if bucket is None or len(parsed) != 1 or parsed[0][1] is not None:
-        raise UsageError("--reconcile URL needs one ROOT, the folder where that s3:// or az:// URL is mounted")
+        raise UsageError("--reconcile needs exactly one ROOT", hint="name the directory where the URL is mounted")
     if bucket.prefix and not bucket.prefix.endswith(b"/"):
         bucket = msgspec.structs.replace(bucket, prefix=bucket.prefix + b"/")
     store = BucketSource([bucket], _key_list(buckets), walk)

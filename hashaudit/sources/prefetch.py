@@ -1,4 +1,4 @@
-"""Asking for pages ahead, so that whoever uses them never stands still while a store thinks."""
+"""Requests pages ahead, so that the walk does not wait for a slow store."""
 
 import queue
 import threading
@@ -8,36 +8,36 @@ from typing import Generic, TypeVar
 PageT = TypeVar("PageT")
 
 PAGES_AHEAD = 4
-"""Of up to 1,000 keys each: a second or two of a slow listing."""
+"""Pages of up to 1,000 keys each: a second or two of a slow listing."""
 
-PATIENCE_S = 0.02
-"""How long a page is waited for before the caller gets its turn."""
+PAGE_WAIT_S = 0.02
+"""Longest wait for a page before the caller regains control, seconds."""
 
 
 class _End:
-    """What the thread says last."""
+    """The last message of the thread."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 class Prefetcher(Generic[PageT]):
-    """Takes pages from an iterator in a thread of its own."""
+    """Takes pages from an iterator in its own thread."""
 
     def __init__(self, pages: Iterator[PageT]) -> None:
         self._pages = pages
         self._ready: queue.Queue[PageT | _End] = queue.Queue(PAGES_AHEAD)
         self._stop = threading.Event()
-        # A daemon: a request that hangs must not keep a run from ending.
+        # A daemon thread, because a request that hangs must not keep the scan from ending.
         self._thread = threading.Thread(target=self._take, name="hashaudit-listing", daemon=True)
 
     def __iter__(self) -> Iterator[PageT | None]:
-        """Yields each page, and ``None`` whenever none came for :data:`PATIENCE_S`. Passes the iterator's errors on."""
+        """Yields each page, and ``None`` if none came within :data:`PAGE_WAIT_S`. Raises the iterator's errors."""
         self._thread.start()
         try:
             while True:
                 try:
-                    page = self._ready.get(timeout=PATIENCE_S)
+                    page = self._ready.get(timeout=PAGE_WAIT_S)
                 except queue.Empty:
                     yield None
                     continue

@@ -1,8 +1,8 @@
-"""A mounted bucket beside its own listing: what the mount hides is met after all that it shows.
+"""Compares a mounted bucket with the listing of its store and reports keys that the mount does not show.
 
-A mount shows keys as paths, and some keys are none: ``a//b``, ``../x``, ``dir/``, and all of ``blue/`` where there is
-also an object ``blue``. Every key of the listing that was not met as a file below the mount is hidden. It is a fault,
-or, where that is asked for, an object to be examined through the store itself.
+A mount shows keys as paths, and some keys are not paths: ``a//b``, ``../x``, ``dir/``, and all of ``blue/`` if there is
+also an object ``blue``. Every listed key that the walk of the mount did not see is hidden. It is a fault, or, on
+request, an object to examine through the store.
 """
 
 import hashlib
@@ -15,47 +15,47 @@ from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.interface import Position, RootDescription, Source
 
 _DIGEST_BYTES = 16
-"""Of a key: no two of 10^12 keys share one by chance."""
+"""Digest size of a key: no two of 10^12 keys share one by chance."""
 
-_HIDDEN = Fault(Stage.WALK, FaultCode.NOT_VISIBLE_ON_MOUNT, "the bucket holds this key and its mount does not show it")
+_HIDDEN = Fault(Stage.WALK, FaultCode.NOT_VISIBLE_ON_MOUNT, "the key is in the bucket, but the mount does not show it")
 
 
 class SeenKeys:
-    """Which keys were met: 16 bytes each, whatever their lengths."""
+    """The keys that were seen: 16 bytes each, regardless of their lengths."""
 
     def __init__(self) -> None:
-        self._met = bytearray()
+        self._item = bytearray()
         self._sorted: Any = None
-        """An array of numpy's."""
+        """A numpy array."""
 
     def add(self, key: bytes) -> None:
-        """Notes a key."""
-        self._met += _digest(key)
+        """Adds a key."""
+        self._item += _digest(key)
 
     def close(self) -> None:
-        """Says that all are noted; :meth:`holds` may be asked from now on."""
+        """Ends adding; call it before :meth:`holds`."""
         import numpy as np  # noqa: PLC0415 # start-up: few walks compare a mount
 
-        self._sorted = np.sort(np.frombuffer(self._met, dtype=f"S{_DIGEST_BYTES}"))
+        self._sorted = np.sort(np.frombuffer(self._item, dtype=f"S{_DIGEST_BYTES}"))
 
     def holds(self, key: bytes) -> bool:
-        """Whether a key was noted."""
+        """Returns whether a key was added."""
         if self._sorted is None or not len(self._sorted):
             return False
-        # Arrays of bytes leave zeros at the end out, on both sides of the comparison.
+        # numpy drops trailing zeros of byte strings, on both sides of the comparison.
         wanted = _digest(key).rstrip(b"\0")
         place = int(self._sorted.searchsorted(wanted))
         return place < len(self._sorted) and bool(self._sorted[place] == wanted)
 
 
 class ReconciledSource:
-    """Walks the mount, then what the store lists besides.
+    """Walks the mount, then the keys that only the store lists.
 
     Args:
-        mount: a source with one root, the folder that shows the bucket.
-        store: the same part of the bucket as the store lists it, with the same patterns.
-        prefix: the URL of the bucket and what the keys of the mount begin with.
-        examine: hidden keys are examined through the store; else each is a fault.
+        mount: a source with one root, the directory that shows the bucket.
+        store: the same part of the bucket from the store, with the same patterns.
+        prefix: URL of the bucket and prefix of the mount's keys.
+        examine: examine hidden keys through the store; otherwise each is a fault.
     """
 
     def __init__(self, mount: Source, store: BucketSource, prefix: bytes, *, examine: bool) -> None:
@@ -64,30 +64,30 @@ class ReconciledSource:
         self._prefix = prefix
         self._examine = examine
         self._in_store = False
-        self._passed_over = 0
+        self._skipped_directories = 0
 
     @property
     def directories_listed(self) -> int:
-        """How many folders of the mount were listed so far, from the walk's start on."""
-        return self._mount.directories_listed - self._passed_over
+        """Number of directories of the mount listed since the start of the walk."""
+        return self._mount.directories_listed - self._skipped_directories
 
     @property
     def position(self) -> Position | None:
-        """Where the walk of the mount is; what follows it can only be walked as a whole."""
+        """Position in the walk of the mount. The rest can only be walked as a whole."""
         return None if self._in_store else self._mount.position
 
     def describe_roots(self) -> tuple[RootDescription, ...]:
-        """The mount as it is now."""
+        """Returns the mount as it is now."""
         return self._mount.describe_roots()
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
-        """Yields what the mount shows, then what it hides.
+        """Yields everything that the mount shows, then everything that it hides.
 
         Args:
-            start: what comes before it is walked in silence, because all that the mount shows has to be known.
+            start: walk everything before it silently, because all keys that the mount shows must be known.
 
         Raises:
-            UsageError: the root is no folder.
+            UsageError: the root is not a directory.
             HostError: the store cannot be used.
         """
         [root] = self._mount.describe_roots()
@@ -96,12 +96,12 @@ class ReconciledSource:
             if isinstance(met, NotReady):
                 yield met
                 continue
-            # A folder that cannot be listed hides what follows, wherever it stands: it is told, be it a second time.
+            # An unreadable directory hides everything below it, so report it even if it has been reported before.
             unlisted = isinstance(met, PathFault) and met.directory
             if not unlisted:
                 seen.add(self._key(met.path, root.path))
             if start is not None:
-                self._passed_over = self._mount.directories_listed
+                self._skipped_directories = self._mount.directories_listed
                 position = self._mount.position
                 if position is not None and position >= start:
                     start = None
@@ -117,7 +117,7 @@ class ReconciledSource:
                 yield hidden
 
     def _key(self, path: bytes, root: bytes) -> bytes:
-        """The URL of the key that a path of the mount shows."""
+        """Returns the URL of the key that a path of the mount shows."""
         below = path[len(root.rstrip(b"/")) + 1 :]
         return self._prefix + below
 

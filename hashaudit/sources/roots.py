@@ -1,4 +1,4 @@
-"""What the user named to be examined, made definite."""
+"""Resolves the roots that the user named."""
 
 import errno
 import os
@@ -14,12 +14,12 @@ from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.paths import for_terminal
 from hashaudit.sources.directory import open_for_lookup
 from hashaudit.sources.filesystems import PSEUDO_TYPES, Filesystems
-from hashaudit.sources.filters import FolderRoot
+from hashaudit.sources.filters import DirectoryRoot
 from hashaudit.sources.interface import RootDescription
 
 
 def reason_to_skip(mode: int) -> SkipReason:
-    """Why something that is neither a regular file nor a folder is not opened."""
+    """Returns why something that is neither a regular file nor a directory is skipped."""
     if stat.S_ISFIFO(mode):
         return SkipReason.FIFO
     if stat.S_ISSOCK(mode):
@@ -27,37 +27,37 @@ def reason_to_skip(mode: int) -> SkipReason:
     return SkipReason.DEVICE
 
 
-def resolve(given: bytes, kinds: Filesystems, number: int = 0) -> FolderRoot | Entry | PathFault | Skipped:
+def resolve(given: bytes, filesystems: Filesystems, number: int = 0) -> DirectoryRoot | Entry | PathFault | Skipped:
     """Returns what a root is. Links are followed, because the user named it; a file is an entry at once.
 
     Args:
         given: as the user named it.
-        kinds: the filesystems of this machine.
+        filesystems: the filesystems of this machine.
         number: its position among the roots of the scan, from 0.
     """
     try:
         path, parent, status = _examine(given)
         if stat.S_ISDIR(status.st_mode):
             status = _mounted(path)
-            return FolderRoot(path, status.st_dev, status.st_ino, number)
+            return DirectoryRoot(path, status.st_dev, status.st_ino, number)
     except OSError as error:
         if error.errno == errno.ENOENT and os.path.islink(given):
-            fault = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "ROOT is a link that leads nowhere")
+            fault = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link target of ROOT does not exist")
         else:
             fault = fault_of(error, Stage.WALK, "examine ROOT")
         return PathFault(_absolute(given), fault, root=number)
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, reason_to_skip(status.st_mode))
-    kind = kinds.of(status.st_dev, lambda: path)
+    kind = filesystems.of(status.st_dev, lambda: path)
     location = Location(parent, os.path.basename(path), root=number)
     return Entry(location, stat_of(status), kind.consistency)
 
 
 def describe(given: bytes, table: MountTable) -> RootDescription:
-    """What the run header says of a root.
+    """Returns the description of a root for the run header.
 
     Raises:
-        UsageError: it is there and is neither a folder nor a file, so that nothing could be said of its content.
+        UsageError: the root is neither a directory nor a file, so it has no content to examine.
     """
     try:
         path, _, status = _examine(given)
@@ -66,7 +66,8 @@ def describe(given: bytes, table: MountTable) -> RootDescription:
     if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
         kind = reason_to_skip(status.st_mode)
         raise UsageError(
-            f"ROOT {for_terminal(given)} is a {kind}: name a folder or a file, such as a mount or an image"
+            f"cannot scan ROOT: '{for_terminal(given)}'; it is a {kind}",
+            hint="name a directory or a file, such as a mount point or a disk image",
         )
     mount = table.at(path, status.st_dev)
     if mount is None:
@@ -79,29 +80,32 @@ def describe(given: bytes, table: MountTable) -> RootDescription:
 
 
 def _examine(given: bytes) -> tuple[bytes, DirectoryRef, os.stat_result]:
-    """Absolute path without links, the folder that it is in, and what it is."""
+    """Returns the absolute path without links, the parent directory, and the status."""
     path = os.path.realpath(given)
-    above, name = os.path.split(path)
-    folder = open_for_lookup(above)
+    parent, name = os.path.split(path)
+    directory = open_for_lookup(parent)
     try:
-        parent = folder.status()
-        return path, DirectoryRef(above, parent.st_dev, parent.st_ino), folder.stat(name or b".", follow=True)
+        status = directory.status()
+        return path, DirectoryRef(parent, status.st_dev, status.st_ino), directory.stat(name or b".", follow=True)
     finally:
-        folder.close()
+        directory.close()
 
 
 def _mounted(path: bytes) -> os.stat_result:
-    """A folder as it is once it is opened, which may mount something over it."""
-    folder = open_for_lookup(path)
+    """Returns the status of an opened directory, because opening may mount something over it."""
+    directory = open_for_lookup(path)
     try:
-        return folder.status()
+        return directory.status()
     finally:
-        folder.close()
+        directory.close()
 
 
 def _absolute(given: bytes) -> bytes:
-    """As given, only absolute: what cannot be examined cannot be resolved, and ``..`` may not be what it seems."""
+    """Returns an absolute path without resolving it.
+
+    A root that cannot be examined cannot be resolved, and ``..`` may mislead.
+    """
     try:
         return os.path.join(os.getcwdb(), given)
-    except OSError:  # the current folder is gone
+    except OSError:  # the current directory is gone
         return given

@@ -1,7 +1,7 @@
-"""The keys of a bucket as an S3 Inventory lists them: for buckets whose listing takes longer than their reading.
+"""The keys of a bucket from an S3 Inventory, for buckets whose listing takes longer than their reading.
 
-Source: Amazon S3 User Guide, "Amazon S3 Inventory", and "Locating your inventory list": a ``manifest.json`` names CSV
-files packed with gzip, without header lines, keys URL-encoded, and says which columns they have. Order is theirs.
+Source: Amazon S3 User Guide, "Amazon S3 Inventory" and "Locating your inventory list". A ``manifest.json`` names CSV
+files packed with gzip, without header lines, with URL-encoded keys, and names their columns. Their order is arbitrary.
 """
 
 import csv
@@ -40,7 +40,7 @@ class DataFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
-    """``manifest.json``."""
+    """The content of ``manifest.json``."""
 
     source_bucket: str
     destination_bucket: str
@@ -50,12 +50,12 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Inventory:
-    """What an inventory lists.
+    """Provides the keys of an inventory.
 
     Args:
-        manifest: a path of this machine, or an ``s3://`` URL.
-        stores: to read it from, where it is a URL.
-        all_versions: also versions that are not current, and delete markers.
+        manifest: a local path, or an ``s3://`` URL.
+        stores: for reading it from a URL.
+        all_versions: include versions that are not current, and delete markers.
     """
 
     def __init__(self, manifest: bytes, stores: Stores, *, all_versions: bool = False) -> None:
@@ -65,14 +65,14 @@ class Inventory:
 
     @property
     def in_order(self) -> bool:
-        """Its files have an order of their own, and no way to begin within it."""
+        """False, because the files have their own order and a listing cannot start within it."""
         return False
 
     def pages(self, root: BucketRoot, after: bytes | None = None) -> Iterator[list[ListedObject]]:  # noqa: ARG002 # never given: not in order
-        """See :class:`hashaudit.sources.buckets.KeyList`.
+        """Implements :class:`hashaudit.sources.buckets.KeyList`.
 
         Raises:
-            StoreError: the inventory or a part of it cannot be read, so that what it lists is unseen.
+            StoreError: a part of the inventory cannot be read; its keys are unseen.
         """
         manifest = self._manifest()
         if (root.bucket.scheme, root.bucket.name) != ("s3", manifest.source_bucket):
@@ -86,7 +86,7 @@ class Inventory:
         columns = tuple(column.strip() for column in manifest.file_schema.split(","))
         lacking = [column for column in _NEEDED if column not in columns]
         if lacking:
-            raise StoreError(FaultCode.IO_ERROR, f"the inventory has no {', '.join(lacking)}: configure it with them")
+            raise StoreError(FaultCode.IO_ERROR, f"the inventory has no columns: {', '.join(lacking)}")
         for file in manifest.files:
             for row in _rows(self._data(manifest, file), file.key):
                 listed = self._listed(dict(zip(columns, row, strict=False)), file.key)
@@ -99,26 +99,29 @@ class Inventory:
             manifest = msgspec.json.decode(data, type=Manifest)
         except msgspec.DecodeError as error:
             raise StoreError(
-                FaultCode.IO_ERROR, f"{for_terminal(self._path)} is no inventory manifest: {error}"
+                FaultCode.IO_ERROR, f"not an inventory manifest: '{for_terminal(self._path)}'; {error}"
             ) from error
         if manifest.file_format.upper() != "CSV":
-            raise StoreError(FaultCode.IO_ERROR, f"inventories in {manifest.file_format} are not read: configure CSV")
+            raise StoreError(
+                FaultCode.IO_ERROR,
+                f"unsupported inventory format (not CSV): '{manifest.file_format}'",
+            )
         return manifest
 
     def _data(self, manifest: Manifest, file: DataFile) -> bytes:
         data = self._read(self._place(manifest, file))
         if hashlib.md5(data, usedforsecurity=False).hexdigest() != file.checksum.lower():
-            raise StoreError(FaultCode.CHECKSUM_MISMATCH, f"{file.key} is not the file that the manifest names")
+            raise StoreError(FaultCode.CHECKSUM_MISMATCH, f"the checksum of '{file.key}' differs from the manifest")
         return data
 
     def _place(self, manifest: Manifest, file: DataFile) -> bytes:
-        """Where a data file is: in the bucket that the manifest names, or as it was copied beside the manifest."""
+        """Returns the location of a data file: in the bucket that the manifest names, or a copy beside the manifest."""
         key = os.fsencode(file.key)
         if parse_root(self._path) is not None:
             return b"s3://" + os.fsencode(manifest.destination_bucket.removeprefix(_ARN)) + b"/" + key
-        folder = os.path.dirname(os.path.abspath(self._path))
+        directory = os.path.dirname(os.path.abspath(self._path))
         name = os.path.basename(key)
-        places = [os.path.join(folder, *below, name) for below in ((), (b"data",), (b"..", b"data"))]
+        places = [os.path.join(directory, *below, name) for below in ((), (b"data",), (b"..", b"data"))]
         return next((place for place in places if os.path.exists(place)), places[0])
 
     def _read(self, place: bytes) -> bytes:
@@ -129,13 +132,16 @@ class Inventory:
             with open(place, "rb") as file:
                 data = file.read(MAX_WHOLE_BYTES + 1)
         except OSError as error:
-            raise StoreError(FaultCode.IO_ERROR, f"cannot read {for_terminal(place)}: {error.strerror}") from error
+            raise StoreError(FaultCode.IO_ERROR, f"cannot read: '{for_terminal(place)}'; {error.strerror}") from error
         if len(data) > MAX_WHOLE_BYTES:
-            raise StoreError(FaultCode.TOO_MANY_BYTES, f"{for_terminal(place)} is larger than {MAX_WHOLE_BYTES} bytes")
+            raise StoreError(
+                FaultCode.TOO_MANY_BYTES,
+                f"too large: '{for_terminal(place)}'; limit {MAX_WHOLE_BYTES} bytes",
+            )
         return data
 
     def _listed(self, row: dict[str, str], file: str) -> ListedObject | None:
-        """A row, or ``None``: a version that was not asked for."""
+        """Parses a row. Returns ``None`` for a version that was not requested."""
         try:
             deleted = row.get("IsDeleteMarker") == "true"
             if not self._all_versions and (deleted or row.get("IsLatest") == "false"):
@@ -150,7 +156,7 @@ class Inventory:
             )
             return ListedObject(unquote_to_bytes(row["Key"].replace("+", " ")), state, deleted)
         except (KeyError, ValueError) as error:
-            raise StoreError(FaultCode.IO_ERROR, f"{file} has a row that is not as the manifest says") from error
+            raise StoreError(FaultCode.IO_ERROR, f"a row does not match the manifest: '{file}'") from error
 
 
 def _rows(data: bytes, name: str) -> Iterator[list[str]]:
@@ -160,4 +166,4 @@ def _rows(data: bytes, name: str) -> Iterator[list[str]]:
         with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             yield from csv.reader(text)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise StoreError(FaultCode.IO_ERROR, f"{name} cannot be read: {type(error).__name__}") from error
+        raise StoreError(FaultCode.IO_ERROR, f"cannot read: '{name}'; {type(error).__name__}") from error

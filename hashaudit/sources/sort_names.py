@@ -1,7 +1,7 @@
-"""Sorting the names of a folder in bounded memory, however many it has.
+"""Sorts the names of a directory in bounded memory.
 
-Names beyond what may be held go as sorted runs to one unlinked temporary file and are merged while they are used. The
-file is a stack, because a folder's names are used up before those of the folder above it go on.
+Names beyond the limit go as sorted runs to one unlinked temporary file and are merged on use. The file is a stack,
+because the names of a directory are used up before those of its parent continue.
 """
 
 import heapq
@@ -13,26 +13,26 @@ from typing import IO
 from hashaudit.errors import OutputError
 
 OTHER = b"0"
-FOLDER = b"1"
-"""First byte of a listed item, so that plain sorting puts all that is no folder first."""
+DIRECTORY = b"1"
+"""First byte of an item. Plain sorting then puts non-directories first."""
 
-HELD_NAMES = 65_536
-"""Names in memory at once, over all folders being walked: some 5 MB."""
+MAX_NAMES_IN_MEMORY = 65_536
+"""Names in memory at once, over all directories in progress: some 5 MB."""
 
 _LEAST_RUN_NAMES = 256
-"""A run is never shorter, however little may still be held: shorter ones would cost more to merge than to hold."""
+"""Shortest run: merging shorter ones would cost more than holding them."""
 
 _END = b"\0"
 """Cannot be part of a name."""
 
 _READ_BYTES = 16_384
-"""Of a run at a time: a folder of ten million names has some 150 runs open at once."""
+"""Bytes of a run per read: a directory of ten million names has some 150 runs open at once."""
 
 
 class ExternalSort:
-    """Sorts the items of folders that are nested in one another. Close it to free its temporary file."""
+    """Sorts the items of nested directories. Close it to free its temporary file."""
 
-    def __init__(self, held_names: int = HELD_NAMES) -> None:
+    def __init__(self, held_names: int = MAX_NAMES_IN_MEMORY) -> None:
         self._may_hold = held_names
         self._held = 0
         self._file: IO[bytes] | None = None
@@ -45,9 +45,9 @@ class ExternalSort:
             self._file = None
 
     def sort(self, items: Iterable[bytes]) -> Iterator[bytes]:
-        """Reads all items (:data:`OTHER` or :data:`FOLDER` and a name) and gives them sorted, non-folders first.
+        """Reads all items (:data:`OTHER` or :data:`DIRECTORY` and a name) and returns them sorted.
 
-        What it gives must be used up or dropped before what was given earlier goes on.
+        Use up or drop its result before continuing with an earlier one.
 
         Raises:
             OutputError: temporary space cannot be written.
@@ -104,16 +104,16 @@ class ExternalSort:
 
     def _read_at(self, position: int, size: int) -> bytes:
         if self._file is None:
-            raise OutputError("a sorted folder was used after its sorter was closed")
+            raise OutputError("a sorted directory was used after its sorter was closed")
         try:
             self._file.seek(position)
             chunk = self._file.read(size)
         except OSError as error:
             raise _no_space(error) from error
         if len(chunk) != size:
-            raise OutputError("temporary space lost what was written to it")
+            raise OutputError("cannot read back temporary data")
         return chunk
 
 
 def _no_space(error: OSError) -> OutputError:
-    return OutputError(f"cannot sort a large folder in temporary space ({tempfile.gettempdir()}): {error.strerror}")
+    return OutputError(f"cannot sort a large directory in temporary space: '{tempfile.gettempdir()}'; {error.strerror}")

@@ -130,17 +130,20 @@ def test_versions_of_an_inventory_are_pinned(lab: Lab, scan: Callable[..., Resul
     [
         (
             lambda files: {name: data[:-9] if name.endswith("gz") else data for name, data in files.items()},
-            "not the file",
+            "differs from the manifest",
         ),
         (lambda files: {name: data for name, data in files.items() if not name.endswith("gz")}, "No such file"),
-        (lambda files: {name: data.replace(b"CSV", b"ORC") for name, data in files.items()}, "ORC are not read"),
-        (lambda files: {name: data.replace(b" ETag,", b"") for name, data in files.items()}, "no ETag"),
+        (
+            lambda files: {name: data.replace(b"CSV", b"ORC") for name, data in files.items()},
+            "(not CSV): 'ORC'",
+        ),
+        (lambda files: {name: data.replace(b" ETag,", b"") for name, data in files.items()}, "no columns: ETag"),
         (
             lambda files: {name: data.replace(b'Bucket": "b-', b'Bucket": "c-') for name, data in files.items()},
             "not of",
         ),
         (lambda files: {name: data.replace(b" Key, Version", b" Version, Key") for name, data in files.items()}, ""),
-        (lambda files: dict.fromkeys(files, b"{}"), "no inventory manifest"),
+        (lambda files: dict.fromkeys(files, b"{}"), "not an inventory manifest"),
     ],
     ids=["changed", "missing", "format", "column", "bucket", "columns swapped", "empty"],
 )

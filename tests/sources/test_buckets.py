@@ -16,7 +16,7 @@ from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position
-from hashaudit.sources.key_filters import KeyRules
+from hashaudit.sources.key_filters import KeyFilters
 from hashaudit.sources.prefetch import Prefetcher
 
 
@@ -164,9 +164,9 @@ def test_urls_without_a_bucket(url: bytes) -> None:
     ],
 )
 def test_patterns(key: bytes, reason: SkipReason | None) -> None:
-    rules = KeyRules(WalkOptions(exclude=(b"tmp", b"deep/er")))
+    rules = KeyFilters(WalkOptions(exclude=(b"tmp", b"deep/er")))
     prefix = b"tmp/" if key.startswith(b"tmp") else b"a/"
-    assert rules.why_not(key, prefix) is reason
+    assert rules.skip_reason(key, prefix) is reason
 
 
 def test_a_walk_of_keys_in_no_order_can_begin_only_where_a_root_does() -> None:

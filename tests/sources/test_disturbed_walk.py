@@ -12,7 +12,7 @@ from hashaudit.host import files
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import FaultCode, PathFault, Stage
 from hashaudit.sources import directory_stack, filesystems
-from hashaudit.sources.directory import DescriptorFolder, Folder, PathFolder
+from hashaudit.sources.directory import Directory, DirectoryByDescriptor, DirectoryByPath
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
@@ -30,10 +30,12 @@ def make(root: bytes, *paths: bytes) -> None:
 
 def on_enter(monkeypatch: pytest.MonkeyPatch, wanted: bytes, act: Callable[[], object]) -> None:
     """Lets something happen between the moment a folder is seen and the moment it is opened."""
-    for kind in (DescriptorFolder, PathFolder):
+    for kind in (DirectoryByDescriptor, DirectoryByPath):
         original = kind.enter
 
-        def enter(folder: Folder, name: bytes, *, follow: bool, original: Callable[..., Folder] = original) -> Folder:
+        def enter(
+            folder: Directory, name: bytes, *, follow: bool, original: Callable[..., Directory] = original
+        ) -> Directory:
             if name == wanted:
                 act()
             return original(folder, name, follow=follow)
@@ -133,7 +135,7 @@ def test_a_folder_that_cannot_be_opened(
 def test_a_folder_that_can_be_opened_and_not_examined(root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root, b"a/file")
     walked = LocalSource([root]).walk()
-    monkeypatch.setattr(DescriptorFolder, "status", failing(errno.ESTALE))
+    monkeypatch.setattr(DirectoryByDescriptor, "status", failing(errno.ESTALE))
     assert [item.path for item in walked] == [root]
     assert walk() == ["fault stale_handle ."]
 
@@ -142,16 +144,16 @@ def test_a_folder_whose_listing_breaks_off_gives_what_it_gave(
     root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(root, b"a/1", b"a/2", b"b/file")
-    original = DescriptorFolder.items
+    original = DirectoryByDescriptor.items
 
-    def items(folder: DescriptorFolder, *, follow: bool) -> Iterator[bytes]:
+    def items(folder: DirectoryByDescriptor, *, follow: bool) -> Iterator[bytes]:
         names = sorted(original(folder, follow=follow))
         yield names[0]
         if names == [b"01", b"02"]:
             failing(errno.EIO)()
         yield from names[1:]
 
-    monkeypatch.setattr(DescriptorFolder, "items", items)
+    monkeypatch.setattr(DirectoryByDescriptor, "items", items)
     assert walk() == ["fault io_error a and below", "entry a/1", "entry b/file"]
 
 
@@ -218,7 +220,7 @@ def as_ordinary_user(act: Callable[[], list[str]]) -> list[str]:
 @pytest.fixture
 def long_trail(root: bytes, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A tree of which the walk holds two folders open while it is five deep."""
-    monkeypatch.setattr(directory_stack, "MAX_OPEN_FOLDERS", 2)
+    monkeypatch.setattr(directory_stack, "MAX_OPEN_DIRECTORIES", 2)
     for path in (b"a", b"a/b", b"a/b/c", b"a/b/c/d"):
         make(root, path + b"/file", path + b"/z/file")
     make(root, b"z/file")
@@ -297,12 +299,12 @@ def test_a_root_that_mounts_itself_when_opened_is_walked(
 ) -> None:
     make(root, b"file")
     before = os.stat(os.path.dirname(root))
-    original = DescriptorFolder.stat
+    original = DirectoryByDescriptor.stat
 
-    def stat(folder: DescriptorFolder, name: bytes, *, follow: bool = False) -> os.stat_result:
+    def stat(folder: DirectoryByDescriptor, name: bytes, *, follow: bool = False) -> os.stat_result:
         return before if name == os.path.basename(root) else original(folder, name, follow=follow)
 
-    monkeypatch.setattr(DescriptorFolder, "stat", stat)
+    monkeypatch.setattr(DirectoryByDescriptor, "stat", stat)
     assert walk() == ["entry file"]
 
 

@@ -266,7 +266,7 @@ def test_a_followed_link_into_another_root_is_left_to_that_root(root: bytes, wal
 
 
 def test_deep_trees_through_links_find_their_way_back(root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashaudit.sources.directory_stack.MAX_OPEN_FOLDERS", 1)
+    monkeypatch.setattr("hashaudit.sources.directory_stack.MAX_OPEN_DIRECTORIES", 1)
     make(root, b"../outside/sub/file", b"../outside/z/file", b"z/file")
     os.symlink(b"../outside", root + b"/link")
     assert walk(options=WalkOptions(follow_links=True)) == [
@@ -315,7 +315,7 @@ def test_nothing_is_kept_of_folders_unless_links_are_followed(root: bytes) -> No
     source = LocalSource([root])
     list(source.walk())
     assert source._walker is not None
-    assert source._walker._rules._walked == {identity(root)}
+    assert source._walker._filters._walked == {identity(root)}
 
 
 def test_roots_are_described_where_the_system_does_not_tell(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

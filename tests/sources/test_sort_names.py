@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from hashaudit.errors import OutputError
 from hashaudit.sources import sort_names
-from hashaudit.sources.sort_names import FOLDER, OTHER, ExternalSort
+from hashaudit.sources.sort_names import DIRECTORY, OTHER, ExternalSort
 
 NAMES = st.binary(min_size=1, max_size=20).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
-ITEMS = st.lists(st.tuples(st.sampled_from([FOLDER, OTHER]), NAMES).map(b"".join), unique=True, max_size=60)
+ITEMS = st.lists(st.tuples(st.sampled_from([DIRECTORY, OTHER]), NAMES).map(b"".join), unique=True, max_size=60)
 
 
 def expected(items: list[bytes]) -> list[bytes]:
-    return sorted(items, key=lambda item: (item[:1] == FOLDER, item[1:]))
+    return sorted(items, key=lambda item: (item[:1] == DIRECTORY, item[1:]))
 
 
 @given(ITEMS, st.integers(1, 20))
@@ -105,7 +105,7 @@ def test_temporary_space_that_is_cut_off_is_noticed(monkeypatch: pytest.MonkeyPa
     names = sorter.sort(numbers(5))
     assert sorter._file is not None
     sorter._file.truncate(3)
-    with pytest.raises(OutputError, match="lost"):
+    with pytest.raises(OutputError, match="read back"):
         list(names)
     sorter.close()
 

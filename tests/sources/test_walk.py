@@ -57,7 +57,7 @@ def test_every_file_comes_once_in_order(tree: Tree, descriptors: bool, open_fold
         root = os.path.realpath(os.fsencode(folder))
         make(root, tree)
         patch.setattr(files, "HAS_DIR_FD", descriptors)
-        patch.setattr(directory_stack, "MAX_OPEN_FOLDERS", open_folders)
+        patch.setattr(directory_stack, "MAX_OPEN_DIRECTORIES", open_folders)
         patch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
         patch.setattr(walk_module, "ExternalSort", partial(ExternalSort, held))
         assert [item.path for item in LocalSource([root]).walk()] == expected(root, tree)
@@ -117,7 +117,7 @@ def test_what_is_no_file_is_counted_and_not_opened(root: bytes, walk: Walk) -> N
 def test_paths_may_be_far_longer_than_the_system_takes(
     root: bytes, open_descriptors: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory_stack, "MAX_OPEN_FOLDERS", 8)
+    monkeypatch.setattr(directory_stack, "MAX_OPEN_DIRECTORIES", 8)
     levels, name = 300, b"n" * 200
     descriptor = os.open(root, files.LIST_FLAGS)
     for level in range(levels):
@@ -136,7 +136,7 @@ def test_paths_may_be_far_longer_than_the_system_takes(
         paths.append(item.path)
         most = max(most, open_descriptors() - before)
         assert source._walker is not None
-        assert all(level.ref is None for level in source._walker._trail._levels[:-1]), "long paths would be kept"
+        assert all(frame.ref is None for frame in source._walker._stack._frames[:-1]), "long paths would be kept"
     assert len(paths) == levels * 2
     assert paths[-1] == root + (b"/a" + name) * (levels - 1) + b"/z"
     assert len(paths[-1]) > 60_000
