@@ -1,1 +1,1 @@
-"""Object stores: how a bucket is named, listed and read, pinned to what was listed. See docs/architecture.md."""
+"""Object stores: names, lists and reads buckets. Reads are pinned to the listed state. See docs/architecture.md."""

@@ -1,4 +1,4 @@
-"""Azure Blob Storage, through Microsoft's library.
+"""Lists and reads Azure Blob Storage through Microsoft's library.
 
 Source: Blob service REST API, List Blobs, Get Blob, Get Blob Properties, "Status and error codes"; the environment
 variables are those of the ``az storage`` commands.
@@ -34,16 +34,16 @@ from hashaudit.objectstores.resume_listing import after_key
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
-"""Without a byte. With a few attempts it is still below the time after which a silent worker is ended."""
+"""Longest wait for a byte. Even a few attempts stay below the time after which the parent ends a silent worker."""
 
 CONNECTIONS = 64
-"""Kept open for the next request: as many as a worker ever has in flight."""
+"""Connections kept open: the most requests that a worker has in flight."""
 
 LIST_ATTEMPTS = 5
-"""Of one page, with pauses that grow."""
+"""Attempts for one page, with growing pauses."""
 
-WHOLE_BYTES = 1 << 30
-"""What one request may bring: more than is ever asked for at once, so that the library cuts nothing up itself."""
+MAX_RESPONSE_BYTES = 1 << 30
+"""Largest response: more than any request here asks for, so that the library never splits a request."""
 
 _NS_PER_S = 1_000_000_000
 
@@ -70,21 +70,21 @@ class AzureStore:
         """Finds the account and credentials.
 
         Raises:
-            HostError: the environment names none, or the library that they need is missing.
+            HostError: the environment names none, or the library for the credentials is missing.
         """
-        self._lists = _service(options, retry_total=LIST_ATTEMPTS - 1)
-        # What is read has attempts of its own, which go on where a broken answer ended.
-        self._reads = _service(options, retry_total=0)
+        self._list_service = _service(options, retry_total=LIST_ATTEMPTS - 1)
+        # The library does not retry reads: the caller does, and resumes where a broken response ended.
+        self._read_service = _service(options, retry_total=0)
 
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
     ) -> Iterator[list[ListedObject]]:
         """See :class:`hashaudit.objectstores.interface.Store`."""
-        container = self._lists.get_container_client(bucket.name)
+        container = self._list_service.get_container_client(bucket.name)
         include = ["versions"] if all_versions else None
         try:
             listing = container.list_blobs(
-                name_starts_with=prefix.decode(errors="surrogateescape"), include=include, raw_response_hook=_is_whole
+                name_starts_with=prefix.decode(errors="surrogateescape"), include=include, raw_response_hook=_check_page
             )
             pages = (
                 [ListedObject(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
@@ -93,8 +93,8 @@ class AzureStore:
             yield from pages if after is None else after_key(after, pages)
         except AzureError as error:
             raise _failure(error) from error
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # the library's, of what lacks elements
-            raise StoreError(FaultCode.IO_ERROR, "what the store sent is no listing, or a part of one") from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # the library's, if elements are missing
+            raise StoreError(FaultCode.IO_ERROR, "invalid or truncated listing from the store") from error
 
     def head(self, entry: ObjectRef) -> Head:
         """See :class:`hashaudit.objectstores.interface.Store`."""
@@ -103,16 +103,16 @@ class AzureStore:
         except AzureError as error:
             raise _failure(error) from error
 
-    def get(self, entry: ObjectRef, span: ByteRange | None) -> "AzureReply":
+    def get(self, entry: ObjectRef, span: ByteRange | None) -> "AzureResponse":
         """See :class:`hashaudit.objectstores.interface.Store`."""
-        where: dict[str, Any] = {}
+        part: dict[str, Any] = {}
         if span is not None:
-            where = {"offset": span.first, "length": span.last + 1 - span.first, "raw_response_hook": _begins_at(span)}
+            part = {"offset": span.first, "length": span.last + 1 - span.first, "raw_response_hook": _check_range(span)}
         try:
             stream = self._blob(entry).download_blob(
                 etag=f'"{entry.state.etag}"',
                 match_condition=MatchConditions.IfNotModified,
-                **where,
+                **part,
                 **_version(entry),
             )
         except HttpResponseError as error:
@@ -121,16 +121,16 @@ class AzureStore:
             raise _failure(error) from error
         except AzureError as error:
             raise _failure(error) from error
-        return AzureReply(stream, _head(stream.properties))
+        return AzureResponse(stream, _head(stream.properties))
 
     def _blob(self, entry: ObjectRef) -> Any:
         if {b".", b".."} & set(entry.key.split(b"/")):
-            # The library's HTTP client resolves them as if they were folders, and would ask for another blob.
-            raise StoreError(FaultCode.IO_ERROR, "a name with . or .. between slashes cannot be asked for")
-        return self._reads.get_blob_client(entry.bucket.name, entry.key.decode(errors="surrogateescape"))
+            # The library's HTTP client resolves these as directories, and would request another blob.
+            raise StoreError(FaultCode.IO_ERROR, "cannot request a name with '.' or '..' between slashes")
+        return self._read_service.get_blob_client(entry.bucket.name, entry.key.decode(errors="surrogateescape"))
 
 
-class AzureReply:
+class AzureResponse:
     """See :class:`hashaudit.objectstores.interface.Response`."""
 
     def __init__(self, stream: Any, head: Head) -> None:
@@ -146,7 +146,7 @@ class AzureReply:
         return data
 
     def close(self) -> None:
-        """The library has given the connection back."""
+        """Does nothing: the library has returned the connection to the pool."""
 
 
 def _service(options: StoreOptions, retry_total: int) -> BlobServiceClient:
@@ -158,7 +158,7 @@ def _service(options: StoreOptions, retry_total: int) -> BlobServiceClient:
         "retry_total": retry_total,
         "connection_timeout": CONNECT_TIMEOUT_S,
         "read_timeout": READ_TIMEOUT_S,
-        "max_single_get_size": WHOLE_BYTES,
+        "max_single_get_size": MAX_RESPONSE_BYTES,
     }
     connection = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
     account = os.environ.get("AZURE_STORAGE_ACCOUNT")
@@ -167,10 +167,10 @@ def _service(options: StoreOptions, retry_total: int) -> BlobServiceClient:
             return BlobServiceClient.from_connection_string(connection, **more)
         url = options.endpoint_url or (f"https://{account}.blob.core.windows.net" if account else None)
         if url is None:
-            raise HostError("no account for az://: set AZURE_STORAGE_ACCOUNT or AZURE_STORAGE_CONNECTION_STRING")
+            raise HostError("no account for az://", hint="set AZURE_STORAGE_ACCOUNT or AZURE_STORAGE_CONNECTION_STRING")
         return BlobServiceClient(url, credential=_credential(account), **more)
-    except ValueError as error:  # its message can hold the connection string
-        raise HostError("az:// cannot be used: the account, its URL or its key is not well-formed") from error
+    except ValueError as error:  # its message can contain the connection string
+        raise HostError("cannot use az://; the account, its URL or its key is malformed") from error
 
 
 def _credential(account: str | None) -> Any:
@@ -184,29 +184,30 @@ def _credential(account: str | None) -> Any:
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 # optional, and slow to import
     except ModuleNotFoundError as error:
         raise HostError(
-            "no credentials for az://: set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, "
-            "or install azure-identity"
+            "no credentials for az://",
+            hint="set AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or AZURE_STORAGE_SAS_TOKEN, or install"
+            " azure-identity",
         ) from error
     return DefaultAzureCredential()
 
 
-def _is_whole(answer: Any) -> None:
-    """Refuses a page that does not end as every page does, with how to go on, be it not at all.
+def _check_page(response: Any) -> None:
+    """Refuses a page without a continuation marker. Every complete page has one; that of the last page is empty.
 
     Source: List Blobs, "Response body".
     """
-    response = answer.http_response
-    if response.status_code == _OK and b"<NextMarker" not in response.body():
-        raise StoreError(FaultCode.IO_ERROR, "what the store sent does not say whether there are more names")
+    http = response.http_response
+    if http.status_code == _OK and b"<NextMarker" not in http.body():
+        raise StoreError(FaultCode.IO_ERROR, "incomplete listing from the store: no continuation marker")
 
 
-def _begins_at(span: ByteRange) -> Callable[[Any], None]:
-    """Refuses another part than was asked for; the library itself believes that it came."""
+def _check_range(span: ByteRange) -> Callable[[Any], None]:
+    """Makes a hook that refuses another range than the requested one, because the library does not check it."""
 
-    def check(answer: Any) -> None:
-        told = answer.http_response.headers.get("Content-Range", "")
-        if answer.http_response.status_code == _PARTIAL and not told.startswith(f"bytes {span.first}-"):
-            raise StoreError(FaultCode.IO_ERROR, "the store sent another part of the object than was asked for")
+    def check(response: Any) -> None:
+        content_range = response.http_response.headers.get("Content-Range", "")
+        if response.http_response.status_code == _PARTIAL and not content_range.startswith(f"bytes {span.first}-"):
+            raise StoreError(FaultCode.IO_ERROR, "the store sent another range of the object than requested")
 
     return check
 
@@ -230,22 +231,22 @@ def _head(properties: Any) -> Head:
     digest = properties.content_settings.content_md5
     checksum = None if digest is None else Checksum("md5", base64.b64encode(bytes(digest)).decode("ascii"))
     state = _state(properties)
-    # Of a span the library tells the span's size, and the whole's behind the slash.
-    whole = (properties.content_range or "").rpartition("/")[2]
-    if whole.isdigit():
-        state = msgspec.structs.replace(state, size=int(whole))
+    # For a range, the library's size is that of the range. The size of the object follows the slash.
+    total = (properties.content_range or "").rpartition("/")[2]
+    if total.isdigit():
+        state = msgspec.structs.replace(state, size=int(total))
     return Head(state, checksum)
 
 
 def _failure(error: AzureError) -> StoreError:
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         status = error.status_code
-        said = str(getattr(error, "error_code", None) or "")
-        code = _BY_CODE.get(said) or _BY_STATUS.get(status, FaultCode.IO_ERROR)
-        reason = f"HTTP {status} {said}".rstrip()
+        error_code = str(getattr(error, "error_code", None) or "")
+        code = _BY_CODE.get(error_code) or _BY_STATUS.get(status, FaultCode.IO_ERROR)
+        reason = f"HTTP {status} {error_code}".rstrip()
         if code is FaultCode.ARCHIVED:
-            reason = "archived: it would have to be restored first"
-        return StoreError(code, f"the store refuses it: {reason}", transient=status in _TRANSIENT_STATUS)
+            reason = "archived; restore it first"
+        return StoreError(code, f"the store refused the request: {reason}", transient=status in _TRANSIENT_STATUS)
     timed_out = isinstance(error, ServiceResponseTimeoutError) or "timed out" in str(error)
     code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
     return StoreError(code, f"the network or the store failed: {type(error).__name__}", transient=True)

@@ -1,7 +1,9 @@
-"""Checksums that stores keep of whole objects, for comparing; they are no evidence, for the store itself made them.
+"""Compares content with the checksums that stores keep of whole objects.
 
-Source: Amazon S3 User Guide, "Checking object integrity"; Azure's Blob service, ``Content-MD5``. A composite checksum
-(of the parts' checksums, ``value-N``) cannot be compared with one read and is passed over.
+They are not evidence, because the store computed them. A composite checksum (of the checksums of the parts,
+``value-N``) cannot be compared with one read and is ignored.
+
+Source: Amazon S3 User Guide, "Checking object integrity"; Azure's Blob service, ``Content-MD5``.
 """
 
 import base64
@@ -15,24 +17,24 @@ from hashaudit.objectstores.interface import Checksum
 
 try:
     from awscrt import checksums as crt
-except ModuleNotFoundError:  # it comes with the extra [s3] alone, whose store alone tells these checksums
+except ModuleNotFoundError:  # only the extra [s3] installs it, and only S3 has these checksums
     crt = None
 
 
 class Running(Protocol):
-    """A checksum while content passes."""
+    """A running checksum."""
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Takes in more bytes."""
+        """Adds bytes."""
         ...
 
     def digest(self) -> bytes:
-        """Of what was taken in."""
+        """Returns the checksum of all bytes so far."""
         ...
 
 
-class _Cyclic:
-    """A cyclic redundancy check; its digest is in network order."""
+class _Crc:
+    """A cyclic redundancy check. Its digest is in network byte order."""
 
     def __init__(self, function: Callable[[bytes | memoryview, int], int], length_bytes: int) -> None:
         self._function = function
@@ -47,9 +49,9 @@ class _Cyclic:
 
 
 _MAKERS: dict[str, Callable[[], Running]] = {
-    # Cheapest first: of several, one is compared.
-    **({"crc64nvme": lambda: _Cyclic(crt.crc64nvme, 8), "crc32c": lambda: _Cyclic(crt.crc32c, 4)} if crt else {}),
-    "crc32": lambda: _Cyclic(zlib.crc32, 4),
+    # Cheapest first, because only the first one that the store has is compared.
+    **({"crc64nvme": lambda: _Crc(crt.crc64nvme, 8), "crc32c": lambda: _Crc(crt.crc32c, 4)} if crt else {}),
+    "crc32": lambda: _Crc(zlib.crc32, 4),
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,
     "md5": lambda: hashlib.md5(usedforsecurity=False),
@@ -58,19 +60,19 @@ ALGORITHMS = tuple(_MAKERS)
 
 
 class Comparison:
-    """Compares content that passes with what the store says of it."""
+    """Compares a stream of content with the store's checksum."""
 
     def __init__(self, expected: Checksum | None) -> None:
         self._expected = expected if expected is not None and _is_comparable(expected) else None
         self._running = _MAKERS[self._expected.algorithm]() if self._expected is not None else None
 
     def update(self, data: bytes | memoryview) -> None:
-        """Takes in more bytes."""
+        """Adds bytes."""
         if self._running is not None:
             self._running.update(data)
 
     def mismatch(self) -> str | None:
-        """The name of the checksum that what was taken in does not have, or ``None``."""
+        """Returns the name of the checksum if it differs, else ``None``."""
         if self._running is None or self._expected is None:
             return None
         agrees = self._running.digest() == base64.b64decode(self._expected.value)
@@ -82,6 +84,6 @@ def _is_comparable(checksum: Checksum) -> bool:
         return False
     try:
         base64.b64decode(checksum.value, validate=True)
-    except (binascii.Error, ValueError):  # a composite one, which ends in its number of parts
+    except (binascii.Error, ValueError):  # a composite checksum, which ends in its number of parts
         return False
     return True

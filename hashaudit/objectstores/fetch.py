@@ -1,4 +1,4 @@
-"""Reading a small object that is no subject of examination: a list that lies in a bucket."""
+"""Fetches a small object that is not examined: a hash list in a bucket."""
 
 import msgspec
 
@@ -8,14 +8,14 @@ from hashaudit.model.location import BucketRef
 from hashaudit.objectstores.interface import ObjectRef, OverwrittenError, Store, StoreError
 from hashaudit.retry import RetryPolicy, retry
 
-MAX_WHOLE_BYTES = 512 << 20
-"""Held in memory while it is used."""
+MAX_OBJECT_BYTES = 512 << 20
+"""Largest object. It is kept in memory while it is in use."""
 
 POLICY = RetryPolicy(attempts=4, backoff_s=0.5)
 
 
 def fetch_object(store: Store, bucket: BucketRef, key: bytes) -> bytes:
-    """The content of an object.
+    """Returns the content of an object.
 
     Raises:
         StoreError: it cannot be read, or is too large.
@@ -31,16 +31,16 @@ def fetch_object(store: Store, bucket: BucketRef, key: bytes) -> bytes:
 
 def _read(store: Store, entry: ObjectRef) -> bytes:
     state = store.head(entry).state
-    if state.size > MAX_WHOLE_BYTES:
-        raise StoreError(FaultCode.TOO_MANY_BYTES, f"larger than {MAX_WHOLE_BYTES} bytes")
-    reply = store.get(msgspec.structs.replace(entry, state=state), None)
+    if state.size > MAX_OBJECT_BYTES:
+        raise StoreError(FaultCode.TOO_MANY_BYTES, f"larger than {MAX_OBJECT_BYTES} bytes")
+    response = store.get(msgspec.structs.replace(entry, state=state), None)
     chunks = []
     try:
-        while chunk := reply.read(state.size):
+        while chunk := response.read(state.size):
             chunks.append(chunk)
     finally:
-        reply.close()
+        response.close()
     data = b"".join(chunks)
     if len(data) != state.size:
-        raise StoreError(FaultCode.IO_ERROR, "the store's answer ended early", transient=True)
+        raise StoreError(FaultCode.IO_ERROR, "the store's response ended early", transient=True)
     return data

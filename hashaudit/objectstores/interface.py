@@ -1,4 +1,4 @@
-"""What an object store is to the rest of the program, whoever keeps it."""
+"""The interface of an object store, the same for each provider."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -11,18 +11,18 @@ from hashaudit.model.location import BucketRef
 
 
 class StoreOptions(msgspec.Struct, frozen=True, array_like=True):
-    """How the user wants object stores spoken to. Who asks is left to each store's own chain of credentials."""
+    """The user's options for requests to object stores. Credentials come from each provider's own chain."""
 
     endpoint_url: str | None = None
-    """``None``: the store's own."""
+    """URL of the service; ``None``: the provider's default."""
     request_payer: bool = False
-    """Who asks pays for it, in buckets that want that."""
+    """Accept the charges of requests to requester-pays buckets."""
     path_style: bool = False
-    """The bucket stands in the path of URLs, not in the host's name. With ``endpoint_url`` it always does."""
+    """Name the bucket in the path of URLs, not in the host name. Implied by ``endpoint_url``."""
 
 
 class StoreError(Exception):
-    """A store did not give what was asked for. The message is for people and holds no secret."""
+    """A request to a store failed. The message is for people and contains no secret."""
 
     def __init__(self, code: FaultCode, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
@@ -32,20 +32,20 @@ class StoreError(Exception):
 
 
 class OverwrittenError(Exception):
-    """The object is not in the state any more that was asked for."""
+    """The object is no longer in the requested state."""
 
 
 class ListedObject(msgspec.Struct, frozen=True):
-    """One key, or one version of one, as a listing gives it."""
+    """One listed key, or one listed version of a key."""
 
     key: bytes
     state: ObjectState
     deleted: bool = False
-    """A delete marker: a version without content."""
+    """The version is a delete marker: it has no content."""
 
 
 class ObjectRef(msgspec.Struct, frozen=True):
-    """One object in one state, as a store is asked for it."""
+    """An object in one state, to request from a store."""
 
     bucket: BucketRef
     key: bytes
@@ -53,7 +53,7 @@ class ObjectRef(msgspec.Struct, frozen=True):
 
 
 class Checksum(msgspec.Struct, frozen=True):
-    """What a store says of the whole content of an object, computed when it was written."""
+    """A store's checksum of the whole content of an object, computed when the object was written."""
 
     algorithm: str
     """One of :data:`hashaudit.objectstores.checksums.ALGORITHMS`."""
@@ -62,22 +62,22 @@ class Checksum(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What a store says of an object without sending it."""
+    """The metadata of an object."""
 
     state: ObjectState
     checksum: Checksum | None
 
 
 class Response(Protocol):
-    """An object, or a span of one, on its way."""
+    """A response that carries an object or a range of one."""
 
     @property
     def head(self) -> Head:
-        """What the store says of the whole object."""
+        """The metadata of the whole object."""
         ...
 
     def read(self, limit: int) -> bytes:
-        """At most so many of the next bytes; none where the answer ends, be it too early.
+        """Reads at most ``limit`` bytes. Returns none at the end of the response, which may come too early.
 
         Raises:
             StoreError: the network or the store failed.
@@ -85,15 +85,17 @@ class Response(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives the connection back, or closes it where bytes are left on it."""
+        """Returns the connection to the pool, or closes it if unread bytes are left on it."""
         ...
 
 
 class ByteRange(msgspec.Struct, frozen=True):
-    """Which bytes of an object, both inclusive."""
+    """A range of bytes of an object."""
 
     first: int
+    """Position of the first byte, from 0."""
     last: int
+    """Position of the last byte, inclusive."""
 
 
 class Store(Protocol):
@@ -102,32 +104,32 @@ class Store(Protocol):
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
     ) -> Iterator[list[ListedObject]]:
-        """Yields the keys page by page, in the store's order, which mostly is that of the keys' bytes.
+        """Yields the keys page by page, in the store's order. Most stores order keys by their bytes.
 
         Args:
-            bucket: where.
-            prefix: what keys begin with.
-            after: a key; the listing may begin behind it, where the store can.
-            all_versions: each version of each key, the newest first, and delete markers.
+            bucket: the bucket to list.
+            prefix: the beginning of the listed keys.
+            after: a key; the listing begins after it.
+            all_versions: lists each version of each key, newest first, and delete markers.
 
         Raises:
-            StoreError: after the store was asked several times; what was not listed is unseen.
+            StoreError: several attempts failed. The rest of the keys is unknown.
         """
         ...
 
     def head(self, entry: ObjectRef) -> Head:
-        """An object as it is now, or the version that the entry names.
+        """Returns the current metadata of an object, or of the version that the entry names.
 
         Raises:
-            StoreError: it is not to be had.
+            StoreError: the request failed.
         """
         ...
 
     def get(self, entry: ObjectRef, span: ByteRange | None) -> Response:
-        """Asks for an object in the entry's state, whole or in part.
+        """Requests an object in the entry's state, or a range of it.
 
         Raises:
-            OverwrittenError: another state took its place.
-            StoreError: it is not to be had.
+            OverwrittenError: the object has another state.
+            StoreError: the request failed.
         """
         ...

@@ -1,4 +1,4 @@
-"""Going on with a listing behind a key, for stores that list from the beginning only."""
+"""Resumes a listing after a key, for stores that can only list from the beginning."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,26 +7,26 @@ from hashaudit.objectstores.interface import ListedObject, StoreError
 
 
 def after_key(key: bytes, pages: Iterable[list[ListedObject]]) -> Iterator[list[ListedObject]]:
-    """Leaves out how a listing begins: its keys up to one, as long as they rise.
+    """Skips listed keys up to and including ``key``, while keys are ascending.
 
-    A store may have an order of its own, such as folder by folder. What stands behind the first key that is out of
-    order is given whatever it is, because the key to go on behind was met before any that is.
+    A store may have another order, such as directory by directory. All keys from the first one out of order on are
+    yielded, because ``key`` itself was listed before it.
 
     Raises:
-        StoreError: the order is the store's own and the key is gone, so that what came before it cannot be told.
+        StoreError: the keys are not ascending and ``key`` is gone, so its position in the listing is unknown.
     """
     last = b""
-    passing, met = True, False
+    skipping, found = True, False
     for page in pages:
-        left = []
+        rest = []
         for item in page:
-            rises = item.key >= last
+            ascends = item.key >= last
             last = item.key
-            met = met or last == key
-            passing = passing and rises and last <= key
-            if not rises and not met:
-                said = "the key that the run had come to is gone, and the store's order does not tell what followed it"
-                raise StoreError(FaultCode.NOT_FOUND, said)
-            if not passing:
-                left.append(item)
-        yield left
+            found = found or last == key
+            skipping = skipping and ascends and last <= key
+            if not ascends and not found:
+                message = "cannot resume the listing: its last key is gone and the store does not list in key order"
+                raise StoreError(FaultCode.NOT_FOUND, message)
+            if not skipping:
+                rest.append(item)
+        yield rest

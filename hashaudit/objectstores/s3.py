@@ -1,8 +1,9 @@
-"""Amazon S3 and what speaks its language, through botocore: its client lists, its signer and HTTP session read.
+"""Lists and reads Amazon S3 and compatible stores through botocore.
 
-Reading goes around the client, whose serialiser, parser and retries cost as much CPU time again as signing and sending
-(docs/adr/0061-pin-object-reads.md). Source: Amazon S3 API Reference, GetObject, HeadObject, ListObjectsV2,
-ListObjectVersions.
+Listing uses botocore's client. Reading uses only its signer and HTTP session, because the client's serialiser, parser
+and retries double the CPU time of signing and sending (docs/adr/0061-pin-object-reads.md).
+
+Source: Amazon S3 API Reference, GetObject, HeadObject, ListObjectsV2, ListObjectVersions.
 """
 
 import os
@@ -25,7 +26,7 @@ from hashaudit.errors import HostError
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef
-from hashaudit.objectstores import s3_responses as answers
+from hashaudit.objectstores import s3_responses as responses
 from hashaudit.objectstores.interface import (
     ByteRange,
     Head,
@@ -39,26 +40,26 @@ from hashaudit.objectstores.interface import (
 READ_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
-"""Without a byte. With a few attempts it is still below the time after which a silent worker is ended."""
+"""Longest wait for a byte. Even a few attempts stay below the time after which the parent ends a silent worker."""
 
 LIST_ATTEMPTS = 6
-"""Of one page, with pauses that double up to 20 s (botocore's retry mode ``standard``)."""
+"""Attempts for one page, with pauses that double up to 20 s (botocore's retry mode ``standard``)."""
 
 CONNECTIONS = 64
-"""Kept open for the next request: as many as a worker ever has in flight."""
+"""Connections kept open: the most requests that a worker has in flight."""
 
 FALLBACK_REGION = "us-east-1"
-"""What S3's other implementations take requests to be signed for when nothing says otherwise."""
+"""The region that compatible stores expect in signatures unless configured otherwise."""
 
 
 class S3Store:
-    """S3 by one set of options. May be used by several threads."""
+    """An S3 service. May be used by several threads."""
 
     def __init__(self, options: StoreOptions) -> None:
-        """Finds credentials and the region by botocore's standard chain.
+        """Finds credentials and the region through botocore's standard chain.
 
         Raises:
-            HostError: there are no credentials, or the configuration cannot be used.
+            HostError: credentials are missing, or the configuration is unusable.
         """
         self._options = options
         style = "path" if options.path_style or options.endpoint_url is not None else "auto"
@@ -76,9 +77,11 @@ class S3Store:
             self._credentials = self._session.get_credentials()
             bundle = self._session.get_config_variable("ca_bundle")
         except (BotoCoreError, ValueError) as error:
-            raise HostError(f"S3 cannot be used: {error}") from error
+            raise HostError(f"cannot use S3; {error}") from error
         if self._credentials is None:
-            raise HostError("no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
+            raise HostError(
+                "no credentials for S3", hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+            )
         self._http = URLLib3Session(
             verify=bundle or True,
             proxies=get_environ_proxies(self._client.meta.endpoint_url),
@@ -98,54 +101,54 @@ class S3Store:
             arguments["RequestPayer"] = "requester"
         if after is not None:
             arguments["KeyMarker" if all_versions else "StartAfter"] = _text(after)
-        listed = answers.versions if all_versions else answers.objects
+        listed = responses.versions if all_versions else responses.objects
         try:
             truncated = False
             for page in self._client.get_paginator(operation).paginate(**arguments):
-                truncated = answers.goes_on(page)
+                truncated = responses.is_truncated(page)
                 yield listed(page)
         except ClientError as error:
-            raise answers.refusal_of(error) from error
+            raise responses.refusal_of(error) from error
         except (BotoCoreError, HTTPError) as error:
-            raise answers.network_failure(error) from error
+            raise responses.network_failure(error) from error
         except (ResponseParserError, LookupError, ValueError) as error:
-            raise StoreError(FaultCode.IO_ERROR, "what the store sent is no listing, or a part of one") from error
+            raise StoreError(FaultCode.IO_ERROR, "invalid or truncated listing from the store") from error
         if truncated:
-            raise StoreError(FaultCode.IO_ERROR, "the store says that there are more keys, and not how to go on")
+            raise StoreError(FaultCode.IO_ERROR, "truncated listing without a continuation token")
 
     def head(self, entry: ObjectRef) -> Head:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         response = self._send("HEAD", entry, {})
-        error = response.raw.read()  # nothing, which gives the connection back
-        if response.status_code != answers.OK:
-            raise answers.refusal(response.status_code, error)
-        return answers.head(response.headers, entry.state)
+        error = response.raw.read()  # empty; reading it returns the connection to the pool
+        if response.status_code != responses.OK:
+            raise responses.refusal(response.status_code, error)
+        return responses.head(response.headers, entry.state)
 
-    def get(self, entry: ObjectRef, span: ByteRange | None) -> "S3Reply":
+    def get(self, entry: ObjectRef, span: ByteRange | None) -> "S3Response":
         """See :class:`hashaudit.objectstores.interface.Store`."""
         if not entry.state.etag:
-            raise StoreError(FaultCode.IO_ERROR, "the store told no entity tag, which a read is pinned to")
+            raise StoreError(FaultCode.IO_ERROR, "no ETag from the store; reads are pinned to it")
         headers = {"If-Match": f'"{entry.state.etag}"'}
         if span is not None:
             headers["Range"] = f"bytes={span.first}-{span.last}"
         response = self._send("GET", entry, headers)
-        reply = S3Reply(response, entry.state)
-        if response.status_code == (answers.OK if span is None else answers.PARTIAL):
-            if reply.head.state.etag != entry.state.etag:
-                reply.close()  # a server that does not know If-Match
+        received = S3Response(response, entry.state)
+        if response.status_code == (responses.OK if span is None else responses.PARTIAL):
+            if received.head.state.etag != entry.state.etag:
+                received.close()  # the server ignores If-Match
                 raise OverwrittenError
-            if span is None or answers.begins_at(response.headers, span.first):
-                return reply
+            if span is None or responses.begins_at(response.headers, span.first):
+                return received
         try:
-            if response.status_code == answers.PARTIAL:
-                raise StoreError(FaultCode.IO_ERROR, "the store sent another part of the object than was asked for")
-            if response.status_code == answers.PRECONDITION_FAILED:
+            if response.status_code == responses.PARTIAL:
+                raise StoreError(FaultCode.IO_ERROR, "the store sent another range of the object than requested")
+            if response.status_code == responses.PRECONDITION_FAILED:
                 raise OverwrittenError
-            if response.status_code == answers.OK:
-                raise StoreError(FaultCode.IO_ERROR, "the store does not send parts of objects")
-            raise answers.refusal(response.status_code, response.raw.read(answers.ERROR_BYTES))
+            if response.status_code == responses.OK:
+                raise StoreError(FaultCode.IO_ERROR, "the store does not serve ranges of objects")
+            raise responses.refusal(response.status_code, response.raw.read(responses.ERROR_BYTES))
         finally:
-            reply.close()
+            received.close()
 
     def _send(self, method: str, entry: ObjectRef, headers: dict[str, str]) -> Any:
         try:
@@ -157,14 +160,14 @@ class S3Store:
                 headers["x-amz-request-payer"] = "requester"
             url = f"{base}/{quote(entry.key, safe='/~')}{query}"
             request = AWSRequest(method, url, headers=headers, stream_output=True)
-            # Asked for each time, because credentials that end are renewed on the way.
+            # Requested each time, because this renews expired credentials.
             S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", region).add_auth(request)
             return self._http.send(request.prepare())
         except (BotoCoreError, HTTPError) as error:
-            raise answers.network_failure(error) from error
+            raise responses.network_failure(error) from error
 
     def _site(self, bucket: str) -> tuple[str, str]:
-        """Where a bucket's objects are asked for, and the region that requests are signed for."""
+        """Returns the base URL of a bucket's objects, and the region for signatures."""
         with self._lock:
             site = self._sites.get(bucket)
             if site is None:
@@ -176,16 +179,16 @@ class S3Store:
         if self._options.endpoint_url is None:
             region = self._region_of(bucket) or region
         client = self._client if region == self._region else self._client_in(region)
-        # The client alone knows the rules for endpoints; a URL that it makes shows what they say of this bucket.
+        # Only the client knows the rules for endpoints. A URL that it makes shows the endpoint of this bucket.
         parts = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"}))
         return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/k')}", region
 
     def _region_of(self, bucket: str) -> str | None:
         try:
-            answer = self._client.head_bucket(Bucket=bucket)
+            response = self._client.head_bucket(Bucket=bucket)
         except ClientError as error:
-            answer = error.response  # a refusal names the region too
-        region: str | None = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+            response = error.response  # a refusal names the region too
+        region: str | None = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
         return region
 
     def _client_in(self, region: str) -> Any:
@@ -194,23 +197,23 @@ class S3Store:
         )
 
 
-class S3Reply:
+class S3Response:
     """See :class:`hashaudit.objectstores.interface.Response`."""
 
-    def __init__(self, response: Any, asked: ObjectState) -> None:
+    def __init__(self, response: Any, requested: ObjectState) -> None:
         self._raw = response.raw
-        self.head = answers.head(response.headers, asked)
+        self.head = responses.head(response.headers, requested)
 
     def read(self, limit: int) -> bytes:
         """See :class:`hashaudit.objectstores.interface.Response`."""
         try:
             data: bytes = self._raw.read(min(READ_BYTES, limit))
         except (HTTPError, OSError) as error:
-            raise answers.network_failure(error) from error
+            raise responses.network_failure(error) from error
         return data
 
     def close(self) -> None:
-        """Closes the connection unless all was read, which has given it back."""
+        """Closes the connection, unless all was read and it is back in the pool."""
         self._raw.close()
 
 

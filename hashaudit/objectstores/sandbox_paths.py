@@ -1,6 +1,7 @@
-"""What a process that speaks to object stores reads of its machine: names of hosts, certificates, credentials, code.
+"""The files that a client of object stores needs: host names, certificates, credentials, code.
 
-A process in a cage has to be let at these, for names are looked up and credentials renewed as long as it runs.
+A sandboxed process must be able to read these, because it resolves host names and renews credentials throughout the
+scan.
 """
 
 import os
@@ -29,9 +30,10 @@ _SYSTEM = (
     b"/usr/share/ca-certificates",
     b"/usr/local/share/ca-certificates",
 )
-"""The C library's: resolver(5), nsswitch.conf(5), whose modules it loads at the first look-up; and certificates."""
+"""Files of the C library (resolver(5), nsswitch.conf(5) and the modules that it loads at the first look-up), and
+certificates."""
 
-_NAMED_BY = (
+_PATH_VARIABLES = (
     "AWS_CA_BUNDLE",
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
@@ -42,19 +44,19 @@ _NAMED_BY = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AZURE_FEDERATED_TOKEN_FILE",
 )
-"""Environment variables of the stores' tools that name files."""
+"""Environment variables of the providers' tools that name files."""
 
 _HOME = ("~/.aws", "~/.azure")
 
 RESERVED_BYTES = 3 << 30
-"""Address space that the threads of a process take without using it: stacks, and the C library's arenas."""
+"""Address space that the threads of a process reserve without using it: stacks, and the C library's arenas."""
 
 
 def sandbox_paths() -> tuple[bytes, ...]:
-    """Absolute paths, of which some may not be there."""
+    """Returns absolute paths. Some of them may not exist."""
     certificates = ssl.get_default_verify_paths()
-    named = [os.environ.get(name) for name in _NAMED_BY]
-    # Libraries are also where PYTHONPATH, a .pth file or a user's own site-packages say, and load parts of them late.
+    named = [os.environ.get(name) for name in _PATH_VARIABLES]
+    # PYTHONPATH, .pth files and the user's site-packages also hold libraries, which load parts of themselves late.
     code = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sys.path]
     found = [*named, *code, certificates.cafile, certificates.capath, *(os.path.expanduser(path) for path in _HOME)]
     return _SYSTEM + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)

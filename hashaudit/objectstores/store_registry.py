@@ -11,29 +11,32 @@ _EXTRAS = {"s3": "s3", "az": "azure"}
 
 
 def open_store(scheme: str, options: StoreOptions) -> Store:
-    """The store that URLs of a scheme are about.
+    """Opens the store of a URL scheme.
 
     Raises:
-        HostError: its library is not installed, or it cannot be used as configured.
+        HostError: its library is not installed, or its configuration is unusable.
     """
     module, name = _MEMBERS[scheme]
     try:
         member = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         extra = _EXTRAS[scheme]
-        raise HostError(f"{scheme}:// needs more packages: pip install 'hashaudit[{extra}]' ({error.name})") from error
+        raise HostError(
+            f"cannot use {scheme}://; package '{error.name}' is not installed",
+            hint=f"pip install 'hashaudit[{extra}]'",
+        ) from error
     return cast("Store", member(options))
 
 
 class Stores:
-    """The stores that a process uses, each opened when it is first asked for. May be used by several threads."""
+    """The stores that a process uses, each opened at its first use. May be used by several threads."""
 
     def __init__(self, options: StoreOptions) -> None:
         self._options = options
         self._open: dict[str, Store] = {}
 
     def of(self, scheme: str) -> Store:
-        """The store of a scheme.
+        """Returns the store of a scheme.
 
         Raises:
             HostError: as :func:`open_store`.

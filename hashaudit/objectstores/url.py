@@ -1,6 +1,7 @@
-"""``s3://bucket/prefix`` and ``az://container/prefix`` as a user names them.
+"""Parses roots in object stores: ``s3://bucket/prefix`` and ``az://container/prefix``.
 
-A prefix is what keys begin with, as in the stores' own listings: ``s3://b/2024`` holds ``2024/x`` and ``2024-old``.
+A prefix is the beginning of a key, as in the stores' own listings: ``s3://b/2024`` contains ``2024/x`` and
+``2024-old``.
 """
 
 import re
@@ -27,19 +28,19 @@ class BucketRoot(msgspec.Struct, frozen=True):
     given: bytes
     bucket: BucketRef
     prefix: bytes
-    """What the keys begin with; empty for all."""
+    """The beginning of the keys; empty for all keys."""
 
     @property
     def path(self) -> bytes:
-        """What the paths of its entries begin with."""
+        """The beginning of the paths of its entries."""
         return self.bucket.path + b"/" + self.prefix
 
 
 def parse_root(given: bytes) -> BucketRoot | None:
-    """A root in an object store, or ``None``: a path of this machine.
+    """Returns the root in an object store, or ``None`` for a path of this machine.
 
     Raises:
-        UsageError: it begins like a URL of an object store and names no bucket.
+        UsageError: the root begins like a URL of an object store but has no valid bucket name.
     """
     match = _URL.match(given)
     if match is None:
@@ -47,6 +48,7 @@ def parse_root(given: bytes) -> BucketRoot | None:
     scheme, name = match[1].decode(), match[2].decode("ascii", errors="replace")
     if not _NAMES[scheme].match(name):
         raise UsageError(
-            f"ROOT {for_terminal(given)}: write {scheme}://BUCKET/PREFIX; {name!r} can be no bucket's name"
+            f"invalid ROOT: '{for_terminal(given)}'; not a bucket name: {name!r}",
+            hint=f"write {scheme}://BUCKET/PREFIX",
         )
     return BucketRoot(given, BucketRef(scheme, name), match[3])

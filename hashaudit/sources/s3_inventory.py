@@ -20,7 +20,7 @@ import msgspec
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.paths import for_terminal
-from hashaudit.objectstores.fetch import MAX_WHOLE_BYTES, fetch_object
+from hashaudit.objectstores.fetch import MAX_OBJECT_BYTES, fetch_object
 from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot, parse_root
@@ -130,13 +130,13 @@ class Inventory:
             return fetch_object(self._stores.of(url.bucket.scheme), url.bucket, url.prefix)
         try:
             with open(place, "rb") as file:
-                data = file.read(MAX_WHOLE_BYTES + 1)
+                data = file.read(MAX_OBJECT_BYTES + 1)
         except OSError as error:
             raise StoreError(FaultCode.IO_ERROR, f"cannot read: '{for_terminal(place)}'; {error.strerror}") from error
-        if len(data) > MAX_WHOLE_BYTES:
+        if len(data) > MAX_OBJECT_BYTES:
             raise StoreError(
                 FaultCode.TOO_MANY_BYTES,
-                f"too large: '{for_terminal(place)}'; limit {MAX_WHOLE_BYTES} bytes",
+                f"too large: '{for_terminal(place)}'; limit {MAX_OBJECT_BYTES} bytes",
             )
         return data
 

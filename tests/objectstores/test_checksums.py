@@ -8,7 +8,7 @@ from hashaudit.objectstores.interface import Checksum
 
 CONTENT = b"123456789"
 
-# The check values of the catalogue of parametrised CRC algorithms for these nine digits.
+# Source: the check values of these nine digits in the catalogue of parametrised CRC algorithms.
 CHECKS = {
     "crc32": bytes.fromhex("cbf43926"),
     "crc32c": bytes.fromhex("e3069283"),
@@ -27,17 +27,17 @@ def compared(checksum: Checksum | None, *chunks: bytes) -> str | None:
 
 
 @pytest.mark.parametrize("algorithm", CHECKS)
-def test_what_a_store_says_is_compared(algorithm: str) -> None:
+def test_a_stores_checksum_is_compared(algorithm: str) -> None:
     checksum = Checksum(algorithm, base64.b64encode(CHECKS[algorithm]).decode())
     assert compared(checksum, CONTENT[:4], CONTENT[4:]) is None
     assert compared(checksum, CONTENT[:4]) == algorithm
 
 
 @pytest.mark.parametrize("value", ["AAAAAA==-3", "not base64", "é"])
-def test_what_cannot_be_compared_is_passed_over(value: str) -> None:
+def test_a_composite_or_malformed_checksum_is_ignored(value: str) -> None:
     assert compared(Checksum("crc32", value), CONTENT) is None
 
 
-def test_an_algorithm_that_is_not_known_is_passed_over() -> None:
+def test_an_unknown_algorithm_is_ignored() -> None:
     assert compared(Checksum("crc128", "AAAA"), CONTENT) is None
     assert compared(None, CONTENT) is None

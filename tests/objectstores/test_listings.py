@@ -1,4 +1,4 @@
-"""Listings that end early, break, or have an order of their own: never taken for whole."""
+"""Tests that a listing that ends early, breaks or is not in key order is never accepted as complete."""
 
 from collections.abc import Generator
 
@@ -32,7 +32,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Generator[tuple[str, Proxy]]:
 
 
 def listed(store: Store, scheme: str, *, all_versions: bool = False) -> list[bytes]:
-    """Keys, with ``b"!"`` behind those after which the listing failed."""
+    """Returns the listed keys, and ``b"!"`` last if the listing failed."""
     keys = []
     try:
         for page in store.pages(BucketRef(scheme, "bucket"), b"", None, all_versions=all_versions):
@@ -78,7 +78,7 @@ MORE, END = "<IsTruncated>true</IsTruncated>", "<IsTruncated>false</IsTruncated>
         ([Answer(200, s3_page(END, "<Contents><Key>a</Key><LastModified>x</LastModified></Contents>"))], [b"!"]),
     ],
 )
-def test_a_listing_of_s3_is_whole_or_a_failure(
+def test_a_listing_of_s3_is_complete_or_fails(
     server: tuple[str, Proxy], answers: list[Answer], keys: list[bytes]
 ) -> None:
     url, proxy = server
@@ -97,7 +97,7 @@ def test_a_listing_of_s3_is_whole_or_a_failure(
         ("", [b"a", b"!"]),
     ],
 )
-def test_a_listing_of_versions_goes_on_behind_a_version(
+def test_a_listing_of_versions_continues_after_a_version(
     server: tuple[str, Proxy], first: str, keys: list[bytes]
 ) -> None:
     url, proxy = server
@@ -118,7 +118,7 @@ def test_a_listing_of_versions_goes_on_behind_a_version(
         (["<html>"], [b"!"]),
     ],
 )
-def test_a_listing_of_azure_is_whole_or_a_failure(
+def test_a_listing_of_azure_is_complete_or_fails(
     server: tuple[str, Proxy], parts: list[str], keys: list[bytes]
 ) -> None:
     url, proxy = server
@@ -128,22 +128,24 @@ def test_a_listing_of_azure_is_whole_or_a_failure(
     assert listed(open_store("az", StoreOptions(f"{url}/{AZURE_ACCOUNT}")), "az") == keys
 
 
-@pytest.mark.parametrize(("told", "right"), [("bytes 2-4/5", True), ("bytes 0-2/5", False), ("bytes 1-3/5", False)])
+@pytest.mark.parametrize(
+    ("content_range", "right"), [("bytes 2-4/5", True), ("bytes 0-2/5", False), ("bytes 1-3/5", False)]
+)
 @pytest.mark.parametrize("scheme", ["s3", "az"])
-def test_another_part_than_was_asked_for_is_refused(
-    server: tuple[str, Proxy], scheme: str, told: str, *, right: bool
+def test_another_range_than_requested_is_refused(
+    server: tuple[str, Proxy], scheme: str, content_range: str, *, right: bool
 ) -> None:
     url, proxy = server
-    headers = {"etag": '"tag"', "content-range": told, "last-modified": "Sat, 21 Nov 2026 12:00:00 GMT"}
+    headers = {"etag": '"tag"', "content-range": content_range, "last-modified": "Sat, 21 Nov 2026 12:00:00 GMT"}
     proxy.behave = lambda _asked: Answer(206, b"abc", headers=headers)
     store = open_store(scheme, StoreOptions(f"{url}/{AZURE_ACCOUNT}" if scheme == "az" else url))
     entry = ObjectRef(BucketRef(scheme, "bucket"), b"key", ObjectState(5, "tag", 0))
     if right:
-        reply = store.get(entry, ByteRange(2, 4))
-        assert reply.read(10) == b"abc"
-        reply.close()
+        response = store.get(entry, ByteRange(2, 4))
+        assert response.read(10) == b"abc"
+        response.close()
         return
-    with pytest.raises(StoreError, match="another part"):
+    with pytest.raises(StoreError, match="another range"):
         store.get(entry, ByteRange(2, 4))
 
 
@@ -155,13 +157,13 @@ def pages_of(keys: list[bytes]) -> list[list[ListedObject]]:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=2), unique=True, min_size=1), st.data())
-def test_what_follows_a_key_is_given_in_whatever_order(keys: list[bytes], data: st.DataObject) -> None:
-    rising = next((place for place in range(1, len(keys)) if keys[place] < keys[place - 1]), len(keys))
-    place = data.draw(st.integers(0, rising - 1))
-    assert [item.key for page in after_key(keys[place], pages_of(keys)) for item in page] == keys[place + 1 :]
+def test_all_keys_after_one_are_yielded_in_any_order(keys: list[bytes], data: st.DataObject) -> None:
+    ascending = next((at for at in range(1, len(keys)) if keys[at] < keys[at - 1]), len(keys))
+    at = data.draw(st.integers(0, ascending - 1))
+    assert [item.key for page in after_key(keys[at], pages_of(keys)) for item in page] == keys[at + 1 :]
 
 
-def test_where_the_key_is_gone_the_order_must_be_that_of_bytes() -> None:
+def test_without_the_key_the_keys_must_ascend() -> None:
     assert [item.key for page in after_key(b"b", pages_of([b"a", b"c", b"d"])) for item in page] == [b"c", b"d"]
     with pytest.raises(StoreError) as caught:
         list(after_key(b"a/b", pages_of([b"a", b"a-b", b"c/b", b"c-b"])))

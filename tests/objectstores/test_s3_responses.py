@@ -5,10 +5,10 @@ import pytest
 
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
-from hashaudit.objectstores import s3_responses as answers
+from hashaudit.objectstores import s3_responses as responses
 from hashaudit.objectstores.interface import Checksum
 
-ASKED = ObjectState(5, "tag", 7, None, "GLACIER_IR")
+REQUESTED = ObjectState(5, "tag", 7, None, "GLACIER_IR")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -16,21 +16,21 @@ def item(key: str, second: int, version: str) -> dict[str, Any]:
     return {"Key": key, "LastModified": NOON.replace(second=second), "VersionId": version}
 
 
-def test_versions_and_markers_stand_by_key_and_newest_first() -> None:
+def test_versions_and_markers_are_ordered_by_key_and_newest_first() -> None:
     page = {
         "Versions": [item("a", 3, "a3"), item("a", 1, "a1"), item("b", 2, "b2")],
         "DeleteMarkers": [item("a", 2, "a2"), item("b", 5, "b5"), item("c", 1, "c1")],
     }
-    listed = answers.versions(page)
+    listed = responses.versions(page)
     assert [one.state.version for one in listed] == ["a3", "a2", "a1", "b5", "b2", "c1"]
     assert [one.deleted for one in listed] == [False, True, False, True, False, True]
 
 
-def test_a_head_is_of_the_whole_object_also_where_a_part_is_sent() -> None:
-    head = answers.head({"content-range": "bytes 0-9/1000", "content-length": "10", "etag": '"x"'}, ASKED)
+def test_the_head_of_a_range_describes_the_whole_object() -> None:
+    head = responses.head({"content-range": "bytes 0-9/1000", "content-length": "10", "etag": '"x"'}, REQUESTED)
     assert head.state == ObjectState(1000, "x", 7, None, "GLACIER_IR")
-    assert answers.head({"content-length": "10"}, ASKED).state.size == 10
-    assert answers.head({}, ASKED).state.size == -1
+    assert responses.head({"content-length": "10"}, REQUESTED).state.size == 10
+    assert responses.head({}, REQUESTED).state.size == -1
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_a_head_is_of_the_whole_object_also_where_a_part_is_sent() -> None:
     ],
 )
 def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
-    assert answers.head(headers, ASKED).checksum == checksum
+    assert responses.head(headers, REQUESTED).checksum == checksum
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "code", "transient"),
+    ("status", "error_code", "code", "transient"),
     [
         (403, "AccessDenied", FaultCode.PERMISSION_DENIED, False),
         (403, "InvalidObjectState", FaultCode.ARCHIVED, False),
@@ -62,7 +62,7 @@ def test_checksums(headers: dict[str, str], checksum: Checksum | None) -> None:
         (301, "PermanentRedirect", FaultCode.IO_ERROR, False),
     ],
 )
-def test_refusals(status: int, said: str, code: FaultCode, transient: bool) -> None:
-    error = answers.refusal(status, f"<Error><Code>{said}</Code></Error>".encode())
+def test_refusals(status: int, error_code: str, code: FaultCode, transient: bool) -> None:
+    error = responses.refusal(status, f"<Error><Code>{error_code}</Code></Error>".encode())
     assert (error.code, error.transient) == (code, transient)
-    assert (said in str(error)) is (code is not FaultCode.ARCHIVED)
+    assert (error_code in str(error)) is (code is not FaultCode.ARCHIVED)
