@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came of it."""
+"""One check of this host or of a scan's inputs, and its result."""
 
 import os
 import traceback
@@ -9,61 +9,61 @@ import msgspec
 
 
 class State(StrEnum):
-    """How good it is."""
+    """The result of a check, best first."""
 
     OK = "ok"
     WARNING = "warning"
-    """A scan works, and is slower, less protected or worth less than it could be."""
+    """A scan works, but is slower, less protected or proves less than it could."""
     PROBLEM = "problem"
     """A scan could not start, or its result would be wrong."""
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One line of the page."""
+    """The result of one check."""
 
     name: str
-    """Stable: ``area.thing``, as docs/guides/doctor.md lists them."""
+    """Stable name ``area.thing``, listed in docs/guides/doctor.md."""
     state: State
     found: str
-    """For people; holds no list entry and nothing of a key but its fingerprint."""
+    """Text for people. It shows no list entry, and of a key only the fingerprint."""
     advice: str | None = None
-    """What to do about it; ``None`` where nothing need be done."""
+    """The action to take; ``None`` if none is needed."""
     subject: bytes | None = None
-    """What it is about where there are several: the exact path as it was given."""
+    """The exact path that the check is about, as given; ``None`` if it is about the host."""
 
 
 class PlannedCheck(msgspec.Struct, frozen=True):
-    """What is to be looked at."""
+    """One check that is still to be made."""
 
     name: str
-    """Of the check that stands for it where looking fails."""
+    """Name of the check that reports a failure of ``look``."""
     look: Callable[[], Iterable[Check]]
     subject: bytes | None = None
 
 
-def run_checks(questions: Iterable[PlannedCheck]) -> Iterator[Check]:
-    """Looks at one thing after the other. What fails to look is a check of its own and keeps no other from it."""
-    for question in questions:
+def run_checks(planned_checks: Iterable[PlannedCheck]) -> Iterator[Check]:
+    """Runs checks one by one. A check that raises becomes a warning, and the others still run."""
+    for planned in planned_checks:
         try:
-            yield from question.look()
-        except Exception as error:  # noqa: BLE001 # the page has to come to its end, whatever this host is like
+            yield from planned.look()
+        except Exception as error:  # noqa: BLE001 # one failed check must not hide the others
             yield Check(
-                question.name,
+                planned.name,
                 State.WARNING,
-                f"this could not be looked at: {_described(error)}",
-                "please report it if the system is in order",
-                question.subject,
+                f"the check failed: {_described(error)}",
+                "report it if the host works otherwise",
+                planned.subject,
             )
 
 
 def worst_state(checks: Iterable[Check]) -> State:
-    """The least good state."""
+    """Returns the worst state of all checks."""
     order = list(State)
     return max((check.state for check in checks), key=order.index, default=State.OK)
 
 
 def _described(error: Exception) -> str:
-    """What kind of error and where. Not its message, which may hold what was read."""
+    """Returns the type and place of an error. Omits its message, which may hold file content."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     last = traceback.extract_tb(error.__traceback__)[-1]

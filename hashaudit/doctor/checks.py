@@ -1,4 +1,4 @@
-"""The page: everything that is looked at, in its order."""
+"""All checks of a planned scan, in the order of the report."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,23 +11,23 @@ from hashaudit.lists.interface import ListSpec
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What a scan would be given."""
+    """The inputs of the planned scan."""
 
     roots: tuple[bytes, ...] = ()
     lists: tuple[ListSpec, ...] = ()
     key: str | None = None
-    """``None``: nothing will be signed, or it is not known with what."""
+    """Path of the signing key; ``None`` if there is none or it is unknown."""
     key_is_made: bool = False
-    """The key is the user's own, which the first scan makes."""
+    """The key is the user's own, which the first scan creates."""
     output: str | None = None
 
 
 def examine(subject: Subject) -> Iterator[Check]:
-    """Looks at this host with an eye to a scan; yields each check as soon as it is known."""
-    return run_checks(_questions(subject))
+    """Checks whether the planned scan can run here. Yields each result as soon as it is known."""
+    return run_checks(_planned_checks(subject))
 
 
-def _questions(subject: Subject) -> Iterator[PlannedCheck]:
+def _planned_checks(subject: Subject) -> Iterator[PlannedCheck]:
     yield PlannedCheck("kernel.release", system.release)
     yield PlannedCheck("kernel.worker", partial(system.workers, subject.roots))
     yield PlannedCheck("software.python", software.python)

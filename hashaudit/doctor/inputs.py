@@ -1,4 +1,4 @@
-"""The signing key and the lists: whether a scan could use them. Of a list only counts are told, never an entry."""
+"""Checks of the signing key and the hash lists. They report counts of a list, and never an entry."""
 
 import os
 import stat
@@ -14,27 +14,27 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _EncryptedError(Exception):
-    """The key has a passphrase, which is not asked for here."""
+    """The key has a passphrase, and this check does not ask for it."""
 
 
 def key(path: str, *, made_at_first_use: bool) -> Iterator[Check]:
-    """The signing key.
+    """Checks the signing key.
 
     Args:
-        path: of its file.
-        made_at_first_use: it is the user's own, which a scan makes where there is none.
+        path: the key file.
+        made_at_first_use: the key is the user's own, and a scan creates it if it is missing.
     """
     subject = os.fsencode(path)
     if made_at_first_use and not os.path.lexists(path):
-        yield Check("key.use", State.OK, "there is none yet: the first scan makes it", None, subject)
+        yield Check("key.use", State.OK, "no key yet; the first scan creates it", None, subject)
         return
     try:
         fingerprint = load_key(path, _encrypted).fingerprint
     except _EncryptedError:
-        found = "only its owner can read it; it has a passphrase, so that its kind was not looked at"
+        found = "only its owner can read it; it has a passphrase, so its type was not checked"
         yield Check("key.use", State.OK, found, None, subject)
     except SigningKeyError as error:
-        advice = "mend that, name another with --key, or make one with hashaudit keys new"
+        advice = error.hint or "choose another key with --key, or create one with hashaudit keys new"
         yield Check("key.use", State.PROBLEM, str(error), advice, subject)
         return
     else:
@@ -43,7 +43,7 @@ def key(path: str, *, made_at_first_use: bool) -> Iterator[Check]:
     folder = os.path.dirname(os.path.realpath(path))
     status = os.stat(folder)
     if status.st_mode & _WRITABLE_BY_OTHERS and not status.st_mode & stat.S_ISVTX:
-        found = f"others can write to its folder {folder} and put another key in its place"
+        found = f"others can write to its directory {folder} and replace the key"
         yield Check("key.folder", State.WARNING, found, f"chmod go-w {folder}", subject)
 
 
@@ -52,22 +52,22 @@ def _encrypted() -> bytes:
 
 
 def hash_list(spec: ListSpec) -> Iterator[Check]:
-    """One list, read from its beginning to its end as a scan does."""
+    """Checks one list by reading it completely, as a scan does."""
     subject = os.fsencode(spec.path)
     try:
         with load_lists([spec]) as lists:
             infos = lists.infos
     except ListError as error:
-        advice = "mend the list, or state what it holds: --list ALGO=FILE"
+        advice = error.hint or "fix the list, or name its algorithm: --list ALGO=FILE"
         yield Check("list.use", State.PROBLEM, str(error), advice, subject)
         return
     for info in infos:
         yield Check("list.use", State.OK, _described(info), None, subject)
         for warning in info.warnings:
-            yield Check("list.warning", State.WARNING, warning, "see to it, unless it is meant so", subject)
+            yield Check("list.warning", State.WARNING, warning, "fix this unless it is intended", subject)
 
 
 def _described(info: ListInfo) -> str:
     rejected = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in info.rejected.items())
-    left_out = f"; not kept: {rejected}" if rejected else ""
-    return f"{info.role}, {info.format}, {', '.join(info.algorithms)}: {info.kept:,} of {info.read:,} kept{left_out}"
+    skipped = f"; skipped: {rejected}" if rejected else ""
+    return f"{info.role}, {info.format}, {', '.join(info.algorithms)}: {info.kept:,} of {info.read:,} kept{skipped}"

@@ -1,4 +1,4 @@
-"""The roots: whether they can be read, what they lie on, what reading leaves behind, and what is mounted below."""
+"""Checks of the roots: access, filesystem, access times, and mounts below them."""
 
 import errno
 import os
@@ -18,22 +18,24 @@ from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import open_source
 
 MOUNTS_NAMED = 5
-"""Below one root; of more, the number."""
+"""Mounts that are listed by name below one root; more are counted."""
 
 QUIET_OPTIONS = frozenset({"noatime", "ro"})
-"""Of a mount whose access times reading does not set (mount(8))."""
+"""Mount options with which reading does not set access times. Source: mount(8)."""
 
-ADVICE_ON_UNPINNED = (
-    "scan what is behind it where it lies, or from a snapshot; findings are marked unverified_mount otherwise"
+ADVICE_ON_UNVERIFIED = (
+    "scan the underlying storage directly, or a snapshot; otherwise records are marked unverified_mount"
 )
 
 
 def root(given: bytes) -> Iterator[Check]:
-    """Everything about one root."""
+    """Makes all checks of one root."""
     try:
         (description,) = open_source((given,)).describe_roots()
     except HashauditError as error:
-        yield Check("root.access", State.PROBLEM, str(error), "name a folder, a file or a bucket", given)
+        yield Check(
+            "root.access", State.PROBLEM, str(error), error.hint or "name a directory, a file or a bucket", given
+        )
         return
     if description.is_bucket:
         yield _bucket(given)
@@ -45,7 +47,8 @@ def root(given: bytes) -> Iterator[Check]:
             yield _access_time(given, description)
             yield from _mounts_below(given, description)
     kind = device_class(description)
-    found = f"{kind}: read by {READERS[kind]()} at once, unless -j says otherwise"
+    readers = READERS[kind]()
+    found = f"{kind} device: {readers} {'reader' if readers == 1 else 'readers'} (override with -j)"
     yield Check("root.device", State.OK, found, None, given)
 
 
@@ -54,8 +57,14 @@ def _bucket(given: bytes) -> Check:
     try:
         open_store(bucket.bucket.scheme if bucket is not None else "", StoreOptions())
     except HashauditError as error:
-        return Check("root.access", State.PROBLEM, str(error), "mend what it names: a scan would end with it", given)
-    return Check("root.access", State.OK, "an object store; whether it answers was not tried", None, given)
+        return Check(
+            "root.access",
+            State.PROBLEM,
+            str(error),
+            error.hint or "fix the error above; a scan would fail with it",
+            given,
+        )
+    return Check("root.access", State.OK, "an object store; the connection was not tried", None, given)
 
 
 def _access(given: bytes, description: RootDescription) -> Check:
@@ -64,25 +73,25 @@ def _access(given: bytes, description: RootDescription) -> Check:
         flags = files.LIST_FLAGS if os.path.isdir(description.path) else files.READ_FLAGS
         os.close(os.open(description.path, flags))
     except FileNotFoundError:
-        return Check("root.access", State.PROBLEM, "is not there", "check the name, or mount it", given)
+        return Check("root.access", State.PROBLEM, "does not exist", "check the name, or mount it", given)
     except OSError as error:
         advice = "scan as a user who may read it"
         return Check("root.access", State.PROBLEM, f"cannot be read: {error.strerror}", advice, given)
-    what = "folder" if os.path.isdir(description.path) else f"file of {status.st_size:,} bytes"
-    return Check("root.access", State.OK, f"a {what} that can be read", None, given)
+    what = "directory" if os.path.isdir(description.path) else f"file of {status.st_size:,} bytes"
+    return Check("root.access", State.OK, f"a readable {what}", None, given)
 
 
 def _filesystem(given: bytes, description: RootDescription) -> Check:
     kind = Filesystem(description.fs_type)
     found = f"{description.fs_type or 'unknown'}, reads are {kind.consistency}"
     if kind.is_pseudo:
-        advice = "nobody's content is kept there: name another root"
+        advice = "it contains no user data; choose another root"
         return Check("root.filesystem", State.WARNING, f"{found}; a pseudo filesystem", advice, given)
     if kind.consistency is Consistency.UNVERIFIED_MOUNT:
-        return Check("root.filesystem", State.WARNING, found, ADVICE_ON_UNPINNED, given)
+        return Check("root.filesystem", State.WARNING, found, ADVICE_ON_UNVERIFIED, given)
     if description.fs_type is None:
-        advice = "see to it that it is no network mount"
-        return Check("root.filesystem", State.WARNING, "the system does not tell its type", advice, given)
+        advice = "make sure that it is not a network mount"
+        return Check("root.filesystem", State.WARNING, "filesystem type unknown", advice, given)
     return Check("root.filesystem", State.OK, found, None, given)
 
 
@@ -90,17 +99,17 @@ def _access_time(given: bytes, description: RootDescription) -> Check:
     options = frozenset((description.options or "").split(","))
     quiet = sorted(options & QUIET_OPTIONS)
     if quiet:
-        return Check("root.access_time", State.OK, f"mounted {', '.join(quiet)}: reading changes none", None, given)
-    if _may_read_quietly(description.path):
-        found = "reading changes none (O_NOATIME is granted, as far as the root itself tells)"
+        return Check("root.access_time", State.OK, f"mounted {', '.join(quiet)}; access times preserved", None, given)
+    if _may_open_noatime(description.path):
+        found = "access times preserved (O_NOATIME is allowed for the root itself)"
         return Check("root.access_time", State.OK, found, None, given)
     kept = "relatime" if "relatime" in options else "strictatime"
     advice = "mount it read-only or noatime, or scan as its owner or as root"
-    found = f"reading sets it ({kept}, and O_NOATIME is not granted)"
+    found = f"reading changes access times ({kept}, and O_NOATIME is not allowed)"
     return Check("root.access_time", State.WARNING, found, advice, given)
 
 
-def _may_read_quietly(path: bytes) -> bool:
+def _may_open_noatime(path: bytes) -> bool:
     if not files.NOATIME:
         return False
     try:
@@ -116,12 +125,12 @@ def _mounts_below(given: bytes, description: RootDescription) -> Iterator[Check]
     below = read_mount_table().below(description.path)
     if not below:
         return
-    unpinned = [mount for mount in below if Filesystem(mount.fs_type).consistency is Consistency.UNVERIFIED_MOUNT]
+    unverified = [mount for mount in below if Filesystem(mount.fs_type).consistency is Consistency.UNVERIFIED_MOUNT]
     pseudo = [mount for mount in below if Filesystem(mount.fs_type).is_pseudo]
-    found = f"{len(below)} mounts below it, {len(pseudo)} of them pseudo filesystems that are left out"
-    if unpinned:
-        found += f"; behind a network or FUSE: {_named(unpinned)}"
-        advice = f"--one-file-system leaves them out; {ADVICE_ON_UNPINNED}"
+    found = f"{len(below)} mounts below it, {len(pseudo)} of them pseudo filesystems, which are skipped"
+    if unverified:
+        found += f"; network or FUSE mounts: {_named(unverified)}"
+        advice = f"skip them with --one-file-system; or {ADVICE_ON_UNVERIFIED}"
         yield Check("root.mounts_below", State.WARNING, found, advice, given)
     else:
         yield Check("root.mounts_below", State.OK, found, None, given)

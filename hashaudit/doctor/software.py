@@ -1,4 +1,4 @@
-"""Python, the packages that decide what is computed, decoders, and the programs with which strangers verify."""
+"""Checks of Python, the packages that decide results, decoders, and the programs with which third parties verify."""
 
 import platform
 import shutil
@@ -17,15 +17,15 @@ from hashaudit.model.results import AlgorithmName
 
 CPU_INFO = "/proc/cpuinfo"
 SHA_FLAGS = ("sha_ni", "sha2")
-"""Of the processor: x86-64 and ARMv8 (the kernel's cpufeatures and hwcap names)."""
+"""Processor flags of x86-64 and ARMv8, by the kernel's cpufeatures and hwcap names."""
 
 SHA512 = AlgorithmName("sha512")
 FAST_SHA256_BYTES_PER_S = 700 << 20
-"""No processor of today reaches it without instructions of its own for SHA-256; with them each does."""
+"""No current processor reaches it without SHA-256 instructions, and each reaches it with them."""
 
 MEASURED_BYTES = 1 << 20
 MEASURED_S = 0.02
-"""For each digest: long enough to tell a factor of two."""
+"""Seconds for each digest: long enough to see a factor of two."""
 
 PROGRAM_TIMEOUT_S = 5.0
 
@@ -37,11 +37,11 @@ _FEATURES: dict[ImageFormat, str] = {
     ImageFormat.AVIF: "avif",
     ImageFormat.JPEG_2000: "jpg_2000",
 }
-"""What Pillow was built with, by the names of its features module."""
+"""Names in Pillow's features module of the codecs that a build may lack."""
 
 
 def python() -> Iterator[Check]:
-    """The interpreter and the packages."""
+    """Checks the interpreter and the packages."""
     yield Check("software.python", State.OK, f"{platform.python_implementation()} {platform.python_version()}")
     found = {}
     for package in ("hashaudit", *DECIDING_PACKAGES):
@@ -57,8 +57,8 @@ def python() -> Iterator[Check]:
 
 
 def codecs() -> Iterator[Check]:
-    """Which pictures can be hashed."""
-    # Start-up: the decoders are needed for this line alone.
+    """Checks which image formats can be decoded."""
+    # Start-up: only this check needs the decoders.
     from PIL import features  # noqa: PLC0415 # as above
 
     from hashaudit.content.images.pillow import can_decode  # noqa: PLC0415 # as above
@@ -67,10 +67,10 @@ def codecs() -> Iterator[Check]:
     missing = [kind for kind in _FEATURES if kind not in usable]
     yield Check("software.codecs", State.OK, f"decoded: {', '.join(usable)}")
     if missing:
-        found = f"not decoded: {', '.join(missing)}; such pictures become faults where a list has perceptual hashes"
+        found = f"not decoded: {', '.join(missing)}; such images are faults if a list has perceptual hashes"
         yield Check("software.codecs_missing", State.WARNING, found, "install Pillow from its own wheel")
     if ImageFormat.HEIC not in usable:
-        found = "not decoded: heic; such pictures become faults where a list has perceptual hashes"
+        found = "not decoded: heic; such images are faults if a list has perceptual hashes"
         yield Check("software.heic", State.WARNING, found, "pip install 'hashaudit[heic]'")
 
 
@@ -81,19 +81,19 @@ def _is_built_in(features: object, kind: ImageFormat) -> bool:
 
 
 def digests() -> Iterator[Check]:
-    """How fast each digest is on one processor, and whether OpenSSL uses the processor's own instructions."""
+    """Measures each digest on one processor, and checks that OpenSSL uses the processor's SHA instructions."""
     speeds = {name: _bytes_per_s(name) for name in DIGESTS}
     shown = ", ".join(f"{name} {speed / 2**20:,.0f}" for name, speed in speeds.items())
     yield Check("digests.speed", State.OK, f"MiB/s on one processor: {shown}")
     has, fast = _has_sha_instructions(), speeds[SHA256] >= FAST_SHA256_BYTES_PER_S
     uses = fast or speeds[SHA256] > 1.2 * speeds[SHA512]
     if has and not uses:
-        found = f"the processor has SHA instructions, and {ssl.OPENSSL_VERSION} does not use them"
+        found = f"{ssl.OPENSSL_VERSION} does not use the processor's SHA instructions"
         advice = "use a Python that is built with OpenSSL 1.1.1 or newer, and unset OPENSSL_ia32cap"
         yield Check("digests.sha_extensions", State.WARNING, found, advice)
     else:
-        has_text = {True: "has SHA instructions", False: "has no SHA instructions", None: "does not tell what it has"}
-        found = f"the processor {has_text[has]}; {ssl.OPENSSL_VERSION} is {'fast' if uses else 'as fast as it can be'}"
+        used = {True: "hardware SHA in use", False: "the processor has no SHA instructions", None: "processor unknown"}
+        found = f"{ssl.OPENSSL_VERSION}; {used[has]}"
         yield Check("digests.sha_extensions", State.OK, found)
 
 
@@ -118,13 +118,13 @@ def _has_sha_instructions() -> bool | None:
 
 
 def programs() -> Iterator[Check]:
-    """What a stranger verifies findings with; a scan needs neither."""
+    """Checks the programs with which a third party verifies findings; a scan needs neither."""
     for name, ask in (("ssh-keygen", ("ssh", "-V")), ("jq", ("jq", "--version"))):
         place = shutil.which(name)
         check = f"software.{name.replace('-', '_')}"
         if place is None:
             package = "openssh-client" if name == "ssh-keygen" else name
-            found = "not on PATH; findings cannot be verified here without hashaudit itself"
+            found = "not on PATH; findings can be verified here only with hashaudit"
             yield Check(check, State.WARNING, found, f"install {package}")
         else:
             yield Check(check, State.OK, f"{place}, {_version_of(ask)}")
@@ -140,6 +140,6 @@ def _version_of(command: tuple[str, ...]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return "which does not tell its version"
+        return "version unknown"
     lines = (done.stdout + done.stderr).decode(errors="replace").split("\n")
-    return lines[0].strip() or "which does not tell its version"
+    return lines[0].strip() or "version unknown"

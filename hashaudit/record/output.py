@@ -81,7 +81,7 @@ class Output:
         raw = os.fsencode(path)
         sidecar = raw + SIDECAR_SUFFIX
         if os.path.lexists(sidecar):
-            raise OutputError(f"{for_terminal(sidecar)} exists already and is never overwritten: choose another name")
+            raise _already_exists(sidecar)
         output = cls(_create(raw), for_terminal(raw), raw)
         output.lock = lock_file(output._descriptor)
         return output
@@ -99,7 +99,7 @@ class Output:
         try:
             descriptor = os.open(raw, _OLD_FILE)
         except OSError as error:
-            raise OutputError(f"cannot open {shown}: {error.strerror}") from error
+            raise OutputError(f"cannot open the findings file: '{shown}'; {error.strerror}") from error
         try:
             _require_own(os.fstat(descriptor), shown)
             output = cls(descriptor, shown, raw)
@@ -132,7 +132,7 @@ class Output:
             OutputError: it cannot be written, or an earlier write failed.
         """
         if self._failed:
-            raise OutputError(f"{self._name}: an earlier write failed, so nothing more is written")
+            raise OutputError(f"cannot write to '{self._name}'; an earlier write failed")
         try:
             _write_all(self._descriptor, data)
         except OSError as error:
@@ -162,7 +162,7 @@ class Output:
         try:
             return open(os.dup(self._descriptor), "rb")
         except OSError as error:
-            raise OutputError(f"cannot read {self._name}: {error.strerror}") from error
+            raise OutputError(f"cannot read the findings file: '{self._name}'; {error.strerror}") from error
 
     def quarantine_tail(self, size: int) -> Quarantined | None:
         """Moves what stands behind the first ``size`` bytes, and a sidecar, to files of their own.
@@ -173,7 +173,7 @@ class Output:
             OutputError: it cannot be copied or cut off.
         """
         if self._path is None:
-            raise OutputError(f"{self._name} is no file that was reopened")
+            raise OutputError(f"not a reopened file: '{self._name}'")
         sidecar = self._path + SIDECAR_SUFFIX
         try:
             length = os.fstat(self._descriptor).st_size - size
@@ -194,7 +194,7 @@ class Output:
             os.fsync(self._descriptor)
             self._own |= _identities_of_asides(self._path)
         except OSError as error:
-            raise OutputError(f"cannot set the end of {self._name} aside: {error.strerror}") from error
+            raise OutputError(f"cannot move the tail of '{self._name}' to a backup file; {error.strerror}") from error
         return Quarantined(path, length, digest)
 
     def write_sidecar(self, text: str) -> None:
@@ -204,7 +204,7 @@ class Output:
             OutputError: there is no file, or the sidecar exists or cannot be written.
         """
         if self._path is None:
-            raise OutputError(f"{self._name} has no path to put a sidecar beside")
+            raise OutputError(f"cannot write a sidecar for '{self._name}'; it has no path")
         path = self._path + SIDECAR_SUFFIX
         descriptor = _create(path)
         try:
@@ -216,7 +216,7 @@ class Output:
             # Half a signature would say that the file is not what was signed.
             with suppress(OSError):
                 os.unlink(path)
-            raise OutputError(f"cannot write {for_terminal(path)}: {error.strerror}") from error
+            raise OutputError(f"cannot write '{for_terminal(path)}'; {error.strerror}") from error
         finally:
             os.close(descriptor)
 
@@ -227,7 +227,7 @@ class Output:
             OutputError: it is something else, or cannot be written.
         """
         if self._path is None:
-            raise OutputError(f"{self._name} has no path to put a sidecar beside")
+            raise OutputError(f"cannot write a sidecar for '{self._name}'; it has no path")
         path = self._path + SIDECAR_SUFFIX
         whole = text.encode("ascii")
         try:
@@ -237,13 +237,16 @@ class Output:
                 return
             if not whole.startswith(present):
                 raise OutputError(
-                    f"{for_terminal(path)} is not the signature of {self._name}: check both with hashaudit verify"
+                    f"wrong sidecar: '{for_terminal(path)}'; it is not the signature of '{self._name}'",
+                    hint="check both with hashaudit verify",
                 )
             os.unlink(path)
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise OutputError(f"cannot replace {for_terminal(path)}, which is cut short: {error.strerror}") from error
+            raise OutputError(
+                f"cannot replace the truncated sidecar '{for_terminal(path)}'; {error.strerror}"
+            ) from error
         self.write_sidecar(text)
 
     def close(self) -> None:
@@ -270,23 +273,37 @@ class Output:
     def _fail(self, error: OSError) -> NoReturn:
         self._failed = True
         if isinstance(error, BrokenPipeError):
-            raise OutputClosedError(f"{self._name}: the reader closed its end") from error
-        raise OutputError(f"cannot write {self._name}: {error.strerror}; what was signed before stays valid") from error
+            raise OutputClosedError(f"cannot write to '{self._name}'; the reader closed its end") from error
+        raise OutputError(
+            f"cannot write to '{self._name}'; {error.strerror}",
+            hint="records signed so far remain valid; make space or fix the disk, then use scan --resume",
+        ) from error
+
+
+def _already_exists(path: bytes) -> OutputError:
+    return OutputError(
+        f"already exists: '{for_terminal(path)}'; hashaudit never overwrites it", hint="choose another name"
+    )
 
 
 def _require_own(status: os.stat_result, shown: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise OutputError(f"{shown} is not a file")
+        raise OutputError(f"not a regular file: '{shown}'")
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise OutputError(f"{shown} belongs to another user (uid {status.st_uid})")
+        raise OutputError(f"cannot resume '{shown}'; it belongs to another user (uid {status.st_uid})")
     if os.name == "posix" and status.st_mode & 0o022:
-        raise OutputError(f"{shown} can be written by others: chmod 600 it, and check it with hashaudit verify")
+        raise OutputError(
+            f"cannot resume '{shown}'; others can write to it",
+            hint="run chmod 600 on it, and check it with hashaudit verify",
+        )
 
 
 def _locked(descriptor: int, shown: str) -> LockState:
     found = lock_file(descriptor)
     if found is LockState.HELD:
-        raise OutputLockedError(f"{shown} is being written by another run: wait for its end, or stop it")
+        raise OutputLockedError(
+            f"findings file in use: '{shown}'; another scan writes it", hint="wait until that scan ends, or stop it"
+        )
     return found
 
 
@@ -327,11 +344,9 @@ def _create(path: bytes) -> int:
     try:
         descriptor = os.open(path, _NEW_FILE, _MODE)
     except FileExistsError as error:
-        raise OutputError(
-            f"{for_terminal(path)} exists already and is never overwritten: choose another name"
-        ) from error
+        raise _already_exists(path) from error
     except OSError as error:
-        raise OutputError(f"cannot make {for_terminal(path)}: {error.strerror}") from error
+        raise OutputError(f"cannot create '{for_terminal(path)}'; {error.strerror}") from error
     # The name must survive a power cut as well as the content. Where a folder cannot be opened or synced (no read
     # permission, some network filesystems) the content's own fsync is all there is.
     with suppress(OSError):

@@ -1,8 +1,8 @@
-"""OpenSSH's allowed_signers: who may sign what, and when.
+"""OpenSSH's allowed_signers file: the keys that may sign, for which names, namespaces and times.
 
-Source: ssh-keygen(1), section ALLOWED SIGNERS, and what ssh-keygen 9.2 does where that is silent. A line that cannot be
-read refuses the whole file: a lost restriction would widen trust. Certificate authorities are not supported; their
-lines are never a reason to trust a key.
+Source: ssh-keygen(1), section ALLOWED SIGNERS; the behaviour of ssh-keygen 9.2 where the manual is silent. One
+unreadable line makes the whole file invalid, because a lost restriction would widen trust. Certificate authorities are
+not supported, and their lines never make a key trusted.
 """
 
 import base64
@@ -21,7 +21,7 @@ from hashaudit.model.paths import for_terminal
 from hashaudit.signing.public_key import PublicKey, pack_string
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
-"""Ten thousand keys; a trust store larger than this is a mistake."""
+"""Space for about ten thousand keys; a larger trust store is a mistake."""
 
 _BLANKS = " \t"
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\"|\\)*)")?(?:,|\Z)')
@@ -29,56 +29,56 @@ _TIME_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
 class AllowedSigner(msgspec.Struct, frozen=True):
-    """One line."""
+    """One line of the file."""
 
     line: int
     principals: str
-    """Pattern list, as it stands in the file."""
+    """Pattern list, as in the file."""
     key_blob: bytes
-    """Of any key type."""
+    """Public key of any type, in wire form."""
     cert_authority: bool = False
     namespaces: str | None = None
     valid_after_s: int | None = None
     valid_before_s: int | None = None
 
     def refusal(self, namespace: str, time_s: float, identity: str | None) -> "Refusal | None":
-        """Why this line does not let its key sign, or ``None`` if it does."""
+        """Returns the reason why this line does not trust its key, or ``None`` if it does."""
         if identity is not None and not matches_pattern_list(identity, self.principals):
-            return Refusal(f"line {self.line} is for other names")
+            return Refusal(f"line {self.line} is for a different identity")
         if self.namespaces is not None and not matches_pattern_list(namespace, self.namespaces):
             return Refusal(f"line {self.line} does not allow the namespace {namespace}")
         if self.valid_after_s is not None and time_s < self.valid_after_s:
-            return Refusal(f"line {self.line} is not valid yet at that time", by_time=True)
+            return Refusal(f"line {self.line} is not yet valid at that time", by_time=True)
         if self.valid_before_s is not None and int(time_s) > self.valid_before_s:
-            return Refusal(f"line {self.line} is not valid any more at that time", by_time=True)
+            return Refusal(f"line {self.line} is no longer valid at that time", by_time=True)
         return None
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a line does not let a key sign."""
+    """The reason why a line does not trust a key."""
 
     message: str
-    """For people."""
+    """Text for people."""
     by_time: bool = False
-    """It would at another time."""
+    """The line would trust the key at another time."""
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """What a trust store says of a key."""
+    """The answer of a trust store about a key."""
 
     principals: tuple[str, ...]
-    """Pattern lists of the lines that accept it; empty when none does."""
+    """Pattern lists of the lines that trust the key; empty if none does."""
     refusals: tuple[Refusal, ...] = ()
-    """Why none does."""
+    """The reasons of the lines that do not."""
 
     @property
     def accepted(self) -> bool:
-        """Whether any line accepts the key."""
+        """Whether any line trusts the key."""
         return bool(self.principals)
 
 
 class AllowedSigners(msgspec.Struct, frozen=True):
-    """A trust store."""
+    """The trust store of a reader."""
 
     signers: tuple[AllowedSigner, ...]
 
@@ -87,27 +87,27 @@ class AllowedSigners(msgspec.Struct, frozen=True):
         """Reads a file.
 
         Raises:
-            SigningKeyError: it cannot be read, or a line is not of the format.
+            SigningKeyError: the file cannot be read, or a line is invalid.
         """
         shown = for_terminal(os.fsencode(path))
         try:
             with open(path, "rb") as stream:
                 content = stream.read(_MAX_FILE_BYTES + 1)
         except OSError as error:
-            raise SigningKeyError(f"cannot read the allowed signers {shown}: {error.strerror}") from error
+            raise SigningKeyError(f"cannot read allowed signers: '{shown}'; {error.strerror}") from error
         if len(content) > _MAX_FILE_BYTES:
-            raise SigningKeyError(f"{shown} is too large for a list of allowed signers")
+            raise SigningKeyError(f"not an allowed_signers file: '{shown}'; larger than {_MAX_FILE_BYTES >> 20} MiB")
         try:
             return cls.parse(content.decode(errors="surrogateescape"))
         except SigningKeyError as error:
-            raise SigningKeyError(f"{shown}, {error}") from error
+            raise SigningKeyError(f"cannot use allowed signers: '{shown}'; {error}", hint=error.hint) from error
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads the text of a file.
 
         Raises:
-            SigningKeyError: a line is not of the format, or there is none.
+            SigningKeyError: a line is invalid, or no line names a signer.
         """
         signers = []
         for number, line in enumerate(text.split("\n"), start=1):
@@ -123,13 +123,13 @@ class AllowedSigners(msgspec.Struct, frozen=True):
         return cls(tuple(signers))
 
     def lookup(self, key: PublicKey, namespace: str, time_s: float, identity: str | None = None) -> Lookup:
-        """Asks whether a key may sign.
+        """Returns whether a key is trusted for a signature.
 
         Args:
-            key: that made a signature.
-            namespace: of the signature.
-            time_s: when it says it was made, seconds since the epoch.
-            identity: the name to be proven; ``None`` takes any.
+            key: the key that made the signature.
+            namespace: namespace of the signature.
+            time_s: time of signing according to the signer, in seconds since the epoch.
+            identity: the name that the key must be trusted for; ``None`` accepts any.
         """
         lines = [signer for signer in self.signers if signer.key_blob == key.blob and not signer.cert_authority]
         refusals = [(signer, signer.refusal(namespace, time_s, identity)) for signer in lines]
@@ -146,7 +146,7 @@ class AllowedSigners(msgspec.Struct, frozen=True):
 
 
 def matches_pattern_list(text: str, patterns: str) -> bool:
-    """OpenSSH's pattern list: ``*`` and ``?``, separated by commas; a matching pattern with ``!`` refuses.
+    """Returns whether a text matches OpenSSH's comma-separated patterns with ``*`` and ``?``; ``!`` before one refuses.
 
     Source: ssh_config(5), section PATTERNS.
     """
@@ -174,7 +174,7 @@ def _parse_line(number: int, content: str) -> AllowedSigner:
         options, rest = _split_options(rest)
         blob = _key(rest)
     if blob is None:
-        raise ValueError("no public key where one is wanted")
+        raise ValueError("the public key is missing")
     return _with_options(AllowedSigner(number, principals, blob), options)
 
 
@@ -187,7 +187,7 @@ def _principals(content: str) -> tuple[str, str]:
         parts = re.split(f"[{_BLANKS}]", content, maxsplit=1)
         principals, rest = parts[0], "".join(parts[1:])
     if not principals:
-        raise ValueError("no name")
+        raise ValueError("the name is missing")
     return principals, rest.lstrip(_BLANKS)
 
 
@@ -222,13 +222,13 @@ def _with_options(signer: AllowedSigner, options: str) -> AllowedSigner:
     while position < len(options):
         match = _OPTION.match(options, position)
         if match is None or options.endswith(","):
-            raise ValueError('an option is not of the form name or name="value"')
+            raise ValueError('invalid option; the form is name or name="value"')
         name = match[1].lower()
         takes_value = name in {"namespaces", "valid-after", "valid-before"}
         if name != "cert-authority" and not takes_value:
-            raise ValueError("an unknown option")
+            raise ValueError("unknown option")
         if name in found or takes_value is not (match[2] is not None):
-            raise ValueError(f"the option {name} stands twice, or lacks or has a value")
+            raise ValueError(f"invalid option: '{name}'; it is repeated, lacks its value or takes none")
         found[name] = match[2] and match[2].replace('\\"', '"')
         position = match.end()
     after, before = _time(found.get("valid-after")), _time(found.get("valid-before"))
@@ -250,10 +250,10 @@ def _time(text: str | None) -> int | None:
     digits = text[:-1] if utc else text
     form = _TIME_FORMATS.get(len(digits))
     if form is None or not (digits.isascii() and digits.isdigit()):
-        raise ValueError("a time is not of the form YYYYMMDD[HHMM[SS]][Z]")
+        raise ValueError("invalid time; the form is YYYYMMDD[HHMM[SS]][Z]")
     try:
         parsed = time.strptime(digits, form)
     except ValueError as error:
         raise ValueError("no such day or time of day") from error
-    # Without Z it is local time, which ssh-keygen takes as standard time all year.
+    # Without Z it is local time, which ssh-keygen interprets as standard time all year.
     return calendar.timegm(parsed) if utc else int(time.mktime((*parsed[:8], 0)))

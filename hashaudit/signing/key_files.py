@@ -1,7 +1,7 @@
-"""Signing keys: loading one that only its owner can read, and making one.
+"""Files of signing keys: loads a key that only its owner can read, and creates one.
 
-Source: OpenSSH's PROTOCOL.key and RFC 5208/8410 (PKCS#8) for the two forms that are read; the former is written, since
-OpenSSH before 9.6 cannot read Ed25519 in PKCS#8.
+Source of the two forms that are read: OpenSSH's PROTOCOL.key, and RFC 5208/8410 (PKCS#8). New keys have OpenSSH's form,
+because OpenSSH before 9.6 cannot read Ed25519 in PKCS#8.
 """
 
 import base64
@@ -30,15 +30,16 @@ from hashaudit.signing.public_key import PublicKey, unpack_string
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
 
 Passphrase = bytes | Callable[[], bytes] | None
-"""The passphrase itself, or what asks for it; called only if the key has one."""
+"""The passphrase, or a function that asks for it; called only if the key has one."""
 
 PUBLIC_SUFFIX = b".pub"
 
+_NEW_KEY = "create a key with hashaudit keys new"
 _PRIVATE_MODE = 0o600
 _PUBLIC_MODE = 0o644
 _OTHERS = 0o077
 _MAX_KEY_BYTES = 64 * 1024
-"""A key with a long comment takes about a kilobyte."""
+"""A key with a long comment has about a kilobyte."""
 
 _OPENSSH_BEGIN = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _OPENSSH_END = b"-----END OPENSSH PRIVATE KEY-----"
@@ -48,7 +49,7 @@ _PKCS8_ENCRYPTED_BEGIN = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 _READ = (
     os.O_RDONLY
-    # A FIFO must not hang the program, nor a terminal become its own. Absent on Windows, as are both.
+    # A FIFO must not block the program, and a terminal must not become its own. Windows has neither flag.
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_CLOEXEC", 0)
@@ -62,67 +63,69 @@ class SigningKey:
     def __init__(self, private_key: Ed25519PrivateKey, identity: tuple[int, int] | None = None) -> None:
         self._private_key = private_key
         self.identity = identity
-        """Device and inode of its file, for a scan to leave out."""
+        """Device and inode of its file, which a scan skips."""
         self.public_key = PublicKey(private_key.public_key().public_bytes_raw())
 
     @property
     def fingerprint(self) -> str:
-        """As ``ssh-keygen -l`` prints it."""
+        """The fingerprint, as ``ssh-keygen -l`` prints it."""
         return self.public_key.fingerprint
 
     def sign(self, message: bytes, namespace: str) -> str:
-        """An armoured SSHSIG over a message."""
+        """Returns an armoured SSHSIG over a message."""
         return sshsig.sign(self._private_key, message, namespace)
 
     def sign_sha512(self, digest: bytes, namespace: str) -> str:
-        """An armoured SSHSIG over a message of which only the SHA-512 is at hand."""
+        """Returns an armoured SSHSIG over a message, from its SHA-512."""
         return sshsig.sign_sha512(self._private_key, digest, namespace)
 
 
 def load_key(path: str | bytes, passphrase: Passphrase = None) -> SigningKey:
     """Reads a private key, in OpenSSH's form or PKCS#8 PEM.
 
-    A symbolic link is followed: what counts is who owns and who can read the file that is opened.
+    A symbolic link is followed: the owner and mode of the opened file count.
 
     Raises:
-        SigningKeyError: there is none; others can read it or own it; it is not Ed25519; the passphrase is missing or
-            wrong; or it is no private key.
+        SigningKeyError: the file is missing, not a private key or not Ed25519; others own it or can read it; or the
+            passphrase is missing or wrong.
     """
     shown = for_terminal(os.fsencode(path))
     content, identity = _read_private(path, shown)
     try:
         encrypted = _is_encrypted(content)
     except ValueError as error:
-        raise SigningKeyError(f"{shown} is no private key in OpenSSH or PKCS#8 PEM form") from error
+        raise SigningKeyError(f"not a private key in OpenSSH or PKCS#8 PEM form: '{shown}'") from error
     secret = _passphrase(passphrase, shown) if encrypted else None
     load = load_ssh_private_key if content.startswith(_OPENSSH_BEGIN) else load_pem_private_key
     try:
         key = load(content, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         cause = (
-            "the passphrase is wrong, or the key is damaged" if encrypted else "the key is damaged or of a kind unknown"
+            "the passphrase is wrong, or the key is damaged"
+            if encrypted
+            else "the key is damaged or of an unknown type"
         )
-        raise SigningKeyError(f"cannot use the signing key {shown}: {cause}") from error
+        raise SigningKeyError(f"cannot use the signing key: '{shown}'; {cause}") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise SigningKeyError(f"the signing key {shown} is not Ed25519: make one with hashaudit keys new")
+        raise SigningKeyError(f"cannot use the signing key: '{shown}'; it is not Ed25519", hint=_NEW_KEY)
     return SigningKey(key, identity)
 
 
 def new_key(path: str | bytes, comment: str, passphrase: bytes | None = None) -> SigningKey:
-    """Makes a key: ``path`` in OpenSSH's form with mode 0600, and ``path.pub``. Neither may exist.
+    """Creates a key: ``path`` in OpenSSH's form with mode 0600, and ``path.pub``. Neither may exist.
 
     Args:
-        path: in a folder that exists.
-        comment: for people, on the ``.pub`` line.
+        path: file in an existing directory.
+        comment: text for people on the ``.pub`` line.
         passphrase: encrypts the private key.
 
     Raises:
-        SigningKeyError: a file exists or cannot be made, or the comment or the passphrase is unfit.
+        SigningKeyError: a file exists or cannot be created, or the comment or the passphrase is invalid.
     """
     if not comment.isprintable():
-        raise SigningKeyError("a key's comment is one line of printable text")
+        raise SigningKeyError(f"invalid key comment: {comment!a}; it must be one line of printable text")
     if passphrase == b"":
-        raise SigningKeyError("an empty passphrase protects nothing: give one, or none")
+        raise SigningKeyError("the passphrase is empty", hint="give a passphrase, or omit the option")
     private_path = os.fsencode(path)
     key = Ed25519PrivateKey.generate()
     encryption: KeySerializationEncryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
@@ -141,15 +144,15 @@ def new_key(path: str | bytes, comment: str, passphrase: bytes | None = None) ->
 
 
 def allowed_signers_line(public_key: PublicKey, identity: str) -> str:
-    """The line that makes a reader trust this key for findings under the name ``identity``.
+    """Returns the line with which a reader trusts this key for findings under the name ``identity``.
 
     Source: ssh-keygen(1), ALLOWED SIGNERS.
 
     Raises:
-        SigningKeyError: the name would be read as a pattern or as several.
+        SigningKeyError: the name would be read as a pattern or as several names.
     """
     if not identity or not identity.isprintable() or set(identity) & set(' ",*?!#'):
-        raise SigningKeyError("a signer's name has no blank and none of , * ? ! # \"")
+        raise SigningKeyError(f'invalid signer name: {identity!a}; it must not contain blanks or , * ? ! # "')
     return f'{identity} namespaces="{CHECKPOINT_NAMESPACE},{FILE_NAMESPACE}" {public_key.text}\n'
 
 
@@ -157,26 +160,31 @@ def _read_private(path: str | bytes, shown: str) -> tuple[bytes, tuple[int, int]
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError as error:
-        raise SigningKeyError(f"there is no signing key {shown}: make one with hashaudit keys new") from error
+        raise SigningKeyError(f"signing key not found: '{shown}'", hint=_NEW_KEY) from error
     except OSError as error:
-        raise SigningKeyError(f"cannot read the signing key {shown}: {error.strerror}") from error
+        raise SigningKeyError(f"cannot read the signing key: '{shown}'; {error.strerror}") from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise SigningKeyError(f"the signing key {shown} is no regular file")
+        raise SigningKeyError(f"cannot use the signing key: '{shown}'; not a regular file")
     with open(descriptor, "rb") as stream:
-        # Windows has neither owners nor modes in this sense; its access lists are not looked at.
+        # Windows has no such owners and modes; its access lists are not checked.
         if hasattr(os, "geteuid"):
             if status.st_uid != os.geteuid():
-                raise SigningKeyError(f"the signing key {shown} belongs to another user: sign with a key of your own")
+                raise SigningKeyError(
+                    f"cannot use the signing key: '{shown}'; it belongs to another user", hint="use a key of your own"
+                )
             if status.st_mode & _OTHERS:
-                raise SigningKeyError(f"others can read or write the signing key {shown}: run chmod 600 on it")
+                raise SigningKeyError(
+                    f"cannot use the signing key: '{shown}'; others can read or write it",
+                    hint=f"run chmod 600 '{shown}'",
+                )
         try:
             content = stream.read(_MAX_KEY_BYTES + 1)
         except OSError as error:
-            raise SigningKeyError(f"cannot read the signing key {shown}: {error.strerror}") from error
+            raise SigningKeyError(f"cannot read the signing key: '{shown}'; {error.strerror}") from error
     if len(content) > _MAX_KEY_BYTES:
-        raise SigningKeyError(f"{shown} is too large for a private key")
+        raise SigningKeyError(f"not a private key: '{shown}'; larger than {_MAX_KEY_BYTES >> 10} KiB")
     return content.lstrip(), (status.st_dev, status.st_ino)
 
 
@@ -201,7 +209,10 @@ def _is_encrypted(content: bytes) -> bool:
 def _passphrase(passphrase: Passphrase, shown: str) -> bytes:
     secret = passphrase() if callable(passphrase) else passphrase
     if not secret:
-        raise SigningKeyError(f"the signing key {shown} has a passphrase, and none was given")
+        raise SigningKeyError(
+            f"cannot use the signing key: '{shown}'; it has a passphrase, and none was given",
+            hint="use --passphrase-file or --passphrase-fd",
+        )
     return secret
 
 
@@ -212,7 +223,7 @@ def _write_new(path: bytes, content: bytes, mode: int) -> None:
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:
-        raise SigningKeyError(f"cannot make {shown}: {error.strerror}") from error
+        raise SigningKeyError(f"cannot create '{shown}'; {error.strerror}") from error
     try:
         with open(descriptor, "wb") as stream:
             stream.write(content)
@@ -221,8 +232,10 @@ def _write_new(path: bytes, content: bytes, mode: int) -> None:
     except OSError as error:
         with suppress(OSError):
             os.unlink(path)
-        raise SigningKeyError(f"cannot write {shown}: {error.strerror}") from error
+        raise SigningKeyError(f"cannot write '{shown}'; {error.strerror}") from error
 
 
 def _exists(path: bytes) -> SigningKeyError:
-    return SigningKeyError(f"{for_terminal(path)} exists already and is never overwritten: choose another name")
+    return SigningKeyError(
+        f"already exists: '{for_terminal(path)}'; hashaudit never overwrites it", hint="choose another name"
+    )

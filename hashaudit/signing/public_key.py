@@ -1,6 +1,6 @@
 """Ed25519 public keys in OpenSSH's form.
 
-Source: RFC 4251 section 5 (the types ``string`` and ``uint32``), RFC 8709 section 4 (the key blob).
+Source: RFC 4251 section 5 (types ``string`` and ``uint32``), RFC 8709 section 4 (key blob).
 """
 
 import base64
@@ -21,23 +21,23 @@ KEY_TYPE = b"ssh-ed25519"
 _UINT32_BYTES = 4
 _KEY_BYTES = 32
 _MAX_FILE_BYTES = 64 * 1024
-"""A public key file is one line; a larger file is something else."""
+"""A public key file is one line, so a larger file is something else."""
 
 
 def pack_string(data: bytes) -> bytes:
-    """RFC 4251 ``string``: length, then bytes."""
+    """Returns an RFC 4251 ``string``: the length, then the bytes."""
     return len(data).to_bytes(_UINT32_BYTES, "big") + data
 
 
 def unpack_string(data: bytes) -> tuple[bytes, bytes]:
-    """The first RFC 4251 ``string`` of ``data``, and what follows it.
+    """Returns the first RFC 4251 ``string`` of ``data``, and the rest.
 
     Raises:
         ValueError: the data ends too early.
     """
     end = _UINT32_BYTES + int.from_bytes(data[:_UINT32_BYTES], "big")
     if len(data) < max(end, _UINT32_BYTES):
-        raise ValueError("cut short")
+        raise ValueError("truncated")
     return data[_UINT32_BYTES:end], data[end:]
 
 
@@ -52,15 +52,15 @@ class PublicKey(msgspec.Struct, frozen=True):
         """Reads the wire form.
 
         Raises:
-            SigningKeyError: it is no Ed25519 key.
+            SigningKeyError: the blob is not an Ed25519 key.
         """
         try:
             key_type, rest = unpack_string(blob)
             raw, rest = unpack_string(rest) if key_type == KEY_TYPE else (b"", b"")
         except ValueError as error:
-            raise SigningKeyError("the public key is cut short") from error
+            raise SigningKeyError("the public key is truncated") from error
         if key_type != KEY_TYPE:
-            raise SigningKeyError("the public key is not Ed25519, the only type that is used here")
+            raise SigningKeyError("the public key is not Ed25519, the only supported type")
         if len(raw) != _KEY_BYTES or rest:
             raise SigningKeyError("the public key is damaged")
         return cls(raw)
@@ -72,17 +72,17 @@ class PublicKey(msgspec.Struct, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """As ``ssh-keygen -l`` prints it: ``SHA256:`` and unpadded base64."""
+        """The fingerprint as ``ssh-keygen -l`` prints it: ``SHA256:`` and unpadded base64."""
         digest = hashlib.sha256(self.blob).digest()
         return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
     @property
     def text(self) -> str:
-        """Type and base64, as they stand in a ``.pub`` file before the comment."""
+        """Type and base64, as in a ``.pub`` file before the comment."""
         return f"{KEY_TYPE.decode('ascii')} {base64.b64encode(self.blob).decode('ascii')}"
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Tells whether ``signature`` is this key's over ``message`` (RFC 8032, pure Ed25519)."""
+        """Returns whether ``signature`` is by this key over ``message``. Source: RFC 8032, pure Ed25519."""
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
         except (InvalidSignature, ValueError):
@@ -94,7 +94,7 @@ def parse_public_key(line: str) -> PublicKey:
     """Reads the line of a ``.pub`` file.
 
     Raises:
-        SigningKeyError: it holds no Ed25519 key.
+        SigningKeyError: the line does not contain an Ed25519 key.
     """
     fields = line.split()
     if len(fields) < 2:
@@ -102,9 +102,9 @@ def parse_public_key(line: str) -> PublicKey:
     try:
         blob = base64.b64decode(fields[1], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise SigningKeyError("not a public key in OpenSSH form: its second field is not base64") from error
+        raise SigningKeyError("not a public key in OpenSSH form; its second field is not base64") from error
     if not blob.startswith(pack_string(fields[0].encode(errors="replace"))):
-        raise SigningKeyError("the public key's type is not what its line says")
+        raise SigningKeyError("the public key's type differs from that of its line")
     return PublicKey.from_blob(blob)
 
 
@@ -112,18 +112,18 @@ def load_public_key(path: str | bytes) -> PublicKey:
     """Reads a ``.pub`` file.
 
     Raises:
-        SigningKeyError: it cannot be read or holds no Ed25519 key.
+        SigningKeyError: the file cannot be read, or does not contain an Ed25519 key.
     """
     shown = for_terminal(os.fsencode(path))
     try:
         with open(path, "rb") as stream:
             content = stream.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise SigningKeyError(f"cannot read the public key {shown}: {error.strerror}") from error
+        raise SigningKeyError(f"cannot read the public key: '{shown}'; {error.strerror}") from error
     lines = content.decode(errors="replace").strip().splitlines()
     if len(content) > _MAX_FILE_BYTES or len(lines) != 1:
-        raise SigningKeyError(f"{shown} is not a public key in OpenSSH form: one line is wanted")
+        raise SigningKeyError(f"not a public key in OpenSSH form: '{shown}'; it must be one line")
     try:
         return parse_public_key(lines[0])
     except SigningKeyError as error:
-        raise SigningKeyError(f"{shown}: {error}") from error
+        raise SigningKeyError(f"cannot use the public key: '{shown}'; {error}", hint=error.hint) from error

@@ -1,12 +1,12 @@
-"""What signs: a loaded key today, an agent or a token as well."""
+"""The interface of a signer: a loaded key, and later an agent or a token."""
 
 from typing import Protocol
 
 CHECKPOINT_NAMESPACE = "hashaudit-findings"
-"""Of signatures over a checkpoint's body."""
+"""Namespace of signatures over a checkpoint's body."""
 
 FILE_NAMESPACE = "hashaudit-file"
-"""Of the sidecar's signature over a whole file."""
+"""Namespace of the sidecar's signature over a whole file."""
 
 
 class Signer(Protocol):
@@ -14,11 +14,11 @@ class Signer(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Of the public key, as ``ssh-keygen -l`` prints it."""
+        """Fingerprint of the public key, as ``ssh-keygen -l`` prints it."""
         ...
 
     def sign(self, message: bytes, namespace: str) -> str:
-        """An armoured SSHSIG over a message.
+        """Returns an armoured SSHSIG over a message.
 
         Raises:
             SigningKeyError: the key cannot be used now.
@@ -26,7 +26,7 @@ class Signer(Protocol):
         ...
 
     def sign_sha512(self, digest: bytes, namespace: str) -> str:
-        """An armoured SSHSIG over a message of which only the SHA-512 is at hand.
+        """Returns an armoured SSHSIG over a message, from its SHA-512.
 
         Raises:
             SigningKeyError: the key cannot be used now.

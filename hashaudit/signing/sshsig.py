@@ -1,7 +1,7 @@
-"""SSHSIG signatures with Ed25519 and SHA-512, as ``ssh-keygen -Y`` makes and checks them.
+"""SSHSIG signatures with Ed25519 and SHA-512, as ``ssh-keygen -Y`` creates and checks them.
 
-Source: OpenSSH's PROTOCOL.sshsig (version 1). Of what it allows, only what the findings file uses is taken: Ed25519,
-SHA-512, and the armour exactly as ssh-keygen prints it, so that no byte of a signature can change unnoticed
+Source: OpenSSH's PROTOCOL.sshsig (version 1). Only the subset that a findings file uses is accepted: Ed25519, SHA-512,
+and the armour exactly as ssh-keygen prints it. No byte of a signature can change unnoticed
 (docs/adr/0014-one-signature-form.md).
 """
 
@@ -23,35 +23,35 @@ _BEGIN = "-----BEGIN SSH SIGNATURE-----\n"
 _END = "-----END SSH SIGNATURE-----\n"
 _ARMOUR_COLUMNS = 70
 _MAX_ARMOURED_CHARACTERS = 4096
-"""An Ed25519 signature takes about 300."""
+"""An Ed25519 signature has about 300."""
 
 
 class SshSignature(msgspec.Struct, frozen=True):
-    """A signature as it was read. Nothing is proven yet."""
+    """A parsed signature, which is not verified yet."""
 
     public_key: PublicKey
-    """Under which it claims to be made."""
+    """The key that it claims to be made with."""
     namespace: str
     signature: bytes
 
     def verifies(self, sha512: bytes, namespace: str) -> bool:
-        """Tells whether it is over a message of this digest, made for this namespace."""
+        """Returns whether it signs a message with this digest for this namespace."""
         return self.namespace == namespace and self.public_key.verifies(self.signature, _signed(sha512, namespace))
 
 
 def sign(private_key: Ed25519PrivateKey, message: bytes, namespace: str) -> str:
-    """An armoured signature over a message."""
+    """Returns an armoured signature over a message."""
     return sign_sha512(private_key, hashlib.sha512(message).digest(), namespace)
 
 
 def sign_sha512(private_key: Ed25519PrivateKey, digest: bytes, namespace: str) -> str:
-    """An armoured signature over a message of which only the SHA-512 is at hand."""
+    """Returns an armoured signature over a message, from its SHA-512."""
     public_key = PublicKey(private_key.public_key().public_bytes_raw())
     return armour(SshSignature(public_key, namespace, private_key.sign(_signed(digest, namespace))))
 
 
 def armour(signature: SshSignature) -> str:
-    """The text form, as ssh-keygen prints it: base64 in lines of 70 columns between two marks."""
+    """Returns the text form that ssh-keygen prints: base64 in lines of 70 columns between two marks."""
     blob = b"".join(
         (
             _MAGIC,
@@ -72,7 +72,7 @@ def parse(armoured: str) -> SshSignature:
     """Reads the text form.
 
     Raises:
-        FindingsError: it is no signature, or one of a key type, hash or form that is not used here.
+        FindingsError: the text is not a signature, or its key type, hash or form is not supported.
     """
     if len(armoured) > _MAX_ARMOURED_CHARACTERS:
         raise FindingsError("the signature is too long")
@@ -86,7 +86,7 @@ def parse(armoured: str) -> SshSignature:
     except SigningKeyError as error:
         raise FindingsError(str(error)) from error
     if armour(signature) != armoured:
-        raise FindingsError("the signature is not in the one form that is taken")
+        raise FindingsError("the signature is not in the only accepted form")
     return signature
 
 
@@ -98,7 +98,7 @@ def _parse_blob(blob: bytes) -> SshSignature:
     _, rest = unpack_string(rest)
     hash_name, rest = unpack_string(rest)
     if hash_name != _HASH:
-        raise FindingsError("the signature's hash is not SHA-512, the only one that is used here")
+        raise FindingsError("the signature's hash is not SHA-512, the only supported one")
     signature, _ = unpack_string(rest)
     _, signature = unpack_string(signature)
     raw, _ = unpack_string(signature)

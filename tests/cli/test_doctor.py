@@ -84,7 +84,7 @@ def test_a_key_that_others_can_read(hashaudit: Tool, tmp_path: Path) -> None:
     result = hashaudit("doctor", "--key", key_with_mode(hashaudit, tmp_path, 0o644), "--json")
     check = checks(result)["key.use"]
     assert (result.code, check["state"]) == (4, "problem")
-    assert "chmod 600" in check["found"]
+    assert "chmod 600" in check["advice"]
     assert hashaudit("doctor", "--key", key_with_mode(hashaudit, make(tmp_path / "good"), 0o600)).code == 0
 
 
@@ -108,7 +108,7 @@ def test_a_folder_in_which_others_could_exchange_the_key(hashaudit: Tool, tmp_pa
 
 
 def test_without_a_key_the_first_scan_makes_one(hashaudit: Tool) -> None:
-    assert "first scan makes it" in checks(hashaudit("doctor", "--json"))["key.use"]["found"]
+    assert "first scan creates it" in checks(hashaudit("doctor", "--json"))["key.use"]["found"]
     assert not (hashaudit.home / ".config").exists()
 
 
@@ -175,7 +175,7 @@ def test_a_root_whose_name_is_no_text(hashaudit: Tool, tmp_path: Path) -> None:
 
 def test_pseudo_filesystems_are_told(hashaudit: Tool) -> None:
     assert checks(hashaudit("doctor", "/proc", "--json"))["root.filesystem"]["state"] == "warning"
-    assert "left out" in checks(hashaudit("doctor", "/", "--json"))["root.mounts_below"]["found"]
+    assert "skipped" in checks(hashaudit("doctor", "/", "--json"))["root.mounts_below"]["found"]
 
 
 def test_findings_that_exist_are_not_overwritten(hashaudit: Tool, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_without_the_programs_of_strangers(hashaudit: Tool, tmp_path: Path) -> N
     (tmp_path / "jq").write_text("#!/bin/sh\nexec sleep 600\n")
     (tmp_path / "jq").chmod(stat.S_IRWXU)
     found = checks(hashaudit("doctor", "--json", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}))
-    assert "does not tell" in found["software.jq"]["found"]
+    assert "version unknown" in found["software.jq"]["found"]
 
 
 def test_without_a_temporary_folder_no_worker_starts(hashaudit: Tool, tmp_path: Path) -> None:

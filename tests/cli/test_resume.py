@@ -253,10 +253,10 @@ class TestRefused:
         assert self.refused(case, nothing, code=4)
         assert "cannot open" in self.refused(case, tmp_path / "absent", code=4)
         os.mkfifo(tmp_path / "fifo")
-        assert "is not a file" in self.refused(case, tmp_path / "fifo", code=4)
+        assert "not a regular file" in self.refused(case, tmp_path / "fifo", code=4)
         output = case.copy(tmp_path)
         output.chmod(0o622)
-        assert "can be written by others" in self.refused(case, output, code=4)
+        assert "others can write to it" in self.refused(case, output, code=4)
 
     def test_the_file_of_a_run_that_goes_on(self, case: Case, tmp_path: Path) -> None:
         output = tmp_path / "out"

@@ -65,8 +65,9 @@ def test_both_forms_are_read_with_and_without_passphrase(tmp_path: Path, form: P
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o666])
 def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
     content = private_bytes(PrivateFormat.OpenSSH)
-    with pytest.raises(SigningKeyError, match="run chmod 600"):
+    with pytest.raises(SigningKeyError, match="others can read or write it") as caught:
         load_key(write_private(tmp_path / "key", content, mode))
+    assert str(caught.value.hint).startswith("run chmod 600")
     for good in (0o600, 0o400):
         load_key(write_private(tmp_path / f"{good}", content, good))
 
@@ -90,19 +91,20 @@ def test_a_link_to_a_key_is_followed_and_its_target_judged(tmp_path: Path) -> No
     (tmp_path / "link").symlink_to(target)
     assert load_key(str(tmp_path / "link")).fingerprint == signing_key().fingerprint
     (tmp_path / "key").chmod(0o644)
-    with pytest.raises(SigningKeyError, match="chmod 600"):
+    with pytest.raises(SigningKeyError, match="others can read or write it") as caught:
         load_key(str(tmp_path / "link"))
+    assert "chmod 600" in str(caught.value.hint)
 
 
 def test_what_is_no_key_file_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
     elliptic = ec.generate_private_key(ec.SECP256R1())
     unfit = {
-        "there is no signing key": str(tmp_path / "none"),
-        "is no regular file": str(tmp_path / "fifo"),
+        "signing key not found": str(tmp_path / "none"),
+        "not a regular file": str(tmp_path / "fifo"),
         "cannot read": str(tmp_path / ("\x1b" * 300)),
-        "is too large": write_private(tmp_path / "large", b" " * 70_000),
-        "is no private key": write_private(tmp_path / "text", b"hello"),
+        "larger than 64 KiB": write_private(tmp_path / "large", b" " * 70_000),
+        "not a private key": write_private(tmp_path / "text", b"hello"),
         "is not Ed25519": write_private(
             tmp_path / "ec", elliptic.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
         ),
@@ -164,7 +166,7 @@ def test_a_new_key_can_have_a_passphrase(tmp_path: Path) -> None:
 @pytest.mark.parametrize("taken", ["key", "key.pub"])
 def test_a_new_key_overwrites_nothing_and_leaves_nothing_behind(tmp_path: Path, taken: str) -> None:
     (tmp_path / taken).write_bytes(b"old")
-    with pytest.raises(SigningKeyError, match=f"{taken} exists already"):
+    with pytest.raises(SigningKeyError, match=f"already exists: '.*/{taken}';"):
         new_key(str(tmp_path / "key"), "")
     assert [item.name for item in tmp_path.iterdir()] == [taken]
     assert (tmp_path / taken).read_bytes() == b"old"
@@ -189,9 +191,9 @@ def test_a_key_whose_public_half_cannot_be_written_is_taken_back(
 def test_unfit_comments_passphrases_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SigningKeyError, match="comment"):
         new_key(str(tmp_path / "key"), "a\nssh-ed25519 AAAA")
-    with pytest.raises(SigningKeyError, match="empty passphrase"):
+    with pytest.raises(SigningKeyError, match="passphrase is empty"):
         new_key(str(tmp_path / "key"), "", b"")
-    with pytest.raises(SigningKeyError, match="cannot make"):
+    with pytest.raises(SigningKeyError, match="cannot create"):
         new_key(str(tmp_path / "no" / "key"), "")
     assert list(tmp_path.iterdir()) == []
 

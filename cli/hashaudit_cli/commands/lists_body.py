@@ -165,7 +165,7 @@ def run_export(
         if form == "plain" and len(wanted) != 1:
             raise UsageError(f"plain text holds one digest a line: choose with -a one of {', '.join(index.algorithms)}")
         if os.path.lexists(output):
-            raise OutputError(f"{output} exists already and is never overwritten: choose another name")
+            raise OutputError(f"already exists: '{output}'; hashaudit never overwrites it", hint="choose another name")
         with new_file(output) as file:
             done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
     log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.left_out:,} left out that the format cannot hold")
