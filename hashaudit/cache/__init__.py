@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""The cache of hashes that later scans reuse for unchanged files."""

@@ -1,7 +1,7 @@
-"""Which files a cache may speak of, and under what key.
+"""Decides which files the cache may be used for, and the key of their directory.
 
-A cache concludes from an unchanged ``stat`` that the content is unchanged. That holds on filesystems whose kernel gives
-every change of content a new ctime that no user can choose, and that keep inode numbers.
+The cache concludes from an unchanged ``stat`` that the content is unchanged. That holds on filesystems whose kernel
+gives every change of content a new ctime that no user can choose, and that keep inode numbers.
 """
 
 import hashlib
@@ -14,37 +14,37 @@ from hashaudit.model.location import DirectoryRef, Kind
 TRUSTED_TYPES = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "overlay", "reiserfs", "ubifs", "xfs", "zfs"}
 )
-"""Filesystems that a cache is used on. An unknown type is not among them.
+"""Filesystems that the cache is used on; an unknown type is not.
 
-Left out by intent: tmpfs and ramfs, where writing through a memory map changes no time; FAT, exFAT and NTFS, whose
-inode numbers or ctimes are made up; images that are only ever read (iso9660, squashfs, erofs), where another image in
-the same place can agree in every field; and everything behind a network or a daemon.
+Excluded on purpose: tmpfs and ramfs, where writing through a memory map changes no time; FAT, exFAT and NTFS, whose
+inode numbers or ctimes are invented; read-only images (iso9660, squashfs, erofs), where another image in the same place
+can agree in every field; and everything behind a network or a daemon.
 """
 
 RACY_NS = 2 * 10**9
-"""Times of change are as coarse as 2 s on some storage: a later change within that span may not show."""
+"""Timestamps are as coarse as 2 s on some storage, so a later change within that time may not be visible."""
 
 _KEY_BYTES = 16
 
 
 class Eligibility:
-    """Tells of each entry whether its hashes may be kept, and the key of its folder."""
+    """Decides for each entry whether its hashes may be cached, and computes the key of its directory."""
 
     def __init__(self, start_ns: int | None = None) -> None:
-        """Takes the time at which the run began, nanoseconds since the epoch; by default now."""
+        """Creates it with the start of the scan, nanoseconds since the epoch; by default now."""
         self._latest_ns = (time.time_ns() if start_ns is None else start_ns) - RACY_NS
         self._table = read_mount_table()
         self._mounts: dict[int, bytes | None] = {}
         self._last: tuple[DirectoryRef, int] | None = None
         self._last_key: bytes | None = None
         self.passed_over: set[str] = set()
-        """Types of filesystems on which no entry was kept."""
+        """Types of filesystems on which nothing was cached."""
 
     def folder_key(self, entry: Entry) -> bytes | None:
-        """The key of the entry's folder; ``None`` where nothing may be concluded from the entry's state.
+        """Returns the key of the entry's directory, or ``None`` if its state proves nothing.
 
-        That is so on other filesystems, and where mtime or ctime are not well before the run began: what is changed
-        after it was read must not look unchanged.
+        It proves nothing on other filesystems, and unless mtime and ctime are well before the start of the scan: a file
+        that changes after it was read must not look unchanged.
         """
         if entry.location.kind is not Kind.FILE:
             return None
@@ -80,7 +80,7 @@ class Eligibility:
 
 
 def _source_key(mount: Mount) -> bytes:
-    # NUL stands in neither, so that they cannot run into each other; the key of the mount has a fixed length.
+    # Neither part contains NUL, so they cannot run into each other; the key of the mount has a fixed length.
     return _digest(mount.fs_type.encode() + b"\0" + mount.source)
 
 

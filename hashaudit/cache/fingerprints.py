@@ -1,6 +1,7 @@
-"""By what a kept value was computed. A cache numbers recipes; a value counts only under the number that is wanted now.
+"""The fingerprint of a cached value: the algorithm and the versions that computed it.
 
-A recipe is text: the algorithm's name, a slash, and all that decides its value besides the file's content.
+A fingerprint is text: the algorithm's name, a slash, and everything besides the content that decides the value. A cache
+numbers its fingerprints; a value counts only under a number that the scan asks for.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,17 +19,17 @@ _NO_PICTURE = "no-picture"
 
 
 class PictureSpec(msgspec.Struct, frozen=True):
-    """How a run hashes pictures."""
+    """Settings of a scan for perceptual hashes."""
 
     algorithms: tuple[AlgorithmName, ...]
     variants: str
     max_frames: int
     plugged: bool
-    """The user brings a hash along. Nothing tells when its code changes, so what it gives is never kept."""
+    """Whether there is a plug-in hash. A change of its code cannot be detected, so its values are never cached."""
 
 
 class HashSpec(msgspec.Struct, frozen=True):
-    """The recipes of a run, as text."""
+    """The fingerprints of a scan, as text."""
 
     digests: dict[AlgorithmName, str]
     perceptual: dict[AlgorithmName, str] = {}
@@ -36,25 +37,25 @@ class HashSpec(msgspec.Struct, frozen=True):
     no_picture: str | None = None
 
     def texts(self) -> tuple[str, ...]:
-        """All of them."""
+        """All fingerprints."""
         others = [text for text in (self.decoder, self.no_picture) if text is not None]
         return (*self.digests.values(), *self.perceptual.values(), *others)
 
 
 class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
-    """The recipes of a run by the numbers that its cache has for them."""
+    """The fingerprints of a scan, by their numbers in its cache."""
 
     digests: dict[AlgorithmName, int]
     perceptual: dict[AlgorithmName, int] = {}
     decoder: int = 0
-    """Under it stands what kept pictures from being examined. 0: results of pictures are not kept."""
+    """Number for faults of decoding. 0: results of images are not cached."""
     no_picture: int = 0
-    """Stands for a file that does not begin like a picture. 0: pictures are not looked at."""
+    """Number for a file that does not begin like an image. 0: images are not examined."""
     superseded: frozenset[int] = frozenset()
-    """Other versions of the same algorithms."""
+    """Numbers of other versions of the same algorithms."""
 
     def answer(self, kept: Collection[int]) -> bool:
-        """Tells if values under these numbers are all that a run needs to know of a file."""
+        """Returns whether values under these numbers are all that the scan needs of a file."""
         if not kept or any(number not in kept for number in self.digests.values()):
             return False
         if not self.no_picture or self.no_picture in kept:
@@ -63,7 +64,7 @@ class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
 
 
 def wanted(digests: Collection[AlgorithmName], pictures: PictureSpec | None) -> HashSpec:
-    """The recipes of a run that computes ``digests``, and hashes pictures so if at all."""
+    """Returns the fingerprints of a scan that computes ``digests`` and, if given, hashes images."""
     of_digests = {name: f"{name}/{DIGESTS[name].revision}" for name in digests}
     if pictures is None:
         return HashSpec(of_digests)
@@ -77,11 +78,11 @@ def wanted(digests: Collection[AlgorithmName], pictures: PictureSpec | None) -> 
 
 
 def numbered(recipes: HashSpec, numbers: Mapping[str, int]) -> Fingerprints:
-    """The same recipes by number.
+    """Returns the same fingerprints by number.
 
     Args:
-        recipes: of the run.
-        numbers: of all recipes that the cache knows, those of the run among them.
+        recipes: of the scan.
+        numbers: of all fingerprints in the cache, those of the scan included.
     """
     current = set(recipes.texts())
     families = {_family(text) for text in current}

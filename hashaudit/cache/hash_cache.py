@@ -1,7 +1,7 @@
-"""The cache of a run: what is known of the files ahead, what is kept of those that were read.
+"""The cache in a scan: looks up the files ahead, and stores the values of those that were read.
 
-It belongs to the parent process alone. A cache that cannot be read or written any more is never a reason to lose a run:
-it says so once and from then on knows nothing and keeps nothing.
+It belongs to the parent process alone. A cache that can no longer be read or written never ends a scan: it warns once,
+and from then on finds nothing and stores nothing.
 """
 
 import os
@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Self
 
 from hashaudit.cache import permissions
-from hashaudit.cache.database import BRIEFLY_S, PATIENTLY_S, DamagedError, Row, Store, is_busy, open_store
+from hashaudit.cache.database import LONG_WAIT_S, SHORT_WAIT_S, DamagedError, Row, Store, is_busy, open_store
 from hashaudit.cache.eligibility import Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
 from hashaudit.cache.values import MAX_VALUE_BYTES, CachedFile, CachedValue, state_key, unpack_numbers
@@ -24,7 +24,7 @@ from hashaudit.model.paths import for_terminal
 DAY_S = 86_400
 
 SEEN_DAYS = 7
-"""How old the note of when a file was last met may become: noting it each night would write the cache anew."""
+"""Greatest age of the note when a file was last seen. Updating it each night would rewrite the cache."""
 
 FLUSH_ROWS = 4096
 """Entries in one transaction, some 20 ms."""
@@ -33,19 +33,20 @@ FLUSH_BYTES = 4 << 20
 """Bytes of values that wait for a transaction."""
 
 MAX_WAITING_ROWS = 1 << 16
-"""Entries that wait while other runs hold the cache. More are dropped: their files are read again next time."""
+"""Entries that wait while other scans hold the cache. Further ones are dropped: their files are read again next time.
+"""
 
 _NOTHING = CachedFile(b"", "", reread=True)
 
 
 class Cache:
-    """Use as a context manager: leaving it writes what waits.
+    """The cache of one scan. A context manager; leaving it writes waiting entries.
 
     Args:
-        path: of the database; it is made if need be.
-        verify_percent: of the files that need not be read, how many are read all the same, from 0 to 100.
-        warn: is told, in a sentence for people, what keeps the cache from being used.
-        places: which files it is used for.
+        path: of the database, which is created if missing.
+        verify_percent: percentage of unchanged files to read anyway, from 0 to 100.
+        warn: receives a sentence for the user if the cache cannot be used.
+        places: decides which files it is used for.
 
     Raises:
         CacheError: others could have written to it, or it is another program's.
@@ -87,16 +88,16 @@ class Cache:
 
     @property
     def own_files(self) -> frozenset[tuple[int, int]]:
-        """``(device, inode)`` of its files as they are now, for a scan to leave out."""
+        """``(device, inode)`` of its files as they are now, for the walk to skip."""
         return permissions.identities(self._path)
 
     @property
     def passed_over(self) -> tuple[str, ...]:
-        """Types of filesystems that were met on which nothing is kept."""
+        """Types of filesystems in the walk on which nothing is cached."""
         return tuple(sorted(self._places.passed_over))
 
     def prepare(self, wanted: HashSpec) -> Fingerprints | None:
-        """Tells the cache what the run computes; ``None``: it is not in use."""
+        """Sets the hashes that the scan computes; returns ``None`` if the cache is not in use."""
         if self._store is None:
             return None
         try:
@@ -108,18 +109,18 @@ class Cache:
         return self._recipes
 
     def begin(self, run_id: str) -> None:
-        """Names the run that reads from here on."""
+        """Sets the identifier of the scan that reads from here on."""
         if self._store is None:
             return
         try:
             self._run = self._store.add_run(run_id)
             self._runs[self._run] = run_id
-            self._store.wait_at_most(BRIEFLY_S)
+            self._store.wait_at_most(SHORT_WAIT_S)
         except sqlite3.Error as error:
             self._give_up(error)
 
     def look_up(self, entries: Sequence[Entry]) -> list[CachedFile | None]:
-        """What is known of each entry; ``None`` where nothing may be concluded or kept."""
+        """Returns the cached values of each entry; ``None`` if the cache does not apply to it."""
         known: list[CachedFile | None] = []
         for folder, group in groupby(entries, self._places.folder_key):
             members = list(group)
@@ -136,7 +137,7 @@ class Cache:
         return known
 
     def keep(self, entry: Entry, kept: CachedValue) -> None:
-        """Takes what is to be kept of an entry that was looked up before."""
+        """Stores the value of an entry that was looked up before."""
         folder = self._places.folder_key(entry)
         if self._store is None or folder is None or len(kept.sealed) > MAX_VALUE_BYTES:
             return
@@ -148,17 +149,17 @@ class Cache:
             self._flush()
 
     def note_damaged(self, count: int) -> None:
-        """Notes entries whose seal did not hold; their files were read."""
+        """Counts entries with a damaged seal, whose files were read."""
         self._damaged += count
 
     def close(self) -> None:
-        """Writes what waits."""
+        """Writes waiting entries."""
         if self._damaged:
-            self._warn(f"{self._damaged} entries of the cache {self._shown} were damaged; their files were read")
+            self._warn(f"{self._damaged} entries of the cache '{self._shown}' were damaged; their files were read")
             self._damaged = 0
         if self._store is not None:
             with suppress(sqlite3.Error):
-                self._store.wait_at_most(PATIENTLY_S)
+                self._store.wait_at_most(LONG_WAIT_S)
             self._flush()
         store, self._store = self._store, None
         if store is not None:
@@ -181,7 +182,10 @@ class Cache:
         return CachedFile(row.value, "" if row.run == self._run else run_id, reread)
 
     def _run_id(self, number: int) -> str | None:
-        """Of the run that made an entry, which may have begun after this one; ``None`` where that is damaged."""
+        """Returns the identifier of the scan that stored an entry; ``None`` if it is damaged.
+
+        That scan may have begun after this one.
+        """
         if number not in self._runs and self._store is not None:
             self._runs = self._store.run_ids()
         return self._runs.get(number)
@@ -193,7 +197,7 @@ class Cache:
             self._store.write(self._rows, self._seen)
         except sqlite3.Error as error:
             if is_busy(error) and len(self._rows) < MAX_WAITING_ROWS:
-                # Another run writes at this moment; the rows go with the next ones.
+                # Another scan is writing; these rows follow with the next ones.
                 self._rows_bytes = 0
                 return
             if not is_busy(error):
@@ -209,34 +213,32 @@ class Cache:
         except DamagedError as error:
             self._renew(str(error))
         except (OSError, sqlite3.Error) as error:
-            self._warn(f"the cache {self._shown} cannot be used, so every file is read: {_reason(error)}")
+            self._warn(f"cannot use the cache, so every file is read: '{self._shown}'; {_reason(error)}")
             self.state = f"not used: {_reason(error)}"
 
     def _renew(self, reason: str) -> None:
         try:
-            aside = for_terminal(permissions.set_aside(self._path))
+            aside = for_terminal(permissions.move_to_backup(self._path))
             permissions.make(self._path)
             self._store = open_store(self._path, create=True)
-            self.state = f"damaged, set aside as {aside}, a new one begun: {reason}"
-            self._warn(
-                f"the cache {self._shown} is damaged and was set aside as {aside}; a new one is begun ({reason})"
-            )
+            self.state = f"damaged, moved to {aside}, replaced by a new one: {reason}"
+            self._warn(f"the damaged cache '{self._shown}' was moved to '{aside}'; starting a new one ({reason})")
         except (OSError, sqlite3.Error, DamagedError) as error:
-            self.state = f"not used: damaged ({reason}), and no new one can be made: {_reason(error)}"
-            self._warn(f"the cache {self._shown} is {self.state}")
+            self.state = f"not used: damaged ({reason}), and a new one cannot be created: {_reason(error)}"
+            self._warn(f"the cache '{self._shown}' is {self.state}")
 
     def _give_up(self, error: sqlite3.Error) -> None:
-        """Goes on without. What cannot be read as a database is set aside, so that the next run begins a new one."""
+        """Stops using the cache. Moves a damaged database to a backup file, so that the next scan creates a new one."""
         store, self._store = self._store, None
         if store is not None:
             with suppress(sqlite3.Error):
                 store.close()
-        message = f"the cache {self._shown} fails and is not used from here on: {_reason(error)}"
-        # Another run may have set it aside and begun a new one meanwhile.
+        message = f"the cache failed and is no longer used: '{self._shown}'; {_reason(error)}"
+        # Another scan may have moved and replaced it meanwhile.
         is_same = permissions.identity(self._path) == self._identity
         if not isinstance(error, sqlite3.OperationalError) and is_same:
             with suppress(OSError):
-                message += f"; it was set aside as {for_terminal(permissions.set_aside(self._path))}"
+                message += f"; it was moved to '{for_terminal(permissions.move_to_backup(self._path))}'"
         self._warn(message)
 
     @property

@@ -1,4 +1,4 @@
-"""What a person can ask about a cache, and have done to it, while no run uses it or some do."""
+"""Statistics and pruning of a cache, which scans may be using."""
 
 import os
 import sqlite3
@@ -19,34 +19,34 @@ from hashaudit.model.paths import for_terminal
 
 
 class Stats(msgspec.Struct, frozen=True):
-    """What a cache holds."""
+    """The content of a cache."""
 
     files: int
     runs: int
-    """That used it, as far as they were not forgotten together with what they read."""
+    """Scans that used it, except those pruned together with everything they read."""
     bytes: int
-    """Of the database, without what SQLite keeps beside it."""
+    """Size of the database, without SQLite's other files."""
     first_met: str | None
-    """Date on which the file that was met longest ago was met, give or take a week; ``None`` in an empty cache."""
+    """Date on which the least recently seen file was seen, accurate to a week; ``None`` in an empty cache."""
     last_met: str | None
     recipes: dict[str, int]
-    """Algorithm and version -> files that have a value by it."""
+    """Algorithm and version -> number of files with a value."""
 
 
 class Pruned(msgspec.Struct, frozen=True):
-    """What pruning did."""
+    """The result of pruning."""
 
     forgotten: int
     kept: int
     bytes: int
-    """Of the database afterwards."""
+    """Size of the database afterwards."""
 
 
 def stats(path: str) -> Stats:
-    """What a cache holds.
+    """Returns the content of a cache.
 
     Raises:
-        CacheError: there is none, it is damaged, or others could have written to it.
+        CacheError: it does not exist, is damaged, or others could have written to it.
     """
     with _opened(path) as store:
         entries, runs, first, last = store.count()
@@ -59,14 +59,14 @@ def stats(path: str) -> Stats:
 
 
 def prune(path: str, days: int) -> Pruned:
-    """Forgets files that no run has met for ``days`` days; of some it is noticed up to a week later.
+    """Removes files that no scan has seen for ``days`` days, some up to a week later.
 
     Raises:
         CacheError: as :func:`stats`, or it cannot be written.
     """
     with _opened(path) as store:
         today = int(time.time()) // DAY_S
-        # The note of the day is up to a week old; nothing that was met since is forgotten for that.
+        # The noted day is up to a week old. A file that was seen since must not be removed for that.
         forgotten = store.prune(today - days - SEEN_DAYS + 1 if days else today + 1)
         kept = store.count()[0]
     return Pruned(forgotten, kept, os.path.getsize(path))
@@ -77,14 +77,16 @@ def _opened(path: str) -> Iterator[Store]:
     raw = os.path.abspath(os.fsencode(path))
     shown = for_terminal(raw)
     if not permissions.check(raw):
-        raise CacheError(f"there is no cache {shown}")
+        raise CacheError(f"the cache does not exist: '{shown}'")
     try:
         with open_store(raw, create=False) as store:
             yield store
     except DamagedError as error:
-        raise CacheError(f"the cache {shown} is damaged: {error}; the next scan with it sets it aside") from error
+        raise CacheError(
+            f"the cache is damaged: '{shown}'; {error}", hint="the next scan with it moves it to a backup file"
+        ) from error
     except sqlite3.Error as error:
-        raise CacheError(f"the cache {shown} cannot be used: {error}") from error
+        raise CacheError(f"cannot use the cache: '{shown}'; {error}") from error
 
 
 def _date(day: int | None) -> str | None:

@@ -1,4 +1,7 @@
-"""The files of a cache: made for this user alone, refused where others could have written, set aside when damaged."""
+"""Creates the files of a cache for this user alone, and refuses those that others could have written.
+
+A damaged cache is moved to a backup file.
+"""
 
 import os
 import stat
@@ -14,20 +17,21 @@ _MODE = 0o600
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_MAX_SET_ASIDE = 1000
+_MAX_BACKUPS = 1000
 
 HAS_OWNERS: bool = hasattr(os, "geteuid")
-"""Windows has neither owners nor modes in this sense; its access lists are not looked at."""
+"""Windows has no owners and modes in this sense; its access lists are not checked."""
 
 
 def check(path: bytes) -> bool:
-    """Says if there is a cache at ``path``, and refuses one that others could have filled.
+    """Returns whether there is a cache at ``path``, and refuses one that others could have written.
 
-    Whoever can write to a cache can make any file look clean, and SQLite takes over what it finds in the files beside
-    it; so the folder counts as well.
+    Anyone who can write to a cache can make any file look clean, and SQLite applies the files that it finds beside it,
+    so the directory counts as well.
 
     Raises:
-        CacheError: others can write to it, its folder or the files beside it, or read it; or it is no regular file.
+        CacheError: others can write to it, its directory or the files beside it, or read it; or it is not a
+            regular file.
     """
     _check_folder(os.path.dirname(path) or b".")
     for suffix in SIDE_SUFFIXES:
@@ -36,22 +40,22 @@ def check(path: bytes) -> bool:
 
 
 def make(path: bytes) -> None:
-    """Makes an empty file that only this user can read and write.
+    """Creates an empty file that only this user can read and write.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, _NEW_FILE, _MODE))
 
 
-def set_aside(path: bytes) -> bytes:
-    """Renames a damaged cache, with what SQLite keeps beside it, and says to what.
+def move_to_backup(path: bytes) -> bytes:
+    """Moves a damaged cache and SQLite's files beside it to a backup name, and returns that name.
 
     Raises:
         OSError: it cannot be renamed.
     """
-    for number in range(1, _MAX_SET_ASIDE):
+    for number in range(1, _MAX_BACKUPS):
         aside = path + (b".damaged" if number == 1 else b".damaged-%d" % number)
         if os.path.lexists(aside):
             continue
@@ -61,11 +65,11 @@ def set_aside(path: bytes) -> bytes:
                 os.rename(path + suffix, aside + suffix)
         os.rename(path, aside)
         return aside
-    raise FileExistsError(f"{_MAX_SET_ASIDE} damaged caches lie beside {for_terminal(path)} already")
+    raise FileExistsError(f"there are already {_MAX_BACKUPS} backups of damaged caches beside '{for_terminal(path)}'")
 
 
 def identity(path: bytes) -> tuple[int, int] | None:
-    """Device and inode of what is at ``path``, if anything is."""
+    """Returns device and inode of the file at ``path``, or ``None``."""
     try:
         status = os.stat(path)
     except OSError:
@@ -74,7 +78,7 @@ def identity(path: bytes) -> tuple[int, int] | None:
 
 
 def identities(path: bytes) -> frozenset[tuple[int, int]]:
-    """Device and inode of each file of a cache that is there."""
+    """Returns device and inode of each existing file of a cache."""
     found = map(identity, (path, *(path + suffix for suffix in SIDE_SUFFIXES)))
     return frozenset(one for one in found if one is not None)
 
@@ -83,11 +87,13 @@ def _check_folder(folder: bytes) -> None:
     try:
         status = os.stat(folder)
     except OSError as error:
-        raise CacheError(f"the cache's folder {for_terminal(folder)} cannot be used: {error.strerror}") from error
+        raise CacheError(
+            f"cannot use the directory of the cache: '{for_terminal(folder)}'; {error.strerror}"
+        ) from error
     if HAS_OWNERS and (status.st_uid not in {0, os.geteuid()} or status.st_mode & _OTHERS_WRITE):
         raise CacheError(
-            f"others can write to the folder {for_terminal(folder)}, so what a cache in it says cannot be trusted: "
-            f"keep the cache in a folder that only you can write to"
+            f"untrusted directory of the cache: '{for_terminal(folder)}'; others can write to it",
+            hint="keep the cache in a directory that only you can write to",
         )
 
 
@@ -98,14 +104,14 @@ def _check_file(path: bytes) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise CacheError(f"the cache {shown} cannot be examined: {error.strerror}") from error
+        raise CacheError(f"cannot access the cache: '{shown}'; {error.strerror}") from error
     if not stat.S_ISREG(status.st_mode):
-        raise CacheError(f"the cache {shown} is no regular file")
+        raise CacheError(f"the cache is not a regular file: '{shown}'")
     if HAS_OWNERS:
         if status.st_uid != os.geteuid():
-            raise CacheError(f"the cache {shown} belongs to another user: use one of your own")
+            raise CacheError(f"the cache belongs to another user: '{shown}'", hint="use a cache of your own")
         if status.st_mode & _OTHERS:
             raise CacheError(
-                f"others can read or write the cache {shown}, so it cannot be trusted: remove it and begin a new one"
+                f"untrusted cache: '{shown}'; others can read or write it", hint="remove it and start a new one"
             )
     return True

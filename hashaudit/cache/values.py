@@ -1,8 +1,8 @@
-"""What a cache keeps of one file, as bytes that only the file in the same state opens.
+"""Encodes the cached values of one file, sealed so that only a file in the same state opens them.
 
-Values stand under the numbers of their recipes: a digest, the hashes of a picture by one algorithm, the faults of its
-decoding. They are sealed together with the path and state that they belong to, so that damage to a cache, or a value
-that has come to stand elsewhere, is noticed before anything is concluded from it.
+Values are stored under the numbers of their fingerprints: a digest, the hashes of an image by one algorithm, the faults
+of its decoding. They are sealed with the path and state that they belong to, so that damage to a cache, or a value in
+the wrong place, is detected before use.
 """
 
 import hashlib
@@ -16,10 +16,11 @@ from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.results import AlgorithmName, PerceptualHash
 
 Values = dict[int, bytes]
-"""By the number of the recipe, from 1."""
+"""By the number of the fingerprint, from 1."""
 
 MAX_VALUE_BYTES = 1 << 18
-"""Of one file. A picture of 33 frames in all variants has some 50 KiB by one algorithm; more is read again."""
+"""For one file. An image of 33 frames in all variants needs some 50 KiB for one algorithm; larger results are not
+cached."""
 
 LASTING = frozenset(
     {
@@ -29,8 +30,8 @@ LASTING = frozenset(
         FaultCode.TOO_MANY_FRAMES,
     }
 )
-"""Verdicts on what a picture says of itself, which the same version gives again. A decoder's failure is none of them:
-one that lacked memory for a moment may word it as damage."""
+"""Faults that the same version always reports for an image. A decoder's failure is none of them: if it lacked memory
+for a moment, it may report damage."""
 
 _SEAL_BYTES = 16
 
@@ -39,21 +40,21 @@ _DECODER = msgspec.msgpack.Decoder(Values)
 
 
 class CachedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the cache has of a file that is to be examined, and what is to be done with it."""
+    """The cached values of a file to examine, and how to use them."""
 
     sealed: bytes
-    """Empty: nothing."""
+    """Empty: no values."""
     run_id: str
-    """Of the earlier run that read the content; empty: this very run, before it was interrupted."""
+    """Earlier scan that read the content; empty: this scan, before an interruption."""
     reread: bool
-    """Read the file all the same: to compare, or because not all that is wanted is there."""
+    """Read the file anyway, to compare, or because a value is missing."""
 
 
 class CachedValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is to be kept of a file that was read."""
+    """A value to cache for a file that was read."""
 
     item: int
-    """Position of the entry in its work unit."""
+    """Position of the entry in its batch."""
     recipes: bytes
     sealed: bytes
 
@@ -76,13 +77,13 @@ def state_key(stat: Stat) -> bytes:
 
 
 def seal(entry: Entry, values: Values) -> bytes:
-    """The values as a cache keeps them for a file in its present state."""
+    """Returns the values, sealed for a file in its present state."""
     content = _ENCODER.encode(values)
     return _seal_of(entry, content) + content
 
 
 def unseal(entry: Entry, sealed: bytes) -> Values | None:
-    """The values, or ``None`` where they are damaged or another path's or state's."""
+    """Returns the values, or ``None`` if they are damaged or belong to another path or state."""
     content = sealed[_SEAL_BYTES:]
     if sealed[:_SEAL_BYTES] != _seal_of(entry, content):
         return None
@@ -93,13 +94,13 @@ def unseal(entry: Entry, sealed: bytes) -> Values | None:
 
 
 def pack_numbers(numbers: Iterable[int]) -> bytes:
-    """The numbers of recipes in rising order."""
+    """Returns the numbers of fingerprints in ascending order."""
     ordered = sorted(numbers)
     return struct.pack(f"<{len(ordered)}I", *ordered)
 
 
 def unpack_numbers(data: bytes) -> frozenset[int]:
-    """The numbers that :func:`pack_numbers` packed; none where the bytes are not of its making."""
+    """Returns the numbers that :func:`pack_numbers` packed; none if the bytes are invalid."""
     count, rest = divmod(len(data), 4)
     return frozenset() if rest else frozenset(struct.unpack(f"<{count}I", data))
 
@@ -110,20 +111,20 @@ def pack_picture(
     perceptual: Mapping[AlgorithmName, int],
     decoder: int,
 ) -> Values:
-    """The outcome of a picture by recipe; nothing where it may be another the next time.
+    """Returns the values for an image; none if they may differ the next time.
 
     Args:
         hashes: of all frames and variants.
         faults: of decoding and hashing.
-        perceptual: the numbers of the algorithms' recipes.
-        decoder: the number under which faults stand.
+        perceptual: the numbers of the algorithms' fingerprints.
+        decoder: the number for faults.
     """
     by_number: dict[int, list[_Hash]] = {number: [] for number in perceptual.values()}
     if any(fault.code not in LASTING for fault in faults):
         return {}
     for item in hashes:
         if item.truncated:
-            # Damaged, or the decoder lacked something at that moment.
+            # Damaged, or the decoder lacked a resource at that moment.
             return {}
         kept = _Hash(bytes.fromhex(item.value), item.quality, item.frame, item.variant, item.trimmed)
         by_number[perceptual[item.algorithm]].append(kept)
@@ -142,15 +143,15 @@ def unpack_hashes(values: Values, perceptual: Mapping[AlgorithmName, int]) -> tu
         for name, number in perceptual.items()
         for item in _HASHES.decode(values[number])
     ]
-    # Stable: within a view the algorithms stay in their order, and each one's orientations in theirs.
+    # A stable sort keeps the order of algorithms within a view, and of the orientations of each.
     return tuple(sorted(found, key=lambda item: (item.frame, item.trimmed)))
 
 
 def unpack_faults(value: bytes) -> tuple[Fault, ...]:
-    """The faults of a picture.
+    """Returns the faults of an image.
 
     Raises:
-        msgspec.DecodeError: they are of another form.
+        msgspec.DecodeError: they are malformed.
     """
     return _FAULTS.decode(value)
 

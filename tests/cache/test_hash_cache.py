@@ -268,7 +268,7 @@ def test_what_no_run_has_met_for_long_is_forgotten(three: Path, tmp_path: Path) 
     sql(cache, "UPDATE entry SET seen = seen - 100")
     assert scan(three, cache).recalled == 1
     assert prune(str(cache), 30).forgotten == 0, "a run that meets a file notes it"
-    with pytest.raises(CacheError, match="there is no cache"):
+    with pytest.raises(CacheError, match="the cache does not exist"):
         stats(str(tmp_path / "other.db"))
 
 

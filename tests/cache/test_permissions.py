@@ -1,4 +1,4 @@
-"""Whom a cache is open to, and what becomes of one that is damaged."""
+"""Access rights of a cache, and the handling of a damaged one."""
 
 import multiprocessing
 import os
@@ -126,7 +126,7 @@ def without_a_table(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, zeroed, torn, other_version, without_a_table])
-def test_a_damaged_cache_is_set_aside_and_a_new_one_begun(
+def test_a_damaged_cache_is_moved_to_a_backup_and_replaced(
     tree: Path, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     (tree / "file").write_bytes(b"content")
@@ -161,7 +161,7 @@ def test_damage_that_shows_later_ends_the_use_of_the_cache_alone(tmp_path: Path)
     assert opened(path) == []
 
 
-def test_a_cache_that_another_run_has_renewed_is_not_set_aside(tmp_path: Path) -> None:
+def test_a_cache_that_another_scan_has_replaced_is_not_moved(tmp_path: Path) -> None:
     path = tmp_path / "c.db"
     warnings: list[str] = []
     with Cache(str(path), warn=warnings.append) as cache:
