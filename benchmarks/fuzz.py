@@ -269,7 +269,7 @@ class Fuzz:
                             index.lookup(algorithm, bytes(DIGESTS[algorithm].length_bytes))
                     self.counts["lists: loaded"] += 1
             except ListError as error:
-                told = str(error)
+                told = f"{error} {error.hint or ''}"
                 self.counts["lists: refused"] += 1
             except Exception as error:  # noqa: BLE001 # whatever else it is, it is the finding
                 self.fail(mutant, f"{name}: {type(error).__name__}: {error}")

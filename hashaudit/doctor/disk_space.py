@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 
 from hashaudit.doctor.check import Check, State
-from hashaudit.lists.compile_cache import user_cache_folder
+from hashaudit.lists.compile_cache import user_cache_directory
 from hashaudit.record.output import SIDECAR_SUFFIX
 
 LEAST_OUTPUT_BYTES = 10 << 20
@@ -62,7 +62,7 @@ def temporary() -> Iterator[Check]:
 
 def cache() -> Iterator[Check]:
     """Checks the directory that keeps large lists compiled."""
-    folder = user_cache_folder()
+    folder = user_cache_directory()
     if folder is None:
         found = "no private cache directory, so every scan compiles large lists again"
         yield Check("space.cache", State.WARNING, found, "set XDG_CACHE_HOME, or use hashaudit lists build")

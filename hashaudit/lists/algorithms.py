@@ -1,4 +1,4 @@
-"""Names and lengths of the hashes that lists hold, and the hashes that are never an entry.
+"""Names and lengths of the hashes in lists, and the hashes that are never accepted as entries.
 
 Source of the lengths: FIPS 180-4; of PDQ's 256 bits: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing
 Algorithm" (2019).
@@ -11,10 +11,12 @@ from hashaudit.model.results import AlgorithmName
 PDQ = AlgorithmName("pdq")
 SHA256 = AlgorithmName("sha256")
 PDQ_BITS_SET = 128
-"""A PDQ hash is cut at its median, so half of its 256 bits are set; of random values one in twenty is like that."""
+"""Bits set in a PDQ hash: it is thresholded at its median, so half of its 256 bits are set. One random value in
+twenty has that property too."""
 
 MIN_PERCEPTUAL_BYTES = 4
-"""A shorter hash is shared by one picture in some thousands: nothing could rest on it."""
+"""Minimum length of a perceptual hash in bytes. One image in some thousands shares a shorter hash, so it is no
+evidence."""
 
 PERCEPTUAL_LENGTHS_BYTES: dict[AlgorithmName, int] = {
     name: length for name, length in perceptual.LENGTHS_BYTES.items() if length >= MIN_PERCEPTUAL_BYTES
@@ -24,10 +26,10 @@ LENGTHS_BYTES: dict[AlgorithmName, int] = {
     **{name: row.length_bytes for name, row in DIGESTS.items()},
     **PERCEPTUAL_LENGTHS_BYTES,
 }
-"""Every algorithm that a list entry can be matched by."""
+"""Length in bytes of every hash that a list entry can be matched by."""
 
 UNDECIDED = AlgorithmName("")
-"""Stands for the algorithm of a bare hash of 64 digits until the list has said enough: see ``untagged``."""
+"""Placeholder for the algorithm of a bare hash of 64 digits until the list decides it: see ``untagged``."""
 
 MATCHED = frozenset({*LENGTHS_BYTES, UNDECIDED})
 
@@ -39,7 +41,8 @@ BY_HEX_LENGTH: dict[int, AlgorithmName] = {
     96: AlgorithmName("sha384"),
     128: AlgorithmName("sha512"),
 }
-"""What a bare hash of so many digits is. At 64 it may be PDQ: ``hashaudit.lists.untagged`` decides."""
+"""Algorithm of a bare hash by its number of hex digits. 64 digits may also be PDQ: ``hashaudit.lists.untagged``
+decides."""
 
 UNSUPPORTED = frozenset(
     {
@@ -80,19 +83,19 @@ UNSUPPORTED = frozenset(
         "x509-fingerprint-sha256",
     }
 )
-"""Hashes that lists carry and that nothing here computes, in lower case."""
+"""Names, in lower case, of hashes that occur in lists and that this program does not compute."""
 
 NEVER_ENTRIES = frozenset({row.empty() for row in DIGESTS.values()} | {bytes(LENGTHS_BYTES[PDQ])})
-"""Digests of no bytes at all, which match every empty file, and the PDQ hash of a picture without any contrast."""
+"""Digests of empty input, which match every empty file, and the PDQ hash of an image without contrast."""
 
 
 def algorithm_named(name: str) -> AlgorithmName | None:
-    """The algorithm that ``name`` (any case, with or without the hyphen) stands for, or ``None``."""
+    """Returns the algorithm with this name (any case, with or without the hyphen), or ``None``."""
     folded = AlgorithmName(name.strip().lower().replace("sha2-", "sha"))
     candidate = canonical_name(folded) or perceptual.canonical_name(folded)
     return candidate if candidate in LENGTHS_BYTES else None
 
 
 def is_unsupported(name: str) -> bool:
-    """Tells if ``name`` is a hash that is carried but not matched."""
+    """Returns whether ``name`` is a hash that is stored but not matched."""
     return name.strip().lower() in UNSUPPORTED

@@ -1,6 +1,6 @@
-"""Compiled forms of large text lists, kept in the user's cache folder under their content's digest.
+"""Cache of compiled large text lists, stored in the user's cache directory under the digest of their content.
 
-Source of the folder: XDG Base Directory Specification 0.8.
+Source of the location: XDG Base Directory Specification 0.8.
 """
 
 import contextlib
@@ -18,73 +18,77 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
 from hashaudit.lists.index.verify_index import verify_checksums
-from hashaudit.lists.ingest import ParseSpec, Progress, take_list
-from hashaudit.lists.list_folder import ListSource
+from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
+from hashaudit.lists.list_directory import ListSource
 
 _SUFFIX = ".hai"
 _KEY_BYTES = 8
 
 _KEEP_S = 90 * 24 * 3600
-"""A list that no scan has used for so long has most likely been replaced by a newer one."""
+"""Seconds after which an unused index is deleted: by then a newer list has most likely replaced it."""
 
 _REVISION = 2
-"""To be raised when a parser gives other entries for the same content within one version of the program."""
+"""Increase it when a parser gives other entries for the same content within one version of the program."""
 
 
-def user_cache_folder() -> str | None:
-    """The folder for compiled lists, made if need be; ``None`` if there is none that is this user's alone."""
+def user_cache_directory() -> str | None:
+    """Returns the directory for compiled lists and creates it if missing; ``None`` if none is private to this user."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
-        # The specification has relative paths ignored.
+        # The specification requires that relative paths are ignored.
         base = os.path.join(os.path.expanduser("~"), ".cache")
-    folder = os.path.join(base, "hashaudit", "lists")
+    directory = os.path.join(base, "hashaudit", "lists")
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        os.chmod(folder, 0o700)
-        status = os.stat(folder)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        os.chmod(directory, 0o700)
+        status = os.stat(directory)
     except OSError:
         return None
-    private = status.st_uid == os.geteuid() and os.access(folder, os.W_OK)
-    return folder if os.path.isabs(folder) and private else None
+    private = status.st_uid == os.geteuid() and os.access(directory, os.W_OK)
+    return directory if os.path.isabs(directory) and private else None
 
 
-def compiled(file: ListSource, recipe: ParseSpec, folder: str, progress: Progress | None = None) -> str:
-    """The path of a list's index, from ``folder`` if it is there and whole, else made and left there.
+def compiled(file: ListSource, parse_spec: ParseSpec, directory: str, progress: Progress | None = None) -> str:
+    """Returns the path of a list's index.
+
+    Uses the index in ``directory`` if it is intact, else compiles the list there.
 
     Raises:
-        ListError: the list cannot be used, or the index not be written.
+        ListError: the list cannot be used, or the index cannot be written.
     """
     sha256 = file.sha256()
-    path = os.path.join(folder, f"{sha256}-{_key(file, recipe)}{_SUFFIX}")
-    if not _is_kept(path, sha256):
-        with new_file(path) as target, IndexBuilder(folder) as builder:
-            take_list(builder, file, recipe, progress)
+    path = os.path.join(directory, f"{sha256}-{_key(file, parse_spec)}{_SUFFIX}")
+    if not _is_usable(path, sha256):
+        with new_file(path) as target, IndexBuilder(directory) as builder:
+            ingest_list(builder, file, parse_spec, progress)
             (info,) = builder.write(target)
             if info.sha256 != sha256:
-                raise ListError(f"{file.path}: changed while it was read; start again when it is whole")
-        _forget_unused(folder)
+                raise ListError(
+                    f"list changed while it was read: '{file.path}'", hint="start again when the list is complete"
+                )
+        _delete_unused(directory)
     return path
 
 
-def _key(file: ListSource, recipe: ParseSpec) -> str:
-    """Stands for all that decides, besides the content, what the index holds."""
-    spec = recipe.spec
+def _key(file: ListSource, parse_spec: ParseSpec) -> str:
+    """Returns a key for everything except the content that determines the index."""
+    spec = parse_spec.spec
     parts = (
         _REVISION,
         index_layout.VERSION,
         __version__,
-        # A file may hold the very lines whose digest is a folder's.
+        # A file may hold the very lines whose digest is a directory's digest.
         file.kind,
         spec.role,
         spec.algorithm,
         spec.imagehash_pre4,
-        sorted(recipe.columns.items()),
-        recipe.selection,
+        sorted(parse_spec.columns.items()),
+        parse_spec.selection,
     )
     return blake3.blake3(msgspec.msgpack.encode(parts)).hexdigest(_KEY_BYTES)
 
 
-def _is_kept(path: str, sha256: str) -> bool:
+def _is_usable(path: str, sha256: str) -> bool:
     try:
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -93,14 +97,14 @@ def _is_kept(path: str, sha256: str) -> bool:
         verify_checksums(index)
         os.utime(path)
     except (ListError, OSError):
-        # Made anew: it costs time, and an index that is damaged costs findings.
+        # Compile again: that costs time, but a damaged index costs findings.
         return False
     return [info.sha256 for info in index.infos] == [sha256]
 
 
-def _forget_unused(folder: str) -> None:
+def _delete_unused(directory: str) -> None:
     oldest = time.time() - _KEEP_S
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             if entry.name.endswith(_SUFFIX) and entry.stat(follow_symlinks=False).st_mtime < oldest:
                 os.unlink(entry.path)

@@ -1,6 +1,6 @@
-"""Which format a list has: told by its content alone, never by its name.
+"""Detection of the format of a list, from its content alone and never from its name.
 
-The table is static: code that is found at run time could change what is evidence.
+The table is static: code found at run time could change what is evidence.
 """
 
 from hashaudit.errors import ListError
@@ -33,7 +33,7 @@ from hashaudit.lists.formats.threatexchange_updates import ThreatExchangeUpdates
 from hashaudit.lists.formats.vics import Vics
 from hashaudit.lists.formats.warninglist import Warninglist
 from hashaudit.lists.interface import ListFormat, ParseOptions, PathFormat
-from hashaudit.lists.not_a_list import refusal
+from hashaudit.lists.not_a_list import refuse_other_files
 
 TABLE = Table()
 
@@ -67,7 +67,7 @@ FORMATS: tuple[ListFormat, ...] = (
     Plain(),
     TABLE,
 )
-"""In the order in which they are asked; formats with a mark of their own come before those that are told by shape."""
+"""Formats in the order in which they are tried: those with a signature come before those recognised by shape."""
 
 DATABASES: tuple[PathFormat, ...] = (NsrlSqlite(), Kdb())
 
@@ -75,42 +75,40 @@ ACCEPTED = (
     "plain hashes, checksum files of coreutils, BSD and b3sum, hashdeep, md5deep, "
     "comma, semicolon or tab separated text whose first line names the columns, NSRL, HashKeeper, ILook, EnCase .hash, "
     "Sleuth Kit .idx and .kdb, VICS, ICSE, NCMEC, ThreatExchange, StopNCII, Tech Against Terrorism, HMA, MISP, STIX, "
-    "OpenIOC, Loki, ClamAV and MalwareBazaar; text may be packed with gzip, zstd or zip"
+    "OpenIOC, Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, zstd or zip"
 )
 
 
 def detect(head: bytes, options: ParseOptions) -> ListFormat:
-    """Names the format of a list.
+    """Returns the format of a list.
 
     Args:
-        head: its first bytes, at most 64 KiB, a byte-order mark and UTF-16 undone.
-        options: mapped columns settle that a text which has them is a table; lists of other formats are read as ever.
+        head: first bytes of the list, at most 64 KiB, as UTF-8 without a byte-order mark.
+        options: mapped columns make a text that has them a table; lists of other formats are read as usual.
 
     Raises:
-        ListError: it is none of the formats; the message says which there are.
+        ListError: the format is not supported; the message lists the supported formats.
     """
     if not head.strip():
         raise ListError("the list is empty")
     if TABLE.fits(head, options.columns):
         return TABLE
-    reason = refusal(head)
-    if reason is not None:
-        raise ListError(reason)
+    refuse_other_files(head)
     for candidate in FORMATS:
         if candidate.recognises(head):
             return candidate
     if options.columns:
         return TABLE
-    raise ListError(f"not a format that is read; accepted are {ACCEPTED}")
+    raise ListError("unrecognised list format", hint=f"supported formats: {ACCEPTED}")
 
 
 def detect_database(path: str) -> PathFormat:
-    """Names the format of a SQLite database.
+    """Returns the format of a SQLite database.
 
     Raises:
-        ListError: it cannot be read, or is none of the formats.
+        ListError: the database cannot be read, or its format is not supported.
     """
     for candidate in DATABASES:
         if candidate.recognises(path):
             return candidate
-    raise ListError("not a database that is read; accepted are NSRL RDS version 3 and Autopsy's .kdb")
+    raise ListError("unrecognised database format", hint="supported databases: NSRL RDS version 3 and Autopsy's .kdb")

@@ -1,4 +1,4 @@
-"""Tells whether a file that is opened again is the one that was meant, and as it was."""
+"""State of a file, to detect that it changed or was replaced before it is opened again."""
 
 import os
 from typing import Self
@@ -7,7 +7,7 @@ import msgspec
 
 
 class FileState(msgspec.Struct, frozen=True, array_like=True):
-    """What changes when another file takes a name, or another content a file."""
+    """The metadata that changes when the name refers to another file, or the file gets other content."""
 
     device: int
     inode: int
@@ -16,5 +16,5 @@ class FileState(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Self:
-        """The state that ``stat`` tells."""
+        """Returns the state from the result of ``stat``."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

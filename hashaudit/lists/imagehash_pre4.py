@@ -1,6 +1,6 @@
-"""Lists that imagehash wrote before its version 4.0: nothing in them shows it, so the user has to say.
+"""Conversion of lists written by imagehash before 4.0. The file does not mark the format, so the user must select it.
 
-Loaded only for such lists, because it needs the table of perceptual hashes and with it numpy and Pillow.
+Imported only for such lists, because it needs the table of perceptual hashes and with it numpy and Pillow.
 """
 
 import msgspec
@@ -14,23 +14,25 @@ from hashaudit.lists.interface import DigestBlock, ListEntry
 from hashaudit.model.results import AlgorithmName
 
 
-def entry_of_today(entry: ListEntry) -> ListEntry:
-    """The entry with its imagehash values in today's order of bits.
+def convert_entry(entry: ListEntry) -> ListEntry:
+    """Returns the entry with its imagehash values in the bit order of imagehash 4.0.
 
     Raises:
-        ListError: a hash has no form from before imagehash 4.0.
+        ListError: a hash did not exist before imagehash 4.0.
     """
-    return msgspec.structs.replace(entry, digests={name: _of_today(name, raw) for name, raw in entry.digests.items()})
+    return msgspec.structs.replace(
+        entry, digests={name: _convert_hash(name, raw) for name, raw in entry.digests.items()}
+    )
 
 
-def block_of_today(block: DigestBlock) -> DigestBlock:
-    """As :func:`entry_of_today`."""
+def convert_block(block: DigestBlock) -> DigestBlock:
+    """Same as :func:`convert_entry`, for a block."""
     width = LENGTHS_BYTES[block.algorithm]
-    parts = (block.digests[place : place + width] for place in range(0, len(block.digests), width))
-    return msgspec.structs.replace(block, digests=b"".join(_of_today(block.algorithm, part) for part in parts))
+    parts = (block.digests[begin : begin + width] for begin in range(0, len(block.digests), width))
+    return msgspec.structs.replace(block, digests=b"".join(_convert_hash(block.algorithm, part) for part in parts))
 
 
-def _of_today(name: AlgorithmName, raw: bytes) -> bytes:
+def _convert_hash(name: AlgorithmName, raw: bytes) -> bytes:
     algorithm = algorithm_named(name)
     if name in DIGESTS or name == PDQ.name or algorithm is None:
         return raw

@@ -1,4 +1,4 @@
-"""From a list's items to an index under construction: every record counted, strict formats held to their word."""
+"""Reads the items of a list into an index builder. Counts every record; a strict format tolerates no bad record."""
 
 import os
 from collections import Counter
@@ -20,131 +20,133 @@ from hashaudit.lists.interface import (
     Rejected,
     RejectReason,
 )
-from hashaudit.lists.list_file import READABLE
-from hashaudit.lists.list_folder import ListSource
-from hashaudit.lists.plugin_hashes import with_plugged
+from hashaudit.lists.list_directory import ListSource
+from hashaudit.lists.list_file import WORLD_READABLE
+from hashaudit.lists.plugin_hashes import with_plugin_hashes
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
 
 Progress = Callable[[int], None]
-"""Is told now and then how many more entries have been taken."""
+"""Callback that receives the number of entries read since its last call."""
 
 _PROGRESS_ENTRIES = 10_000
 
 _FATAL = frozenset({RejectReason.MALFORMED, RejectReason.WRONG_LENGTH, RejectReason.TOO_LONG})
-"""What a strict format never holds; the other reasons are the list's own business."""
+"""Reasons that make a list of a strict format unusable. Other rejects can occur in an intact list."""
 
-_TOLD_REJECTS = 5
-"""Rejected lines that are told one by one; the counts tell of the rest."""
+_REPORTED_REJECTS = 5
+"""Number of rejected lines reported one by one; the counts cover the rest."""
 
 
 class ParseSpec(msgspec.Struct, frozen=True):
-    """How a list is to be read: what decides, with its content, what the index holds."""
+    """The settings that, with the content of a list, determine the content of its index."""
 
     spec: ListSpec
     columns: dict[str, str] = {}
-    """Column of a delimited list -> what it holds."""
+    """Column of a delimited list -> its field."""
     selection: Selection = EVERYTHING
 
     @property
     def parse_options(self) -> ParseOptions:
-        """What its parser is told."""
+        """The settings for the list's parser."""
         return ParseOptions(algorithm=self.spec.algorithm, columns=self.columns)
 
 
-def take_list(builder: IndexBuilder, file: ListSource, recipe: ParseSpec, progress: Progress | None = None) -> None:
-    """Reads a whole list into a builder, with what the run header says of it.
+def ingest_list(
+    builder: IndexBuilder, file: ListSource, parse_spec: ParseSpec, progress: Progress | None = None
+) -> None:
+    """Reads a whole list into a builder and adds its description for the run header.
 
     Raises:
-        ListError: it cannot be read, changes meanwhile, is of no format that is read, breaks a strict format, or holds
-            no entry that can be matched. The message begins with its path.
+        ListError: the list cannot be read, changes while it is read, has an unsupported format, violates a strict
+            format, or holds no entry that can be matched. The message names the path.
     """
-    builder.begin(recipe.spec.role)
+    builder.begin(parse_spec.spec.role)
     with file.hashed() as stream:
         try:
-            opened = stream.open(recipe.parse_options)
-            tally = _Tally(recipe, strict=opened.strict, progress=progress)
-            tally.take(builder, _of_today(opened.items) if recipe.spec.imagehash_pre4 else opened.items)
+            opened = stream.open(parse_spec.parse_options)
+            totals = _ListTotals(parse_spec, strict=opened.strict, progress=progress)
+            totals.add_items(builder, _convert_pre4(opened.items) if parse_spec.spec.imagehash_pre4 else opened.items)
         except ListError as error:
-            raise ListError(f"{file.path}: {error}") from error
+            raise ListError(f"cannot use list: '{file.path}'; {error}", hint=error.hint) from error
         except OSError as error:
-            raise ListError(f"{file.path}: cannot be read: {error.strerror}") from error
+            raise ListError(f"cannot read list: '{file.path}'; {error.strerror}") from error
         sha256 = stream.finish()
     path = to_text(os.fsencode(file.path))[0]
     builder.end(
         ListInfo(
-            name=tally.meta.name or _own_name(path),
+            name=totals.meta.name or _file_name(path),
             path=path,
-            role=recipe.spec.role,
+            role=parse_spec.spec.role,
             size=file.size_bytes,
             sha256=sha256,
             mtime_ns=file.mtime_ns,
             format=opened.format,
-            version=tally.meta.version,
-            date=tally.meta.date,
-            read=tally.taken + tally.rejected.total(),
-            rejected={reason.value: count for reason, count in sorted(tally.rejected.items())},
-            warnings=(*file.warnings(), *tally.warnings()),
+            version=totals.meta.version,
+            date=totals.meta.date,
+            read=totals.accepted + totals.rejected.total(),
+            rejected={reason.value: count for reason, count in sorted(totals.rejected.items())},
+            warnings=(*file.warnings(), *totals.warnings()),
         )
     )
 
 
-def _of_today(items: Iterable[ListItem]) -> Iterator[ListItem]:
+def _convert_pre4(items: Iterable[ListItem]) -> Iterator[ListItem]:
     # Start-up: numpy and Pillow are loaded only for lists that need it.
-    from hashaudit.lists.imagehash_pre4 import block_of_today, entry_of_today  # noqa: PLC0415 # as above
+    from hashaudit.lists.imagehash_pre4 import convert_block, convert_entry  # noqa: PLC0415 # as above
 
     for item in items:
         if isinstance(item, ListEntry):
-            yield entry_of_today(item)
+            yield convert_entry(item)
         else:
-            yield block_of_today(item) if isinstance(item, DigestBlock) else item
+            yield convert_block(item) if isinstance(item, DigestBlock) else item
 
 
 def relocated(info: ListInfo, file: ListSource) -> ListInfo:
-    """What the run header says of a list whose content was read earlier, under this or another path."""
+    """Returns the description of a list that was compiled earlier, with its present path, time and warnings."""
     path = to_text(os.fsencode(file.path))[0]
-    named = info.name != _own_name(info.path)
+    named = info.name != _file_name(info.path)
     warnings = file.warnings()
     return msgspec.structs.replace(
         info,
-        name=info.name if named else _own_name(path),
+        name=info.name if named else _file_name(path),
         path=path,
         mtime_ns=file.mtime_ns,
-        warnings=(*warnings, *(warning for warning in info.warnings if warning not in {READABLE, *warnings})),
+        warnings=(*warnings, *(warning for warning in info.warnings if warning not in {WORLD_READABLE, *warnings})),
     )
 
 
-def _own_name(path: str) -> str:
-    """The last part of a path; of a folder that is named with a slash at its end too."""
+def _file_name(path: str) -> str:
+    """Returns the last part of a path, also of a directory path that ends with a slash."""
     return os.path.basename(path.rstrip("/")) or path
 
 
-class _Tally:
-    """Counts the items of one list as they go into a builder."""
+class _ListTotals:
+    """The counts and warnings of one list while its items go into a builder."""
 
-    def __init__(self, recipe: ParseSpec, *, strict: bool, progress: Progress | None) -> None:
-        self._role = recipe.spec.role
-        self._selection = recipe.selection
+    def __init__(self, parse_spec: ParseSpec, *, strict: bool, progress: Progress | None) -> None:
+        self._role = parse_spec.spec.role
+        self._selection = parse_spec.selection
         self._strict = strict
         self._progress = progress
-        self._untold = 0
+        self._unreported = 0
         self._first_rejects: list[Rejected] = []
         self._carried: Counter[str] = Counter()
-        self._known_by_themselves = 0
+        self._own_known = 0
         self.meta = ListMeta()
-        self.taken = 0
+        self.accepted = 0
         self.rejected: Counter[RejectReason] = Counter()
 
-    def take(self, builder: IndexBuilder, items: Iterable[ListItem]) -> None:
-        for given in items:
-            item = with_plugged(given) if isinstance(given, ListEntry) and given.unsupported else given
+    def add_items(self, builder: IndexBuilder, items: Iterable[ListItem]) -> None:
+        for parsed in items:
+            item = with_plugin_hashes(parsed) if isinstance(parsed, ListEntry) and parsed.unsupported else parsed
             if isinstance(item, ListEntry):
-                if not self._selection.takes(item):
+                if not self._selection.selects(item):
                     self.rejected[RejectReason.NOT_SELECTED] += 1
                 elif item.digests:
                     builder.add(item)
-                    self._known_by_themselves += item.role is Role.KNOWN
+                    self._own_known += item.role is Role.KNOWN
                     if item.unsupported:
                         self._carried.update(item.unsupported.keys())
                     self._count(1)
@@ -152,7 +154,7 @@ class _Tally:
                     self.rejected[RejectReason.UNSUPPORTED] += 1
             elif isinstance(item, DigestBlock):
                 count = len(item.digests) // LENGTHS_BYTES[item.algorithm]
-                if self._selection.takes_unlabelled:
+                if self._selection.selects_unlabelled:
                     builder.add_block(item)
                     self._count(count)
                 else:
@@ -161,48 +163,51 @@ class _Tally:
                 self._reject(item)
             else:
                 self.meta = item
-        self._tell()
-        if not self.taken:
-            counts = ", ".join(f"{count} {_words(reason)}" for reason, count in sorted(self.rejected.items()))
-            raise ListError(f"holds no entry that can be matched ({counts or 'empty'})")
+        self._report_progress()
+        if not self.accepted:
+            counts = ", ".join(f"{count} {_reason_text(reason)}" for reason, count in sorted(self.rejected.items()))
+            raise ListError(f"it holds no entry that can be matched ({counts or 'empty'})")
 
     def _reject(self, item: Rejected) -> None:
         self.rejected[item.reason] += 1
         if item.reason in _FATAL:
             if self._strict:
-                raise ListError(f"{_described(item)}; this format holds no such line: the list is damaged or another")
-            if len(self._first_rejects) < _TOLD_REJECTS:
+                raise ListError(
+                    f"unexpected record for this format: {_reject_text(item)}",
+                    hint="the list is damaged or has another format; get it again",
+                )
+            if len(self._first_rejects) < _REPORTED_REJECTS:
                 self._first_rejects.append(item)
 
     def _count(self, entries: int) -> None:
-        self.taken += entries
-        self._untold += entries
-        if self._untold >= _PROGRESS_ENTRIES:
-            self._tell()
+        self.accepted += entries
+        self._unreported += entries
+        if self._unreported >= _PROGRESS_ENTRIES:
+            self._report_progress()
 
-    def _tell(self) -> None:
-        if self._progress is not None and self._untold:
-            self._progress(self._untold)
-        self._untold = 0
+    def _report_progress(self) -> None:
+        if self._progress is not None and self._unreported:
+            self._progress(self._unreported)
+        self._unreported = 0
 
     def warnings(self) -> tuple[str, ...]:
         return (
-            *(f"not kept: {_described(item)}" for item in self._first_rejects),
+            *(f"skipped {_reject_text(item)}" for item in self._first_rejects),
             *(
-                f"{count} entries also give {name}: stored, not matched"
+                f"{count} entries also have {name} hashes; they are stored but not matched"
                 for name, count in sorted(self._carried.items())
             ),
             *(
-                [f"{self._known_by_themselves} entries are of known files, by the list's own word: no findings"]
-                if self._known_by_themselves and self._role is Role.DENY
+                [f"{self._own_known} entries are known files according to the list; they cause no findings"]
+                if self._own_known and self._role is Role.DENY
                 else []
             ),
         )
 
 
-def _described(item: Rejected) -> str:
-    return f"line {item.line}: {_words(item.reason)}" + (f" ({item.detail})" if item.detail else "")
+def _reject_text(item: Rejected) -> str:
+    return f"line {item.line}: {_reason_text(item.reason)}" + (f" ({item.detail})" if item.detail else "")
 
 
-def _words(reason: RejectReason) -> str:
+def _reason_text(reason: RejectReason) -> str:
     return reason.value.replace("_", " ")

@@ -1,7 +1,7 @@
-"""What a hash list is to the rest of the program, and what a parser of one format gives.
+"""The interface of hash lists: entries, rejects, list descriptions and the protocols of a format's parser.
 
-A parser turns bytes into entries and rejects. It never prints, logs or repeats what an entry holds: a reject has a line
-number and a reason, and that is all that anyone is shown.
+A parser turns bytes into entries and rejects. It never prints, logs or repeats the content of an entry: a reject has a
+line number and a reason, and only these are shown.
 """
 
 from collections.abc import Iterator
@@ -19,77 +19,78 @@ class ListSpec(msgspec.Struct, frozen=True):
     path: str
     role: Role
     algorithm: AlgorithmName | None = None
-    """Stated by ``ALGO=FILE``; without it the content must say."""
+    """Algorithm given as ``ALGO=FILE``; ``None`` to detect it from the content."""
     imagehash_pre4: bool = False
-    """Stated by ``ALGO:imagehash-pre4=FILE``: perceptual hashes in the hex form of imagehash before version 4.0."""
+    """True if ``ALGO:imagehash-pre4=FILE`` was given: perceptual hashes in the hex form of imagehash before version
+    4.0."""
 
 
 class ListEntry(msgspec.Struct, frozen=True):
-    """One entry of a list: everything it says about one file."""
+    """One entry of a list, with all that the list gives about one file."""
 
     id: str
     """The list's own id of the entry (MediaID, UUID, ...); ``line N`` where the format has none."""
     digests: dict[AlgorithmName, bytes]
     """Raw bytes of each cryptographic digest or perceptual hash that the entry gives."""
     size: int | None = None
-    """Bytes of the file, where the list gives it."""
+    """Size of the file in bytes; ``None`` if the list does not give it."""
     labels: dict[str, str] = {}
-    """What the list says of it: category, classification, series, family, name, score, tlp, ..."""
+    """Further values from the list: category, classification, series, family, name, score, tlp, ..."""
     role: Role | None = None
-    """Where an entry states its own role, it overrides the list's."""
+    """The entry's own role, which overrides the role of its list; ``None`` if it has none."""
     unsupported: dict[str, str] = {}
-    """Hashes that are carried and counted but not matched (PhotoDNA, ...): name -> value as the list gives it."""
+    """Hashes that are stored and counted but not matched (PhotoDNA, ...): name -> value as written in the list."""
 
 
 class DigestBlock(msgspec.Struct, frozen=True):
-    """A run of consecutive lines that each hold one hash and nothing else: the form in which large plain lists pass.
+    """Consecutive lines that each hold one hash and nothing else: the compact form for large plain lists.
 
-    It stands for ``len(digests) // length`` entries whose ids are ``line N``, N counting up from ``first_line``.
+    It represents ``len(digests) // length`` entries with the ids ``line N``, N counting up from ``first_line``.
     """
 
     algorithm: AlgorithmName
     digests: bytes
-    """Raw digests, one after the other."""
+    """Raw digests, concatenated."""
     first_line: int
 
 
 class RejectReason(StrEnum):
-    """Why a line or record was not kept."""
+    """The reason why a line or record became no entry."""
 
     MALFORMED = "malformed"
-    """Not of the format."""
+    """Does not follow the format."""
     WRONG_LENGTH = "wrong_length"
-    """A hash whose length is not its algorithm's."""
+    """A hash of the wrong length for its algorithm."""
     TOO_LONG = "too_long"
     """A line or field over the limit."""
     EMPTY_INPUT = "empty_input"
-    """The hash of no bytes at all: it would match every empty file."""
+    """The hash of empty input, which would match every empty file."""
     FLAT = "flat"
-    """The perceptual hash of a picture without any content: it would match every such picture."""
+    """The perceptual hash of an image without content, which would match every such image."""
     DUPLICATE = "duplicate"
     UNSUPPORTED = "unsupported"
-    """An algorithm that is carried and counted but not matched (PhotoDNA, ssdeep, ...)."""
+    """An algorithm that is stored and counted but not matched (PhotoDNA, ssdeep, ...)."""
     NOT_SELECTED = "not_selected"
-    """Left out by the user's choice of categories or score."""
+    """Skipped by the user's selection of categories or scores."""
     WITHDRAWN = "withdrawn"
-    """Deleted, revoked or expired by the list itself."""
+    """Deleted, revoked or expired according to the list itself."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """One line or record that was not kept."""
+    """One line or record that became no entry."""
 
     line: int
-    """From 1; of binary formats the record's number."""
+    """Line number from 1; record number in binary formats."""
     reason: RejectReason
     detail: str = ""
-    """For people. Never any part of the line."""
+    """Explanation for people; never contains any part of the line."""
 
 
 class ListInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What the run header says of a list. Holds no entry."""
+    """The description of a list in the run header. Holds no entry."""
 
     name: str
-    """The list's own name where it has one, else the file's."""
+    """The list's own name if it has one, else the file's."""
     path: str
     role: Role
     size: int
@@ -100,18 +101,18 @@ class ListInfo(msgspec.Struct, frozen=True, kw_only=True):
     date: str | None = None
     algorithms: tuple[AlgorithmName, ...] = ()
     read: int = 0
-    """Lines or records that could have been entries (comments and blank lines are not)."""
+    """Number of lines or records that could be entries; excludes comments and blank lines."""
     kept: int = 0
     rejected: dict[str, int] = {}
-    """Count by :class:`RejectReason`; only those above zero."""
+    """Count by :class:`RejectReason`; only counts above zero."""
     all_sized: bool = False
-    """Every entry kept gives the file's size."""
+    """True if every accepted entry gives the file's size."""
     warnings: tuple[str, ...] = ()
-    """For people: readable by others, first rejected lines (number and reason), ..."""
+    """Warnings for people: file readable by others, first rejected lines (number and reason), ..."""
 
 
 class ListMeta(msgspec.Struct, frozen=True):
-    """What a list says of itself as a whole. A parser may yield it at any point, at most once."""
+    """The list's own name, version and date. A parser may yield it at any point, at most once."""
 
     name: str | None = None
     version: str | None = None
@@ -119,70 +120,70 @@ class ListMeta(msgspec.Struct, frozen=True):
 
 
 class ParseOptions(msgspec.Struct, frozen=True):
-    """What the user says about how a list is to be read."""
+    """The user's settings for reading a list."""
 
     algorithm: AlgorithmName | None = None
-    """Stated by ``ALGO=FILE``."""
+    """Algorithm given as ``ALGO=FILE``."""
     columns: dict[str, str] = {}
-    """Column of a delimited list -> what it holds: an algorithm, ``hash``, ``algorithm``, ``id``, ``size``, a label."""
+    """Column of a delimited list -> its field: an algorithm, ``hash``, ``algorithm``, ``id``, ``size``, a label."""
 
 
 ListItem = ListEntry | DigestBlock | Rejected | ListMeta
-"""What a parser yields. Every record of a list ends as exactly one entry, one place in a block or one reject."""
+"""An item from a parser. Every record of a list becomes one entry, one digest of a block or one reject."""
 
 
 class OpenedList(msgspec.Struct, frozen=True):
-    """A list whose format is known and whose items are still to be read."""
+    """A list whose format is known and whose items have not been read yet."""
 
     format: str
-    """As the run header names it."""
+    """Name of the format in the run header."""
     strict: bool
-    """A single reject other than empty input, duplicate, unsupported or withdrawn refuses the list."""
+    """True if one malformed, overlong or wrong-length record makes the whole list unusable."""
     items: Iterator[ListItem]
-    """Raises :class:`hashaudit.errors.ListError` where the list turns out to be unusable."""
+    """Iterator that raises :class:`hashaudit.errors.ListError` if the list is unusable."""
 
 
 class ListFormat(Protocol):
-    """One format of hash list that is read as a stream from its beginning to its end."""
+    """A format that is read as a stream from beginning to end."""
 
     @property
     def name(self) -> str:
-        """As the run header names it: ``hashdeep``, ``coreutils``, ``plain``, ..."""
+        """Name of the format in the run header: ``hashdeep``, ``coreutils``, ``plain``, ..."""
         ...
 
     @property
     def strict(self) -> bool:
-        """A single reject other than empty input, duplicate, unsupported or withdrawn refuses the list."""
+        """True if one malformed, overlong or wrong-length record makes the whole list unusable."""
         ...
 
     def recognises(self, head: bytes) -> bool:
-        """Tells from the first bytes (at most 64 KiB, a byte-order mark and UTF-16 already undone) if it is this."""
+        """Returns whether the first bytes are of this format (at most 64 KiB, as UTF-8 without a byte-order mark)."""
         ...
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
-        """Yields what the list holds, in its order.
+        """Yields the items of the list in order.
 
         Raises:
-            ListError: the file is truncated, or is not what it claims to be.
+            ListError: the file is truncated, or has another format than its beginning suggests.
         """
         ...
 
 
 class PathFormat(Protocol):
-    """One format that cannot be read as a stream: a database, or a folder of pages that make one list."""
+    """A format that cannot be read as a stream: a database."""
 
     @property
     def name(self) -> str:
-        """As the run header names it."""
+        """Name of the format in the run header."""
         ...
 
     @property
     def strict(self) -> bool:
-        """As :attr:`ListFormat.strict`."""
+        """Same as :attr:`ListFormat.strict`."""
         ...
 
     def recognises(self, path: str) -> bool:
-        """Tells by looking into ``path`` if it is this.
+        """Returns whether ``path`` is of this format, from its content.
 
         Raises:
             ListError: ``path`` cannot be read.
@@ -190,9 +191,9 @@ class PathFormat(Protocol):
         ...
 
     def parse(self, path: str, options: ParseOptions) -> Iterator[ListItem]:
-        """Yields what the list holds.
+        """Yields the items of the list.
 
         Raises:
-            ListError: the list is damaged, or is not what it claims to be.
+            ListError: the list is damaged, or has another format than its beginning suggests.
         """
         ...

@@ -1,4 +1,4 @@
-"""A Bloom filter among the lists of a run: what the run header says of it, and how it gets to another process."""
+"""A Bloom filter among the lists of a scan: its description in the run header, and its form for other processes."""
 
 import os
 
@@ -12,64 +12,68 @@ from hashaudit.model.paths import to_text
 from hashaudit.model.results import AlgorithmName, Role
 
 SHA1 = AlgorithmName("sha1")
-"""The one digest that such a filter is asked for."""
+"""The digest by which such a filter is queried."""
 
 FORMAT = "bloom"
 
 ENTRY = "filter"
-"""Stands for the entry's id: a filter cannot say which of its entries it means."""
+"""Placeholder for the entry's id: a filter cannot name the entry that matched."""
 
 LABELS = {"filter": "bloom (false positives by design)"}
 
 
-class FilterImage(msgspec.Struct, frozen=True, array_like=True):
-    """One filter of a run."""
+class FilterHandle(msgspec.Struct, frozen=True, array_like=True):
+    """One filter of a scan, as it is sent to another process."""
 
     list_number: int
-    """Its number in the run header."""
+    """Number of the filter in the run header."""
     path: bytes
-    """Absolute."""
+    """Absolute path."""
     state: FileState
-    """Of the file that was hashed."""
+    """State of the file that was hashed."""
 
     def open(self) -> BloomFilter:
-        """Opens it for lookups.
+        """Opens the filter for lookups.
 
         Raises:
-            ListError: it cannot be read, is damaged, or is not the file that was meant.
+            ListError: the filter cannot be read, is damaged, or was replaced.
         """
         path = os.fsdecode(self.path)
         opened = BloomFilter(path)
         if opened.state != self.state:
             opened.close()
-            raise ListError(f"{path}: the filter has been replaced while it was in use; start again")
+            raise ListError(f"Bloom filter was replaced while it was in use: '{path}'", hint="start again")
         return opened
 
 
-def check_use(spec: ListSpec) -> None:
-    """Refuses what a filter cannot be.
+def check_filter_spec(spec: ListSpec) -> None:
+    """Refuses settings that a filter does not support.
 
     Raises:
-        ListError: it is to be looked for, or asked for another digest than SHA-1.
+        ListError: the filter is given as a list to search for, or with an algorithm other than SHA-1.
     """
     if spec.role is not Role.KNOWN:
         raise ListError(
-            f"{spec.path}: a Bloom filter errs by design, so that a hit is no finding; give it to scan as --known"
+            f"cannot search for a Bloom filter: '{spec.path}'; it has false positives by design",
+            hint="use it with --known",
         )
     if spec.algorithm not in {None, SHA1}:
-        raise ListError(f"{spec.path}: the filter is of sha1 digests, not of {spec.algorithm}, which the option states")
+        raise ListError(
+            f"wrong algorithm for a Bloom filter: '{spec.algorithm}'; '{spec.path}' holds sha1 digests",
+            hint="omit the algorithm before the file name",
+        )
 
 
-def filter_info(image: FilterImage, spec: ListSpec, sha256: str) -> ListInfo:
-    """What the run header says of a filter: its own counts, for nothing in it can be counted.
+def filter_info(image: FilterHandle, spec: ListSpec, sha256: str) -> ListInfo:
+    """Returns the description of a filter with the counts that it states; nothing in a filter can be counted.
 
     Raises:
-        ListError: as :meth:`FilterImage.open`.
+        ListError: same as :meth:`FilterHandle.open`.
     """
     path = to_text(os.fsencode(spec.path))[0]
     with image.open() as known:
         count, capacity, rate = known.count, known.capacity, known.false_positive_rate
-    note = f"a filter made for {capacity:,} digests: when it is full it takes {rate:.2g} of all other files for known"
+    note = f"filter for {capacity:,} digests; when full, its false-positive rate is {rate:.2g}"
     return ListInfo(
         name=os.path.basename(path),
         path=path,

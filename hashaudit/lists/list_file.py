@@ -1,4 +1,4 @@
-"""A list's file: opened so that it cannot be anything else, and hashed in the pass that reads it."""
+"""The file of a list, opened only if it is a regular file and hashed in the pass that reads it."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 
-READABLE = "every user of this machine can read it: remove that right, for example with chmod o-r"
+WORLD_READABLE = "the list is world-readable; run chmod o-r on it"
 
 
 class ListFile:
@@ -28,10 +28,10 @@ class ListFile:
     kind = "file"
 
     def __init__(self, path: str) -> None:
-        """Opens a regular file; a FIFO or device is neither opened for long nor waited for.
+        """Opens a regular file. A FIFO or device is closed at once and never waited for.
 
         Raises:
-            ListError: it cannot be opened, or is no regular file.
+            ListError: the file cannot be opened, or is not a regular file.
         """
         self.path = path
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -39,10 +39,10 @@ class ListFile:
             self._file = io.FileIO(os.open(path, flags))
             self.status = os.fstat(self._file.fileno())
         except OSError as error:
-            raise ListError(f"{path}: cannot be read: {error.strerror}") from error
+            raise ListError(f"cannot read list: '{path}'; {error.strerror}") from error
         if not stat.S_ISREG(self.status.st_mode):
             self._file.close()
-            raise ListError(f"{path}: cannot be read: not a regular file")
+            raise ListError(f"cannot read list: '{path}'; not a regular file")
 
     def __enter__(self) -> Self:
         return self
@@ -58,50 +58,50 @@ class ListFile:
 
     @property
     def is_index(self) -> bool:
-        """The file says that it is a compiled index."""
+        """True if the file begins as a compiled index."""
         return is_index(os.pread(self._file.fileno(), len(MAGIC), 0))
 
     @property
     def is_filter(self) -> bool:
-        """The file begins as a Bloom filter of known files."""
+        """True if the file begins as a Bloom filter of known files."""
         return bloom.is_bloom_filter(os.pread(self._file.fileno(), bloom.HEADER_BYTES, 0))
 
     @property
     def size_bytes(self) -> int:
-        """Of the file as it was opened."""
+        """Size of the file when it was opened."""
         return self.status.st_size
 
     @property
     def mtime_ns(self) -> int:
-        """Of the file as it was opened."""
+        """Modification time of the file when it was opened, in nanoseconds since 1970."""
         return self.status.st_mtime_ns
 
     @property
     def state(self) -> FileState:
-        """Of the file as it was opened."""
+        """State of the file when it was opened."""
         return FileState.of(self.status)
 
     def warnings(self) -> tuple[str, ...]:
-        """What people should know of the file: a list's entries are confidential."""
-        return (READABLE,) if self.status.st_mode & stat.S_IROTH else ()
+        """Returns warnings about the file. A list's entries are confidential."""
+        return (WORLD_READABLE,) if self.status.st_mode & stat.S_IROTH else ()
 
     def sha256(self) -> str:
-        """Reads the whole file for its digest alone, in hex.
+        """Reads the whole file and returns its digest in hex.
 
         Raises:
-            ListError: it cannot be read, or changed meanwhile.
+            ListError: the file cannot be read, or changed while it was read.
         """
         with self.hashed() as stream:
             return stream.finish()
 
     def hashed(self) -> "HashedStream":
-        """The content from its begin. One stream at a time."""
+        """Returns the content from its beginning. Use one stream at a time."""
         self._file.seek(0)
         return HashedStream(self.path, self._file, self.status)
 
 
 class HashedStream:
-    """Reads a list and computes the sha256 of what was read. A context manager."""
+    """A stream over a list that computes the sha256 of the bytes read. A context manager."""
 
     def __init__(self, path: str, file: io.FileIO, status: os.stat_result) -> None:
         self._path = path
@@ -109,7 +109,7 @@ class HashedStream:
         self._status = status
         self._raw = _HashedFile(file)
         self.buffered: BinaryIO = io.BufferedReader(self._raw, _CHUNK_BYTES)
-        """For a parser, which need not read to the end."""
+        """Stream for a parser, which need not read to the end."""
 
     def __enter__(self) -> Self:
         return self
@@ -117,32 +117,34 @@ class HashedStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The file itself stays open: closing a stream that can be read anew is not its end.
+        # The file itself stays open because its stream can be read again.
         self._raw.detach_file()
 
     def open(self, options: ParseOptions) -> OpenedList:
-        """Opens the list for its items.
+        """Detects the format and returns the list with its items.
 
         Raises:
-            ListError: as :func:`hashaudit.lists.open_list.open_stream`.
+            ListError: same as :func:`hashaudit.lists.open_list.open_stream`.
         """
         return open_stream(self.buffered, options, self._path)
 
     def finish(self) -> str:
-        """Reads what is left and gives the digest in hex.
+        """Reads the rest of the file and returns the digest in hex.
 
         Raises:
-            ListError: the file cannot be read, or changed while it was.
+            ListError: the file cannot be read, or changed while it was read.
         """
         try:
             while self.buffered.read(_CHUNK_BYTES):
                 pass
             after = os.fstat(self._file.fileno())
         except OSError as error:
-            raise ListError(f"{self._path}: cannot be read: {error.strerror}") from error
+            raise ListError(f"cannot read list: '{self._path}'; {error.strerror}") from error
         size, mtime_ns = self._status.st_size, self._status.st_mtime_ns
         if (after.st_size, after.st_mtime_ns, self._raw.size) != (size, mtime_ns, size):
-            raise ListError(f"{self._path}: changed while it was read; start again when it is whole")
+            raise ListError(
+                f"list changed while it was read: '{self._path}'", hint="start again when the list is complete"
+            )
         return self._raw.digest.hexdigest()
 
 

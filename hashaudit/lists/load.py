@@ -1,7 +1,7 @@
-"""Loads the lists of a run: reads and checks them, counts what they hold, compiles them for lookup.
+"""Loading of the lists of a scan: reads and checks them, counts their entries and compiles them for lookup.
 
-What comes of it is one or more indexes. Small text lists share one that is kept in memory, a large text list is
-compiled into the user's cache and mapped, a compiled index is mapped as it is.
+The result is one or more indexes. Small text lists share one index in memory, a large text list is compiled into the
+user's cache and mapped, and a compiled index is mapped unchanged.
 """
 
 import io
@@ -15,39 +15,43 @@ from typing import Self
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.compile_cache import compiled, user_cache_folder
+from hashaudit.lists.compile_cache import compiled, user_cache_directory
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec, Progress, relocated, take_list
+from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list, relocated
 from hashaudit.lists.interface import ListInfo, ListSpec
-from hashaudit.lists.known_filter import FilterImage, check_use, filter_info
+from hashaudit.lists.known_filter import FilterHandle, check_filter_spec, filter_info
+from hashaudit.lists.list_directory import ListSource, open_source
 from hashaudit.lists.list_file import ListFile
-from hashaudit.lists.list_folder import ListSource, open_source
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
 
 SMALL_LIST_BYTES = 8 << 20
-"""Text lists up to here are compiled at each start, which takes less than a second; larger ones are cached."""
+"""Maximum size of a text list that is compiled at each start, in less than a second; larger ones are cached."""
 
 SMALL_IMAGE_ROWS = 1 << 18
-"""Entries up to which the index of all small lists, some 16 MiB, is sent to each worker; a larger one is mapped."""
+"""Maximum number of entries, some 16 MiB, of an index of all small lists that is sent to each worker; a larger one
+is mapped."""
 
 
 class LoadedLists:
-    """The lists of a run, ready for lookups. A context manager: closing removes what was written for this run alone."""
+    """The lists of a scan, ready for lookups.
+
+    A context manager: closing removes the files written for this scan only.
+    """
 
     def __init__(self) -> None:
-        """No lists; see :func:`load_lists`."""
+        """Starts without lists; see :func:`load_lists`."""
         self.infos: tuple[ListInfo, ...] = ()
-        """What the run header says of each list, in the order of their numbers, which count from 1."""
+        """Description of each list in the run header, in the order of the list numbers, which count from 1."""
         self.indexes: tuple[ListIndex, ...] = ()
         self.images: tuple[IndexHandle, ...] = ()
-        """The same indexes in the form that other processes take."""
-        self.filters: tuple[FilterImage, ...] = ()
-        """Bloom filters of known files; they are asked about files that no index has."""
+        """The same indexes in the form that is sent to other processes."""
+        self.filters: tuple[FilterHandle, ...] = ()
+        """Bloom filters of known files; they are asked only about files that are in no index."""
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -59,11 +63,11 @@ class LoadedLists:
         self.close()
 
     def close(self) -> None:
-        """Removes what was written for this run alone."""
+        """Removes the files written for this scan only."""
         self._resources.close()
 
-    def private_folder(self) -> str:
-        """A new folder that only this user can enter and that goes when the lists are closed."""
+    def private_directory(self) -> str:
+        """Returns a new directory that only this user can enter; closing the lists removes it."""
         return self._resources.enter_context(tempfile.TemporaryDirectory(prefix="hashaudit-lists-"))
 
 
@@ -74,29 +78,30 @@ def load_lists(
     selection: Selection = EVERYTHING,
     progress: Progress | None = None,
 ) -> LoadedLists:
-    """Loads lists in the order given; that is the order of their numbers.
+    """Loads lists in the order given, which is the order of their numbers.
 
     Args:
-        specs: the lists as the user named them. A compiled index stands for all lists that it holds, each of which has
-            the role that it was compiled with.
-        columns: of delimited lists, column -> what it holds.
-        selection: which entries are kept. Compiled indexes are refused with one: they are selected when built.
-        progress: is told now and then how many more entries have been read.
+        specs: the lists as named by the user. A compiled index gives all lists that it holds, each with the role that
+            it was compiled with.
+        columns: column of a delimited list -> its field.
+        selection: the entries to accept. Not allowed with a compiled index, whose entries are selected when it is
+            built.
+        progress: receives the number of entries read since its last call.
 
     Raises:
-        ListError: a list cannot be used. The message names the file, and the line and reason where there is one.
+        ListError: a list cannot be used. The message names the file and, where there is one, the line and reason.
     """
     loaded = LoadedLists()
     try:
-        _Loading(loaded, dict(columns or {}), selection, progress).load(specs)
+        _Loader(loaded, dict(columns or {}), selection, progress).load(specs)
     except BaseException:
         loaded.close()
         raise
     return loaded
 
 
-class _Loading:
-    """Gathers infos by list number while indexes come about in another order."""
+class _Loader:
+    """The state of one call: collects descriptions by list number while indexes are created in another order."""
 
     def __init__(
         self, loaded: LoadedLists, columns: dict[str, str], selection: Selection, progress: Progress | None
@@ -108,9 +113,9 @@ class _Loading:
         self._infos: dict[int, ListInfo] = {}
         self._indexes: list[ListIndex] = []
         self._images: list[IndexHandle] = []
-        self._filters: list[FilterImage] = []
+        self._filters: list[FilterHandle] = []
         self._count = 0
-        self._cache_folder: str | None = None
+        self._cache_directory: str | None = None
 
     def load(self, specs: Sequence[ListSpec]) -> None:
         small: list[int] = []
@@ -118,16 +123,16 @@ class _Loading:
             for spec in specs:
                 with open_source(spec.path) as file:
                     if file.is_index:
-                        self._take_index(spec)
+                        self._load_index(spec)
                     elif isinstance(file, ListFile) and file.is_filter:
-                        self._take_filter(file, spec)
+                        self._load_filter(file, spec)
                     elif file.size_bytes > SMALL_LIST_BYTES:
-                        self._take_large(file, ParseSpec(spec, self._columns, self._selection))
+                        self._load_large(file, ParseSpec(spec, self._columns, self._selection))
                     else:
-                        take_list(builder, file, ParseSpec(spec, self._columns, self._selection), self._progress)
+                        ingest_list(builder, file, ParseSpec(spec, self._columns, self._selection), self._progress)
                         small += self._numbers(1)
             if small:
-                self._take_small(builder, tuple(small))
+                self._load_small(builder, tuple(small))
         self._loaded.infos = tuple(self._infos[number] for number in sorted(self._infos))
         self._loaded.indexes = tuple(self._indexes)
         self._loaded.images = tuple(self._images)
@@ -138,39 +143,45 @@ class _Loading:
         self._count += count
         return tuple(range(first, first + count))
 
-    def _take_index(self, spec: ListSpec) -> None:
-        if not self._selection.takes_all:
-            raise ListError(f"{spec.path}: a compiled index is taken whole: select when it is built")
+    def _load_index(self, spec: ListSpec) -> None:
+        if not self._selection.selects_all:
+            raise ListError(
+                f"cannot select entries of a compiled index: '{spec.path}'",
+                hint="select categories and scores when the index is built",
+            )
         index = ListIndex.open(spec.path)
         _check_roles(spec, index)
         note = f"read from the compiled index {to_text(os.fsencode(spec.path))[0]}, checksum {index.checksum}"
         infos = [msgspec.structs.replace(info, warnings=(*info.warnings, note)) for info in index.infos]
         self._add(self._numbers(len(infos)), index, infos, spec.path)
 
-    def _take_filter(self, file: ListFile, spec: ListSpec) -> None:
-        check_use(spec)
-        if not self._selection.takes_all:
-            raise ListError(f"{spec.path}: a Bloom filter has no entries to select from; leave out one of the two")
+    def _load_filter(self, file: ListFile, spec: ListSpec) -> None:
+        check_filter_spec(spec)
+        if not self._selection.selects_all:
+            raise ListError(
+                f"cannot select entries of a Bloom filter: '{spec.path}'; it has no entries to select from",
+                hint="omit the filter or the selection",
+            )
         sha256 = file.sha256()
         (number,) = self._numbers(1)
-        image = FilterImage(number, os.fsencode(os.path.abspath(spec.path)), file.state)
+        image = FilterHandle(number, os.fsencode(os.path.abspath(spec.path)), file.state)
         self._infos[number] = filter_info(image, spec, sha256)
         self._filters.append(image)
 
-    def _take_large(self, file: ListSource, recipe: ParseSpec) -> None:
-        if self._cache_folder is None:
-            self._cache_folder = user_cache_folder() or self._loaded.private_folder()
-        path = compiled(file, recipe, self._cache_folder, self._progress)
+    def _load_large(self, file: ListSource, parse_spec: ParseSpec) -> None:
+        if self._cache_directory is None:
+            self._cache_directory = user_cache_directory() or self._loaded.private_directory()
+        path = compiled(file, parse_spec, self._cache_directory, self._progress)
         index = ListIndex.open(path)
         self._add(self._numbers(1), index, [relocated(info, file) for info in index.infos], path)
 
-    def _take_small(self, builder: IndexBuilder, numbers: tuple[int, ...]) -> None:
+    def _load_small(self, builder: IndexBuilder, numbers: tuple[int, ...]) -> None:
         if builder.rows <= SMALL_IMAGE_ROWS:
             target = io.BytesIO()
             infos = builder.write(target)
             self._add(numbers, ListIndex.from_bytes(target.getvalue()), infos)
             return
-        path = os.path.join(self._loaded.private_folder(), "lists.hai")
+        path = os.path.join(self._loaded.private_directory(), "lists.hai")
         with new_file(path) as file:
             infos = builder.write(file)
         self._add(numbers, ListIndex.open(path), infos, path)
@@ -178,17 +189,23 @@ class _Loading:
     def _add(
         self, numbers: tuple[int, ...], index: ListIndex, infos: Sequence[ListInfo], path: str | None = None
     ) -> None:
-        content, place = (bytes(index.image), None) if path is None else (None, os.fsencode(os.path.abspath(path)))
-        image = IndexHandle(numbers, index.header.checksum, content, place)
+        content, location = (bytes(index.image), None) if path is None else (None, os.fsencode(os.path.abspath(path)))
+        image = IndexHandle(numbers, index.header.checksum, content, location)
         self._images.append(image)
         self._indexes.append(index.numbered(numbers))
         self._infos.update(zip(numbers, infos, strict=True))
 
 
 def _check_roles(spec: ListSpec, index: ListIndex) -> None:
-    """Refuses an index that was compiled for the other role: a hit would mean the opposite of what the user asks."""
+    """Refuses an index compiled for the other role: a hit would mean the opposite of the user's intent."""
     roles = {info.role for info in index.infos}
     if spec.role is Role.KNOWN and Role.DENY in roles:
-        raise ListError(f"{spec.path}: holds lists to look for, not only known files; give it as such, or compile anew")
+        raise ListError(
+            f"not an index of known files: '{spec.path}'; it also holds lists to search for",
+            hint="use it with --list, or build it again with --known",
+        )
     if spec.role is Role.DENY and Role.DENY not in roles:
-        raise ListError(f"{spec.path}: holds only lists of known files; give it as such, or compile anew")
+        raise ListError(
+            f"not an index to search for: '{spec.path}'; it holds only lists of known files",
+            hint="use it with --known, or build it again without --known",
+        )

@@ -1,8 +1,12 @@
-"""Files that look like lists of file hashes and are none: read as such they would match nothing, or the wrong thing."""
+"""Detection of files that look like hash lists and are not.
+
+Read as lists, they would match nothing or the wrong files.
+"""
 
 import re
 from collections.abc import Callable
 
+from hashaudit.errors import ListError
 from hashaudit.lists.bloom import is_bloom_filter
 from hashaudit.lists.syntax.delimited import header_row
 from hashaudit.lists.syntax.json_values import shape
@@ -28,38 +32,54 @@ def _columns(head: bytes) -> set[str]:
     return {column.lower() for column in header_row(head, ",")}
 
 
-_REFUSALS: tuple[tuple[Callable[[bytes], bool], str], ...] = (
+_REFUSALS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (
         is_bloom_filter,
-        "a Bloom filter errs by design: it only says which files are perhaps known; give it to scan as --known",
+        "a Bloom filter is not a hash list: it has false positives by design",
+        "use it with --known",
     ),
     (
         lambda head: _MISP_HASHES.fullmatch(_first_line(head)) is not None,
-        "MISP's hashes.csv holds hashes of attribute values, not of files; give the feed's events instead",
+        "MISP's hashes.csv holds hashes of attribute values, not of files",
+        "use the feed's events instead",
     ),
     (
         lambda head: any(_MISP_MANIFEST.fullmatch(path) for path in shape(head)),
-        "MISP's manifest.json holds no hashes; give the feed's events instead",
+        "MISP's manifest.json holds no hashes",
+        "use the feed's events instead",
     ),
     (
         lambda head: _CLAMAV_SECTION.fullmatch(_first_line(head)) is not None,
-        "ClamAV's .mdb and .msb hold hashes of sections of programs, not of files",
+        "ClamAV's .mdb and .msb hold hashes of program sections, not of files",
+        "use ClamAV's .hdb or .hsb",
     ),
     (
         lambda head: _SQL_DELTA.match(_first_line(head)) is not None,
-        "SQL is not run; apply an NSRL delta to its full set with sqlite3 and give the database that comes of it",
+        "an SQL script is not a hash list, and hashaudit never runs SQL",
+        "apply an NSRL delta to its full set with sqlite3, then use the resulting database",
     ),
     (
         lambda head: _columns(head) >= _HASHKEEPER_SET and "hash" not in _columns(head),
-        "HashKeeper's .hke only describes a set; give the .hsh beside it",
+        "HashKeeper's .hke only describes a set",
+        "use the .hsh beside it",
     ),
     (
         lambda head: any(_columns(head) >= side for side in _NSRL_SIDE_FILES),
-        "this file of an NSRL set holds no hashes; give its NSRLFile.txt",
+        "this file of an NSRL set holds no hashes",
+        "use its NSRLFile.txt",
     ),
 )
 
 
-def refusal(head: bytes) -> str | None:
-    """Why a file that begins like this is no hash list, or ``None`` if it may be one."""
-    return next((message for matches, message in _REFUSALS if matches(head)), None)
+def refuse_other_files(head: bytes) -> None:
+    """Refuses a file that is known not to be a hash list.
+
+    Args:
+        head: the first bytes of the file, as for :func:`hashaudit.lists.detect.detect`.
+
+    Raises:
+        ListError: the file is of a known kind that holds no hashes of files.
+    """
+    for matches, message, hint in _REFUSALS:
+        if matches(head):
+            raise ListError(message, hint=hint)

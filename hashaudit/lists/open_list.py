@@ -1,5 +1,6 @@
-"""Opens a list: undoes its packing and encoding, tells its format and gives its items."""
+"""Opening of a list: decompresses and decodes it, detects its format and yields its items."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
@@ -8,16 +9,19 @@ from hashaudit.errors import ListError
 from hashaudit.lists.detect import detect, detect_database
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListFormat, ListItem, OpenedList, ParseOptions
 from hashaudit.lists.syntax import sqlite_tables
-from hashaudit.lists.syntax.decompress import unpacked
-from hashaudit.lists.syntax.lines import chunks_of, stream_of, undo_encoding, with_head
+from hashaudit.lists.syntax.decompress import decompressed
+from hashaudit.lists.syntax.lines import chunks_of, decode_to_utf8, stream_of, with_head
 from hashaudit.model.results import AlgorithmName
 
-HISTORIES = frozenset({"ncmec", "stix", "stopncii", "tech-against-terrorism", "threatexchange-updates"})
-"""Formats that come in pages, and whose records replace and withdraw each other on whatever page they stand."""
+PAGED_FORMATS = frozenset({"ncmec", "stix", "stopncii", "tech-against-terrorism", "threatexchange-updates"})
+"""Formats that are saved as pages, and whose records supersede and withdraw each other across pages."""
+
+_POSITION_ID = re.compile(r"(?:line|row|record) [0-9]+", re.ASCII)
+"""Ids that are positions in the list, for entries without an own id."""
 
 
 class Page(NamedTuple):
-    """One file of a list that comes in several."""
+    """One file of a list of several."""
 
     name: str
     path: str
@@ -26,7 +30,7 @@ class Page(NamedTuple):
 
 class _Text(NamedTuple):
     name: str
-    kind: ListFormat
+    list_format: ListFormat
     content: BinaryIO
 
 
@@ -34,34 +38,34 @@ def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None
     """Opens a list. The caller keeps ``stream`` open until the items are read, and closes it.
 
     Args:
-        stream: the list from its beginning.
-        options: what the user says about it.
-        path: the same file's place; databases and zips are opened there, because they cannot be read as a stream.
+        stream: the list, from its beginning.
+        options: the user's settings for the list.
+        path: path of the same file; databases and zips are opened there because they cannot be read as a stream.
 
     Raises:
-        ListError: the list is empty, cut short or of no format that is read. Reading the items raises it too.
+        ListError: the list is empty, truncated or of an unsupported format. Reading the items raises it too.
     """
-    content, packing = unpacked(stream, path)
-    head, text = with_head(undo_encoding(content))
+    content, compression = decompressed(stream, path)
+    head, text = with_head(decode_to_utf8(content))
     if head.startswith(sqlite_tables.MAGIC):
-        return _opened_database(None if packing else path, options)
-    return _opened(_recognised(head, text, packing, options), options)
+        return _opened_database(None if compression else path, options)
+    return _opened(_detected(head, text, compression, options), options)
 
 
 def open_pages(pages: Iterator[Page], options: ParseOptions) -> OpenedList:
-    """Opens several files as one list: their texts one after the other, as ``cat`` would join them.
+    """Opens several files as one list: their concatenated texts.
 
     Args:
-        pages: in the order in which they count; each is asked for when the one before has been read.
-        options: what the user says about the list.
+        pages: the pages in order; the next is requested only after the previous one has been read.
+        options: the user's settings for the list.
 
     Raises:
-        ListError: there is no page, one is empty, cut short or not of the format of the first, or the format has no
+        ListError: there is no page, a page is empty, truncated or not of the format of the first, or the format has no
             pages. Reading the items raises it too.
     """
     first = next(pages, None)
     if first is None:
-        raise ListError("the folder holds no pages")
+        raise ListError("the directory is empty")
     begin = _page_text(first, options)
     joined = stream_of(chain(chunks_of(begin.content), _further(begin, pages, options)))
     return _opened(begin._replace(content=joined), options)
@@ -72,7 +76,8 @@ def _further(begin: _Text, pages: Iterable[Page], options: ParseOptions) -> Iter
         text = _page_text(page, options)
         if text.name != begin.name:
             raise ListError(
-                f"{page.name}: is {text.name}, the first page is {begin.name}; give it as a list of its own"
+                f"page '{page.name}' has another format than the first page: {text.name}, not {begin.name}",
+                hint="use the page as a list of its own",
             )
         yield b"\n"
         yield from chunks_of(text.content)
@@ -80,43 +85,59 @@ def _further(begin: _Text, pages: Iterable[Page], options: ParseOptions) -> Iter
 
 def _page_text(page: Page, options: ParseOptions) -> _Text:
     try:
-        content, packing = unpacked(page.stream, page.path)
-        text = _recognised(*with_head(undo_encoding(content)), packing, options)
+        content, compression = decompressed(page.stream, page.path)
+        text = _detected(*with_head(decode_to_utf8(content)), compression, options)
     except ListError as error:
-        raise ListError(f"{page.name}: {error}") from error
-    if text.kind.name not in HISTORIES:
-        formats = ", ".join(sorted(HISTORIES))
+        raise ListError(f"page '{page.name}': {error}", hint=error.hint) from error
+    if text.list_format.name not in PAGED_FORMATS:
+        formats = ", ".join(sorted(PAGED_FORMATS))
         raise ListError(
-            f"{page.name}: is {text.name}, and a folder is one list only of {formats}; give the file itself"
+            f"page '{page.name}' has a format without pages: {text.name}; pages exist for {formats}",
+            hint="use the file itself as the list",
         )
     return text
 
 
-def _recognised(head: bytes, content: BinaryIO, packing: str | None, options: ParseOptions) -> _Text:
-    kind = detect(head, options)
-    return _Text(f"{kind.name}+{packing}" if packing else kind.name, kind, content)
+def _detected(head: bytes, content: BinaryIO, compression: str | None, options: ParseOptions) -> _Text:
+    list_format = detect(head, options)
+    return _Text(f"{list_format.name}+{compression}" if compression else list_format.name, list_format, content)
 
 
 def _opened(text: _Text, options: ParseOptions) -> OpenedList:
-    items = _agreeing(text.kind.parse(text.content, options), options.algorithm)
-    return OpenedList(text.name, text.kind.strict, items)
+    items = _with_stated_algorithm(text.list_format.parse(text.content, options), options.algorithm)
+    return OpenedList(text.name, text.list_format.strict, items)
 
 
 def _opened_database(path: str | None, options: ParseOptions) -> OpenedList:
     if path is None:
-        raise ListError("a database cannot be read as a stream; give it as a file, not packed")
-    kind = detect_database(path)
-    return OpenedList(kind.name, kind.strict, _agreeing(kind.parse(path, options), options.algorithm))
+        raise ListError("cannot read a database as a stream", hint="use the database as a file, not compressed")
+    list_format = detect_database(path)
+    return OpenedList(
+        list_format.name,
+        list_format.strict,
+        _with_stated_algorithm(list_format.parse(path, options), options.algorithm),
+    )
 
 
-def _agreeing(items: Iterator[ListItem], stated: AlgorithmName | None) -> Iterator[ListItem]:
-    """Refuses entries that name their algorithms and have not the one that the user states."""
+def _position(entry: ListEntry) -> str:
+    """Returns the position of an entry in its list; never an id from the list itself, which is confidential."""
+    return entry.id if _POSITION_ID.fullmatch(entry.id) else "an entry"
+
+
+def _with_stated_algorithm(items: Iterator[ListItem], stated: AlgorithmName | None) -> Iterator[ListItem]:
+    """Yields items and refuses entries that lack the algorithm given by the user."""
     if stated is None:
         yield from items
         return
     for item in items:
         if isinstance(item, ListEntry) and stated not in item.digests:
-            raise ListError(f"{item.id}: the list names other algorithms than {stated}, which the option states")
+            raise ListError(
+                f"{_position(item)}: the list names other algorithms than {stated}",
+                hint="omit the algorithm before the file name",
+            )
         if isinstance(item, DigestBlock) and item.algorithm != stated:
-            raise ListError(f"line {item.first_line}: the list names another algorithm than {stated}")
+            raise ListError(
+                f"line {item.first_line}: the list names another algorithm than {stated}",
+                hint="omit the algorithm before the file name",
+            )
         yield item

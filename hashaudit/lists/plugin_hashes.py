@@ -1,6 +1,6 @@
-"""Hashes that the user's own hasher computes: what lists carry of them becomes something to match.
+"""Hashes computed by the user's own plug-in: their stored values in lists become hashes to match.
 
-Without a hasher such values (PhotoDNA's) are counted and carried, and told to be "stored, not matched".
+Without a plug-in such values (of PhotoDNA) are only counted and stored; a warning says that they are not matched.
 """
 
 import base64
@@ -13,41 +13,46 @@ from hashaudit.lists.algorithms import LENGTHS_BYTES, MIN_PERCEPTUAL_BYTES
 from hashaudit.lists.interface import ListEntry
 from hashaudit.model.results import AlgorithmName
 
-_PLUGGED: dict[str, int] = {}
+_PLUGIN_LENGTHS: dict[str, int] = {}
 
 
 def plug_in(name: str, length_bytes: int) -> None:
-    """Lets lists be matched by ``name`` for the life of this process.
+    """Makes lists match by ``name`` until this process ends.
 
     Raises:
-        UsageError: the name is taken by a hash that is computed here, or was plugged in with another length; or its
-            values are too short.
+        UsageError: the name belongs to a built-in hash, was registered with another length, or its values are too
+            short.
     """
-    if _PLUGGED.get(name, length_bytes) != length_bytes or (name in LENGTHS_BYTES and name not in _PLUGGED):
-        raise UsageError(f"a hasher cannot be called {name}: that is a hash already")
+    if _PLUGIN_LENGTHS.get(name, length_bytes) != length_bytes or (
+        name in LENGTHS_BYTES and name not in _PLUGIN_LENGTHS
+    ):
+        raise UsageError(f"invalid name of a hash plug-in: '{name}'; a hash with this name exists already")
     if length_bytes < MIN_PERCEPTUAL_BYTES:
         raise UsageError(
-            f"the values of {name} are too short to find anything by: at least {MIN_PERCEPTUAL_BYTES} bytes"
+            f"values of hash plug-in are too short: '{name}'; they need at least {MIN_PERCEPTUAL_BYTES} bytes"
         )
-    _PLUGGED[name] = length_bytes
+    _PLUGIN_LENGTHS[name] = length_bytes
     LENGTHS_BYTES[AlgorithmName(name)] = length_bytes
 
 
-def with_plugged(entry: ListEntry) -> ListEntry:
-    """The entry with the carried values that a plugged hasher computes among its digests."""
+def with_plugin_hashes(entry: ListEntry) -> ListEntry:
+    """Returns the entry with the stored values of registered plug-ins among its digests."""
     found = {
         AlgorithmName(name): raw
-        for name, length_bytes in _PLUGGED.items()
+        for name, length_bytes in _PLUGIN_LENGTHS.items()
         if (text := entry.unsupported.get(name)) is not None and (raw := _decoded(text, length_bytes)) is not None
     }
     if not found:
         return entry
-    carried = {name: text for name, text in entry.unsupported.items() if name not in found}
-    return msgspec.structs.replace(entry, digests={**entry.digests, **found}, unsupported=carried)
+    unmatched = {name: text for name, text in entry.unsupported.items() if name not in found}
+    return msgspec.structs.replace(entry, digests={**entry.digests, **found}, unsupported=unmatched)
 
 
 def _decoded(text: str, length_bytes: int) -> bytes | None:
-    """A value in hexadecimal or base64, as lists write PhotoDNA; ``None`` if it is of another length or form."""
+    """Returns a value written in hexadecimal or base64, as lists write PhotoDNA.
+
+    ``None`` for another length or form.
+    """
     try:
         if len(text) == 2 * length_bytes:
             return bytes.fromhex(text)

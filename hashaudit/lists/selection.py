@@ -1,4 +1,4 @@
-"""Which entries of a list the user wants: by category, and by the score that a list gives them."""
+"""Selection of the entries of a list by category and by score."""
 
 import msgspec
 
@@ -9,29 +9,29 @@ SCORE_LABEL = "score"
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What is kept when a list is loaded. What is not is counted."""
+    """The entries to accept when a list is loaded; all others are counted as not selected."""
 
     categories: tuple[str, ...] = ()
-    """As lists give them, in any case of letters; empty: all. An entry without a category is in none."""
+    """Categories as written in lists, in any letter case; empty for all. An entry without a category is in none."""
     min_score: float | None = None
-    """Entries whose score is lower are left out. An entry without a score does not say that it is below, and stays."""
+    """Minimum score; entries with a lower score are skipped. An entry without a score is accepted."""
 
     @property
-    def takes_all(self) -> bool:
-        """Nothing is left out."""
+    def selects_all(self) -> bool:
+        """True if every entry is selected."""
         return not self.categories and self.min_score is None
 
     @property
-    def takes_unlabelled(self) -> bool:
-        """Entries that say nothing but their digest are kept."""
+    def selects_unlabelled(self) -> bool:
+        """True if entries without labels are selected."""
         return not self.categories
 
-    def takes(self, entry: ListEntry) -> bool:
-        """Tells if an entry is kept."""
+    def selects(self, entry: ListEntry) -> bool:
+        """Returns whether an entry is selected."""
         labels = entry.labels
         if self.categories:
-            given = {labels[name].casefold() for name in CATEGORY_LABELS if name in labels}
-            if given.isdisjoint(category.casefold() for category in self.categories):
+            categories = {labels[name].casefold() for name in CATEGORY_LABELS if name in labels}
+            if categories.isdisjoint(category.casefold() for category in self.categories):
                 return False
         if self.min_score is not None and SCORE_LABEL in labels:
             try:

@@ -1,4 +1,4 @@
-"""The last word on each record of a list that tells its own history: replacements and withdrawals."""
+"""Replacements and withdrawals of an append-only list: keeps the latest state of each record."""
 
 from collections.abc import Hashable, Iterator, Sequence
 
@@ -6,37 +6,38 @@ from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
 
 
 class LatestRecords:
-    """Keeps the latest items for each key. Holds the whole list, because the last record may withdraw the first."""
+    """The latest items for each key. Holds the whole list, because the last record may withdraw the first."""
 
     def __init__(self) -> None:
         self._items: dict[Hashable, tuple[str, int, Sequence[ListEntry | Rejected]]] = {}
 
     def put(self, key: Hashable, line: int, items: Sequence[ListEntry | Rejected], time: str = "") -> Rejected | None:
-        """Takes a record; gives the one that is thereby void, be it the earlier or this one.
+        """Adds a record and returns the reject for the record that it supersedes, which may be the new one.
 
         Args:
-            key: what the list identifies records by.
-            line: of this record.
-            items: what it says.
-            time: when, in a form that sorts but for a ``Z`` at its end; of equal times the later record counts.
+            key: identifies the record in the list.
+            line: number of the record.
+            items: the items that the record gives.
+            time: of the record, in a form that sorts except for a ``Z`` at its end; of equal times the later record
+                counts.
         """
         time = time.removesuffix("Z")
         earlier = self._items.get(key)
         if earlier is not None and time < earlier[0]:
-            return _replaced(line)
+            return _superseded(line)
         self._items[key] = (time, line, items)
-        return None if earlier is None else _replaced(earlier[1])
+        return None if earlier is None else _superseded(earlier[1])
 
     def items(self) -> Iterator[ListEntry | Rejected]:
-        """What holds in the end."""
+        """Yields the items of the latest record of each key."""
         for _, _, items in self._items.values():
             yield from items
 
 
-def _replaced(line: int) -> Rejected:
-    return Rejected(line, RejectReason.DUPLICATE, "replaced by a later record of the same list")
+def _superseded(line: int) -> Rejected:
+    return Rejected(line, RejectReason.DUPLICATE, "superseded by a later record of the list")
 
 
 def withdrawn(line: int) -> Rejected:
-    """The reject for a record that says that an entry no longer holds."""
+    """Returns the reject for a record that withdraws its entry."""
     return Rejected(line, RejectReason.WITHDRAWN)

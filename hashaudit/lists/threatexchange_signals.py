@@ -1,4 +1,4 @@
-"""Names of signal types in ThreatExchange and its relatives, and what hash of a file each is.
+"""Signal types of ThreatExchange and related tools, and the file hash that each one is.
 
 Source: the signal types in facebook/ThreatExchange, ``python-threatexchange`` and ``hasher-matcher-actioner``.
 """
@@ -19,5 +19,8 @@ _ALGORITHMS = {
 
 
 def signal_algorithm(name: str) -> str | None:
-    """The hash that a signal type is, matched or not; ``None`` for what is no hash of a file, as that of a URL."""
+    """Returns the hash that a signal type is, matched or not.
+
+    ``None`` if it is not a hash of a file, such as that of a URL.
+    """
     return _ALGORITHMS.get(name.strip().lower().removeprefix("hash_"))

@@ -1,7 +1,7 @@
-"""What a hash is that the list gives no name for: its length says, and at 64 digits the list as a whole.
+"""Detection of the algorithm of hashes without a name: from their length, and for 64 digits from the list as a whole.
 
-Cryptographic digests have a random number of bits set; PDQ hashes have exactly half of their 256. A digest looks like
-that in one of twenty cases, so eight distinct ones in a row are no chance (about 1 in 2.5e10).
+Cryptographic digests have a random number of bits set; PDQ hashes have exactly half of their 256. One digest in twenty
+has that property, so eight distinct ones in a row are not chance (about 1 in 2.5e10).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,16 +12,16 @@ from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem
 from hashaudit.model.results import AlgorithmName
 
 _LENGTH_BYTES = LENGTHS_BYTES[SHA256]
-_WITNESSES = 8
-"""Distinct values with exactly half of their bits set that it takes to call a list PDQ."""
+_MIN_SAMPLES = 8
+"""Number of distinct values with exactly half of their bits set that make a list PDQ."""
 
 
 def algorithm_of(length_bytes: int, stated: AlgorithmName | None) -> AlgorithmName | None:
-    """The algorithm of a bare hash, :data:`UNDECIDED` at 32 bytes, or ``None`` if nothing known has that length.
+    """Returns the algorithm of a bare hash: :data:`UNDECIDED` at 32 bytes, ``None`` for an unknown length.
 
     Args:
-        length_bytes: of the raw hash.
-        stated: what the user says that the list holds; then no other length is known.
+        length_bytes: length of the raw hash.
+        stated: algorithm given by the user; then only its length is accepted.
     """
     if stated is not None:
         return stated if LENGTHS_BYTES.get(stated) == length_bytes else None
@@ -29,14 +29,14 @@ def algorithm_of(length_bytes: int, stated: AlgorithmName | None) -> AlgorithmNa
 
 
 def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
-    """Replaces :data:`UNDECIDED` in items by SHA-256 or PDQ, holding them back until it is known which.
+    """Replaces :data:`UNDECIDED` in items by SHA-256 or PDQ. Holds items back until the list decides which.
 
     Raises:
-        ListError: there are too few values to tell.
+        ListError: the list has too few values to decide.
     """
     remaining = iter(items)
     held: list[ListItem] = []
-    witnesses: set[int] = set()
+    samples: set[int] = set()
     for item in remaining:
         values = _undecided(item)
         if not values and not held:
@@ -48,11 +48,12 @@ def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
                 yield from _named(held, SHA256)
                 yield from _named(remaining, SHA256)
                 return
-            if len(witnesses) < _WITNESSES:
-                witnesses.add(value)
-    if 0 < len(witnesses) < _WITNESSES:
+            if len(samples) < _MIN_SAMPLES:
+                samples.add(value)
+    if 0 < len(samples) < _MIN_SAMPLES:
         raise ListError(
-            "its hashes of 64 digits may be SHA-256 or PDQ and are too few to tell: state it as sha256=FILE or pdq=FILE"
+            "ambiguous hashes: 64 digits can be SHA-256 or PDQ, and the list has too few to decide",
+            hint="specify the algorithm as sha256=FILE or pdq=FILE",
         )
     yield from _named(held, PDQ)
 

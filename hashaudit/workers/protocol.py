@@ -12,7 +12,7 @@ from hashaudit.cache.fingerprints import Fingerprints
 from hashaudit.cache.values import CachedFile, CachedValue
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.handle import IndexHandle
-from hashaudit.lists.known_filter import FilterImage
+from hashaudit.lists.known_filter import FilterHandle
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef, DirectoryRef, Location, Member
@@ -45,7 +45,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
     """The compiled lists."""
     perceptual: PerceptualConfig | None = None
     """``None``: images are not decoded."""
-    filters: tuple[FilterImage, ...] = ()
+    filters: tuple[FilterHandle, ...] = ()
     """Filters of known files."""
     sandbox: Sandbox | None = None
     """Restrictions that apply once everything is loaded; ``None``: none."""

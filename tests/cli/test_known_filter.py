@@ -52,4 +52,4 @@ def test_lists_come_first_and_known_files_are_counted(hashaudit: Tool, make_list
 def test_as_a_list_it_is_refused_with_what_to_do(hashaudit: Tool, tree: Path) -> None:
     result = hashaudit("scan", tree, "--list", FILTER)
     assert result.code == 4
-    assert "give it to scan as --known" in result.err
+    assert "use it with --known" in result.err

@@ -199,7 +199,7 @@ def test_names_in_a_folder_do_not_steer_the_terminal(hashaudit: Tool, tmp_path: 
         (tmp_path / name).mkdir()
     result = hashaudit("lists", "info", tmp_path)
     assert result.code == 4
-    assert ("not a format" if kind == "page" else "no regular file") in result.err
+    assert ("unrecognised list format" if kind == "page" else "not a regular file") in result.err
     assert result.err.endswith("\n")
     assert result.err[:-1].isprintable()
 

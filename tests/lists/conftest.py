@@ -90,5 +90,5 @@ def read_path() -> Callable[..., Read]:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of sample lists."""
+    """The directory of sample lists."""
     return Path(__file__).parents[1] / "data" / "lists"

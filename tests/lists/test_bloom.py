@@ -43,7 +43,7 @@ def test_only_a_sha1_can_be_asked_for(samples: Path) -> None:
         {"bits": 0},
     ],
 )
-def test_other_headers_are_no_filter(tmp_path: Path, fields: dict[str, float]) -> None:
+def test_other_headers_are_not_a_filter(tmp_path: Path, fields: dict[str, float]) -> None:
     assert is_bloom_filter(header())
     assert not is_bloom_filter(header(**fields))
     path = tmp_path / "filter"
@@ -52,12 +52,12 @@ def test_other_headers_are_no_filter(tmp_path: Path, fields: dict[str, float]) -
         BloomFilter(str(path))
 
 
-def test_a_filter_that_is_cut_short_is_refused(samples: Path, tmp_path: Path) -> None:
+def test_a_truncated_filter_is_refused(samples: Path, tmp_path: Path) -> None:
     whole = (samples / "hashlookup_synthetic.bloom").read_bytes()
     path = tmp_path / "filter"
     for content in (header(bits=1 << 62), whole[:1000], whole[: 48 + 300 * 8 - 1]):
         path.write_bytes(content)
-        with pytest.raises(ListError, match="cut short"):
+        with pytest.raises(ListError, match="truncated"):
             BloomFilter(str(path))
     path.write_bytes(whole[: 48 + 300 * 8])
     with BloomFilter(str(path)) as known:
@@ -69,7 +69,7 @@ def test_a_filter_that_is_cut_short_is_refused(samples: Path, tmp_path: Path) ->
 
 
 def test_a_filter_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ListError, match="cannot be read"):
+    with pytest.raises(ListError, match="cannot read"):
         BloomFilter(str(tmp_path / "missing"))
 
 
@@ -79,5 +79,5 @@ def test_a_filter_that_claims_more_than_it_can_hold_is_refused(tmp_path: Path, f
     path.write_bytes(header(count=1000) + bytes(2400))
     BloomFilter(str(path)).close()
     path.write_bytes(header(**fields) + bytes(2400))
-    with pytest.raises(ListError, match="more than it can"):
+    with pytest.raises(ListError, match="more entries than it can"):
         BloomFilter(str(path))

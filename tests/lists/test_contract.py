@@ -1,4 +1,4 @@
-"""What holds for the reader of every format."""
+"""The contract of every format's parser."""
 
 import io
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from hashaudit.lists.detect import DATABASES, FORMATS
 from hashaudit.lists.interface import ListItem, ParseOptions
 from hashaudit.lists.open_list import open_stream
 from hashaudit.lists.syntax import lines
-from hashaudit.lists.syntax.lines import undo_encoding
+from hashaudit.lists.syntax.lines import decode_to_utf8
 
-FOLDER = Path(__file__).parents[1] / "data" / "lists"
+DIRECTORY = Path(__file__).parents[1] / "data" / "lists"
 FORMAT_OF = {
     "NSRL-2.0.txt": "nsrl-text",
     "PDQMD5TestData.csv": "table",
@@ -47,7 +47,7 @@ FORMAT_OF = {
     "threatexchange_synthetic_updates.json": "threatexchange-updates",
     "vics20_hashset_bom.json": "vics",
 }
-CONTENTS = {name: (FOLDER / name).read_bytes() for name in FORMAT_OF}
+CONTENTS = {name: (DIRECTORY / name).read_bytes() for name in FORMAT_OF}
 CUT_BYTES = 300
 """Cuts tried one by one at both ends of a sample: room for several hashes."""
 
@@ -57,7 +57,7 @@ def items(content: bytes) -> list[ListItem]:
 
 
 def cannot_be_told(cut: Any) -> bool:
-    """Of a first hash that ends the file nobody can tell how long it was, if nothing names its algorithm."""
+    """The length of a hash at the end of a one-line file is unknown if nothing names its algorithm."""
     return cut.format in ("plain", "table") and len(cut.entries) == 1
 
 
@@ -72,14 +72,14 @@ def test_every_format_has_a_name_of_its_own() -> None:
 
 
 def test_every_format_is_documented() -> None:
-    text = (FOLDER.parents[2] / "docs" / "reference" / "list-formats.md").read_text()
+    text = (DIRECTORY.parents[2] / "docs" / "reference" / "list-formats.md").read_text()
     names = [kind.name for kind in FORMATS] + [kind.name for kind in DATABASES]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("name", FORMAT_OF)
 def test_samples_are_recognised_by_one_format_and_perhaps_by_the_general_ones(name: str) -> None:
-    head = undo_encoding(io.BytesIO(CONTENTS[name])).read()
+    head = decode_to_utf8(io.BytesIO(CONTENTS[name])).read()
     recognising = [kind.name for kind in FORMATS if kind.recognises(head)]
     assert recognising[0] == FORMAT_OF[name]
     assert set(recognising[1:]) <= {"plain", "table"}
@@ -87,7 +87,7 @@ def test_samples_are_recognised_by_one_format_and_perhaps_by_the_general_ones(na
 
 @pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("head", [b"", b"\0" * 99, b"hello\n", b"{}", b"[]", b"<a/>", b"\n", b"{" * 99, b"a,b\n1,2\n"])
-def test_no_format_recognises_what_is_none(kind: Any, head: bytes) -> None:
+def test_no_format_recognises_other_files(kind: Any, head: bytes) -> None:
     assert not kind.recognises(head)
 
 
@@ -104,7 +104,7 @@ def test_chunks_do_not_show(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", FORMAT_OF)
-def test_a_cut_list_never_gives_a_hash_that_the_whole_has_not(read: Callable[..., Any], name: str) -> None:
+def test_a_truncated_list_never_gives_a_hash_that_the_whole_lacks(read: Callable[..., Any], name: str) -> None:
     content = CONTENTS[name]
     whole = read(content)
     for cut in {*range(min(CUT_BYTES, len(content))), *range(max(0, len(content) - CUT_BYTES), len(content))}:
@@ -117,7 +117,7 @@ def test_a_cut_list_never_gives_a_hash_that_the_whole_has_not(read: Callable[...
 
 @given(st.sampled_from(sorted(FORMAT_OF)), st.data())
 @settings(max_examples=200)
-def test_a_cut_anywhere(read: Callable[..., Any], name: str, data: st.DataObject) -> None:
+def test_truncation_anywhere(read: Callable[..., Any], name: str, data: st.DataObject) -> None:
     content = CONTENTS[name]
     try:
         result = read(content[: data.draw(st.integers(0, len(content)))])

@@ -21,15 +21,15 @@ MD5 = "0cc175b9c0f1b6a831c399e269772661"
         (PDQ, "00" * 32, True), (PDQ, "80" + "00" * 31, True), (PDQ, "ff" * 32, True),
         (PDQ, "40" + "00" * 31, False), (PDQ, "00" * 31 + "01", False), (PDQ, "ff" * 31 + "fe", False),
         (PHASH, "8" + "0" * 15, True), (PHASH, "0" * 16, True), (PHASH, "8" + "0" * 14 + "1", False),
-        # Bits that no value has stand before the others.
+        # Unused bits come before the others.
         (DB4, "08" + "00" * 24, True), (DB4, "0f" + "ff" * 24, True), (DB4, "80" + "00" * 24, False),
-        # A colour hash of a grey picture: nothing but how dark it is.
+        # A colour hash of a grey image: nothing except its darkness.
         (COLOUR, "03f000000000", True), (COLOUR, "03f000000001", False),
-        # Digests are random, whatever they look like.
+        # Digests are random, even those that look flat.
         (SHA256, "ff" * 32, False),
     ],
 )  # fmt: skip
-def test_flat_hashes_are_told_alone_and_among_others(algorithm: AlgorithmName, value: str, expected: bool) -> None:
+def test_flat_hashes_are_detected_alone_and_among_others(algorithm: AlgorithmName, value: str, expected: bool) -> None:
     raw, other = bytes.fromhex(value), ORDINARY[: LENGTHS_BYTES[algorithm]]
     assert is_flat(algorithm, raw) is expected
     assert any_flat(algorithm, raw) is expected
@@ -40,7 +40,7 @@ def test_flat_hashes_are_told_alone_and_among_others(algorithm: AlgorithmName, v
 Read = Callable[..., Any]
 
 
-def test_flat_lines_of_a_plain_list_are_counted_and_not_kept(read: Read) -> None:
+def test_flat_lines_of_a_plain_list_are_counted_and_rejected(read: Read) -> None:
     lines = ["f" * 64, ORDINARY.hex(), "8" + "0" * 63, ORDINARY[::-1].hex(), "0" * 64]
     result = read("\n".join(lines).encode(), ParseOptions(algorithm=PDQ))
     assert result.hashes == [{"pdq": lines[1]}, {"pdq": lines[3]}]
@@ -56,7 +56,7 @@ def test_flat_hash_leaves_the_others_of_its_record(read: Read) -> None:
     assert result.rejects == [(3, "flat")]
 
 
-def test_lists_without_perceptual_hashes_load_no_table() -> None:
+def test_lists_without_perceptual_hashes_import_no_table() -> None:
     script = (
         "import io, sys; from hashaudit.lists.open_list import open_stream;"
         "from hashaudit.lists.interface import ParseOptions;"

@@ -11,8 +11,8 @@ import pytest
 from hashaudit.errors import ListError
 from hashaudit.lists.index.build import build_index
 from hashaudit.lists.interface import ListInfo, ListSpec
-from hashaudit.lists.known_filter import FilterImage
-from hashaudit.lists.list_file import READABLE
+from hashaudit.lists.known_filter import FilterHandle
+from hashaudit.lists.list_file import WORLD_READABLE
 from hashaudit.lists.load import load_lists
 from hashaudit.lists.selection import Selection
 from hashaudit.model.results import AlgorithmName, Role
@@ -43,16 +43,14 @@ def test_info_says_what_the_filter_says_of_itself(spec: ListSpec) -> None:
                 algorithms=(AlgorithmName("sha1"),),
                 read=3,
                 kept=3,
-                warnings=(
-                    "a filter made for 1,000 digests: when it is full it takes 0.0001 of all other files for known",
-                ),
+                warnings=("filter for 1,000 digests; when full, its false-positive rate is 0.0001",),
             ),
         )
         assert (lists.indexes, lists.images) == ((), ())
     os.chmod(spec.path, 0o604)
     with load_lists([spec]) as lists:
         # Nobody can read entries out of it, and the one that is in use is public.
-        assert READABLE not in lists.infos[0].warnings
+        assert WORLD_READABLE not in lists.infos[0].warnings
 
 
 def test_filters_are_numbered_among_the_lists(spec: ListSpec, tmp_path: Path) -> None:
@@ -69,7 +67,7 @@ def test_another_process_opens_the_same_filter(spec: ListSpec, monkeypatch: pyte
     with load_lists([msgspec.structs.replace(spec, path="known.bloom")]) as lists:
         encoded = msgspec.msgpack.encode(lists.filters)
     monkeypatch.chdir("/")
-    [image] = msgspec.msgpack.decode(encoded, type=tuple[FilterImage, ...])
+    [image] = msgspec.msgpack.decode(encoded, type=tuple[FilterHandle, ...])
     with image.open() as known:
         assert known.may_hold(HELD)
 
@@ -88,25 +86,27 @@ def test_a_filter_that_is_not_the_one_that_was_hashed_is_refused(spec: ListSpec,
         os.utime(spec.path, ns=(1, 1))
     else:
         os.unlink(spec.path)
-    with pytest.raises(ListError, match="cannot be read" if change == "gone" else "replaced while it was in use"):
+    with pytest.raises(ListError, match="cannot read" if change == "gone" else "replaced while it was in use"):
         image.open()
 
 
-def test_a_filter_is_nothing_to_look_for(spec: ListSpec, tmp_path: Path) -> None:
-    with pytest.raises(ListError, match=r"known\.bloom: .*give it to scan as --known"):
+def test_a_filter_cannot_be_searched_for(spec: ListSpec, tmp_path: Path) -> None:
+    with pytest.raises(ListError, match=r"known\.bloom'; .*false positives by design") as raised:
         load_lists([msgspec.structs.replace(spec, role=Role.DENY)])
-    with pytest.raises(ListError, match=r"known\.bloom: .*give it to scan as --known"):
+    assert raised.value.hint == "use it with --known"
+    with pytest.raises(ListError, match=r"known\.bloom'; .*false positives by design") as raised:
         build_index([spec], str(tmp_path / "a.hai"))
+    assert raised.value.hint == "use it with --known"
     assert not (tmp_path / "a.hai").exists()
 
 
 def test_a_filter_is_of_sha1(spec: ListSpec) -> None:
     load_lists([msgspec.structs.replace(spec, algorithm=AlgorithmName("sha1"))]).close()
-    with pytest.raises(ListError, match="the filter is of sha1 digests, not of md5"):
+    with pytest.raises(ListError, match="holds sha1 digests"):
         load_lists([msgspec.structs.replace(spec, algorithm=AlgorithmName("md5"))])
 
 
-def test_there_is_nothing_in_a_filter_to_select(spec: ListSpec) -> None:
+def test_a_filter_has_no_entries_to_select(spec: ListSpec) -> None:
     with pytest.raises(ListError, match="no entries to select from"):
         load_lists([spec], selection=Selection(("1",), None))
 
@@ -114,5 +114,5 @@ def test_there_is_nothing_in_a_filter_to_select(spec: ListSpec) -> None:
 def test_a_damaged_filter_is_refused(spec: ListSpec) -> None:
     content = Path(spec.path).read_bytes()
     Path(spec.path).write_bytes(content[:1000])
-    with pytest.raises(ListError, match="cut short"):
+    with pytest.raises(ListError, match="truncated"):
         load_lists([spec])

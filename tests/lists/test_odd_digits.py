@@ -1,7 +1,7 @@
 import pytest
 
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, Rejected
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.model.results import AlgorithmName
 
 

@@ -28,9 +28,10 @@ def test_an_empty_list_is_refused(read: Callable[..., Any], content: bytes) -> N
     "content",
     [b"hello\n", b"%PDF-1.7\n", bytes(100), b"\x89PNG\r\n\x1a\n", b"# only\n# comments\n", b"\xff\xfe\0\0a\0\0\0"],
 )
-def test_a_file_of_no_known_format_is_refused_and_told_what_is_read(read: Callable[..., Any], content: bytes) -> None:
-    with pytest.raises(ListError, match="accepted are plain hashes"):
+def test_a_file_of_unknown_format_is_refused_with_the_supported_ones(read: Callable[..., Any], content: bytes) -> None:
+    with pytest.raises(ListError, match="unrecognised list format") as raised:
         read(content)
+    assert (raised.value.hint or "").startswith("supported formats: plain hashes")
 
 
 def test_the_name_of_a_file_says_nothing(read_path: Callable[..., Any], tmp_path: Path) -> None:
@@ -50,13 +51,13 @@ def test_the_name_of_a_file_says_nothing(read_path: Callable[..., Any], tmp_path
         f"MD5 (x) = {SECRET}\n",
     ],
 )
-def test_what_is_told_never_repeats_a_line(read: Callable[..., Any], content: str) -> None:
+def test_messages_never_repeat_a_line(read: Callable[..., Any], content: str) -> None:
     try:
-        told = read(content.encode()).details
+        reported = read(content.encode()).details
     except ListError as error:
-        told = [str(error)]
-    assert told
-    assert "5ec2" not in "".join(told)
+        reported = [str(error)]
+    assert reported
+    assert "5ec2" not in "".join(reported)
 
 
 @st.composite

@@ -35,7 +35,7 @@ def plug() -> Iterator[Plug]:
     yield plug_in
     for name in names:
         LENGTHS_BYTES.pop(name, None)
-        plugin_hashes._PLUGGED.pop(name, None)
+        plugin_hashes._PLUGIN_LENGTHS.pop(name, None)
 
 
 def index_of(entries: Iterable[ListEntry]) -> ListIndex:
@@ -43,7 +43,7 @@ def index_of(entries: Iterable[ListEntry]) -> ListIndex:
     with IndexBuilder() as builder:
         builder.begin(Role.DENY)
         for entry in entries:
-            builder.add(plugin_hashes.with_plugged(entry))
+            builder.add(plugin_hashes.with_plugin_hashes(entry))
         builder.end(ListInfo(name="", path="", role=Role.DENY, size=0, sha256="", mtime_ns=0, format=""))
         builder.write(target)
     index = ListIndex.from_bytes(target.getvalue())
@@ -82,7 +82,7 @@ def test_hashes_of_a_missing_hasher_are_not_matched(plug: Plug) -> None:
 
 
 @pytest.mark.parametrize(("name", "length"), [("pdq", 32), ("sha256", 32), ("toy", 3), ("toy", 0)])
-def test_names_that_are_taken_and_values_too_short_are_refused(plug: Plug, name: str, length: int) -> None:
+def test_existing_names_and_too_short_values_are_refused(plug: Plug, name: str, length: int) -> None:
     with pytest.raises(UsageError, match=name):
         plug(name, length)
     plug("other", 4)

@@ -21,8 +21,8 @@ def entry(**labels: str) -> ListEntry:
         (Selection(min_score=50), {"score": "high"}),
     ],
 )
-def test_what_is_kept(selection: Selection, labels: dict[str, str]) -> None:
-    assert selection.takes(entry(**labels))
+def test_accepted_entries(selection: Selection, labels: dict[str, str]) -> None:
+    assert selection.selects(entry(**labels))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_what_is_kept(selection: Selection, labels: dict[str, str]) -> None:
         (Selection(("1",), 50), {"category": "1", "score": "1"}),
     ],
 )
-def test_what_is_left_out(selection: Selection, labels: dict[str, str]) -> None:
-    assert not selection.takes(entry(**labels))
-    assert not selection.takes_all
+def test_skipped_entries(selection: Selection, labels: dict[str, str]) -> None:
+    assert not selection.selects(entry(**labels))
+    assert not selection.selects_all

@@ -11,7 +11,7 @@ def test_a_later_record_replaces_the_earlier() -> None:
     latest = LatestRecords()
     assert latest.put("a", 1, [entry(1)], "2020") is None
     assert latest.put("a", 2, [entry(2)], "2021") == Rejected(
-        1, RejectReason.DUPLICATE, "replaced by a later record of the same list"
+        1, RejectReason.DUPLICATE, "superseded by a later record of the list"
     )
     assert list(latest.items()) == [entry(2)]
 
@@ -19,9 +19,9 @@ def test_a_later_record_replaces_the_earlier() -> None:
 def test_an_older_record_that_comes_later_is_void() -> None:
     latest = LatestRecords()
     latest.put("a", 1, [withdrawn(1)], "2021")
-    void = latest.put("a", 2, [entry(2)], "2020")
-    assert void is not None
-    assert void.line == 2
+    superseded = latest.put("a", 2, [entry(2)], "2020")
+    assert superseded is not None
+    assert superseded.line == 2
     assert list(latest.items()) == [Rejected(1, RejectReason.WITHDRAWN)]
 
 

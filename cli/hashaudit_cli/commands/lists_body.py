@@ -99,7 +99,9 @@ def run_verify_index(path: str) -> int:
         index = ListIndex.open(path)
         verify_index(index)
     except ListError as error:
-        raise ListError(f"{path}: {error}" if path not in str(error) else str(error)) from error
+        if path in str(error):
+            raise
+        raise ListError(f"cannot use index: '{path}'; {error}", hint=error.hint) from error
     count = sum(info.kept for info in index.infos)
     print(f"{quote(os.fsencode(path))}: whole, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
     return ExitCode.COMPLETE
@@ -168,7 +170,7 @@ def run_export(
             raise OutputError(f"already exists: '{output}'; hashaudit never overwrites it", hint="choose another name")
         with new_file(output) as file:
             done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
-    log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.left_out:,} left out that the format cannot hold")
+    log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.skipped:,} left out that the format cannot hold")
     return ExitCode.COMPLETE
 
 

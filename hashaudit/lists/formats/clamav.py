@@ -1,7 +1,7 @@
 """ClamAV's hash signatures of whole files: ``.hdb`` (MD5) and ``.hsb`` (SHA-1, SHA-256).
 
-``.fp`` and ``.sfp`` look the same and are of files that are no malware: they are to be given as known lists.
-``.mdb`` and ``.msb`` hold hashes of sections of programs, not of files, and are refused by ``refused``.
+``.fp`` and ``.sfp`` have the same form and list files that are not malware: use them as known lists. ``.mdb`` and
+``.msb`` hold hashes of program sections, not of files; ``not_a_list`` refuses them.
 
 Source: ClamAV documentation, "Signatures based on hashes".
 """
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, label_text
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 
 _LINE = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]{1,20}):([^:]+)(?::[0-9]+){0,2}")
@@ -25,7 +25,7 @@ class ClamAv:
     strict = True
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is a hash, a size and a name."""
+        """Returns whether the first line is a hash, a size and a name."""
         first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
         return _LINE.fullmatch(first.removesuffix(b"\r")) is not None
 

@@ -1,4 +1,4 @@
-"""What md5sum, sha256sum, b2sum, cksum, b3sum and the BSD tools write, in their plain and their tagged form.
+"""Reader for the output of md5sum, sha256sum, b2sum, cksum, b3sum and the BSD tools, in plain and tagged form.
 
 Source: GNU coreutils manual, "md5sum invocation" and "cksum general options"; b3sum's README for the same escapes.
 """
@@ -8,31 +8,34 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
+from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, label_text
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.lists.untagged import algorithm_of, resolve
 from hashaudit.model.results import AlgorithmName
 
 _UNTAGGED = re.compile(rb"(\\?)((?:[0-9A-Fa-f]{2}){16,64}) [ *](.+)", re.DOTALL)
 _TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) ?\((.*)\) ?= ([0-9A-Fa-f]+)", re.DOTALL)
-"""``.*`` takes as much as it can, so the hash is what follows the last ``) = ``: a name may hold that too."""
+"""``.*`` is greedy, so the hash is what follows the last ``) = ``: a name may contain that too."""
 
 _BARE = re.compile(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
-"""A hash as plain lists have it."""
+"""A hash in the form of plain lists."""
 
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 _ESCAPE = re.compile(rb"\\.?", re.DOTALL)
 
 
 class Coreutils:
-    """Reader of checksum files. Strict: these tools write nothing but entries, so a bad line is damage."""
+    """Reader of checksum files. Strict: these tools write only entries, so a bad line is damage."""
 
     name = "coreutils"
     strict = True
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is an entry, and no line is a hash with something else after it: that is a plain list."""
+        """Returns whether the first line is an entry and no line has the form of a plain list.
+
+        In a plain list something else than a file name can follow a hash.
+        """
         *ended, last = head.split(_separator(head))
         lines = [line.removesuffix(b"\r") for line in ended or [last] if not is_comment(line)]
         if not lines or not (_UNTAGGED.fullmatch(lines[0]) or _TAGGED.fullmatch(lines[0])):
@@ -43,14 +46,14 @@ class Coreutils:
         """Yields an entry for each line, the file's name as the label ``name``.
 
         Raises:
-            ListError: untagged hashes of 64 digits are too few to tell what they are.
+            ListError: untagged hashes of 64 digits are too few to determine their algorithm.
         """
         head, stream = with_head(stream)
         return resolve(_items(stream, _separator(head), options.algorithm))
 
 
 def _separator(head: bytes) -> bytes:
-    """NUL with ``-z``, which also turns escaping off."""
+    """Returns the line separator: NUL with ``-z``, which also disables escaping."""
     return b"\0" if b"\0" in head else b"\n"
 
 
@@ -75,22 +78,22 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
         mark, tag, name, text = tagged.groups()
         algorithm = _tagged_algorithm(tag.decode("ascii"))
     if algorithm is None:
-        return Rejected(number, RejectReason.MALFORMED, "an algorithm that is not known, or a hash of another length")
+        return Rejected(number, RejectReason.MALFORMED, "unknown algorithm, or a hash of the wrong length")
     if mark:
-        plain = _unescaped(name) if escaping else None
-        if plain is None:
-            return Rejected(number, RejectReason.MALFORMED, "a file name that is wrongly escaped")
-        name = plain
+        unescaped = _unescaped(name) if escaping else None
+        if unescaped is None:
+            return Rejected(number, RejectReason.MALFORMED, "the file name has a wrong escape")
+        name = unescaped
     return entry_or_reject(number, [(algorithm, text)], labels={"name": label_text(name)})
 
 
 def _tagged_algorithm(tag: str) -> str | None:
-    # Without a length, b2sum's tag means the longest digest.
+    # Without a length, b2sum's tag means its longest digest.
     return tag.lower() if is_unsupported(tag) else algorithm_named(tag)
 
 
 def _unescaped(name: bytes) -> bytes | None:
-    """The file name that the escaped one stands for, or ``None`` if an escape is none of the three that are written."""
+    """Returns the unescaped file name, or ``None`` if an escape is none of the three that the tools write."""
     escapes = set(_ESCAPE.findall(name))
     if not escapes or not escapes <= _ESCAPES.keys():
         return None

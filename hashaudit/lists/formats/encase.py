@@ -1,6 +1,6 @@
-"""EnCase's legacy ``.hash`` files: a header of 1152 bytes, then records of MD5 and two zero bytes.
+"""EnCase's legacy ``.hash`` files: a header of 1152 bytes, then records of an MD5 and two zero bytes.
 
-Source: observed; agrees with what md5deep and The Sleuth Kit read.
+Source: observation; agrees with what md5deep and The Sleuth Kit read.
 """
 
 import struct
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.syntax.lines import chunks_of
 
 _MAGIC = b"HASH\r\n\xff\0"
@@ -29,18 +29,18 @@ class Encase:
     strict = True
 
     def recognises(self, head: bytes) -> bool:
-        """The file begins with the format's mark."""
+        """Returns whether the file begins with the format's signature."""
         return head.startswith(_MAGIC)
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - all is MD5
         """Yields the set's name and an entry for each record, counted from 1.
 
         Raises:
-            ListError: the header is cut short, or the file holds not as many records as it says.
+            ListError: the header is truncated, or the number of records is not the one that it states.
         """
         header = stream.read(_HEADER_BYTES)
         if len(header) != _HEADER_BYTES:
-            raise ListError("the file is cut short inside its header; get it again")
+            raise ListError("the file is truncated inside its header", hint="get the file again")
         (stated,) = struct.unpack_from("<I", header, _COUNT_OFFSET)
         name = header[_NAME_OFFSET : _NAME_OFFSET + _NAME_BYTES].decode("utf-16-le", "replace").partition("\0")[0]
         yield ListMeta(name=name or None)
@@ -49,9 +49,9 @@ class Encase:
             if record[_DIGEST_BYTES:] == b"\0\0":
                 yield entry_or_reject(count, [("md5", record[:_DIGEST_BYTES].hex())], id=f"record {count}")
             else:
-                yield Rejected(count, RejectReason.MALFORMED, "a record that does not end in two zero bytes")
+                yield Rejected(count, RejectReason.MALFORMED, "the record does not end in two zero bytes")
         if count != stated:
-            raise ListError(f"the header says {stated} records and there are {count}; get the file again")
+            raise ListError(f"the file has {count} records, but its header states {stated}", hint="get the file again")
 
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:
@@ -63,4 +63,4 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
             yield data[start : start + _RECORD_BYTES]
         rest = data[whole:]
     if rest:
-        raise ListError("the file is cut short inside a record; get it again")
+        raise ListError("the file is truncated inside a record", hint="get the file again")

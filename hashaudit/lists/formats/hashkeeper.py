@@ -1,6 +1,6 @@
 """HashKeeper's ``.hsh`` files (MD5). The ``.hke`` beside one only describes the set and holds no hashes.
 
-Source: observed of published HashKeeper sets.
+Source: observation of published HashKeeper sets.
 """
 
 from hashaudit.lists.syntax.fixed_width import FixedTable

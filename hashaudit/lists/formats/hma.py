@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.supersede import withdrawn
 from hashaudit.lists.syntax.json_values import Record, object_or_empty, records, shape, text_of
 from hashaudit.lists.syntax.lines import with_head
@@ -16,7 +16,8 @@ from hashaudit.lists.threatexchange_signals import signal_algorithm
 
 _DISABLED = 0
 _ENABLED = 1
-"""Marks in ``disable_until_ts``, whose other values are seconds since 1970 until which a content is disabled."""
+"""Special values of ``disable_until_ts``; any other value is the time until which a content is disabled, in seconds
+since 1970."""
 
 
 class HmaBank:
@@ -26,20 +27,20 @@ class HmaBank:
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The objects have signals and the mark that disables them."""
+        """Returns whether the objects have ``signals`` and ``disable_until_ts``."""
         return _path(head) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each signal names its algorithm
         """Yields an entry for each content that is enabled now.
 
         Raises:
-            ListError: the file is cut short or damaged.
+            ListError: the file is truncated or damaged.
         """
         head, stream = with_head(stream)
         now_s = time.time()
         for number, record in records(stream, _path(head) or ""):
             if record is None:
-                yield Rejected(number, RejectReason.MALFORMED, "no object")
+                yield Rejected(number, RejectReason.MALFORMED, "not an object")
             else:
                 yield _item(number, record, now_s)
 
@@ -61,10 +62,10 @@ def _item(number: int, record: Record, now_s: float) -> ListEntry | Rejected:
         return withdrawn(number)
     signals = object_or_empty(record.get("signals"))
     hashes = [(signal_algorithm(name) or name.lower() or "unnamed", text_of(value)) for name, value in signals.items()]
-    source = object_or_empty(record.get("metadata"))
+    metadata = object_or_empty(record.get("metadata"))
     labels = {
         "set": text_of(bank.get("name")),
-        "source": text_of(source.get("content_uri")),
+        "source": text_of(metadata.get("content_uri")),
         "comment": text_of(record.get("note")),
     }
     return entry_or_reject(

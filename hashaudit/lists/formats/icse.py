@@ -1,6 +1,6 @@
 """INTERPOL ICSE hash sets: semicolon-separated, with PhotoDNA beside MD5 and SHA-1.
 
-Source: observed of open software that reads them.
+Source: observation of open-source software that reads these sets.
 """
 
 from hashaudit.lists.syntax.fixed_width import FixedTable

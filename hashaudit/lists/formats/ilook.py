@@ -1,6 +1,6 @@
 """ILook's hash files, versions 1, 3 and 4: text with MD5 first.
 
-Source: observed of published ILook sets.
+Source: observation of published ILook sets.
 """
 
 from hashaudit.lists.syntax.fixed_width import FixedTable

@@ -1,6 +1,6 @@
 """Hash indicators of the scanners Loki and THOR: ``HASH;COMMENT`` or ``HASH;SCORE;COMMENT``.
 
-Source: observed of published indicator sets.
+Source: observation of published indicator sets.
 """
 
 import re
@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.entry_fields import entry_or_reject, label_text, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, label_text, refuse_cut
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 
 _LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
 
 
 class Loki:
-    """Reader of Loki's and THOR's hash files. Lenient: people type them."""
+    """Reader of Loki's and THOR's hash files. Lenient: they are written by hand."""
 
     name = "loki"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is a hash and a semicolon."""
+        """Returns whether the first line is a hash and a semicolon."""
         first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
         match = _LINE.fullmatch(first)
         return match is not None and len(match[1]) in BY_HEX_LENGTH
@@ -31,13 +31,13 @@ class Loki:
         """Yields an entry for each line.
 
         Raises:
-            ListError: the last line is cut short.
+            ListError: the last line is truncated.
         """
         for number, line, ended in numbered_lines(stream):
             if line is not None and is_comment(line):
                 continue
             item = Rejected(number, RejectReason.TOO_LONG) if line is None else _entry(number, line, options)
-            yield refuse_cut(number, item, ended=ended)
+            yield refuse_truncated(number, item, ended=ended)
 
 
 def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejected:
@@ -45,7 +45,7 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash and a comment")
     text, score, comment = match.groups()
-    # These sets hold no PDQ: 64 digits are SHA-256 unless the user says otherwise.
+    # These sets contain no PDQ hashes: 64 digits are SHA-256 unless the user specifies another algorithm.
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
         return Rejected(number, RejectReason.WRONG_LENGTH)

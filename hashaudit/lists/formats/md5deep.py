@@ -1,9 +1,9 @@
-"""What md5deep, sha1deep and sha256deep write with ``-z``: the size before the hash.
+"""Reader for the output of md5deep, sha1deep and sha256deep with ``-z``: the size before the hash.
 
-Without sizes their output is what coreutils writes, and is read by that reader. Names are not escaped: see ``hashdeep``
-for what a newline in one can do.
+Without sizes their output has the form of coreutils, and that reader reads it. Names are not escaped: see ``hashdeep``
+for the effect of a newline in a name.
 
-Source: observed of md5deep 4.4.
+Source: observation of md5deep 4.4.
 """
 
 import re
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, label_text
 from hashaudit.lists.syntax.lines import numbered_lines
 
 _LINE = re.compile(rb"(?=[ \d]{10})\s*(\d{1,20})  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
-"""The size stands to the right in ten columns, or in more where it needs them."""
+"""The size is right-aligned in ten columns, or more if needed."""
 
 
 class Md5deep:
@@ -26,7 +26,7 @@ class Md5deep:
     strict = True
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is a size, a hash and a name."""
+        """Returns whether the first line is a size, a hash and a name."""
         first = next((line for line in head.split(b"\n") if line.strip()), b"")
         return _LINE.fullmatch(first.removesuffix(b"\r")) is not None
 
@@ -44,7 +44,7 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a size, a hash and a file name")
     size, text, name = match.groups()
-    # Of the tools with this output none writes PDQ: 64 digits are SHA-256 unless the user says otherwise.
+    # None of these tools writes PDQ: 64 digits are SHA-256 unless the user specifies another algorithm.
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
         return Rejected(number, RejectReason.WRONG_LENGTH)

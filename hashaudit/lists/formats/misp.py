@@ -7,38 +7,38 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.supersede import withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, objects_in, records, shape, size_of, text_of
 from hashaudit.lists.syntax.lines import with_head
 
 _PATHS = ("Event", "response.item.Event", "response.Event", "item.Event")
 _SAMPLE = "malware-sample"
-"""A type whose value is ``filename|md5``."""
+"""Attribute type whose value is ``filename|md5``."""
 
 
 class MispEvent:
-    """Reader of events, single, as the answer to a search, or one after the other. Lenient: analysts type them."""
+    """Reader of events, single, as a search result, or concatenated. Lenient: analysts write them by hand."""
 
     name = "misp-event"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """There is an event with what every event has."""
+        """Returns whether the text has an event with a field that every event has."""
         return _path(head) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each attribute names its algorithm
         """Yields an entry for each hash attribute and for each file object.
 
         Raises:
-            ListError: the file is cut short or damaged.
+            ListError: the file is truncated or damaged.
         """
         head, stream = with_head(stream)
         count = 0
         for number, event in records(stream, _path(head) or ""):
             if event is None:
-                yield Rejected(number, RejectReason.MALFORMED, "an event that is no object")
+                yield Rejected(number, RejectReason.MALFORMED, "the event is not an object")
                 continue
             for item in _event_items(event, count):
                 count += 1
@@ -69,20 +69,20 @@ def _event_items(event: Record, before: int) -> Iterator[ListEntry | Rejected]:
 
 
 def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str, str]) -> ListEntry | Rejected | None:
-    """One entry for the attributes of one file; ``None`` if none of them is a hash."""
+    """Returns one entry for the attributes of one file; ``None`` if none of them is a hash."""
     hashing = [attribute for attribute in attributes if _hash_type(attribute) is not None]
     if not hashing:
         return None
-    standing = [] if flag_of(owner.get("deleted")) else [one for one in hashing if not flag_of(one.get("deleted"))]
-    if not standing:
+    current = [] if flag_of(owner.get("deleted")) else [one for one in hashing if not flag_of(one.get("deleted"))]
+    if not current:
         return withdrawn(number)
-    detecting = [attribute for attribute in standing if flag_of(attribute.get("to_ids"))]
+    detecting = [attribute for attribute in current if flag_of(attribute.get("to_ids"))]
     if not detecting:
         return Rejected(number, RejectReason.UNSUPPORTED, "not marked for detection")
     pairs = [(_hash_type(attribute) or "", _parts(attribute)[1]) for attribute in detecting]
-    told = {
+    values = {
         **labels,
-        # One file's hashes may be marked apart; a mark of their own takes the place of the event's.
+        # Hashes of one file may have their own marks, which replace the event's.
         "tlp": " ".join(sorted({mark for one in detecting for mark in (_tlp(one) or labels["tlp"]).split()})),
         "name": _name(attributes),
         "comment": text_of(owner.get("comment")),
@@ -93,12 +93,12 @@ def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str
         pairs,
         id=text_of(owner.get("uuid")),
         size=next((size_of(one.get("value")) for one in attributes if one.get("type") == "size-in-bytes"), None),
-        labels={label: text for label, text in told.items() if text},
+        labels={label: text for label, text in values.items() if text},
     )
 
 
 def _hash_type(attribute: Record) -> str | None:
-    """The algorithm of a hash attribute, matched or not; ``None`` for any other."""
+    """Returns the algorithm of a hash attribute, matched or not; ``None`` for any other attribute."""
     kind = text_of(attribute.get("type")).removeprefix("filename|")
     if kind == _SAMPLE:
         return "md5"
@@ -108,7 +108,7 @@ def _hash_type(attribute: Record) -> str | None:
 
 
 def _parts(attribute: Record) -> tuple[str, str]:
-    """Name and hash of a value; a name may hold the mark between them, a hash does not."""
+    """Returns name and hash of a value. A name may contain the separator; a hash does not."""
     name, _, text = text_of(attribute.get("value")).rpartition("|")
     return name, text.strip()
 
@@ -127,5 +127,5 @@ def _tags(owner: Record) -> list[str]:
 
 
 def _tlp(owner: Record) -> str:
-    """The TLP marks of an event or attribute itself."""
+    """Returns the TLP marks of an event or attribute itself."""
     return " ".join(tag[len("tlp:") :].lower() for tag in _tags(owner) if tag.lower().startswith("tlp:"))

@@ -1,6 +1,6 @@
-"""NCMEC's hash-sharing interface, version 2: saved pages of entries, one or several, in any order.
+"""NCMEC's hash-sharing interface, version 2: one or several saved pages of entries, in any order.
 
-Entries are not in order of time and a page shows the latest state, so the latest timestamp of an id counts.
+Entries are not in order of time and a page has the latest state, so the latest timestamp of an id counts.
 
 Source: NCMEC Hash Sharing API documentation, "entries"; facebook/ThreatExchange, its NCMEC client.
 """
@@ -11,14 +11,14 @@ from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
 from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.xml_values import element_attribute, element_text, local_name, records, root_name
 
 _ROOT = "queryResult"
 _KINDS = {"image": False, "video": False, "deletedImage": True, "deletedVideo": True}
-"""Element -> whether it says that an entry is withdrawn."""
+"""Element -> whether it withdraws an entry."""
 
 
 class Ncmec:
@@ -28,22 +28,24 @@ class Ncmec:
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The outermost element is an answer to a query."""
+        """Returns whether the outermost element is a query result."""
         return root_name(head) == _ROOT
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each fingerprint names its algorithm
         """Yields an entry for each image or video that is not deleted.
 
         Raises:
-            ListError: a page is cut short or damaged.
+            ListError: a page is truncated or damaged.
         """
         latest = LatestRecords()
         for number, element in records(stream, _ROOT, frozenset(_KINDS)):
             fields = {local_name(child): child for child in element}
             key = (element_attribute(fields.get("member"), "id"), element_text(fields.get("id")) or number)
-            void = latest.put(key, number, [_item(number, element, fields)], element_text(fields.get("timestamp")))
-            if void is not None:
-                yield void
+            superseded = latest.put(
+                key, number, [_item(number, element, fields)], element_text(fields.get("timestamp"))
+            )
+            if superseded is not None:
+                yield superseded
         yield from latest.items()
 
 
@@ -51,7 +53,7 @@ def _item(number: int, element: Element, fields: dict[str, Element]) -> ListEntr
     kind = local_name(element)
     if _KINDS[kind]:
         return withdrawn(number)
-    # Large fingerprints stand elsewhere: such an element is empty and says where.
+    # Large fingerprints are stored elsewhere: such an element is empty and has a reference.
     hashes = [
         (_algorithm(child), element_text(child) or child.get("href", "")) for child in _children(fields, "fingerprints")
     ]
@@ -80,11 +82,11 @@ def _children(fields: dict[str, Element], name: str) -> list[Element]:
     return list(fields[name]) if name in fields else []
 
 
-def _feedback(given: list[Element]) -> dict[str, str]:
-    """How many members agree or not, and for which fingerprint: ``md5 2``; with the reasons where they give some."""
+def _feedback(votes_given: list[Element]) -> dict[str, str]:
+    """Returns how many members agree or disagree, by fingerprint (``md5 2``), and the reasons that they give."""
     votes: dict[str, Counter[str]] = {"affirmativeFeedback": Counter(), "negativeFeedback": Counter()}
     reasons: set[str] = set()
-    for vote in given:
+    for vote in votes_given:
         counts = votes.get(local_name(vote))
         if counts is None:
             continue

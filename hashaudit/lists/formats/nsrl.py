@@ -1,6 +1,6 @@
 """NSRL Reference Data Set as text, versions 1.5 and 2.0 (``NSRLFile.txt``): the same columns in another order.
 
-CRC-32 and MD4 stand there too and are passed over: neither identifies a file.
+CRC-32 and MD4 columns are skipped: neither identifies a file.
 
 Source: NIST, "Data Formats of the NSRL Reference Data Set (RDS) Distribution".
 """

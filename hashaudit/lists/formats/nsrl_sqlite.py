@@ -1,6 +1,6 @@
 """NSRL Reference Data Set version 3: SQLite, minimal sets (table ``FILE``) and full ones (table ``METADATA``).
 
-Deltas are SQL text for the previous full set. They are refused: running SQL of others is not reading.
+Deltas are SQL text for the previous full set. They are refused, because hashaudit does not run SQL from others.
 
 Source: NIST, "RDS Version 3 schema" as in the published sets.
 """
@@ -8,8 +8,8 @@ Source: NIST, "RDS Version 3 schema" as in the published sets.
 import sqlite3
 from collections.abc import Iterator
 
+from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions
-from hashaudit.lists.parse_record import entry_or_reject, label_text
 from hashaudit.lists.syntax.sqlite_tables import columns_of, open_database
 
 _HASHES = ("sha256", "sha1", "md5")
@@ -24,12 +24,12 @@ class NsrlSqlite:
     strict = True
 
     def recognises(self, path: str) -> bool:
-        """The database has one of the two tables with all three hashes."""
+        """Returns whether the database has one of the two tables, with all three hashes."""
         with open_database(path) as connection:
             return _table_of(connection) is not None
 
     def parse(self, path: str, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the columns name the algorithms
-        """Yields the set's version and an entry for each row, or each distinct file where the table is in that order.
+        """Yields the set's version and an entry for each row, or for each distinct file if the table has that order.
 
         Raises:
             ListError: the database is damaged.
@@ -61,8 +61,8 @@ def _query(connection: sqlite3.Connection, table: str) -> str:
     size = _SIZE_COLUMNS[table]
     hashes = ", ".join(f"CAST({column} AS TEXT)" for column in _HASHES)
     rows = f"SELECT {hashes}, CAST(file_name AS TEXT), {size} FROM {table}"  # noqa: S608 - names from the table above
-    # One file stands in a minimal set once for each package and name. Where the primary key has the rows in order of
-    # their hashes they are joined on the way; elsewhere that would sort the whole table first.
+    # A minimal set has a file once for each package and name. If the primary key orders rows by their hashes, they are
+    # grouped while reading; otherwise that would sort the whole table first.
     distinct = f"{rows} GROUP BY sha256, sha1, md5"
     plan = connection.execute(f"EXPLAIN QUERY PLAN {distinct}").fetchall()
     return rows if any(b"TEMP B-TREE" in step[3] for step in plan) else distinct

@@ -1,4 +1,4 @@
-"""OpenIOC 1.0 and 1.1: file hashes that stand under OR alone.
+"""OpenIOC 1.0 and 1.1: file hashes that are combined only by OR.
 
 Source: the OpenIOC 1.0 and 1.1 schemas by Mandiant.
 """
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.syntax.lines import with_head
 from hashaudit.lists.syntax.xml_values import element_attribute, element_text, local_name, records, root_name
 
@@ -19,24 +19,24 @@ _SEARCHES = {
     "fileitem/sha256sum": "sha256",
     "fileitem/sha512sum": "sha512",
 }
-"""In lower case: both ``Md5sum`` and ``Md5Sum`` are in use."""
+"""Search term in lower case -> algorithm: both ``Md5sum`` and ``Md5Sum`` are in use."""
 
 
 class OpenIoc:
-    """Reader of OpenIOC files. Lenient: most items are about other things than hashes."""
+    """Reader of OpenIOC files. Lenient: most items are not hashes."""
 
     name = "openioc"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The outermost element is an indicator of compromise."""
+        """Returns whether the outermost element is an indicator of compromise."""
         return root_name(head) in _ROOTS
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each item names its algorithm
-        """Yields an entry for each hash that is an indicator of its own; conditions joined by AND are counted only.
+        """Yields an entry for each hash that is an indicator alone. Conditions combined by AND are only counted.
 
         Raises:
-            ListError: the file is cut short or damaged.
+            ListError: the file is truncated or damaged.
         """
         head, stream = with_head(stream)
         root = root_name(head) or ""
@@ -53,7 +53,7 @@ def _description(document: Element) -> str:
 
 
 def _indicator_items(document: Element) -> Iterator[tuple[Element, bool]]:
-    """Yields each item, and whether it is enough that it alone applies, in the document's order."""
+    """Yields each item in document order, and whether the item alone is sufficient."""
     waiting = [(document, True)]
     while waiting:
         element, alone = waiting.pop()
@@ -70,5 +70,5 @@ def _entry(number: int, item: Element, labels: dict[str, str], *, alone: bool) -
     algorithm = _SEARCHES.get(element_attribute(parts.get("Context"), "search").lower())
     negated = item.get("negate", "false").lower() != "false"
     if algorithm is None or not alone or negated or item.get("condition") != "is":
-        return Rejected(number, RejectReason.UNSUPPORTED, "not a file hash that is an indicator of its own")
+        return Rejected(number, RejectReason.UNSUPPORTED, "not a file hash that is an indicator alone")
     return entry_or_reject(number, [(algorithm, element_text(parts.get("Content")))], id=item.get("id"), labels=labels)

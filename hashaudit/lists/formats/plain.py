@@ -1,6 +1,6 @@
-"""Bare hashes, one a line, with comments and an optional second field: the form that most shared lists have.
+"""Bare hashes, one per line, with comments and an optional second field: the form of most shared lists.
 
-Large lists are runs of equally long lines, which are converted a block at a time; every other line goes one by one.
+Large lists are runs of equally long lines, which are converted a block at a time; every other line is converted alone.
 """
 
 import re
@@ -9,46 +9,46 @@ from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, NEVER_ENTRIES
+from hashaudit.lists.entry_fields import check_digest, label_text, raw_digest
 from hashaudit.lists.flat_hashes import any_flat
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import checked, label_text, raw_digest
 from hashaudit.lists.syntax.lines import Line, is_comment, line_blocks, split_block
 from hashaudit.lists.untagged import algorithm_of, resolve
 from hashaudit.model.results import AlgorithmName
 
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
-"""A leading backslash is what coreutils writes before a hash whose file name is escaped."""
+"""A line. coreutils writes a leading backslash before a hash whose file name is escaped."""
 
-_PICTURE_HEX_LENGTH = 16
-"""Of the perceptual hashes of 64 bits; which of them it is the user has to state."""
+_IMAGE_HEX_LENGTH = 16
+"""Hex length of the perceptual hashes of 64 bits; the user must specify which one it is."""
 
-_WHOLE_REJECTS = (RejectReason.EMPTY_INPUT, RejectReason.FLAT)
-"""Why a hash is not kept that is whole."""
+_COMPLETE_REJECTS = (RejectReason.EMPTY_INPUT, RejectReason.FLAT)
+"""Reasons to reject a hash that is complete."""
 
 _MARKS = (b"#", b";")
-_HEX_LENGTHS = frozenset({*BY_HEX_LENGTH, _PICTURE_HEX_LENGTH})
+_HEX_LENGTHS = frozenset({*BY_HEX_LENGTH, _IMAGE_HEX_LENGTH})
 
 _Bare = tuple[int, AlgorithmName, bytes]
-"""Line number, algorithm and digest of a line that holds nothing else."""
+"""Line number, algorithm and digest of a line that has nothing else."""
 
 
 class Plain:
-    """Reader of plain lists. Lenient: lines that are no entry are counted and told."""
+    """Reader of plain lists. Lenient: lines that are not entries are counted and reported."""
 
     name = "plain"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The first line that is neither blank nor a comment begins with a hash of a known length."""
+        """Returns whether the first line that is neither blank nor a comment begins with a hash of a known length."""
         first = next((line for line in head.split(b"\n") if not is_comment(line, _MARKS)), b"")
         match = _LINE.fullmatch(first.strip())
         return match is not None and len(match[1]) in _HEX_LENGTHS
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
-        """Yields blocks for bare lines and entries for lines with a second field, which is kept as ``comment``.
+        """Yields blocks for bare lines, and entries for lines with a second field, the label ``comment``.
 
         Raises:
-            ListError: the last line is cut short, or 64-digit hashes are too few to tell what they are.
+            ListError: the last line is truncated, or 64-digit hashes are too few to determine their algorithm.
         """
         return resolve(_items(stream, options.algorithm))
 
@@ -58,7 +58,7 @@ def _items(stream: BinaryIO, stated: AlgorithmName | None) -> Iterator[ListItem]
     for first_line, block, ended in line_blocks(stream):
         for item in _block_items(first_line, block, stated):
             if not ended:
-                _require_whole(item, seen)
+                _require_complete(item, seen)
             if isinstance(item, DigestBlock):
                 seen.add(item.algorithm)
             elif isinstance(item, ListEntry):
@@ -70,27 +70,30 @@ def _block_items(first_line: int, block: bytes | None, stated: AlgorithmName | N
     if block is None:
         yield Rejected(first_line, RejectReason.TOO_LONG)
         return
-    whole = _uniform(first_line, block, stated)
-    if whole is not None:
-        yield whole
+    uniform = _uniform(first_line, block, stated)
+    if uniform is not None:
+        yield uniform
         return
     yield from _merged(_read(line, stated) for line in split_block(first_line, block, ended=True))
 
 
-def _require_whole(item: ListItem, seen: set[AlgorithmName]) -> None:
-    """Refuses a last line without an end that is no entry, or is the first of its length: both are how a cut looks."""
+def _require_complete(item: ListItem, seen: set[AlgorithmName]) -> None:
+    """Refuses a last line without a line end that is not an entry, or is the first of its length.
+
+    Both are signs of truncation.
+    """
     if isinstance(item, DigestBlock):
-        whole = not seen or item.algorithm in seen
+        complete = not seen or item.algorithm in seen
     elif isinstance(item, ListEntry):
-        whole = not seen or not seen.isdisjoint(item.digests)
+        complete = not seen or not seen.isdisjoint(item.digests)
     else:
-        whole = isinstance(item, Rejected) and item.reason in _WHOLE_REJECTS
-    if not whole:
-        raise ListError("the last line is cut short; get the list again, or end the line if it is whole")
+        complete = isinstance(item, Rejected) and item.reason in _COMPLETE_REJECTS
+    if not complete:
+        raise ListError("the last line is truncated", hint="get the list again, or add a line end if it is complete")
 
 
 def _uniform(first_line: int, block: bytes, stated: AlgorithmName | None) -> DigestBlock | None:
-    """Converts a run of bare hashes of one length, or gives ``None`` if it is not such a run."""
+    """Converts a run of bare hashes of one length; returns ``None`` if the block is not such a run."""
     width = block.find(b"\n")
     if width <= 0:
         return None
@@ -101,7 +104,7 @@ def _uniform(first_line: int, block: bytes, stated: AlgorithmName | None) -> Dig
     if carriage_return and block[width - 1 :: width + 1] != b"\r" * count:
         return None
     try:
-        # Passes over white space, which the length then betrays.
+        # fromhex skips white space; the check of the length below detects that.
         digests = bytes.fromhex(block.decode("ascii"))
     except ValueError:
         return None
@@ -123,7 +126,7 @@ def _read(line: Line, stated: AlgorithmName | None) -> _Bare | ListEntry | Rejec
     if match is None or raw is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash")
     algorithm = algorithm_of(len(raw), stated)
-    reject = Rejected(number, RejectReason.WRONG_LENGTH) if algorithm is None else checked(number, algorithm, raw)
+    reject = Rejected(number, RejectReason.WRONG_LENGTH) if algorithm is None else check_digest(number, algorithm, raw)
     if algorithm is None or reject is not None:
         return reject
     comment = label_text((match[2] or b"").strip())
@@ -133,7 +136,7 @@ def _read(line: Line, stated: AlgorithmName | None) -> _Bare | ListEntry | Rejec
 
 
 def _merged(items: Iterable[_Bare | ListEntry | Rejected | None]) -> Iterator[ListItem]:
-    """Joins bare lines that follow each other to blocks."""
+    """Joins consecutive bare lines to blocks."""
     run: list[_Bare] = []
     for item in items:
         if isinstance(item, tuple):

@@ -1,8 +1,8 @@
 """The Sleuth Kit's sorted text index (``NAME-md5.idx``, ``NAME-sha1.idx``).
 
-The binary ``.idx2`` beside it only speeds lookups up and holds no hashes.
+The binary ``.idx2`` beside it only accelerates lookups and holds no hashes.
 
-Source: observed of hfind 4.11.
+Source: observation of hfind 4.11.
 """
 
 import re
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, label_text
 from hashaudit.lists.syntax.lines import numbered_lines
 
 _TYPE = re.compile(rb"0{41}\|([ -~]+)")
@@ -27,14 +27,14 @@ class SleuthkitIndex:
     strict = True
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is forty-one zeros and the kind of database."""
+        """Returns whether the first line is forty-one zeros and the type of database."""
         return _TYPE.fullmatch(head.split(b"\n", 1)[0].rstrip(b"\r")) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the length is one of two
         """Yields the database's name and an entry for each line.
 
         Raises:
-            ListError: the last line is cut short, or the lines are not of one length and sorted, as hfind needs them.
+            ListError: the last line is truncated, or the lines are not sorted or not of one length, as hfind requires.
         """
         previous = b""
         for number, line, ended in numbered_lines(stream):
@@ -43,7 +43,9 @@ class SleuthkitIndex:
             if match is not None:
                 text = match[1].upper()
                 if previous and (len(text) != len(previous) or text < previous):
-                    raise ListError(f"line {number}: out of order; the index is damaged, make it again with hfind -i")
+                    raise ListError(
+                        f"line {number}: out of order; the index is damaged", hint="create it again with hfind -i"
+                    )
                 previous = text
                 yield entry_or_reject(number, [(_ALGORITHMS[len(text)], text)])
             elif name is not None and number == 2:
@@ -51,4 +53,6 @@ class SleuthkitIndex:
             elif number > 1 or line is None:
                 yield Rejected(number, RejectReason.MALFORMED, "not a hash and an offset")
             if not ended:
-                raise ListError(f"line {number}: the last line is cut short; make the index again with hfind -i")
+                raise ListError(
+                    f"line {number}: the last line is truncated", hint="create the index again with hfind -i"
+                )

@@ -1,4 +1,4 @@
-"""STIX 2.1 bundles: indicators whose pattern is file hashes joined by OR, and file objects.
+"""STIX 2.1 bundles: indicators whose pattern is file hashes combined by OR, and file objects.
 
 Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.7 (file), 7.2.1 (marking definitions, TLP) and 9
 (patterning); OASIS STIX common objects, extension definition for TLP 2.0.
@@ -12,8 +12,8 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, records, shape, size_of, text_of
 
@@ -21,7 +21,8 @@ _COMPARISON = re.compile(
     r"""file:hashes\.(?:'(?P<quoted>[^'\\]+)'|(?P<bare>[A-Za-z0-9_]+))\s*=\s*'(?P<value>[^'\\]*)'"""
 )
 _HASH, _OBSERVED = "\ue000", "\ue001"
-"""Stand in a pattern for a comparison with a hash and for an observation of only such; private-use characters."""
+"""Private-use characters that replace, in a pattern, a comparison with a hash and an observation of only such
+comparisons."""
 
 _REDUCTIONS = (
     (f"{_HASH}|{_HASH}", _HASH),
@@ -31,7 +32,7 @@ _REDUCTIONS = (
     (f"{_OBSERVED}|{_OBSERVED}", _OBSERVED),
 )
 _MAX_DEPTH = 64
-"""Brackets in brackets, and powers of two of alternatives; no pattern in use comes near."""
+"""Maximum rounds of reduction: nested brackets, and powers of two of alternatives. No pattern in use comes near."""
 
 _MARKINGS = {
     "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "white",
@@ -44,29 +45,29 @@ _MARKINGS = {
     "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003": "amber+strict",
     "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1": "red",
 }
-"""Objects whose ids the standard fixes: TLP 1.0, then TLP 2.0. No bundle can give them another meaning."""
+"""Marking objects with ids fixed by the standard, TLP 1.0 then TLP 2.0. No bundle can redefine them."""
 
 _TLP_2 = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 
 _REFERENCES = "object_marking_refs"
-"""Label under which an entry holds its markings until all of them have been read."""
+"""Label for the references to an entry's markings until all markings have been read."""
 
 
 class StixBundle:
-    """Reader of bundles. Lenient: most indicators are about other things than files."""
+    """Reader of bundles. Lenient: most indicators are not about files."""
 
     name = "stix"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The root object is a bundle."""
+        """Returns whether the root object is a bundle."""
         return shape(head).get("type") == "bundle"
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
         """Yields an entry for each hash of an indicator's pattern and one for each file object.
 
         Raises:
-            ListError: the file is cut short or damaged.
+            ListError: the file is truncated or damaged.
         """
         latest = LatestRecords()
         now = datetime.now(UTC)
@@ -77,17 +78,17 @@ class StixBundle:
             items = _items(number, record or {}, now)
             if items:
                 identity = text_of((record or {}).get("id")) or f"record {number}"
-                void = latest.put(identity, number, items, text_of((record or {}).get("modified")))
-                if void is not None:
-                    yield void
-        # A marking may be defined behind the objects that refer to it.
+                superseded = latest.put(identity, number, items, text_of((record or {}).get("modified")))
+                if superseded is not None:
+                    yield superseded
+        # A marking may be defined after the objects that refer to it.
         markings |= _MARKINGS
         for item in latest.items():
             yield _marked(item, markings) if isinstance(item, ListEntry) else item
 
 
 def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
-    """What one object gives; nothing for objects of other kinds."""
+    """Returns the items of one object; none for objects of other types."""
     kind = record.get("type")
     if kind == "file":
         hashes = object_or_empty(record.get("hashes"))
@@ -101,10 +102,10 @@ def _indicator_items(number: int, record: Record, now: datetime) -> list[ListEnt
     if flag_of(record.get("revoked")) or (end is not None and end <= now):
         return [withdrawn(number)]
     if end is None:
-        return [Rejected(number, RejectReason.MALFORMED, "an indicator whose end of validity is no time")]
+        return [Rejected(number, RejectReason.MALFORMED, "the end of validity is not a time")]
     comparisons = _comparisons(record)
     if not comparisons:
-        return [Rejected(number, RejectReason.UNSUPPORTED, "a pattern that is not file hashes joined by OR")]
+        return [Rejected(number, RejectReason.UNSUPPORTED, "the pattern is not file hashes combined by OR")]
     return [_entry(number, record, [comparison]) for comparison in comparisons]
 
 
@@ -124,7 +125,7 @@ def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEnt
 
 
 def _comparisons(record: Record) -> list[tuple[str, str]]:
-    """The hashes of a pattern, if it asks for any one of them and for nothing else."""
+    """Returns the hashes of a pattern that asks for any one of them and nothing else."""
     pattern = record.get("pattern")
     if record.get("pattern_type", "stix") != "stix" or not isinstance(pattern, str):
         return []
@@ -149,19 +150,19 @@ def _algorithm(name: str) -> str:
 
 
 def _end(record: Record) -> datetime | None:
-    """When an indicator ends, if ever; ``None`` where that cannot be read."""
-    given = record.get("valid_until")
-    if given is None:
+    """Returns the end of an indicator's validity, the latest time if it has none; ``None`` if it is invalid."""
+    value = record.get("valid_until")
+    if value is None:
         return datetime.max.replace(tzinfo=UTC)
     try:
-        end = datetime.fromisoformat(text_of(given))
+        end = datetime.fromisoformat(text_of(value))
     except ValueError:
         return None
     return end if end.tzinfo is not None else end.replace(tzinfo=UTC)
 
 
 def _defined_tlp(definition: Record) -> str:
-    """The TLP label that a marking definition stands for; nothing for other markings."""
+    """Returns the TLP label of a marking definition; empty for other markings."""
     extension = object_or_empty(object_or_empty(definition.get("extensions")).get(_TLP_2))
     version_1 = object_or_empty(definition.get("definition"))
     label = text_of(extension.get("tlp_2_0")) or text_of(version_1.get("tlp"))
@@ -169,7 +170,7 @@ def _defined_tlp(definition: Record) -> str:
 
 
 def _marked(entry: ListEntry, markings: dict[str, str]) -> ListEntry:
-    """The entry with its TLP labels in place of references to them."""
+    """Returns the entry with TLP labels in place of references to them."""
     labels = dict(entry.labels)
     references = labels.pop(_REFERENCES, "").split()
     tlp = " ".join(sorted({markings.get(reference, "") for reference in references} - {""}))

@@ -1,4 +1,4 @@
-"""StopNCII's hash records: intimate images of adults, which is not what other lists hold and is labelled apart.
+"""StopNCII's hash records: intimate images of adults, unlike in other lists, and therefore labelled differently.
 
 Source: the fields as facebook/ThreatExchange reads them from the partners' interface.
 """
@@ -6,8 +6,8 @@ Source: the fields as facebook/ThreatExchange reads them from the partners' inte
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of
 
@@ -22,23 +22,25 @@ class StopNcii:
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The root object has hash records."""
+        """Returns whether the root object has hash records."""
         return shape(head).get("hashRecords") == "start_array"
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each record names its algorithm
-        """Yields an entry for each hash that is not withdrawn; a later record replaces an earlier one of the same hash.
+        """Yields an entry for each hash that is not withdrawn; a later record of a hash supersedes an earlier one.
 
         Raises:
-            ListError: the file is cut short or damaged.
+            ListError: the file is truncated or damaged.
         """
         latest = LatestRecords()
         for number, record in records(stream, "hashRecords.item"):
-            item = Rejected(number, RejectReason.MALFORMED, "no object") if record is None else _item(number, record)
+            item = (
+                Rejected(number, RejectReason.MALFORMED, "not an object") if record is None else _item(number, record)
+            )
             key = (text_of((record or {}).get("signalType")), text_of((record or {}).get("hashValue")).lower())
             if isinstance(item, Rejected) and item.reason is not RejectReason.WITHDRAWN:
                 yield item
-            elif (void := latest.put(key, number, [item])) is not None:
-                yield void
+            elif (superseded := latest.put(key, number, [item])) is not None:
+                yield superseded
         yield from latest.items()
 
 
@@ -48,7 +50,7 @@ def _item(number: int, record: Record) -> ListEntry | Rejected:
         return withdrawn(number)
     algorithm = _ALGORITHMS.get(text_of(record.get("signalType")))
     if algorithm is None:
-        return Rejected(number, RejectReason.UNSUPPORTED, "a signal that is no hash of a file")
+        return Rejected(number, RejectReason.UNSUPPORTED, "the signal is not a hash of a file")
     feedback = [text_of(given.get("feedbackValue")) for given in objects_in(record.get("CSPFeedbacks"))]
     labels = {
         "category": "ncii",

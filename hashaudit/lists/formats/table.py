@@ -1,6 +1,6 @@
-"""Delimited text whose first line names its columns, or whose columns the user names: comma, semicolon or tab.
+"""Delimited text (comma, semicolon or tab) with column names in its first line or from the user.
 
-Layouts that only members of a scheme may see are read with named columns; nothing about them is guessed.
+Layouts that only members of a scheme may see are read with columns named by the user; nothing about them is guessed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,8 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES, algorithm_named, is_unsupported
+from hashaudit.lists.entry_fields import entry_or_reject, raw_digest, size_or_none
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, raw_digest, size_or_none
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 from hashaudit.lists.syntax.lines import with_head
 from hashaudit.lists.untagged import algorithm_of, resolve
@@ -34,52 +34,52 @@ _SYNONYMS: dict[str, frozenset[str]] = {
     "tags": frozenset({"tags"}),
     "comment": frozenset({"comment", "comments", "description", "note"}),
 }
-"""What a column holds -> names in use for it, folded as :func:`_folded` does."""
+"""Field -> names in use for its column, folded by :func:`_folded`."""
 
 _FIELDS = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms}
 _ROLES: dict[str, Role] = {role.value: role for role in Role}
 _MAPPED_ONLY = frozenset({"role", "category_scheme", "classification_scheme", "source", "set", "status", "media_type"})
-"""What a column can be mapped to although no column is known by that name."""
+"""Fields that only the user can map a column to."""
 
 _NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role"})
 
 
 class _Layout(msgspec.Struct, frozen=True):
-    """Which column holds what."""
+    """The columns of a table."""
 
     width: int | None
-    """Fields that every row must have; ``None`` where no header says."""
+    """Number of fields of every row; ``None`` without a header."""
     hashes: list[tuple[int, str]]
     """Columns with a named algorithm."""
     others: list[tuple[str, int]]
-    """``hash``, ``algorithm``, ``id``, ``size``, ``role`` or a label, and the column."""
+    """Field (``hash``, ``algorithm``, ``id``, ``size``, ``role`` or a label) and column."""
 
 
 class Table:
-    """Reader of delimited lists. Lenient: rows that are no entry are counted and told."""
+    """Reader of delimited lists. Lenient: rows that are not entries are counted and reported."""
 
     name = "table"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The first line names a column that holds hashes, and nothing is binary."""
+        """Returns whether the first line names a column of hashes, and the text has no NUL."""
         return b"\0" not in head and any(
             _from_header(header_row(head, delimiter)) is not None for delimiter in DELIMITERS
         )
 
     def fits(self, head: bytes, columns: Mapping[str, str]) -> bool:
-        """Tells if columns are mapped that this text has: by position, or all of them by name."""
+        """Returns whether the text has the mapped columns: by position, or all of them by name."""
         if not columns or _are_positions(columns):
             return bool(columns)
         wanted = {column.lower() for column in columns}
         return any(wanted <= {name.lower() for name in header_row(head, delimiter)} for delimiter in DELIMITERS)
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
-        """Yields an entry for each row; columns that are neither known nor mapped are passed over.
+        """Yields an entry for each row; columns that are neither known nor mapped are skipped.
 
         Raises:
-            ListError: a mapped column is missing, the quoting is broken, the last row is cut short, or 64-digit hashes
-                under no algorithm's name are too few to tell what they are.
+            ListError: a mapped column is missing, the quotes are wrong, the last row is truncated, or 64-digit hashes
+                in a column without an algorithm are too few to determine it.
         """
         head, stream = with_head(stream)
         delimiter = max(DELIMITERS, key=lambda mark: len(header_row(head, mark)))
@@ -95,19 +95,19 @@ def _items(stream: BinaryIO, delimiter: str, options: ParseOptions) -> Iterator[
         names = [field.strip() for field in header]
         layout = _mapped(names, options.columns) if options.columns else _from_header(names)
     if layout is None:
-        raise ListError("the first line names no column that holds hashes; name them with --column-map COLUMN=FIELD")
+        raise ListError("the first line names no column of hashes", hint="name it with --column-map COLUMN=FIELD")
     seen: set[AlgorithmName] = set()
     for number, row, ended in table:
         item = _entry(number, row, layout, options.algorithm)
         if not ended and not _is_whole(item, seen):
-            raise ListError(f"line {number}: the last row is cut short; get the list again")
+            raise ListError(f"line {number}: the last row is truncated", hint="get the list again")
         if isinstance(item, ListEntry):
             seen.update(item.digests)
         yield item
 
 
 def _is_whole(item: ListEntry | Rejected, seen: set[AlgorithmName]) -> bool:
-    """Tells if a last row without its end can be whole: it is an entry, and its hash not the first of its length."""
+    """Returns whether a last row without a line end can be complete: an entry, and not the first of its length."""
     if isinstance(item, Rejected):
         return item.reason in {RejectReason.EMPTY_INPUT, RejectReason.FLAT}
     return not seen or not seen.isdisjoint(item.digests)
@@ -122,7 +122,7 @@ def _folded(name: str) -> str:
 
 
 def _field_of(column: str) -> str | None:
-    """What a column of that name holds, or ``None`` if the name is not known."""
+    """Returns the field of a column with this name, or ``None`` if the name is unknown."""
     folded = _folded(column)
     if folded in _FIELDS:
         return _FIELDS[folded]
@@ -155,39 +155,42 @@ def _mapped(names: list[str], columns: dict[str, str]) -> _Layout | None:
     positions = {name.lower(): column for column, name in enumerate(names)}
     missing = sorted(column for column in columns if column.lower() not in positions)
     if missing:
-        raise ListError(f"the first line names no column {', '.join(missing)}")
+        names_missing = ", ".join(f"'{column}'" for column in missing)
+        raise ListError(f"mapped columns are missing from the first line: {names_missing}")
     return _layout({positions[column.lower()]: _mapped_field(field) for column, field in columns.items()}, len(names))
 
 
 def _by_position(columns: dict[str, str]) -> _Layout | None:
     if "0" in columns:
-        raise ListError("columns are counted from 1")
+        raise ListError("invalid mapped column: '0'; columns are counted from 1")
     return _layout({int(column) - 1: _mapped_field(field) for column, field in columns.items()}, None)
 
 
 def _mapped_field(field: str) -> str:
     folded = algorithm_named(field) or field.strip().lower()
-    # A closed set: a misspelt algorithm would else be a label, and its column never matched.
+    # A closed set: a misspelt algorithm would otherwise become a label, and its column would never be matched.
     if folded in _SYNONYMS or folded in _MAPPED_ONLY or folded in LENGTHS_BYTES or is_unsupported(folded):
         return folded
     known = sorted({*_SYNONYMS, *_MAPPED_ONLY})
-    raise ListError(f"a column can be mapped to an algorithm or to one of {', '.join(known)}")
+    raise ListError(
+        f"invalid field for a mapped column: '{field}'", hint=f"use an algorithm or one of {', '.join(known)}"
+    )
 
 
 def _entry(number: int, row: list[str], layout: _Layout, stated: AlgorithmName | None) -> ListEntry | Rejected:
     if layout.width is not None and len(row) != layout.width:
-        return Rejected(number, RejectReason.MALFORMED, "not as many fields as the header names")
+        return Rejected(number, RejectReason.MALFORMED, "not the number of fields of the header")
     width = len(row)
     others = {field: row[column].strip() for field, column in layout.others if column < width and row[column]}
     hashes = [(name, row[column].strip()) for column, name in layout.hashes if column < width]
     if "hash" in others:
         algorithm = _algorithm_of_row(others["hash"], others.get("algorithm"), stated)
         if isinstance(algorithm, RejectReason):
-            return Rejected(number, algorithm, "an algorithm that is not known, or a hash of another length")
+            return Rejected(number, algorithm, "unknown algorithm, or a hash of the wrong length")
         hashes.append((algorithm, others["hash"]))
     role = others.get("role", "").lower()
     if role and role not in _ROLES:
-        return Rejected(number, RejectReason.MALFORMED, "a role that is neither deny nor known")
+        return Rejected(number, RejectReason.MALFORMED, "the role is neither deny nor known")
     return entry_or_reject(
         number,
         hashes,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, labels_of, records, shape, text_of
 
@@ -22,22 +22,24 @@ class TechAgainstTerrorism:
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The root object has results with digests."""
+        """Returns whether the root object has results with digests."""
         return "results.item.hash_digest" in shape(head)
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each record names its algorithm
         """Yields an entry for each hash that is not deleted; the latest record of an id counts.
 
         Raises:
-            ListError: the file is cut short or damaged.
+            ListError: the file is truncated or damaged.
         """
         latest = LatestRecords()
         for number, record in records(stream, "results.item"):
-            item = Rejected(number, RejectReason.MALFORMED, "no object") if record is None else _item(number, record)
+            item = (
+                Rejected(number, RejectReason.MALFORMED, "not an object") if record is None else _item(number, record)
+            )
             identity = text_of((record or {}).get("id")) or f"record {number}"
-            void = latest.put(identity, number, [item], text_of((record or {}).get("updated_on")))
-            if void is not None:
-                yield void
+            superseded = latest.put(identity, number, [item], text_of((record or {}).get("updated_on")))
+            if superseded is not None:
+                yield superseded
         yield from latest.items()
 
 

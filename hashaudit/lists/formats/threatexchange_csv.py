@@ -1,4 +1,4 @@
-"""What ``threatexchange dataset --print-signals --csv`` writes.
+"""Reader for the output of ``threatexchange dataset --print-signals --csv``.
 
 Source: facebook/ThreatExchange, ``python-threatexchange``, the dataset command.
 """
@@ -6,8 +6,8 @@ Source: facebook/ThreatExchange, ``python-threatexchange``, the dataset command.
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, refuse_cut
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 from hashaudit.lists.threatexchange_signals import signal_algorithm
 from hashaudit.model.results import Role
@@ -15,38 +15,38 @@ from hashaudit.model.results import Role
 _COLUMNS = ["signal_type", "signal_str", "collab", "category", "tags"]
 _LABELS = {"collab": "source", "category": "category", "tags": "tags"}
 _BENIGN = "NEGATIVE_CLASS"
-"""An opinion that the content is not of the class that the collaboration shares."""
+"""Opinion that the content is not of the class that the collaboration shares."""
 
 
 class ThreatExchangeCsv:
-    """Reader of the dataset command's CSV. Lenient: it also holds signals that are no hashes."""
+    """Reader of the dataset command's CSV. Lenient: it also holds signals that are not hashes."""
 
     name = "threatexchange-csv"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is the command's header."""
+        """Returns whether the first line is the command's header."""
         return header_row(head, ",") == _COLUMNS
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each row names its algorithm
-        """Yields an entry for each hash; one of the negative class is a known file, whatever the list's role.
+        """Yields an entry for each hash; one of the negative class is a known file, independent of the list's role.
 
         Raises:
-            ListError: the quoting is broken or the last row is cut short.
+            ListError: the quotes are wrong or the last row is truncated.
         """
         table = rows_after_comments(stream, ",")
         next(table, None)
         for number, row, ended in table:
-            yield refuse_cut(number, _entry(number, row), ended=ended)
+            yield refuse_truncated(number, _entry(number, row), ended=ended)
 
 
 def _entry(number: int, row: list[str]) -> ListEntry | Rejected:
     if len(row) != len(_COLUMNS):
-        return Rejected(number, RejectReason.MALFORMED, "not as many fields as the header names")
+        return Rejected(number, RejectReason.MALFORMED, "not the number of fields of the header")
     fields = dict(zip(_COLUMNS, row, strict=True))
     algorithm = signal_algorithm(fields["signal_type"])
     if algorithm is None:
-        return Rejected(number, RejectReason.UNSUPPORTED, "a signal that is no hash of a file")
+        return Rejected(number, RejectReason.UNSUPPORTED, "the signal is not a hash of a file")
     labels = {label: fields[column] for column, label in _LABELS.items() if fields[column]}
     role = Role.KNOWN if fields["category"] == _BENIGN else None
     return entry_or_reject(number, [(algorithm, fields["signal_str"].strip())], labels=labels, role=role)

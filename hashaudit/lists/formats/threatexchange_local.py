@@ -1,6 +1,6 @@
 """ThreatExchange's local file: ``signal_type SPACE signal`` on each line.
 
-Lines without a type are the plain format.
+Lines without a type are in the plain format.
 
 Source: facebook/ThreatExchange, ``python-threatexchange``, the local file exchange.
 """
@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, refuse_cut
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.threatexchange_signals import signal_algorithm
 
@@ -18,13 +18,13 @@ _LINE = re.compile(rb"([A-Za-z][A-Za-z0-9_]{1,30}) (\S.*)", re.DOTALL)
 
 
 class ThreatExchangeLocal:
-    """Reader of local files. Lenient: they also hold signals that are no hashes."""
+    """Reader of local files. Lenient: they also hold signals that are not hashes."""
 
     name = "threatexchange-local"
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """The first line is a signal type that is a hash, and hex digits."""
+        """Returns whether the first line is a signal type that is a hash, and hex digits."""
         first = next((line for line in head.split(b"\n") if line.strip()), b"").removesuffix(b"\r")
         match = _LINE.fullmatch(first)
         return (
@@ -37,13 +37,13 @@ class ThreatExchangeLocal:
         """Yields an entry for each hash.
 
         Raises:
-            ListError: the last line is cut short.
+            ListError: the last line is truncated.
         """
         for number, line, ended in numbered_lines(stream):
             if line is not None and not line.strip():
                 continue
             item = Rejected(number, RejectReason.TOO_LONG) if line is None else _entry(number, line)
-            yield refuse_cut(number, item, ended=ended)
+            yield refuse_truncated(number, item, ended=ended)
 
 
 def _entry(number: int, line: bytes) -> ListEntry | Rejected:
@@ -52,5 +52,5 @@ def _entry(number: int, line: bytes) -> ListEntry | Rejected:
         return Rejected(number, RejectReason.MALFORMED, "not a signal type and a signal")
     algorithm = signal_algorithm(match[1].decode("ascii"))
     if algorithm is None:
-        return Rejected(number, RejectReason.UNSUPPORTED, "a signal that is no hash of a file")
+        return Rejected(number, RejectReason.UNSUPPORTED, "the signal is not a hash of a file")
     return entry_or_reject(number, [(algorithm, match[2].strip())])

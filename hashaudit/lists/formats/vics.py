@@ -1,7 +1,7 @@
-"""Project VIC's VICS JSON, 1.x and 2.0, which CAID uses too: sets of media, and cases that hold media.
+"""Project VIC's VICS JSON, 1.x and 2.0, also used by CAID: sets of media, and cases with media.
 
-The specification is not public; field names are as open software reads and writes them. Categories differ by country:
-the number is kept as it stands, with the scheme that the file names. 0 is a category like any other.
+The specification is not public; field names are those of open-source software. Categories differ by country: the
+number is stored unchanged, with the scheme that the file names. 0 is a category like any other.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ListMeta, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject
 from hashaudit.lists.syntax.json_values import (
     Record,
     flag_of,
@@ -47,25 +47,25 @@ class Vics:
     strict = True
 
     def recognises(self, head: bytes) -> bool:
-        """The root object names one of the data models."""
+        """Returns whether the root object names one of the data models."""
         return _model(head) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the fields name the algorithms
         """Yields an entry for each medium; only its own fields count, not those of objects inside it.
 
         Raises:
-            ListError: the file is cut short or damaged, or holds neither media nor cases.
+            ListError: the file is truncated or damaged, or has neither media nor cases.
         """
         head, stream = with_head(stream)
         model = _model(head)
         if model is None or model[3] not in _PATHS:
-            raise ListError("a VICS file of neither media nor cases is not read")
+            raise ListError("the VICS file has neither media nor cases")
         version = " ".join(part for part in model.group(1, 2) if part)
         yield ListMeta(version=version)
         scheme = f"vics {version}"
         for number, record in records(stream, _PATHS[model[3]]):
             if record is None:
-                yield Rejected(number, RejectReason.MALFORMED, "a medium that is no object")
+                yield Rejected(number, RejectReason.MALFORMED, "the medium is not an object")
             else:
                 yield _entry(number, record, scheme)
 

@@ -1,6 +1,6 @@
-"""What an entry says besides its digests: columns and the text that they point into, read from an image.
+"""Attributes of entries in an image: columns, and the strings that they refer to.
 
-Nothing read here is trusted: it is bounded before it is used as a place or a length.
+No value read here is trusted: it is bounded before it is used as an offset or a length.
 """
 
 import struct
@@ -31,26 +31,26 @@ class Attributes:
 
     @property
     def columns_offset(self) -> int:
-        """Where the section ``columns`` begins."""
+        """Offset of the section ``columns``."""
         return self._columns.offset
 
     def fits(self, column: Column, rows: int) -> bool:
-        """Tells if the column has a value for each of so many rows. The other methods rely on it."""
+        """Returns whether the column has a value for each of ``rows`` rows. The other methods rely on it."""
         if isinstance(column, AffineColumn):
             return 0 <= column.base < index_layout.MAX_VALUE and 0 <= column.step < index_layout.MAX_VALUE
         end = column.offset + column.width * rows
         return column.width in _VALUES and column.offset >= 0 and end <= self._columns.size
 
     def value(self, column: Column, index: int) -> int:
-        """The value of a list's row, counted from the list's first."""
+        """Returns the value of a list's row, counted from the list's first row."""
         if isinstance(column, AffineColumn):
             return column.base + column.step * index
-        place = self._columns.offset + column.offset + index * column.width
-        value: int = _VALUES[column.width].unpack_from(self._image, place)[0]
+        offset = self._columns.offset + column.offset + index * column.width
+        value: int = _VALUES[column.width].unpack_from(self._image, offset)[0]
         return value
 
     def entry_id(self, code: int) -> str:
-        """The id of an entry from the value of its column.
+        """Returns the id of an entry from the value of its column.
 
         Raises:
             ListError: the image is damaged.
@@ -64,7 +64,7 @@ class Attributes:
         return f"{word}{value}"
 
     def mapping(self, offset: int) -> dict[str, str]:
-        """The labels or carried hashes of an entry from the value of their column.
+        """Returns the labels or unmatched hashes of an entry from the value of their column.
 
         Raises:
             ListError: the image is damaged.
@@ -75,11 +75,11 @@ class Attributes:
             raise ListError("compiled index is damaged: labels") from error
 
     def size(self, value: int) -> int | None:
-        """Bytes of an entry's file from the value of the column."""
+        """Returns the size in bytes of an entry's file from the value of its column."""
         return None if value == index_layout.NO_SIZE else value - 1
 
     def role(self, code: int) -> Role:
-        """The role of an entry from the value of its column.
+        """Returns the role of an entry from the value of its column.
 
         Raises:
             ListError: the image is damaged.

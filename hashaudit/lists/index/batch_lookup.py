@@ -1,4 +1,4 @@
-"""Lookups of many digests at once, vectorised."""
+"""Vectorised lookup of many digests at once."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ from hashaudit.model.results import AlgorithmName
 NOWHERE = -1
 
 _CHUNK = 1 << 16
-"""Digests looked up at once: what is computed of them stays in the processor's cache."""
+"""Digests looked up at once: their intermediate results fit into the processor's cache."""
 
 
 def lookup_many(index: ListIndex, algorithm: AlgorithmName, digests: bytes) -> Iterator[tuple[int, tuple[Hit, ...]]]:
-    """Looks digests up that stand one after the other.
+    """Looks up concatenated digests.
 
     Yields:
         For each digest that is on a list: its number, from 0, and all entries that have it.
@@ -36,7 +36,7 @@ def lookup_many(index: ListIndex, algorithm: AlgorithmName, digests: bytes) -> I
 
 
 def find_many(index: ListIndex, section: DigestSection, digests: bytes) -> npt.NDArray[np.int64]:
-    """The first position of each of some digests in their section, :data:`NOWHERE` for those that it does not hold.
+    """Returns the first position of each digest in its section, :data:`NOWHERE` for those that are not in it.
 
     Raises:
         ValueError: ``digests`` ends within a digest.
@@ -45,7 +45,7 @@ def find_many(index: ListIndex, section: DigestSection, digests: bytes) -> npt.N
     width = section.width_bytes
     count, rest = divmod(len(digests), width)
     if rest:
-        raise ValueError(f"{len(digests)} bytes are no whole number of {section.algorithm} digests")
+        raise ValueError(f"{len(digests)} bytes are not a whole number of {section.algorithm} digests")
     found = np.full(count, NOWHERE, np.int64)
     for begin in range(0, count, _CHUNK):
         part = digests[begin * width : (begin + _CHUNK) * width]
@@ -56,24 +56,24 @@ def find_many(index: ListIndex, section: DigestSection, digests: bytes) -> npt.N
 def _find_chunk(index: ListIndex, section: DigestSection, digests: bytes) -> npt.NDArray[np.int64]:
     queries = np.frombuffer(digests, f"S{section.width_bytes}")
     words = leading_words(digests, len(queries), section.width_bytes, section.width_bytes).astype(np.uint64)
-    places = _first_not_less(index, section, words)
+    positions = _first_not_less(index, section, words)
     found = np.full(len(queries), NOWHERE, np.int64)
-    candidates = np.flatnonzero(places < section.count)
+    candidates = np.flatnonzero(positions < section.count)
     stored = digests_of(index, section)
-    equal = stored[places[candidates]] == queries[candidates]
-    found[candidates[equal]] = places[candidates[equal]]
-    # Digests that share their first eight bytes and differ are made, not met: one by one is fast enough for them.
+    equal = stored[positions[candidates]] == queries[candidates]
+    found[candidates[equal]] = positions[candidates[equal]]
+    # Digests that share their first eight bytes and differ do not occur by chance, so one by one is fast enough.
     others = candidates[~equal]
-    close = others[leading_words_of(index, section)[places[others]] == words[others]]
+    close = others[leading_words_of(index, section)[positions[others]] == words[others]]
     for number in close:
         width = section.width_bytes
-        positions = section.find(digests[number * width : (number + 1) * width])
-        found[number] = positions.start if positions else NOWHERE
+        matches = section.find(digests[number * width : (number + 1) * width])
+        found[number] = matches.start if matches else NOWHERE
     return found
 
 
 def _first_not_less(index: ListIndex, section: DigestSection, words: Words) -> npt.NDArray[np.int64]:
-    """For each word, the first position whose digest's first eight bytes are not less."""
+    """Returns, for each word, the first position whose digest's first eight bytes are not less."""
     slots = (words >> np.uint64(64 - section.prefix_bits)).astype(np.int64)
     prefixes = prefixes_of(index, section)
     low = prefixes[slots].astype(np.int64)

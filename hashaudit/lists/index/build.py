@@ -1,4 +1,4 @@
-"""Compiling lists into an index of the user's own, and merging indexes: the same work with other input."""
+"""Compilation of lists into an index, and merging of indexes."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.entry_reader import EntryReader
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec, Progress, take_list
+from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
 from hashaudit.lists.interface import DigestBlock, ListInfo, ListSpec
-from hashaudit.lists.list_folder import open_source
+from hashaudit.lists.list_directory import open_source
 from hashaudit.lists.selection import EVERYTHING, Selection
 
 
@@ -24,17 +24,17 @@ def build_index(
     """Compiles lists, and the lists of compiled indexes, into one index.
 
     Args:
-        specs: in the order of their numbers. Lists of an index keep the role that they were compiled with.
-        path: where the index goes, mode 0600. It appears when it is whole, and replaces what was there.
-        columns: of delimited lists, column -> what it holds.
-        selection: which entries of lists are kept. Compiled indexes are taken whole.
-        progress: is told now and then how many more entries have been taken.
+        specs: lists in the order of their numbers. Lists of an index keep the role that they were compiled with.
+        path: of the new index, mode 0600. It appears only when complete, and replaces an existing file.
+        columns: column of a delimited list -> its field.
+        selection: the entries of lists to accept. Compiled indexes are copied completely.
+        progress: receives the number of entries read since its last call.
 
     Returns:
-        What is known of each list of the index.
+        The description of each list of the index.
 
     Raises:
-        ListError: a list cannot be used, or the index not be written.
+        ListError: a list cannot be used, or the index cannot be written.
     """
     with new_file(path) as target, IndexBuilder(os.path.dirname(path) or ".") as builder:
         for spec in specs:
@@ -42,12 +42,12 @@ def build_index(
                 if file.is_index:
                     copy_lists(builder, ListIndex.open(spec.path), progress)
                 else:
-                    take_list(builder, file, ParseSpec(spec, dict(columns or {}), selection), progress)
+                    ingest_list(builder, file, ParseSpec(spec, dict(columns or {}), selection), progress)
         return builder.write(target)
 
 
 def copy_lists(builder: IndexBuilder, index: ListIndex, progress: Progress | None = None) -> None:
-    """Takes all lists of an index into a builder.
+    """Copies all lists of an index into a builder.
 
     Raises:
         ListError: the index is damaged.

@@ -1,4 +1,4 @@
-"""Making an index of the entries of one or more lists, in memory that does not grow with their number."""
+"""Builder of an index from the entries of one or more lists, in memory independent of their number."""
 
 import re
 from contextlib import ExitStack
@@ -23,29 +23,29 @@ from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectRe
 from hashaudit.model.results import AlgorithmName, Role
 
 _NUMBERED = re.compile(r"(line |row |record |)(0|[1-9][0-9]{0,16})", re.ASCII)
-"""Ids that are stored as numbers. Seventeen digits and a tag stay below ``layout.MAX_VALUE``."""
+"""Ids that are stored as numbers. Seventeen digits and a tag are below ``layout.MAX_VALUE``."""
 
 _DUPLICATE = RejectReason.DUPLICATE.value
 
 _HOUSEKEEPING_ROWS = 4096
-"""Rows between two looks at what has piled up in memory."""
+"""Rows between two checks of the data waiting in memory."""
 
 
 class _OpenList:
-    """The list whose entries are being taken."""
+    """The list that is being read."""
 
-    def __init__(self, role: Role, first_row: int, folder: str | None) -> None:
+    def __init__(self, role: Role, first_row: int, directory: str | None) -> None:
         self.role = role
         self.first_row = first_row
         self.algorithms: set[AlgorithmName] = set()
         self.several_digests = False
         self.all_sized = True
-        self.ids, self.labels, self.sizes, self.roles, self.unsupported = (ColumnWriter(folder) for _ in range(5))
+        self.ids, self.labels, self.sizes, self.roles, self.unsupported = (ColumnWriter(directory) for _ in range(5))
         self.columns = (self.ids, self.labels, self.sizes, self.roles, self.unsupported)
 
 
 class _FinishedList(msgspec.Struct, frozen=True):
-    """A list whose entries have all been taken."""
+    """A list that has been read completely."""
 
     record: ListRecord
     first_row: int
@@ -54,23 +54,23 @@ class _FinishedList(msgspec.Struct, frozen=True):
 
 
 class IndexBuilder:
-    """Takes lists one after the other, then writes an index of them all.
+    """Builder that receives lists one after the other and then writes one index.
 
-    For each list: :meth:`begin`, any number of :meth:`add` and :meth:`add_block`, :meth:`end`; last, :meth:`write`.
-    A context manager: temporary files go when the block ends.
+    For each list, call :meth:`begin`, any number of :meth:`add` and :meth:`add_block`, then :meth:`end`; finally call
+    :meth:`write`. A context manager that deletes its temporary files.
     """
 
-    def __init__(self, folder: str | None = None) -> None:
-        """Holds nothing yet.
+    def __init__(self, directory: str | None = None) -> None:
+        """Starts without lists.
 
         Args:
-            folder: for temporary files, which have no name there; the system's folder if not given.
+            directory: for nameless temporary files; default: the system's temporary directory.
         """
-        self._folder = folder
+        self._directory = directory
         self._resources = ExitStack()
-        self._text = StringTable(folder)
+        self._text = StringTable(directory)
         self._resources.callback(self._text.close)
-        self._columns = self._resources.enter_context(spool(folder))
+        self._columns = self._resources.enter_context(spool(directory))
         self._duplicates = Duplicates()
         self._sorters: dict[AlgorithmName, DigestSorter] = {}
         self._finished: list[_FinishedList] = []
@@ -87,21 +87,21 @@ class IndexBuilder:
 
     @property
     def rows(self) -> int:
-        """Entries taken, duplicates among them."""
+        """Number of entries added, including duplicates."""
         return self._row
 
     def begin(self, role: Role) -> None:
-        """The entries that follow are of a new list, whose entries have this role unless they say otherwise."""
-        self._list = _OpenList(role, self._row, self._folder)
+        """Begins a list. Its entries have this role unless they have their own."""
+        self._list = _OpenList(role, self._row, self._directory)
         for column in self._list.columns:
             self._resources.callback(column.close)
         self._duplicates.begin_list(self._row)
 
     def add(self, entry: ListEntry) -> None:
-        """Takes one entry.
+        """Adds one entry.
 
         Raises:
-            ValueError: it has no digest, or one that no section holds, or none of its algorithm's length.
+            ValueError: the entry has no digest, or a digest of an unknown algorithm or wrong length.
             ListError: the index is full.
         """
         current = self._current()
@@ -120,17 +120,17 @@ class IndexBuilder:
         role = entry.role or current.role
         self._add_attributes(current, entry, id_code, role)
         current.several_digests |= len(entry.digests) > 1
-        own_id = None if id_code & index_layout.ID_TAG_MASK in index_layout.PLACE_IDS else entry.id
+        own_id = None if id_code & index_layout.ID_TAG_MASK in index_layout.POSITION_IDS else entry.id
         attributed = entry.labels or entry.unsupported or entry.size is not None or role is not current.role
         if attributed or own_id is not None or len(entry.digests) > 1:
             self._duplicates.add(row, fingerprint(entry, own_id, role))
         self._advance(1)
 
     def add_block(self, block: DigestBlock) -> None:
-        """Takes a run of lines that each hold one digest.
+        """Adds consecutive lines that each hold one digest.
 
         Raises:
-            ValueError: no section holds the algorithm, or the block ends within a digest.
+            ValueError: the algorithm is unknown, or the block ends within a digest.
             ListError: the index is full.
         """
         current = self._current()
@@ -153,7 +153,7 @@ class IndexBuilder:
         self._advance(count)
 
     def end(self, info: ListInfo) -> None:
-        """The list has no more entries. Its counts of entries kept and of duplicates are filled in by :meth:`write`."""
+        """Ends the list. :meth:`write` fills in its counts of accepted entries and of duplicates."""
         current = self._current()
         self._list = None
         self._duplicates.end_list()
@@ -165,10 +165,10 @@ class IndexBuilder:
         self._finished.append(_FinishedList(record, current.first_row, algorithms, current.several_digests))
 
     def write(self, target: BinaryIO) -> tuple[ListInfo, ...]:
-        """Writes the index at the begin of an empty seekable stream.
+        """Writes the index at the beginning of an empty seekable stream.
 
         Returns:
-            What each list's run header says, with the counts of kept and duplicate entries.
+            The description of each list with the counts of accepted and duplicate entries.
 
         Raises:
             ListError: the index is full.
@@ -191,20 +191,20 @@ class IndexBuilder:
 
     def _current(self) -> _OpenList:
         if self._list is None:
-            raise ValueError("no list has been begun")
+            raise ValueError("no list was begun")
         return self._list
 
     def _new_sorter(self, algorithm: AlgorithmName) -> DigestSorter:
         width_bytes = LENGTHS_BYTES.get(algorithm)
         if width_bytes is None:
-            raise ValueError(f"an index holds no {algorithm}")
-        sorter = self._sorters[algorithm] = DigestSorter(width_bytes, self._duplicates, self._folder)
+            raise ValueError(f"an index cannot hold {algorithm} digests")
+        sorter = self._sorters[algorithm] = DigestSorter(width_bytes, self._duplicates, self._directory)
         self._resources.callback(sorter.close)
         return sorter
 
     def _check_room(self, count: int) -> None:
         if self._row + count > index_layout.MAX_ROWS:
-            raise ListError(f"more than {index_layout.MAX_ROWS} entries: make several indexes")
+            raise ListError(f"more than {index_layout.MAX_ROWS} entries for one index", hint="build several indexes")
 
     def _id_code(self, entry_id: str) -> int:
         numbered = _NUMBERED.fullmatch(entry_id)
@@ -243,9 +243,9 @@ class IndexBuilder:
     ) -> None:
         several = [item.several_digests and algorithm in item.algorithms for item in self._finished]
         positions: Positions | None = np.zeros(self._row, np.uint32) if any(several) else None
-        count = write_sections(writer, algorithm, sorter, positions, self._folder)
+        count = write_sections(writer, algorithm, sorter, positions, self._directory)
         if algorithm in PERCEPTUAL_LENGTHS_BYTES:
-            write_pieces(writer, algorithm, sorter.width_bytes, count, self._folder)
+            write_pieces(writer, algorithm, sorter.width_bytes, count, self._directory)
         if positions is None:
             return
         for item, wanted, columns in zip(self._finished, several, digest_columns, strict=True):

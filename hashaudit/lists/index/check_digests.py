@@ -1,4 +1,4 @@
-"""Asking an index about digests that come as a list themselves, without showing anything of the index."""
+"""Lookup of the digests of a list in an index, without showing anything of the index."""
 
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -13,26 +13,26 @@ from hashaudit.lists.open_list import open_stream
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """The answer to one record of the input."""
+    """The result for one record of the input."""
 
     id: str
-    """The record's, in the input: ``line N`` where it has none of its own."""
+    """The record's own id in the input, or ``line N``."""
     lists: tuple[int, ...]
-    """Numbers of the lists that have one of its digests; empty if none has."""
+    """Numbers of the lists that have one of its digests; empty if none does."""
     rejected: RejectReason | None = None
-    """Why the record was not looked up."""
+    """Reason why the record was not looked up."""
 
 
 def check(stream: BinaryIO, indexes: Sequence[ListIndex], options: ParseOptions) -> Iterator[Checked]:
-    """Looks each record of a list up.
+    """Looks up each record of a list.
 
     Args:
-        stream: a list in any format that is read as a stream, such as the output of ``sha256sum``.
-        indexes: are all asked.
-        options: how the list is to be read.
+        stream: a list in any streamable format, such as the output of ``sha256sum``.
+        indexes: all are searched.
+        options: settings for reading the list.
 
     Raises:
-        ListError: the input is no list that is read, or an index is damaged.
+        ListError: the input is not a supported list, or an index is damaged.
     """
     for item in open_stream(stream, options).items:
         if isinstance(item, DigestBlock):

@@ -1,4 +1,4 @@
-"""Writing columns: one value a row, not stored at all where the values are evenly spaced."""
+"""Writer for columns: one value for each row, and nothing if the values are evenly spaced."""
 
 import tempfile
 from array import array
@@ -10,56 +10,56 @@ import numpy.typing as npt
 from hashaudit.lists.index.index_layout import AffineColumn, Column, StoredColumn
 
 _CHUNK_VALUES = 1 << 16
-"""Values between two looks at how they are spaced: half a megabyte."""
+"""Values between two checks of their spacing: half a megabyte."""
 
 SPOOL_BYTES = 8 << 20
-"""What a temporary part of an index may take of memory before it goes to a file."""
+"""Maximum size in memory of a temporary part of an index; a larger one goes to a file."""
 
 COLUMN_ALIGNMENT_BYTES = 8
 
 
-def spool(folder: str | None) -> BinaryIO:
-    """A temporary file that has no name and that only this user can read, in memory while it is small."""
-    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES, dir=folder))
+def spool(directory: str | None) -> BinaryIO:
+    """Returns a temporary file without a name that only this user can read; a small one is kept in memory."""
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES, dir=directory))
 
 
 class ColumnWriter:
-    """Takes the values of one column of one list, in row order."""
+    """Writer for one column of one list, in row order."""
 
-    def __init__(self, folder: str | None) -> None:
-        self._folder = folder
+    def __init__(self, directory: str | None) -> None:
+        self._directory = directory
         self._pending = array("Q")
         self._base = 0
         self._step = 0
         self._affine_count = 0
-        """Values so far that are not stored, all of them if nothing is stored."""
+        """Number of leading values that are not stored; all values if nothing is stored."""
         self._stored: BinaryIO | None = None
         self._largest = 0
         self.append = self._pending.append
-        """Takes one value. :meth:`flush_full` must be called now and then."""
+        """Adds one value. :meth:`flush_full` must be called regularly."""
 
     def close(self) -> None:
-        """Gives the temporary file back, if there is one."""
+        """Closes the temporary file, if there is one."""
         if self._stored is not None:
             self._stored.close()
             self._stored = None
 
     def flush_full(self) -> None:
-        """Bounds what waits in memory."""
+        """Bounds the values waiting in memory."""
         if len(self._pending) >= _CHUNK_VALUES:
             self._flush()
 
     def extend(self, values: npt.NDArray[np.uint64]) -> None:
-        """Takes many values."""
+        """Adds many values."""
         self._flush()
-        self._take(values)
+        self._add(values)
 
     def _flush(self) -> None:
         values = np.array(self._pending, dtype=np.uint64)
         del self._pending[:]
-        self._take(values)
+        self._add(values)
 
-    def _take(self, values: npt.NDArray[np.uint64]) -> None:
+    def _add(self, values: npt.NDArray[np.uint64]) -> None:
         if not len(values):
             return
         self._largest = max(self._largest, int(values.max()))
@@ -67,7 +67,7 @@ class ColumnWriter:
             if self._continues(values):
                 self._affine_count += len(values)
                 return
-            self._stored = spool(self._folder)
+            self._stored = spool(self._directory)
             for begin in range(0, self._affine_count, _CHUNK_VALUES):
                 end = min(begin + _CHUNK_VALUES, self._affine_count)
                 self._stored.write(self._evenly_spaced(begin, end).tobytes())
@@ -86,7 +86,7 @@ class ColumnWriter:
         return np.arange(begin, end, dtype=np.uint64) * np.uint64(self._step) + np.uint64(self._base)
 
     def finish(self, target: BinaryIO) -> Column:
-        """Appends what must be stored to the section ``columns``."""
+        """Appends the stored values to the section ``columns`` and returns the column."""
         self._flush()
         if self._stored is None:
             return AffineColumn(self._base, self._step)
@@ -100,7 +100,7 @@ class ColumnWriter:
 
 
 def pad(target: BinaryIO) -> int:
-    """Pads a section under construction so that a column can begin, and gives the offset."""
+    """Pads a section under construction to the alignment of columns, and returns the offset."""
     offset = target.tell()
     target.write(bytes(-offset % COLUMN_ALIGNMENT_BYTES))
     return target.tell()

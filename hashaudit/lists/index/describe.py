@@ -1,4 +1,4 @@
-"""What can be told of an index without telling what is on its lists."""
+"""Description of an index that reveals no entry of its lists."""
 
 import msgspec
 
@@ -12,17 +12,17 @@ class Description(msgspec.Struct, frozen=True):
     """An index as a whole, and its lists."""
 
     version: int
-    """Of the format."""
+    """Version of the index format."""
     size_bytes: int
     checksum: str
-    """Hex; names the whole content."""
+    """Checksum in hex; it identifies the whole content."""
     digests: dict[AlgorithmName, int]
-    """Number of digests by algorithm, perceptual hashes among them."""
+    """Number of digests by algorithm, including perceptual hashes."""
     lists: tuple[ListInfo, ...]
 
 
 def describe(index: ListIndex) -> Description:
-    """Describes an open index."""
+    """Returns the description of an open index."""
     return Description(
         version=VERSION,
         size_bytes=index.header.size,

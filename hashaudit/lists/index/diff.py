@@ -1,4 +1,4 @@
-"""What two indexes have in common, entry by entry."""
+"""Comparison of two indexes, entry by entry."""
 
 from collections.abc import Iterator
 
@@ -12,20 +12,20 @@ from hashaudit.lists.index.index_reader import ListIndex
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One index as another one sees it. An entry is common if the other has any of its digests."""
+    """One index compared with another. An entry is common if the other index has any of its digests."""
 
     index: ListIndex
     common: int
     alone_rows: npt.NDArray[np.uint32]
-    """Rows of the entries that the other does not have, in the order of the lists."""
+    """Rows of the entries that the other index lacks, in the order of the lists."""
 
     @property
     def alone(self) -> int:
-        """Number of entries that the other does not have."""
+        """Number of entries that the other index lacks."""
         return len(self.alone_rows)
 
     def alone_ids(self) -> Iterator[tuple[int, str]]:
-        """List number and id of each entry that the other does not have.
+        """Yields list number and id of each entry that the other index lacks.
 
         Raises:
             ListError: the index is damaged.

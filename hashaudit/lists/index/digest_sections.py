@@ -1,4 +1,4 @@
-"""Writing the three sections of one algorithm from its sorted records."""
+"""Writer for the three sections of one algorithm, from its sorted records."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,18 +11,19 @@ from hashaudit.lists.index.sort import DigestSorter, Records, words_of
 from hashaudit.model.results import AlgorithmName
 
 _RECORDS_PER_SLOT_LOG2 = 1
-"""Two to four records share a slot of the prefix table: it then takes a tenth of what sha256 digests take, and a miss
-reads one or two cache lines of digests."""
+"""Two to four records share a slot of the prefix table. It then takes a tenth of the space of sha256 digests, and a
+miss reads one or two cache lines of digests."""
 
 _MIN_PREFIX_BITS = 8
 _MAX_PREFIX_BITS = 24
-"""64 MiB: beyond, a lookup in a hundred million entries gains less than the larger table costs the cache."""
+"""Maximum prefix, for a table of 64 MiB. Beyond it, a lookup in a hundred million entries gains less than the
+larger table costs the cache."""
 
 Positions = npt.NDArray[np.uint32]
 
 
 class _PrefixCounter:
-    """Counts digests by their leading bits."""
+    """Counter of digests by their leading bits."""
 
     def __init__(self, bits: int) -> None:
         self._shift = np.uint64(2 * LEADING_BITS - bits)
@@ -32,7 +33,7 @@ class _PrefixCounter:
         slots = (words_of(records) >> self._shift).astype(np.int64)
         first = int(slots[0])
         counts = np.bincount(slots - first)
-        # One place further on: the sums then are where each slot begins.
+        # Shifted by one, so that the sums are the first position of each slot.
         self._counts[first + 1 : first + 1 + len(counts)] += counts.astype(np.uint32)
 
     def table(self) -> bytes:
@@ -40,24 +41,28 @@ class _PrefixCounter:
 
 
 def write_sections(
-    writer: ImageWriter, algorithm: AlgorithmName, sorter: DigestSorter, positions: Positions | None, folder: str | None
+    writer: ImageWriter,
+    algorithm: AlgorithmName,
+    sorter: DigestSorter,
+    positions: Positions | None,
+    directory: str | None,
 ) -> int:
-    """Writes digests, rows and prefix table.
+    """Writes the sections for digests, rows and prefixes.
 
     Args:
-        writer: takes the sections.
-        algorithm: names them.
-        sorter: holds the records; is used up.
-        positions: by row, receives the position of the row's digest plus one.
-        folder: for temporary files.
+        writer: receives the sections.
+        algorithm: part of the sections' names.
+        sorter: holds the records, and is empty afterwards.
+        positions: receives, by row, the position of the row's digest plus one.
+        directory: for temporary files.
 
     Returns:
-        How many digests there are.
+        Number of digests.
     """
     bits = sorter.total.bit_length() - 1 - _RECORDS_PER_SLOT_LOG2
     prefixes = _PrefixCounter(min(max(bits, _MIN_PREFIX_BITS), _MAX_PREFIX_BITS))
     done = 0
-    with spool(folder) as rows_file:
+    with spool(directory) as rows_file:
         with writer.section(index_layout.DIGESTS + algorithm) as digests:
             for records in sorter.sorted_chunks():
                 rows = np.ascontiguousarray(records["row"])

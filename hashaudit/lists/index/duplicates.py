@@ -1,7 +1,7 @@
-"""Which entries of one list say the same as an earlier one, found while digests are sorted.
+"""Detection of duplicate entries of one list, while digests are sorted.
 
-Two entries are duplicates if their list, digests, size, labels, role and own id are equal; where an entry stands
-(``line N``, ``row N``) is no id of its own. Entries that share a digest and differ in anything else are all kept.
+Two entries are duplicates if their list, digests, size, labels, role and own id are equal. A position (``line N``,
+``row N``) is not an own id. Entries that share a digest and differ in anything else are all accepted.
 """
 
 import hashlib
@@ -16,29 +16,30 @@ from hashaudit.lists.interface import ListEntry
 from hashaudit.model.results import Role
 
 BARE = 0
-"""Fingerprint of an entry that is one digest and nothing else."""
+"""Fingerprint of an entry that has one digest and no attributes."""
 
 _FINGERPRINT_BYTES = 8
-"""Compared only between entries of one list that share a digest, so that whoever makes the list can at most lose an
-entry of their own."""
+"""Size of a fingerprint. Only entries of one list that share a digest are compared, so a forged collision can at
+most lose an entry of the forger's own list."""
 
 _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 
 
 def fingerprint(entry: ListEntry, own_id: str | None, role: Role) -> int:
-    """Stands for everything that an entry says, except where it stands."""
-    said = (own_id, entry.digests, entry.size, entry.labels, role, entry.unsupported)
+    """Returns a fingerprint of everything in an entry except its position in the list."""
+    values = (own_id, entry.digests, entry.size, entry.labels, role, entry.unsupported)
     try:
-        raw = _ENCODER.encode(said)
+        raw = _ENCODER.encode(values)
     except UnicodeEncodeError:
-        # A label that its list could not decode: rare, so that the order of labels may matter here.
-        raw = repr(said).encode("ascii", "backslashreplace")
+        # Reached only for a label that was not valid text in its list. It is rare, so the order of labels may matter
+        # here.
+        raw = repr(values).encode("ascii", "backslashreplace")
     digest = hashlib.blake2b(raw, digest_size=_FINGERPRINT_BYTES).digest()
     return int.from_bytes(digest, "little") or 1
 
 
 class Duplicates:
-    """Knows the lists' rows; drops records of duplicates, and remembers their rows."""
+    """Filter that drops records of duplicates and collects their rows."""
 
     def __init__(self) -> None:
         self._firsts: list[int] = []
@@ -47,19 +48,19 @@ class Duplicates:
         self._dropped: list[npt.NDArray[np.uint32]] = []
 
     def begin_list(self, first_row: int) -> None:
-        """Rows from here on belong to the next list."""
+        """Begins the list whose rows start here."""
         self.end_list()
         self._firsts.append(first_row)
         self._fingerprints.append(None)
 
     def end_list(self) -> None:
-        """The current list has no more rows."""
+        """Ends the current list."""
         if self._current:
             self._fingerprints[-1] = np.array(self._current, dtype=np.uint64)
             del self._current[:]
 
     def add(self, row: int, value: int) -> None:
-        """Notes the fingerprint of a row of the current list; rows without one are :data:`BARE`."""
+        """Records the fingerprint of a row of the current list; rows without one are :data:`BARE`."""
         missing = row - self._firsts[-1] - len(self._current)
         if missing:
             self._current.frombytes(bytes(missing * self._current.itemsize))
@@ -78,16 +79,16 @@ class Duplicates:
         rows = records["row"][where]
         lists = np.searchsorted(np.array(self._firsts), rows, side="right") - 1
         prints = self._fingerprints_of(rows, lists)
-        # Stable: rows stay in order among equals, and so do lists.
+        # The sort is stable: among equals, rows stay in order, and so do lists.
         order = np.lexsort((prints, groups))
         columns = (groups[order], lists[order], prints[order])
         repeated = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
-        doomed = where[order[1:][repeated]]
-        if not len(doomed):
+        repeats = where[order[1:][repeated]]
+        if not len(repeats):
             return records
-        self._dropped.append(records["row"][doomed])
+        self._dropped.append(records["row"][repeats])
         keep = np.ones(len(records), np.bool_)
-        keep[doomed] = False
+        keep[repeats] = False
         return records[keep]
 
     def _fingerprints_of(self, rows: npt.NDArray[np.uint32], lists: npt.NDArray[np.intp]) -> npt.NDArray[np.uint64]:
@@ -107,7 +108,7 @@ class Duplicates:
         return self._fingerprints[number]
 
     def dropped_by_list(self) -> list[int]:
-        """How many rows of each list have been dropped."""
+        """Returns the number of dropped rows of each list."""
         rows = np.unique(np.concatenate(self._dropped)) if self._dropped else np.zeros(0, np.uint32)
         bounds = np.searchsorted(rows, [*self._firsts, np.iinfo(np.int64).max])
         return [int(count) for count in np.diff(bounds)]

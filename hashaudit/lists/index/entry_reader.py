@@ -1,4 +1,4 @@
-"""The entries of an index in the order of their lists: the way back from the compiled form."""
+"""Reader for the entries of an index in the order of their lists: the inverse of compilation."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,14 @@ from hashaudit.lists.interface import DigestBlock, ListEntry
 from hashaudit.model.results import AlgorithmName
 
 _CHUNK_ROWS = 1 << 16
-"""Rows whose digests are gathered at once: some megabytes."""
+"""Rows whose digests are collected at once: some megabytes."""
 
 
 class EntryReader:
-    """Reads whole lists out of an index. Holds four bytes for each entry and algorithm."""
+    """Reader for whole lists of an index. Holds four bytes for each entry and algorithm."""
 
     def __init__(self, index: ListIndex) -> None:
-        """Inverts the index's sections: from digest to row becomes from row to digest.
+        """Inverts the index's sections from digest -> row to row -> digest.
 
         Raises:
             ListError: the image is damaged.
@@ -30,10 +30,10 @@ class EntryReader:
         }
 
     def entries(self, list_position: int) -> Iterator[ListEntry | DigestBlock]:
-        """The entries of one list, bare digests in runs, duplicates left out.
+        """Yields the entries of one list without duplicates, bare digests as blocks.
 
         Args:
-            list_position: from 0.
+            list_position: position of the list in the index, from 0.
 
         Raises:
             ListError: the image is damaged.
@@ -54,7 +54,7 @@ class EntryReader:
     def _blocks(
         self, positions: dict[AlgorithmName, Rows], lines: np.ndarray[tuple[int], np.dtype[np.uint64]]
     ) -> Iterator[DigestBlock]:
-        """Cuts rows of one digest each into runs of one algorithm and consecutive lines."""
+        """Splits rows with one digest each into blocks of one algorithm and consecutive lines."""
         names = list(positions)
         which = np.full(len(lines), len(names))
         for number, name in enumerate(names):
@@ -91,7 +91,7 @@ class EntryReader:
 
 
 def _is_bare(record: ListRecord) -> bool:
-    """Tells if every entry is one digest and nothing else, ids aside."""
+    """Returns whether every entry has one digest and no attributes other than its id."""
     nothing = AffineColumn(0, 0)
     role = AffineColumn(index_layout.ROLE_CODES[record.info.role], 0)
     columns = (record.labels, record.sizes, record.unsupported, record.roles)

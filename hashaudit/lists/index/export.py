@@ -1,4 +1,4 @@
-"""Writing the digests of an index in the open: what the index exists to keep confidential, so only by request."""
+"""Export of the digests of an index in plain text. An index exists to keep them confidential, so only on request."""
 
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -12,24 +12,24 @@ from hashaudit.lists.interface import DigestBlock, ListEntry
 from hashaudit.model.results import AlgorithmName
 
 HASHDEEP_ALGORITHMS = tuple(AlgorithmName(name) for name in ("md5", "sha1", "sha256"))
-"""Of the columns that hashdeep reads, those that are digests here."""
+"""Columns of hashdeep that are digests here."""
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """Counts of entries."""
+    """Counts of exported and skipped entries."""
 
     written: int
-    left_out: int
-    """The format cannot hold them: no such digest, no size, or an id that would break the line."""
+    skipped: int
+    """Entries that the format cannot represent: no such digest, no size, or an id that would break the line."""
 
 
 def export_plain(index: ListIndex, algorithm: AlgorithmName, target: BinaryIO) -> Exported:
-    """Writes one digest a line, in the order of the lists.
+    """Writes one digest per line, in the order of the lists.
 
     Raises:
         ListError: the index is damaged.
     """
-    written = left_out = 0
+    written = skipped = 0
     for item in _items(index):
         if isinstance(item, DigestBlock):
             count = len(item.digests) // index.sections[item.algorithm].width_bytes
@@ -40,17 +40,17 @@ def export_plain(index: ListIndex, algorithm: AlgorithmName, target: BinaryIO) -
             target.write(digests.hex("\n", len(digests) // count).encode("ascii") + b"\n")
             written += count
         else:
-            left_out += count
-    return Exported(written, left_out)
+            skipped += count
+    return Exported(written, skipped)
 
 
 def export_hashdeep(index: ListIndex, algorithms: Sequence[AlgorithmName], target: BinaryIO) -> Exported:
-    """Writes the format of hashdeep (its ``FILEFORMAT`` document), with entry ids for file names.
+    """Writes hashdeep's format (its ``FILEFORMAT`` document), with entry ids as file names.
 
     Args:
-        index: to be written.
-        algorithms: the columns; entries that lack one are left out, because the format has no empty column.
-        target: takes the bytes.
+        index: the index to export.
+        algorithms: the columns. Entries that lack one are skipped, because the format has no empty column.
+        target: receives the bytes.
 
     Raises:
         UsageError: hashdeep has no such column.
@@ -58,19 +58,19 @@ def export_hashdeep(index: ListIndex, algorithms: Sequence[AlgorithmName], targe
     """
     columns = [name for name in HASHDEEP_ALGORITHMS if name in algorithms]
     if not columns or len(columns) != len(set(algorithms)):
-        raise UsageError(f"hashdeep's columns are {', '.join(HASHDEEP_ALGORITHMS)}")
+        raise UsageError(f"invalid algorithms for hashdeep; its columns are {', '.join(HASHDEEP_ALGORITHMS)}")
     target.write(b"%%%% HASHDEEP-1.0\n%%%% " + ",".join(("size", *columns, "filename")).encode("ascii") + b"\n")
-    written = left_out = 0
+    written = skipped = 0
     for item in _items(index):
         line = _hashdeep_line(item, columns) if isinstance(item, ListEntry) else None
         if line is not None:
             target.write(line)
             written += 1
         elif isinstance(item, ListEntry):
-            left_out += 1
+            skipped += 1
         else:
-            left_out += len(item.digests) // index.sections[item.algorithm].width_bytes
-    return Exported(written, left_out)
+            skipped += len(item.digests) // index.sections[item.algorithm].width_bytes
+    return Exported(written, skipped)
 
 
 def _items(index: ListIndex) -> Iterator[ListEntry | DigestBlock]:

@@ -1,4 +1,4 @@
-"""How an index gets to another process: as bytes if it is small, as the name of a file to map if it is not."""
+"""Handle of an index for another process: the bytes of a small index, or the path of a larger one to map."""
 
 import os
 
@@ -9,26 +9,26 @@ from hashaudit.lists.index.index_reader import ListIndex
 
 
 class IndexHandle(msgspec.Struct, frozen=True, array_like=True):
-    """One compiled index of a run."""
+    """One compiled index of a scan."""
 
     list_numbers: tuple[int, ...]
-    """The number of each of its lists in the run header."""
+    """Number of each of its lists in the run header."""
     checksum: bytes
-    """Of the header: a file that was replaced since is not taken for this one."""
+    """Header checksum, which detects a file that was replaced since."""
     content: bytes | None = None
     path: bytes | None = None
-    """Absolute."""
+    """Absolute path."""
 
     def open(self) -> ListIndex:
-        """Opens it for lookups.
+        """Opens the index for lookups.
 
         Raises:
-            ListError: the file cannot be read, or is not the one that was meant.
+            ListError: the file cannot be read, or was replaced.
         """
         if self.content is not None:
             return ListIndex.from_bytes(self.content, self.list_numbers)
         path = os.fsdecode(self.path or b"")
         index = ListIndex.open(path, self.list_numbers)
         if index.header.checksum != self.checksum:
-            raise ListError(f"{path}: the compiled index has been replaced while it was in use; start again")
+            raise ListError(f"compiled index was replaced while it was in use: '{path}'", hint="start again")
         return index

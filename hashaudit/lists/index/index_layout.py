@@ -1,7 +1,7 @@
-"""Where things are in a compiled index: the header, the section table, and what must hold of both.
+"""Layout of a compiled index: the header, the section table and the rules for both.
 
-The specification is docs/reference/index-format.md. Offsets are not trusted: they are recomputed from the sizes and
-must agree.
+Specification: docs/reference/index-format.md. Offsets are not trusted: they are recomputed from the sizes and must
+agree.
 """
 
 import struct
@@ -15,43 +15,45 @@ from hashaudit.lists.interface import ListInfo
 from hashaudit.model.results import AlgorithmName, Role
 
 MAGIC = b"\x8bHAIDX\r\n"
-"""Not text, and damaged by every transfer that converts line ends or clears the high bit."""
+"""The signature: not text, and damaged by every transfer that converts line ends or clears the high bit."""
 
 VERSION = 2
 
 HEADER_BYTES = 8192
-"""Header and section table together; fixed, so that sections can be written before their number is known."""
+"""Size of header and section table together. It is fixed so that sections can be written before their number is
+known."""
 
 ALIGNMENT_BYTES = 64
 """Sections begin on a cache line."""
 
 CHECKSUM_BYTES = 32
-"""BLAKE3 without key."""
+"""Size of a BLAKE3 checksum without a key."""
 
 Buffer = bytes | memoryview
 _NAME_BYTES = 48
-"""Of a section; the longest is that of a plugged hasher, which has at most 32 letters, and the kind before it."""
+"""Size of a section name. The longest name is that of a hash plug-in, at most 32 letters, after its prefix."""
 _FIXED = struct.Struct("<8sIIQQ")
 _TABLE_OFFSET = 64
 _SECTION = struct.Struct(f"<{_NAME_BYTES}sQQ{CHECKSUM_BYTES}s")
 MAX_SECTIONS = (HEADER_BYTES - _TABLE_OFFSET) // _SECTION.size
 
 ROW_BYTES = 4
-"""A row number; so an index holds fewer than 2**32 rows."""
+"""Size of a row number, so an index holds fewer than 2**32 rows."""
 
 MAX_ROWS = 2**32 - 2**16
-"""Positions are stored plus one; the rest is room for a writer that counts now and then."""
+"""Maximum number of rows. Positions are stored plus one; the rest is room for a writer that does not check every
+row."""
 
 MAX_VALUE = 2**62
-"""Values of columns are below; so sums and products of them do not wrap in 64 bits."""
+"""Upper bound of column values, so that their sums and products do not wrap in 64 bits."""
 
 MAX_PREFIX_BITS = 26
-"""A table of 256 MiB: more would cost more than it saves."""
+"""Maximum prefix, for a table of 256 MiB: more would cost more than it saves."""
 
 LISTS, TEXT, COLUMNS = "lists", "text", "columns"
 DIGESTS, ROWS, PREFIXES = "digests/", "rows/", "prefixes/"
 BUCKETS, MEMBERS = "buckets/", "members/"
-"""Names of sections; the last five are followed by the algorithm's."""
+"""Names of sections; in the last five, the algorithm's name follows."""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -69,9 +71,9 @@ class Header(msgspec.Struct, frozen=True):
     rows: int
     sections: tuple[Section, ...]
     checksum: bytes
-    """Of the header and, through the sections' checksums, of the whole index."""
+    """Checksum of the header and, through the sections' checksums, of the whole index."""
     size: int
-    """Bytes of the whole index."""
+    """Size of the whole index in bytes."""
 
 
 class AffineColumn(msgspec.Struct, frozen=True, tag="affine"):
@@ -85,16 +87,16 @@ class StoredColumn(msgspec.Struct, frozen=True, tag="stored"):
     """A column of little-endian unsigned integers in the section ``columns``."""
 
     offset: int
-    """Bytes from the section's begin."""
+    """Offset from the beginning of the section, in bytes."""
     width: int
-    """Bytes of one value: 4 or 8."""
+    """Size of one value in bytes: 4 or 8."""
 
 
 Column = AffineColumn | StoredColumn
 
 
 class ListRecord(msgspec.Struct, frozen=True):
-    """One list of an index: its provenance and where its rows' attributes are."""
+    """One list of an index: its description, and the columns of its rows."""
 
     info: ListInfo
     rows: int
@@ -104,25 +106,25 @@ class ListRecord(msgspec.Struct, frozen=True):
     roles: Column
     unsupported: Column
     digests: dict[AlgorithmName, Column]
-    """Position plus one of the row's digest in the algorithm's section, 0 where it has none. Empty for a list whose
-    entries have one digest each: there the digest that was looked up is all there is."""
+    """Column of positions plus one of the rows' digests in the algorithm's section, 0 for rows without one. Empty
+    for a list whose entries have one digest each: there the digest that was looked up is the only one."""
 
 
 NO_SIZE = 0
-"""In a column of sizes, which are stored plus one."""
+"""Value for no size in a column of sizes, which are stored plus one."""
 
 ROLE_CODES: dict[Role, int] = {Role.DENY: 1, Role.KNOWN: 2}
 ROLES: dict[int, Role] = {code: role for role, code in ROLE_CODES.items()}
 
 LINE_ID, INTEGER_ID, TEXT_ID, ROW_ID, RECORD_ID = range(5)
-"""What the low bits of an id say that the others are: see :data:`NUMBERED_IDS`; of :data:`TEXT_ID` an offset in the
-section ``text``."""
+"""Values of the low bits of an id, which give the type of the other bits: see :data:`NUMBERED_IDS`. For
+:data:`TEXT_ID` they are an offset in the section ``text``."""
 
 NUMBERED_IDS = {"line ": LINE_ID, "": INTEGER_ID, "row ": ROW_ID, "record ": RECORD_ID}
-"""What stands before the number in ids that are stored as numbers."""
+"""Prefix of ids that are stored as numbers -> tag."""
 
-PLACE_IDS = frozenset({LINE_ID, ROW_ID, RECORD_ID})
-"""Ids that say where in the list an entry is, because the list itself gives none."""
+POSITION_IDS = frozenset({LINE_ID, ROW_ID, RECORD_ID})
+"""Tags of ids that are positions in the list, because the list gives no own ids."""
 
 ID_TAG_BITS = 3
 ID_TAG_MASK = (1 << ID_TAG_BITS) - 1
@@ -131,22 +133,22 @@ LISTS_DECODER = msgspec.json.Decoder(tuple[ListRecord, ...])
 LISTS_ENCODER = msgspec.json.Encoder()
 
 JSON_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""All that decoding hostile JSON raises: of another form, not UTF-8, nested without end where it is passed over."""
+"""Errors of decoding hostile JSON: wrong form, not UTF-8, or excessive nesting in skipped values."""
 
 
 def aligned(offset: int) -> int:
-    """The next offset at which a section may begin."""
+    """Returns the next offset at which a section may begin."""
     return -(-offset // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
 def encode_header(rows: int, sections: tuple[Section, ...]) -> bytes:
-    """The header of an index whose sections are where they must be.
+    """Returns the header of an index whose sections have valid offsets.
 
     Raises:
-        ListError: there are too many of them.
+        ListError: there are too many sections.
     """
     if len(sections) > MAX_SECTIONS:
-        raise ListError("the lists have hashes of too many algorithms for one index: make several")
+        raise ListError("the lists have too many algorithms for one index", hint="build several indexes")
     end = sections[-1].offset + sections[-1].size
     fixed = _FIXED.pack(MAGIC, VERSION, len(sections), end, rows)
     table = b"".join(_SECTION.pack(s.name.encode(), s.offset, s.size, s.checksum) for s in sections)
@@ -155,20 +157,21 @@ def encode_header(rows: int, sections: tuple[Section, ...]) -> bytes:
 
 
 def is_index(head: bytes) -> bool:
-    """Tells from its first bytes if a file is a compiled index, of whatever version."""
+    """Returns whether a file with these first bytes is a compiled index of any version."""
     return head.startswith(MAGIC)
 
 
 def decode_header(head: bytes, size_bytes: int) -> Header:
-    """Reads the first :data:`HEADER_BYTES` of an index of ``size_bytes``.
+    """Decodes the first :data:`HEADER_BYTES` of an index of ``size_bytes``.
 
     Raises:
-        ListError: it is no index, of another version, cut short, damaged, or its sections are not where they must be.
+        ListError: the file is not an index, has another version, is truncated or damaged, or has invalid section
+            offsets.
     """
     if not is_index(head):
         raise ListError("not a compiled index")
     if len(head) < HEADER_BYTES:
-        raise ListError("compiled index is cut short")
+        raise ListError("compiled index is truncated")
     _, version, count, size, rows = _FIXED.unpack_from(head)
     if version != VERSION:
         raise ListError(
@@ -179,11 +182,11 @@ def decode_header(head: bytes, size_bytes: int) -> Header:
     if _header_checksum(head[: _FIXED.size], head[_TABLE_OFFSET:HEADER_BYTES]) != checksum:
         raise ListError("compiled index is damaged: header checksum")
     if size != size_bytes:
-        raise ListError(f"compiled index has {size_bytes} bytes instead of {size}: cut short or added to")
+        raise ListError(f"compiled index has {size_bytes} bytes instead of {size}: truncated or extended")
     if not 0 < count <= MAX_SECTIONS or rows > MAX_ROWS or any(head[_TABLE_OFFSET + count * _SECTION.size :]):
         raise ListError("compiled index is damaged: counts")
     sections = tuple(_decode_sections(head, count))
-    _check_places(sections, size)
+    _check_offsets(sections, size)
     return Header(rows, sections, checksum, size)
 
 
@@ -200,7 +203,7 @@ def _decode_sections(head: bytes, count: int) -> Iterator[Section]:
         yield Section(name.decode("ascii"), offset, size, checksum)
 
 
-def _check_places(sections: tuple[Section, ...], size: int) -> None:
+def _check_offsets(sections: tuple[Section, ...], size: int) -> None:
     if len({section.name for section in sections}) != len(sections):
         raise ListError("compiled index is damaged: two sections of one name")
     end = HEADER_BYTES

@@ -1,4 +1,4 @@
-"""Reading a compiled index, from a file that is mapped or from bytes: the same code for both."""
+"""Reader of a compiled index from a mapped file or from bytes, with the same code for both."""
 
 import mmap
 import os
@@ -26,23 +26,23 @@ class Hit(msgspec.Struct, frozen=True):
 
     list_number: int
     row: int
-    """Orders entries of one index as their lists have them."""
+    """Row of the entry; rows are in the order of the entries in their lists."""
     role: Role
     id: str
     labels: dict[str, str]
     size: int | None
-    """Bytes of the file, where the list gives it."""
+    """Size of the file in bytes; ``None`` if the list does not give it."""
     digests: dict[AlgorithmName, bytes]
-    """All that the entry gives, not only the one that was looked up."""
+    """All digests of the entry, not only the one looked up."""
     unsupported: dict[str, str] = {}
-    """Hashes that the list carries and that are not matched: name -> value as the list gives it."""
+    """Hashes in the list that are not matched: name -> value as written in the list."""
 
 
 class ListIndex:
     """A compiled index: lists, their entries, and lookup by digest.
 
-    Reading a map of a file that another process cuts short raises SIGBUS. Indexes are replaced by renaming and never
-    rewritten, so that this takes intent.
+    Reading a mapped file that another process truncates raises SIGBUS. Indexes are replaced by renaming and never
+    rewritten, so this does not happen by accident.
     """
 
     __slots__ = (
@@ -58,33 +58,35 @@ class ListIndex:
     )
 
     def __init__(self, image: Image, list_numbers: tuple[int, ...] | None = None) -> None:
-        """Takes an image whose bytes do not change. See :meth:`open` and :meth:`from_bytes`.
+        """Opens an image whose bytes do not change. See :meth:`open` and :meth:`from_bytes`.
 
         Args:
             image: the whole index.
-            list_numbers: the number of each of its lists in the run header; 1, 2, 3, ... if not given.
+            list_numbers: number of each of its lists in the run header; default: 1, 2, 3, ...
 
         Raises:
-            ListError: it is no index, of another version, cut short or damaged. Finds what can be found in
-                milliseconds; the rest is bounded at lookup, and found by
-                :func:`hashaudit.lists.index.verify_index.verify_index`.
+            ListError: the image is not an index, has another version, is truncated or damaged. Checks only what takes
+                milliseconds; lookups bound the rest, and :func:`hashaudit.lists.index.verify_index.verify_index` finds
+                it.
         """
         self._image = image
         self.header = index_layout.decode_header(image[: index_layout.HEADER_BYTES], len(image))
         by_name = {section.name: section for section in self.header.sections}
-        self._records = self._decode_lists(_take(by_name, index_layout.LISTS))
-        self.attributes = Attributes(image, _take(by_name, index_layout.COLUMNS), _take(by_name, index_layout.TEXT))
+        self._records = self._decode_lists(_pop_section(by_name, index_layout.LISTS))
+        self.attributes = Attributes(
+            image, _pop_section(by_name, index_layout.COLUMNS), _pop_section(by_name, index_layout.TEXT)
+        )
         self.sections: dict[AlgorithmName, DigestSection] = {}
-        """By algorithm, in the order of the digest table."""
+        """Digests by algorithm, in the order of the digest table."""
         self.pieces: dict[AlgorithmName, PieceSections] = {}
-        """Of the perceptual hashes that are found faster than by comparing with all."""
-        self._take_sections(by_name)
+        """Pieces of the perceptual hashes that have a faster search than comparing with all."""
+        self._open_sections(by_name)
         if by_name:
-            raise ListError("compiled index holds a section that this program does not know")
+            raise ListError("compiled index has a section that this program does not know")
         self.infos: tuple[ListInfo, ...] = tuple(record.info for record in self._records)
         self.list_numbers = list_numbers or tuple(range(1, len(self._records) + 1))
         if len(self.list_numbers) != len(self._records):
-            raise ValueError("one number is needed for each list")
+            raise ValueError("one number is required for each list")
         self._check_records()
         self._firsts = list(accumulate((record.rows for record in self._records), initial=0))
         if self._firsts[-1] != self.header.rows:
@@ -95,43 +97,43 @@ class ListIndex:
         """Maps an index read-only.
 
         Raises:
-            ListError: as the constructor, or the file cannot be read.
+            ListError: same as the constructor, or the file cannot be read.
         """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
             try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise ListError(f"{path}: not a regular file")
+                    raise ListError(f"cannot read index: '{path}'; not a regular file")
                 image = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise ListError(f"{path}: cannot be read: {error.strerror}") from error
+            raise ListError(f"cannot read index: '{path}'; {error.strerror}") from error
         except ValueError as error:
-            # A map has at least one byte.
-            raise ListError(f"{path}: the file is empty") from error
+            # mmap refuses an empty file.
+            raise ListError(f"cannot read index: '{path}'; the file is empty") from error
         try:
             return cls(image, list_numbers)
         except ListError as error:
             image.close()
-            raise ListError(f"{path}: {error}") from error
+            raise ListError(f"cannot use index: '{path}'; {error}", hint=error.hint) from error
 
     @classmethod
     def from_bytes(cls, image: bytes, list_numbers: tuple[int, ...] | None = None) -> Self:
-        """Reads an index that is in memory.
+        """Opens an index in memory.
 
         Raises:
-            ListError: as the constructor.
+            ListError: same as the constructor.
         """
         return cls(bytes(image), list_numbers)
 
     def numbered(self, list_numbers: tuple[int, ...]) -> "ListIndex":
-        """The same index, its lists having these numbers in the run header."""
+        """Returns the same index with these list numbers in the run header."""
         return ListIndex(self._image, list_numbers)
 
     @property
     def checksum(self) -> str:
-        """Hex; names this index's whole content, through the checksums of its sections."""
+        """Checksum in hex; it identifies the whole content through the checksums of the sections."""
         return self.header.checksum.hex()
 
     @property
@@ -141,28 +143,31 @@ class ListIndex:
 
     @property
     def records(self) -> tuple[ListRecord, ...]:
-        """Where the rows of each list have their attributes."""
+        """The lists of the index with the columns of their rows."""
         return self._records
 
     @property
     def algorithms(self) -> tuple[AlgorithmName, ...]:
-        """The digests that a file needs to be looked up exactly, in the order of the digest table."""
+        """Digests that a file needs for exact lookup, in the order of the digest table."""
         return tuple(name for name in DIGESTS if name in self.sections)
 
     @property
     def perceptual_algorithms(self) -> tuple[AlgorithmName, ...]:
-        """The perceptual hashes that a picture needs to be looked up by distance."""
+        """Perceptual hashes that an image needs for lookup by distance."""
         return tuple(name for name in self.sections if name not in DIGESTS)
 
     def first_row(self, position: int) -> int:
-        """The first row of the list at a position from 0; of the position after the last, the number of rows."""
+        """Returns the first row of the list at a position from 0.
+
+        For the position after the last, the number of rows.
+        """
         return self._firsts[position]
 
     def lookup(self, algorithm: AlgorithmName, digest: bytes) -> tuple[Hit, ...]:
-        """All entries with this digest, in the order of their lists.
+        """Returns all entries with this digest, in the order of their lists.
 
         Raises:
-            ValueError: the digest's length is not the algorithm's.
+            ValueError: the digest has the wrong length for the algorithm.
             ListError: the image is damaged.
         """
         section = self.sections.get(algorithm)
@@ -172,13 +177,13 @@ class ListIndex:
         return tuple(self.hit(section, position) for position in found) if found else ()
 
     def hit(self, section: DigestSection, position: int) -> Hit:
-        """The entry at a position of a section.
+        """Returns the entry at a position of a section.
 
         Raises:
             ListError: the image is damaged.
         """
         row = section.row(position)
-        number, record, index = self._place(row)
+        number, record, index = self._locate(row)
         attributes = self.attributes
         value = attributes.value
         return Hit(
@@ -193,16 +198,16 @@ class ListIndex:
         )
 
     def entry_at(self, row: int) -> tuple[int, str]:
-        """List number and id of the entry at a row below ``header.rows``.
+        """Returns list number and id of the entry at a row below ``header.rows``.
 
         Raises:
             ListError: the image is damaged.
         """
-        number, record, index = self._place(row)
+        number, record, index = self._locate(row)
         return self.list_numbers[number], self.attributes.entry_id(self.attributes.value(record.ids, index))
 
-    def _place(self, row: int) -> tuple[int, ListRecord, int]:
-        """Position of a row's list, the list's record, and which of its rows it is."""
+    def _locate(self, row: int) -> tuple[int, ListRecord, int]:
+        """Returns the position of a row's list, the list's record, and the number of the row in the list."""
         number = bisect_right(self._firsts, row) - 1
         return number, self._records[number], row - self._firsts[number]
 
@@ -221,10 +226,10 @@ class ListIndex:
         try:
             return index_layout.LISTS_DECODER.decode(self._image[section.offset : section.offset + section.size])
         except index_layout.JSON_ERRORS as error:
-            # What msgspec says of the place could repeat what the list holds.
+            # msgspec's message could repeat content of the list.
             raise ListError("compiled index is damaged: lists") from error
 
-    def _take_sections(self, by_name: dict[str, Section]) -> None:
+    def _open_sections(self, by_name: dict[str, Section]) -> None:
         for algorithm, width_bytes in LENGTHS_BYTES.items():
             digests = by_name.pop(index_layout.DIGESTS + algorithm, None)
             if digests is None:
@@ -235,12 +240,12 @@ class ListIndex:
                 width_bytes=width_bytes,
                 rows_total=self.header.rows,
                 digests=digests,
-                rows=_take(by_name, index_layout.ROWS + algorithm),
-                prefixes=_take(by_name, index_layout.PREFIXES + algorithm),
+                rows=_pop_section(by_name, index_layout.ROWS + algorithm),
+                prefixes=_pop_section(by_name, index_layout.PREFIXES + algorithm),
             )
             if index_layout.BUCKETS + algorithm in by_name and algorithm in PERCEPTUAL_LENGTHS_BYTES:
                 buckets, members = (
-                    _take(by_name, name + algorithm) for name in (index_layout.BUCKETS, index_layout.MEMBERS)
+                    _pop_section(by_name, name + algorithm) for name in (index_layout.BUCKETS, index_layout.MEMBERS)
                 )
                 self.pieces[algorithm] = piece_sections(self.sections[algorithm], buckets, members)
 
@@ -253,7 +258,7 @@ class ListIndex:
                 raise ListError("compiled index is damaged: column")
 
 
-def _take(by_name: dict[str, Section], name: str) -> Section:
+def _pop_section(by_name: dict[str, Section], name: str) -> Section:
     section = by_name.pop(name, None)
     if section is None:
         raise ListError("compiled index is damaged: a section is missing")

@@ -1,4 +1,7 @@
-"""Writing an index's bytes: sections one after the other, the header last, the file under its name when it is whole."""
+"""Writer for the bytes of an index.
+
+Sections first, then the header, and the file name only when the file is complete.
+"""
 
 import contextlib
 import os
@@ -16,7 +19,7 @@ _COPY_BYTES = 1 << 20
 
 
 class ImageWriter:
-    """Lays sections out in a seekable stream."""
+    """Writer of sections into a seekable stream."""
 
     def __init__(self, target: BinaryIO) -> None:
         self._target = target
@@ -26,7 +29,7 @@ class ImageWriter:
 
     @contextmanager
     def section(self, name: str) -> Iterator["SectionWriter"]:
-        """Begins the next section; what is written to the value it gives is its content."""
+        """Begins the next section; the caller writes its content to the yielded writer."""
         self._target.write(bytes(aligned(self._offset) - self._offset))
         writer = SectionWriter(self._target)
         yield writer
@@ -35,25 +38,25 @@ class ImageWriter:
         self._offset = offset + writer.size
 
     def copy(self, name: str, source: BinaryIO) -> None:
-        """Makes a section of the whole content of a temporary file."""
+        """Writes the whole content of a temporary file as a section."""
         source.seek(0)
         with self.section(name) as writer:
             while chunk := source.read(_COPY_BYTES):
                 writer.write(chunk)
 
     def read_back(self, name: str, chunk_bytes: int) -> Iterator[bytes]:
-        """The content of a section that has been written, in chunks. The target must be readable.
+        """Yields the content of a written section in chunks. The target must be readable.
 
-        What is written meanwhile is not disturbed.
+        Writes between two chunks are not disturbed.
         """
-        place, left = next((section.offset, section.size) for section in self._sections if section.name == name)
-        while left:
+        offset, remaining = next((section.offset, section.size) for section in self._sections if section.name == name)
+        while remaining:
             end = self._target.tell()
-            self._target.seek(place)
-            chunk = self._target.read(min(left, chunk_bytes))
+            self._target.seek(offset)
+            chunk = self._target.read(min(remaining, chunk_bytes))
             self._target.seek(end)
-            place += len(chunk)
-            left -= len(chunk)
+            offset += len(chunk)
+            remaining -= len(chunk)
             yield chunk
 
     def finish(self, rows: int) -> None:
@@ -64,7 +67,7 @@ class ImageWriter:
 
 
 class SectionWriter:
-    """Takes the bytes of one section."""
+    """Writer of the bytes of one section."""
 
     def __init__(self, target: BinaryIO) -> None:
         self._target = target
@@ -78,39 +81,39 @@ class SectionWriter:
         self.size += len(data)
 
     def checksum(self) -> bytes:
-        """Of all that was written."""
+        """Returns the checksum of all bytes written."""
         return self._hash.digest()
 
 
 @contextmanager
 def new_file(path: str) -> Iterator[BinaryIO]:
-    """A file, mode 0600, that takes the name ``path`` when the block ends well and leaves nothing when it does not.
+    """Yields a file, mode 0600, that gets the name ``path`` only if the block succeeds; a failed block leaves no file.
 
     Raises:
-        ListError: the file cannot be made, written or renamed.
+        ListError: the file cannot be created, written or renamed.
     """
-    folder = os.path.dirname(path) or "."
+    directory = os.path.dirname(path) or "."
     try:
-        # mkstemp makes it 0600 and exclusively; in the same folder, so that renaming is atomic.
-        descriptor, temporary = tempfile.mkstemp(prefix=".hashaudit-", suffix=".partial", dir=folder)
+        # mkstemp creates it exclusively with mode 0600. The same directory makes renaming atomic.
+        descriptor, temporary = tempfile.mkstemp(prefix=".hashaudit-", suffix=".partial", dir=directory)
     except OSError as error:
-        raise ListError(f"{path}: cannot be written: {error.strerror}") from error
+        raise ListError(f"cannot write index: '{path}'; {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(folder)
+        _sync_directory(directory)
     except OSError as error:
-        raise ListError(f"{path}: cannot be written: {error.strerror}") from error
+        raise ListError(f"cannot write index: '{path}'; {error.strerror}") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
 
 
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def _sync_directory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,6 +1,6 @@
 """Lookup of one digest in one sorted section: a prefix table, then a few records.
 
-Everything read from the image is checked before it is used as a place: an image may come from anywhere.
+Every value from the image is checked before it is used as an offset, because an image may come from anywhere.
 """
 
 import mmap
@@ -11,7 +11,7 @@ from hashaudit.lists.index.index_layout import MAX_PREFIX_BITS, ROW_BYTES, Secti
 from hashaudit.model.results import AlgorithmName
 
 Image = bytes | mmap.mmap
-"""What an index is read from: both have ``find``."""
+"""The bytes of an index; both types have ``find``."""
 
 _WORD = struct.Struct("<I")
 _BOUNDS = struct.Struct("<II")
@@ -19,12 +19,12 @@ _LEADING = struct.Struct(">I")
 LEADING_BITS = 32
 
 _SCAN_RECORDS = 64
-"""Up to here a search through the bucket's bytes is faster than a bisection in Python; real digests fill buckets evenly
-and stay far below."""
+"""Number of records up to which searching the bytes of a bucket is faster than bisection in Python. Real digests
+fill buckets evenly and are far below."""
 
 SAMPLES = 256
-"""Records whose order is looked at when an index is opened: catches sections that are not what they claim to be, and
-stays in the range of a millisecond on a cold disk."""
+"""Number of records whose order is checked when an index is opened. It detects a wrong section, and takes about a
+millisecond on a cold disk."""
 
 
 class DigestSection:
@@ -57,10 +57,10 @@ class DigestSection:
         rows: Section,
         prefixes: Section,
     ) -> None:
-        """Checks sizes, and samples order.
+        """Checks sizes, and samples the order.
 
         Raises:
-            ListError: the sections do not fit each other.
+            ListError: the sections do not fit together.
         """
         self.algorithm = algorithm
         self.width_bytes = width_bytes
@@ -83,14 +83,14 @@ class DigestSection:
         self._check_samples()
 
     def damaged(self, what: str) -> ListError:
-        """The error that says so."""
+        """Returns the error for a damaged part of this section."""
         return ListError(f"compiled index is damaged: {what} of {self.algorithm}")
 
     def find(self, digest: bytes) -> range:
-        """Positions of the records that hold this digest, empty if none does.
+        """Returns the positions of the records with this digest; empty if there is none.
 
         Raises:
-            ValueError: the digest's length is not the algorithm's.
+            ValueError: the digest has the wrong length for the algorithm.
             ListError: the image is damaged.
         """
         width = self.width_bytes
@@ -105,17 +105,17 @@ class DigestSection:
         if end - first > _SCAN_RECORDS:
             first = self._bisect(digest, first, end)
             end = min(end, first + 1)
-        place = image.find(digest, base + first * width, base + end * width)
-        while place >= 0 and (place - base) % width:
-            # Two neighbours can hold these bytes across their border.
-            place = image.find(digest, place + 1, base + end * width)
-        if place < 0:
+        offset = image.find(digest, base + first * width, base + end * width)
+        while offset >= 0 and (offset - base) % width:
+            # Two neighbouring digests can contain these bytes across their border.
+            offset = image.find(digest, offset + 1, base + end * width)
+        if offset < 0:
             return _NOWHERE
-        first = (place - base) // width
+        first = (offset - base) // width
         return range(first, self._end_of_run(digest, first))
 
     def _bisect(self, digest: bytes, low: int, high: int) -> int:
-        """The first position in ``low``..``high`` whose digest is not less."""
+        """Returns the first position in ``low``..``high`` whose digest is not less."""
         while low < high:
             middle = (low + high) // 2
             if self.digest(middle) < digest:
@@ -131,15 +131,15 @@ class DigestSection:
         return end
 
     def digest(self, position: int) -> bytes:
-        """The digest at a position below :attr:`count`."""
+        """Returns the digest at a position below :attr:`count`."""
         start = self._digests_offset + position * self.width_bytes
         return self._image[start : start + self.width_bytes]
 
     def row(self, position: int) -> int:
-        """The row of the record at a position below :attr:`count`.
+        """Returns the row of the record at a position below :attr:`count`.
 
         Raises:
-            ListError: there is no such row.
+            ListError: the row number is invalid.
         """
         row: int = _WORD.unpack_from(self._image, self._rows_offset + position * ROW_BYTES)[0]
         if row >= self._rows_total:

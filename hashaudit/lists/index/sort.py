@@ -1,7 +1,7 @@
-"""Sorting digests with their rows, in memory that does not grow with their number.
+"""External sort of digests with their rows, in memory independent of their number.
 
-Records are sorted in runs that are spilled to nameless temporary files, then merged a window at a time. numpy does
-both; whole digests are compared only between neighbours that share their first eight bytes.
+Records are sorted in runs that are written to nameless temporary files and then merged a window at a time, both with
+numpy. Whole digests are compared only if they share their first eight bytes.
 """
 
 from collections.abc import Iterator
@@ -15,44 +15,45 @@ from hashaudit.lists.index.columns import spool
 from hashaudit.lists.index.words import Words, leading_words
 
 Records = npt.NDArray[np.void]
-"""Structured: ``digest`` of fixed width, ``row`` as a 4-byte number."""
+"""Structured array: ``digest`` of fixed width, ``row`` as a 4-byte number."""
 
 RUN_BYTES = 64 << 20
-"""Records of one algorithm that wait in memory. Sorting takes about four times that; one algorithm sorts at a time."""
+"""Bytes of records of one algorithm that wait in memory. Sorting takes about four times that; one algorithm is
+sorted at a time."""
 
 MERGE_BYTES = 64 << 20
-"""Records of all runs that are in memory while they are merged."""
+"""Bytes of records of all runs in memory while they are merged."""
 
 
 class DuplicateFilter(Protocol):
-    """Drops records that say what an earlier record says."""
+    """Filter that drops records of duplicate entries."""
 
     def __call__(self, records: Records, tied: npt.NDArray[np.bool_]) -> Records:
-        """Gives the records to keep.
+        """Returns the records to keep.
 
         Args:
-            records: sorted by digest, then row; all records of a digest that are in hand.
-            tied: for each record but the first, if its digest is the one before.
+            records: sorted by digest, then row, with all available records of each digest.
+            tied: for each record except the first, whether its digest equals the previous one.
         """
         ...
 
 
 def record_type(width_bytes: int) -> np.dtype[np.void]:
-    """The layout of one record."""
+    """Returns the type of one record."""
     return np.dtype([("digest", f"S{width_bytes}"), ("row", "<u4")])
 
 
 class _Run(msgspec.Struct):
-    """A sorted run in a file, and the window of it that is being merged."""
+    """A sorted run in a file, with the window that is being merged."""
 
     file: BinaryIO
     dtype: np.dtype[np.void]
     window: Records
     more: bool = True
-    """Records follow that are not in the window."""
+    """True if records follow the window."""
 
     def fill(self, count: int) -> None:
-        """Brings the window to ``count`` records, or to the end of the run."""
+        """Fills the window to ``count`` records, or to the end of the run."""
         wanted = count - len(self.window)
         if not self.more or wanted <= 0:
             return
@@ -61,52 +62,52 @@ class _Run(msgspec.Struct):
         self.window = np.concatenate([self.window, read]) if len(self.window) else read
 
     def take_below(self, pivot: bytes | None) -> Records:
-        """Cuts from the window what is below the pivot, or everything."""
+        """Removes the records below the pivot from the window and returns them; all records without a pivot."""
         if pivot is None:
             end = len(self.window)
         else:
             end = int(np.searchsorted(self.window["digest"], np.array(pivot, self.dtype["digest"])))
-        taken, self.window = self.window[:end], self.window[end:]
-        return taken
+        removed, self.window = self.window[:end], self.window[end:]
+        return removed
 
 
 class DigestSorter:
-    """Collects the records of one algorithm and gives them back in order."""
+    """Sorter of the records of one algorithm."""
 
-    def __init__(self, width_bytes: int, duplicates: DuplicateFilter, folder: str | None = None) -> None:
-        """Nothing is written before :data:`RUN_BYTES` have been collected.
+    def __init__(self, width_bytes: int, duplicates: DuplicateFilter, directory: str | None = None) -> None:
+        """Creates an empty sorter. It writes no file before :data:`RUN_BYTES` have been collected.
 
         Args:
-            width_bytes: of a digest.
-            duplicates: is asked about equal digests, in each run and again over all.
-            folder: for temporary files; the system's if not given.
+            width_bytes: size of a digest.
+            duplicates: receives equal digests, in each run and again in the merge.
+            directory: for temporary files; default: the system's.
         """
         self.width_bytes = width_bytes
         self.pending = bytearray()
-        """Records that wait: appended to directly, because a call for each would cost as much as the rest."""
+        """Waiting records. Callers append directly, because a call for each record would double the cost."""
         self._count = 0
         self._dtype = record_type(width_bytes)
         self._duplicates = duplicates
-        self._folder = folder
+        self._directory = directory
         self._runs: list[_Run] = []
 
     @property
     def total(self) -> int:
-        """Records, duplicates that have not met among them."""
+        """Number of records, including duplicates not detected yet."""
         return self._count + len(self.pending) // self._dtype.itemsize
 
     def close(self) -> None:
-        """Gives the temporary files back."""
+        """Closes the temporary files."""
         for run in self._runs:
             run.file.close()
 
     def flush_full(self) -> None:
-        """Bounds what waits in memory."""
+        """Bounds the records waiting in memory."""
         if len(self.pending) >= RUN_BYTES:
             self._spill(self._sort_pending())
 
     def extend(self, digests: bytes, first_row: int) -> None:
-        """Takes digests whose rows count up from ``first_row``."""
+        """Adds digests whose rows count up from ``first_row``."""
         block = np.frombuffer(digests, f"S{self.width_bytes}")
         records = np.empty(len(block), self._dtype)
         records["digest"] = block
@@ -115,7 +116,7 @@ class DigestSorter:
         self.flush_full()
 
     def sorted_chunks(self) -> Iterator[Records]:
-        """All records in order, in chunks that begin with a new digest. To be called once, at the end."""
+        """Yields all records in order, in chunks that begin with a new digest. Call it once, at the end."""
         last = self._sort_pending()
         if not self._runs:
             if len(last):
@@ -132,8 +133,8 @@ class DigestSorter:
         return records
 
     def _spill(self, records: Records) -> None:
-        file = spool(self._folder)
-        # An empty part of the records would keep them all in memory.
+        file = spool(self._directory)
+        # A view of the records, even an empty one, would keep them all in memory.
         self._runs.append(_Run(file, self._dtype, np.empty(0, self._dtype)))
         file.write(records.tobytes())
         file.seek(0)
@@ -144,14 +145,15 @@ class DigestSorter:
         while self._runs:
             for run in self._runs:
                 run.fill(window)
-            # Equal digests must leave together, so that duplicates meet: a run keeps what may go on beyond its window.
+            # Equal digests must leave together so that duplicates are found. A run keeps those that may continue beyond
+            # its window.
             pivots = [run.window["digest"][-1] for run in self._runs if run.more]
             pivot = min(pivots) if pivots else None
-            taken = [run.take_below(pivot) for run in self._runs]
+            parts = [run.take_below(pivot) for run in self._runs]
             self._drop_finished()
-            if any(len(part) for part in taken):
+            if any(len(part) for part in parts):
                 window = step
-                yield sort_records(np.concatenate(taken), self._duplicates)
+                yield sort_records(np.concatenate(parts), self._duplicates)
             else:
                 window *= 2
 
@@ -163,13 +165,13 @@ class DigestSorter:
 
 
 def words_of(records: Records) -> Words:
-    """The first eight bytes of each digest as a number that orders as they do."""
+    """Returns the first eight bytes of each digest as a number with the same order."""
     width_bytes = records.dtype["digest"].itemsize
     return leading_words(records, len(records), width_bytes, records.dtype.itemsize).astype(np.uint64)
 
 
 def sort_records(records: Records, duplicates: DuplicateFilter) -> Records:
-    """Sorts by digest; among equal digests the order given, which is that of rows, stays."""
+    """Returns the records sorted by digest; equal digests keep their order, which is that of rows."""
     if len(records) < 2:
         return records
     words = words_of(records)
@@ -183,7 +185,7 @@ def sort_records(records: Records, duplicates: DuplicateFilter) -> Records:
     members[1:] |= close
     members[:-1] |= close
     group = records[members]
-    # Groups stay in their places, because their first eight bytes order them already.
+    # Groups keep their positions, because their first eight bytes order them already.
     group = group[np.argsort(group["digest"], kind="stable")]
     records[members] = group
     return duplicates(records, records["digest"][1:] == records["digest"][:-1])

@@ -1,4 +1,7 @@
-"""Writing the section ``text``: ids that are not numbers, label sets and carried hashes, each after its length."""
+"""Writer for the section ``text``.
+
+Ids that are not numbers, label sets and unmatched hashes, each after its length.
+"""
 
 import struct
 from typing import BinaryIO
@@ -12,36 +15,37 @@ from hashaudit.lists.index.index_layout import ID_TAG_BITS, MAX_VALUE
 _LENGTH = struct.Struct("<I")
 
 _REMEMBERED_STRINGS = 1 << 16
-"""Lists have few label sets; where each entry has its own, remembering them all would take memory without end."""
+"""Number of strings that are shared. Lists have few label sets; if each entry had its own, remembering all would
+take unbounded memory."""
 
 _PENDING_BYTES = 1 << 20
-"""A write for each string would cost as much as all the rest of it."""
+"""Bytes that are written at once; a write for each string would double the cost."""
 
 MAX_STRING_BYTES = 1 << 24
-"""No label set or id comes near; bounds what one damaged length can make a reader copy."""
+"""Maximum size of a string. No label set or id comes near; it bounds the copy that a damaged length can cause."""
 
 
 class StringTable:
-    """Appends strings and gives their offsets. Offset 0 is the empty object."""
+    """Writer that appends strings and returns their offsets. Offset 0 is the empty object."""
 
-    def __init__(self, folder: str | None) -> None:
-        self._file: BinaryIO = spool(folder)
+    def __init__(self, directory: str | None) -> None:
+        self._file: BinaryIO = spool(directory)
         self._pending = bytearray()
         self._size = 0
         self._offsets: dict[bytes, int] = {}
         self.add_mapping({})
 
     def close(self) -> None:
-        """Gives the temporary file back."""
+        """Closes the temporary file."""
         self._file.close()
 
     def content(self) -> BinaryIO:
-        """The section, whole once nothing more is added."""
+        """Returns the section; complete if nothing more is added."""
         self._flush()
         return self._file
 
     def add_text(self, text: str) -> int:
-        """Stores a string; bytes that its list could not decode become U+FFFD, because text is all that is shown."""
+        """Stores a string. Bytes that its list could not decode become U+FFFD, because only text is shown."""
         try:
             raw = text.encode()
         except UnicodeEncodeError:
@@ -49,7 +53,7 @@ class StringTable:
         return self._append(raw)
 
     def add_mapping(self, mapping: dict[str, str]) -> int:
-        """Stores labels, or finds them among those stored lately."""
+        """Stores labels, or finds them among those stored recently."""
         try:
             raw = msgspec.json.encode(mapping)
         except UnicodeEncodeError:
@@ -64,7 +68,7 @@ class StringTable:
     def _append(self, raw: bytes) -> int:
         offset = self._size
         if len(raw) > MAX_STRING_BYTES or offset >= MAX_VALUE >> ID_TAG_BITS:
-            raise ListError("an entry's id or labels are too long")
+            raise ListError("the id or labels of an entry are too long")
         self._pending += _LENGTH.pack(len(raw))
         self._pending += raw
         self._size += _LENGTH.size + len(raw)

@@ -1,4 +1,4 @@
-"""Whether an index is whole: what opening it does not look at, because it takes longer than a scan may wait."""
+"""Full verification of an index, including everything that takes too long when a scan opens it."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ from hashaudit.lists.index.near.near_verify import verify_pieces
 
 
 def verify_checksums(index: ListIndex) -> None:
-    """Reads every byte and compares checksums: finds all damage, and nothing that whoever made the index meant.
+    """Reads every byte and compares checksums. Finds all accidental damage, but not a deliberately wrong index.
 
     Raises:
         ListError: a section is damaged; the message names it.
@@ -41,12 +41,12 @@ def verify_checksums(index: ListIndex) -> None:
 
 
 def verify_index(index: ListIndex) -> None:
-    """Checks every rule of docs/reference/index-format.md, so that no lookup can miss or mistake an entry.
+    """Checks every rule of docs/reference/index-format.md, so that no lookup can miss or confuse an entry.
 
-    Takes seconds for ten million entries and four bytes of memory for each.
+    Takes seconds for ten million entries, and four bytes of memory for each.
 
     Raises:
-        ListError: something does not hold; the message names it.
+        ListError: a rule is violated; the message names it.
     """
     verify_checksums(index)
     present = np.zeros(index.header.rows, np.bool_)
@@ -60,7 +60,7 @@ def verify_index(index: ListIndex) -> None:
     for number, record in enumerate(index.records):
         first, end = index.first_row(number), index.first_row(number + 1)
         if int(np.count_nonzero(present[first:end])) != record.info.kept:
-            raise _damaged("number of entries kept")
+            raise _damaged("number of accepted entries")
         _verify_attributes(index, record)
 
 
@@ -78,7 +78,7 @@ def _verify_order(index: ListIndex, section: DigestSection) -> None:
     for begin, end in _chunks(section.count):
         if int(rows[begin:end].max()) >= index.header.rows:
             raise section.damaged("row number")
-        # One record of the next chunk, so that the border is looked at too.
+        # Include one record of the next chunk, to check the border too.
         here, there = slice(begin, min(end, section.count - 1)), slice(begin + 1, min(end, section.count - 1) + 1)
         equal = digests[here] == digests[there]
         ascending = (digests[here] < digests[there]) | (equal & (rows[here] < rows[there]))
@@ -92,13 +92,13 @@ def _verify_prefixes(index: ListIndex, section: DigestSection) -> None:
         raise section.damaged("prefix table")
     for begin, end in _chunks(section.count):
         slots = (words[begin:end].astype(np.uint64) >> np.uint64(64 - section.prefix_bits)).astype(np.int64)
-        places = np.arange(begin, end)
-        if (prefixes[slots] > places).any() or (prefixes[slots + 1] <= places).any():
+        positions = np.arange(begin, end)
+        if (prefixes[slots] > positions).any() or (prefixes[slots + 1] <= positions).any():
             raise section.damaged("prefix table")
 
 
 def _verify_positions(index: ListIndex, section: DigestSection) -> None:
-    """Lists whose entries have several digests must lead from each row to its own digest."""
+    """Checks that the columns of lists with several digests per entry lead from each row to its own digest."""
     columns = [(number, record.digests.get(section.algorithm)) for number, record in enumerate(index.records)]
     if all(column is None for _, column in columns):
         return

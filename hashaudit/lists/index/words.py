@@ -1,4 +1,4 @@
-"""The first eight bytes of digests as numbers that order as the digests do."""
+"""Leading words: the first eight bytes of digests as numbers with the same order."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,14 @@ WORD_BYTES = 8
 def leading_words(
     buffer: "Image | npt.NDArray[np.void]", count: int, width_bytes: int, stride_bytes: int, offset: int = 0
 ) -> Words:
-    """A view on the digests; of digests that are shorter than eight bytes a copy, zeros after each.
+    """Returns a view of the digests; for digests shorter than eight bytes a zero-padded copy.
 
     Args:
-        buffer: holds them.
-        count: how many.
-        width_bytes: of a digest.
-        stride_bytes: from one to the next.
-        offset: of the first.
+        buffer: contains the digests.
+        count: number of digests.
+        width_bytes: size of a digest.
+        stride_bytes: distance from one digest to the next.
+        offset: of the first digest.
     """
     if width_bytes >= WORD_BYTES:
         return np.ndarray(count, ">u8", buffer, offset, (stride_bytes,))

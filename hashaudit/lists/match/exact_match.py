@@ -1,7 +1,7 @@
-"""Exact matching: which list entries have a file's digests.
+"""Exact matching: finds the list entries with a file's digests.
 
-All entries of all lists that agree are reported. Files that match nothing are the many; for them the cost is one lookup
-for each algorithm and index.
+Reports all entries of all lists that agree. Most files match nothing; they cost one lookup for each algorithm and
+index.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,31 +18,32 @@ _WEAK_ALONE: dict[frozenset[str], Caveat] = {
     frozenset({"md5"}): Caveat.MD5_ONLY,
     frozenset({"sha1"}): Caveat.SHA1_ONLY,
 }
-"""Two files of one MD5, or of one SHA-1, can be made. Two files that agree in both at once cannot with any published
-means: it takes a joint collision (Joux, CRYPTO 2004, section 4), so a pair of weak digests is not marked."""
+"""Caveat of a match by one weak digest alone. Two files with the same MD5, or the same SHA-1, can be made. No
+published attack makes two files that agree in both at once: it takes a joint collision (Joux, CRYPTO 2004, section
+4), so a pair of weak digests has no caveat."""
 
 
 class ExactMatcher:
-    """Looks a file's digests up in all loaded indexes."""
+    """Lookup of a file's digests in all loaded indexes."""
 
     __slots__ = ("_probes",)
 
     def __init__(self, indexes: Sequence[ListIndex]) -> None:
-        """Takes the indexes in the order of their lists' numbers."""
+        """Uses the indexes in the order of their lists' numbers."""
         self._probes = [
             (algorithm, index, index.sections[algorithm].find) for index in indexes for algorithm in index.algorithms
         ]
 
     def match(self, digests: Mapping[AlgorithmName, bytes], size_bytes: int) -> Outcome:
-        """All entries that agree with a file's digests.
+        """Returns all entries that agree with a file's digests.
 
         Args:
-            digests: the file's, raw.
-            size_bytes: what was read of it. Nothing matches an empty file: it is no evidence of any entry.
+            digests: raw digests of the file.
+            size_bytes: bytes read of the file. Nothing matches an empty file, because it is no evidence of any entry.
 
         Returns:
             One match for each list, entry and agreeing algorithm, in the order of list numbers, then of the list's own
-            entries, then of strength, strongest first; and why they should not be acted on alone.
+            entries, then of strength, strongest first; and the caveats.
 
         Raises:
             ListError: an index is damaged.
@@ -72,14 +73,14 @@ def _outcome(found: list[tuple[AlgorithmName, ListIndex]], digests: Mapping[Algo
         for algorithm, hit in agreeing
     )
     deny_algorithms = frozenset(algorithm for algorithm, hit in agreeing if hit.role is Role.DENY)
-    confirmations = []
+    caveats = []
     if (weak := _WEAK_ALONE.get(deny_algorithms)) is not None:
-        confirmations.append(weak)
+        caveats.append(weak)
     if any(_conflicts(hit, digests) for _, hit in agreeing):
-        confirmations.append(Caveat.CONFLICTING_DIGESTS)
-    return matches, tuple(confirmations)
+        caveats.append(Caveat.CONFLICTING_DIGESTS)
+    return matches, tuple(caveats)
 
 
 def _conflicts(hit: Hit, digests: Mapping[AlgorithmName, bytes]) -> bool:
-    """Tells if the entry gives another digest than the file's for some algorithm: one of the two has been made up."""
+    """Returns whether the entry has another digest than the file for some algorithm: one of the two is forged."""
     return any(digests.get(algorithm, digest) != digest for algorithm, digest in hit.digests.items())

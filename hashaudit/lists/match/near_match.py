@@ -1,6 +1,6 @@
-"""Near matching: which list entries have a perceptual hash within the radius of one of a file's.
+"""Near matching: finds the list entries with a perceptual hash within the radius of one of a file's.
 
-All entries of all lists within the radius are reported, each once for an algorithm: at the smallest distance over the
+Reports all entries of all lists within the radius, each once for an algorithm, at the smallest distance over the
 file's frames and variants.
 """
 
@@ -21,10 +21,11 @@ Outcome = tuple[tuple[Match, ...], tuple[Caveat, ...]]
 NOTHING: Outcome = ((), ())
 
 DEFAULT_MIN_QUALITY = 50
-"""Of 100. A PDQ hash of lower quality moves by more than the radius when its picture is encoded again."""
+"""Default minimum quality, of 100. A PDQ hash of lower quality moves by more than the radius when its image is
+encoded again."""
 
 MAX_QUALITY = 100
-"""What a hash counts as whose algorithm tells no quality."""
+"""Quality of a hash whose algorithm gives none."""
 
 
 class _Probe(msgspec.Struct, frozen=True):
@@ -43,11 +44,11 @@ class _Near(msgspec.Struct, frozen=True):
     hit: Hit
     distance: int
     quality: int
-    """Of the file's hash."""
+    """Quality of the file's hash."""
 
 
 class NearMatcher:
-    """Searches all loaded indexes for a file's perceptual hashes."""
+    """Search of a file's perceptual hashes in all loaded indexes."""
 
     __slots__ = ("_min_quality", "_probes")
 
@@ -58,46 +59,46 @@ class NearMatcher:
         min_quality: int = DEFAULT_MIN_QUALITY,
         plugged: "Sequence[PerceptualAlgorithm]" = (),
     ) -> None:
-        """Takes the indexes, in any order.
+        """Uses the indexes in any order.
 
         Args:
-            indexes: of all lists.
-            thresholds: radius by algorithm, inclusive; of others the algorithm's own.
-            min_quality: of a file's hash, 0 to 100; a match by one below it is marked.
-            plugged: algorithms that the user brings along. Hashes of one that is neither among them nor in the table
-                are not matched.
+            indexes: the indexes of all lists.
+            thresholds: radius by algorithm, inclusive; default: the algorithm's own.
+            min_quality: minimum quality of a file's hash, 0 to 100; a match by a lower one gets a caveat.
+            plugged: algorithms of the user's plug-ins. Hashes of an algorithm that is neither here nor built in are not
+                matched.
 
         Raises:
-            ListError: an index holds hashes of another length than the algorithm's.
+            ListError: an index has hashes of another length than the algorithm's.
         """
         self._min_quality = min_quality
         self._probes = _probes(indexes, thresholds, plugged)
 
     def match(self, hashes: Sequence[PerceptualHash]) -> Outcome:
-        """All entries within the radius of a file's hashes.
+        """Returns all entries within the radius of a file's hashes.
 
         Args:
-            hashes: of all frames and variants.
+            hashes: the hashes of all frames and variants.
 
         Returns:
             One match for each list, entry and algorithm, nearest first, then in the order of list numbers, then of the
-            list's own entries; and why they should not be acted on alone: ``perceptual_only`` always, unless all are
-            of known files, and ``low_quality`` if any of them rests on a hash below the quality wanted.
+            list's own entries; and the caveats: ``perceptual_only`` unless all entries are known files, and
+            ``low_quality`` if any match has a hash below the minimum quality.
 
         Raises:
             ListError: an index is damaged.
         """
         best = _best_quality(hashes)
-        found = [item for probe in self._probes for item in _ask(probe, best.get(probe.algorithm.name, {}))]
+        found = [item for probe in self._probes for item in _search(probe, best.get(probe.algorithm.name, {}))]
         if not found:
             return NOTHING
-        # Stable: of one entry, the algorithms stay in the table's order.
+        # The sort is stable: the algorithms of one entry stay in the table's order.
         found.sort(key=lambda item: (item.distance, item.hit.list_number, item.hit.row))
         denied = [item for item in found if item.hit.role is Role.DENY]
-        confirmations = [Caveat.PERCEPTUAL_ONLY] if denied else []
+        caveats = [Caveat.PERCEPTUAL_ONLY] if denied else []
         if any(item.quality < self._min_quality for item in denied):
-            confirmations.append(Caveat.LOW_QUALITY)
-        return tuple(map(_match, found)), tuple(confirmations)
+            caveats.append(Caveat.LOW_QUALITY)
+        return tuple(map(_match, found)), tuple(caveats)
 
 
 def _probes(
@@ -105,7 +106,7 @@ def _probes(
 ) -> tuple[_Probe, ...]:
     if not any(index.perceptual_algorithms for index in indexes):
         return ()
-    # Start-up: numpy and the algorithms' table are not loaded where no list needs them.
+    # Start-up time: numpy and the algorithms' table are imported only if a list needs them.
     from hashaudit.content.perceptual.perceptual_registry import algorithm_named  # noqa: PLC0415 # as above
     from hashaudit.lists.index.near.near_search import NearIndex  # noqa: PLC0415 # as above
 
@@ -121,7 +122,7 @@ def _probes(
 
 
 def _best_quality(hashes: Sequence[PerceptualHash]) -> dict[AlgorithmName, dict[bytes, int]]:
-    """The distinct values of each algorithm and the best quality of each, best first."""
+    """Returns the distinct values of each algorithm and the best quality of each, best first."""
     best: dict[AlgorithmName, dict[bytes, int]] = {}
     for item in sorted(hashes, key=_quality, reverse=True):
         best.setdefault(item.algorithm, {}).setdefault(bytes.fromhex(item.value), _quality(item))
@@ -132,13 +133,13 @@ def _quality(item: PerceptualHash) -> int:
     return MAX_QUALITY if item.quality is None else item.quality
 
 
-def _ask(probe: _Probe, values: Mapping[bytes, int]) -> Iterator[_Near]:
+def _search(probe: _Probe, values: Mapping[bytes, int]) -> Iterator[_Near]:
     if not values:
         return
     qualities = list(values.values())
     section = probe.index.sections[probe.algorithm.name]
     for item in probe.near.closest(list(values), probe.threshold):
-        # Lists hold none, but an index may come from anywhere.
+        # Flat hashes are rejected when lists are read, but an index may come from anywhere.
         if not probe.algorithm.is_constant(section.digest(item.position)):
             yield _Near(probe, probe.index.hit(section, item.position), item.distance, qualities[item.query])
 

@@ -1,6 +1,6 @@
-"""Unpacks lists that come as gzip, zstd or a zip of one file, as a stream and with limits.
+"""Decompression of lists in gzip, zstd or a zip of one file, as a stream and with limits.
 
-Source of the marks: RFC 1952, RFC 8878, PKWARE APPNOTE 4.3.
+Source of the signatures: RFC 1952, RFC 8878, PKWARE APPNOTE 4.3.
 """
 
 import os
@@ -14,11 +14,12 @@ import zstandard
 from hashaudit.errors import ListError
 from hashaudit.lists.syntax.lines import CHUNK_BYTES, chunks_of, stream_of, with_head
 
-FREE_BYTES = 1 << 30
-"""Below it no ratio matters: reading so much takes seconds."""
+UNLIMITED_RATIO_BYTES = 1 << 30
+"""Output size up to which any ratio is accepted: reading that much takes seconds."""
 
 MAX_RATIO = 200
-"""Hex digits pack to half, whole JSON sets to a twentieth; a bomb's thousandth only costs time and disk."""
+"""Maximum ratio of output to input. Hex digits compress to half, whole JSON sets to a twentieth; a bomb of ratio
+1,000 only costs time and disk."""
 
 _GZIP_MARK = b"\x1f\x8b"
 _ZSTD_MARK = b"\x28\xb5\x2f\xfd"
@@ -26,51 +27,55 @@ _ZIP_MARK = b"PK\x03\x04"
 _EMPTY_ZIP_MARK = b"PK\x05\x06"
 
 _GZIP_WINDOW = 31
-"""zlib's way to say: a gzip header and checksum, and any window."""
+"""zlib code for a gzip header and checksum, and any window size."""
 
 _ZSTD_PIECE_BYTES = 512
-"""zstd packs 128 KiB of one byte into four: a piece of this size gives 16 MiB at most."""
+"""Input bytes per step. zstd packs 128 KiB of one byte into four, so a step of this size gives 16 MiB at most."""
 
 _ZSTD_WINDOW_BYTES = 128 << 20
-"""What ``zstd --long`` needs; more is refused by the tool itself too."""
+"""Maximum window: what ``zstd --long`` needs. The tool itself refuses more, too."""
 
-_CUT_SHORT = "the packed file is damaged or cut short; get it again"
+_TRUNCATED = "the compressed file is damaged or truncated"
+_RETRY = "download it again"
 
 
-def unpacked(stream: BinaryIO, path: str | None) -> tuple[BinaryIO, str | None]:
-    """Gives the content of a packed stream and the packing's name, or the stream as it is and ``None``.
+def decompressed(stream: BinaryIO, path: str | None) -> tuple[BinaryIO, str | None]:
+    """Returns the content and compression format of a stream; an uncompressed stream is returned with ``None``.
 
     Args:
-        stream: from its beginning.
-        path: the same file's place; a zip is opened there, because its directory stands at its end.
+        stream: the list, from its beginning.
+        path: path of the same file; a zip is opened there because its directory is at its end.
 
     Raises:
-        ListError: a zip that is no file, or is damaged, encrypted or of several files. Reading raises it for damage and
-            for content that is out of all proportion.
+        ListError: a zip has no path, or is damaged, encrypted or of several files. Reading raises it for damage and for
+            an excessive compression ratio.
     """
     head, stream = with_head(stream)
     if head.startswith(_GZIP_MARK):
-        return stream_of(_gunzipped(stream)), "gzip"
+        return stream_of(_decompress_gzip(stream)), "gzip"
     if head.startswith(_ZSTD_MARK):
-        return stream_of(_unzstd(stream)), "zstd"
+        return stream_of(_decompress_zstd(stream)), "zstd"
     if head.startswith((_ZIP_MARK, _EMPTY_ZIP_MARK)):
         if path is None:
-            raise ListError("a zip cannot be read as a stream; give it as a file, not packed again")
-        return stream_of(_unzipped(path)), "zip"
+            raise ListError("cannot read a zip as a stream", hint="use the zip as a file, not compressed again")
+        return stream_of(_decompress_zip(path)), "zip"
     return stream, None
 
 
 class _Limit:
-    """Knows how much a packed stream may give."""
+    """The limit on the output of one compressed stream."""
 
-    def __init__(self, packed_bytes: int = 0) -> None:
-        self.packed_bytes = packed_bytes
-        self._given_bytes = 0
+    def __init__(self, compressed_bytes: int = 0) -> None:
+        self.compressed_bytes = compressed_bytes
+        self._output_bytes = 0
 
-    def passed(self, data: bytes) -> bytes:
-        self._given_bytes += len(data)
-        if self._given_bytes > max(FREE_BYTES, MAX_RATIO * self.packed_bytes):
-            raise ListError(f"unpacks to over {MAX_RATIO} times its size; unpack it yourself if you trust it")
+    def check(self, data: bytes) -> bytes:
+        self._output_bytes += len(data)
+        if self._output_bytes > max(UNLIMITED_RATIO_BYTES, MAX_RATIO * self.compressed_bytes):
+            raise ListError(
+                f"the content is over {MAX_RATIO} times as large as the compressed file",
+                hint="decompress it yourself if you trust it",
+            )
         return data
 
 
@@ -78,29 +83,29 @@ def _pieces(stream: BinaryIO, size: int, limit: _Limit) -> Iterator[bytes]:
     for chunk in chunks_of(stream):
         for start in range(0, len(chunk), size):
             piece = chunk[start : start + size]
-            limit.packed_bytes += len(piece)
+            limit.compressed_bytes += len(piece)
             yield piece
 
 
-def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
+def _decompress_gzip(stream: BinaryIO) -> Iterator[bytes]:
     limit, member = _Limit(), None
     try:
         for piece in _pieces(stream, CHUNK_BYTES, limit):
-            # What follows a member is another, or zeros: tapes are filled up with them.
+            # Another member may follow, or zeros: tapes are padded with them.
             data = piece if member else piece.lstrip(b"\0")
             while data:
                 member = member or zlib.decompressobj(_GZIP_WINDOW)
-                yield limit.passed(member.decompress(data, CHUNK_BYTES))
+                yield limit.check(member.decompress(data, CHUNK_BYTES))
                 data = member.unconsumed_tail
                 if member.eof:
                     data, member = member.unused_data.lstrip(b"\0"), None
     except zlib.error:
-        raise ListError(_CUT_SHORT) from None
+        raise ListError(_TRUNCATED, hint=_RETRY) from None
     if member is not None:
-        raise ListError(_CUT_SHORT)
+        raise ListError(_TRUNCATED, hint=_RETRY)
 
 
-def _unzstd(stream: BinaryIO) -> Iterator[bytes]:
+def _decompress_zstd(stream: BinaryIO) -> Iterator[bytes]:
     limit, frame = _Limit(), None
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
     try:
@@ -108,27 +113,32 @@ def _unzstd(stream: BinaryIO) -> Iterator[bytes]:
             data = piece
             while data:
                 frame = frame or decompressor.decompressobj()
-                yield limit.passed(frame.decompress(data))
+                yield limit.check(frame.decompress(data))
                 data = b""
                 if frame.eof:
                     data, frame = frame.unused_data, None
     except zstandard.ZstdError:
-        raise ListError(_CUT_SHORT) from None
+        raise ListError(_TRUNCATED, hint=_RETRY) from None
     if frame is not None:
-        raise ListError(_CUT_SHORT)
+        raise ListError(_TRUNCATED, hint=_RETRY)
 
 
-def _unzipped(path: str) -> Iterator[bytes]:
+def _decompress_zip(path: str) -> Iterator[bytes]:
     limit = _Limit(os.path.getsize(path))
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
-                raise ListError(f"a zip of {len(members)} files; give the list in it alone")
+                raise ListError(
+                    f"the zip holds {len(members)} files instead of one", hint="use a zip that holds only the list"
+                )
             with archive.open(members[0]) as member:
                 while data := member.read(CHUNK_BYTES):
-                    yield limit.passed(data)
+                    yield limit.check(data)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError):
-        raise ListError(_CUT_SHORT) from None
+        raise ListError(_TRUNCATED, hint=_RETRY) from None
     except (NotImplementedError, RuntimeError):
-        raise ListError("the zip is encrypted or packed in a rare way; unpack it and give what is in it") from None
+        raise ListError(
+            "the zip is encrypted or uses an unsupported compression method",
+            hint="extract the list and use it directly",
+        ) from None

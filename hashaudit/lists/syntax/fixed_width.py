@@ -1,36 +1,36 @@
-"""Delimited text with the column names of one product: what its format modules declare and how that is read."""
+"""Reader for delimited text with the column names of one product, which the format modules declare."""
 
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import msgspec
 
+from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated, size_or_none
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.parse_record import entry_or_reject, refuse_cut, size_or_none
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 
 
 class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
-    """Reader of delimited text whose header names columns as one product does, in any order and case."""
+    """Reader for delimited text whose header has the column names of one product, in any order and case."""
 
     name: str
     hashes: Mapping[str, str]
-    """Column -> algorithm. Recognition asks for all of them."""
+    """Column -> algorithm; recognition requires all of these columns."""
     labels: Mapping[str, str]
     """Column -> label."""
     optional_hashes: Mapping[str, str] = {}
-    """Column -> algorithm, where versions of the format differ."""
+    """Column -> algorithm, for columns that only some versions have."""
     marks: frozenset[str] = frozenset()
-    """Further columns that recognition asks for."""
+    """Other columns that recognition requires."""
     id: str | None = None
-    """Column with the list's own id."""
+    """Column of the list's own id."""
     size: str | None = None
-    """Column with the file's size in bytes."""
+    """Column of the file's size in bytes."""
     delimiter: str = ","
     strict: bool = True
 
     def recognises(self, head: bytes) -> bool:
-        """The first line names the columns that make the format."""
+        """Returns whether the first line has the required columns."""
         columns = {column.lower() for column in header_row(head, self.delimiter)}
         return {*(column.lower() for column in self.hashes), *(mark.lower() for mark in self.marks)} <= columns
 
@@ -38,7 +38,7 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
         """Yields an entry for each row.
 
         Raises:
-            ListError: the quoting is broken or the last row is cut short.
+            ListError: the quotes are wrong, or the last row is truncated.
         """
         table = rows_after_comments(stream, self.delimiter)
         _, header, _ = next(table, (0, [], True))
@@ -50,7 +50,7 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
         for number, row, ended in table:
             if len(row) != len(header):
                 item: ListEntry | Rejected = Rejected(
-                    number, RejectReason.MALFORMED, "not as many fields as the header names"
+                    number, RejectReason.MALFORMED, "not the number of fields of the header"
                 )
             else:
                 item = entry_or_reject(
@@ -60,7 +60,7 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
                     size=None if size is None else size_or_none(row[size]),
                     labels={label: row[column] for column, label in labels if row[column]},
                 )
-            yield refuse_cut(number, item, ended=ended)
+            yield refuse_truncated(number, item, ended=ended)
 
 
 def _positions(columns: Mapping[str, int], meanings: Mapping[str, str]) -> list[tuple[int, str]]:

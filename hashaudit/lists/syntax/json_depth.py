@@ -1,16 +1,16 @@
-"""Notices JSON that is nested without end: a streaming parser's time grows with the square of the depth."""
+"""Limit on the nesting of JSON: the time of a streaming parser grows with the square of the depth."""
 
 import numpy as np
 
 MAX_DEPTH = 64
-"""Events with objects in objects reach about ten."""
+"""Maximum depth; events with nested objects reach about ten."""
 
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _OPENING = np.frombuffer(b"[{", np.uint8)
 
 
 class DepthMeter:
-    """Follows the nesting of a JSON text that comes in pieces. Brackets within strings do not count."""
+    """The nesting depth of a JSON text that is read in pieces. Brackets in strings do not count."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -18,7 +18,7 @@ class DepthMeter:
         self._held = b""
 
     def exceeds(self, piece: bytes) -> bool:
-        """Takes the next piece and tells if the text is nested deeper than :data:`MAX_DEPTH` somewhere in it."""
+        """Adds the next piece and returns whether nesting is deeper than :data:`MAX_DEPTH` in it."""
         brackets = np.frombuffer(self._brackets(piece), np.uint8)
         depths = self._depth + np.cumsum(np.isin(brackets, _OPENING).astype(np.int64) * 2 - 1)
         if len(depths):
@@ -27,7 +27,7 @@ class DepthMeter:
 
     def _brackets(self, piece: bytes) -> bytes:
         text = self._held + piece
-        # An escape that is cut in two waits for its other half.
+        # An escape split between two pieces waits for its other half.
         ends_in_escape = (len(text) - len(text.rstrip(b"\\"))) % 2
         self._held = text[len(text) - ends_in_escape :]
         text = text[: len(text) - ends_in_escape].replace(b"\\\\", b"").replace(b'\\"', b"")

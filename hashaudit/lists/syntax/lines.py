@@ -1,4 +1,6 @@
-"""From a list's bytes to its lines: byte-order marks and UTF-16 undone, lengths bounded, cut files noticed.
+"""Reader for the lines of a list.
+
+Removes byte-order marks, decodes UTF-16, bounds line lengths and detects truncation.
 
 Windows PowerShell writes UTF-16 with a byte-order mark for ``>`` and ``Out-File``; many exports begin with a UTF-8 one.
 Byte-order marks: RFC 3629 section 6, RFC 2781 section 3.2.
@@ -16,18 +18,20 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 HEAD_BYTES = 64 * 1024
-"""What detection looks at: room for long comments before the first entry."""
+"""Bytes that format detection receives: room for long comments before the first entry."""
 
 MAX_LINE_BYTES = 64 * 1024
-"""Sixteen times PATH_MAX, so that escaped names of the deepest trees pass and memory stays bounded."""
+"""Maximum line length: sixteen times PATH_MAX, so that escaped names in the deepest trees fit and memory stays
+bounded."""
 
 CHUNK_BYTES = 256 * 1024
-"""Large enough that the cost of a read does not show, small enough to stay in the processor's cache."""
+"""Bytes of one read: large enough to hide the cost of the call, small enough for the processor's cache."""
 
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 Line = tuple[int, bytes | None, bool]
-"""Number from 1, the line without its end (``None`` if over the limit), and whether the end was there."""
+"""A line: its number from 1, its content without the line end (``None`` if over the limit), and whether it has a
+line end."""
 
 
 class _ChunkReader(io.RawIOBase):
@@ -54,18 +58,18 @@ class _ChunkReader(io.RawIOBase):
 
 
 def stream_of(chunks: Iterator[bytes]) -> BinaryIO:
-    """Makes a buffered stream of pieces that come one after the other."""
+    """Returns a buffered stream over a sequence of pieces."""
     return io.BufferedReader(_ChunkReader(chunks), CHUNK_BYTES)
 
 
 def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
-    """Reads a stream to its end in pieces of at most :data:`CHUNK_BYTES`."""
+    """Yields a stream to its end in pieces of at most :data:`CHUNK_BYTES`."""
     while chunk := stream.read(CHUNK_BYTES):
         yield chunk
 
 
 def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """Reads the first :data:`HEAD_BYTES` and gives them with a stream that still begins with them."""
+    """Returns the first :data:`HEAD_BYTES` and a stream that still begins with them."""
     pieces: list[bytes] = []
     missing = HEAD_BYTES
     while missing and (piece := stream.read(missing)):
@@ -74,11 +78,11 @@ def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
     return b"".join(pieces), stream_of(chain(pieces, chunks_of(stream)))
 
 
-def undo_encoding(stream: BinaryIO) -> BinaryIO:
-    """Gives the stream as UTF-8 without a byte-order mark; bytes without a mark pass as they are.
+def decode_to_utf8(stream: BinaryIO) -> BinaryIO:
+    """Returns the stream as UTF-8 without a byte-order mark; bytes without a mark are unchanged.
 
     Reading raises:
-        ListError: UTF-16 that ends in the middle of a unit.
+        ListError: UTF-16 ends in the middle of a unit.
     """
     head, stream = with_head(stream)
     if head.startswith(codecs.BOM_UTF8):
@@ -90,20 +94,22 @@ def undo_encoding(stream: BinaryIO) -> BinaryIO:
 
 def _utf8_from(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
     stream.read(2)
-    # A file name on Windows may hold half of a surrogate pair: surrogatepass lets it through.
+    # A file name on Windows may hold half of a surrogate pair; surrogatepass keeps it.
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:
         for chunk in chunks_of(stream):
             yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
-        raise ListError("the file is cut short: it ends in the middle of a UTF-16 character; get it again") from None
+        raise ListError(
+            "the file is truncated: it ends in the middle of a UTF-16 character", hint="download it again"
+        ) from None
 
 
 def line_blocks(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
-    """Yields runs of whole lines: (number of the first, lines without the last one's end, whether that was there).
+    """Yields runs of complete lines: (number of the first, lines without the last line end, whether there was one).
 
-    A single line over :data:`MAX_LINE_BYTES` that does not fit a run comes as ``None``.
+    A line over :data:`MAX_LINE_BYTES` that does not fit into a run is yielded as ``None``.
     """
     number, rest, too_long = 1, b"", False
     for chunk in chunks_of(stream):
@@ -128,13 +134,13 @@ def line_blocks(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
 
 
 def is_comment(line: bytes, marks: tuple[bytes, ...] = (b"#",)) -> bool:
-    """Tells if a line is blank or begins, after white space, with one of ``marks``."""
+    """Returns whether a line is blank or begins, after white space, with one of ``marks``."""
     stripped = line.lstrip()
     return not stripped or stripped.startswith(marks)
 
 
 def numbered_lines(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
-    """Yields every line with its number; a carriage return before a newline belongs to the line's end."""
+    """Yields every line with its number. A carriage return before a newline belongs to the line end."""
     for first, block, ended in line_blocks(stream, separator):
         if block is None:
             yield first, None, ended

@@ -1,4 +1,4 @@
-"""Opens SQLite databases of others for reading: nothing in them is run, nothing beside them is written."""
+"""Read-only access to SQLite databases from others: executes nothing in them and writes nothing beside them."""
 
 import contextlib
 import os
@@ -12,23 +12,25 @@ MAGIC = b"SQLite format 3\0"
 """Source: SQLite, "Database File Format", section 1.3.1."""
 
 _MAX_VALUE_BYTES = 1 << 20
-"""No name or hash is that long; a hostile database may hold values of a gigabyte."""
+"""Maximum size of a value. No name or hash is that long; a hostile database may hold values of a gigabyte."""
 
 
 @contextlib.contextmanager
 def open_database(path: str) -> Iterator[sqlite3.Connection]:
-    """Opens a database read-only and as one that nobody changes, so that no lock or journal is made beside it.
+    """Opens a database read-only and as immutable, so that no lock or journal is created beside it.
 
-    Text comes as bytes: names in these databases are not always UTF-8.
+    Text is returned as bytes because names in these databases are not always UTF-8.
 
     Raises:
-        ListError: it cannot be opened or is damaged (while the context lasts too), or a journal beside it says that
-            what it holds is not all.
+        ListError: the database cannot be opened or is damaged (also while the context lasts), or a journal beside it
+            holds changes.
     """
     for journal in (f"{path}-wal", f"{path}-journal"):
         if os.path.exists(journal) and os.path.getsize(journal):
-            raise ListError("changes to the database wait in a journal beside it; open and close it with sqlite3 first")
-    # An URI path that begins with two slashes would name a host.
+            raise ListError(
+                "the database has unapplied changes in a journal beside it", hint="open and close it with sqlite3 first"
+            )
+    # A URI path that begins with two slashes would name a host.
     location = "/" + quote(os.path.abspath(os.fsencode(path))).lstrip("/")
     try:
         with contextlib.closing(sqlite3.connect(f"file:{location}?mode=ro&immutable=1", uri=True)) as connection:
@@ -38,13 +40,13 @@ def open_database(path: str) -> Iterator[sqlite3.Connection]:
                 connection.execute(f"PRAGMA {pragma}")
             yield connection
     except sqlite3.Error as error:
-        raise ListError(f"the database cannot be read: {error}") from error
+        raise ListError(f"cannot read the database: {error}") from error
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> frozenset[str]:
-    """The columns of an ordinary table in lower case; none if there is none of that name, or a view or virtual table.
+    """Returns the columns of an ordinary table in lower case; none for a missing table, a view or a virtual table.
 
-    Views are not read: what they run is the choice of whoever made the database.
+    Views are not read: their author chooses what they execute.
     """
     found = connection.execute(
         "SELECT 1 FROM sqlite_master "

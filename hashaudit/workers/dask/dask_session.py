@@ -20,7 +20,7 @@ from hashaudit.host.priority import lower_priority
 from hashaudit.host.process_owner import boot_id
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.index.handle import IndexHandle
-from hashaudit.lists.known_filter import FilterImage
+from hashaudit.lists.known_filter import FilterHandle
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault
 from hashaudit.model.results import EntryResult
@@ -282,9 +282,9 @@ def _local_config(request: WorkerRequest, store: ListStore) -> WorkerConfig:
     return msgspec.structs.replace(request.config, indexes=indexes, filters=filters, sandbox=sandbox)
 
 
-def _filter(number: int, path: str) -> FilterImage:
+def _filter(number: int, path: str) -> FilterHandle:
     try:
-        return FilterImage(number, os.fsencode(path), FileState.of(os.stat(path)))
+        return FilterHandle(number, os.fsencode(path), FileState.of(os.stat(path)))
     except OSError as error:
         raise HostError("a list is missing") from error
 

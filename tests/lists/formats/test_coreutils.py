@@ -39,14 +39,14 @@ VALID = {
 INVALID = {
     "no name": (f"{MD5}  a.txt\n{MD5}  \n", "malformed"),
     "rest of a name": (f"{MD5}  a.txt\nb.txt\n", "malformed"),
-    "hash cut short": (f"{MD5}  a.txt\n{MD5[:-2]}  a.txt\n", "malformed"),
+    "hash truncated": (f"{MD5}  a.txt\n{MD5[:-2]}  a.txt\n", "malformed"),
     "unknown length": (f"{MD5}  a.txt\n{MD5}00  a.txt\n", "malformed"),
     "unknown escape": (f"{MD5}  a.txt\n\\{MD5}  a\\tb\n", "malformed"),
-    "escape cut short": (f"{MD5}  a.txt\n\\{MD5}  ab\\\n", "malformed"),
+    "escape truncated": (f"{MD5}  a.txt\n\\{MD5}  ab\\\n", "malformed"),
     "mark without an escape": (f"{MD5}  a.txt\n\\{MD5}  ab\n", "malformed"),
     "unknown tag": (f"MD5 (a) = {MD5}\nMD9 (a) = {MD5}\n", "malformed"),
     "tag of another length": (f"MD5 (a) = {MD5}\nSHA1 (a) = {MD5}\n", "wrong_length"),
-    "tagged hash cut short": (f"MD5 (a) = {MD5}\nMD5 (a) = {MD5[:-2]}", "wrong_length"),
+    "tagged hash truncated": (f"MD5 (a) = {MD5}\nMD5 (a) = {MD5[:-2]}", "wrong_length"),
     "tagged hash cut to an odd length": (f"MD5 (a) = {MD5}\nMD5 (a) = {MD5[:-1]}", "malformed"),
     "tag that is not matched": (f"MD5 (a) = {MD5}\nSM3 (a) = {SHA256}\n", "unsupported"),
     "shorter BLAKE2b": (f"MD5 (a) = {MD5}\nBLAKE2b-256 (a) = {SHA256}\n", "unsupported"),
@@ -80,7 +80,7 @@ def test_a_list_that_also_has_bare_hashes_is_plain(read: Callable[..., Any], lin
     assert (result.format, len(result.entries), result.rejects) == ("plain", 2, [])
 
 
-def test_names_that_are_no_text_become_text(read: Callable[..., Any]) -> None:
+def test_undecodable_names_become_text(read: Callable[..., Any]) -> None:
     assert read(MD5.encode() + b"  a\xffb\n").labels == [{"name": "a\\xffb"}]
 
 

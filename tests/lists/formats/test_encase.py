@@ -36,8 +36,8 @@ def test_records_across_chunks(read: Callable[..., Any]) -> None:
     ("content", "message"),
     [
         (hash_set(DIGESTS)[:-1], "inside a record"),
-        (hash_set(DIGESTS)[:-18], "says 3 records and there are 2"),
-        (hash_set(DIGESTS, stated=2), "says 2 records and there are 3"),
+        (hash_set(DIGESTS)[:-18], "2 records, but its header states 3"),
+        (hash_set(DIGESTS, stated=2), "3 records, but its header states 2"),
         (hash_set(DIGESTS)[:1000], "inside its header"),
     ],
 )
@@ -50,7 +50,7 @@ def test_a_record_with_another_end(read: Callable[..., Any]) -> None:
     assert read(hash_set(DIGESTS, tail=b"\0\1")).rejects == [(number, "malformed") for number in (1, 2, 3)]
 
 
-def test_the_hash_of_no_bytes(read: Callable[..., Any]) -> None:
+def test_the_hash_of_empty_input(read: Callable[..., Any]) -> None:
     empty = bytes.fromhex("d41d8cd98f00b204e9800998ecf8427e")
     assert read(hash_set([DIGESTS[0], empty])).rejects == [(2, "empty_input")]
 

@@ -48,7 +48,7 @@ def test_dataset_csv(read: Callable[..., Any]) -> None:
 def test_dataset_csv_rejects(read: Callable[..., Any], row: str, reason: str) -> None:
     assert read(f"{CSV_HEADER}{row}\n".encode()).rejects == [(2, reason)]
     if reason in ("malformed", "wrong_length"):
-        with pytest.raises(ListError, match="cut short"):
+        with pytest.raises(ListError, match="truncated"):
             read(f"{CSV_HEADER}{row}".encode())
 
 
@@ -71,7 +71,7 @@ def test_local_file(read: Callable[..., Any]) -> None:
 def test_local_file_rejects(read: Callable[..., Any], line: str, reason: str) -> None:
     assert read(f"pdq {SHA256}\n{line}\n".encode()).rejects == [(2, reason)]
     if reason != "empty_input":
-        with pytest.raises(ListError, match="cut short"):
+        with pytest.raises(ListError, match="truncated"):
             read(f"pdq {SHA256}\n{line}".encode())
 
 
@@ -257,7 +257,7 @@ def test_tech_against_terrorism_rejects(read: Callable[..., Any], record: object
 
 
 @pytest.mark.parametrize("whole", [dump({"data": [update("1")]}), dump(content(1)), stopncii(NCII), terrorism(TAT)])
-def test_pages_that_are_cut_short_are_refused(read: Callable[..., Any], whole: bytes) -> None:
+def test_truncated_pages_are_refused(read: Callable[..., Any], whole: bytes) -> None:
     assert len(read(whole).entries) == 1
-    with pytest.raises(ListError, match="damaged or cut short"):
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(whole[:-1])

@@ -117,7 +117,7 @@ def test_valid(read: Callable[..., Any], case: Case) -> None:
         (lambda row: row + ";x" if ";" in row else row + ",x", "malformed"),
         (lambda _: MD5, "malformed"),
     ],
-    ids=["not hex", "too short", "empty", "a field too many", "fields left out"],
+    ids=["not hex", "too short", "empty", "a field too many", "missing fields"],
 )
 def test_invalid(read: Callable[..., Any], case: Case, change: Callable[[str], str], reason: str) -> None:
     result = read(f"{case.header}\n{case.row}\n{change(case.row)}\n".encode())
@@ -126,7 +126,7 @@ def test_invalid(read: Callable[..., Any], case: Case, change: Callable[[str], s
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_a_row_that_is_cut_short_refuses_the_list(read: Callable[..., Any], case: Case) -> None:
+def test_a_truncated_row_refuses_the_list(read: Callable[..., Any], case: Case) -> None:
     content = f"{case.header}\n{case.row}\n{case.row}"
     assert len(read(content.encode()).entries) == 2
     with pytest.raises(ListError, match="line 3"):

@@ -21,11 +21,11 @@ INVALID = {
     "negative size": f"-6,{MD5},{SHA256},/x/a\n",
     "other digits": f"\u0666,{MD5},{SHA256},/x/a\n",
     "not hex": f"6,{MD5[:-1]}g,{SHA256},/x/a\n",
-    "hash left out": f"6,,{SHA256},/x/a\n",
+    "empty hash": f"6,,{SHA256},/x/a\n",
     "second header": "%%%% HASHDEEP-1.0\n",
     "comment after a record": "## x\n",
-    "cut short": RECORD[:20],
-    "cut short before the name": RECORD[: RECORD.index("/")],
+    "truncated": RECORD[:20],
+    "truncated before the name": RECORD[: RECORD.index("/")],
 }
 
 
@@ -50,7 +50,7 @@ def test_a_hash_of_another_length(read: Callable[..., Any]) -> None:
     assert read((HEAD + f"6,{MD5},{MD5},/x/a\n").encode()).rejects == [(6, "wrong_length")]
 
 
-def test_one_digest_of_no_bytes_drops_the_record(read: Callable[..., Any]) -> None:
+def test_one_digest_of_empty_input_rejects_the_record(read: Callable[..., Any]) -> None:
     assert read((HEAD + RECORD.replace(MD5, "d41d8cd98f00b204e9800998ecf8427e")).encode()).rejects == [
         (6, "empty_input")
     ]

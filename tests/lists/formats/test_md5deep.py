@@ -19,7 +19,7 @@ INVALID = {
     "not hex": (f"         6  {MD5[:-1]}g  /x/a\n", "malformed"),
     "unknown length": (f"         6  {MD5}00  /x/a\n", "wrong_length"),
     "rest of a name": ("b\n", "malformed"),
-    "cut short": (LINE[:30], "malformed"),
+    "truncated": (LINE[:30], "malformed"),
     "too long": (LINE.rstrip() + "x" * 70000 + "\n", "too_long"),
     "empty input": ("         0  d41d8cd98f00b204e9800998ecf8427e  /x/a\n", "empty_input"),
 }

@@ -125,7 +125,7 @@ def test_rejects(read: Callable[..., Any], other: dict[str, Any], reason: str) -
 @pytest.mark.parametrize(
     ("kind", "value"), [("url", "http://x"), ("ip-dst", "192.0.2.1"), ("x509-fingerprint-md5", MD5)]
 )
-def test_attributes_that_are_no_file_hashes_are_no_records(read: Callable[..., Any], kind: str, value: str) -> None:
+def test_attributes_that_are_not_file_hashes_are_not_records(read: Callable[..., Any], kind: str, value: str) -> None:
     result = read(dump(event(attribute(kind, value), attribute("md5", MD5))))
     assert (len(result.entries), result.rejects) == (1, [])
 
@@ -135,8 +135,8 @@ def test_a_deleted_object_is_withdrawn(read: Callable[..., Any]) -> None:
     assert read(dump(content)).rejects == [(1, "withdrawn")]
 
 
-def test_an_event_that_is_cut_short_is_refused(read: Callable[..., Any]) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+def test_a_truncated_event_is_refused(read: Callable[..., Any]) -> None:
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(dump(event(attribute("md5", MD5)))[:-1])
 
 
@@ -151,11 +151,11 @@ def test_warninglist(read: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("content", [{"list": [MD5]}, {"description": "d"}, {"description": "d", "list": [7]}])
-def test_what_is_no_warninglist(read: Callable[..., Any], content: object) -> None:
-    with pytest.raises(ListError, match="not a format that is read"):
+def test_other_json_is_not_a_warninglist(read: Callable[..., Any], content: object) -> None:
+    with pytest.raises(ListError, match="unrecognised list format"):
         read(dump(content))
 
 
-def test_a_warninglist_that_is_cut_short_is_refused(read: Callable[..., Any]) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+def test_a_truncated_warninglist_is_refused(read: Callable[..., Any]) -> None:
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(dump({"description": "d", "list": [MD5]})[:-1])

@@ -75,7 +75,7 @@ def test_the_same_id_of_another_member_is_another_entry(read: Callable[..., Any]
     assert read(page(entry("1"), other)).ids == ["1", "1"]
 
 
-def test_fingerprints_of_every_kind_are_kept(read: Callable[..., Any]) -> None:
+def test_fingerprints_of_every_type_are_accepted(read: Callable[..., Any]) -> None:
     prints = f"<md5>{MD5.upper()}</md5><pdq>{'ab' * 32}</pdq><netclean>N</netclean>"
     prints += '<tmk-pdqf rel="self" href="/x"/><new>V</new>'
     result = read(page(entry("1", prints=prints)))
@@ -100,6 +100,6 @@ def test_rejects(read: Callable[..., Any], prints: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("keep", [-1, -15, 200, 60])
-def test_a_page_that_is_cut_short_is_refused(read: Callable[..., Any], keep: int) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+def test_a_truncated_page_is_refused(read: Callable[..., Any], keep: int) -> None:
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(page(entry("1")) + page(entry("2"))[:keep])

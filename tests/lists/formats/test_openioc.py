@@ -69,8 +69,8 @@ def test_rejects(read: Callable[..., Any], one: str, reason: str) -> None:
     assert (result.hashes, result.rejects) == ([{"sha1": SHA1}], [(2, reason)])
 
 
-def test_a_file_that_is_cut_short_is_refused(read: Callable[..., Any]) -> None:
+def test_a_truncated_file_is_refused(read: Callable[..., Any]) -> None:
     whole = ioc(item("FileItem/Md5sum", MD5))
     for keep in (-1, -20, 200):
-        with pytest.raises(ListError, match="damaged or cut short"):
+        with pytest.raises(ListError, match="damaged or truncated"):
             read(whole[:keep])

@@ -67,7 +67,7 @@ def test_a_second_field_is_a_comment(read: Callable[..., Any], separator: str) -
     assert result.labels[1] == {}
 
 
-def test_an_escaped_checksum_line_in_a_plain_list_is_kept(read: Callable[..., Any]) -> None:
+def test_an_escaped_checksum_line_in_a_plain_list_is_accepted(read: Callable[..., Any]) -> None:
     assert read(f"{MD5}\n\\{SHA1}  a\\nb\n".encode()).hashes == [{"md5": MD5}, {"sha1": SHA1}]
 
 
@@ -89,7 +89,7 @@ def test_lines_that_only_together_have_the_right_length(read: Callable[..., Any]
     assert [len(next(iter(hashes.values()))) for hashes in result.hashes] == [n for n in lengths if n in (32, 40)]
 
 
-def test_an_empty_digest_across_two_entries_is_no_reject(read: Callable[..., Any]) -> None:
+def test_an_empty_digest_across_two_entries_is_not_a_reject(read: Callable[..., Any]) -> None:
     empty = hashlib.md5(b"").hexdigest()
     content = "\n".join(["00" + empty[:30], empty[30:] + "11" * 15]) + "\n"
     result = read(content.encode())
@@ -97,7 +97,7 @@ def test_an_empty_digest_across_two_entries_is_no_reject(read: Callable[..., Any
     assert len(result.entries) == 2
 
 
-def test_a_stated_algorithm_takes_only_its_length(read: Callable[..., Any]) -> None:
+def test_a_stated_algorithm_accepts_only_its_length(read: Callable[..., Any]) -> None:
     result = read(f"{SHA256}\n{MD5}\n{SHA256}\n".encode(), ParseOptions(algorithm=AlgorithmName("blake3")))
     assert result.hashes == [{"blake3": SHA256}] * 2
     assert result.rejects == [(2, "wrong_length")]
@@ -105,16 +105,18 @@ def test_a_stated_algorithm_takes_only_its_length(read: Callable[..., Any]) -> N
 
 @pytest.mark.parametrize("cut", [1, 2, 7, 8, 24, 25, 32, 63])
 @pytest.mark.parametrize("lines_before", [1, 3])
-def test_a_list_cut_inside_its_last_hash_is_refused(read: Callable[..., Any], cut: int, lines_before: int) -> None:
+def test_a_list_truncated_inside_its_last_hash_is_refused(
+    read: Callable[..., Any], cut: int, lines_before: int
+) -> None:
     content = f"{SHA256}\n" * lines_before + SHA256[:cut]
-    with pytest.raises(ListError, match="cut short"):
+    with pytest.raises(ListError, match="truncated"):
         read(content.encode())
 
 
-def test_a_list_cut_inside_a_utf16_unit_is_refused(read: Callable[..., Any]) -> None:
+def test_a_list_truncated_inside_a_utf16_unit_is_refused(read: Callable[..., Any]) -> None:
     content = f"\ufeff{MD5}\r\n{MD5}\r\n".encode("utf-16-le")
     assert len(read(content).entries) == 2
-    with pytest.raises(ListError, match="cut short"):
+    with pytest.raises(ListError, match="truncated"):
         read(content[:-1])
 
 
@@ -152,7 +154,7 @@ DIGEST = st.sampled_from([16, 20, 28, 48, 64]).flatmap(lambda n: st.binary(min_s
     ),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_whatever_is_written_is_read(read: Callable[..., Any], lines: list[tuple[bytes | None, str]], end: str) -> None:
+def test_written_lists_are_read_back(read: Callable[..., Any], lines: list[tuple[bytes | None, str]], end: str) -> None:
     expected = [(f"line {number}", raw) for number, (raw, _) in enumerate(lines, 1) if raw]
     content = "".join(line + end for _, line in lines).encode()
     if not expected:

@@ -30,7 +30,7 @@ def test_invalid(read: Callable[..., Any], line: str) -> None:
     [
         (f"{HIGH}|{0:016}\n{LOW}|{40:016}\n", "line 4: out of order"),
         (f"{LOW}|{40:016}\n{HIGH}00000000|{0:016}\n", "line 4: out of order"),
-        (f"{LOW}|{40:016}\n{HIGH}|{0:016}", "line 4: the last line is cut short"),
+        (f"{LOW}|{40:016}\n{HIGH}|{0:016}", "line 4: the last line is truncated"),
     ],
 )
 def test_damage_is_refused(read: Callable[..., Any], lines: str, message: str) -> None:

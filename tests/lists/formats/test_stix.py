@@ -109,7 +109,7 @@ def test_labels_and_markings(read: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("given", ["whenever", "", "2999-13-01T00:00:00Z", "2999", 4e9, True, [], {}])
-def test_an_indicator_that_ends_at_no_time_is_malformed(read: Callable[..., Any], given: object) -> None:
+def test_an_indicator_with_an_invalid_end_time_is_malformed(read: Callable[..., Any], given: object) -> None:
     result = read(bundle(indicator(valid_until=given), indicator(id="indicator--2")))
     assert (result.ids, result.rejects) == (["indicator--2"], [(1, "malformed")])
 
@@ -170,8 +170,8 @@ def test_hashes_that_are_none(read: Callable[..., Any], value: str, reason: str)
     assert read(bundle(indicator(f"[file:hashes.MD5 = '{value}']"))).rejects == [(1, reason)]
 
 
-def test_a_bundle_that_is_cut_short_is_refused(read: Callable[..., Any]) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+def test_a_truncated_bundle_is_refused(read: Callable[..., Any]) -> None:
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(bundle(indicator())[:-1])
 
 

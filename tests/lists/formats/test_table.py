@@ -21,7 +21,7 @@ VALID = {
     "quoted": (f'"SHA256","comment"\n"{SHA256}","a ""b"", c\nd"\n', {"sha256": SHA256}, {"comment": 'a "b", c\nd'}),
     "one column": (f"SHA-1\n{SHA1}\n", {"sha1": SHA1}, {}),
     "several hashes": (f"md5_hash,sha256_hash\n{MD5},{SHA256}\n", {"md5": MD5, "sha256": SHA256}, {}),
-    "a hash left out": (f"md5,sha1\n,{SHA1}\n", {"sha1": SHA1}, {}),
+    "a missing hash": (f"md5,sha1\n,{SHA1}\n", {"sha1": SHA1}, {}),
     "untyped": (f"hash,tlp\n{SHA1},amber\n", {"sha1": SHA1}, {"tlp": "amber"}),
     "typed by another column": (f"hash,algorithm\n{SHA256},BLAKE3\n", {"blake3": SHA256}, {}),
     "unknown columns": (f"md5,whatever\n{MD5},x\n", {"md5": MD5}, {}),
@@ -57,18 +57,20 @@ def test_invalid(read: Callable[..., Any], line: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(("line", "reason"), INVALID.values(), ids=INVALID)
-def test_a_last_row_without_its_end_that_is_no_entry_is_a_cut(read: Callable[..., Any], line: str, reason: str) -> None:
+def test_a_last_row_without_line_end_that_is_not_an_entry_is_truncated(
+    read: Callable[..., Any], line: str, reason: str
+) -> None:
     content = f"md5,name\n{MD5},a\n{line}".encode()
     if reason == "empty_input":
         assert read(content).rejects == [(3, reason)]
         return
-    with pytest.raises(ListError, match="line 3: the last row is cut short"):
+    with pytest.raises(ListError, match="line 3: the last row is truncated"):
         read(content)
 
 
-def test_a_hash_that_is_cut_to_the_length_of_another_is_refused(read: Callable[..., Any]) -> None:
+def test_a_hash_truncated_to_the_length_of_another_is_refused(read: Callable[..., Any]) -> None:
     assert len(read(f"name,hash\na,{SHA1}\nb,{SHA1}".encode()).entries) == 2
-    with pytest.raises(ListError, match="line 3: the last row is cut short"):
+    with pytest.raises(ListError, match="line 3: the last row is truncated"):
         read(f"name,hash\na,{SHA1}\nb,{SHA1[:32]}".encode())
 
 
@@ -79,7 +81,7 @@ def test_broken_quotes_refuse_the_list(read: Callable[..., Any], line: str) -> N
 
 
 def test_a_line_over_the_limit_refuses_the_list(read: Callable[..., Any]) -> None:
-    with pytest.raises(ListError, match="line 2: over the limit"):
+    with pytest.raises(ListError, match="line 2: the line is over the limit"):
         read(f"md5,name\n{MD5},{'x' * 70000}\n".encode())
 
 
@@ -87,7 +89,7 @@ def test_a_row_over_several_lines_has_the_number_of_its_first(read: Callable[...
     assert read(f'md5,name\n{MD5},"a\nb\nc"\n\n{MD5},d\n'.encode()).ids == ["line 2", "line 6"]
 
 
-def test_id_size_and_unmatched_hashes_are_kept(read: Callable[..., Any]) -> None:
+def test_id_size_and_unmatched_hashes_are_stored(read: Callable[..., Any]) -> None:
     entry = read(f"MediaID,MD5,FileSize,PhotoDNA\n17,{MD5},6,AAAA\n18,{MD5},unknown,\n".encode()).entries
     assert (entry[0].id, entry[0].size, entry[0].unsupported) == ("17", 6, {"photodna": "AAAA"})
     assert (entry[1].id, entry[1].size, entry[1].unsupported) == ("18", None, {})
@@ -125,11 +127,11 @@ def test_columns_by_position_need_no_header(read: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"a": "sha265"}, "mapped to an algorithm"),
-        ({"a": ""}, "mapped to"),
-        ({"b": "md5"}, "no column b"),
+        ({"a": "sha265"}, "invalid field for a mapped column: 'sha265'"),
+        ({"a": ""}, "invalid field for a mapped column: ''"),
+        ({"b": "md5"}, "missing from the first line: 'b'"),
         ({"0": "md5"}, "from 1"),
-        ({"a": "name"}, "no column that holds hashes"),
+        ({"a": "name"}, "names no column of hashes"),
     ],
 )
 def test_a_map_that_does_not_fit_is_refused(read: Callable[..., Any], columns: dict[str, str], message: str) -> None:
@@ -153,7 +155,7 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=1
 
 
 @given(st.lists(st.tuples(st.binary(min_size=20, max_size=20), CELL), min_size=1), st.sampled_from(",;\t"))
-def test_whatever_is_written_is_read(
+def test_written_lists_are_read_back(
     read: Callable[..., Any], written: list[tuple[bytes, str]], delimiter: str
 ) -> None:
     lines = [f"sha1{delimiter}name"]

@@ -38,7 +38,7 @@ def test_a_file_of_another_kind_is_refused(read: Callable[..., Any]) -> None:
         read(vics({"MD5": MD5}, key=(V2[0], V2[1].replace("#Media", "#Users"))))
 
 
-def test_category_nought_and_none_stay_apart(read: Callable[..., Any]) -> None:
+def test_category_zero_and_no_category_differ(read: Callable[..., Any]) -> None:
     labels = read(vics({"MD5": MD5, "Category": 0}, {"MD5": MD5, "Category": None}, {"MD5": MD5})).labels
     assert labels == [{"category": "0", "category_scheme": "vics 2.0 US"}, {}, {}]
 
@@ -64,7 +64,7 @@ def test_an_unclear_truth_value_gives_no_label(read: Callable[..., Any], written
     assert read(vics({"MD5": MD5, "VictimIdentified": written})).labels == [{}]
 
 
-def test_photodna_is_carried_wherever_it_stands(read: Callable[..., Any]) -> None:
+def test_photodna_is_stored_wherever_it_occurs(read: Callable[..., Any]) -> None:
     alternative = [{"MD5": EMPTY_MD5, "HashName": "PhotoDNA", "HashValue": "AAAA"}]
     result = read(vics({"MD5": MD5, "PhotoDNA": "BBBB"}, {"MD5": MD5, "AlternativeHashes": alternative}))
     assert [entry.unsupported for entry in result.entries] == [{"photodna": "BBBB"}, {"photodna": "AAAA"}]
@@ -95,14 +95,14 @@ def test_invalid(read: Callable[..., Any], medium: object, reason: str) -> None:
 
 
 @pytest.mark.parametrize("keep", [-1, -2, -40, 130])
-def test_a_file_that_is_cut_short_is_refused(read: Callable[..., Any], keep: int) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+def test_a_truncated_file_is_refused(read: Callable[..., Any], keep: int) -> None:
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(vics({"MD5": MD5}, {"MD5": MD5, "Comments": "x" * 50})[:keep])
 
 
 @pytest.mark.parametrize("tail", ["}", "[", "x", ',"a":1}'])
 def test_text_after_the_end_is_refused(read: Callable[..., Any], tail: str) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+    with pytest.raises(ListError, match="damaged or truncated"):
         read(vics({"MD5": MD5}) + tail.encode())
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the compiled index share: building one, and the plain model that it must agree with."""
+"""Shared helpers of the tests of the compiled index: a builder of images."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence

@@ -187,12 +187,12 @@ def test_duplicate_says_nothing_that_the_first_did_not(
     [
         (ListEntry("1", {}), "without a digest"),
         (ListEntry("1", {MD5: bytes(15)}), "md5 digest of 15 bytes"),
-        (ListEntry("1", {AlgorithmName("crc32"): bytes(4)}), "holds no crc32"),
+        (ListEntry("1", {AlgorithmName("crc32"): bytes(4)}), "cannot hold crc32"),
         (DigestBlock(MD5, bytes(17), 1), "block of 17 bytes of md5"),
-        (DigestBlock(AlgorithmName("crc32"), bytes(4), 1), "holds no crc32"),
+        (DigestBlock(AlgorithmName("crc32"), bytes(4), 1), "cannot hold crc32"),
     ],
 )
-def test_what_no_section_holds_is_a_mistake_of_the_caller(
+def test_unknown_algorithms_are_a_mistake_of_the_caller(
     index_of: IndexOf, item: ListEntry | DigestBlock, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -200,7 +200,7 @@ def test_what_no_section_holds_is_a_mistake_of_the_caller(
 
 
 def test_entries_belong_to_a_list() -> None:
-    with IndexBuilder() as builder, pytest.raises(ValueError, match="no list has been begun"):
+    with IndexBuilder() as builder, pytest.raises(ValueError, match="no list was begun"):
         builder.add(ListEntry("1", {MD5: bytes(16)}))
 
 
@@ -218,7 +218,7 @@ def test_index_that_is_full_says_so(index_of: IndexOf, monkeypatch: pytest.Monke
         assert builder.rows == 0
 
 
-def test_text_that_was_no_text_is_stored_as_text(index_of: IndexOf) -> None:
+def test_undecodable_text_is_stored_as_text(index_of: IndexOf) -> None:
     odd = ListEntry("id \udcff", {MD5: bytes(16)}, labels={"name": "a\ud800b"})
     (hit,) = index_of([(Role.DENY, [odd])]).lookup(MD5, bytes(16))
     assert (hit.id, hit.labels) == ("id \ufffd", {"name": "a\ufffdb"})

@@ -45,7 +45,7 @@ def sections_of(image: bytes) -> dict[str, tuple[int, int]]:
 
 
 def resealed(image: bytes, sections: dict[str, tuple[int, int]], rows: int) -> bytes:
-    """An image whose checksums are right for whatever it holds."""
+    """An image with correct checksums for its content, valid or not."""
     table = tuple(
         index_layout.Section(name, offset, size, blake3.blake3(image[offset : offset + size]).digest())
         for name, (offset, size) in sections.items()
@@ -115,7 +115,7 @@ def test_truncated_image_is_refused(image: bytes, length: int) -> None:
 
 
 def test_image_with_something_appended_is_refused(image: bytes) -> None:
-    with pytest.raises(ListError, match="added to"):
+    with pytest.raises(ListError, match="truncated or extended"):
         ListIndex.from_bytes(image + b"\0")
 
 
@@ -198,7 +198,7 @@ def test_digests_out_of_order_are_found_by_verify_though_checksums_are_right(ima
         ("rows/md5", lambda content: b"\xff\0\0\0" + content[4:], "row number"),
         ("prefixes/md5", lambda content: content[:4] + b"\xff\xff\xff\xff" + content[8:], "prefix table|order"),
         ("text", lambda content: content[:-1], "text"),
-        ("lists", lambda content: content.replace(b'"kept":12', b'"kept":11'), "entries kept"),
+        ("lists", lambda content: content.replace(b'"kept":12', b'"kept":11'), "number of accepted entries"),
         ("lists", lambda content: content.replace(b'"rows":12', b'"rows":11'), "number of rows"),
         ("lists", lambda content: content[:-1], "lists"),
     ],

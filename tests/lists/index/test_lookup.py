@@ -79,7 +79,7 @@ def test_digest_of_another_length_is_a_mistake_of_the_caller(index_of: IndexOf) 
     index = index_of(bare([bytes(range(32))]))
     with pytest.raises(ValueError, match="sha256 digest of 16 bytes"):
         index.lookup(SHA256, bytes(16))
-    with pytest.raises(ValueError, match="no whole number"):
+    with pytest.raises(ValueError, match="not a whole number"):
         list(lookup_many(index, SHA256, bytes(33)))
 
 
@@ -115,10 +115,10 @@ def test_lists_take_the_numbers_that_they_are_given(build: Build) -> None:
         ListIndex.from_bytes(image, (3,))
 
 
-@pytest.mark.parametrize("what", ["missing", "folder", "fifo", "empty", "text"])
-def test_what_is_no_index_file_is_refused(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("what", ["missing", "directory", "fifo", "empty", "text"])
+def test_a_file_that_is_not_an_index_is_refused(tmp_path: Path, what: str) -> None:
     path = tmp_path / what
-    if what == "folder":
+    if what == "directory":
         path.mkdir()
     elif what == "fifo":
         os.mkfifo(path)

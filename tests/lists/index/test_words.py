@@ -1,4 +1,4 @@
-"""Numbers of leading bytes, against the digests that they stand for."""
+"""Leading words, compared with their digests."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -35,7 +35,7 @@ def test_words_are_the_first_eight_bytes_with_zeros_after_shorter_ones(width: in
 def test_index_holds_hashes_of_every_algorithm(index_of: IndexOf, algorithm: str) -> None:
     name = next(known for known in LENGTHS_BYTES if known == algorithm)
     source = np.random.default_rng(LENGTHS_BYTES[name])
-    # Many share all but their last byte, some are equal: rows, not digests, tell them apart.
+    # Many share all but their last byte and some are equal: only rows distinguish them.
     digests = [
         bytes([row % 3]) * (LENGTHS_BYTES[name] - 1) + source.bytes(1) if row % 2 else source.bytes(LENGTHS_BYTES[name])
         for row in range(120)

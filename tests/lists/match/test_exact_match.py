@@ -39,7 +39,7 @@ def index_of(lists: Lists, first_number: int = 1) -> ListIndex:
     return ListIndex.from_bytes(target.getvalue(), tuple(range(first_number, first_number + len(lists))))
 
 
-def told(matches: Sequence[Match]) -> list[tuple[int, str, str]]:
+def reported(matches: Sequence[Match]) -> list[tuple[int, str, str]]:
     return [(match.list_number, match.entry, match.algorithm) for match in matches]
 
 
@@ -74,7 +74,7 @@ def test_order_is_list_then_entry_then_strength() -> None:
     later, first = index_of(lists, 3), index_of(lists, 1)
     matches, _ = ExactMatcher([later, first]).match(digests(1, MD5, SHA1, SHA256, BLAKE3), 9)
     of_a = [("a", "blake3"), ("a", "sha256"), ("a", "sha1"), ("a", "md5")]
-    assert told(matches) == [
+    assert reported(matches) == [
         *[(1, *item) for item in [("z", "md5"), *of_a]],
         (2, "z", "md5"),
         *[(3, *item) for item in [("z", "md5"), *of_a]],
@@ -127,11 +127,11 @@ def test_weak_digest_alone_is_marked(
     assert [word.value for word in confirmations] == expected
 
 
-def test_conflict_within_an_entry_is_told() -> None:
+def test_conflict_within_an_entry_is_reported() -> None:
     forged = ListEntry("1", {**digests(1, MD5), **digests(2, SHA256)})
     matcher = ExactMatcher([index_of([(Role.DENY, [forged])])])
     matches, confirmations = matcher.match(digests(1, MD5, SHA256), 9)
-    assert told(matches) == [(1, "1", "md5")]
+    assert reported(matches) == [(1, "1", "md5")]
     assert confirmations == (Caveat.MD5_ONLY, Caveat.CONFLICTING_DIGESTS)
     # What was not computed does not conflict.
     assert matcher.match(digests(1, MD5), 9)[1] == (Caveat.MD5_ONLY,)
@@ -143,7 +143,7 @@ def test_entries_that_differ_do_not_conflict_with_each_other() -> None:
     assert confirmations == ()
 
 
-def test_conflict_on_a_known_list_is_told_too() -> None:
+def test_conflict_on_a_known_list_is_reported_too() -> None:
     forged = ListEntry("1", {**digests(1, MD5), **digests(2, SHA256)})
     _, confirmations = ExactMatcher([index_of([(Role.KNOWN, [forged])])]).match(digests(1, MD5, SHA256), 9)
     assert confirmations == (Caveat.CONFLICTING_DIGESTS,)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from hashaudit.lists.file_state import FileState
-from hashaudit.lists.known_filter import FilterImage
+from hashaudit.lists.known_filter import FilterHandle
 from hashaudit.lists.match.known_match import KnownFilters
 from hashaudit.model.results import AlgorithmName, Match, MatchType, Role
 
@@ -12,8 +12,8 @@ SHA1, SHA256 = AlgorithmName("sha1"), AlgorithmName("sha256")
 SAMPLE = Path(__file__).parents[2] / "data" / "lists" / "hashlookup_synthetic.bloom"
 
 
-def image(number: int) -> FilterImage:
-    return FilterImage(number, str(SAMPLE).encode(), FileState.of(SAMPLE.stat()))
+def image(number: int) -> FilterHandle:
+    return FilterHandle(number, str(SAMPLE).encode(), FileState.of(SAMPLE.stat()))
 
 
 def test_a_file_that_a_filter_may_hold_is_known() -> None:

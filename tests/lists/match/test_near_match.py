@@ -48,7 +48,7 @@ def seen(value: bytes, quality: int | None = 100, frame: int = 0) -> PerceptualH
     return PerceptualHash(PDQ, value.hex(), quality, frame)
 
 
-def told(matches: Sequence[Match]) -> list[tuple[int | None, int, str]]:
+def reported(matches: Sequence[Match]) -> list[tuple[int | None, int, str]]:
     return [(match.distance, match.list_number, match.entry) for match in matches]
 
 
@@ -76,17 +76,17 @@ def test_nearest_comes_first_then_lists_then_their_order() -> None:
         (Role.KNOWN, [entry("d", near), entry("e", BASE)]),
     ]
     matcher = NearMatcher([index_of(lists, 3), index_of(lists, 1)], {})
-    assert told(matcher.match([seen(BASE)])[0]) == [
+    assert reported(matcher.match([seen(BASE)])[0]) == [
         (0, 2, "e"), (0, 4, "e"),
         (4, 1, "a"), (4, 1, "c"), (4, 2, "d"), (4, 3, "a"), (4, 3, "c"), (4, 4, "d"),
         (20, 1, "b"), (20, 3, "b"),
     ]  # fmt: skip
 
 
-def test_entry_is_told_once_at_its_smallest_distance() -> None:
+def test_entry_is_reported_once_at_its_smallest_distance() -> None:
     matcher = NearMatcher([index_of([(Role.DENY, [entry("x", BASE), entry("y", away(9))])])], {})
     hashes = [seen(away(20)), seen(away(3), frame=2), seen(away(3)), seen(away(200))]
-    assert told(matcher.match(hashes)[0]) == [(3, 1, "x"), (6, 1, "y")]
+    assert reported(matcher.match(hashes)[0]) == [(3, 1, "x"), (6, 1, "y")]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_entry_is_told_once_at_its_smallest_distance() -> None:
 def test_match_by_an_unstable_hash_is_marked_and_not_dropped(qualities: list[int | None], expected: list[str]) -> None:
     matcher = NearMatcher([index_of([(Role.DENY, [entry("x", BASE)])])], {})
     matches, confirmations = matcher.match([seen(away(2), quality) for quality in qualities])
-    assert told(matches) == [(2, 1, "x")]
+    assert reported(matches) == [(2, 1, "x")]
     assert [word.value for word in confirmations] == ["perceptual_only", *expected]
 
 
@@ -113,7 +113,7 @@ def test_nearer_hash_of_low_quality_marks_the_match() -> None:
     assert Caveat.LOW_QUALITY not in matcher.match([seen(away(4), 59), seen(away(2), 60)])[1]
 
 
-def test_known_entries_need_no_confirmation() -> None:
+def test_known_entries_have_no_caveat() -> None:
     known = [entry("k", BASE)]
     matcher = NearMatcher([index_of([(Role.KNOWN, known)])], {})
     matches, confirmations = matcher.match([seen(BASE, 10)])
@@ -125,7 +125,7 @@ def test_known_entries_need_no_confirmation() -> None:
 @pytest.mark.parametrize("flat", [bytes(32), b"\x80" + bytes(31), b"\xff" * 32])
 def test_flat_entry_of_an_index_from_elsewhere_matches_nothing(flat: bytes) -> None:
     matcher = NearMatcher([index_of([(Role.DENY, [entry("flat", flat), entry("x", away(40, flat))])])], {})
-    assert told(matcher.match([seen(flat), seen(away(20, flat))])[0]) == [(20, 1, "x")]
+    assert reported(matcher.match([seen(flat), seen(away(20, flat))])[0]) == [(20, 1, "x")]
 
 
 def test_only_loaded_perceptual_hashes_match() -> None:
@@ -136,7 +136,7 @@ def test_only_loaded_perceptual_hashes_match() -> None:
     assert NearMatcher([near], {}).match([PerceptualHash(AlgorithmName("phash"), "00ff" * 4)]) == NOTHING
 
 
-def test_runs_without_perceptual_lists_load_no_numpy() -> None:
+def test_matching_without_perceptual_lists_imports_no_numpy() -> None:
     script = (
         "import sys; from hashaudit.lists.match.near_match import NearMatcher; NearMatcher([], {}).match([]);"
         "sys.exit('numpy' in sys.modules)"
@@ -173,6 +173,6 @@ def test_matches_agree_with_comparing_all_with_all(
                 expected.append((min(apart)[0], number, row, item.id))
                 low |= role is Role.DENY and -min(apart)[1] < 50
     matches, confirmations = NearMatcher(indexes, {PDQ: threshold}).match(hashes)
-    assert told(matches) == [(apart, number, name) for apart, number, _, name in sorted(expected)]
+    assert reported(matches) == [(apart, number, name) for apart, number, _, name in sorted(expected)]
     assert (Caveat.LOW_QUALITY in confirmations) == low
     assert all(msgspec.json.decode(msgspec.json.encode(match), type=Match) == match for match in matches)

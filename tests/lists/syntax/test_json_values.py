@@ -12,7 +12,7 @@ from hashaudit.lists.syntax import json_values
 from hashaudit.lists.syntax.json_values import flag_of, records, shape, text_of, values
 
 
-def test_shape_says_what_stands_where() -> None:
+def test_shape_gives_values_by_path() -> None:
     found = shape(b'{"a": {"b": "c"}, "d": [{"e": 1}, {"e": 2}], "f": [], "g": null')
     assert found == {
         "": "start_map",
@@ -52,13 +52,13 @@ def test_several_texts_are_one_list() -> None:
         b'{"v":[1e99999]}',
     ],
 )
-def test_what_is_no_whole_json_is_refused(content: bytes) -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+def test_incomplete_json_is_refused(content: bytes) -> None:
+    with pytest.raises(ListError, match="damaged or truncated"):
         list(values(io.BytesIO(content), "v.item"))
 
 
 def test_numbers_of_many_digits_do_no_harm() -> None:
-    with pytest.raises(ListError, match="damaged or cut short"):
+    with pytest.raises(ListError, match="damaged or truncated"):
         list(values(io.BytesIO(b'{"v":[' + b"9" * 5000 + b"]}"), "v.item"))
 
 
@@ -66,7 +66,7 @@ def test_a_record_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(json_values, "MAX_RECORD_BYTES", 200_000)
     small = b'{"v":[' + b",".join([b'"' + b"x" * 1000 + b'"'] * 500) + b"]}"
     assert len(list(values(io.BytesIO(small), "v.item"))) == 500
-    with pytest.raises(ListError, match="over 0 MiB"):
+    with pytest.raises(ListError, match="larger than 0 MiB"):
         list(values(io.BytesIO(b'{"v":["' + b"x" * 500_000 + b'"]}'), "v.item"))
 
 

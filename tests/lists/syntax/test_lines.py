@@ -10,10 +10,10 @@ from hashaudit.lists.syntax import lines as lines_module
 from hashaudit.lists.syntax.lines import (
     HEAD_BYTES,
     MAX_LINE_BYTES,
+    decode_to_utf8,
     line_blocks,
     numbered_lines,
     stream_of,
-    undo_encoding,
     with_head,
 )
 
@@ -31,31 +31,31 @@ TEXT = "d41d8cd9 näme\r\n\U0001f600 two\n"
     ids=["utf-8", "utf-8 with mark", "utf-16 le", "utf-16 be"],
 )
 def test_every_encoding_comes_as_utf8(content: bytes) -> None:
-    assert undo_encoding(io.BytesIO(content)).read() == TEXT.encode()
+    assert decode_to_utf8(io.BytesIO(content)).read() == TEXT.encode()
 
 
 @pytest.mark.parametrize("encoding_name", ["utf-16-le", "utf-16-be"])
 def test_utf16_that_ends_inside_a_unit_is_refused(encoding_name: str) -> None:
     mark = codecs.BOM_UTF16_LE if encoding_name == "utf-16-le" else codecs.BOM_UTF16_BE
-    stream = undo_encoding(io.BytesIO(mark + TEXT.encode(encoding_name)[:-1]))
-    with pytest.raises(ListError, match="cut short"):
+    stream = decode_to_utf8(io.BytesIO(mark + TEXT.encode(encoding_name)[:-1]))
+    with pytest.raises(ListError, match="truncated"):
         stream.read()
 
 
 def test_half_a_surrogate_pair_in_a_name_does_not_lose_the_list() -> None:
-    stream = undo_encoding(io.BytesIO(codecs.BOM_UTF16_LE + b"a\0\x00\xd8b\0"))
+    stream = decode_to_utf8(io.BytesIO(codecs.BOM_UTF16_LE + b"a\0\x00\xd8b\0"))
     assert stream.read() == b"a\xed\xa0\x80b"
 
 
 def test_bytes_without_a_mark_pass_untouched() -> None:
     content = bytes(range(256)) * 3
-    assert undo_encoding(io.BytesIO(content)).read() == content
+    assert decode_to_utf8(io.BytesIO(content)).read() == content
 
 
 def test_utf16_characters_across_chunks_survive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines_module, "CHUNK_BYTES", 3)
     content = codecs.BOM_UTF16_LE + ("\U0001f600" * 40).encode("utf-16-le")
-    assert undo_encoding(io.BytesIO(content)).read() == ("\U0001f600" * 40).encode()
+    assert decode_to_utf8(io.BytesIO(content)).read() == ("\U0001f600" * 40).encode()
 
 
 @pytest.mark.parametrize("length", [0, 1, HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 1])
@@ -101,7 +101,7 @@ def test_names_of_twice_the_longest_path_pass() -> None:
     assert list(numbered_lines(io.BytesIO(b"x" * 8192 + b"\n"))) == [(1, b"x" * 8192, True)]
 
 
-def test_a_line_that_never_ends_takes_no_memory_and_the_next_keeps_its_number() -> None:
+def test_an_endless_line_uses_no_memory_and_the_next_has_its_number() -> None:
     def pieces() -> io.BytesIO:
         return io.BytesIO(b"x" * (4 * lines_module.CHUNK_BYTES) + b"\nnext\n")
 

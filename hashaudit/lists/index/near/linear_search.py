@@ -1,4 +1,7 @@
-"""Distances from some hashes to every stored hash of an algorithm: what a faster search has to agree with."""
+"""Linear search: distances from some hashes to every stored hash of an algorithm.
+
+A faster search must give the same result.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +13,7 @@ from hashaudit.content.perceptual.interface import Metric
 from hashaudit.lists.index.lookup import Image
 
 Units = npt.NDArray[np.uint64] | npt.NDArray[np.uint8]
-"""One hash a row, in the widest units that divide its length: bits are counted alike in each."""
+"""Hashes, one in each row, in the widest units that divide their length; each unit gives the same bit counts."""
 
 Places = npt.NDArray[np.int64]
 Distances = npt.NDArray[np.int64]
@@ -18,50 +21,50 @@ Distances = npt.NDArray[np.int64]
 _WORD_BYTES = 8
 
 _CHUNK_BYTES = 3 << 15
-"""Stored hashes that all queries are compared with before the next. They stay in the processor's cache, and below
-128 KiB an array's memory does not come from the system and go back to it each time."""
+"""Bytes of stored hashes that are compared with all queries before the next. They stay in the processor's cache,
+and arrays below 128 KiB are not allocated and released by the system each time."""
 
 
-class Neighbours(msgspec.Struct, frozen=True):
-    """Pairs of a query and a stored hash within a radius, in no order, none twice."""
+class NearPairs(msgspec.Struct, frozen=True):
+    """Pairs of a query and a stored hash within a radius, unordered, without repeats."""
 
     queries: Places
-    """The query's number, from 0."""
+    """Number of the query, from 0."""
     positions: Places
-    """The stored hash's position in its section."""
+    """Position of the stored hash in its section."""
     distances: Distances
 
 
-def joined(parts: Sequence[Neighbours]) -> Neighbours:
-    """The pairs of all parts."""
+def joined(parts: Sequence[NearPairs]) -> NearPairs:
+    """Returns the pairs of all parts."""
     if len(parts) == 1:
         return parts[0]
     nothing = np.zeros(0, np.int64)
     columns = zip(*((part.queries, part.positions, part.distances) for part in parts), strict=True)
-    return Neighbours(*(np.concatenate(column) for column in columns)) if parts else Neighbours(*[nothing] * 3)
+    return NearPairs(*(np.concatenate(column) for column in columns)) if parts else NearPairs(*[nothing] * 3)
 
 
 def as_units(buffer: Image, count: int, width_bytes: int, offset: int = 0) -> Units:
-    """Hashes that stand one after the other."""
+    """Returns concatenated hashes as rows."""
     if width_bytes % _WORD_BYTES:
         return np.frombuffer(buffer, np.uint8, count * width_bytes, offset).reshape(count, width_bytes)
     units = width_bytes // _WORD_BYTES
     return np.frombuffer(buffer, np.uint64, count * units, offset).reshape(count, units)
 
 
-def scan(stored: Units, queries: Units, threshold: int, metric: Metric) -> Neighbours:
-    """All stored hashes within a radius, found by comparing with each.
+def scan(stored: Units, queries: Units, threshold: int, metric: Metric) -> NearPairs:
+    """Returns all stored hashes within a radius, by comparing with each.
 
     Args:
-        stored: as :func:`as_units` gives them.
-        queries: likewise.
+        stored: hashes from :func:`as_units`.
+        queries: hashes from :func:`as_units`.
         threshold: the radius, inclusive.
-        metric: how distances are measured.
+        metric: of the distances.
     """
     return joined(list(_scan_chunks(stored, queries, threshold, metric)))
 
 
-def _scan_chunks(stored: Units, queries: Units, threshold: int, metric: Metric) -> Iterator[Neighbours]:
+def _scan_chunks(stored: Units, queries: Units, threshold: int, metric: Metric) -> Iterator[NearPairs]:
     measure = hamming if metric is Metric.HAMMING else squared
     step = max(1, _CHUNK_BYTES // stored[:1].nbytes)
     for begin in range(0, len(stored), step):
@@ -70,21 +73,21 @@ def _scan_chunks(stored: Units, queries: Units, threshold: int, metric: Metric) 
             distances = measure(chunk, query)
             near = np.flatnonzero(distances <= threshold)
             if len(near):
-                yield Neighbours(np.full(len(near), number), near + begin, distances[near].astype(np.int64))
+                yield NearPairs(np.full(len(near), number), near + begin, distances[near].astype(np.int64))
 
 
 def hamming(first: Units, second: Units) -> npt.NDArray[np.uint16]:
-    """Bits in which rows differ. The arguments broadcast."""
+    """Returns the number of different bits of each row. The arguments broadcast."""
     counts = np.bitwise_count(first ^ second)
     total: npt.NDArray[np.uint16] = counts[:, 0].astype(np.uint16)
-    # Faster than a sum along rows of a few units.
+    # Faster than a sum over rows of a few units.
     for unit in range(1, counts.shape[1]):
         total += counts[:, unit]
     return total
 
 
 def squared(first: Units, second: Units) -> npt.NDArray[np.int32]:
-    """Sums of the squared differences of bytes. The arguments broadcast."""
+    """Returns the sum of the squared differences of bytes of each row. The arguments broadcast."""
     one, other = (np.ascontiguousarray(units).view(np.uint8).astype(np.int32) for units in (first, second))
     difference = one - other
     total: npt.NDArray[np.int32] = np.einsum("ij,ij->i", difference, difference)

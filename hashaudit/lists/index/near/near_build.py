@@ -1,4 +1,4 @@
-"""Writing the two sections by which near hashes are found: for each piece, which hashes hold which value of it."""
+"""Writer for the two sections of near search: for each piece, the hashes by their value in it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,30 +13,30 @@ from hashaudit.lists.index.near.pieces import Keys, choose_pieces, keys_of
 from hashaudit.model.results import AlgorithmName
 
 _CHUNK_HASHES = 1 << 20
-"""Hashes that are worked on at once: tens of megabytes."""
+"""Hashes processed at once: tens of megabytes."""
 
 Positions = npt.NDArray[np.uint32]
 
 
 def write_pieces(
-    writer: ImageWriter, algorithm: AlgorithmName, width_bytes: int, count: int, folder: str | None
+    writer: ImageWriter, algorithm: AlgorithmName, width_bytes: int, count: int, directory: str | None
 ) -> None:
-    """Writes the sections of an algorithm whose hashes have been written, if there are enough of them.
+    """Writes the sections of an algorithm whose hashes have been written, if there are enough hashes.
 
     Holds four bytes for each hash.
 
     Args:
-        writer: has the section of hashes, and takes these.
-        algorithm: names the sections.
-        width_bytes: of a hash.
-        count: of hashes.
-        folder: for temporary files.
+        writer: contains the section of hashes and receives these sections.
+        algorithm: part of the sections' names.
+        width_bytes: size of a hash.
+        count: number of hashes.
+        directory: for temporary files.
     """
     pieces = choose_pieces(width_bytes, count)
     if pieces is None:
         return
 
-    with spool(folder) as members_file:
+    with spool(directory) as members_file:
         with writer.section(index_layout.BUCKETS + algorithm) as buckets:
             for piece in range(pieces.count):
 
@@ -51,21 +51,21 @@ def write_pieces(
 
 
 def _starts(chunks: Iterable[Keys], pieces: Pieces) -> Keys:
-    """Where the hashes of each value begin, and their number."""
+    """Returns the first position of the hashes of each value, and last their number."""
     starts = np.zeros(pieces.slots, np.uint32)
     for keys in chunks:
-        # One place further on: the sums then are where each value begins.
+        # Shifted by one, so that the sums are the first position of each value.
         starts[1:] += np.bincount(keys, minlength=pieces.slots - 1).astype(np.uint32)
     return np.cumsum(starts, dtype=np.uint32)
 
 
 def _members(chunks: Iterable[Keys], starts: Keys) -> Positions:
-    """The positions of the hashes by value, ascending among those of one value."""
+    """Returns the positions of the hashes by value, ascending within one value."""
     members = np.empty(starts[-1], np.uint32)
     free = starts[:-1].copy()
     position = 0
     for keys in chunks:
-        # Numbers that hold both sort many times faster than keys are sorted for their order.
+        # Sorting numbers that combine key and position is many times faster than argsort of the keys.
         both = (keys.astype(np.uint64) << np.uint64(32)) | np.arange(position, position + len(keys), dtype=np.uint64)
         both.sort()
         in_order = (both >> np.uint64(32)).astype(np.uint32)

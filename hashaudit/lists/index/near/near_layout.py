@@ -1,4 +1,4 @@
-"""The two sections of an index by which near hashes are found: how their sizes say how hashes are cut into pieces."""
+"""Layout of the two sections of near search: their sizes determine the pieces of a hash."""
 
 import msgspec
 
@@ -7,39 +7,39 @@ from hashaudit.lists.index.lookup import DigestSection
 
 MAX_PIECES = 32
 MAX_PIECE_BITS = 24
-"""A table of 64 MiB for each piece: more would cost the cache more than it saves."""
+"""Maximum bits of a piece, for a table of 64 MiB: a larger one would cost the cache more than it saves."""
 
 MIN_WIDTH_BYTES = 4
-"""A piece is read as part of four bytes."""
+"""Minimum size of a hash, because a piece is read as part of four bytes."""
 
 
 class Pieces(msgspec.Struct, frozen=True):
-    """The first ``count`` runs of ``bits`` bits of a hash; what is left at its end is in no piece."""
+    """The division of a hash into ``count`` pieces of ``bits`` bits; the bits after them are in no piece."""
 
     count: int
     bits: int
 
     @property
     def slots(self) -> int:
-        """Numbers in the table of one piece."""
+        """Number of entries in the table of one piece."""
         return (1 << self.bits) + 1
 
 
 class PieceSections(msgspec.Struct, frozen=True):
-    """Where the hashes of one algorithm are by the values of their pieces."""
+    """The sections with the hashes of one algorithm by the values of their pieces."""
 
     pieces: Pieces
     buckets: Section
-    """For each piece a table: where the members of each of its values begin, and their number."""
+    """For each piece a table: first position of the members of each value, and last their number."""
     members: Section
-    """For each piece the positions of all hashes, in the order of its values."""
+    """For each piece the positions of all hashes, ordered by their value."""
 
 
 def piece_sections(digests: DigestSection, buckets: Section, members: Section) -> PieceSections:
-    """Derives the pieces from the sizes of the sections.
+    """Returns the sections with the pieces derived from their sizes.
 
     Raises:
-        ListError: the sizes do not fit each other.
+        ListError: the sizes do not fit together.
     """
     count, rest = divmod(members.size, digests.count * ROW_BYTES)
     slots, odd = divmod(buckets.size, max(1, count) * ROW_BYTES)

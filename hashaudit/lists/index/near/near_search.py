@@ -1,4 +1,4 @@
-"""Search of an index's perceptual hashes by distance."""
+"""Near search: the perceptual hashes of an index within a distance."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,11 +10,12 @@ from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
 from hashaudit.errors import ListError
 from hashaudit.lists.index.arrays import rows_of
 from hashaudit.lists.index.index_reader import ListIndex
-from hashaudit.lists.index.near.linear_search import Neighbours, Places, as_units, joined, scan
+from hashaudit.lists.index.near.linear_search import NearPairs, Places, as_units, joined, scan
 from hashaudit.lists.index.near.pieces_search import PieceTable
 
 _QUERIES_AT_ONCE = 8
-"""Bounds the pairs in memory where every query is near to most of a list: the frames of a film to a list of frames."""
+"""Queries searched at once. It bounds the pairs in memory if every query is near to most of a list, such as the
+frames of a film to a list of frames."""
 
 
 class NearEntry(msgspec.Struct, frozen=True):
@@ -23,26 +24,26 @@ class NearEntry(msgspec.Struct, frozen=True):
     distance: int
     row: int
     position: int
-    """In the algorithm's section; what :meth:`ListIndex.hit` takes."""
+    """Position in the algorithm's section, as :meth:`ListIndex.hit` takes it."""
     query: int
-    """Which of the hashes that were asked it is near to, from 0."""
+    """Number of the nearest query, from 0."""
 
 
 class NearIndex:
-    """The perceptual hashes of one algorithm of an index."""
+    """Near search in the perceptual hashes of one algorithm of an index."""
 
     __slots__ = ("_index", "_metric", "_rows", "_section", "_stored", "_table")
 
     def __init__(self, index: ListIndex, algorithm: PerceptualAlgorithm) -> None:
-        """Takes an index that has a section of the algorithm.
+        """Opens an index that has a section of the algorithm.
 
         Raises:
-            ListError: the index's hashes are of another length than the algorithm's, or the index is damaged.
+            ListError: the index's hashes have another length than the algorithm's, or the index is damaged.
         """
         self._index = index
         self._section = index.sections[algorithm.name]
         if self._section.width_bytes != algorithm.length_bytes:
-            raise ListError(f"compiled index holds {algorithm.name} of another length than this program computes")
+            raise ListError(f"compiled index has {algorithm.name} hashes of another length than this program computes")
         self._metric = algorithm.metric
         self._stored = as_units(
             index.image, self._section.count, self._section.width_bytes, self._section.digests.offset
@@ -52,10 +53,10 @@ class NearIndex:
         self._rows = rows_of(index, self._section)
 
     def search(self, values: Sequence[bytes], threshold: int) -> list[list[NearEntry]]:
-        """For each of some hashes all stored ones within a radius, nearest first, then by row.
+        """Returns for each query all stored hashes within a radius, nearest first, then by row.
 
         Args:
-            values: the hashes, raw. All of a file are best asked in one call.
+            values: the raw queries. Pass all of a file in one call.
             threshold: the radius, inclusive.
 
         Raises:
@@ -65,33 +66,33 @@ class NearIndex:
         pairs = self._pairs(values, threshold)
         rows = self._rows_of(pairs)
         found: list[list[NearEntry]] = [[] for _ in values]
-        for neighbour in _neighbours(pairs, rows, np.lexsort((rows, pairs.distances))):
-            found[neighbour.query].append(neighbour)
+        for entry in _near_entries(pairs, rows, np.lexsort((rows, pairs.distances))):
+            found[entry.query].append(entry)
         return found
 
     def closest(self, values: Sequence[bytes], threshold: int) -> list[NearEntry]:
-        """All stored hashes within a radius of any of some hashes, each once, nearest first, then by row.
+        """Returns all stored hashes within a radius of any query, each once, nearest first, then by row.
 
         Args:
-            values: as :meth:`search`. Of several that a stored hash is equally near to, the first counts.
+            values: same as for :meth:`search`. If several are equally near to a stored hash, the first counts.
             threshold: the radius, inclusive.
 
         Raises:
-            ValueError, ListError: as :meth:`search`.
+            ValueError, ListError: same as :meth:`search`.
         """
         best = joined([])
         for begin in range(0, len(values), _QUERIES_AT_ONCE):
             pairs = self._pairs(values[begin : begin + _QUERIES_AT_ONCE], threshold)
             best = _nearest(joined([best, msgspec.structs.replace(pairs, queries=pairs.queries + begin)]))
         rows = self._rows_of(best)
-        return list(_neighbours(best, rows, np.lexsort((rows, best.distances))))
+        return list(_near_entries(best, rows, np.lexsort((rows, best.distances))))
 
-    def _pairs(self, values: Sequence[bytes], threshold: int) -> Neighbours:
+    def _pairs(self, values: Sequence[bytes], threshold: int) -> NearPairs:
         width_bytes = self._section.width_bytes
         if any(len(value) != width_bytes for value in values):
-            raise ValueError(f"a {self._section.algorithm} that has not {width_bytes} bytes")
+            raise ValueError(f"a {self._section.algorithm} hash must have {width_bytes} bytes")
         if threshold < 0:
-            raise ValueError("a radius below 0")
+            raise ValueError("the radius must not be below 0")
         if not values:
             return joined([])
         queries = b"".join(values)
@@ -99,23 +100,23 @@ class NearIndex:
             return self._table.search(queries, threshold)
         return scan(self._stored, as_units(queries, len(values), width_bytes), threshold, self._metric)
 
-    def _rows_of(self, pairs: Neighbours) -> Places:
+    def _rows_of(self, pairs: NearPairs) -> Places:
         rows = self._rows[pairs.positions].astype(np.int64)
         if len(rows) and int(rows.max()) >= self._index.header.rows:
             raise self._section.damaged("row number")
         return rows
 
 
-def _nearest(pairs: Neighbours) -> Neighbours:
-    """Of each stored hash the nearest pair, the first query's among equals."""
+def _nearest(pairs: NearPairs) -> NearPairs:
+    """Returns the nearest pair of each stored hash, with the first query among equals."""
     order = np.lexsort((pairs.queries, pairs.distances, pairs.positions))
     positions = pairs.positions[order]
     first = np.ones(len(order), np.bool_)
     first[1:] = positions[1:] != positions[:-1]
     order = order[first]
-    return Neighbours(pairs.queries[order], pairs.positions[order], pairs.distances[order])
+    return NearPairs(pairs.queries[order], pairs.positions[order], pairs.distances[order])
 
 
-def _neighbours(pairs: Neighbours, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[NearEntry]:
+def _near_entries(pairs: NearPairs, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[NearEntry]:
     columns = (pairs.distances, rows, pairs.positions, pairs.queries)
     return map(NearEntry, *(column[order].tolist() for column in columns))

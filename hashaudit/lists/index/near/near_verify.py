@@ -1,4 +1,4 @@
-"""Whether the pieces of perceptual hashes are whole, so that no search can miss a hash."""
+"""Verification of the pieces of perceptual hashes, so that no search can miss a hash."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from hashaudit.lists.index.near.pieces import Keys, keys_of
 
 
 def verify_pieces(image: Image, section: DigestSection, sections: PieceSections) -> None:
-    """Checks each table against the hashes. Takes four bytes of memory for each.
+    """Checks each table against the hashes. Takes four bytes of memory for each hash.
 
     Raises:
         ListError: a search could miss a hash.
@@ -31,7 +31,7 @@ def _verify_piece(image: Image, section: DigestSection, sections: PieceSections,
         chunk = members[begin : begin + CHUNK_ROWS]
         if int(chunk.max()) >= count:
             raise section.damaged("members")
-        # Ascending by key, then position: so each is there once, and where the table says.
+        # They ascend by key, then position, so each hash occurs once and where the table says.
         both = (keys[chunk].astype(np.int64) << 32) | chunk
         if int(both[0]) <= last or (both[1:] <= both[:-1]).any():
             raise section.damaged("members")

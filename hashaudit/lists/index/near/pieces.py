@@ -1,9 +1,9 @@
-"""How perceptual hashes are cut into pieces, so that near ones can be looked up instead of compared with all.
+"""Pieces of perceptual hashes, by which near ones are looked up instead of compared with all: multi-index hashing.
 
-A hash within distance T of another has, of some disjoint pieces with radii whose sum is at least T - (pieces - 1), one
-piece within that piece's radius: were each beyond, the distances would add up to more than T. So it is enough to look
-at the hashes that share, up to few flipped bits, one piece with the query. Which radii cost least depends on T; which
-pieces there are is decided once, when the index is written.
+Take disjoint pieces with radii whose sum is at least T - (pieces - 1). A hash within distance T of the query has at
+least one piece within that piece's radius: otherwise the distances would add up to more than T. So it is enough to
+compare hashes that share one piece with the query, up to a few flipped bits. The cheapest radii depend on T; the pieces
+are chosen once, when the index is written.
 
 Source of the idea: Norouzi, Punjani, Fleet, "Fast Exact Search in Hamming Space with Multi-Index Hashing" (2014); of
 unequal radii: Qin et al., "GPH: Similarity Search in Hamming Space" (2018), section 4.
@@ -21,35 +21,36 @@ from hashaudit.lists.index.near.near_layout import MAX_PIECE_BITS, MAX_PIECES, M
 Keys = npt.NDArray[np.uint32]
 
 MIN_HASHES = 20_000
-"""Up to here comparing with all takes no longer than a tenth of a millisecond or two."""
+"""Number of hashes below which comparing with all takes at most one or two tenths of a millisecond."""
 
 _WORD = np.dtype(">u4")
-"""Holds a piece wherever in a byte it begins."""
+"""Word that contains a piece starting at any bit of its first byte."""
 
 _MIN_PIECE_BITS = 8
 
 _MEMORY_SHARE = 2.25
-"""Bytes of pieces for each byte of a hash: with the hash, its row and its prefix table, 110 bytes an entry of PDQ."""
+"""Maximum bytes of pieces for each byte of a hash. With the hash, its row and its prefix table, a PDQ entry takes
+110 bytes."""
 
 _RADIUS_DIVISOR = 8
-"""The radius that pieces are chosen for is just below an eighth of the bits: 31 of 256, 7 of 64."""
+"""Divisor for the radius that pieces are chosen for, just below an eighth of the bits: 31 of 256, 7 of 64."""
 
 _PROBE_NS, _CANDIDATE_NS = 12, 30
 _COMPARISON_NS, _COMPARISON_NS_PER_BYTE = 1.0, 0.3
-"""What a look into a table, a candidate, and a hash that is compared in order cost, by measurement. Only their ratios
-matter: they decide which of several exact searches is run."""
+"""Measured cost of a table access, of a candidate, and of a hash compared in sequence. Only the ratios matter: they
+select one of several exact searches."""
 
 
 def comparison_ns(width_bytes: int) -> float:
-    """What it takes to compare with one hash when all are gone through."""
+    """Returns the cost of comparing with one hash in a linear search."""
     return _COMPARISON_NS + _COMPARISON_NS_PER_BYTE * width_bytes
 
 
 def choose_pieces(width_bytes: int, hashes: int) -> Pieces | None:
-    """The pieces with which a search of so many hashes costs least, within the memory allowed.
+    """Returns the pieces with the cheapest search for this number of hashes, within the memory limit.
 
     Returns:
-        ``None`` if comparing with all is best.
+        ``None`` if comparing with all is cheapest.
     """
     if hashes < MIN_HASHES or width_bytes < MIN_WIDTH_BYTES:
         return None
@@ -67,10 +68,11 @@ def choose_pieces(width_bytes: int, hashes: int) -> Pieces | None:
 
 
 def choose_radii(pieces: Pieces, hashes: int, threshold: int) -> tuple[tuple[int, ...], float]:
-    """The radius of each piece, -1 for one that need not be looked at, and the expected nanoseconds of a search.
+    """Returns the radius of each piece, -1 for a piece that is skipped, and the expected nanoseconds of a search.
 
-    Exact whatever the hashes are; the cost is that of hashes whose bits are even. As the pieces are alike and each
-    further flipped bit costs more than the one before, the cheapest step taken ``threshold + 1`` times is the optimum.
+    The search is exact for any hashes; the cost assumes uniformly distributed bits. All pieces are alike and each
+    further flipped bit costs more than the previous one, so taking the cheapest step ``threshold + 1`` times is
+    optimal.
     """
     share_ns = _PROBE_NS + _CANDIDATE_NS * hashes / (1 << pieces.bits)
     steps = [(share_ns * math.comb(pieces.bits, 0), piece, 0) for piece in range(pieces.count)]
@@ -86,13 +88,13 @@ def choose_radii(pieces: Pieces, hashes: int, threshold: int) -> tuple[tuple[int
 
 
 def keys_of(hashes: Image | memoryview, width_bytes: int, pieces: Pieces, piece: int) -> Keys:
-    """The value of one piece of some hashes that stand one after the other.
+    """Returns the value of one piece of concatenated hashes.
 
     Args:
-        hashes: at least one, and nothing else.
-        width_bytes: of a hash.
-        pieces: how it is cut.
-        piece: which of them, from 0, which has the leading bits.
+        hashes: concatenated hashes, at least one, without other bytes.
+        width_bytes: size of a hash.
+        pieces: the division of a hash.
+        piece: number of the piece, from 0, which has the leading bits.
     """
     first_bit = piece * pieces.bits
     first_byte = min(first_bit // 8, width_bytes - _WORD.itemsize)

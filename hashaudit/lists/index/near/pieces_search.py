@@ -1,6 +1,6 @@
-"""Near hashes by their pieces: few looks into tables, then every candidate compared in full.
+"""Near search by pieces: a few table accesses, then a full comparison of every candidate.
 
-Nothing that an image says is trusted: numbers are bounded before they are used as places.
+No value of the image is trusted: numbers are bounded before they are used as offsets.
 """
 
 from itertools import combinations
@@ -11,50 +11,51 @@ import numpy as np
 
 from hashaudit.content.perceptual.interface import Metric
 from hashaudit.lists.index.lookup import SAMPLES, DigestSection, Image
-from hashaudit.lists.index.near.linear_search import Neighbours, Places, Units, as_units, hamming, joined, scan
+from hashaudit.lists.index.near.linear_search import NearPairs, Places, Units, as_units, hamming, joined, scan
 from hashaudit.lists.index.near.near_layout import PieceSections
 from hashaudit.lists.index.near.pieces import Keys, choose_radii, comparison_ns, keys_of
 
 _MAX_CANDIDATES = 1 << 20
-"""Candidates that are compared at once: some tens of megabytes. A query that has more is compared with all instead."""
+"""Candidates compared at once: some tens of megabytes. A query with more is compared with all hashes instead."""
 
 _CANDIDATE_SHARE = 4
-"""A candidate costs a few times what comparing in order does: from this part of all on, all are compared."""
+"""Divisor of the number of hashes for the maximum of candidates: a candidate costs a few times as much as a
+comparison in sequence, so beyond this share all are compared."""
 
 _PROBES_AT_ONCE = 1 << 12
-"""Keeps arrays below 128 KiB, from where on memory comes from the system and goes back to it each time: that costs more
-than calling numpy more often."""
+"""Probes at once, so that arrays stay below 128 KiB. The system allocates and releases larger ones each time, which
+costs more than additional numpy calls."""
 
 _MAX_PROBES = 1 << 20
-"""Looks into tables for one query: some tens of megabytes. A radius that takes more is searched by comparing."""
+"""Maximum number of table accesses for one query: some tens of megabytes. A radius that needs more is searched by
+comparing."""
 
 _SAMPLES = 8
-"""Hashes that are looked for in the tables of each piece before the first search: catches tables that are not what they
-claim to be."""
+"""Hashes looked up in the tables of each piece before the first search, to detect wrong tables."""
 
 
 class _Probes(msgspec.Struct, frozen=True):
-    """The looks into tables that a search takes for each query."""
+    """The table accesses of a search for each query."""
 
     pieces: Places
-    """Which piece each is about."""
+    """Piece of each access."""
     flips: Places
-    """By what the piece's value is changed."""
+    """Bits that are flipped in the piece's value."""
     slots: Places
-    """Where the piece's table begins."""
+    """Offset of the piece's table."""
     members: Places
-    """Where the piece's members begin."""
+    """Offset of the piece's members."""
 
 
 class PieceTable:
-    """The pieces of one algorithm's hashes."""
+    """The tables of the pieces of one algorithm's hashes."""
 
     def __init__(self, section: DigestSection, sections: PieceSections, image: Image, stored: Units) -> None:
-        """Samples what the tables say.
+        """Opens the tables and checks samples of them.
 
         Args:
-            section: of the hashes.
-            sections: of their pieces.
+            section: the section of the hashes.
+            sections: the sections of their pieces.
             image: the whole index.
             stored: the hashes.
 
@@ -70,8 +71,8 @@ class PieceTable:
         self._plans: dict[int, _Probes | None] = {}
         self._check_samples()
 
-    def search(self, values: bytes, threshold: int) -> Neighbours:
-        """All stored hashes within a radius of some that stand one after the other.
+    def search(self, values: bytes, threshold: int) -> NearPairs:
+        """Returns all stored hashes within a radius of concatenated queries.
 
         Raises:
             ListError: the image is damaged.
@@ -85,7 +86,7 @@ class PieceTable:
             return scan(self._stored, queries, threshold, Metric.HAMMING)
         keys = np.stack([keys_of(values, width, self._pieces, piece) for piece in range(self._pieces.count)], axis=1)
         step = max(1, _PROBES_AT_ONCE // len(probes.pieces))
-        found: list[Neighbours] = []
+        found: list[NearPairs] = []
         crowded: list[int] = []
         for begin in range(0, len(queries), step):
             places, lengths = self._runs(keys[begin : begin + step], probes)
@@ -101,7 +102,7 @@ class PieceTable:
         return joined(found)
 
     def _plan(self, threshold: int) -> _Probes | None:
-        """What to look at for a radius; ``None`` if comparing with all costs less."""
+        """Returns the table accesses for a radius; ``None`` if comparing with all costs less."""
         pieces, hashes, width_bytes = self._pieces, self._section.count, self._section.width_bytes
         radii, cost_ns = choose_radii(pieces, hashes, min(threshold, 8 * width_bytes))
         count = sum(comb(pieces.bits, flipped) for radius in radii for flipped in range(radius + 1))
@@ -112,7 +113,7 @@ class PieceTable:
         return _Probes(numbers, np.concatenate(flips), numbers * pieces.slots, numbers * hashes)
 
     def _runs(self, keys: Keys, probes: _Probes) -> tuple[Places, Keys]:
-        """Where the candidates of some queries begin among the members, and how many there are, by probe."""
+        """Returns the first position and number of the candidates of some queries, by probe."""
         slots = (keys[:, probes.pieces] ^ probes.flips) + probes.slots
         begins, ends = self._starts.take(slots), self._starts.take(slots + 1)
         if (begins > ends).any() or (ends > self._section.count).any():
@@ -120,20 +121,20 @@ class PieceTable:
         return begins + probes.members, ends - begins
 
     def _candidates(self, places: Places, lengths: Keys) -> Keys:
-        taken = np.flatnonzero(lengths)
-        places, runs = places[taken], lengths[taken].astype(np.int64)
+        nonempty = np.flatnonzero(lengths)
+        places, runs = places[nonempty], lengths[nonempty].astype(np.int64)
         ends = np.cumsum(runs)
         members = self._members.take(np.repeat(places - ends + runs, runs) + np.arange(int(ends[-1])))
         if int(members.max()) >= self._section.count:
             raise self._section.damaged("members")
         return members
 
-    def _compared(self, queries: Units, number: int, candidates: Keys, threshold: int) -> Neighbours:
+    def _compared(self, queries: Units, number: int, candidates: Keys, threshold: int) -> NearPairs:
         distances = hamming(self._stored.take(candidates, axis=0), queries[number])
         near = np.flatnonzero(distances <= threshold)
-        # A hash is a candidate by each piece that is near.
+        # A hash is a candidate once for each piece that is near.
         positions, first = np.unique(candidates[near], return_index=True)
-        return Neighbours(
+        return NearPairs(
             np.full(len(first), number), positions.astype(np.int64), distances[near[first]].astype(np.int64)
         )
 
@@ -154,6 +155,6 @@ class PieceTable:
 
 
 def _flips(bits: int, radius: int) -> Places:
-    """All numbers of so many bits of which at most ``radius`` are set."""
+    """Returns all numbers of ``bits`` bits of which at most ``radius`` are set."""
     places = (chosen for flipped in range(radius + 1) for chosen in combinations(range(bits), flipped))
     return np.array([sum(1 << place for place in chosen) for chosen in places], np.int64)

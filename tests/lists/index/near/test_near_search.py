@@ -17,7 +17,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.near import near_build, near_verify, pieces_search
-from hashaudit.lists.index.near.linear_search import Neighbours, scan
+from hashaudit.lists.index.near.linear_search import NearPairs, scan
 from hashaudit.lists.index.near.near_layout import Pieces
 from hashaudit.lists.index.near.near_search import NearIndex
 from hashaudit.lists.index.verify_index import verify_index
@@ -68,7 +68,7 @@ def flipped(value: bytes, places: Iterable[int]) -> bytes:
 
 @pytest.fixture
 def tables_always(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pieces | None], None]:
-    """Has even small lists cut, and searched through tables whatever it costs."""
+    """Cuts even small lists into pieces and searches the tables at any cost."""
 
     def force(pieces: Pieces | None) -> None:
         monkeypatch.setattr(near_build, "choose_pieces", lambda *_: pieces)
@@ -162,7 +162,7 @@ def test_list_of_nearly_equal_hashes_is_compared_with_and_found_whole(
     assert algorithm.name in index.pieces
     compared: list[int] = []
 
-    def counted(stored: object, queries: Sequence[object], *rest: object) -> Neighbours:
+    def counted(stored: object, queries: Sequence[object], *rest: object) -> NearPairs:
         compared.append(len(queries))
         return scan(stored, queries, *rest)  # type: ignore[arg-type] # passed on as they came
 
@@ -259,9 +259,9 @@ def test_forged_tables_raise_list_errors_or_lose_hashes_and_make_none_up(
     with contextlib.suppress(ListError):
         near = NearIndex(ListIndex.from_bytes(image), row_of(PDQ))
         for query, found in zip(queries, near.search(queries, 24), strict=True):
-            told = [(item.distance, item.row) for item in found]
-            assert told == sorted(set(told))
-            assert set(told) <= set(expected(cut_values, query, 24))
+            reported = [(item.distance, item.row) for item in found]
+            assert reported == sorted(set(reported))
+            assert set(reported) <= set(expected(cut_values, query, 24))
     if sections != sections_of(cut_image):
         with pytest.raises(ListError):
             verify_index(ListIndex.from_bytes(image))

@@ -1,4 +1,4 @@
-"""Cutting hashes into pieces: that no near hash can be missed, and that nothing cheaper was passed over."""
+"""Pieces of hashes: no near hash can be missed, and no cheaper choice exists."""
 
 import itertools
 import math
@@ -59,7 +59,7 @@ def test_pieces_stay_within_memory_and_cost_a_tenth_of_comparing_with_all(hashes
 
 
 @pytest.mark.parametrize(("width", "hashes"), [(32, 19_999), (8, 19_999), (3, 10**6), (1, 10**6)])
-def test_few_or_tiny_hashes_are_not_cut(width: int, hashes: int) -> None:
+def test_few_or_tiny_hashes_have_no_pieces(width: int, hashes: int) -> None:
     assert choose_pieces(width, hashes) is None
 
 

@@ -1,4 +1,4 @@
-"""From the hashes that one record gives to an entry, or to the reason why it is none."""
+"""Conversion of the fields of one record into an entry, or into the reason why it is not one."""
 
 from binascii import Error, unhexlify
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model.results import AlgorithmName, Role
 
 _MAX_SIZE_DIGITS = 20
-"""2^64 has twenty."""
+"""Number of decimal digits of 2^64."""
 
 
 def raw_digest(text: str | bytes) -> bytes | None:
-    """The bytes that hex digits (either case, nothing between them) stand for, or ``None``."""
+    """Returns the bytes of hex digits (either case, no separators), or ``None`` if ``text`` is not hex."""
     try:
         return unhexlify(text)
     except (Error, ValueError):
@@ -23,7 +23,7 @@ def raw_digest(text: str | bytes) -> bytes | None:
 
 
 def _raw_value(algorithm: AlgorithmName, text: str | bytes) -> bytes | None:
-    """As :func:`raw_digest`, also where imagehash writes an odd number of digits (``colorhash``, ``whash_db4``)."""
+    """Same as :func:`raw_digest`, also for an odd number of digits as in imagehash (``colorhash``, ``whash_db4``)."""
     digits = -(-BITS.get(algorithm, 0) // 4)
     if digits % 2 and len(text) == digits:
         text = f"0{text}" if isinstance(text, str) else b"0" + text
@@ -31,22 +31,28 @@ def _raw_value(algorithm: AlgorithmName, text: str | bytes) -> bytes | None:
 
 
 def label_text(raw: bytes) -> str:
-    """Text for a label: UTF-8, its other bytes written as hexadecimal escapes, so that every label can be stored."""
+    """Returns text for a label.
+
+    UTF-8, with any other byte as a hexadecimal escape so that every label can be stored.
+    """
     return raw.decode("utf-8", "backslashreplace")
 
 
 def size_or_none(text: str) -> int | None:
-    """The number of bytes that ``text`` gives in decimal, or ``None``."""
+    """Returns the decimal number of bytes in ``text``, or ``None``."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_SIZE_DIGITS else None
 
 
-def checked(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected | None:
-    """Says why a digest is not to be matched, or ``None`` if it is. An unknown ``algorithm`` has no length to check."""
+def check_digest(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected | None:
+    """Returns the reject for a digest that must not be matched, or ``None``.
+
+    The length is checked for known algorithms.
+    """
     if raw is None:
-        return Rejected(line, RejectReason.MALFORMED, "a hash that is not hex digits")
+        return Rejected(line, RejectReason.MALFORMED, "a hash is not hexadecimal")
     if len(raw) != LENGTHS_BYTES.get(algorithm, len(raw)):
-        return Rejected(line, RejectReason.WRONG_LENGTH, f"a hash that has not the length of {algorithm}")
+        return Rejected(line, RejectReason.WRONG_LENGTH, f"a hash has the wrong length for {algorithm}")
     if is_flat(algorithm, raw):
         return Rejected(line, RejectReason.FLAT)
     if raw in NEVER_ENTRIES:
@@ -63,17 +69,17 @@ def entry_or_reject(
     labels: dict[str, str] | None = None,
     role: Role | None = None,
 ) -> ListEntry | Rejected:
-    """Makes an entry of (algorithm, hex text) pairs. One bad hash, or one of empty input, is enough to drop the record.
+    """Builds an entry from (algorithm, hex text) pairs. One bad hash, or one of empty input, rejects the whole record.
 
-    A flat perceptual hash says nothing against the others of its record: it is carried, as an unsupported one is.
+    A flat perceptual hash does not invalidate the other hashes of its record: it is stored as unsupported.
 
     Args:
         line: line or record number, for rejects and as the id where the list has none.
-        hashes: names from the table of ``algorithms``; others are carried as unsupported. Empty texts are passed over.
+        hashes: names from the table of ``algorithms``; others are stored as unsupported. Empty texts are skipped.
         id: the list's own id.
-        size: bytes.
-        labels: kept as they are.
-        role: where the entry states its own.
+        size: of the file, in bytes.
+        labels: stored unchanged.
+        role: the entry's own role, if it has one.
     """
     digests: dict[AlgorithmName, bytes] = {}
     unsupported: dict[str, str] = {}
@@ -86,7 +92,7 @@ def entry_or_reject(
             continue
         algorithm = AlgorithmName(name)
         raw = _raw_value(algorithm, text)
-        reject = checked(line, algorithm, raw)
+        reject = check_digest(line, algorithm, raw)
         if reject is not None and reject.reason is RejectReason.FLAT:
             flat = reject
             unsupported[name] = text if isinstance(text, str) else label_text(text)
@@ -101,20 +107,20 @@ def entry_or_reject(
     )
 
 
-def refuse_cut(line: int, item: ListEntry | Rejected, *, ended: bool) -> ListEntry | Rejected:
-    """Gives the item back, unless it is what a list looks like that was cut inside its last line.
+def refuse_truncated(line: int, item: ListEntry | Rejected, *, ended: bool) -> ListEntry | Rejected:
+    """Returns the item, unless the list seems to be truncated inside its last line.
 
     Args:
-        line: the item's.
-        item: what the line became.
-        ended: the end of the line was there.
+        line: number of the item's line.
+        item: the result of parsing the line.
+        ended: whether the line has a line end.
 
     Raises:
-        ListError: the line is no entry and has no end.
+        ListError: the line is not an entry and has no line end.
     """
-    passed = (RejectReason.EMPTY_INPUT, RejectReason.FLAT, RejectReason.UNSUPPORTED)
-    if not ended and isinstance(item, Rejected) and item.reason not in passed:
-        raise ListError(f"line {line}: the last line is cut short; get the list again")
+    whole = (RejectReason.EMPTY_INPUT, RejectReason.FLAT, RejectReason.UNSUPPORTED)
+    if not ended and isinstance(item, Rejected) and item.reason not in whole:
+        raise ListError(f"line {line}: the last line is truncated", hint="get the list again")
     return item
 
 
