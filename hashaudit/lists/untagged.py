@@ -35,18 +35,18 @@ def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
         ListError: the list has too few values to decide.
     """
     remaining = iter(items)
-    held: list[ListItem] = []
+    pending: list[ListItem] = []
     samples: set[int] = set()
     for item in remaining:
         values = _undecided(item)
-        if not values and not held:
+        if not values and not pending:
             yield item
             continue
-        held.append(item)
+        pending.append(item)
         for value in values:
             if value.bit_count() != PDQ_BITS_SET:
-                yield from _named(held, SHA256)
-                yield from _named(remaining, SHA256)
+                yield from _with_algorithm(pending, SHA256)
+                yield from _with_algorithm(remaining, SHA256)
                 return
             if len(samples) < _MIN_SAMPLES:
                 samples.add(value)
@@ -55,7 +55,7 @@ def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
             "ambiguous hashes: 64 digits can be SHA-256 or PDQ, and the list has too few to decide",
             hint="specify the algorithm as sha256=FILE or pdq=FILE",
         )
-    yield from _named(held, PDQ)
+    yield from _with_algorithm(pending, PDQ)
 
 
 def _undecided(item: ListItem) -> list[int]:
@@ -67,7 +67,7 @@ def _undecided(item: ListItem) -> list[int]:
     return []
 
 
-def _named(items: Iterable[ListItem], algorithm: AlgorithmName) -> Iterator[ListItem]:
+def _with_algorithm(items: Iterable[ListItem], algorithm: AlgorithmName) -> Iterator[ListItem]:
     for item in items:
         if isinstance(item, ListEntry):
             if UNDECIDED in item.digests:

@@ -51,7 +51,7 @@ def _item(number: int, record: Record) -> ListEntry | Rejected:
     algorithm = _ALGORITHMS.get(text_of(record.get("signalType")))
     if algorithm is None:
         return Rejected(number, RejectReason.UNSUPPORTED, "the signal is not a hash of a file")
-    feedback = [text_of(given.get("feedbackValue")) for given in objects_in(record.get("CSPFeedbacks"))]
+    feedback = [text_of(item.get("feedbackValue")) for item in objects_in(record.get("CSPFeedbacks"))]
     labels = {
         "category": "ncii",
         "category_scheme": "stopncii",

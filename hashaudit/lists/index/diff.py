@@ -51,14 +51,14 @@ def _side(index: ListIndex, other: ListIndex) -> Side:
         if int(rows.max()) >= len(present):
             raise section.damaged("row number")
         present[rows] = True
-        theirs = other.sections.get(algorithm)
-        if theirs is None:
+        other_section = other.sections.get(algorithm)
+        if other_section is None:
             continue
         width = section.width_bytes
         for begin in range(0, section.count, CHUNK_ROWS):
             end = min(begin + CHUNK_ROWS, section.count)
             offset = section.digests.offset
             digests = index.image[offset + begin * width : offset + end * width]
-            common[rows[begin:end][find_many(other, theirs, digests) != NOWHERE]] = True
+            common[rows[begin:end][find_many(other, other_section, digests) != NOWHERE]] = True
     alone = np.flatnonzero(present & ~common).astype(np.uint32)
     return Side(index, int(np.count_nonzero(common)), alone)

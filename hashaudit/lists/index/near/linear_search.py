@@ -15,7 +15,7 @@ from hashaudit.lists.index.lookup import Image
 Units = npt.NDArray[np.uint64] | npt.NDArray[np.uint8]
 """Hashes, one in each row, in the widest units that divide their length; each unit gives the same bit counts."""
 
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 Distances = npt.NDArray[np.int64]
 
 _WORD_BYTES = 8
@@ -28,9 +28,9 @@ and arrays below 128 KiB are not allocated and released by the system each time.
 class NearPairs(msgspec.Struct, frozen=True):
     """Pairs of a query and a stored hash within a radius, unordered, without repeats."""
 
-    queries: Places
+    queries: Positions
     """Number of the query, from 0."""
-    positions: Places
+    positions: Positions
     """Position of the stored hash in its section."""
     distances: Distances
 

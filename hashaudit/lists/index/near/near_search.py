@@ -10,7 +10,7 @@ from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
 from hashaudit.errors import ListError
 from hashaudit.lists.index.arrays import rows_of
 from hashaudit.lists.index.index_reader import ListIndex
-from hashaudit.lists.index.near.linear_search import NearPairs, Places, as_units, joined, scan
+from hashaudit.lists.index.near.linear_search import NearPairs, Positions, as_units, joined, scan
 from hashaudit.lists.index.near.pieces_search import PieceTable
 
 _QUERIES_AT_ONCE = 8
@@ -100,7 +100,7 @@ class NearIndex:
             return self._table.search(queries, threshold)
         return scan(self._stored, as_units(queries, len(values), width_bytes), threshold, self._metric)
 
-    def _rows_of(self, pairs: NearPairs) -> Places:
+    def _rows_of(self, pairs: NearPairs) -> Positions:
         rows = self._rows[pairs.positions].astype(np.int64)
         if len(rows) and int(rows.max()) >= self._index.header.rows:
             raise self._section.damaged("row number")
@@ -117,6 +117,6 @@ def _nearest(pairs: NearPairs) -> NearPairs:
     return NearPairs(pairs.queries[order], pairs.positions[order], pairs.distances[order])
 
 
-def _near_entries(pairs: NearPairs, rows: Places, order: npt.NDArray[np.intp]) -> Iterator[NearEntry]:
+def _near_entries(pairs: NearPairs, rows: Positions, order: npt.NDArray[np.intp]) -> Iterator[NearEntry]:
     columns = (pairs.distances, rows, pairs.positions, pairs.queries)
     return map(NearEntry, *(column[order].tolist() for column in columns))

@@ -11,7 +11,7 @@ import numpy as np
 
 from hashaudit.content.perceptual.interface import Metric
 from hashaudit.lists.index.lookup import SAMPLES, DigestSection, Image
-from hashaudit.lists.index.near.linear_search import NearPairs, Places, Units, as_units, hamming, joined, scan
+from hashaudit.lists.index.near.linear_search import NearPairs, Positions, Units, as_units, hamming, joined, scan
 from hashaudit.lists.index.near.near_layout import PieceSections
 from hashaudit.lists.index.near.pieces import Keys, choose_radii, comparison_ns, keys_of
 
@@ -37,13 +37,13 @@ _SAMPLES = 8
 class _Probes(msgspec.Struct, frozen=True):
     """The table accesses of a search for each query."""
 
-    pieces: Places
+    pieces: Positions
     """Piece of each access."""
-    flips: Places
+    flips: Positions
     """Bits that are flipped in the piece's value."""
-    slots: Places
+    slots: Positions
     """Offset of the piece's table."""
-    members: Places
+    members: Positions
     """Offset of the piece's members."""
 
 
@@ -89,12 +89,12 @@ class PieceTable:
         found: list[NearPairs] = []
         crowded: list[int] = []
         for begin in range(0, len(queries), step):
-            places, lengths = self._runs(keys[begin : begin + step], probes)
+            begins, lengths = self._runs(keys[begin : begin + step], probes)
             for row, total in enumerate(lengths.sum(axis=1, dtype=np.int64).tolist(), begin):
                 if total > self._most_candidates:
                     crowded.append(row)
                 elif total:
-                    candidates = self._candidates(places[row - begin], lengths[row - begin])
+                    candidates = self._candidates(begins[row - begin], lengths[row - begin])
                     found.append(self._compared(queries, row, candidates, threshold))
         if crowded:
             rest = scan(self._stored, queries[crowded], threshold, Metric.HAMMING)
@@ -112,7 +112,7 @@ class PieceTable:
         numbers = np.repeat(np.arange(len(radii)), [len(values) for values in flips])
         return _Probes(numbers, np.concatenate(flips), numbers * pieces.slots, numbers * hashes)
 
-    def _runs(self, keys: Keys, probes: _Probes) -> tuple[Places, Keys]:
+    def _runs(self, keys: Keys, probes: _Probes) -> tuple[Positions, Keys]:
         """Returns the first position and number of the candidates of some queries, by probe."""
         slots = (keys[:, probes.pieces] ^ probes.flips) + probes.slots
         begins, ends = self._starts.take(slots), self._starts.take(slots + 1)
@@ -120,11 +120,11 @@ class PieceTable:
             raise self._section.damaged("buckets")
         return begins + probes.members, ends - begins
 
-    def _candidates(self, places: Places, lengths: Keys) -> Keys:
+    def _candidates(self, begins: Positions, lengths: Keys) -> Keys:
         nonempty = np.flatnonzero(lengths)
-        places, runs = places[nonempty], lengths[nonempty].astype(np.int64)
+        begins, runs = begins[nonempty], lengths[nonempty].astype(np.int64)
         ends = np.cumsum(runs)
-        members = self._members.take(np.repeat(places - ends + runs, runs) + np.arange(int(ends[-1])))
+        members = self._members.take(np.repeat(begins - ends + runs, runs) + np.arange(int(ends[-1])))
         if int(members.max()) >= self._section.count:
             raise self._section.damaged("members")
         return members
@@ -149,12 +149,12 @@ class PieceTable:
             for position in range(0, section.count, max(1, section.count // _SAMPLES)):
                 key = int(keys_of(section.digest(position), section.width_bytes, pieces, piece)[0])
                 bucket = members[int(table[key]) : int(table[key + 1])]
-                place = int(np.searchsorted(bucket, position))
-                if place >= len(bucket) or int(bucket[place]) != position:
+                found_at = int(np.searchsorted(bucket, position))
+                if found_at >= len(bucket) or int(bucket[found_at]) != position:
                     raise section.damaged("members")
 
 
-def _flips(bits: int, radius: int) -> Places:
+def _flips(bits: int, radius: int) -> Positions:
     """Returns all numbers of ``bits`` bits of which at most ``radius`` are set."""
-    places = (chosen for flipped in range(radius + 1) for chosen in combinations(range(bits), flipped))
-    return np.array([sum(1 << place for place in chosen) for chosen in places], np.int64)
+    bit_sets = (chosen for flipped in range(radius + 1) for chosen in combinations(range(bits), flipped))
+    return np.array([sum(1 << bit for bit in chosen) for chosen in bit_sets], np.int64)
