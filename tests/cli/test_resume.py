@@ -243,7 +243,7 @@ class TestRefused:
         output.write_bytes(data[:middle] + b"X" + data[middle + 1 :])
         err = self.refused(case, output, code=4)
         assert "damaged" in err
-        assert "begin a new run" in err
+        assert "start a new scan" in err
 
     def test_what_is_no_findings_file(self, case: Case, tmp_path: Path) -> None:
         nothing = tmp_path / "nothing"
@@ -313,7 +313,7 @@ class TestComplete:
             file.write(b"x")
         result = case.resume(output)
         assert result.code == 4
-        assert "behind the final checkpoint" in result.err
+        assert "after the final checkpoint" in result.err
 
 
 class TestTree:

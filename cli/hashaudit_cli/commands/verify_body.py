@@ -1,4 +1,4 @@
-"""Verifies a findings file and says, sentence by sentence, what is proven and what is not."""
+"""The body of ``hashaudit verify``: prints what is proven of a findings file and what is not."""
 
 import os
 
@@ -39,21 +39,26 @@ def run_verify(
 
 
 def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | None, allow_any_signer: bool) -> Trust:
-    """Whose signatures count, by what the command line says.
+    """Returns whose signatures count, according to the options.
 
     Raises:
         HashauditError: the options contradict each other, or a file that they name cannot be used.
     """
     if allow_any_signer and (key is not None or allowed_signers is not None or identity is not None):
-        raise UsageError("--allow-any-signer asks for no signer; leave out --key, --allowed-signers and --identity")
+        raise UsageError(
+            "--allow-any-signer conflicts with --key, --allowed-signers and --identity",
+            hint="omit --allow-any-signer, or all of the others",
+        )
     if key is not None:
         if allowed_signers is not None or identity is not None:
-            raise UsageError("--key says who must have signed; leave out --allowed-signers and --identity")
+            raise UsageError(
+                "--key conflicts with --allowed-signers and --identity", hint="name the signer with either of them"
+            )
         return load_public_key(key)
     if allowed_signers is not None or identity is not None:
         return TrustedNames(AllowedSigners.load(allowed_signers or default_allowed_signers_path()), identity)
     own = default_allowed_signers_path()
-    # Whoever has a trust store means it: a file by a key that is not in it does not verify.
+    # A trust store that exists is meant: a file by a key outside of it does not verify.
     return TrustedNames(AllowedSigners.load(own), None) if os.path.exists(own) and not allow_any_signer else None
 
 
@@ -75,7 +80,7 @@ def _print(file: str, outcome: Verification) -> None:
 def _verdict(outcome: Verification) -> str:
     if not outcome.ok:
         return "NOT VERIFIED"
-    return "intact, by a signer who is NOT PROVEN" if outcome.basis is Basis.NAMED_KEY else "verified"
+    return "intact, signer UNKNOWN (key not trusted)" if outcome.basis is Basis.NAMED_KEY else "verified"
 
 
 def _described(problem: Problem) -> str:

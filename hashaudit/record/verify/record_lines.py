@@ -1,4 +1,4 @@
-"""A findings file as bytes: bounded lines, and the one form of a checkpoint."""
+"""Reads a findings file as bytes: lines of bounded length, and checkpoints in their only form."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -12,7 +12,7 @@ from hashaudit.record.schema import Checkpoint, CheckpointBody
 
 
 def pieces(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Each line with its newline; one that is too long comes in pieces, all but the first marked as continued.
+    """Yields each line with its newline. A line that is too long comes in pieces; all but the first are continued.
 
     Raises:
         OSError: the stream cannot be read.
@@ -24,33 +24,33 @@ def pieces(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
 
 def without_newline(piece: bytes) -> bytes:
-    """The line of a first piece.
+    """Returns the line of a first piece.
 
     Raises:
-        FindingsError: the line does not end in it.
+        FindingsError: the piece does not contain the end of the line.
     """
     if piece.endswith(b"\n"):
         return piece[:-1]
-    raise FindingsError(f"longer than {MAX_LINE_BYTES} bytes" if len(piece) == MAX_LINE_BYTES else "cut short")
+    raise FindingsError(f"longer than {MAX_LINE_BYTES} bytes" if len(piece) == MAX_LINE_BYTES else "truncated")
 
 
 def read_body(checkpoint: Checkpoint, raw: bytes) -> CheckpointBody:
-    """What a checkpoint says.
+    """Returns the body of a checkpoint.
 
     Args:
-        checkpoint: the line as decoded.
-        raw: its bytes with the newline. They must be as this program writes them: a checkpoint's line as a whole is
-            covered by nothing but the next checkpoint, and after the final one there is none.
+        checkpoint: the decoded line.
+        raw: its bytes with the newline. They must be exactly as this program writes them, because only the next
+            checkpoint covers the line as a whole, and none follows the final one.
 
     Raises:
-        FindingsError: it says nothing that a checkpoint of version 1 can say.
+        FindingsError: the body is not valid in version 1 of the format.
     """
     if encode_line(checkpoint) != raw:
-        raise FindingsError("the checkpoint is not in the one form that is taken")
+        raise FindingsError("the checkpoint is not in the only accepted form")
     body = decode_body(checkpoint.body)
     if body.v != FORMAT_VERSION:
-        raise FindingsError(f"format version {body.v} is not known here")
+        raise FindingsError(f"format version {body.v} is not supported")
     if body.first < 1 or not 0 <= body.last + 1 - body.first <= MAX_SEGMENT_LINES:
-        raise FindingsError("the checkpoint covers no possible segment")
+        raise FindingsError("the checkpoint covers an impossible range of records")
     timestamps.to_seconds(body.time)
     return body

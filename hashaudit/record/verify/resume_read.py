@@ -1,7 +1,7 @@
-"""Reads the findings file of an interrupted run, up to where its chain can be continued.
+"""Reads the findings file of an interrupted scan, up to the point where its chain can be continued.
 
-Unlike a verification, which says what is proven of a damaged file, this takes a file only if it is whole up to its end
-or up to a tail that no checkpoint closes: a run that goes on behind damage would vouch for it.
+A verification reports what is proven of a damaged file. This module accepts a file only if it is intact up to its end,
+or up to a tail that no checkpoint closes, because a scan that continues after damage would vouch for it.
 """
 
 import hashlib
@@ -26,33 +26,33 @@ from hashaudit.signing.signer import CHECKPOINT_NAMESPACE
 
 
 class RecordedLine(msgspec.Struct, frozen=True):
-    """A path that has its line."""
+    """An entry that has a record."""
 
     seq: int
     key: ResumeKey
     """The identity of its entry."""
     bytes_read: int
-    """As far as the line tells: the size of what was read to its end."""
+    """Bytes read completely, as far as the record shows."""
     from_cache: bool
-    """An earlier run has read the content."""
+    """An earlier scan read the content."""
 
 
 class Interrupted(msgspec.Struct, frozen=True):
-    """What an interrupted run has left."""
+    """The state of an interrupted scan, from its findings file."""
 
     header: RunHeader
     end: ChainEnd
-    """Of what is kept."""
+    """End of the part that is kept."""
     tally: TotalsCounter
-    """What its lines count; nothing else."""
+    """Totals of its records alone."""
     lines: tuple[RecordedLine, ...]
-    """About entries, in the order of the file, from the number that was asked for."""
+    """Records about entries in the order of the file, from the requested number on."""
     folders: frozenset[bytes]
-    """All folders with a line."""
+    """All directories with a fault record."""
     ended: CheckpointBody | None
-    """How the run says that it ended, in a segment that is not kept."""
+    """The scan's own end, from a segment that is not kept."""
     whole_sha512: bytes
-    """Of the whole file."""
+    """SHA-512 of the whole file."""
 
 
 def read_interrupted(stream: BinaryIO, key: PublicKey | None, first_line: int = 1) -> Interrupted:
@@ -60,8 +60,8 @@ def read_interrupted(stream: BinaryIO, key: PublicKey | None, first_line: int = 
 
     Args:
         stream: the file.
-        key: that signed it; ``None`` for an unsigned run.
-        first_line: the number from which on lines are returned.
+        key: the key that signed it; ``None`` for an unsigned scan.
+        first_line: number of the first record to return.
 
     Raises:
         FindingsError: the file is damaged, signed by another key, or has no checkpoint.
@@ -108,7 +108,7 @@ class _Reader:
         except FindingsError as error:
             self._broken = self._broken or f"line {self._count}: {error}"
             return
-        # Only a tail may be broken: what stands behind it is closed by no checkpoint.
+        # Only a tail may be broken, because no checkpoint closes a tail.
         problem = self._broken or self._problem(line, body)
         if problem is not None:
             raise _damaged(problem)
@@ -116,10 +116,10 @@ class _Reader:
 
     def conclude(self) -> Interrupted:
         if self._header is None or self._end is None:
-            raise FindingsError("the findings file has no header that a checkpoint closes: begin a new run")
+            raise FindingsError("the findings file has no header that a checkpoint closes", hint="start a new scan")
         complete = self._ended is not None and self._ended.reason is EndReason.COMPLETED
         if complete and (self._waiting or self._broken is not None):
-            raise _damaged("there is something behind the final checkpoint")
+            raise _damaged("there is content after the final checkpoint")
         return Interrupted(
             self._header,
             self._end,
@@ -135,16 +135,16 @@ class _Reader:
         last = 0 if self._end is None else self._end.last
         previous = None if self._end is None else self._end.checkpoint_sha256
         if self._ended is not None:
-            return f"{place}: it stands behind the final checkpoint"
+            return f"{place}: it is after the final checkpoint"
         if not is_intact(self._waiting, body) or body.first != last + 1 or body.prev_checkpoint_sha256 != previous:
-            return f"{place}: the checkpoint does not close what stands before it"
+            return f"{place}: the checkpoint does not match the records before it"
         if self._end is not None and body.run_id != self._end.run_id:
-            return f"{place}: the checkpoint is of another run"
+            return f"{place}: the checkpoint belongs to another scan"
         return self._signature_problem(checkpoint, body, place)
 
     def _signature_problem(self, checkpoint: Checkpoint, body: CheckpointBody, place: str) -> str | None:
         if self._key is None:
-            return None if checkpoint.sshsig is None else f"{place}: it is signed, and the run is said to be unsigned"
+            return None if checkpoint.sshsig is None else f"{place}: it is signed, but the scan is declared unsigned"
         sha512 = hashlib.sha512(checkpoint.body.encode("ascii")).digest()
         refusal = self._signatures.refusal(
             checkpoint.sshsig, sha512, CHECKPOINT_NAMESPACE, timestamps.to_seconds(body.time)
@@ -173,7 +173,7 @@ class _Reader:
         self._tally.count_line(record)
         if isinstance(record, RunHeader):
             if record.v != FORMAT_VERSION or self._header is not None:
-                raise FindingsError("the findings file has a header that is not known here: begin a new run")
+                raise FindingsError("the findings file has an unsupported header", hint="start a new scan")
             self._header = record
             return
         path = paths.from_text(record.path, record.path_b64)
@@ -187,6 +187,6 @@ class _Reader:
 
 def _damaged(problem: str) -> FindingsError:
     return FindingsError(
-        f"the findings file is damaged ({problem}), so that it cannot be continued: "
-        "see what is proven with hashaudit verify, and begin a new run"
+        f"cannot resume: the findings file is damaged; {problem}",
+        hint="see what is proven with hashaudit verify, and start a new scan",
     )

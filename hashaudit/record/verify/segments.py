@@ -1,4 +1,4 @@
-"""Segments as they are read: the records that wait for their checkpoint, and whether they are what it closed."""
+"""Checks one segment: holds its records until the checkpoint, and compares them with it."""
 
 import hashlib
 from collections import Counter, deque
@@ -12,37 +12,37 @@ from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.verify_report import Problem, ProblemCode
 
 _MAX_WAITING_BYTES = MAX_SEGMENT_BYTES + MAX_LINE_BYTES
-"""No segment that keeps to the format holds more."""
+"""The largest segment that the format allows."""
 
 _MAX_LISTED = 10
 
 
 class NumberedLine(msgspec.Struct, frozen=True):
-    """A record as it stands in the file."""
+    """A record with its place in the file."""
 
     number: int
-    """Line of the file, from 1."""
+    """Line number in the file, from 1."""
     raw: bytes
-    """With its newline."""
+    """Bytes of the line with its newline."""
     record: Record
 
     @property
     def seq(self) -> int:
-        """The record's own number."""
+        """Number of the record."""
         return self.record.seq
 
 
 class HeldRecords:
-    """Records that no checkpoint has closed yet, as many as one segment can hold; the oldest give way."""
+    """Records that no checkpoint has closed yet. Beyond the size of one segment, the oldest are dropped."""
 
     def __init__(self) -> None:
         self._lines: deque[NumberedLine] = deque()
         self._bytes = 0
         self.dropped = 0
-        """How many gave way since the last :meth:`take`."""
+        """Number of records dropped since the last :meth:`take_all`."""
 
     def append(self, line: NumberedLine) -> None:
-        """Takes the next record of the file."""
+        """Adds the next record of the file."""
         self._lines.append(line)
         self._bytes += len(line.raw)
         while len(self._lines) > MAX_SEGMENT_LINES or self._bytes > _MAX_WAITING_BYTES:
@@ -50,11 +50,11 @@ class HeldRecords:
             self.dropped += 1
 
     def covered(self, body: CheckpointBody) -> list[NumberedLine]:
-        """The records whose numbers a checkpoint covers, in the order of the file."""
+        """Returns the records whose numbers a checkpoint covers, in the order of the file."""
         return [line for line in self._lines if body.first <= line.seq <= body.last]
 
     def take(self, first: int, last: int) -> list[NumberedLine]:
-        """Takes out the records with these numbers, in the order of the file."""
+        """Removes and returns the records with these numbers, in the order of the file."""
         taken = [line for line in self._lines if first <= line.seq <= last]
         if taken:
             self._lines = deque(line for line in self._lines if not first <= line.seq <= last)
@@ -62,7 +62,7 @@ class HeldRecords:
         return taken
 
     def take_all(self) -> list[NumberedLine]:
-        """Takes out what is left, and forgets what gave way."""
+        """Removes and returns all records, and resets the number of dropped ones."""
         taken = list(self._lines)
         self._lines.clear()
         self._bytes = 0
@@ -71,20 +71,20 @@ class HeldRecords:
 
 
 def is_intact(lines: list[NumberedLine], body: CheckpointBody) -> bool:
-    """Tells whether these lines are the very bytes that the checkpoint closes, numbered as it says."""
+    """Returns whether these lines are exactly the bytes that the checkpoint closes, with its numbers."""
     if [line.seq for line in lines] != list(range(body.first, body.last + 1)):
         return False
     return hashlib.sha256(b"".join(line.raw for line in lines)).hexdigest() == body.segment_sha256
 
 
 def damage(lines: list[NumberedLine], body: CheckpointBody, segment: int, unreadable: int) -> list[Problem]:
-    """What happened to a segment that is not intact.
+    """Returns the problems of a segment that is not intact.
 
     Args:
-        lines: those whose numbers the checkpoint covers, as they stand in the file.
+        lines: the records whose numbers the checkpoint covers, in the order of the file.
         body: the checkpoint.
-        segment: its number.
-        unreadable: how many lines of the segment are reported as unreadable already.
+        segment: number of the segment.
+        unreadable: number of lines of the segment that are already reported as unreadable.
     """
     seqs = [line.seq for line in lines]
     counts = Counter(seqs)
@@ -95,24 +95,24 @@ def damage(lines: list[NumberedLine], body: CheckpointBody, segment: int, unread
     if len(missing) > unreadable:
         problems.append(_problem(ProblemCode.LINES_MISSING, f"records missing: {listed(missing)}", segment, lines))
     if repeated:
-        text = f"records that stand more than once: {listed(sorted({line.seq for line in repeated}))}"
+        text = f"repeated records: {listed(sorted({line.seq for line in repeated}))}"
         problems.append(_problem(ProblemCode.LINES_REPEATED, text, segment, repeated))
     if misplaced:
         text = f"records out of order: {listed([line.seq for line in misplaced])}"
         problems.append(_problem(ProblemCode.LINES_REORDERED, text, segment, misplaced))
     if not problems:
-        text = f"not the records {body.first}-{body.last} that were closed: at least one byte was changed"
+        text = f"records {body.first}-{body.last} were modified"
         problems.append(_problem(ProblemCode.SEGMENT_CHANGED, text, segment, lines))
     return problems
 
 
 def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after: Totals) -> str | None:
-    """How the totals on both sides of an intact segment contradict its lines, or ``None``.
+    """Returns how the totals around an intact segment contradict its records, or ``None``.
 
     Args:
-        lines: of the segment.
-        before: of the checkpoint just before; ``None`` at the file's start.
-        after: of the segment's own checkpoint.
+        lines: the records of the segment.
+        before: totals of the previous checkpoint; ``None`` at the start of the file.
+        after: totals of the segment's own checkpoint.
     """
     tally = TotalsCounter()
     for line in lines:
@@ -125,14 +125,14 @@ def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after
     }
     for name, count in counted.items():
         if getattr(after, name) - (getattr(before, name) if before else 0) != count:
-            return f"{name} does not agree with the lines"
+            return f"{name} does not agree with the records"
     if Counter(after.faults) != Counter(before.faults if before else {}) + tally.faults:
-        return "faults does not agree with the lines"
+        return "faults does not agree with the records"
     return None
 
 
 def listed(seqs: list[int]) -> str:
-    """Numbers for people, the first few of many."""
+    """Returns record numbers as text; the first few of many."""
     shown = ", ".join(map(str, seqs[:_MAX_LISTED]))
     return shown if len(seqs) <= _MAX_LISTED else f"{shown} and {len(seqs) - _MAX_LISTED} more"
 

@@ -1,4 +1,4 @@
-"""Whose signatures a reader accepts."""
+"""Decides which signatures a reader accepts."""
 
 import msgspec
 
@@ -10,40 +10,40 @@ from hashaudit.signing.public_key import PublicKey
 
 
 class TrustedNames(msgspec.Struct, frozen=True):
-    """A trust store, and the name in it that must have signed."""
+    """A trust store, and the name for which the signer must be trusted."""
 
     allowed_signers: AllowedSigners
     identity: str | None = None
-    """``None`` takes any name in the store."""
+    """``None`` accepts any name in the store."""
 
 
 Trust = TrustedNames | PublicKey | None
-"""``None``: the key that the file itself names, whose owner is then not proven."""
+"""``None`` accepts the key that the file itself names; its owner is then unknown."""
 
 
 class KeyRefusal(msgspec.Struct, frozen=True):
-    """Why a key is not accepted."""
+    """The reason why a signature or key is not accepted."""
 
     code: ProblemCode
     message: str
 
 
 class SignatureCheck:
-    """Checks the signatures of one file: all by one key, and that one accepted."""
+    """Checks the signatures of one file: all must be by one key, and that key must be accepted."""
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
         self.named_fingerprint: str | None = None
-        """Of the key that the header names. It decides only until a signature is accepted, and only without ``trust``:
-        a header that somebody changed must not make the true signatures look wrong."""
+        """Fingerprint of the key that the header names. It counts only without ``trust``, and only until a signature is
+        accepted, because a modified header must not make the true signatures look wrong."""
         self.key: PublicKey | None = None
-        """That made the signatures accepted so far."""
+        """The key of the signatures accepted so far."""
         self.principals: tuple[str, ...] = ()
-        """Whom a trust store names for that key."""
+        """Names for which the trust store trusts that key."""
 
     @property
     def basis(self) -> Basis:
-        """On what the accepted signatures rest."""
+        """The basis of trust in the accepted signatures."""
         if self.key is None:
             return Basis.NONE
         match self._trust:
@@ -55,13 +55,13 @@ class SignatureCheck:
                 return Basis.NAMED_KEY
 
     def refusal(self, armoured: str | None, sha512: bytes, namespace: str, time_s: float) -> KeyRefusal | None:
-        """Why a signature is not accepted; ``None`` if it is.
+        """Returns the reason why a signature is not accepted; ``None`` if it is.
 
         Args:
             armoured: the signature, if there is one.
-            sha512: of what it should be over.
-            namespace: for which it should be made.
-            time_s: when it says it was made, seconds since the epoch.
+            sha512: digest of the content that it must sign.
+            namespace: namespace that it must have.
+            time_s: time of signing according to the signer, in seconds since the epoch.
         """
         if armoured is None:
             return KeyRefusal(ProblemCode.SIGNATURE_MISSING, "it is not signed")
@@ -70,7 +70,7 @@ class SignatureCheck:
         except FindingsError as error:
             return KeyRefusal(ProblemCode.SIGNATURE_INVALID, str(error))
         if not signature.verifies(sha512, namespace):
-            return KeyRefusal(ProblemCode.SIGNATURE_INVALID, "what is signed was changed, or the signature was")
+            return KeyRefusal(ProblemCode.SIGNATURE_INVALID, "the signed content or the signature was modified")
         key = signature.public_key
         refusal = self._distrust(key, namespace, time_s) or self._disagreement(key)
         if refusal is None:
@@ -88,12 +88,12 @@ class SignatureCheck:
                 reasons = "; ".join(refusal.message for refusal in found.refusals)
                 return KeyRefusal(
                     ProblemCode.KEY_NOT_VALID_THEN if by_time else ProblemCode.KEY_NOT_TRUSTED,
-                    f"the allowed signers do not accept the key {key.fingerprint}: {reasons}",
+                    f"key {key.fingerprint} is not trusted: allowed_signers {reasons}",
                 )
             case PublicKey() if key != self._trust:
                 return KeyRefusal(
                     ProblemCode.KEY_NOT_TRUSTED,
-                    f"signed by {key.fingerprint}, not by the key given, {self._trust.fingerprint}",
+                    f"signed by {key.fingerprint}, not by the given key {self._trust.fingerprint}",
                 )
             case _:
                 return None
@@ -102,4 +102,4 @@ class SignatureCheck:
         expected = self.key.fingerprint if self.key else None if self._trust else self.named_fingerprint
         if expected is None or key.fingerprint == expected:
             return None
-        return KeyRefusal(ProblemCode.WRONG_KEY, f"signed by {key.fingerprint}; the run's key is {expected}")
+        return KeyRefusal(ProblemCode.WRONG_KEY, f"signed by {key.fingerprint}; the scan's key is {expected}")

@@ -1,7 +1,7 @@
-"""Verifies a findings file as a stream: memory stays bounded whatever the file holds.
+"""Verifies a findings file as a stream, in bounded memory for any content.
 
-Records wait until a checkpoint that holds covers their numbers. What no such checkpoint covers stays unproven, and what
-is wrong with one segment is not held against the next (docs/adr/0012-verify-segments-independently.md).
+Records wait until a valid checkpoint covers their numbers. Other records stay unproven, and a problem in one segment
+does not affect the next (docs/adr/0012-verify-segments-independently.md).
 """
 
 import hashlib
@@ -29,25 +29,25 @@ from hashaudit.record.verify.verify_report import (
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
 
 _MAX_SIDECAR_BYTES = 4096
-"""A signature takes about 300."""
+"""A signature has about 300."""
 
 
 def verify_file(path: str | bytes, trust: Trust = None) -> Verification:
-    """Verifies a file, and its sidecar ``FILE.sig`` where there is one.
+    """Verifies a file, and its sidecar ``FILE.sig`` if it exists.
 
     Args:
-        path: of the findings file.
-        trust: whose signatures count; ``None`` takes the key that the file names, whose owner is then not proven.
+        path: the findings file.
+        trust: whose signatures count; ``None`` accepts the key that the file names; its owner is then unknown.
 
     Raises:
-        FindingsError: a file cannot be read. Whatever is wrong with what it holds is a problem in the outcome.
+        FindingsError: a file cannot be read. Any problem of its content is in the outcome instead.
     """
     raw = os.fsencode(path)
     try:
         with open(raw, "rb") as stream:
             return verify(stream, trust, _read_sidecar(raw + SIDECAR_SUFFIX))
     except OSError as error:
-        raise FindingsError(f"cannot read {for_terminal(raw)} or its sidecar: {error.strerror}") from error
+        raise FindingsError(f"cannot read '{for_terminal(raw)}' or its sidecar; {error.strerror}") from error
 
 
 def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) -> Verification:
@@ -55,7 +55,7 @@ def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) 
 
     Args:
         stream: the file from its start.
-        trust: whose signatures count; ``None`` takes the key that the file names, whose owner is then not proven.
+        trust: whose signatures count; ``None`` accepts the key that the file names; its owner is then unknown.
         sidecar: content of ``FILE.sig``, if there is one.
 
     Raises:
@@ -76,7 +76,7 @@ def _read_sidecar(path: bytes) -> bytes | None:
 
 
 class _RejectedError(Exception):
-    """Why a checkpoint does not hold. Never leaves this module."""
+    """The reason why a checkpoint is invalid. Never leaves this module."""
 
     def __init__(self, code: ProblemCode, message: str) -> None:
         super().__init__(message)
@@ -112,25 +112,25 @@ class _Verifier:
 
     @property
     def _segment(self) -> int:
-        # Numbers what is there and, as one, each stretch that is not: damage must not renumber what follows it.
+        # Each gap counts as one segment, because damage must not renumber the segments after it.
         return self._holding + self._gaps + 1
 
     def feed(self, piece: bytes, *, continued: bool) -> None:
-        """Takes the next line, or the next piece of one that is too long."""
+        """Processes the next line, or the next piece of a line that is too long."""
         if not continued:
             self._lines += 1
             if self._head is not None and self._head.final:
                 self._first_after_end = self._first_after_end or self._lines
             else:
-                self._take_line(piece)
+                self._process_line(piece)
         self._sha256.update(piece)
         self._sha512.update(piece)
 
     def conclude(self, sidecar: bytes | None) -> Verification:
-        """Ends the file."""
+        """Processes the end of the file and returns the outcome."""
         self._conclude_lines()
         if self._is_unsigned():
-            self._file_problem(ProblemCode.UNSIGNED, "the run is not signed: anyone could have written this file")
+            self._file_problem(ProblemCode.UNSIGNED, "the scan is not signed; anyone could have written this file")
         state = self._check_sidecar(sidecar)
         return Verification(
             header=self._header,
@@ -153,16 +153,16 @@ class _Verifier:
             self._file_problem(ProblemCode.NO_HEADER, "the file is empty")
         if self._first_after_end is not None:
             place = (self._first_after_end, self._lines)
-            self._problems.add(Problem(ProblemCode.LINES_AFTER_END, "the final checkpoint stands before", None, *place))
+            self._problems.add(Problem(ProblemCode.LINES_AFTER_END, "content after the final checkpoint", None, *place))
         self._report_unclosed(self._waiting.dropped, self._waiting.take_all())
         if self._head is None or not self._head.final:
-            after = f"after record {self._head.last}" if self._head else "anywhere"
+            after = f" after record {self._head.last}" if self._head else ""
             self._file_problem(
                 ProblemCode.NO_FINAL_CHECKPOINT,
-                f"no final checkpoint holds: the run was interrupted or the file was cut {after}",
+                f"no valid final checkpoint: scan interrupted or file truncated{after}",
             )
 
-    def _take_line(self, raw: bytes) -> None:
+    def _process_line(self, raw: bytes) -> None:
         try:
             line = self._read_line(raw)
         except FindingsError as error:
@@ -180,12 +180,12 @@ class _Verifier:
     def _read_line(self, raw: bytes) -> Line:
         line = decode_line(without_newline(raw))
         if isinstance(line, RunHeader) is not (self._lines == 1):
-            raise FindingsError("a run header is the first line and no other")
+            raise FindingsError("the run header must be the first line and no other")
         return line
 
     def _take_header(self, header: RunHeader) -> None:
         if header.v != FORMAT_VERSION:
-            self._line_problem(ProblemCode.NO_HEADER, f"format version {header.v} is not known here")
+            self._line_problem(ProblemCode.NO_HEADER, f"format version {header.v} is not supported")
         self._header = header
         self._run_id = header.run_id
         self._signatures.named_fingerprint = header.key_fingerprint
@@ -194,7 +194,7 @@ class _Verifier:
         try:
             body = _read_body(checkpoint, raw)
             self._check_run(body)
-            self._doubt_header(body)
+            self._ignore_modified_header(body)
             self._check_signature(checkpoint, body)
             self._check_place(body)
         except _RejectedError as rejected:
@@ -205,7 +205,7 @@ class _Verifier:
         self._report_unclosed(self._waiting.dropped, self._waiting.take_all())
         self._check_segment(covered, body, contiguous=contiguous)
         if body.final and not self._problems and body.file_sha256 != self._sha256.hexdigest():
-            self._line_problem(ProblemCode.FILE_CHANGED, "the file before it is not the one that it ended")
+            self._line_problem(ProblemCode.FILE_CHANGED, "the file before the final checkpoint was modified")
         self._head = body
         self._head_sha256 = hashlib.sha256(raw).hexdigest()
         self._run_id = body.run_id
@@ -217,14 +217,14 @@ class _Verifier:
         if self._run_id is None or body.run_id == self._run_id:
             return
         if self._head is None:
-            # Only the header, of which nothing is proven yet, says that the run is another: it decides no further.
+            # Only the unproven header says that the scan is another, so it must not decide about later checkpoints.
             self._run_id = None
         raise _RejectedError(
-            ProblemCode.CHECKPOINT_FOREIGN, f"the checkpoint is of another run, {ascii(body.run_id)[:40]}"
+            ProblemCode.CHECKPOINT_FOREIGN, f"the checkpoint belongs to another scan, {ascii(body.run_id)[:40]}"
         )
 
-    def _doubt_header(self, body: CheckpointBody) -> None:
-        # A header that was changed must not decide whose signatures are the true ones.
+    def _ignore_modified_header(self, body: CheckpointBody) -> None:
+        # A modified header must not decide which signatures are the true ones.
         if body.first == 1 and self._head is None and not is_intact(self._waiting.covered(body), body):
             self._signatures.named_fingerprint = None
 
@@ -232,7 +232,7 @@ class _Verifier:
         if checkpoint.sshsig is None and self._is_unsigned():
             return
         if self._head is not None and self._signatures.key is None:
-            raise _RejectedError(ProblemCode.WRONG_KEY, "the checkpoint is signed, and those before it are not")
+            raise _RejectedError(ProblemCode.WRONG_KEY, "the checkpoint is signed, but those before it are not")
         sha512 = hashlib.sha512(checkpoint.body.encode("ascii")).digest()
         time_s = timestamps.to_seconds(body.time)
         refusal = self._signatures.refusal(checkpoint.sshsig, sha512, CHECKPOINT_NAMESPACE, time_s)
@@ -240,7 +240,7 @@ class _Verifier:
             raise _RejectedError(refusal.code, f"the checkpoint: {refusal.message}")
 
     def _is_unsigned(self) -> bool:
-        """Tells whether the header declares the run unsigned and nothing so far says otherwise."""
+        """Returns whether the header declares the scan unsigned and no signature contradicts it so far."""
         return self._header is not None and self._header.key_fingerprint is None and self._signatures.key is None
 
     def _check_place(self, body: CheckpointBody) -> None:
@@ -248,22 +248,22 @@ class _Verifier:
             self._waiting.take(body.first, body.last)
             raise _RejectedError(
                 ProblemCode.CHECKPOINT_REPEATED,
-                f"the checkpoint of records {body.first}-{body.last} stands after that of record {self._head.last}",
+                f"the checkpoint of records {body.first}-{body.last} is after that of record {self._head.last}",
             )
 
     def _close_gap(self, body: CheckpointBody) -> bool:
-        """Names what lies between the last checkpoint that holds and this one; tells whether nothing does."""
+        """Reports records between the last valid checkpoint and this one; returns whether there is no gap."""
         expected = self._head.last + 1 if self._head else 1
         if body.first == expected:
             if body.prev_checkpoint_sha256 != self._head_sha256:
-                text = "what closes it is not the checkpoint that the next one names"
+                text = "its checkpoint is not the one that the next checkpoint names"
                 self._problems.add(Problem(ProblemCode.CHAIN_BROKEN, text, max(1, self._segment - 1)))
             return True
         present = self._waiting.take(expected, body.first - 1)
         dropped, self._waiting.dropped = self._waiting.dropped, 0
         self._report_unclosed(dropped, present)
         if len(present) + dropped + self._unreadable < body.first - expected:
-            text = f"records {expected}-{body.first - 1}, or some of them, are missing with what closed them"
+            text = f"some or all of records {expected}-{body.first - 1} are missing, with their checkpoint"
             self._line_problem(ProblemCode.SEGMENT_MISSING, text)
         self._gaps += 1
         self._unreadable = 0
@@ -284,14 +284,14 @@ class _Verifier:
     def _check_header_key(self, record: Record) -> None:
         key = self._signatures.key
         if isinstance(record, RunHeader) and record.key_fingerprint != (key.fingerprint if key else None):
-            self._line_problem(ProblemCode.WRONG_KEY, "the header names another key than the one that signed it")
+            self._line_problem(ProblemCode.WRONG_KEY, "the header names a different key than the one that signed it")
 
     def _totals_contradiction(self, lines: list[NumberedLine], body: CheckpointBody, *, comparable: bool) -> str | None:
         broken = body.totals.imbalance()
         if broken is not None:
             return f"{broken} does not hold"
         if body.reason is EndReason.COMPLETED and body.totals.pending:
-            return "the run is said to be completed, with entries pending"
+            return "the scan is declared complete, but entries are pending"
         if not (comparable and self._totals_hold):
             return None
         return totals_contradiction(lines, self._head.totals if self._head else None, body.totals)
@@ -300,7 +300,7 @@ class _Verifier:
         if sidecar is None:
             return Sidecar.ABSENT
         if self._head is None or not self._head.final or self._signatures.key is None:
-            reason = "no signed end of the file holds, to which it could belong"
+            reason = "it cannot be checked without a valid, signed final checkpoint"
         else:
             refusal = self._signatures.refusal(
                 sidecar.decode("ascii", errors="replace"),
@@ -317,9 +317,9 @@ class _Verifier:
     def _report_unclosed(self, dropped: int, lines: list[NumberedLine]) -> None:
         if not (dropped or lines):
             return
-        text = f"{dropped + len(lines)} records that no checkpoint that holds closes"
+        text = f"{dropped + len(lines)} records are not covered by a valid checkpoint"
         if lines:
-            text += f", such as {listed([line.seq for line in lines])}"
+            text += f" ({listed([line.seq for line in lines])})"
         first, last = (lines[0].number, lines[-1].number) if lines else (None, None)
         self._problems.add(Problem(ProblemCode.UNCLOSED_LINES, text, self._segment, first, last))
 

@@ -1,4 +1,4 @@
-"""What a verification found: what is proven, on what that rests, and every problem by name."""
+"""The result of a verification: what is proven, on which basis, and every problem with its code."""
 
 from enum import StrEnum
 
@@ -8,14 +8,14 @@ from hashaudit.record.header import RunHeader
 from hashaudit.record.schema import CheckpointBody, EndReason
 
 MAX_PROBLEMS = 200
-"""Listed one by one; the rest is counted, so that a hostile file cannot fill the memory with them."""
+"""Problems that are listed; more are counted, because a hostile file must not fill the memory with them."""
 
 MAX_RANGES = 200
-"""Of intact records, for the same reason."""
+"""Ranges of intact records that are listed, for the same reason."""
 
 
 class ProblemCode(StrEnum):
-    """Why a file does not verify: the closed set of docs/reference/findings-format.md."""
+    """A kind of problem: the closed set of docs/reference/findings-format.md."""
 
     NO_HEADER = "no_header"
     UNREADABLE_LINE = "unreadable_line"
@@ -43,56 +43,56 @@ class ProblemCode(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One reason why the file does not verify."""
+    """One problem of the file, because of which it does not verify."""
 
     code: ProblemCode
     message: str
-    """For people, to be read after the place; safe to print."""
+    """Text for people that follows the place; safe to print."""
     segment: int | None = None
-    """From 1; ``None`` where the file as a whole is meant."""
+    """Number of the segment, from 1; ``None`` for the file as a whole."""
     first_line: int | None = None
-    """Of the file as ``sed -n Np`` counts, from 1."""
+    """Line number in the file from 1, as ``sed -n Np`` counts."""
     last_line: int | None = None
 
 
 class Problems:
-    """Collects problems, the first :data:`MAX_PROBLEMS` of them one by one."""
+    """Collects problems; lists the first :data:`MAX_PROBLEMS` and counts the rest."""
 
     def __init__(self) -> None:
         self._listed: list[Problem] = []
         self.omitted = 0
-        """Found beyond those listed."""
+        """Number of problems beyond the listed ones."""
 
     def __bool__(self) -> bool:
         return bool(self._listed)
 
     def add(self, *problems: Problem) -> None:
-        """Takes problems in the order in which they are found."""
+        """Adds problems in the order in which they are found."""
         room = MAX_PROBLEMS - len(self._listed)
         self._listed.extend(problems[:room])
         self.omitted += len(problems[room:])
 
     @property
     def listed(self) -> tuple[Problem, ...]:
-        """Those listed."""
+        """The listed problems."""
         return tuple(self._listed)
 
 
 class Basis(StrEnum):
-    """On what the proof rests."""
+    """The basis of trust in the signatures."""
 
     ALLOWED_SIGNERS = "allowed_signers"
-    """The key stands in the reader's trust store."""
+    """The key is in the reader's trust store."""
     GIVEN_KEY = "given_key"
     """The reader gave the public key."""
     NAMED_KEY = "named_key"
-    """The key is the one that the file itself brings: nothing shows whose it is."""
+    """The key is only named by the file itself, so its owner is unknown."""
     NONE = "none"
-    """The file is not signed, or no signature holds."""
+    """The file is not signed, or no signature is valid."""
 
 
 class Sidecar(StrEnum):
-    """What became of ``FILE.sig``."""
+    """The state of ``FILE.sig``."""
 
     ABSENT = "absent"
     VALID = "valid"
@@ -107,15 +107,15 @@ class RecordRange(msgspec.Struct, frozen=True):
 
 
 class IntactRecords:
-    """Collects the numbers of intact records, the first :data:`MAX_RANGES` stretches one by one."""
+    """Collects the numbers of intact records; lists the first :data:`MAX_RANGES` ranges and counts all."""
 
     def __init__(self) -> None:
         self._ranges: list[RecordRange] = []
         self.records = 0
-        """How many there are."""
+        """Number of intact records."""
 
     def add(self, first: int, last: int) -> None:
-        """Takes one segment, in the order of numbers."""
+        """Adds one segment; segments come in the order of their numbers."""
         self.records += last - first + 1
         if self._ranges and self._ranges[-1].last + 1 == first:
             self._ranges[-1] = RecordRange(self._ranges[-1].first, last)
@@ -124,55 +124,55 @@ class IntactRecords:
 
     @property
     def ranges(self) -> tuple[RecordRange, ...]:
-        """Those listed."""
+        """The listed ranges."""
         return tuple(self._ranges)
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome."""
+    """The outcome of a verification."""
 
     header: RunHeader | None
-    """As line 1 reads; to be believed where record 1 is in :attr:`intact`."""
+    """The content of line 1; reliable only if record 1 is in :attr:`intact`."""
     basis: Basis
     fingerprint: str | None
-    """Of the key that signed."""
+    """Fingerprint of the key that signed."""
     principals: tuple[str, ...]
-    """Whom the trust store names for that key."""
+    """Names for which the trust store trusts that key."""
     lines: int
     checkpoints: int
-    """That hold."""
+    """Number of valid checkpoints."""
     intact: tuple[RecordRange, ...]
-    """Records that are exactly as a checkpoint that holds says; proven as far as :attr:`basis` goes. In a file that is
-    damaged all over, the first :data:`MAX_RANGES` stretches of them."""
+    """Records that agree with a valid checkpoint; proven as far as :attr:`basis` goes. At most
+    :data:`MAX_RANGES` ranges are listed."""
     intact_records: int
-    """How many there are in all."""
+    """Number of intact records in all."""
     last: CheckpointBody | None
-    """The last checkpoint that holds."""
+    """The last valid checkpoint."""
     resumptions: int = 0
-    """How often the run was interrupted and went on in another process."""
+    """Number of times that the scan was interrupted and resumed."""
     sidecar: Sidecar
     problems: tuple[Problem, ...]
     problems_omitted: int = 0
-    """Found beyond those listed."""
+    """Number of problems beyond the listed ones."""
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem. With ``Basis.NAMED_KEY`` that proves no author."""
+        """Whether there is no problem. With ``Basis.NAMED_KEY`` the author is still unknown."""
         return not self.problems
 
     @property
     def complete(self) -> bool:
-        """Whether the run's own end is in the file."""
+        """Whether the file contains the scan's own end."""
         return self.last is not None and self.last.final
 
     @property
     def proven(self) -> tuple[str, ...]:
-        """What is proven, in sentences for people."""
+        """Sentences for people about what is proven."""
         return tuple(_proven(self))
 
     @property
     def unproven(self) -> tuple[str, ...]:
-        """What is not, in sentences for people; the problems say more."""
+        """Sentences for people about what is not proven; the problems have the details."""
         return tuple(_unproven(self))
 
 
@@ -180,40 +180,40 @@ def _proven(outcome: Verification) -> list[str]:
     ranges = ", ".join(_shown(item) for item in outcome.intact)
     if outcome.basis is Basis.NONE:
         return [f"records {ranges} agree with their checkpoints, which anyone can recompute"] if ranges else []
-    proven = [f"records {ranges} are exactly as they were signed"] if ranges else []
+    proven = [f"records {ranges} are unchanged since they were signed"] if ranges else []
     match outcome.basis:
         case Basis.ALLOWED_SIGNERS:
             # A principal is a pattern from the reader's own trust store; it is still shown as data.
             names = ", ".join(ascii(name)[1:-1] for name in outcome.principals)
-            proven.append(f"the signatures are by {outcome.fingerprint}, which the allowed signers trust as {names}")
+            proven.append(f"the signer is {outcome.fingerprint}, which allowed_signers trusts as {names}")
         case Basis.GIVEN_KEY:
-            proven.append(f"the signatures are by the key given, {outcome.fingerprint}")
+            proven.append(f"the signer is the given key {outcome.fingerprint}")
         case Basis.NAMED_KEY:
-            proven.append(f"the signatures are all by one key, {outcome.fingerprint}")
+            proven.append(f"all signatures are by one key, {outcome.fingerprint}")
     if outcome.last is not None and outcome.last.final and not outcome.problems:
         proven.append(f"nothing is missing between the start and the end, {outcome.last.end}: {outcome.last.reason}")
     if outcome.resumptions:
         times = "once" if outcome.resumptions == 1 else f"{outcome.resumptions} times"
-        proven.append(f"the run was interrupted {times} and went on in the same chain")
+        proven.append(f"the scan was interrupted {times} and resumed in the same chain")
     if outcome.sidecar is Sidecar.VALID:
-        proven.append("the sidecar signs this very file as a whole")
+        proven.append("the sidecar signs exactly this file")
     return proven
 
 
 def _unproven(outcome: Verification) -> list[str]:
     unproven = []
     if outcome.basis is Basis.NONE:
-        unproven.append("who wrote this file, and that nobody has changed it: no signature holds")
+        unproven.append("the signer: no signature is valid, so anyone could have written or changed this file")
     elif outcome.basis is Basis.NAMED_KEY:
-        unproven.append(f"whose key {outcome.fingerprint} is: compare it with one that you have from its owner")
+        unproven.append(f"the owner of key {outcome.fingerprint}: compare it with a fingerprint from the owner")
     if outcome.last is None:
-        unproven.append("anything in this file: no checkpoint holds")
+        unproven.append("the records: no checkpoint is valid")
     elif not outcome.last.final:
-        unproven.append(f"what followed record {outcome.last.last}: the run was interrupted, or the file was cut")
+        unproven.append(f"records after {outcome.last.last}: scan interrupted or file truncated")
     elif outcome.last.reason is not EndReason.COMPLETED:
-        unproven.append(f"anything about what was not reached: the run ended early ({outcome.last.reason})")
+        unproven.append(f"entries that were not reached: the scan ended early ({outcome.last.reason})")
     if outcome.basis is not Basis.NONE:
-        unproven.append("that the times are right: they are those of the machine that ran")
+        unproven.append("the times: they come from the clock of the scanning host")
     return unproven
 
 

@@ -71,8 +71,9 @@ def test_a_file_that_is_cut_off_anywhere_is_kept_up_to_its_last_checkpoint(
     ends = {count: sum(map(len, lines[:count])) for count in CLOSED}
     kept = [count for count, end in ends.items() if (whole[:size] + tail).startswith(whole[:end])]
     if not kept:
-        with pytest.raises(FindingsError, match="begin a new run"):
+        with pytest.raises(FindingsError) as caught:
             read(whole[:size] + tail)
+        assert "start a new scan" in str(caught.value.hint)
         return
     found = read(whole[:size] + tail)
     assert found.end.size == ends[kept[-1]]
@@ -118,14 +119,14 @@ def test_nothing_may_stand_behind_the_end_of_a_complete_run(complete: list[bytes
     found = read(b"".join(complete))
     assert found.ended is not None
     assert found.ended.reason is EndReason.COMPLETED
-    with pytest.raises(FindingsError, match="behind the final checkpoint"):
+    with pytest.raises(FindingsError, match="after the final checkpoint"):
         read(b"".join(complete) + tail)
-    with pytest.raises(FindingsError, match="behind the final checkpoint"):
+    with pytest.raises(FindingsError, match="after the final checkpoint"):
         read(b"".join(complete) + complete[-1])
 
 
 def test_the_signature_must_be_the_keys(lines: list[bytes], tmp_path: Path) -> None:
-    with pytest.raises(FindingsError, match="it is signed, and the run is said to be unsigned"):
+    with pytest.raises(FindingsError, match="it is signed, but the scan is declared unsigned"):
         read(b"".join(lines), signed=False)
     other = four_segments(tmp_path / "other", signing_key(2), finish=False)
     with pytest.raises(FindingsError, match="line 6"):
