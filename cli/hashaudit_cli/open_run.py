@@ -138,7 +138,7 @@ def go_on(
         time=timestamps.to_text(Clock().wall_ns()),
         set_aside_bytes=aside.size if aside else 0,
         set_aside_sha256=aside.sha256 if aside else None,
-        journal=earlier.cut is not None,
+        journal=earlier.resume_point is not None,
     )
     writer = FindingsWriter.continued(
         former.output,
@@ -150,14 +150,14 @@ def go_on(
     )
     run_id = former.header.run_id
     journal = _journal(_journal_file(former.path, run_id, signer, own_files), run_id, former.config, writer)
-    cut = () if earlier.cut is None else (earlier.cut,)
-    journal.begin((*cut, *earlier.links, *earlier.units))
+    cut = () if earlier.resume_point is None else (earlier.resume_point,)
+    journal.begin((*cut, *earlier.links, *earlier.batches))
     warn_of_failure(journal)
     if not quiet:
         log(f"going on with the run of {former.header.start} after record {interrupted.end.last:,}")
         if aside is not None and aside.size:
             log(f"{aside.size:,} bytes behind its last signature are set aside in {quote(aside.path)}")
-        if earlier.cut is None:
+        if earlier.resume_point is None:
             log("its journal tells nothing: what has no line in the findings is examined again")
     return OpenedScan(writer, journal, earlier)
 

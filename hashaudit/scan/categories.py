@@ -1,7 +1,7 @@
-"""Names for the categories that lists give, by a scheme that the user chooses.
+"""Adds names to the categories of lists, by a scheme that the user chooses.
 
-Lists number their categories by country and by agreement. No scheme is assumed: without one the number stands alone,
-and no number is taken for harmless.
+Lists number their categories by country and by agreement. No scheme is assumed: without one there is only the number,
+and no number is considered harmless.
 """
 
 import json
@@ -37,27 +37,30 @@ CATEGORY_LABELS = ("category", "classification")
 
 
 def scheme_named(name_or_path: str) -> dict[str, str]:
-    """A scheme by its name, or from a JSON file that maps categories to names.
+    """Returns a scheme by its name, or from a JSON file that maps categories to names.
 
     Raises:
-        UsageError: there is neither, or the file is no such map.
+        UsageError: neither exists, or the file is not such a map.
     """
     if name_or_path in SCHEMES:
         return SCHEMES[name_or_path]
     if not os.path.exists(name_or_path):
-        raise UsageError(f"--category-scheme {name_or_path}: neither a file nor one of {', '.join(SCHEMES)}")
+        raise UsageError(f"unknown category scheme: '{name_or_path}'; neither a file nor one of {', '.join(SCHEMES)}")
     try:
         with open(name_or_path, encoding="utf-8-sig") as file:
             scheme = json.loads(file.read(MAX_SCHEME_BYTES))
     except (OSError, ValueError) as error:
-        raise UsageError(f"--category-scheme {name_or_path}: cannot be read as JSON") from error
+        raise UsageError(f"cannot read the category scheme: '{name_or_path}'; not JSON") from error
     if not isinstance(scheme, dict) or not all(isinstance(name, str) for name in scheme.values()):
-        raise UsageError(f'--category-scheme {name_or_path}: must be one object such as {{"1": "name"}}')
+        raise UsageError(
+            f"invalid category scheme: '{name_or_path}'; not a JSON object of text",
+            hint='use an object such as {"1": "name"}',
+        )
     return {str(category): name for category, name in scheme.items()}
 
 
 def named(examination: EntryResult, scheme: dict[str, str]) -> EntryResult:
-    """The same examination with the scheme's name beside each category that it has one for."""
+    """Returns the same result with the scheme's name beside each category that has one."""
     if not scheme or not examination.matches:
         return examination
     return msgspec.structs.replace(examination, matches=tuple(_named(match, scheme) for match in examination.matches))

@@ -1,4 +1,4 @@
-"""From entries to units of work: cuts them by count and bytes, sends large files first, joins hard links."""
+"""Divides entries into batches by count and bytes, sends large files first, and shares results among hard links."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,36 +19,36 @@ from hashaudit.workers.executor import Executor
 from hashaudit.workers.tasks import Task
 
 MAX_SPANS = 1_000_000
-"""Finished units remembered behind one that is not; of up to 256 files each, so only a stalled file meets this."""
+"""Finished batches in memory behind one that is not; of up to 256 files each, so only a stalled file reaches this."""
 
 KNOWN_BYTES = 256 << 10
-"""What the cache has of the files of one unit, at most: it stays in memory until the unit is done."""
+"""Most cached values in one batch, because they stay in memory until it is done."""
 
 
 class WalkState(msgspec.Struct, frozen=True, array_like=True):
-    """How far a walk is, and what it has counted so far."""
+    """Position and counts of a walk."""
 
     position: Position | None
-    """``None`` where no walk can begin."""
+    """``None`` if no walk can start there."""
     seen: int = 0
     directories: int = 0
     skipped: dict[SkipReason, int] = {}
 
 
 class TaskContext(NamedTuple):
-    """What a job is to the run while it travels through the pool."""
+    """The scan's data about a task in progress."""
 
     number: int
     span: OrderedBatch[WalkState]
     group: "LinkGroup[EntryTask] | None"
-    """The names that take over what is found for this one."""
+    """The names that take over its result."""
 
 
 EntryTask = Task[TaskContext]
 
 
 class Dispatcher:
-    """Hands entries to the pool in units, and examinations to all names that share them."""
+    """Sends entries to the executor in batches, and results to all names that share them."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class Dispatcher:
         walk_state: Callable[[], WalkState],
         cache: Cache | None = None,
     ) -> None:
-        """Takes what it works with.
+        """Creates the dispatcher.
 
         Args:
-            config: sizes of units.
-            pool: takes the units.
-            ordering: keeps the spans.
-            walk_state: how the walk stands before the entry that is being added.
-            cache: is asked what it has of each file that is handed out.
+            config: sizes of batches.
+            pool: the executor.
+            ordering: holds the spans.
+            walk_state: returns the state of the walk before the entry that is being added.
+            cache: looks up each file that is sent.
         """
         self._cache = cache
         self._walk_state = walk_state
@@ -80,26 +80,25 @@ class Dispatcher:
 
     @property
     def has_room(self) -> bool:
-        """The workers have not enough ahead of them yet."""
+        """Whether the workers need more batches."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
     def add(self, number: int, entry: Entry) -> EntryResult | None:
-        """Takes the next entry of the walk.
+        """Adds the next entry of the walk.
 
-        Returns:
-            What is already known of it, its ``bytes_read`` being 0 where another name of the same file was read, or
-            ``None``: an examination will come.
+        Returns the result if it is known, with ``bytes_read`` 0 if another name of the same file was read; otherwise
+        ``None``, and a result follows.
         """
         if entry.location.kind is not Kind.FILE:
             self._examine(number, entry, None)
             return None
         group = self._links.find(entry)
         if group is None:
-            self._examine(number, entry, self._links.lead(entry))
+            self._examine(number, entry, self._links.primary(entry))
         elif group.result is not None:
             is_first = entry.path == group.location.path
             return group.result if is_first else msgspec.structs.replace(group.result, bytes_read=0)
-        elif group.settled:
+        elif group.resolved:
             self._examine(number, entry, None)
         else:
             span = self._ordering.open_span(number, self._walk_state())
@@ -108,27 +107,27 @@ class Dispatcher:
 
     @property
     def links(self) -> LinkGroups[EntryTask]:
-        """The files with several names."""
+        """The groups of hard links."""
         return self._links
 
     def flush(self) -> None:
-        """Submits the unit that is being filled."""
+        """Submits the batch that is being filled."""
         if not self._batch:
             return
         batch, self._batch = self._batch, []
         self._submit(batch)
         self._batch_bytes, self._batch_span = 0, None
 
-    def settle(self, task: EntryTask, examination: EntryResult | None) -> list[EntryTask]:
-        """Notes that a job is done; returns the other names for which its examination stands as well.
+    def resolve(self, task: EntryTask, examination: EntryResult | None) -> list[EntryTask]:
+        """Notes that a task is done; returns the other names that take over its result.
 
-        Where it does not stand for them they are submitted to be examined themselves.
+        If they cannot, they are submitted to be examined themselves.
         """
         task.context.span.open -= 1
         group = task.context.group
         if group is None:
             return []
-        followers = group.settle(examination)
+        followers = group.resolve(examination)
         if group.result is not None:
             for follower in followers:
                 follower.context.span.open -= 1
@@ -156,25 +155,25 @@ class Dispatcher:
             self.flush()
 
     def _submit(self, batch: list[EntryTask], *, urgent: bool = False) -> None:
-        for unit in self._with_known(self._cache, batch) if self._cache is not None else (batch,):
-            self._pool.submit(self._in_reading_order(unit), urgent=urgent)
+        for part in self._with_known(self._cache, batch) if self._cache is not None else (batch,):
+            self._pool.submit(self._in_reading_order(part), urgent=urgent)
 
     @staticmethod
     def _with_known(cache: Cache, batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
-        """The same jobs with what the cache has of their files, in one unit unless that is too much to keep."""
-        unit: list[EntryTask] = []
+        """Yields the same tasks with cached values, in one batch unless these are too large."""
+        part: list[EntryTask] = []
         known_bytes = 0
         for task, found in zip(batch, cache.look_up([task.entry for task in batch]), strict=True):
             found_bytes = 0 if found is None else len(found.sealed)
-            if unit and known_bytes + found_bytes > KNOWN_BYTES:
-                yield unit
-                unit, known_bytes = [], 0
+            if part and known_bytes + found_bytes > KNOWN_BYTES:
+                yield part
+                part, known_bytes = [], 0
             known_bytes += found_bytes
-            unit.append(task if found is None else msgspec.structs.replace(task, known=found))
-        yield unit
+            part.append(task if found is None else msgspec.structs.replace(task, known=found))
+        yield part
 
     def _in_reading_order(self, batch: list[EntryTask]) -> list[EntryTask]:
-        """A spinning disk reads files in inode order with far fewer seeks than in the order of names."""
+        """Returns tasks in inode order for a spinning disk, which then seeks far less than in the order of names."""
         files = [task for task in batch if task.entry.location.kind is Kind.FILE]
         if not files or not self._is_rotational(files[0].entry.stat.device):
             return batch

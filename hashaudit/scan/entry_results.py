@@ -1,7 +1,7 @@
-"""What becomes of each entry: examined now, by another name, in an earlier part of the run, or in an earlier run.
+"""Decides the outcome of each entry: examined now or earlier, by this name or by another.
 
-Every entry that is met ends exactly once, as a record that waits for its turn or as a count. The journal learns of each
-end, and of how far all is done.
+Every entry ends exactly once, as a record that waits for its turn or as a count. The journal receives each outcome and
+the resume points.
 """
 
 from collections.abc import Sequence
@@ -24,27 +24,27 @@ from hashaudit.workers.tasks import Completed, Failed
 
 
 class Ended(NamedTuple):
-    """What a record is about, kept as it came until it is the record's turn."""
+    """An entry and its result, kept until it is the record's turn."""
 
     entry: Entry
     examination: EntryResult
 
 
 ScanOrdering = Ordering[Ended | PathFault, WalkState]
-"""Of one run."""
+"""The order of one scan."""
 
 
 class EntryResults:
-    """Ends the entries of one run.
+    """Collects the outcomes of one scan.
 
     Args:
-        dispatcher: sends them to the workers.
+        dispatcher: sends entries to the workers.
         ordering: holds the records.
         tally: counts.
-        record_all: an entry with nothing to say gets a record as well.
-        journal: keeps how far the run is; ``None`` for a run that nobody goes on with.
-        earlier: what the run that this one goes on with has done.
-        cache: keeps what was found for later runs.
+        record_all: record entries without a finding as well.
+        journal: receives progress; ``None`` if the scan cannot be resumed.
+        earlier: results of the interrupted scan that this one resumes.
+        cache: stores hashes for later scans.
     """
 
     def __init__(
@@ -67,55 +67,55 @@ class EntryResults:
         self._cache = cache
         self._last_line_met = -1
         self.bytes_met = self.bytes_taken_over = tally.bytes_read
-        """Sizes of all that was met, and of what of it nobody had to read; with what an earlier part has read."""
+        """Sizes of all entries so far, and of those that need not be read; includes an earlier part of the scan."""
         if earlier is not None:
             for link in earlier.links:
                 dispatcher.links.restore(link.location, link.stat, link.result)
 
-    def meet(self, met: Entry | PathFault | Skipped) -> None:
-        """Takes what the walk met."""
-        match met:
+    def add(self, item: Entry | PathFault | Skipped) -> None:
+        """Accepts an item of the walk."""
+        match item:
             case Entry():
-                self.bytes_met += met.state.size
+                self.bytes_met += item.state.size
                 number = self._ordering.number()
-                if self._earlier is None or not self._meet_again(self._earlier, number, met):
-                    self._begin_entry(number, met)
+                if self._earlier is None or not self._restore(self._earlier, number, item):
+                    self._begin_entry(number, item)
             case Skipped():
                 self._tally.see()
-                self._tally.skip(met.reason)
+                self._tally.skip(item.reason)
             case PathFault():
-                if self._earlier is not None and _has_line(self._earlier, met):
+                if self._earlier is not None and _has_line(self._earlier, item):
                     self._last_line_met = self._ordering.number()
                     return
-                if not met.directory:
+                if not item.directory:
                     self._tally.see()
-                self._ordering.put(self._ordering.number(), met)
+                self._ordering.put(self._ordering.number(), item)
 
     def take(self, event: Completed[TaskContext] | Failed[TaskContext]) -> None:
-        """Takes what came of a unit."""
+        """Accepts an event of the executor."""
         match event:
             case Failed(task=task, fault=fault):
                 examination = EntryResult(0, None, 0, task.entry.consistency, {}, faults=(fault,))
-                self._settle(task, examination)
+                self._resolve(task, examination)
                 self._note_done(task.context.number, task.entry, examination)
             case Completed(tasks=tasks, answer=answer):
-                self._take_answer(tasks, answer)
+                self._handle_answer(tasks, answer)
                 self._keep(tasks, answer.cache)
 
     def note_progress(self) -> None:
-        """Writes into the journal how far the run is. Everything that is ready was written before."""
+        """Writes the progress into the journal, after every record that is ready was written."""
         if self._journal is None:
             return
-        cut = self._ordering.cut()
-        if cut is not None and cut.before.position is None:
-            cut = None
-        # The lines of an earlier part are counted from the start on: only behind the last of them does what is counted
-        # belong to a place of the walk.
-        if cut is not None and self._earlier is not None:
-            counted = not self._earlier.has_lines and cut.first > self._last_line_met
-            cut = cut if counted else None
+        resume_point = self._ordering.resume_point()
+        if resume_point is not None and resume_point.before.position is None:
+            resume_point = None
+        # Records of an earlier part count from the start. Only behind the last of them do the counts belong to a
+        # position of the walk.
+        if resume_point is not None and self._earlier is not None:
+            counted = not self._earlier.has_lines and resume_point.first > self._last_line_met
+            resume_point = resume_point if counted else None
         links = self._dispatcher.links
-        self._journal.write(cut, lambda: (JournaledLink(*result) for result in links.results()))
+        self._journal.write(resume_point, lambda: (JournaledLink(*result) for result in links.results()))
 
     def _begin_entry(self, number: int, entry: Entry) -> None:
         taken_over = self._dispatcher.add(number, entry)
@@ -129,8 +129,8 @@ class EntryResults:
             self._end_entry(number, entry, taken_over, None)
             self._note_done(number, entry, taken_over)
 
-    def _meet_again(self, earlier: ResumeState, number: int, entry: Entry) -> bool:
-        """Tells if the entry was done in an earlier part of the run, and counts it then."""
+    def _restore(self, earlier: ResumeState, number: int, entry: Entry) -> bool:
+        """Returns whether an earlier part of the scan examined the entry, and counts it then."""
         line = earlier.line_of(entry.location.resume_key)
         line_bytes = None if line is None else line.bytes_read
         if line is not None:
@@ -142,7 +142,7 @@ class EntryResults:
         self.bytes_taken_over += entry.state.size
         self._tally.read(bytes_read)
         self._ordering.count(number, Count(bytes_read=bytes_read))
-        if (found is not None and found[0].recalled) or (found is None and line is not None and line.from_cache):
+        if (found is not None and found[0].from_cache) or (found is None and line is not None and line.from_cache):
             self._ordering.count(number, self._recall(entry))
         if line_bytes is None and found is not None:
             outcome = found[0]
@@ -150,12 +150,12 @@ class EntryResults:
             if outcome.examination is not None:
                 self._end_entry(number, entry, outcome.examination, None)
             else:
-                self._pass(number, None, known=outcome.known)
-        if earlier.is_met and self._journal is not None:
+                self._count_clean(number, None, known=outcome.known)
+        if earlier.is_used_up and self._journal is not None:
             self._journal.drop_carried_behind(number)
         return True
 
-    def _take_answer(self, tasks: tuple[EntryTask, ...], answer: Answer) -> None:
+    def _handle_answer(self, tasks: tuple[EntryTask, ...], answer: Answer) -> None:
         reported = {
             examination.item: _suspected(tasks[examination.item], examination) for examination in answer.reported
         }
@@ -165,11 +165,12 @@ class EntryResults:
             if examination is not None:
                 unreported_bytes -= examination.bytes_read
                 task.context.span.count.bytes_read += examination.bytes_read
-            self._settle(task, examination)
+            self._resolve(task, examination)
         for item in answer.cache.hits:
             task = tasks[item] if item in reported else tasks[0]
             task.context.span.count.add(self._recall(tasks[item].entry))
-        # All that is not told of belongs to one span: what others wait for, or is a span of its own, is told of.
+        # All entries that are not reported belong to one span, because entries with followers or their own span are
+        # reported.
         clean = len(tasks) - len(reported) - len(answer.known)
         tasks[0].context.span.count.add(Count(clean, len(answer.known), unreported_bytes))
         self._tally.clean += clean
@@ -190,14 +191,14 @@ class EntryResults:
             self._cache.keep(tasks[value.item].entry, value)
 
     def _recall(self, entry: Entry) -> Count:
-        """Counts an entry whose content an earlier run has read."""
+        """Counts an entry whose content an earlier scan read."""
         size_bytes = entry.state.size
         self._tally.recall(size_bytes)
         return Count(from_cache=1, bytes_from_cache=size_bytes)
 
-    def _settle(self, task: EntryTask, examination: EntryResult | None) -> None:
+    def _resolve(self, task: EntryTask, examination: EntryResult | None) -> None:
         group = task.context.group
-        for other in self._dispatcher.settle(task, examination):
+        for other in self._dispatcher.resolve(task, examination):
             if examination is not None:
                 if examination.from_run is not None:
                     other.context.span.count.add(self._recall(other.entry))
@@ -212,14 +213,14 @@ class EntryResults:
     def _end_entry(
         self, number: int, entry: Entry, examination: EntryResult, span: OrderedBatch[WalkState] | None
     ) -> None:
-        """Keeps what gets a line until its turn; counts what gets none."""
+        """Holds an entry with a record until its turn, and counts one without."""
         if self._record_all or examination.faults or has_deny_match(examination.matches):
             self._ordering.put(number, Ended(entry, examination))
         else:
-            self._pass(number, span, known=bool(examination.matches))
+            self._count_clean(number, span, known=bool(examination.matches))
 
-    def _pass(self, number: int, span: OrderedBatch[WalkState] | None, *, known: bool) -> None:
-        """Counts what gets no line."""
+    def _count_clean(self, number: int, span: OrderedBatch[WalkState] | None, *, known: bool) -> None:
+        """Counts an entry without a record."""
         if known:
             self._tally.pass_known()
         else:
@@ -236,12 +237,12 @@ class EntryResults:
             self._journal.note(number, Done((entry,), (), (reported,), reported.bytes_read))
 
 
-def _has_line(earlier: ResumeState, met: PathFault) -> bool:
-    return earlier.has_folder(met.path) if met.directory else earlier.line_of(ResumeKey(met.path)) is not None
+def _has_line(earlier: ResumeState, item: PathFault) -> bool:
+    return earlier.has_directory(item.path) if item.directory else earlier.line_of(ResumeKey(item.path)) is not None
 
 
 def _suspected(task: EntryTask, examination: EntryResult) -> EntryResult:
-    """What was found without the decoder, and that the decoder ended the workers before."""
+    """Returns the result without decoding, with the fault of the decoder that crashed the workers."""
     if task.suspicion is None:
         return examination
     return msgspec.structs.replace(examination, faults=(*examination.faults, task.suspicion))

@@ -1,7 +1,7 @@
-"""Hard links: content with several names is read once and reported for every name.
+"""Hard links: a file with several names is read once and reported for every name.
 
-The first name met leads; later names of the same file in the same state follow and take over what was found for the
-first. When the first name could not be examined the others are examined themselves, since only that name may be bad.
+The first name seen is the primary one; later names of the same file in the same state take over its result. If the
+primary name could not be examined, the others are examined themselves, because the fault may be of that name only.
 """
 
 from collections.abc import Iterator
@@ -14,27 +14,27 @@ from hashaudit.model.results import EntryResult
 FollowerT = TypeVar("FollowerT")
 
 MAX_GROUPS = 100_000
-"""Files remembered whose other names were not met yet. Beyond it a name is read again: slower, never wrong."""
+"""Most files remembered whose other names are still to come. Beyond it a name is read again: slower, never wrong."""
 
 
 class LinkGroup(Generic[FollowerT]):
-    """The names of one file that wait for, or take over, one examination."""
+    """The names of one file that share a result."""
 
-    __slots__ = ("followers", "location", "result", "settled", "stat")
+    __slots__ = ("followers", "location", "resolved", "result", "stat")
 
     def __init__(self, location: Location, stat: Stat) -> None:
         self.location = location
-        """The first name's."""
+        """Of the primary name."""
         self.stat = stat
-        self.settled = False
+        self.resolved = False
         self.result: EntryResult | None = None
-        """What the followers may take over; ``None`` while not settled, and when they must be examined themselves."""
+        """Result for the followers; ``None`` before it is resolved, and if they must be examined themselves."""
         self.followers: list[FollowerT] = []
-        """What the caller keeps of the names that came before the group was settled."""
+        """Caller's items for the names that came before the group was resolved."""
 
-    def settle(self, result: EntryResult | None) -> list[FollowerT]:
-        """Notes the first name's examination if it is whole; returns the names that waited for it."""
-        self.settled = True
+    def resolve(self, result: EntryResult | None) -> list[FollowerT]:
+        """Stores the primary name's result if it is complete; returns the names that waited for it."""
+        self.resolved = True
         if result is not None and not result.faults and result.stat is not None:
             self.result = result
         waiting, self.followers = self.followers, []
@@ -51,40 +51,40 @@ class LinkGroups(Generic[FollowerT]):
         self._max_groups = max_groups
 
     def find(self, entry: Entry) -> LinkGroup[FollowerT] | None:
-        """The group that the entry follows, or ``None``: then it leads a new one or stands alone; see :meth:`lead`."""
+        """Returns the group that the entry follows, or ``None`` if it may be a primary name; see :meth:`primary`."""
         if entry.consistency is not Consistency.STABLE:
-            # Behind a FUSE daemon or a server an inode proves nothing: two files may have one, or one file two.
+            # Behind a FUSE daemon or a server an inode proves nothing: two files may share one, or one file have two.
             return None
         stat = entry.stat
         key = (stat.device, stat.inode)
         group = self._groups.get(key)
         if group is None:
             return None
-        # The first name itself is met again in a resumed run that was ended before it was noted as done.
+        # In a resumed scan the primary name itself comes again if the scan ended before it was noted as done.
         if entry.path != group.location.path:
             left = self._left[key] = self._left[key] - 1
             if left == 0 and not self._every_file:
                 del self._groups[key], self._left[key]
-        # A state that differs from the first name's was made in between: it has to be read.
+        # A state that differs from the primary name's is newer and has to be read.
         return group if stat == group.stat else None
 
     def restore(self, location: Location, stat: Stat, result: EntryResult) -> None:
-        """Takes the group of a file that was examined in an earlier part of an interrupted run."""
+        """Adds the group of a file that an earlier part of the scan examined."""
         key = (stat.device, stat.inode)
         if key not in self._groups and len(self._groups) < self._max_groups:
             group = self._groups[key] = LinkGroup(location, stat)
-            group.settle(result)
-            # How many of its names were met then is not known; at most all but one are still to come.
+            group.resolve(result)
+            # It is unknown how many of its names were seen then; at most all but one are still to come.
             self._left[key] = max(stat.links - 1, 1)
 
     def results(self) -> Iterator[tuple[Location, Stat, EntryResult]]:
-        """All that later names may take over: the first name's location, its state, and the result."""
+        """Yields everything that later names may take over: the primary name's location, its state, and the result."""
         for group in self._groups.values():
             if group.result is not None:
                 yield group.location, group.stat, group.result
 
-    def lead(self, entry: Entry) -> LinkGroup[FollowerT] | None:
-        """Makes a group led by the entry, where its file can have other names."""
+    def primary(self, entry: Entry) -> LinkGroup[FollowerT] | None:
+        """Creates a group with the entry as its primary name, if its file can have other names."""
         stat = entry.stat
         if entry.consistency is not Consistency.STABLE or (not self._every_file and stat.links < 2):
             return None

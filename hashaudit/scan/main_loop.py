@@ -99,7 +99,7 @@ class Scan:
         self._begun_s = time.monotonic()
         self._journal = journal
         self._earlier = earlier
-        cut = None if earlier is None else earlier.cut
+        cut = None if earlier is None else earlier.resume_point
         self._ordering: ScanOrdering = Ordering(None if cut is None else cut.count)
         self._dispatcher = Dispatcher(config, pool, self._ordering, self._walk_state, cache)
         self._directories_before = self._tally.directories
@@ -198,7 +198,7 @@ class Scan:
                 break
             if isinstance(met, NotReady):
                 break
-            self._outcomes.meet(met)
+            self._outcomes.add(met)
         self._tally.directories = self._directories_before + self._source.directories_listed
         if not self._pool.queued:
             self._dispatcher.flush()

@@ -1,7 +1,7 @@
-"""Joins the findings files of all shards of a run to one result that refers to them.
+"""Merges the findings files of all shards into one result that refers to them.
 
 The result is a list of SHA-256 sums as coreutils reads it, so that ``sha256sum -c`` and ``ssh-keygen`` check all of it.
-Nothing is copied from the shards but their counts: each stays the record of its part.
+It copies only the counts of the shards; each findings file stays the record of its part.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from hashaudit.scan.resume.compatibility import shard_differences
 from hashaudit.sources.shard import Shard
 
 FORMAT_VERSION = 1
-"""Of the result."""
+"""Version of the result's format."""
 
 _SHOWN_NUMBERS = 20
 
@@ -51,7 +51,7 @@ class ShardResult(Value, frozen=True, kw_only=True):
 
 
 class MergedResult(Value, frozen=True, kw_only=True):
-    """What all shards together say."""
+    """The sum of all shards."""
 
     v: int
     kind: str
@@ -62,7 +62,7 @@ class MergedResult(Value, frozen=True, kw_only=True):
     lists: tuple[HashList, ...]
     config: dict[str, Setting]
     totals: Totals
-    """A fault of the walk that several shards met counts once."""
+    """A fault of the walk in several shards counts once."""
     exit_code: Natural
 
 
@@ -76,7 +76,7 @@ class ShardFile(msgspec.Struct, frozen=True):
     fingerprint: str
     end: CheckpointBody
     walk_faults: dict[bytes, tuple[FaultCode, bool]]
-    """Path -> code, and whether it is a folder."""
+    """Path -> fault code, and whether it is a directory."""
 
 
 def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tuple[ShardFile, ...]]:
@@ -84,13 +84,14 @@ def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tu
 
     Args:
         files: their findings files, in any order.
-        trust: whose signatures count; ``None`` takes the key that each file names.
+        trust: the accepted signers; ``None`` accepts the key that each file names.
 
     Returns:
         The result, whose ``file`` names are the paths given, and the shards in order.
 
     Raises:
-        FindingsError: a file does not verify, is of another run, is no shard or not complete, or one is missing.
+        FindingsError: a file does not verify, belongs to another scan, is not a shard or incomplete, or one is
+            missing.
     """
     shards = sorted((_read(path, trust) for path in files), key=lambda shard: shard.shard.number)
     _check_same(shards)
@@ -113,7 +114,7 @@ def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tu
 
 
 def checksum_line(sha256: str, name: bytes) -> bytes:
-    """A line as ``sha256sum`` of coreutils writes and checks it."""
+    """Returns a line as ``sha256sum`` of coreutils writes and checks it."""
     escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
     return b"%s%s  %s\n" % (b"\\" if escaped != name else b"", sha256.encode(), escaped)
 
@@ -133,12 +134,12 @@ def _read(path: bytes, trust: Trust) -> ShardFile:
                 _note_walk_fault(line, walk_faults)
     except OSError as error:
         name = for_terminal(os.fsencode(error.filename or path))
-        raise FindingsError(f"cannot read {name}: {error.strerror}") from error
+        raise FindingsError(f"cannot read the findings file: '{name}'; {error.strerror}") from error
     if before_end != end.file_sha256 or outcome.header is None or outcome.fingerprint is None:
-        raise FindingsError(f"{shown} changed while it was read")
+        raise FindingsError(f"the findings file changed during reading: '{shown}'")
     setting = outcome.header.config.get("shard")
     if not isinstance(setting, str):
-        raise FindingsError(f"{shown} is no shard: it was not made with --shard")
+        raise FindingsError(f"not a shard: '{shown}'; it was not written with --shard")
     return ShardFile(
         path, whole.hexdigest(), outcome.header, Shard.parse(setting), outcome.fingerprint, end, walk_faults
     )
@@ -148,9 +149,9 @@ def _require_complete(outcome: Verification, shown: str) -> CheckpointBody:
     if outcome.problems:
         problem = outcome.problems[0]
         place = "" if problem.first_line is None else f"line {problem.first_line}: "
-        raise FindingsError(f"{shown} does not verify: {place}{problem.message} [{problem.code}]")
+        raise FindingsError(f"verification failed: '{shown}'; {place}{problem.message} [{problem.code}]")
     if outcome.last is None or outcome.last.reason is not EndReason.COMPLETED:
-        raise FindingsError(f"{shown} is not complete: its run ended early; go on with it: scan --resume")
+        raise FindingsError(f"incomplete shard: '{shown}'; its scan ended early", hint="resume it with scan --resume")
     return outcome.last
 
 
@@ -166,8 +167,8 @@ def _check_same(shards: Sequence[ShardFile]) -> None:
         different = shard_differences(first.header, other.header)
         if different:
             raise FindingsError(
-                f"{for_terminal(other.path)} is not of the same run as {for_terminal(first.path)}: "
-                f"it has {'; '.join(different)}"
+                f"not of the same scan: '{for_terminal(other.path)}' and '{for_terminal(first.path)}'; "
+                f"the first has {'; '.join(different)}"
             )
         if other.shard.count != first.shard.count:
             raise FindingsError(
@@ -182,7 +183,7 @@ def _check_whole(shards: Sequence[ShardFile]) -> None:
         twin = by_number.setdefault(shard.shard.number, shard)
         if twin is not shard:
             raise FindingsError(
-                f"shard {shard.shard} is given twice: {for_terminal(twin.path)} and {for_terminal(shard.path)}"
+                f"duplicate shard {shard.shard}: '{for_terminal(twin.path)}' and '{for_terminal(shard.path)}'"
             )
     missing = [number for number in range(1, shards[0].shard.count + 1) if number not in by_number]
     if missing:
@@ -192,7 +193,7 @@ def _check_whole(shards: Sequence[ShardFile]) -> None:
 
 
 def _totals(shards: Sequence[ShardFile]) -> Totals:
-    """The sums. What every shard walks, and each fault that it met there, counts once."""
+    """Returns the sums. Everything that each shard walks, and each fault there, counts once."""
     tally = TotalsCounter()
     skipped: Counter[SkipReason] = Counter()
     faults: Counter[FaultCode] = Counter()

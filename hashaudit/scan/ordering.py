@@ -1,12 +1,12 @@
-"""Puts records into the order of the walk, whatever order the workers answer in, and tells how far all is done.
+"""Orders records as in the walk, whatever order the workers answer in, and finds resume points.
 
-Every entry has a number from the walk. A span is a run of entries that are examined together; spans are opened in the
-order of their first numbers. A record may be written when no open span starts before it. Entries without a record hold
-no memory, so a huge file at the front holds back only the records behind it, not the scan.
+Every entry has a number from the walk. A span is a group of entries that are examined together; spans are opened in the
+order of their first numbers. A record may be written when no open span starts before it. Entries without a record use
+no memory, so a huge file at the front delays only the records behind it, not the scan.
 
-Spans may overlap: while one is being filled, a large file in the midst of it gets its own. Where none that has ended
-reaches over the first that has not, the walk has a clean cut: everything before is done, and is counted apart from
-everything behind.
+Spans may overlap: while one is being filled, a large file within it gets its own. If no finished span reaches beyond
+the start of the first open one, that start is a resume point: everything before it is done, and is counted separately
+from everything after it.
 """
 
 import heapq
@@ -21,14 +21,14 @@ StateT = TypeVar("StateT")
 
 
 class Count(msgspec.Struct, array_like=True):
-    """What became of entries that have no line of their own."""
+    """Counts of entries without a record."""
 
     clean: int = 0
     known: int = 0
     bytes_read: int = 0
-    """Of all entries, those with a line included."""
+    """For all entries, including those with a record."""
     from_cache: int = 0
-    """Entries, those with a line included, whose content an earlier run has read."""
+    """Entries, including those with a record, whose content an earlier scan read."""
     bytes_from_cache: int = 0
 
     def add(self, other: "Count") -> None:
@@ -41,27 +41,27 @@ class Count(msgspec.Struct, array_like=True):
 
 
 class OrderedBatch(Generic[StateT]):
-    """Entries that are not all done: ``open`` of them, none with a number below ``first``."""
+    """A span: entries of which ``open`` are not done, all with numbers from ``first`` on."""
 
     __slots__ = ("before", "count", "first", "last", "open")
 
     def __init__(self, first: int, before: StateT) -> None:
         self.first = first
         self.last = first
-        """The highest number of an entry that is counted here."""
+        """Highest number of an entry that is counted here."""
         self.open = 1
         self.count = Count()
         self.before = before
-        """Of the walk, just before ``first``."""
+        """State of the walk just before ``first``."""
 
     def join(self, number: int) -> None:
-        """Takes another entry in."""
+        """Adds an entry."""
         self.open += 1
         self.last = number
 
 
 class ResumePoint(msgspec.Struct, Generic[StateT], frozen=True):
-    """Everything before ``first`` is done, and what was counted is of that alone."""
+    """A position up to which everything is done. The counts are of that part alone."""
 
     first: int
     before: StateT
@@ -72,10 +72,10 @@ class Ordering(Generic[RecordT, StateT]):
     """Holds records back until all entries before them are done."""
 
     def __init__(self, done: Count | None = None) -> None:
-        """Begins.
+        """Starts the order.
 
         Args:
-            done: what an earlier part of the run has counted, before the place where this one begins.
+            done: counts of an earlier part of the scan, up to where this one starts.
         """
         self._next = 0
         self._spans: deque[OrderedBatch[StateT]] = deque()
@@ -85,32 +85,32 @@ class Ordering(Generic[RecordT, StateT]):
 
     @property
     def waiting(self) -> int:
-        """Records held back."""
+        """Number of records held back."""
         return len(self._waiting)
 
     @property
     def spans(self) -> int:
-        """Spans remembered: the open ones, and those behind an open one."""
+        """Number of spans in memory: open ones, and those behind an open one."""
         return len(self._spans)
 
     def number(self) -> int:
-        """The next entry's number."""
+        """Returns the next entry's number."""
         self._next += 1
         return self._next - 1
 
     def open_span(self, first: int, before: StateT) -> OrderedBatch[StateT]:
-        """A new span of one entry; the caller lets others join it, and counts ``open`` down when one ends.
+        """Opens a span with one entry. The caller adds others, and decrements ``open`` when one is done.
 
         Args:
             first: the entry's number.
-            before: how the walk stood before it.
+            before: state of the walk before it.
         """
         span = OrderedBatch(first, before)
         self._spans.append(span)
         return span
 
     def count(self, number: int, count: Count) -> None:
-        """Counts an entry that was done when it was met, and so belongs to no span."""
+        """Counts an entry that is already done, and so belongs to no span."""
         if self._spans:
             span = self._spans[-1]
             span.last = number
@@ -120,11 +120,11 @@ class Ordering(Generic[RecordT, StateT]):
             self._reach = number
 
     def put(self, number: int, record: RecordT) -> None:
-        """Holds a record until it is its turn. At most one per number."""
+        """Holds a record until its turn. At most one per number."""
         heapq.heappush(self._waiting, (number, record))
 
     def ready(self) -> list[RecordT]:
-        """Takes out the records whose turn it is, in order."""
+        """Removes and returns the records whose turn it is, in order."""
         while self._spans and self._spans[0].open == 0:
             span = self._spans.popleft()
             self._done.add(span.count)
@@ -135,14 +135,14 @@ class Ordering(Generic[RecordT, StateT]):
             records.append(heapq.heappop(self._waiting)[1])
         return records
 
-    def cut(self) -> ResumePoint[StateT] | None:
-        """The clean cut at the first open span, if that is one. Ask when all that is ready was taken out."""
+    def resume_point(self) -> ResumePoint[StateT] | None:
+        """Returns the resume point at the first open span, or ``None``. Call it after :meth:`ready`."""
         if not self._spans or self._spans[0].first <= self._reach:
             return None
         return ResumePoint(self._spans[0].first, self._spans[0].before, copy(self._done))
 
     def rest(self) -> list[RecordT]:
-        """Takes out all records that are held, in order: for a run that ends early."""
+        """Removes and returns all records held back, in order, for a scan that ends early."""
         records = [record for _, record in sorted(self._waiting, key=lambda pair: pair[0])]
         self._waiting.clear()
         return records

@@ -1,4 +1,4 @@
-"""How many workers a run has, and what they are told."""
+"""Plans the workers of a scan: their number, configuration, sandbox and deadlines."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -32,23 +32,23 @@ READERS_PER_CPU_ON_NETWORK = 4
 """Reading from a network mount is mostly waiting."""
 
 DESCRIPTORS_PER_WORKER = 2
-"""Its socket and its board, in the parent."""
+"""The worker's socket and progress memory, in the parent."""
 
 DESCRIPTORS_PER_LIST = 2
 """The mapped index, and the file while it is read."""
 
 DESCRIPTORS_OF_A_SCAN = MAX_OPEN_DIRECTORIES + 12
-"""The folders that the walk holds; the standard streams, the findings, the selector, what a start takes in passing."""
+"""Directories of the walk; standard streams, findings, selector, and temporary ones during the start."""
 
 LEAST_DESCRIPTORS = 24
 """Below this not even one worker starts; up to :data:`DESCRIPTORS_OF_A_SCAN` deep trees are left with faults."""
 
 DEFAULT_ALGORITHM = SHA256
-"""What is computed when neither a list nor ``-a`` names a digest."""
+"""Digest to compute if neither a list nor ``-a`` names one."""
 
 
 def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
-    """What the workers compute and look for."""
+    """Returns the configuration of the workers."""
     needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
     if lists.filters:
         needed.add(SHA1)
@@ -66,7 +66,7 @@ def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
 
 
 def _sandbox(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:
-    """What workers may read and reach. A link that is followed can lead anywhere."""
+    """Returns the paths that workers may read. A followed link can lead anywhere."""
     local = tuple(os.path.realpath(root) for root in config.roots if parse_root(root) is None)
     readable = (b"/",) if config.follow_links else local
     if not schemes:
@@ -77,12 +77,12 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:
 
 
 def deadlines(config: ScanConfig) -> Deadlines:
-    """How long a worker may be on one file."""
+    """Returns the time limits of a worker for one file."""
     return Deadlines(config.file_timeout_s, config.decode_timeout_s)
 
 
 def recipes_for(plan: WorkerConfig) -> HashSpec:
-    """By which a cache has to have kept what workers would compute after a plan."""
+    """Returns the fingerprints of everything that workers with this configuration compute."""
     pictures = plan.perceptual
     if pictures is None:
         return wanted(plan.algorithms, None)
@@ -109,7 +109,7 @@ def _perceptual_plan(config: ScanConfig, lists: LoadedLists) -> PerceptualConfig
 
 
 class DeviceClass(StrEnum):
-    """What a root lies on, as far as the number of its readers depends on it."""
+    """Class of the storage of a root, which decides the number of its readers."""
 
     SPINNING = "spinning disk"
     SOLID = "solid-state disk"
@@ -122,30 +122,30 @@ READERS: dict[DeviceClass, Callable[[], int]] = {
     DeviceClass.SPINNING: lambda: READERS_ON_SPINNING_DISK,
     DeviceClass.SOLID: cpu_count,
     DeviceClass.NETWORK: lambda: cpu_count() * READERS_PER_CPU_ON_NETWORK,
-    DeviceClass.OBJECT_STORE: cpu_count,  # each has many requests in flight of its own
+    DeviceClass.OBJECT_STORE: cpu_count,  # each has many requests in flight
     DeviceClass.UNKNOWN: cpu_count,
 }
-"""How many processes read."""
+"""Number of processes that read, by class."""
 
 
 def worker_count(config: ScanConfig, roots: Iterable[RootDescription]) -> int:
-    """How many processes examine: what the user says, else by the slowest device class among the roots.
+    """Returns the number of workers: from the user, else for the slowest device class among the roots.
 
-    Never more than the limit of open files has room for.
+    Never more than the limit of open files allows.
 
     Raises:
-        HostError: it has room for none.
+        HostError: the limit allows no worker.
     """
     classes = {device_class(root) for root in roots}
     wanted = config.workers or min((READERS[each]() for each in classes), default=cpu_count())
     room = workers_with_descriptors(raise_open_file_limit(), len(config.lists))
     if room < 1:
-        raise HostError("too few files may be open at once: raise the limit (ulimit -n) to 64 or more")
+        raise HostError("the limit of open files is too low", hint="raise it to 64 or more: ulimit -n 64")
     return min(wanted, room)
 
 
 def workers_with_descriptors(limit: int | None, lists: int) -> int:
-    """How many workers a limit of open files has room for; 0: a run cannot be made."""
+    """Returns how many workers a limit of open files allows; 0: no scan is possible."""
     if limit is None:
         return MAX_WORKERS
     left = limit - lists * DESCRIPTORS_PER_LIST
@@ -155,7 +155,7 @@ def workers_with_descriptors(limit: int | None, lists: int) -> int:
 
 
 def device_class(root: RootDescription) -> DeviceClass:
-    """What a root lies on."""
+    """Returns the device class of a root."""
     if root.is_bucket:
         return DeviceClass.OBJECT_STORE
     if Filesystem(root.fs_type).consistency is Consistency.UNVERIFIED_MOUNT:
@@ -166,7 +166,7 @@ def device_class(root: RootDescription) -> DeviceClass:
             # Subvolumes of btrfs have device numbers that no disk has.
             rotational = is_rotational(os.stat(root.source).st_rdev)
     except OSError:
-        return DeviceClass.UNKNOWN  # the walk will say what is wrong with it
+        return DeviceClass.UNKNOWN  # the walk reports what is wrong with it
     if rotational is None:
         return DeviceClass.UNKNOWN
     return DeviceClass.SPINNING if rotational else DeviceClass.SOLID

@@ -103,12 +103,12 @@ def test_what_does_not_make_a_whole_is_named(hashaudit: Tool, make_list: MakeLis
     os.link(f"{parts[1]}.sig", f"{cut}.sig")
     refused = {
         "shards missing of 3: 2": [parts[0], parts[2]],
-        "shard 1/3 is given twice": [*parts, parts[0]],
-        "altered.jsonl does not verify": [parts[0], altered, parts[2]],
-        "cut.jsonl does not verify": [parts[0], cut, parts[2]],
+        "duplicate shard 1/3": [*parts, parts[0]],
+        "altered.jsonl'; ": [parts[0], altered, parts[2]],
+        "cut.jsonl'; ": [parts[0], cut, parts[2]],
         "other lists": [*parts, others[3]],
         "parts of different wholes": [*parts, of_two[0]],
-        "is no shard": [*parts, whole],
+        "not a shard": [*parts, whole],
         "No such file": [*parts, tree.parent / "nothing"],
     }
     for says, files in refused.items():

@@ -27,7 +27,7 @@ def faulted() -> EntryResult:
 def test_later_names_follow_the_first_until_all_are_met() -> None:
     groups: LinkGroups[bytes] = LinkGroups()
     assert groups.find(entry(b"a")) is None
-    group = groups.lead(entry(b"a"))
+    group = groups.primary(entry(b"a"))
     assert group is not None
     assert groups.find(entry(b"b")) is group
     assert groups.find(entry(b"c")) is group
@@ -37,47 +37,47 @@ def test_later_names_follow_the_first_until_all_are_met() -> None:
 def test_a_file_with_one_name_leads_nothing() -> None:
     groups: LinkGroups[bytes] = LinkGroups()
     single = entry(b"a", msgspec.structs.replace(STAT, links=1))
-    assert groups.lead(single) is None
-    assert LinkGroups[bytes](every_file=True).lead(single) is not None
+    assert groups.primary(single) is None
+    assert LinkGroups[bytes](every_file=True).primary(single) is not None
 
 
 @pytest.mark.parametrize("field", ["size", "mtime_ns", "ctime_ns"])
 def test_a_name_seen_in_another_state_is_read_itself(field: str) -> None:
     groups: LinkGroups[bytes] = LinkGroups()
-    groups.lead(entry(b"a"))
+    groups.primary(entry(b"a"))
     assert groups.find(entry(b"b", msgspec.structs.replace(STAT, **{field: 7}))) is None
 
 
 @pytest.mark.parametrize("field", ["inode", "device"])
 def test_another_file_is_no_follower(field: str) -> None:
     groups: LinkGroups[bytes] = LinkGroups()
-    groups.lead(entry(b"a"))
+    groups.primary(entry(b"a"))
     assert groups.find(entry(b"b", msgspec.structs.replace(STAT, **{field: 99}))) is None
 
 
 def test_a_whole_examination_stands_for_all_names() -> None:
-    group = LinkGroups[bytes]().lead(entry(b"a"))
+    group = LinkGroups[bytes]().primary(entry(b"a"))
     assert group is not None
     group.followers.append(b"b")
     examination = whole()
-    assert group.settle(examination) == [b"b"]
+    assert group.resolve(examination) == [b"b"]
     assert group.result is examination
 
 
 @pytest.mark.parametrize("result", [None, faulted()])
 def test_a_fault_of_the_first_name_says_nothing_about_the_others(result: EntryResult | None) -> None:
-    group = LinkGroups[bytes]().lead(entry(b"a"))
+    group = LinkGroups[bytes]().primary(entry(b"a"))
     assert group is not None
     group.followers.append(b"b")
-    assert group.settle(result) == [b"b"]
-    assert group.settled
+    assert group.resolve(result) == [b"b"]
+    assert group.resolved
     assert group.result is None
 
 
 def test_memory_is_bounded_by_reading_again() -> None:
     groups: LinkGroups[bytes] = LinkGroups(max_groups=2)
     for inode in range(5):
-        groups.lead(entry(b"a", msgspec.structs.replace(STAT, inode=inode)))
+        groups.primary(entry(b"a", msgspec.structs.replace(STAT, inode=inode)))
     found = [groups.find(entry(b"b", msgspec.structs.replace(STAT, inode=inode))) is not None for inode in range(5)]
     assert found == [True, True, False, False, False]
 
@@ -85,6 +85,6 @@ def test_memory_is_bounded_by_reading_again() -> None:
 def test_behind_a_mount_one_inode_proves_nothing() -> None:
     groups: LinkGroups[bytes] = LinkGroups()
     behind = [msgspec.structs.replace(entry(name), consistency=Consistency.UNVERIFIED_MOUNT) for name in (b"a", b"b")]
-    assert groups.lead(behind[0]) is None
-    assert groups.lead(entry(b"a")) is not None
+    assert groups.primary(behind[0]) is None
+    assert groups.primary(entry(b"a")) is not None
     assert groups.find(behind[1]) is None

@@ -83,14 +83,14 @@ def test_a_cut_counts_what_is_done_before_it_and_nothing_behind() -> None:
     behind.open = 0
     behind.count.add(Count(clean=1))
     ordering.ready()
-    assert ordering.cut() is None  # the first span reaches over the one inside it, which is open
+    assert ordering.resume_point() is None  # the first span reaches over the one inside it, which is open
     inner.open = 0
     inner.count.add(Count(known=1, bytes_read=7))
     behind.open = 1
     ordering.ready()
-    cut = ordering.cut()
-    assert cut is not None
-    assert (cut.first, cut.before, cut.count) == (3, "at 3", Count(2, 1, 7))
+    resume_point = ordering.resume_point()
+    assert resume_point is not None
+    assert (resume_point.first, resume_point.before, resume_point.count) == (3, "at 3", Count(2, 1, 7))
 
 
 def test_a_cut_goes_on_from_what_was_done_earlier() -> None:
@@ -98,9 +98,9 @@ def test_a_cut_goes_on_from_what_was_done_earlier() -> None:
     ordering.count(ordering.number(), Count(clean=1))
     ordering.open_span(ordering.number(), "at 1")
     ordering.count(ordering.number(), Count(clean=1))  # belongs to what is not done yet
-    cut = ordering.cut()
-    assert cut is not None
-    assert cut.count == Count(clean=6)
+    resume_point = ordering.resume_point()
+    assert resume_point is not None
+    assert resume_point.count == Count(clean=6)
 
 
 @given(st.data())
@@ -127,5 +127,5 @@ def test_a_cut_is_always_exact(data: st.DataObject) -> None:
         span.open -= 1
         span.count.add(Count(clean=1))
         ordering.ready()
-        cut = ordering.cut()
-        assert cut is None or cut.count.clean == cut.first
+        resume_point = ordering.resume_point()
+        assert resume_point is None or resume_point.count.clean == resume_point.first

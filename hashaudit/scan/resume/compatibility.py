@@ -1,4 +1,4 @@
-"""Whether two runs look for the same in the same places, with the same means: what resuming and merging rest on."""
+"""Compares two run headers. Resume and merge require roots, lists and settings to be equal."""
 
 from collections.abc import Iterator
 
@@ -9,24 +9,24 @@ from hashaudit.record.header import HashList, RunHeader
 FREE_SETTINGS = frozenset(
     {"workers", "max_rate_bytes_per_s", "low_impact", "cache_state", "executor", "scheduler", "wait_for_workers_s"}
 )
-"""Decide how fast a run is and where it is examined, and not what it finds."""
+"""Settings that decide how fast a scan is and where it runs, but not what it finds."""
 
 SHARD_SETTINGS = frozenset({"shard", "cache", "cache_verify_percent"})
-"""Each shard's own."""
+"""Settings that may differ between shards."""
 
 FREE_LIST_FIELDS = frozenset({"path", "path_b64", "mtime"})
-"""A list is what it holds, wherever it lies by now."""
+"""A list is identified by its content, not by its location."""
 
 _SAME_FIELDS = ("inclusions", "exclusions", "tool", "versions")
 _NOTES = ("case", "exhibit", "examiner", "note")
 
 
 def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
-    """What keeps a run from being continued, for people; empty when nothing does.
+    """Returns the differences that prevent resuming, as text; empty if there are none.
 
     Args:
-        before: the header of the interrupted run.
-        now: the header that a new run would have.
+        before: the header of the interrupted scan.
+        now: the header that a new scan would have.
     """
     found = [*_differences(before, now, FREE_SETTINGS)]
     found += [f"another {name}" for name in _NOTES if getattr(now, name) not in {None, getattr(before, name)}]
@@ -39,7 +39,7 @@ def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
 
 
 def shard_differences(first: RunHeader, other: RunHeader) -> tuple[str, ...]:
-    """What keeps two runs from being shards of one, for people; empty when nothing does."""
+    """Returns the differences that prevent two scans from being shards of one, as text; empty if there are none."""
     found = [*_differences(first, other, FREE_SETTINGS | SHARD_SETTINGS)]
     found += [f"another {name}" for name in _NOTES if getattr(first, name) != getattr(other, name)]
     return tuple(found)

@@ -1,11 +1,11 @@
-"""The journal beside a findings file: how far a run is, so that another process can go on with it.
+"""The journal beside a findings file. It records the progress of a scan, so that another process can resume it.
 
-It holds nothing that a stranger needs. Whatever of it is lost costs time, never correctness: what it does not say is
-done is done again, and what has a line in the findings file gets no second one.
+A third party does not need it. Losing any of it costs time, never correctness: anything that it does not mention is
+examined again, and an entry with a record in the findings file gets no second one.
 
-What is written, a few times a second: the last clean cut of the walk with its counts; what is done beyond that cut; the
-results that other names of the same file may take over; and the lines that no checkpoint has signed yet. What a cut
-makes superfluous is dropped when the file has grown, so that it stays small however long the run.
+It is written a few times a second and contains: the last resume point of the walk with its counts; everything that is
+done beyond it; the results that other names of the same file may take over; and the lines that no checkpoint has signed
+yet. It is compacted when it has grown, so that it stays small however long the scan.
 """
 
 import contextlib
@@ -29,19 +29,20 @@ from hashaudit.signing.signer import Signer
 SUFFIX = b".journal"
 
 INTERVAL_S = 0.2
-"""What was examined in this time before a run was killed may be examined again."""
+"""Entries examined in this time before a scan was killed may be examined again."""
 
 SYNC_INTERVAL_S = 5.0
-"""What was examined in this time before the power failed may be examined again."""
+"""Entries examined in this time before the power failed may be examined again."""
 
 LEAST_COMPACTED_BYTES = 4 << 20
-"""A smaller file is not worth being written anew."""
+"""A smaller file is not worth compacting."""
 
 MAX_AHEAD_BYTES = 64 << 20
-"""Of what is done beyond the last cut. More (a file that takes hours, before millions that are done) is done again."""
+"""Most data beyond the last resume point. More (a file that takes hours, before millions that are done) is examined
+again."""
 
 JOURNAL_NAMESPACE = "hashaudit-journal"
-"""Of the signature from which the seal's key is made."""
+"""Namespace of the signature from which the seal's key is derived."""
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag="begin"):
@@ -49,16 +50,16 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="begin"):
 
     run_id: str
     config: ScanConfig | None
-    """With absolute paths; ``None`` where a name in it is no valid text."""
+    """With absolute paths; ``None`` if a name in it is not valid text."""
     holder: ProcessOwner
-    """Who writes."""
+    """The writing process."""
 
 
-class JournaledPoint(msgspec.Struct, frozen=True, array_like=True, tag="cut"):
-    """Everything before a place of the walk is done; the counts are of that alone."""
+class JournaledPoint(msgspec.Struct, frozen=True, array_like=True, tag="resume_point"):
+    """A resume point: everything before a position of the walk is done, and the counts are of that part alone."""
 
     lines: int
-    """Numbers up to this one are given to lines about what is before the place."""
+    """Highest number of a line about an entry before the position."""
     walk: WalkState
     count: Count
 
@@ -71,21 +72,21 @@ class Line(msgspec.Struct, frozen=True, array_like=True, tag="line"):
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
-    """Entries beyond the cut that are done: what is neither told of nor known was examined whole and is clean."""
+    """Entries beyond the resume point that are done. Items missing from both ``reported`` and ``known`` are clean."""
 
     entries: tuple[Entry, ...]
     known: tuple[int, ...]
-    told: tuple[EntryResult, ...]
+    reported: tuple[EntryResult, ...]
     bytes_read: int
-    recalled: tuple[int, ...] = ()
-    """Items whose content an earlier run has read."""
+    cache_hits: tuple[int, ...] = ()
+    """Items whose content an earlier scan read."""
 
 
 class JournaledLink(msgspec.Struct, frozen=True, array_like=True, tag="link"):
-    """What other names of a file may take over."""
+    """A result that other names of a file may take over."""
 
     location: Location
-    """The name that was read."""
+    """Location of the name that was read."""
     stat: Stat
     result: EntryResult
 
@@ -97,7 +98,7 @@ FRAME_DECODER: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 
 def seal_key(signer: Signer | None, run_id: str) -> bytes:
-    """The key of a run's journal, which only who holds the signing key can make; of an unsigned run it is no secret.
+    """Derives the key of a scan's journal. Only the holder of the signing key can do so; without a signer it is public.
 
     Raises:
         SigningKeyError: the key cannot be used now.
@@ -108,24 +109,25 @@ def seal_key(signer: Signer | None, run_id: str) -> bytes:
 
 
 class Ahead(msgspec.Struct, frozen=True):
-    """Something done, and the highest number of an entry in it: from a cut behind that number on it is superfluous."""
+    """A frame, and the highest number of its entries. A resume point behind that number makes it obsolete."""
 
     last: int
     frame: bytes
 
 
 class Journal:
-    """Keeps the journal of one run. A journal that cannot be written is given up; the run goes on without."""
+    """Writes the journal of one scan. If it cannot be written, the scan continues without it."""
 
     def __init__(
         self, file: AuthenticatedLog, begin: Begin, unsigned: Callable[[], tuple[Sequence[bytes], int]]
     ) -> None:
-        """Prepares; :meth:`begin` makes the file.
+        """Creates the object; :meth:`begin` creates the file.
 
         Args:
-            file: not made yet.
+            file: not created yet.
             begin: its first frame.
-            unsigned: gives the lines that no checkpoint has signed yet, and the number of the line after them.
+            unsigned: returns the lines that no checkpoint has signed yet, and the number of the line after
+                them.
         """
         self._file = file
         self._unsigned = unsigned
@@ -133,7 +135,7 @@ class Journal:
             self._begin = _ENCODER.encode(begin)
         except UnicodeEncodeError:
             self._begin = _ENCODER.encode(msgspec.structs.replace(begin, config=None))
-        self._cut: bytes | None = None
+        self._resume_point: bytes | None = None
         self._lines = 0
         self._carried: tuple[bytes, ...] = ()
         self._carried_until: int | None = None
@@ -146,56 +148,58 @@ class Journal:
         self._sync_due_s = 0.0
         self._alive = False
         self.failure: str | None = None
-        """Why it was given up."""
+        """Reason for giving up; ``None``: it is in use."""
 
     def begin(self, frames: Sequence[Frame] = ()) -> None:
-        """Makes the file.
+        """Creates the file.
 
         Args:
-            frames: the last cut of the run that is gone on with, the links, and what was done beyond the cut.
+            frames: of the scan that is resumed: last resume point, links, and entries done beyond it.
         """
         links = tuple(frame for frame in frames if isinstance(frame, JournaledLink))
         self._carried = tuple(_ENCODER.encode(frame) for frame in frames if isinstance(frame, Done))
-        self._cut = next((_ENCODER.encode(frame) for frame in frames if isinstance(frame, JournaledPoint)), None)
+        self._resume_point = next(
+            (_ENCODER.encode(frame) for frame in frames if isinstance(frame, JournaledPoint)), None
+        )
         self._alive = True
         self._attempt(lambda: self._compact(links))
 
     def note(self, last: int, done: Done) -> None:
-        """Takes what is done.
+        """Adds entries that are done.
 
         Args:
-            last: the highest number of its entries.
-            done: the entries and what became of them.
+            last: the highest number of the entries.
+            done: the entries and their results.
         """
         if self._alive:
             self._noted.append((last, done))
 
     def link(self, link: JournaledLink) -> None:
-        """Takes a result that other names of the file may take over."""
+        """Adds a result that other names of the file may take over."""
         if self._alive:
             self._new_links.append(_ENCODER.encode(link))
 
     def drop_carried_behind(self, number: int) -> None:
-        """Says that all that was carried over was met again, up to an entry's number."""
+        """Notes that all carried entries were seen again, up to an entry's number."""
         self._carried_until = number
 
     def write_links(self) -> None:
-        """Writes the new links now: before the line of a file, whose other names would be read again without."""
+        """Writes new links now: before the line of a file, whose other names would otherwise be read again."""
         if self._alive and self._new_links:
             links = self._new_links
             self._new_links = []
             self._attempt(lambda: self._file.append(links))
 
     def is_due(self) -> bool:
-        """Tells if :meth:`write` should be called."""
+        """Returns whether :meth:`write` is due."""
         return self._alive and time.monotonic() >= self._due_s
 
-    def write(self, cut: ResumePoint[WalkState] | None, links: Callable[[], Iterable[JournaledLink]]) -> None:
-        """Writes what is new.
+    def write(self, resume_point: ResumePoint[WalkState] | None, links: Callable[[], Iterable[JournaledLink]]) -> None:
+        """Writes everything new.
 
         Args:
-            cut: the present one, if there is one.
-            links: gives all that other names of files may still take over.
+            resume_point: the present resume point, if there is one.
+            links: returns all results that other names of files may still take over.
         """
         if not self._alive:
             return
@@ -207,13 +211,13 @@ class Journal:
         self._lines = next_seq - 1
         frames += self._new_links
         self._new_links.clear()
-        if cut is not None:
-            self._drop_before(cut.first)
-        frames += self._take_noted(-1 if cut is None else cut.first)
-        if cut is not None:
-            encoded = _ENCODER.encode(JournaledPoint(next_seq - 1, cut.before, cut.count))
-            if encoded != self._cut:
-                self._cut = encoded
+        if resume_point is not None:
+            self._drop_before(resume_point.first)
+        frames += self._take_noted(-1 if resume_point is None else resume_point.first)
+        if resume_point is not None:
+            encoded = _ENCODER.encode(JournaledPoint(next_seq - 1, resume_point.before, resume_point.count))
+            if encoded != self._resume_point:
+                self._resume_point = encoded
                 frames.append(encoded)
         if frames:
             self._attempt(lambda: self._file.append(frames))
@@ -224,12 +228,12 @@ class Journal:
             self._attempt(self._file.sync)
 
     def close(self) -> None:
-        """Leaves the file for another process to go on with."""
+        """Closes the file for another process to resume."""
         self._alive = False
         self._file.close()
 
     def remove(self) -> None:
-        """Takes the file away: the run is complete."""
+        """Removes the file, because the scan is complete."""
         self._alive = False
         with contextlib.suppress(OSError):
             self._file.remove()
@@ -256,8 +260,8 @@ class Journal:
         frames = [self._begin, *map(_ENCODER.encode, links), *self._carried]
         frames += [item.frame for item in self._ahead]
         frames += [_ENCODER.encode(Line(seq, line)) for seq, line in enumerate(lines, next_seq - len(lines))]
-        if self._cut is not None:
-            frames.append(self._cut)
+        if self._resume_point is not None:
+            frames.append(self._resume_point)
         self._file.replace(frames)
         self._compacted_size = self._file.size
 

@@ -1,7 +1,7 @@
-"""A file of sealed frames: appended to in one write, and read up to the first frame that is cut short or altered.
+"""A log of authenticated frames: appended in one write, and read up to the first truncated or altered frame.
 
-A frame is sealed with keyed BLAKE2b (RFC 7693 section 2.9) over the file's own random number, the frame's place and its
-content, so that frames can be left off at the end and in no other way be changed, moved or brought from another file.
+The seal of a frame is keyed BLAKE2b (RFC 7693 section 2.9) over a random number of the file, the frame's index and its
+content. Frames can therefore be cut off at the end, but not be changed, moved or copied from another file.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ class AuthenticatedLog:
     """Writes frames. Every method that writes raises OSError as the system does."""
 
     def __init__(self, path: bytes, key: bytes, own_files: set[tuple[int, int]]) -> None:
-        """Prepares; :meth:`replace` makes the file.
+        """Creates the object; :meth:`replace` creates the file.
 
         Args:
             path: of the file.
             key: at most 64 bytes.
-            own_files: device and inode of what a walk passes over. The present file's are kept among them, and no
-                others: those of a file that is gone may be given to a new file.
+            own_files: device and inode of files that the walk skips. Contains only the present file's,
+                because those of a removed file may be reused.
         """
         self._own_files = own_files
         self._identity: tuple[int, int] | None = None
@@ -45,7 +45,7 @@ class AuthenticatedLog:
         """Bytes in the file."""
 
     def replace(self, frames: Iterable[bytes]) -> None:
-        """Puts a new file with these frames in the place of the one that is there, whole or not at all."""
+        """Replaces the file atomically by a new one with these frames."""
         new = self._path + b".new"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new)
@@ -71,7 +71,7 @@ class AuthenticatedLog:
         self.size = sum(map(len, sealed))
 
     def append(self, frames: Iterable[bytes]) -> None:
-        """Adds frames in one write."""
+        """Appends frames in one write."""
         sealed = []
         for frame in frames:
             sealed.append(_sealed(self._key, self._nonce, self._count, frame))
@@ -81,7 +81,7 @@ class AuthenticatedLog:
         self.size += len(data)
 
     def sync(self) -> None:
-        """Waits until all is on the disk."""
+        """Waits until everything is on disk."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:
@@ -94,14 +94,14 @@ class AuthenticatedLog:
             self._identity = None
 
     def remove(self) -> None:
-        """Closes the file and takes it away."""
+        """Closes and removes the file."""
         self.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
 
 def read_frames(path: bytes, key: bytes) -> Iterator[bytes]:
-    """Yields the frames that are whole and sealed with a key, up to the first that is not.
+    """Yields the frames that are complete and sealed with the key, up to the first that is not.
 
     Raises:
         OSError: the file cannot be read.

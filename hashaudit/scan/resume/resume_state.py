@@ -1,7 +1,7 @@
-"""What an interrupted run has done, put together from its findings file and its journal.
+"""The state of an interrupted scan, from its findings file and its journal.
 
-The findings file decides which paths have a line. The journal, where there is one that fits, tells what was done beyond
-those lines; what it says is used only up to what the lines and itself bear out.
+The findings file decides which paths have a record. A matching journal adds entries that were done beyond those
+records; it is used only as far as the records and the journal itself agree.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,10 +26,10 @@ from hashaudit.sources.interface import Position
 
 
 class JournalContent(msgspec.Struct):
-    """What was read of a journal."""
+    """The content of a journal."""
 
     begin: Begin
-    cut: JournaledPoint | None = None
+    resume_point: JournaledPoint | None = None
     lines: dict[int, bytes] = {}
     """By number."""
     done: list[Done] = []
@@ -37,12 +37,12 @@ class JournalContent(msgspec.Struct):
 
 
 def read_journal(path: bytes, key: bytes, run_id: str) -> JournalContent | None:
-    """Reads the journal of a run; ``None`` where there is none that it can be told from.
+    """Reads the journal of a scan; returns ``None`` if there is none of this scan.
 
     Args:
         path: of the journal.
         key: of its seal.
-        run_id: of the run.
+        run_id: of the scan.
     """
     content: JournalContent | None = None
     try:
@@ -55,7 +55,7 @@ def read_journal(path: bytes, key: bytes, run_id: str) -> JournalContent | None:
             else:
                 _add(content, frame)
     except (OSError, msgspec.DecodeError):
-        # Another version's, or a disk that fails: what was read so far is sealed and holds.
+        # Written by another version, or on a failing disk. Everything read so far is authentic.
         pass
     return content
 
@@ -63,7 +63,7 @@ def read_journal(path: bytes, key: bytes, run_id: str) -> JournalContent | None:
 def _add(content: JournalContent, frame: Frame) -> None:
     match frame:
         case JournaledPoint():
-            content.cut = frame
+            content.resume_point = frame
         case Line(seq=seq, data=data):
             content.lines[seq] = data
         case Done():
@@ -75,77 +75,77 @@ def _add(content: JournalContent, frame: Frame) -> None:
 
 
 class PriorResult(msgspec.Struct, frozen=True):
-    """What became of an entry that was done and has no line yet."""
+    """The result of an entry that was examined before the interruption and has no record yet."""
 
     known: bool
-    """Only lists of known files hold it; without ``examination``."""
+    """Whether it is only on known-file lists, without ``examination``."""
     examination: EntryResult | None
-    """``None``: examined whole, and nothing to say."""
-    unit: Done
-    """In which it was done."""
-    recalled: bool
-    """An earlier run has read its content."""
+    """``None``: completely examined, without a finding."""
+    batch: Done
+    """The frame that contains the entry."""
+    from_cache: bool
+    """Whether an earlier scan read its content."""
 
 
 class ResumeState:
-    """What an interrupted run has done of what a resumed one will meet. Everything is taken out when it is met."""
+    """Results of the interrupted scan for entries that the resumed one sees again. Each is removed when it is used."""
 
     def __init__(self, interrupted: Interrupted, journal: JournalContent | None) -> None:
-        """Puts it together.
+        """Combines findings file and journal.
 
         Args:
-            interrupted: the findings file; its lines from the one after the journal's cut on.
-            journal: ``None`` where it is lost.
+            interrupted: the findings file, with its lines after the journal's resume point.
+            journal: ``None`` if it is lost.
         """
-        cut = None if journal is None else usable_cut(journal, interrupted.end.last)
-        self.cut = cut
+        resume_point = None if journal is None else usable_resume_point(journal, interrupted.end.last)
+        self.resume_point = resume_point
         self._lines = {line.key: line for line in interrupted.lines}
-        self._folders = interrupted.folders
+        self._directories = interrupted.folders
         self._done: dict[Entry, PriorResult] = {}
         self._rest: dict[int, int] = {}
         self.links: Sequence[JournaledLink] = ()
-        self.units: Sequence[Done] = ()
+        self.batches: Sequence[Done] = ()
         self._read_as: dict[tuple[int, int], bytes] = {}
         if journal is not None:
             self.links = journal.links
-            self.units = journal.done
+            self.batches = journal.done
             self._read_as = {(link.stat.device, link.stat.inode): link.location.path for link in journal.links}
-            for unit in journal.done:
-                outcomes = dict(_outcomes(unit))
+            for batch in journal.done:
+                outcomes = dict(_outcomes(batch))
                 self._done.update(outcomes)
-                self._rest[id(unit)] = unit.bytes_read - sum(map(_bytes_read, outcomes, outcomes.values()))
+                self._rest[id(batch)] = batch.bytes_read - sum(map(_bytes_read, outcomes, outcomes.values()))
         last = interrupted.end.last
-        kept = range(last + 1, last + 1 if cut is None else max(last, cut.lines) + 1)
+        kept = range(last + 1, last + 1 if resume_point is None else max(last, resume_point.lines) + 1)
         self.unsigned = tuple(() if journal is None else (journal.lines[seq] for seq in kept))
-        """Lines that were written behind the last checkpoint, which come next."""
-        self.tally = _tally(interrupted, cut)
-        """Of all that was done before the cut, and of what has a line."""
+        """Lines after the last checkpoint, which are written next."""
+        self.tally = _tally(interrupted, resume_point)
+        """Counts of everything before the resume point, and of entries with a record."""
 
     @property
     def start(self) -> Position | None:
-        """Where the walk goes on."""
-        return None if self.cut is None else self.cut.walk.position
+        """Position where the walk resumes."""
+        return None if self.resume_point is None else self.resume_point.walk.position
 
     @property
     def has_lines(self) -> bool:
-        """There are lines about what was not met yet."""
+        """Whether there are records of entries that were not seen yet."""
         return bool(self._lines)
 
     @property
-    def is_met(self) -> bool:
-        """Nothing is left."""
+    def is_used_up(self) -> bool:
+        """Whether nothing is left."""
         return not (self._lines or self._done)
 
     def line_of(self, key: ResumeKey) -> RecordedLine | None:
-        """Takes out what is known of the entry's record; ``None`` if it has none."""
+        """Removes and returns the summary of the entry's record; ``None`` if it has none."""
         return self._lines.pop(key, None)
 
-    def has_folder(self, path: bytes) -> bool:
-        """Tells if a folder has its line."""
-        return path in self._folders
+    def has_directory(self, path: bytes) -> bool:
+        """Returns whether a directory has a record."""
+        return path in self._directories
 
     def is_other_name(self, entry: Entry) -> bool:
-        """Tells if the entry's content was read by another name."""
+        """Returns whether the entry's content was read by another name."""
         state = entry.state
         if state.kind is not Kind.FILE:
             return False
@@ -153,75 +153,75 @@ class ResumeState:
         return self._read_as.get((state.device, state.inode), path) != path
 
     def outcome_of(self, entry: Entry) -> tuple[PriorResult, int] | None:
-        """What became of an entry in the very state in which it is met again, and the bytes that count with it."""
+        """Returns the result of an entry in exactly this state, and the bytes to count with it, or ``None``."""
         outcome = self._done.pop(entry, None)
         if outcome is None:
             return None
-        # The bytes of a unit are known together. What its entries do not account for (what was read again) counts with
-        # the first of them that is met.
-        return outcome, _bytes_read(entry, outcome) + self._rest.pop(id(outcome.unit), 0)
+        # The bytes of a batch are known together. The rest that its entries do not account for (repeated reads) counts
+        # with the first one that is seen.
+        return outcome, _bytes_read(entry, outcome) + self._rest.pop(id(outcome.batch), 0)
 
 
-def usable_cut(journal: JournalContent, last: int) -> JournaledPoint | None:
-    """The journal's cut, if all lines before it are closed in the findings file or in the journal.
+def usable_resume_point(journal: JournalContent, last: int) -> JournaledPoint | None:
+    """Returns the journal's resume point, if all lines before it are closed in the findings file or in the journal.
 
     Args:
-        journal: as it was read.
-        last: the number of the last line that is closed in the findings file.
+        journal: as read.
+        last: number of the last closed line in the findings file.
     """
-    cut = journal.cut
-    if cut is None or any(seq not in journal.lines for seq in range(last + 1, cut.lines + 1)):
+    resume_point = journal.resume_point
+    if resume_point is None or any(seq not in journal.lines for seq in range(last + 1, resume_point.lines + 1)):
         return None
-    return cut
+    return resume_point
 
 
-def _outcomes(unit: Done) -> Iterable[tuple[Entry, PriorResult]]:
-    told = {examination.item: examination for examination in unit.told}
-    known, recalled = set(unit.known), set(unit.recalled)
-    for item, entry in enumerate(unit.entries):
-        examination = told.get(item)
+def _outcomes(batch: Done) -> Iterable[tuple[Entry, PriorResult]]:
+    reported = {examination.item: examination for examination in batch.reported}
+    known, cache_hits = set(batch.known), set(batch.cache_hits)
+    for item, entry in enumerate(batch.entries):
+        examination = reported.get(item)
         from_run = None if examination is None else examination.from_run
-        yield entry, PriorResult(item in known, examination, unit, item in recalled or from_run is not None)
+        yield entry, PriorResult(item in known, examination, batch, item in cache_hits or from_run is not None)
 
 
 def _bytes_read(entry: Entry, outcome: PriorResult) -> int:
     if outcome.examination is not None:
         return outcome.examination.bytes_read
-    return 0 if outcome.recalled else entry.state.size
+    return 0 if outcome.from_cache else entry.state.size
 
 
-def _tally(interrupted: Interrupted, cut: JournaledPoint | None) -> TotalsCounter:
+def _tally(interrupted: Interrupted, resume_point: JournaledPoint | None) -> TotalsCounter:
     tally = interrupted.tally
     tally.seen = len(interrupted.lines)
-    if cut is not None:
-        tally.seen += cut.walk.seen
-        tally.directories = cut.walk.directories
-        tally.skipped.update(cut.walk.skipped)
-        tally.clean += cut.count.clean
-        tally.known += cut.count.known
-        tally.bytes_read = cut.count.bytes_read
-        tally.from_cache = cut.count.from_cache
-        tally.bytes_from_cache = cut.count.bytes_from_cache
+    if resume_point is not None:
+        tally.seen += resume_point.walk.seen
+        tally.directories = resume_point.walk.directories
+        tally.skipped.update(resume_point.walk.skipped)
+        tally.clean += resume_point.count.clean
+        tally.known += resume_point.count.known
+        tally.bytes_read = resume_point.count.bytes_read
+        tally.from_cache = resume_point.count.from_cache
+        tally.bytes_from_cache = resume_point.count.bytes_from_cache
     return tally
 
 
 def load_earlier(
     output: Output, key: PublicKey | None, journal: JournalContent | None
 ) -> tuple[Interrupted, ResumeState]:
-    """Reads a findings file and puts it together with its journal.
+    """Reads a findings file and combines it with its journal.
 
     Args:
         output: the reopened file.
-        key: that signed it; ``None`` for an unsigned run.
-        journal: as it was read, if it was.
+        key: that signed it; ``None`` for an unsigned scan.
+        journal: as read, if any.
 
     Raises:
-        FindingsError: the file cannot be continued.
+        FindingsError: the file cannot be resumed.
         OutputError: it cannot be read.
     """
-    first = 1 if journal is None or journal.cut is None else journal.cut.lines + 1
+    first = 1 if journal is None or journal.resume_point is None else journal.resume_point.lines + 1
     interrupted = _read(output, key, first)
-    if first > 1 and journal is not None and usable_cut(journal, interrupted.end.last) is None:
+    if first > 1 and journal is not None and usable_resume_point(journal, interrupted.end.last) is None:
         interrupted = _read(output, key, 1)
     return interrupted, ResumeState(interrupted, journal)
 
@@ -232,11 +232,11 @@ def _read(output: Output, key: PublicKey | None, first_line: int) -> Interrupted
             stream.seek(0)
             return read_interrupted(stream, key, first_line)
         except OSError as error:
-            raise OutputError(f"cannot read the findings file: {error.strerror}") from error
+            raise OutputError(f"cannot read the findings file; {error.strerror}") from error
 
 
 def read_header(stream: BinaryIO) -> RunHeader:
-    """The header of a findings file. Nothing of it is proven yet.
+    """Returns the header of a findings file, which is not verified yet.
 
     Raises:
         FindingsError: the file does not begin with a header.
@@ -246,7 +246,7 @@ def read_header(stream: BinaryIO) -> RunHeader:
         stream.seek(0)
         line = decode_line(without_newline(stream.readline(MAX_LINE_BYTES)))
     except OSError as error:
-        raise OutputError(f"cannot read the findings file: {error.strerror}") from error
+        raise OutputError(f"cannot read the findings file; {error.strerror}") from error
     if not isinstance(line, RunHeader):
-        raise FindingsError("the file does not begin with the header of a run")
+        raise FindingsError("the file does not begin with a run header")
     return line

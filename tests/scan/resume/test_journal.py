@@ -39,8 +39,8 @@ class Lab:
         self.lines.append(data)
         self.next_seq += 1
 
-    def write(self, cut: ResumePoint[WalkState] | None = None) -> None:
-        self.journal.write(cut, lambda: self.links)
+    def write(self, resume_point: ResumePoint[WalkState] | None = None) -> None:
+        self.journal.write(resume_point, lambda: self.links)
 
     def read(self) -> JournalContent:
         content = read_journal(self.path, KEY, RUN_ID)
@@ -98,7 +98,7 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
     assert content.lines == {1: b"one", 2: b"two"}
     assert content.done == [done(b"a")]
     assert content.links == [JournaledLink(entry(b"a").location, stat(), examination())]
-    assert content.cut is None
+    assert content.resume_point is None
 
 
 def test_a_cut_says_how_many_lines_are_before_it(lab: Lab) -> None:
@@ -107,7 +107,7 @@ def test_a_cut_says_how_many_lines_are_before_it(lab: Lab) -> None:
     lab.journal.note(1, done(b"b"))
     lab.write(cut_at(1))
     content = lab.read()
-    assert content.cut == JournaledPoint(1, WalkState(Position(0, (b"0x",)), 1), Count(1, 0, 10))
+    assert content.resume_point == JournaledPoint(1, WalkState(Position(0, (b"0x",)), 1), Count(1, 0, 10))
     assert content.done == [done(b"b")]  # what is before the cut needs no word
     assert content.lines == {1: b"one"}
 
@@ -122,8 +122,8 @@ def test_compaction_keeps_what_a_cut_does_not_make_superfluous(lab: Lab, monkeyp
     lab.write(cut_at(200))
     assert os.path.getsize(lab.path) < 3000
     content = lab.read()
-    assert content.cut is not None
-    assert content.cut.walk.seen == 200
+    assert content.resume_point is not None
+    assert content.resume_point.walk.seen == 200
     assert content.lines == {1: b"one"}
 
 
@@ -141,10 +141,10 @@ def test_what_is_far_ahead_is_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_was_carried_over_stays_until_it_was_met_and_passed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
-    cut = JournaledPoint(0, WalkState(Position(0, (b"0x",))), Count())
-    lab.journal.begin((cut, JournaledLink(entry(b"a").location, stat(), examination()), done(b"carried")))
+    resume_point = JournaledPoint(0, WalkState(Position(0, (b"0x",))), Count())
+    lab.journal.begin((resume_point, JournaledLink(entry(b"a").location, stat(), examination()), done(b"carried")))
     content = lab.read()
-    assert (content.cut, content.done, len(content.links)) == (cut, [done(b"carried")], 1)
+    assert (content.resume_point, content.done, len(content.links)) == (resume_point, [done(b"carried")], 1)
     lab.write(cut_at(1))
     lab.write(cut_at(2))
     assert lab.read().done == [done(b"carried")]

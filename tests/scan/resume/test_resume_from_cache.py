@@ -36,17 +36,19 @@ def test_a_line_tells_whether_its_file_was_read(tmp_path: Path) -> None:
 
 def test_a_unit_tells_which_of_its_files_were_read(tmp_path: Path) -> None:
     names = (b"1", b"2", b"3", b"4")
-    told = msgspec.structs.replace(examination(), item=3, from_run=OTHER_RUN, bytes_read=0)
-    unit = Done(tuple(map(entry, names)), (2,), (told,), SIZE, (0, 2, 3))
-    journal = JournalContent(Begin(RUN_ID, None, this_process()), done=[unit])
+    reported = msgspec.structs.replace(examination(), item=3, from_run=OTHER_RUN, bytes_read=0)
+    batch = Done(tuple(map(entry, names)), (2,), (reported,), SIZE, (0, 2, 3))
+    journal = JournalContent(Begin(RUN_ID, None, this_process()), done=[batch])
     earlier = ResumeState(interrupted(tmp_path / "findings.jsonl"), journal)
     found = [earlier.outcome_of(entry(name)) for name in names]
-    assert [one and (one[0].recalled, one[1]) for one in found] == [(True, 0), (False, SIZE), (True, 0), (True, 0)]
+    assert [one and (one[0].from_cache, one[1]) for one in found] == [(True, 0), (False, SIZE), (True, 0), (True, 0)]
 
 
-def test_a_cut_keeps_the_counts(tmp_path: Path) -> None:
-    cut = JournaledPoint(0, WalkState(Position(0, (b"1x",)), seen=5), Count(clean=5, from_cache=3, bytes_from_cache=30))
-    journal = JournalContent(Begin(RUN_ID, None, this_process()), cut=cut)
+def test_a_resume_point_keeps_the_counts(tmp_path: Path) -> None:
+    resume_point = JournaledPoint(
+        0, WalkState(Position(0, (b"1x",)), seen=5), Count(clean=5, from_cache=3, bytes_from_cache=30)
+    )
+    journal = JournalContent(Begin(RUN_ID, None, this_process()), resume_point=resume_point)
     tally = ResumeState(interrupted(tmp_path / "findings.jsonl"), journal).tally
     assert (tally.from_cache, tally.bytes_from_cache) == (3, 30)
 
