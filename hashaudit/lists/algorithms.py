@@ -66,7 +66,6 @@ UNSUPPORTED = frozenset(
         "sha512/224",
         "sha512/256",
         "sha3-224",
-        "sha3-384",
         "sm3",
         "ssdeep",
         "ssvh_pdna",

@@ -65,9 +65,10 @@ DIGESTS: dict[AlgorithmName, DigestAlgorithm] = {
         _row("blake2s", 32, _hashlib("blake2s"), 5),
         _row("blake3", 32, cast("Callable[[], Digest]", blake3.blake3), 6),
         _row("sha384", 48, _hashlib("sha384"), 7),
-        _row("sha512", 64, _hashlib("sha512"), 8),
-        _row("sha3-512", 64, _hashlib("sha3_512"), 9),
-        _row("blake2b", 64, _hashlib("blake2b"), 10),
+        _row("sha3-384", 48, _hashlib("sha3_384"), 8),
+        _row("sha512", 64, _hashlib("sha512"), 9),
+        _row("sha3-512", 64, _hashlib("sha3_512"), 10),
+        _row("blake2b", 64, _hashlib("blake2b"), 11),
     )
 }
 """In the order in which findings list them."""
@@ -80,6 +81,7 @@ ALIASES: dict[str, str] = {
     "sha-384": "sha384",
     "sha-512": "sha512",
     "sha3_256": "sha3-256",
+    "sha3_384": "sha3-384",
     "sha3_512": "sha3-512",
     "blake2b-512": "blake2b",
     "blake2s-256": "blake2s",
