@@ -53,7 +53,8 @@ def is_cached(descriptor: int, offset: int, length: int) -> bool:
 def read_if_cached(descriptor: int, buffer: memoryview) -> int | None:
     """Reads the cached bytes at the descriptor's position into a buffer. Returns their number.
 
-    Returns ``None`` and reads nothing if the next byte is not cached.
+    Returns ``None`` and reads nothing if the next byte is not cached. Such a call makes the kernel start reading the
+    page (filemap_get_pages in mm/filemap.c). If that read ends before the call does, the page counts as cached.
 
     Raises:
         OSError: as preadv2(2); EOPNOTSUPP if the filesystem does not support the flag.

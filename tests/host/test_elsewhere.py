@@ -51,7 +51,7 @@ with DirectoryCache() as cache:
         if isinstance(item, Entry):
             outcome = read_entry(item, cache, Sink, Reader())
             content = outcome.sink.content.strip(b"\\0").decode()
-            print(os.fsdecode(item.name), content, outcome.consistency, len(outcome.faults))
+            print(os.fsdecode(item.location.name), content, outcome.consistency, len(outcome.faults))
         else:
             print(os.fsdecode(os.path.basename(item.path)), item.reason)
 """

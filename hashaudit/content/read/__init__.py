@@ -1,4 +1,4 @@
-"""Reading one file or object so that it is known what was read: one state of what the walk saw, or a fault."""
+"""Reads one file or object. The result is one state of the listed entry, or a fault."""
 
 from hashaudit.content.read.directory_cache import DirectoryCache
 from hashaudit.content.read.feed import Sink

@@ -1,6 +1,6 @@
-"""Feeding the content of an open file to a sink: to its end, without reading holes.
+"""Feeds the whole content of an open file to a sink, without reading holes.
 
-A sink's own errors pass through; only what the system says of the file becomes an :class:`UnreadableError`.
+Errors of a sink propagate. Only errors of the system about the file become an :class:`UnreadableError`.
 """
 
 import os
@@ -14,10 +14,10 @@ _ZEROS = memoryview(bytes(READ_CHUNK_BYTES))
 
 
 class Sink(Protocol):
-    """What takes content in. It must not keep the view, whose bytes are overwritten by the next."""
+    """A consumer of content. It must not keep the view, because the next read overwrites its bytes."""
 
     def update(self, data: memoryview, /) -> object:
-        """Takes in more bytes."""
+        """Consumes bytes."""
         ...
 
 
@@ -30,7 +30,7 @@ class UnreadableError(Exception):
 
 
 def status_of(descriptor: int) -> os.stat_result:
-    """What fstat(2) says.
+    """Returns the result of fstat(2).
 
     Raises:
         UnreadableError: the system refused.
@@ -44,22 +44,21 @@ def status_of(descriptor: int) -> os.stat_result:
 def feed(
     descriptor: int, sink: Sink, reader: Reader, before: os.stat_result, *, limit: int, skip_holes: bool
 ) -> tuple[int, os.stat_result]:
-    """Feeds a whole file, from a descriptor that stands at its start.
+    """Feeds a whole file, from a descriptor at its start.
 
-    The end is where the file ends once it has been read so far, not where it ended at first: the size that stat gives
-    is taken for the end only if it still is the size afterwards, and files of 0 bytes are read until read(2) says so,
-    for those of pseudo filesystems have content.
+    A file that grows is read to its new end: the size from fstat(2) counts as the end only if it is unchanged after
+    the read. Files of size 0 are read until read(2) returns nothing, because files of pseudo filesystems report 0.
 
     Args:
-        descriptor: of the file.
-        sink: takes the content.
-        reader: reads it.
-        before: what fstat(2) said after the file was opened.
-        limit: reading stops there, bytes; more than the size.
-        skip_holes: holes of a sparse file are fed as zeros and not read.
+        descriptor: descriptor of the file.
+        sink: consumes the content.
+        reader: reads the content.
+        before: result of fstat(2) after opening.
+        limit: position at which reading stops, in bytes; larger than the size.
+        skip_holes: feeds holes of a sparse file as zeros instead of reading them.
 
     Returns:
-        The number of bytes fed, and what fstat(2) says after the last of them.
+        The number of bytes fed, and the result of fstat(2) after the last of them.
 
     Raises:
         UnreadableError: the system refused.
@@ -71,63 +70,63 @@ def feed(
     elif 0 < size <= READ_CHUNK_BYTES:
         position = feeding.small(size)
     else:
-        position = feeding.large(size) if size else feeding.on(0, limit)
+        position = feeding.large(size) if size else feeding.until(0, limit)
     after = status_of(descriptor)
     if size <= position < after.st_size:
-        position = feeding.on(position, limit)
+        position = feeding.until(position, limit)
         after = status_of(descriptor)
     return position, after
 
 
 class _Feeding:
-    """From one descriptor to one sink. Each method gives the position reached."""
+    """Feeds one descriptor to one sink. Each method returns the position reached."""
 
-    __slots__ = ("_descriptor", "_footprint", "_reader", "_sink")
+    __slots__ = ("_descriptor", "_guard", "_reader", "_sink")
 
     def __init__(self, descriptor: int, sink: Sink, reader: Reader) -> None:
         self._descriptor = descriptor
         self._sink = sink
         self._reader = reader
-        self._footprint: PageCacheGuard | None = None
+        self._guard: PageCacheGuard | None = None
 
     def small(self, size: int) -> int:
-        """Feeds a file of one chunk, and lets go of its pages unless they were in memory before."""
+        """Feeds a file of one chunk, and drops its pages unless they were cached before."""
         try:
-            data, found = self._reader.read_first(self._descriptor)
+            data, was_cached = self._reader.read_first(self._descriptor)
         except OSError as error:
             raise UnreadableError(error) from error
         self._sink.update(data)
-        position = self.on(len(data), size) if data else 0
-        if not found:
+        position = self.until(len(data), size) if data else 0
+        if not was_cached:
             page_cache.drop_pages(self._descriptor, 0, 0)
         return position
 
     def large(self, size: int) -> int:
         """Feeds a file of more than a chunk."""
-        self._footprint = PageCacheGuard(self._descriptor, size)
+        self._guard = PageCacheGuard(self._descriptor, size)
         try:
-            return self.on(0, size)
+            return self.until(0, size)
         finally:
-            self._footprint.close()
+            self._guard.close()
 
     def sparse(self, size: int) -> int:
-        """Feeds holes as zeros. A file that is cut short meanwhile counts as if it ended in a hole."""
-        self._footprint = PageCacheGuard(self._descriptor, size)
+        """Feeds holes as zeros. A file that is truncated during the read counts as if it ended in a hole."""
+        self._guard = PageCacheGuard(self._descriptor, size)
         position = 0
         try:
             while position < size:
                 data, hole = self._next_data(position, size)
                 _feed_zeros(self._sink, data - position)
                 self._seek(data)
-                position = self.on(data, hole)
+                position = self.until(data, hole)
                 if position < hole:
                     break
         finally:
-            self._footprint.close()
+            self._guard.close()
         return position
 
-    def on(self, position: int, stop: int) -> int:
-        """Feeds until the end of the file or until ``stop`` is reached or passed."""
+    def until(self, position: int, stop: int) -> int:
+        """Feeds to the end of the file, or until at least ``stop``."""
         while position < stop:
             try:
                 data = self._reader.read(self._descriptor)
@@ -137,16 +136,16 @@ class _Feeding:
                 break
             self._sink.update(data)
             position += len(data)
-            if self._footprint is not None:
-                self._footprint.passed(position)
+            if self._guard is not None:
+                self._guard.advance(position)
         return position
 
     def _next_data(self, position: int, size: int) -> tuple[int, int]:
-        """Where data begins, and where it ends."""
+        """Returns the next range of data: its first position and its end."""
         try:
             data = files.next_data(self._descriptor, position, size)
             return data, files.next_hole(self._descriptor, data, size) if data < size else size
-        except OSError:  # this filesystem cannot tell its holes
+        except OSError:  # this filesystem does not report holes
             return position, size
 
     def _seek(self, position: int) -> None:
@@ -154,8 +153,8 @@ class _Feeding:
             os.lseek(self._descriptor, position, os.SEEK_SET)
         except OSError as error:
             raise UnreadableError(error) from error
-        if self._footprint is not None:
-            self._footprint.passed(position)
+        if self._guard is not None:
+            self._guard.advance(position)
 
 
 def _feed_zeros(sink: Sink, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Reading an entry and judging whether what was read was one state of it."""
+"""Reads an entry and checks whether the content was one state of it."""
 
 import os
 import stat
@@ -22,45 +22,45 @@ S = TypeVar("S", bound=Sink)
 
 
 class ReadLimits(msgspec.Struct, frozen=True):
-    """How much trouble one file is worth."""
+    """Limits on reading one file."""
 
     policy: RetryPolicy = RetryPolicy(attempts=3, backoff_s=0.02)
     """A file that changes while it is read is read twice more. The pause exceeds a clock tick, so that times differ."""
     on_mount: RetryPolicy = ON_MOUNT
     """Pauses after a fault behind a FUSE daemon or a server: as long as a connection takes to come back."""
     growth_bytes: int = 1 << 30
-    """A file that grows by more than this, and to more than twice its size, while it is read is given up. Otherwise one
-    that is written faster than it is read, or a pseudo file without an end, would never be done."""
+    """Reading stops if a file grows by more than this, and to more than twice its size, while it is read. Otherwise a
+    file that is written faster than it is read, or an endless pseudo file, would never end."""
 
 
 DEFAULT_LIMITS = ReadLimits()
 
 
 class ReadOutcome(msgspec.Struct, Generic[S], frozen=True):
-    """What came of reading an entry."""
+    """The result of reading an entry."""
 
     sink: S | None
-    """Fed with the whole content once; ``None`` when nothing was read to its end."""
+    """The sink that got the whole content once; ``None`` if no attempt read to the end."""
     stat: State | None
-    """Of the state that was read; ``None`` when nothing could be opened."""
+    """The state that was read; ``None`` if nothing could be opened."""
     bytes_read: int
-    """Fed to the sink, holes included."""
+    """Bytes fed to the sink, with holes."""
     consistency: Consistency
     faults: tuple[Fault, ...] = ()
     changed_from: State | None = None
-    """With ``changed_while_read``: the state before the last read, or as listed; ``stat`` is the state after it."""
+    """With ``changed_while_read``: the state before the last read, or the listed state; ``stat`` is the state after."""
     attempts: int = 1
 
 
 class _Reading(msgspec.Struct, Generic[S]):
-    """One attempt that came to an end."""
+    """A completed attempt."""
 
     sink: S | None
     bytes_read: int
     before: os.stat_result
     after: os.stat_result
     change: str
-    """For people; empty when nothing changed."""
+    """The detected change, for people; empty if there was none."""
 
 
 def read_entry(
@@ -72,14 +72,14 @@ def read_entry(
 ) -> ReadOutcome[S]:
     """Reads an entry from its first byte to its last.
 
-    Whatever the system refuses is a fault in the outcome. What ``make_sink`` and its sinks raise passes through.
+    Errors of the system become faults in the outcome. Errors of ``make_sink`` and its sinks propagate.
 
     Args:
-        entry: as the walk saw it. Anything else at its path is not read.
-        cache: holds the folders open.
-        make_sink: makes a fresh sink for each attempt.
-        reader: reads the content; sinks see its buffer.
-        limits: when to give up.
+        entry: the entry as listed. Another file at its path is not read.
+        cache: keeps directories open.
+        make_sink: makes a new sink for each attempt.
+        reader: reads the content. Sinks get views of its buffer.
+        limits: limits on attempts and growth.
     """
     last: _Reading[S] | None = None
     fault: Fault | None = None
@@ -110,7 +110,10 @@ def read_entry(
 
 
 def _changed(last: _Reading[S], fault: Fault | None, attempts: int) -> ReadOutcome[S]:
-    """What was read of a file that would not keep still: perhaps no state of it, and still the best there is."""
+    """Makes the outcome for a file that changed during every read.
+
+    The content may not be any single state of the file, but it is the best available.
+    """
     message = f"{last.change} while the file was read" + (f"; then {fault.message}" if fault is not None else "")
     return ReadOutcome(
         last.sink,
@@ -138,7 +141,7 @@ def _attempt(
     except UnreadableError as error:
         return fault_of(error.error, Stage.READ, "read the file")
     finally:
-        # A network filesystem may report at close what went wrong with writes; this descriptor has made none.
+        # A network filesystem may report failed writes at close. This descriptor wrote nothing.
         with suppress(OSError):
             os.close(descriptor)
 
@@ -153,47 +156,46 @@ def _read(
     growth_bytes: int,
 ) -> _Reading[S] | Fault:
     before = status_of(descriptor)
-    seen = entry.stat
-    # A daemon may tell holes where there is data, and nothing would show it; the kernel's own filesystems do not.
+    # A FUSE daemon may report holes where there is data, undetectably. The kernel's own filesystems do not.
     local = entry.consistency is Consistency.STABLE
-    if not stat.S_ISREG(before.st_mode) or not _is_seen(before, seen, inodes_last=local):
-        return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, "something else took the file's place")
+    if not stat.S_ISREG(before.st_mode) or not _is_listed_file(before, entry.stat, inodes_last=local):
+        return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, "replaced by another file")
     limit = before.st_size + max(before.st_size, growth_bytes)
     count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
     if count >= limit:
-        return _Reading(None, count, before, after, "it grew without an end")
+        return _Reading(None, count, before, after, "kept growing")
     return _Reading(sink, count, before, after, _change(entry, directory, before, after, count))
 
 
-def _is_seen(status: os.stat_result, seen: Stat, *, inodes_last: bool) -> bool:
-    """Whether what is open is what the walk saw, where inodes do not last as far as size and time can tell."""
-    if status.st_dev != seen.device:
+def _is_listed_file(status: os.stat_result, listed: Stat, *, inodes_last: bool) -> bool:
+    """Returns whether the open file is the listed one. Without permanent inodes, size and time decide."""
+    if status.st_dev != listed.device:
         return False
-    if status.st_ino == seen.inode:
+    if status.st_ino == listed.inode:
         return True
-    return not inodes_last and (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns)
+    return not inodes_last and (status.st_size, status.st_mtime_ns) == (listed.size, listed.mtime_ns)
 
 
 def _change(entry: Entry, directory: Directory, before: os.stat_result, after: os.stat_result, count: int) -> str:
-    """What shows that the content may not have been one state; empty if nothing does."""
+    """Returns the evidence that the content was not one state; empty without such evidence."""
     state = _state(after)
     if _state(before) != state:
-        return "its size or times changed"
-    if count != after.st_size and not _tells_no_size(entry, after, count):
-        return "it ended elsewhere than its size says"
+        return "size or times changed"
+    if count != after.st_size and not _has_nominal_size(entry, after, count):
+        return "size mismatch at the end of the file"
     try:
         at_path = directory.stat(entry.location)
     except OSError:
-        return "its path vanished"
-    return "" if _state(at_path) == state else "its path came to mean another file"
+        return "path no longer exists"
+    return "" if _state(at_path) == state else "path now refers to a different file"
 
 
 def _state(status: os.stat_result) -> tuple[int, int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
 
 
-def _tells_no_size(entry: Entry, status: os.stat_result, count: int) -> bool:
-    """Whether the size is none: 0 in /proc whatever a file holds, a page in /sys however little that is."""
+def _has_nominal_size(entry: Entry, status: os.stat_result, count: int) -> bool:
+    """Returns whether the size does not describe the content: always 0 in /proc, always a page in /sys."""
     if status.st_size == 0:
         return True
     blocks = getattr(status, "st_blocks", None)

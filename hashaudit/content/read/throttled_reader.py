@@ -1,22 +1,23 @@
-"""The one place where content is read: into a buffer that is used again, no faster than the pace allows."""
+"""Reads the content of files into one reused buffer, no faster than a throttle allows. Nothing else reads content."""
 
 from typing import Protocol
 
 from hashaudit.host import files, page_cache
 
 READ_CHUNK_BYTES = 256 * 1024
-"""Measured with SHA-256 on cached files: 64 KiB is 3 % slower for its calls, 4 MiB 3 % for leaving the CPU's cache."""
+"""Measured with SHA-256 on cached files: 64 KiB is 3 % slower because of its calls, 4 MiB 3 % because it exceeds the
+CPU's cache."""
 
 
 class Throttle(Protocol):
-    """Says how much may be read."""
+    """Limits the rate of reading."""
 
     def acquire(self) -> int:
-        """Waits until something may be read; gives the bytes that one read may take, at least 1."""
+        """Waits until reading is allowed. Returns the most bytes that the next read may take, at least 1."""
         ...
 
     def consume(self, count: int) -> None:
-        """Notes that ``count`` bytes were read."""
+        """Reports that ``count`` bytes were read."""
         ...
 
 
@@ -24,8 +25,8 @@ class Reader:
     """Reads open files, one after the other.
 
     Args:
-        throttle: how fast; ``None`` as fast as it goes.
-        chunk_bytes: taken by one read at most.
+        throttle: limits the rate; ``None`` for no limit.
+        chunk_bytes: most bytes of one read.
     """
 
     __slots__ = ("_buffer", "_throttle")
@@ -35,7 +36,7 @@ class Reader:
         self._throttle = throttle
 
     def read_first(self, descriptor: int) -> tuple[memoryview, bool]:
-        """The first bytes of a file, and whether they were in memory before, as far as the system tells.
+        """Returns the first bytes of a file, and whether they were cached. True if the system does not report it.
 
         Raises:
             OSError: as read(2).
@@ -43,7 +44,7 @@ class Reader:
         buffer = self._buffer if self._throttle is None else self._buffer[: self._throttle.acquire()]
         try:
             count = page_cache.read_if_cached(descriptor, buffer)
-        except OSError:  # this filesystem cannot tell; or there is more amiss, which the plain read will say
+        except OSError:  # unsupported by this filesystem, or another error that the plain read will raise
             return self.read(descriptor), True
         if count is None:
             return self.read(descriptor), False
@@ -52,7 +53,7 @@ class Reader:
         return buffer[:count], True
 
     def read(self, descriptor: int) -> memoryview:
-        """The next bytes of a file, valid until the next read; none at its end.
+        """Returns the next bytes of a file, valid until the next read; none at its end.
 
         Raises:
             OSError: as read(2).

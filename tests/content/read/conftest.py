@@ -1,4 +1,4 @@
-"""Files to read, and sinks that act while they are fed."""
+"""Fixtures: files to read, and sinks that act while they are fed."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ EntryOf = Callable[..., Entry]
 
 
 class Recorder:
-    """Keeps what it is fed. Before it does, ``act`` is told how often this file's recorders were fed before."""
+    """Keeps its content. Calls ``act`` first, with the number of earlier calls for this file."""
 
     def __init__(self, act: Act, counter: Iterator[int]) -> None:
         self.content = b""
@@ -37,7 +37,7 @@ Read = Callable[..., ReadOutcome[Recorder]]
 
 @pytest.fixture
 def entry_of() -> EntryOf:
-    """Gives what the walk gives for a path."""
+    """Makes the entry that the walk makes for a path."""
 
     def entry(path: bytes, *, followed: bool = False, consistency: Consistency = Consistency.STABLE) -> Entry:
         above, name = os.path.split(path)
@@ -68,7 +68,7 @@ def with_readv_or_without(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def cache() -> Iterator[DirectoryCache]:
-    """A cache, and a check that nothing stays open behind it."""
+    """Makes a cache, and checks that it leaks no descriptor."""
     before = len(os.listdir("/proc/self/fd"))
     with DirectoryCache() as cache:
         yield cache
@@ -77,7 +77,7 @@ def cache() -> Iterator[DirectoryCache]:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses made, in seconds, none of which is waited for."""
+    """Records the pauses in seconds, without waiting."""
     made: list[float] = []
     monkeypatch.setattr(time, "sleep", made.append)
     return made
@@ -85,7 +85,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def read(cache: DirectoryCache, pauses: list[float], entry_of: EntryOf) -> Read:
-    """Reads an entry, or a path as the walk would give it."""
+    """Reads an entry, or the entry of a path."""
     assert pauses == []
 
     def reading(

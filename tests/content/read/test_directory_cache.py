@@ -13,7 +13,7 @@ from hashaudit.model.location import DirectoryRef, Location
 EntryOf = Callable[..., Entry]
 
 
-def make(folder: bytes, *names: bytes) -> list[DirectoryRef]:
+def make_directories(folder: bytes, *names: bytes) -> list[DirectoryRef]:
     refs = []
     for name in names:
         path = folder + b"/" + name
@@ -29,16 +29,16 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_a_folder_is_opened_once(folder: bytes, cache: DirectoryCache) -> None:
-    (ref,) = make(folder, b"a")
+def test_a_directory_is_opened_once(folder: bytes, cache: DirectoryCache) -> None:
+    (ref,) = make_directories(folder, b"a")
     same = DirectoryRef(ref.path, ref.device, ref.inode)
     assert cache.get(ref) is cache.get(ref) is cache.get(same)
 
 
-def test_the_folders_used_last_are_held(folder: bytes) -> None:
-    a, b, c = make(folder, b"a", b"b", b"c")
+def test_the_directories_used_last_stay_open(folder: bytes) -> None:
+    a, b, c = make_directories(folder, b"a", b"b", b"c")
     before = descriptors()
-    with DirectoryCache(held=2) as cache:
+    with DirectoryCache(max_open=2) as cache:
         first, second = cache.get(a), cache.get(b)
         assert cache.get(a) is first
         cache.get(c)
@@ -48,8 +48,8 @@ def test_the_folders_used_last_are_held(folder: bytes) -> None:
     assert descriptors() == before
 
 
-def test_a_folder_that_is_held_stays_the_one_it_was(folder: bytes, cache: DirectoryCache, entry_of: EntryOf) -> None:
-    (ref,) = make(folder, b"a")
+def test_an_open_directory_survives_a_rename(folder: bytes, cache: DirectoryCache, entry_of: EntryOf) -> None:
+    (ref,) = make_directories(folder, b"a")
     entry = entry_of(ref.path + b"/file")
     cache.get(ref)
     os.rename(ref.path, folder + b"/elsewhere")
@@ -60,20 +60,18 @@ def test_a_folder_that_is_held_stays_the_one_it_was(folder: bytes, cache: Direct
 
 
 @pytest.mark.usefixtures("either_way")
-def test_another_folder_is_refused_and_freed(folder: bytes, cache: DirectoryCache) -> None:
-    (ref,) = make(folder, b"a")
+def test_another_directory_is_refused_and_closed(folder: bytes, cache: DirectoryCache) -> None:
+    (ref,) = make_directories(folder, b"a")
     before = descriptors()
     for wrong in (DirectoryRef(ref.path, ref.device, ref.inode + 1), DirectoryRef(ref.path, 0, ref.inode)):
-        with pytest.raises(ReplacedError, match="folder"):
+        with pytest.raises(ReplacedError, match="directory"):
             cache.get(wrong)
     assert descriptors() == before
 
 
 @pytest.mark.usefixtures("either_way")
-def test_a_folder_may_be_reached_through_a_link_if_it_is_the_one(
-    folder: bytes, cache: DirectoryCache, entry_of: EntryOf
-) -> None:
-    a, b = make(folder, b"a", b"b")
+def test_a_directory_may_be_reached_through_a_link(folder: bytes, cache: DirectoryCache, entry_of: EntryOf) -> None:
+    a, b = make_directories(folder, b"a", b"b")
     os.symlink(b"a", folder + b"/link")
     entry = entry_of(a.path + b"/file")
     os.close(cache.get(DirectoryRef(folder + b"/link", a.device, a.inode)).open(entry.location))
@@ -81,7 +79,7 @@ def test_a_folder_may_be_reached_through_a_link_if_it_is_the_one(
         cache.get(DirectoryRef(folder + b"/link", b.device, b.inode))
 
 
-def test_the_root_of_all(cache: DirectoryCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_directory(cache: DirectoryCache, monkeypatch: pytest.MonkeyPatch) -> None:
     status = os.stat("/")
     ref = DirectoryRef(b"/", status.st_dev, status.st_ino)
     there = Location(ref, b"proc")
@@ -91,10 +89,10 @@ def test_the_root_of_all(cache: DirectoryCache, monkeypatch: pytest.MonkeyPatch)
     assert cache.get(ref).stat(there).st_ino == os.stat("/proc").st_ino
 
 
-def test_a_refusal_to_keep_the_access_time_is_paid_for_once(
+def test_a_refusal_of_noatime_is_remembered(
     folder: bytes, cache: DirectoryCache, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a, b = make(folder, b"a", b"b")
+    a, b = make_directories(folder, b"a", b"b")
     entries = {ref.path: entry_of(ref.path + b"/file") for ref in (a, b)}
     asked: list[bool] = []
     original = os.open
@@ -112,10 +110,10 @@ def test_a_refusal_to_keep_the_access_time_is_paid_for_once(
     assert asked == [True, False, False, False, True, False]
 
 
-def test_a_refusal_of_the_file_itself_is_no_refusal_of_the_access_time(
+def test_a_refusal_of_the_file_is_not_a_refusal_of_noatime(
     folder: bytes, cache: DirectoryCache, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (ref,) = make(folder, b"a")
+    (ref,) = make_directories(folder, b"a")
     entry = entry_of(ref.path + b"/file")
     directory = cache.get(ref)
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Sparse files: holes are known and not read, and never taken for what they are not."""
+"""Tests sparse files: holes are found and not read, and data is never treated as a hole."""
 
 import errno
 import os
@@ -42,7 +42,7 @@ class Joined:
     tail=st.integers(0, 40 * BLOCK),
     seeks=st.sampled_from(["both", "none", "data only"]),
 )
-def test_a_sparse_file_reads_as_it_is(extents: list[tuple[int, int]], tail: int, seeks: str) -> None:
+def test_a_sparse_file_is_read_correctly(extents: list[tuple[int, int]], tail: int, seeks: str) -> None:
     with TemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
         if seeks != "both":
             patch.setattr(files, "SEEK_HOLE", None)
@@ -76,7 +76,7 @@ def make_sparse(path: bytes, size: int, data_at: int) -> bytes:
 
 
 class Counter:
-    """Counts bytes, and those that are not zero."""
+    """Counts the zeros of holes, and keeps other bytes."""
 
     def __init__(self) -> None:
         self.zeros = 0
@@ -100,7 +100,7 @@ def test_four_gigabytes_of_hole_are_not_read(folder: bytes) -> None:
     assert sink.others.strip(b"\0") == b"data"
 
 
-def test_holes_of_mounts_that_a_daemon_serves_are_read(
+def test_holes_on_fuse_mounts_are_read(
     folder: bytes, read: Read, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = entry_of(make_sparse(folder + b"/file", 1 << 20, 1 << 19), consistency=Consistency.UNVERIFIED_MOUNT)
@@ -115,7 +115,7 @@ def test_holes_of_mounts_that_a_daemon_serves_are_read(
 
 
 @pytest.mark.parametrize("size", [100_000, 600_000, 2 << 20])
-def test_a_sparse_file_that_is_cut_or_grows_meanwhile_is_read_again(folder: bytes, read: Read, size: int) -> None:
+def test_a_sparse_file_that_is_truncated_or_grows_is_read_again(folder: bytes, read: Read, size: int) -> None:
     path = make_sparse(folder + b"/file", 1 << 20, 1 << 19)
     outcome = read(path, lambda count: os.truncate(path, size) if count == 1 else None)
     assert outcome.attempts == 2
@@ -123,7 +123,7 @@ def test_a_sparse_file_that_is_cut_or_grows_meanwhile_is_read_again(folder: byte
     assert (outcome.bytes_read, outcome.faults) == (size, ())
 
 
-def test_a_sparse_file_that_grows_is_read_to_its_end_at_once(folder: bytes) -> None:
+def test_a_growing_sparse_file_is_read_to_its_end(folder: bytes) -> None:
     path = make_sparse(folder + b"/file", 1 << 20, 1 << 19)
 
     class Growing(Joined):

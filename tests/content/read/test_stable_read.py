@@ -1,4 +1,4 @@
-"""Reading files that keep still, files that do not, and what is no file any more."""
+"""Tests reading files that do not change, files that do, and entries that are no longer files."""
 
 import errno
 import os
@@ -53,12 +53,12 @@ def assert_refused(outcome: ReadOutcome[Any], stage: Stage, expected: FaultCode)
     assert (outcome.sink, outcome.stat, outcome.bytes_read) == (None, None, 0)
 
 
-# Files that keep still.
+# Files that do not change.
 
 
 @pytest.mark.usefixtures("either_way", "with_readv_or_without")
 @pytest.mark.parametrize("size", [0, 1, 4096, *range(READ_CHUNK_BYTES - 1, READ_CHUNK_BYTES + 2), READ_CHUNK_BYTES * 2])
-def test_content_comes_whole(folder: bytes, read: Read, entry_of: EntryOf, size: int) -> None:
+def test_the_whole_content_is_read(folder: bytes, read: Read, entry_of: EntryOf, size: int) -> None:
     written = os.urandom(size)
     entry = entry_of(write(folder + b"/file", written))
     outcome = read(entry)
@@ -68,7 +68,7 @@ def test_content_comes_whole(folder: bytes, read: Read, entry_of: EntryOf, size:
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", [b"-rf", b"[x]", b"back\\slash", b"new\nline", b"\x1b[31m", b"caf\xe9\xff", b" "])
-def test_names_that_mislead(folder: bytes, read: Read, name: bytes) -> None:
+def test_misleading_names(folder: bytes, read: Read, name: bytes) -> None:
     assert content(read(write(folder + b"/" + name, name))) == name
 
 
@@ -112,7 +112,7 @@ def test_a_followed_link_is_read_and_another_is_not(folder: bytes, read: Read, e
     assert_refused(read(entry), Stage.OPEN, FaultCode.LINK_LOOP)
 
 
-def test_what_the_walk_knew_of_the_mount_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
+def test_the_listed_consistency_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
     entry = entry_of(write(folder + b"/file", b"x"), consistency=Consistency.UNVERIFIED_MOUNT)
     assert read(entry).consistency is Consistency.UNVERIFIED_MOUNT
     os.remove(folder + b"/file")
@@ -120,7 +120,7 @@ def test_what_the_walk_knew_of_the_mount_is_kept(folder: bytes, read: Read, entr
 
 
 @pytest.mark.parametrize("path", [b"/proc/version", b"/sys/devices/system/cpu/possible"])
-def test_files_of_the_kernel_are_read_whatever_their_size_says(read: Read, path: bytes) -> None:
+def test_files_of_pseudo_filesystems_are_read_despite_their_size(read: Read, path: bytes) -> None:
     outcome = read(path)
     assert content(outcome) == Path(os.fsdecode(path)).read_bytes()
     assert (outcome.faults, outcome.consistency) == ((), Consistency.STABLE)
@@ -155,23 +155,23 @@ def test_a_small_file_costs_one_read(folder: bytes, read: Read, monkeypatch: pyt
     assert counts == [7]
 
 
-def test_a_file_that_keeps_its_size_is_within_any_bound_of_growth(folder: bytes, read: Read) -> None:
+def test_a_file_of_constant_size_is_within_any_limit_of_growth(folder: bytes, read: Read) -> None:
     path = write(folder + b"/file", b"x" * 1000)
     assert read(path, limits=ReadLimits(growth_bytes=1)).faults == ()
 
 
-# What is no longer what the walk saw.
+# Entries that changed after the walk.
 
 
 @pytest.mark.parametrize("path", [b"fifo", b"/dev/null", b"."])
-def test_what_was_never_a_file_is_not_read(folder: bytes, read: Read, path: bytes) -> None:
+def test_an_entry_that_is_not_a_file_is_not_read(folder: bytes, read: Read, path: bytes) -> None:
     os.mkfifo(folder + b"/fifo")
     assert_refused(read(os.path.join(folder, path)), Stage.OPEN, FaultCode.FILE_REPLACED)
 
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("what", ["file", "link", "link to itself", "fifo", "folder", "socket"])
-def test_what_took_a_files_place_is_not_read(folder: bytes, read: Read, entry_of: EntryOf, what: str) -> None:
+def test_a_replacement_is_not_read(folder: bytes, read: Read, entry_of: EntryOf, what: str) -> None:
     path = folder + b"/file"
     entry = entry_of(write(path, b"x"))
     os.rename(path, folder + b"/original")
@@ -202,7 +202,7 @@ def test_a_file_that_disappeared(folder: bytes, read: Read, entry_of: EntryOf, p
 
 
 @pytest.mark.usefixtures("either_way")
-def test_a_file_in_a_folder_that_another_took_the_place_of(folder: bytes, read: Read, entry_of: EntryOf) -> None:
+def test_a_file_in_a_replaced_directory(folder: bytes, read: Read, entry_of: EntryOf) -> None:
     os.mkdir(folder + b"/sub")
     entry = entry_of(write(folder + b"/sub/file", b"x"))
     os.rename(folder + b"/sub", folder + b"/elsewhere")
@@ -212,13 +212,13 @@ def test_a_file_in_a_folder_that_another_took_the_place_of(folder: bytes, read: 
     assert_refused(read(entry), Stage.OPEN, FaultCode.FILE_REPLACED)
 
 
-# What the system refuses.
+# Errors of the system.
 
 
 def failing_at(
     monkeypatch: pytest.MonkeyPatch, function: str, number: int, *, times: int = 1000, after: int = 0
 ) -> None:
-    """Lets calls of a function of ``os`` on the file fail, beginning with call ``after``."""
+    """Makes calls of a function of ``os`` on the file fail, from call ``after`` on."""
     original = getattr(os, function)
     calls = iter(range(1000))
 
@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_examined_once_it_is_open(
         ("readv", errno.ETIMEDOUT, Stage.READ, FaultCode.TIMEOUT),
     ],
 )
-def test_what_may_pass_is_tried_again(
+def test_a_transient_error_is_retried(
     folder: bytes,
     read: Read,
     monkeypatch: pytest.MonkeyPatch,
@@ -321,7 +321,7 @@ def test_what_may_pass_is_tried_again(
     assert outcome.attempts == 3
 
 
-def test_a_stale_folder_is_opened_anew(
+def test_a_stale_directory_is_opened_again(
     folder: bytes, entry_of: EntryOf, cache: DirectoryCache, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = entry_of(write(folder + b"/file", b"content"))
@@ -364,7 +364,9 @@ def test_a_file_that_changes_once_is_read_again_from_its_start(folder: bytes, re
     assert pauses == [0.02]
 
 
-def test_a_file_that_keeps_changing_is_told_with_both_states(folder: bytes, read: Read, pauses: list[float]) -> None:
+def test_a_file_that_keeps_changing_is_reported_with_both_states(
+    folder: bytes, read: Read, pauses: list[float]
+) -> None:
     path = write(folder + b"/file", b"content")
 
     def change(count: int) -> None:
@@ -372,7 +374,7 @@ def test_a_file_that_keeps_changing_is_told_with_both_states(folder: bytes, read
 
     outcome = read(path, change)
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
-    assert outcome.faults[0].message == "its size or times changed while the file was read"
+    assert outcome.faults[0].message == "size or times changed while the file was read"
     assert (outcome.consistency, outcome.attempts) == (Consistency.CHANGED_WHILE_READ, 3)
     assert (content(outcome), outcome.bytes_read) == (b"content", 7)
     assert isinstance(outcome.changed_from, Stat)
@@ -387,18 +389,18 @@ def test_only_the_last_attempt_counts_for_the_message(
     path = write(folder + b"/file", b"content")
     failing_at(monkeypatch, "open", errno.ESTALE, times=1)
     outcome = read(path, lambda count: os.utime(path, ns=(0, count + 1)))
-    assert outcome.faults[0].message == "its size or times changed while the file was read"
+    assert outcome.faults[0].message == "size or times changed while the file was read"
     assert outcome.attempts == 3
 
 
 @pytest.mark.parametrize("field", ["st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_dev"])
-def test_each_of_these_tells_one_state_from_another(field: str) -> None:
+def test_each_of_these_fields_distinguishes_states(field: str) -> None:
     fields = {"st_size": 1, "st_mtime_ns": 2, "st_ctime_ns": 3, "st_ino": 4, "st_dev": 5}
     one, other = (cast("os.stat_result", SimpleNamespace(**state)) for state in (fields, {**fields, field: 9}))
     assert _state(one) != _state(other)
 
 
-def test_a_time_that_was_set_back_deceives_nobody(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_that_was_set_back_is_detected(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(folder + b"/file", b"before")
     monkeypatch.undo()  # the clock has to tick before the file changes
 
@@ -414,13 +416,13 @@ def test_a_time_that_was_set_back_deceives_nobody(folder: bytes, read: Read, mon
     assert (content(outcome), outcome.attempts) == (b"after!", 2)
 
 
-def test_a_file_cut_short_while_it_is_read(folder: bytes, read: Read) -> None:
+def test_a_file_truncated_while_it_is_read(folder: bytes, read: Read) -> None:
     path = write(folder + b"/file", b"x" * READ_CHUNK_BYTES * 4)
     outcome = read(path, lambda count: os.truncate(path, 100) if count == 1 else None)
     assert (content(outcome), outcome.faults, outcome.attempts) == (b"x" * 100, (), 2)
 
 
-def test_a_growing_file_is_read_to_its_end_and_not_to_the_size_first_seen(folder: bytes, read: Read) -> None:
+def test_a_growing_file_is_read_to_its_end_and_not_to_its_first_size(folder: bytes, read: Read) -> None:
     path = write(folder + b"/file", b"0")
     # While the first bytes are fed the size is reached; only a look at the file itself tells that there is more.
     outcome = read(path, lambda count: append(path, b"%d" % (count + 1)) if count < 5 else None, ONE_ATTEMPT)
@@ -428,12 +430,12 @@ def test_a_growing_file_is_read_to_its_end_and_not_to_the_size_first_seen(folder
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
 
 
-def test_a_file_that_grows_faster_than_it_is_read_is_given_up(folder: bytes, read: Read, pauses: list[float]) -> None:
+def test_reading_a_file_that_grows_faster_stops(folder: bytes, read: Read, pauses: list[float]) -> None:
     path = write(folder + b"/file", b"x" * 100)
     limits = ReadLimits(growth_bytes=5000)
     outcome = read(path, lambda _count: append(path, b"x" * 1000), limits)
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
-    assert outcome.faults[0].message == "it grew without an end while the file was read"
+    assert outcome.faults[0].message == "kept growing while the file was read"
     assert (outcome.sink, outcome.consistency) == (None, Consistency.CHANGED_WHILE_READ)
     assert 5100 <= outcome.bytes_read <= 6100
     assert outcome.stat is not None
@@ -441,7 +443,7 @@ def test_a_file_that_grows_faster_than_it_is_read_is_given_up(folder: bytes, rea
     assert pauses == []
 
 
-def test_a_file_without_a_size_and_without_an_end_is_given_up(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_an_endless_file_without_size_stops(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "read_into", lambda _descriptor, buffer: len(buffer))
     outcome = read(b"/proc/version", limits=ReadLimits(growth_bytes=READ_CHUNK_BYTES * 3))
     assert outcome.bytes_read == READ_CHUNK_BYTES * 3
@@ -449,7 +451,7 @@ def test_a_file_without_a_size_and_without_an_end_is_given_up(read: Read, monkey
 
 
 @pytest.mark.usefixtures("either_way")
-def test_what_was_read_of_a_file_that_then_disappeared_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
+def test_content_of_a_file_that_then_disappeared_is_kept(folder: bytes, read: Read, entry_of: EntryOf) -> None:
     path = write(folder + b"/file", b"content")
     entry = entry_of(path)
     outcome = read(entry, lambda _count: os.remove(path))
@@ -465,7 +467,7 @@ def test_what_was_read_of_a_file_that_then_disappeared_is_kept(folder: bytes, re
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("links", [1, 2])
-def test_what_replaced_a_file_while_it_was_read_is_not_read(folder: bytes, read: Read, links: int) -> None:
+def test_a_replacement_during_the_read_is_not_read(folder: bytes, read: Read, links: int) -> None:
     path = write(folder + b"/file", b"content")
     for number in range(1, links):
         os.link(path, folder + b"/link%d" % number)
@@ -473,11 +475,11 @@ def test_what_replaced_a_file_while_it_was_read_is_not_read(folder: bytes, read:
     outcome = read(path, lambda count: os.rename(folder + b"/new", path) if count == 0 else None)
     assert content(outcome) == b"content"
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
-    assert outcome.faults[0].message.endswith("; then something else took the file's place")
+    assert outcome.faults[0].message.endswith("; then replaced by another file")
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_path_that_no_longer_leads_to_the_file_shows_in_the_path_alone(
+def test_a_path_that_no_longer_refers_to_the_file_is_detected(
     folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch, gone: bool
 ) -> None:
     """Where a filesystem keeps no time of change, a renamed file looks unchanged from within."""
@@ -496,22 +498,22 @@ def test_a_path_that_no_longer_leads_to_the_file_shows_in_the_path_alone(
     monkeypatch.setattr(os, "stat", stat)
     outcome = entry_read(path, limits=ONE_ATTEMPT)
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
-    message = "its path vanished" if gone else "its path came to mean another file"
+    message = "path no longer exists" if gone else "path now refers to a different file"
     assert outcome.faults[0].message == message + " while the file was read"
 
 
-def test_a_size_that_is_not_kept_to_is_a_change(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_size_mismatch_is_a_change(folder: bytes, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(folder + b"/file", b"content")
     reads = iter([4, 0])
     monkeypatch.setattr(page_cache, "NOWAIT", None)
     monkeypatch.setattr(files, "read_into", lambda _descriptor, _buffer: next(reads))
     outcome = read(path, limits=ONE_ATTEMPT)
     assert code(outcome) == (Stage.READ, FaultCode.CHANGED_WHILE_READ)
-    assert outcome.faults[0].message == "it ended elsewhere than its size says while the file was read"
+    assert outcome.faults[0].message == "size mismatch at the end of the file while the file was read"
 
 
 @pytest.mark.parametrize("tried", [(Consistency.STABLE, 1), (Consistency.UNVERIFIED_MOUNT, 3)], ids=str)
-def test_a_failing_mount_is_asked_again_and_a_failing_disk_is_not(
+def test_a_failing_mount_is_retried_and_a_failing_disk_is_not(
     folder: bytes, read: Read, entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch, tried: tuple[Consistency, int]
 ) -> None:
     consistency, attempts = tried
@@ -525,7 +527,7 @@ def test_a_failing_mount_is_asked_again_and_a_failing_disk_is_not(
 
 @pytest.mark.parametrize("consistency", [Consistency.STABLE, Consistency.UNVERIFIED_MOUNT])
 @pytest.mark.parametrize("same_time", [True, False])
-def test_a_new_inode_is_another_file_but_on_a_mount(
+def test_a_new_inode_is_another_file_except_on_a_mount(
     folder: bytes, read: Read, entry_of: EntryOf, consistency: Consistency, same_time: bool
 ) -> None:
     entry = entry_of(write(folder + b"/file", b"content"), consistency=consistency)
