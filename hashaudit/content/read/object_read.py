@@ -31,8 +31,8 @@ PARTS_AHEAD = 4
 """Most ranges of one object that are in flight or waiting: 32 MiB."""
 
 SLOW_BYTES_PER_S = 100e6
-"""If a range arrives more slowly, more ranges are requested at once. One connection to a store transfers 50 to
-100 MB/s, regardless of the network. A nearby server sends more than can be hashed; there, threads that fetch ahead only take the
+"""Below this rate of one range, more ranges are requested at once. One connection to a store transfers 50 to 100 MB/s,
+regardless of the network. A nearby server sends more than can be hashed; there, threads that fetch ahead only take the
 processor from the hashing thread: 1.5 times slower on two processors."""
 
 MAX_STATES = 3

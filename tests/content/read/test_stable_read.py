@@ -364,9 +364,7 @@ def test_a_file_that_changes_once_is_read_again_from_its_start(folder: bytes, re
     assert pauses == [0.02]
 
 
-def test_a_file_that_keeps_changing_is_reported_with_both_states(
-    folder: bytes, read: Read, pauses: list[float]
-) -> None:
+def test_a_file_that_keeps_changing_has_both_states(folder: bytes, read: Read, pauses: list[float]) -> None:
     path = write(folder + b"/file", b"content")
 
     def change(count: int) -> None:
