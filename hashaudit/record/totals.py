@@ -41,7 +41,7 @@ class TotalsCounter:
         """Entries seen whose outcome is not counted yet."""
         return self.seen - self.examined - self.faulted - self.skipped.total()
 
-    def see(self) -> None:
+    def add(self) -> None:
         """Counts an entry when it is met, whatever becomes of it."""
         self.seen += 1
 
@@ -49,11 +49,11 @@ class TotalsCounter:
         """Counts the outcome of an entry that by intent is not opened."""
         self.skipped[reason] += 1
 
-    def pass_clean(self) -> None:
+    def record_clean(self) -> None:
         """Counts an entry that was examined wholly, matches nothing and gets no line."""
         self.clean += 1
 
-    def pass_known(self) -> None:
+    def record_known(self) -> None:
         """Counts an entry that was examined wholly, matches known-file lists alone and gets no line."""
         self.known += 1
 

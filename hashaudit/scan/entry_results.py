@@ -81,14 +81,14 @@ class EntryResults:
                 if self._earlier is None or not self._restore(self._earlier, number, item):
                     self._begin_entry(number, item)
             case Skipped():
-                self._tally.see()
+                self._tally.add()
                 self._tally.skip(item.reason)
             case PathFault():
                 if self._earlier is not None and _has_line(self._earlier, item):
                     self._last_line_met = self._ordering.number()
                     return
                 if not item.directory:
-                    self._tally.see()
+                    self._tally.add()
                 self._ordering.put(self._ordering.number(), item)
 
     def take(self, event: Completed[TaskContext] | Failed[TaskContext]) -> None:
@@ -119,7 +119,7 @@ class EntryResults:
 
     def _begin_entry(self, number: int, entry: Entry) -> None:
         taken_over = self._dispatcher.add(number, entry)
-        self._tally.see()
+        self._tally.add()
         if taken_over is not None:
             self.bytes_taken_over += entry.state.size
             self._tally.read(taken_over.bytes_read)
@@ -146,7 +146,7 @@ class EntryResults:
             self._ordering.count(number, self._recall(entry))
         if line_bytes is None and found is not None:
             outcome = found[0]
-            self._tally.see()
+            self._tally.add()
             if outcome.examination is not None:
                 self._end_entry(number, entry, outcome.examination, None)
             else:
@@ -222,9 +222,9 @@ class EntryResults:
     def _count_clean(self, number: int, span: OrderedBatch[WalkState] | None, *, known: bool) -> None:
         """Counts an entry without a record."""
         if known:
-            self._tally.pass_known()
+            self._tally.record_known()
         else:
-            self._tally.pass_clean()
+            self._tally.record_clean()
         count = Count(known=1) if known else Count(clean=1)
         if span is not None:
             span.count.add(count)

@@ -21,13 +21,13 @@ def test_each_outcome_is_counted_where_it_belongs() -> None:
         record(matches=[match(Role.KNOWN)]),
     ]
     for line in lines:
-        tally.see()
+        tally.add()
         tally.count_line(line)
     tally.count_line(header(None))
     tally.count_line(unlisted_folder())
     tally.enter_directory()
     for reason in (SkipReason.SOCKET, SkipReason.FIFO, SkipReason.FIFO):
-        tally.see()
+        tally.add()
         tally.skip(reason)
     tally.read(7)
     totals = tally.totals()
@@ -47,8 +47,8 @@ def test_each_outcome_is_counted_where_it_belongs() -> None:
 
 def test_files_without_lines_are_counted_too() -> None:
     tally = TotalsCounter()
-    for count in (tally.pass_clean, tally.pass_known, tally.pass_clean):
-        tally.see()
+    for count in (tally.record_clean, tally.record_known, tally.record_clean):
+        tally.add()
         count()
     totals = tally.totals()
     assert (totals.clean, totals.known, totals.examined, totals.file_lines) == (2, 1, 3, 0)
@@ -56,15 +56,15 @@ def test_files_without_lines_are_counted_too() -> None:
 
 def test_what_has_no_outcome_yet_is_pending() -> None:
     tally = TotalsCounter()
-    tally.see()
-    tally.see()
-    tally.pass_clean()
+    tally.add()
+    tally.add()
+    tally.record_clean()
     assert tally.totals().pending == 1
 
 
 def test_more_outcomes_than_entries_do_not_add_up() -> None:
     tally = TotalsCounter()
-    tally.pass_clean()
+    tally.record_clean()
     with pytest.raises(FindingsError, match="more outcomes than entries"):
         tally.totals()
 
@@ -72,8 +72,8 @@ def test_more_outcomes_than_entries_do_not_add_up() -> None:
 def test_lines_for_some_files_only_do_not_add_up() -> None:
     tally = TotalsCounter()
     for _ in range(2):
-        tally.see()
-    tally.pass_clean()
+        tally.add()
+    tally.record_clean()
     tally.count_line(record())
     with pytest.raises(FindingsError, match="file_lines"):
         tally.totals()
@@ -87,7 +87,7 @@ def test_the_arithmetic_closes_whatever_happens(outcomes: list[str]) -> None:
         if outcome == "folder":
             tally.count_line(unlisted_folder())
             continue
-        tally.see()
+        tally.add()
         if outcome in lines:
             tally.count_line(lines[outcome])
         elif outcome == "skip":

@@ -93,7 +93,7 @@ def test_each_checkpoint_and_the_sidecar_are_synced_after_they_are_written(
 def test_a_finding_is_signed_within_its_time(tmp_path: Path) -> None:
     path, clock = tmp_path / "f", FakeClock()
     with started(path, clock) as writer:
-        writer.tally.see()
+        writer.tally.add()
         assert writer.write(finding()) == 2
         assert path.read_bytes() == b""
         clock.steady += MAX_FINDING_AGE_S
@@ -113,7 +113,7 @@ def test_a_finished_file_is_whole_and_signed_as_a_whole(tmp_path: Path) -> None:
     path, clock = tmp_path / "f", FakeClock()
     with started(path, clock) as writer:
         for line in (finding(), record(faults=[fault()]), record(), record(matches=[match(Role.KNOWN)])):
-            writer.tally.see()
+            writer.tally.add()
             writer.write(line)
         writer.tally.read(40)
         writer.finish(EndReason.COMPLETED, 24)
@@ -157,7 +157,7 @@ def test_an_ended_file_takes_nothing_more(tmp_path: Path) -> None:
 
 def test_a_run_with_entries_pending_is_not_completed(tmp_path: Path) -> None:
     with started(tmp_path / "f", FakeClock()) as writer:
-        writer.tally.see()
+        writer.tally.add()
         with pytest.raises(FindingsError, match="1 entries have no outcome"):
             writer.finish(EndReason.COMPLETED, 0)
         writer.finish(EndReason.SIGNAL, 143)
@@ -177,10 +177,10 @@ def test_the_header_must_name_the_signer(tmp_path: Path) -> None:
 
 def test_a_line_longer_than_the_format_allows_is_refused(tmp_path: Path) -> None:
     with started(tmp_path / "f", FakeClock()) as writer:
-        writer.tally.see()
+        writer.tally.add()
         with pytest.raises(FindingsError, match="the format allows"):
             writer.write(record(faults=[fault()], matches=[match(label="x" * MAX_LINE_BYTES)]))
-        writer.tally.pass_clean()
+        writer.tally.record_clean()
         writer.finish(EndReason.COMPLETED, 0)
     assert verify_file(str(tmp_path / "f"), KEY.public_key).ok
 
@@ -200,7 +200,7 @@ def test_what_was_signed_before_a_full_disk_stays_proven(tmp_path: Path, monkeyp
 
         monkeypatch.setattr(os, "write", full)
         for _ in range(10):
-            writer.tally.see()
+            writer.tally.add()
             writer.write(finding())
         with pytest.raises(OutputError, match="No space left"):
             writer.checkpoint()
@@ -253,7 +253,7 @@ def test_whatever_is_written_verifies(steps: list[Line | str], tmp_path_factory:
                 writer.tick()
             else:
                 if not (isinstance(step, FaultRecord) and step.directory):
-                    writer.tally.see()
+                    writer.tally.add()
                 writer.write(step)  # type: ignore[arg-type] # the strategy gives lines and two words
         writer.finish(EndReason.COMPLETED, 0)
     store = AllowedSigners.load(str(allowed_signers(folder, KEY.public_key)))

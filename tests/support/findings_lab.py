@@ -150,7 +150,7 @@ def write_run(
         for segment in segments:
             for line in segment:
                 if not (isinstance(line, FaultRecord) and line.directory):
-                    writer.tally.see()
+                    writer.tally.add()
                 writer.write(line)
             fake.wall += 60 * timestamps.NS_PER_S
             writer.checkpoint()
