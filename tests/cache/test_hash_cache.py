@@ -1,4 +1,4 @@
-"""What is kept, what is believed, and what is read again."""
+"""Which values are cached, which are trusted, and which files are read again."""
 
 import io
 import os
@@ -61,7 +61,7 @@ def test_what_changed_a_moment_ago_is_not_kept(three: Path, tmp_path: Path) -> N
     assert scan(three, tmp_path / "c.db").recalled == 3
 
 
-def test_a_state_that_was_kept_is_not_believed_while_it_is_recent(three: Path, tmp_path: Path) -> None:
+def test_a_cached_state_is_not_trusted_while_it_is_recent(three: Path, tmp_path: Path) -> None:
     scan(three, tmp_path / "c.db")
     assert scan(three, tmp_path / "c.db", racy=True).recalled == 0
 
@@ -258,7 +258,7 @@ def test_two_caches_open_at_once_share_what_they_keep(three: Path, tmp_path: Pat
     assert warnings == []
 
 
-def test_what_no_run_has_met_for_long_is_forgotten(three: Path, tmp_path: Path) -> None:
+def test_files_that_no_scan_has_seen_for_long_are_pruned(three: Path, tmp_path: Path) -> None:
     cache = tmp_path / "c.db"
     scan(three, cache)
     sql(cache, "UPDATE entry SET seen = seen - 100 WHERE name = ?", b"text")
@@ -328,6 +328,6 @@ def outcome(progress: memoryview, **changes: object) -> ReadOutcome[Content]:
         ({"faults": (Fault(Stage.READ, FaultCode.IO_ERROR, "said"),)}, False),
     ],
 )
-def test_only_a_whole_read_of_the_expected_state_is_kept(changes: dict[str, object], kept: bool) -> None:
+def test_only_a_complete_read_of_the_expected_state_is_cached(changes: dict[str, object], kept: bool) -> None:
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
     assert bool(CacheReader(Fingerprints({SHA256: 1})).values_of(outcome(progress, **changes), entry(), None)) is kept

@@ -173,7 +173,7 @@ def test_a_cache_that_another_scan_has_replaced_is_not_moved(tmp_path: Path) -> 
     assert len(warnings) == 1
 
 
-def test_own_files_are_all_that_lie_there(tmp_path: Path) -> None:
+def test_own_files_are_all_files_of_the_cache(tmp_path: Path) -> None:
     with Cache(str(tmp_path / "c.db"), warn=pytest.fail) as cache:
         inodes = {(one.stat().st_dev, one.stat().st_ino) for one in tmp_path.iterdir()}
         assert len(inodes) == 3

@@ -17,7 +17,7 @@ def labels_of(examination: EntryResult) -> dict[str, str]:
     return examination.matches[0].labels
 
 
-def test_a_name_stands_beside_the_category_and_changes_nothing_else() -> None:
+def test_a_name_is_added_to_the_category_and_changes_nothing_else() -> None:
     shown = named(matched(category="1", series="s"), scheme_named("vics-us"))
     assert labels_of(shown) == {"category": "1", "series": "s", "category_name": "Child Exploitation (Illegal)"}
 

@@ -24,7 +24,7 @@ def faulted() -> EntryResult:
     return EntryResult(0, None, 0, Consistency.STABLE, {}, faults=(fault,))
 
 
-def test_later_names_follow_the_first_until_all_are_met() -> None:
+def test_later_names_follow_the_primary_until_all_are_seen() -> None:
     groups: LinkGroups[bytes] = LinkGroups()
     assert groups.find(entry(b"a")) is None
     group = groups.primary(entry(b"a"))
@@ -55,7 +55,7 @@ def test_another_file_is_no_follower(field: str) -> None:
     assert groups.find(entry(b"b", msgspec.structs.replace(STAT, **{field: 99}))) is None
 
 
-def test_a_whole_examination_stands_for_all_names() -> None:
+def test_a_complete_result_applies_to_all_names() -> None:
     group = LinkGroups[bytes]().primary(entry(b"a"))
     assert group is not None
     group.followers.append(b"b")

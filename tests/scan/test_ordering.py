@@ -72,7 +72,7 @@ def test_any_order_of_answers_gives_the_order_of_the_walk(data: st.DataObject) -
     assert told == sorted(expected)
 
 
-def test_a_cut_counts_what_is_done_before_it_and_nothing_behind() -> None:
+def test_a_resume_point_counts_only_entries_before_it() -> None:
     ordering: Ordering[str, str] = Ordering()
     first = ordering.open_span(ordering.number(), "at 0")
     inner = ordering.open_span(ordering.number(), "at 1")
@@ -93,7 +93,7 @@ def test_a_cut_counts_what_is_done_before_it_and_nothing_behind() -> None:
     assert (resume_point.first, resume_point.before, resume_point.count) == (3, "at 3", Count(2, 1, 7))
 
 
-def test_a_cut_goes_on_from_what_was_done_earlier() -> None:
+def test_a_resume_point_continues_earlier_counts() -> None:
     ordering: Ordering[str, str] = Ordering(Count(clean=5))
     ordering.count(ordering.number(), Count(clean=1))
     ordering.open_span(ordering.number(), "at 1")
@@ -104,7 +104,7 @@ def test_a_cut_goes_on_from_what_was_done_earlier() -> None:
 
 
 @given(st.data())
-def test_a_cut_is_always_exact(data: st.DataObject) -> None:
+def test_a_resume_point_is_always_exact(data: st.DataObject) -> None:
     """Spans that overlap and entries without one, ended in any order: what a cut counts is what lies before it."""
     ordering: Ordering[str, None] = Ordering()
     owners: list[OrderedBatch[None] | None] = []

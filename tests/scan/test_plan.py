@@ -1,4 +1,4 @@
-"""How many workers a run has, by what its roots lie on and by what may be open at once."""
+"""The number of workers of a scan, by device class and by the limit of open files."""
 
 import os
 from pathlib import Path

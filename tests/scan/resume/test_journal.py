@@ -1,4 +1,4 @@
-"""What a journal keeps, what it lets go of, and that it never stands in the way of its run."""
+"""The content of a journal, its compaction, and that its failure never stops the scan."""
 
 import errno
 import os
@@ -101,7 +101,7 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
     assert content.resume_point is None
 
 
-def test_a_cut_says_how_many_lines_are_before_it(lab: Lab) -> None:
+def test_a_resume_point_has_the_number_of_lines_before_it(lab: Lab) -> None:
     lab.line(b"one")
     lab.journal.note(0, done(b"a"))
     lab.journal.note(1, done(b"b"))
@@ -112,7 +112,7 @@ def test_a_cut_says_how_many_lines_are_before_it(lab: Lab) -> None:
     assert content.lines == {1: b"one"}
 
 
-def test_compaction_keeps_what_a_cut_does_not_make_superfluous(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_keeps_everything_beyond_the_resume_point(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
     for number in range(200):
         lab.journal.note(number, done(b"%d" % number))
@@ -139,7 +139,7 @@ def test_what_is_far_ahead_is_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     assert lab.read().done[-1] == done(b"later")
 
 
-def test_what_was_carried_over_stays_until_it_was_met_and_passed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_carried_entries_stay_until_the_walk_has_passed_them(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
     resume_point = JournaledPoint(0, WalkState(Position(0, (b"0x",))), Count())
     lab.journal.begin((resume_point, JournaledLink(entry(b"a").location, stat(), examination()), done(b"carried")))

@@ -101,9 +101,7 @@ def test_a_length_beyond_the_end_reads_nothing(tmp_path: Path) -> None:
     assert read(path) == []
 
 
-def test_a_new_file_takes_the_place_of_the_old_one_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_file_replaces_the_old_one_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own: set[tuple[int, int]] = set()
     path = os.fsencode(tmp_path / "f")
     file = AuthenticatedLog(path, KEY, own)

@@ -1,4 +1,4 @@
-"""What an earlier run had read, and a cache answered for, counts as that too when a run is gone on with."""
+"""A resumed scan counts results that an earlier scan had from the cache."""
 
 import io
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_line_tells_whether_its_file_was_read(tmp_path: Path) -> None:
     assert [line and (line.bytes_read, line.from_cache) for line in lines] == [(SIZE, False), (0, True), None]
 
 
-def test_a_unit_tells_which_of_its_files_were_read(tmp_path: Path) -> None:
+def test_a_batch_reports_which_of_its_files_were_read(tmp_path: Path) -> None:
     names = (b"1", b"2", b"3", b"4")
     reported = msgspec.structs.replace(examination(), item=3, from_run=OTHER_RUN, bytes_read=0)
     batch = Done(tuple(map(entry, names)), (2,), (reported,), SIZE, (0, 2, 3))

@@ -1,4 +1,4 @@
-"""Which unit is with whom: any order of joining, leaving and answering, every job exactly once."""
+"""Assignment of batches: any order of joining, leaving and answering, every task exactly once."""
 
 import random
 from collections import Counter
@@ -46,7 +46,7 @@ def contexts(events: list[Event[int]]) -> list[int]:
 
 
 @given(st.integers(0, 1 << 32), st.booleans())
-def test_every_job_ends_once_and_only_poison_is_blamed(seed: int, decodes: bool) -> None:
+def test_every_task_ends_once_and_only_the_crashing_one_fails(seed: int, decodes: bool) -> None:
     """Workers come and go at random; one file loses every worker that is on it, with a decoder or without."""
     chance = random.Random(seed)
     poison = chance.randrange(60)
@@ -135,7 +135,7 @@ def test_the_window_is_bounded_and_shared_evenly() -> None:
         (WorkerCrash(2, FAULT), WorkerCrash(0, FAULT)),
     ],
 )
-def test_a_dishonest_answer_is_refused_whole(outcomes: tuple[PartialReply | WorkerCrash, ...]) -> None:
+def test_a_false_answer_is_rejected_entirely(outcomes: tuple[PartialReply | WorkerCrash, ...]) -> None:
     assignment: Assignment[int] = Assignment()
     assignment.join("one", 1)
     assignment.add(tasks(0, 2), urgent=False)
@@ -146,7 +146,7 @@ def test_a_dishonest_answer_is_refused_whole(outcomes: tuple[PartialReply | Work
     assert assignment.queued == 1
 
 
-def test_an_answer_that_leaves_a_unit_out_is_refused() -> None:
+def test_an_answer_without_a_batch_is_rejected() -> None:
     assignment: Assignment[int] = Assignment()
     assignment.join("one", 1)
     assignment.add(tasks(0, 2), urgent=False)
@@ -155,7 +155,7 @@ def test_an_answer_that_leaves_a_unit_out_is_refused() -> None:
         assignment.answer("one", [batch.number], [])
 
 
-def test_a_unit_is_suspected_only_when_it_was_lost_twice() -> None:
+def test_a_batch_is_suspect_after_two_lost_workers() -> None:
     assignment: Assignment[int] = Assignment()
     assignment.add(tasks(0, 2), urgent=False)
     alone = []
@@ -168,7 +168,7 @@ def test_a_unit_is_suspected_only_when_it_was_lost_twice() -> None:
     assert assignment.queued == 2  # halves
 
 
-def test_a_suspect_has_its_turn_however_much_is_queued() -> None:
+def test_a_suspect_is_retried_even_with_a_long_queue() -> None:
     assignment: Assignment[int] = Assignment()
     assignment.add(tasks(0, 1), urgent=False)
     assignment.join("lost", 1)
@@ -188,4 +188,4 @@ def test_a_suspect_has_its_turn_however_much_is_queued() -> None:
             return
         assignment.answer("busy", [batch.number for batch in batches], [examined(batch) for batch in batches])
         paused += [batches for _, batches in assignment.hand_out()]
-    pytest.fail("the suspect was passed over")
+    pytest.fail("the suspect was never retried")

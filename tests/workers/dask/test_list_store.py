@@ -25,7 +25,7 @@ def of(content: bytes) -> ListFile:
     return ListFile(blake3.blake3(content).hexdigest(), len(content))
 
 
-def test_a_list_that_came_whole_is_there_and_goes_with_its_last_user(temporary: Path) -> None:
+def test_a_complete_list_is_removed_with_its_last_user(temporary: Path) -> None:
     store, file = ListStore(RUN), of(b"abcdef")
     store.store(file, 0, b"abc")
     assert not store.has(file.digest)
@@ -48,7 +48,7 @@ def test_another_content_is_refused() -> None:
     assert not store.has(of(b"abcdef").digest)
 
 
-def test_a_piece_out_of_turn_is_refused() -> None:
+def test_a_chunk_out_of_order_is_rejected() -> None:
     store, file = ListStore(RUN), of(b"abcdef")
     store.store(file, 0, b"abc")
     with pytest.raises(HostError, match="out of order"):

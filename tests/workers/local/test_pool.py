@@ -109,13 +109,13 @@ def run(
     return became
 
 
-def test_all_units_are_answered(tmp_path: Path) -> None:
+def test_all_batches_are_answered(tmp_path: Path) -> None:
     batches = [[f"{batch}-{item}" for item in range(5)] for batch in range(20)]
     assert run(tmp_path, batches) == {name: "examined" for batch in batches for name in batch}
 
 
 @pytest.mark.parametrize(("name", "number"), [("segv", signal.SIGSEGV), ("exit", None)])
-def test_exactly_the_item_that_ends_a_worker_is_blamed(tmp_path: Path, name: str, number: int | None) -> None:
+def test_exactly_the_item_that_crashes_a_worker_fails(tmp_path: Path, name: str, number: int | None) -> None:
     became = run(tmp_path, [["a", "b", name, "c"], ["d"], ["e", "f"]])
     fault = became.pop(name)
     assert became == dict.fromkeys("abcdef", "examined")
@@ -125,7 +125,7 @@ def test_exactly_the_item_that_ends_a_worker_is_blamed(tmp_path: Path, name: str
     assert (tmp_path / "examined").read_text().split().count(name) == 2
 
 
-def test_an_innocent_that_was_hit_once_is_examined(tmp_path: Path) -> None:
+def test_an_innocent_item_is_retried_and_examined(tmp_path: Path) -> None:
     assert run(tmp_path, [["a", "once", "b"]]) == dict.fromkeys(["a", "once", "b"], "examined")
 
 
@@ -141,7 +141,7 @@ def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_p
     assert getattr(fault, "code", None) is FaultCode.WORKER_CRASHED
 
 
-def test_a_stalled_item_is_ended_and_blamed(tmp_path: Path) -> None:
+def test_a_stalled_item_fails(tmp_path: Path) -> None:
     became = run(tmp_path, [["a", "hang", "b"]], deadlines=Deadlines(0.5, 0.5))
     fault = became.pop("hang")
     assert became == dict.fromkeys("ab", "examined")
@@ -200,7 +200,7 @@ LIARS: dict[str, str] = {
 
 
 @pytest.mark.parametrize("lie", LIARS)
-def test_a_worker_that_lies_is_ended_and_its_item_blamed(lie: str, tmp_path: Path) -> None:
+def test_a_worker_that_violates_the_protocol_is_ended_and_its_item_fails(lie: str, tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         from hashaudit.workers.child import child_main as worker
         from hashaudit.workers.framing import receive
@@ -248,7 +248,7 @@ def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp
     assert accounted_for(answer, tuple(tasks(tmp_path, "a", "b", "c"))) is honest
 
 
-def test_an_answer_tells_of_what_must_be_told(tmp_path: Path) -> None:
+def test_an_answer_has_to_report_every_required_item(tmp_path: Path) -> None:
     [task] = tasks(tmp_path, "a")
     asked = Task(task.context, task.entry, report=True)
     assert not accounted_for(Answer(1, (), 0, ()), (asked,))

@@ -1,4 +1,4 @@
-"""Any order of deaths, stalls and answers: every job comes back exactly once, and none is blamed but who earned it."""
+"""Any order of crashes, stalls and answers: every task comes back exactly once, and only the cause of a crash fails."""
 
 import random
 import signal
@@ -188,7 +188,7 @@ FATES = st.one_of(
     decodes=st.booleans(),
     seed=st.integers(0, 1 << 32),
 )
-def test_every_job_comes_back_exactly_once(batches: list[list[Fate]], workers: int, decodes: bool, seed: int) -> None:
+def test_every_task_comes_back_exactly_once(batches: list[list[Fate]], workers: int, decodes: bool, seed: int) -> None:
     fates = {f"{batch}-{item}": fate for batch, items in enumerate(batches) for item, fate in enumerate(items)}
     world = World(fates, seed)
     became: dict[str, str] = {}

@@ -27,7 +27,7 @@ def test_without_a_byte_time_runs_out_whatever_the_size(now_s: float, expected: 
     assert code(watch(), None, now_s) is expected
 
 
-def test_a_large_file_that_comes_slowly_goes_on() -> None:
+def test_a_large_slow_file_continues() -> None:
     made = watch()
     for second in range(5, 36_000, 5):
         made.observe(ProgressMark(1, 0, second, decoding=False), second)
@@ -49,7 +49,7 @@ def test_decoding_has_its_own_time_by_size(size: int, allowed_s: int) -> None:
     assert code(made, size, 9.1 + allowed_s) is FaultCode.DECODE_TIMEOUT
 
 
-def test_the_next_item_has_its_time_anew() -> None:
+def test_the_next_item_restarts_the_time_limits() -> None:
     made = watch()
     made.observe(ProgressMark(1, 0, 0, decoding=True), 3)
     made.observe(ProgressMark(1, 1, 0, decoding=True), 7.9)
