@@ -8,8 +8,9 @@ import sys
 import msgspec
 
 from hashaudit.errors import SigningKeyError, UsageError
+from hashaudit.host.private_files import append_private, make_private_directories, other_writer
 from hashaudit.signing.key_files import SigningKey, allowed_signers_line, load_key, new_key
-from hashaudit_cli.ui.terminal import log, quote
+from hashaudit_cli.ui.terminal import log, printable, quote
 
 KEY_VARIABLE = "HASHAUDIT_KEY"
 CREDENTIAL_NAME = "hashaudit-passphrase"
@@ -49,8 +50,35 @@ def default_allowed_signers_path() -> str:
     return os.path.join(config_folder(), "allowed_signers")
 
 
+def own_trust_store() -> str | None:
+    """Returns the path of the user's own ``allowed_signers``; ``None`` if there is none.
+
+    Raises:
+        SigningKeyError: it cannot be examined, or another user could have written it.
+    """
+    path = default_allowed_signers_path()
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SigningKeyError(f"cannot examine your allowed signers: '{printable(path)}'; {error.strerror}") from error
+    try:
+        shared = other_writer(path)
+    except OSError as error:
+        raise SigningKeyError(f"cannot examine your allowed signers: '{printable(path)}'; {error.strerror}") from error
+    if shared is not None:
+        raise SigningKeyError(
+            f"cannot trust your allowed signers: '{printable(path)}'; another user owns or can write "
+            f"'{printable(shared)}'",
+            hint=f"check what it holds, then run chown and chmod go-w on '{printable(shared)}'; "
+            "or name a trust store with --allowed-signers",
+        )
+    return path
+
+
 def load_signer(signing: Signing, *, quiet: bool) -> SigningKey | None:
-    """The key that signs, or ``None`` for an unsigned run. Makes the user's own key at first use.
+    """Returns the key that signs, or ``None`` for an unsigned scan. Creates the user's own key at first use.
 
     Raises:
         SigningKeyError: the key cannot be used.
@@ -64,31 +92,43 @@ def load_signer(signing: Signing, *, quiet: bool) -> SigningKey | None:
     if path is None:
         path = default_key_path()
         if not os.path.lexists(path):
-            key = make_key(path)
-            if not quiet:
-                line = identity_line(key).strip()
-                log(f"made your signing key {path}, {key.fingerprint}; others can trust it with: {line}")
-            return key
+            key = _make_own_key(path)
+            if key is not None:
+                if not quiet:
+                    line = identity_line(key).strip()
+                    log(f"made your signing key {path}, {key.fingerprint}; others can trust it with: {line}")
+                return key
     return load_key(path, lambda: read_passphrase(signing, path))
 
 
+def _make_own_key(path: str) -> SigningKey | None:
+    """Creates the user's own key; returns ``None`` if another process has just done so."""
+    try:
+        return make_key(path)
+    except SigningKeyError:
+        # Several first scans start at once: the jobs of an array, the entries of a crontab. They share one key.
+        if os.path.lexists(path):
+            return None
+        raise
+
+
 def make_key(path: str, passphrase: bytes | None = None) -> SigningKey:
-    """Makes a key with its folder; for the user's own key, the ``allowed_signers`` beside it too.
+    """Creates a key with its directory; for the user's own key, the ``allowed_signers`` beside it too.
 
     Raises:
-        SigningKeyError: it cannot be made.
+        SigningKeyError: it cannot be created.
     """
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+        make_private_directories(os.path.dirname(os.path.abspath(path)))
     except OSError as error:
-        raise SigningKeyError(f"cannot make the folder of {path}: {error.strerror}") from error
+        raise SigningKeyError(f"cannot create the directory of: '{printable(path)}'; {error.strerror}") from error
     key = new_key(path, identity(), passphrase)
     if path == default_key_path():
         try:
-            with open(default_allowed_signers_path(), "a", encoding="ascii") as file:
-                file.write(identity_line(key))
+            append_private(default_allowed_signers_path(), identity_line(key).encode("ascii"))
         except OSError as error:
-            raise SigningKeyError(f"cannot write {default_allowed_signers_path()}: {error.strerror}") from error
+            store = printable(default_allowed_signers_path())
+            raise SigningKeyError(f"cannot write: '{store}'; {error.strerror}") from error
     return key
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from hashaudit import __version__
 from hashaudit.errors import ListError
+from hashaudit.host.private_files import make_private_directories
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
@@ -39,7 +40,7 @@ def user_cache_directory() -> str | None:
         base = os.path.join(os.path.expanduser("~"), ".cache")
     directory = os.path.join(base, "hashaudit", "lists")
     try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        make_private_directories(directory)
         os.chmod(directory, 0o700)
         status = os.stat(directory)
     except OSError:

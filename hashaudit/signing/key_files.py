@@ -7,6 +7,7 @@ because OpenSSH before 9.6 cannot read Ed25519 in PKCS#8.
 import base64
 import binascii
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hashaudit.errors import SigningKeyError
+from hashaudit.host.private_files import set_mode
 from hashaudit.model.paths import for_terminal
 from hashaudit.signing import sshsig
 from hashaudit.signing.public_key import PublicKey, unpack_string
@@ -217,22 +219,39 @@ def _passphrase(passphrase: Passphrase, shown: str) -> bytes:
 
 
 def _write_new(path: bytes, content: bytes, mode: int) -> None:
+    """Creates a file that nobody sees before it is complete, so that another process can load it at once."""
     shown = for_terminal(path)
+    partial = path + b"." + secrets.token_hex(8).encode() + b".partial"
     try:
-        descriptor = os.open(path, _NEW, mode)
+        _write(partial, content, mode)
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            raise
+        except (OSError, AttributeError, NotImplementedError):  # no hard links on this filesystem or system
+            _write(path, content, mode)
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:
         raise SigningKeyError(f"cannot create '{shown}'; {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            os.unlink(partial)
+
+
+def _write(path: bytes, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, _NEW, mode)
     try:
         with open(descriptor, "wb") as stream:
+            if mode == _PRIVATE_MODE:
+                set_mode(descriptor, mode)
             stream.write(content)
             stream.flush()
             os.fsync(descriptor)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             os.unlink(path)
-        raise SigningKeyError(f"cannot write '{shown}'; {error.strerror}") from error
+        raise
 
 
 def _exists(path: bytes) -> SigningKeyError:

@@ -178,7 +178,7 @@ def test_a_key_whose_public_half_cannot_be_written_is_taken_back(
     real_open = os.open
 
     def refuse_public(path: bytes, flags: int, mode: int = 0o777) -> int:
-        if path.endswith(b".pub"):
+        if b".pub" in path:
             raise OSError(28, "No space left on device")
         return real_open(path, flags, mode)
 

@@ -11,7 +11,7 @@ from hashaudit.record.verify.verifier import verify_file
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
 from hashaudit.signing.allowed_signers import AllowedSigners
 from hashaudit.signing.public_key import load_public_key
-from hashaudit_cli.key_policy import default_allowed_signers_path
+from hashaudit_cli.key_policy import default_allowed_signers_path, own_trust_store
 from hashaudit_cli.ui.terminal import quote
 
 
@@ -56,10 +56,11 @@ def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | No
             )
         return load_public_key(key)
     if allowed_signers is not None or identity is not None:
-        return TrustedNames(AllowedSigners.load(allowed_signers or default_allowed_signers_path()), identity)
-    own = default_allowed_signers_path()
+        store = allowed_signers or own_trust_store() or default_allowed_signers_path()
+        return TrustedNames(AllowedSigners.load(store), identity)
+    own = None if allow_any_signer else own_trust_store()
     # A trust store that exists is meant: a file by a key outside of it does not verify.
-    return TrustedNames(AllowedSigners.load(own), None) if os.path.exists(own) and not allow_any_signer else None
+    return None if own is None else TrustedNames(AllowedSigners.load(own), None)
 
 
 def _print(file: str, outcome: Verification) -> None:
