@@ -1,1 +1,1 @@
-"""Pictures: told by their content, decoded once, under limits. See docs/concepts/perceptual.md."""
+"""Images: detects formats from the content and decodes once, within limits. See docs/concepts/perceptual.md."""

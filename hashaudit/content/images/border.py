@@ -1,6 +1,6 @@
-"""The uniform border of a picture: letterbox bars, a white or black frame.
+"""Finds the uniform border of an image: letterbox bars, a white or black frame.
 
-PDQ sees a border of two per cent as another picture; trimmed, the same picture is found.
+With a border of two per cent, PDQ no longer matches an image. It matches again once the border is removed.
 """
 
 import msgspec
@@ -10,17 +10,17 @@ import numpy.typing as npt
 TOLERANCE = 20
 """Levels of 255 within which a border is one colour. Lossy compression at quality 50 stays within."""
 STRAY_SHARE = 0.01
-"""Pixels of a line that may be off by more: compression smears the picture's edge into the border."""
+"""Share of the pixels of a line that may exceed the tolerance: compression smears the image's edge into the border."""
 MIN_KEPT_SHARE = 0.4
-"""Of either side. Where less would stay, the picture itself is flat and nothing is a border."""
+"""Least share of each side that stays. If less would stay, the image itself is uniform and has no border."""
 MIN_BORDER_PX = 2
-"""Of both edges of one direction together: less moves no hash."""
+"""Least width of both borders of one direction together. Narrower borders change no hash."""
 
 Plane = npt.NDArray[np.uint8]
 
 
 class Box(msgspec.Struct, frozen=True):
-    """What stays of a plane, in pixels; the upper bounds are exclusive."""
+    """The part of a plane inside its border, in pixels. The upper bounds are exclusive."""
 
     top: int
     bottom: int
@@ -28,12 +28,12 @@ class Box(msgspec.Struct, frozen=True):
     right: int
 
     def of(self, plane: Plane) -> Plane:
-        """The part of ``plane`` inside, without copying."""
+        """Returns the part of ``plane`` inside the box, without copying."""
         return plane[self.top : self.bottom, self.left : self.right]
 
 
 def content_box(plane: Plane) -> Box | None:
-    """The part of a plane inside its uniform border; ``None`` where it has none.
+    """Returns the part of a plane inside its uniform border; ``None`` without a border.
 
     Args:
         plane: luma, rows x columns.
@@ -51,14 +51,14 @@ def content_box(plane: Plane) -> Box | None:
 
 
 def _border(lines: Plane) -> int:
-    """Lines from the first on that have one colour and the same one."""
+    """Returns the number of lines from the first on that have one common colour."""
     if not lines.size:
         return 0
     colour = int(np.median(lines[0]))
     low, high = max(colour - TOLERANCE, 0), min(colour + TOLERANCE, 255)
     allowed = int(lines.shape[1] * STRAY_SHARE)
     for number, line in enumerate(lines):
-        # One subtraction that wraps around tells both bounds at once.
+        # One unsigned subtraction checks both bounds, because it wraps around.
         if np.count_nonzero(line - np.uint8(low) > high - low) > allowed:
             return number
     return len(lines)

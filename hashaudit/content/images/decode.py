@@ -1,7 +1,7 @@
-"""One decode of a picture for all who need its pixels, frame by frame, within limits.
+"""Decodes an image once for all algorithms, frame by frame, within limits.
 
-Whatever a file holds, the outcome is frames and faults, never an exception. Faults are data (:class:`Fault`), and a
-frame that came before one stays valid.
+For any file the result is frames and faults, never an exception. Faults are data (:class:`Fault`). Frames before a
+fault stay valid.
 """
 
 import time
@@ -14,7 +14,7 @@ from PIL import Image
 
 from hashaudit.content.images.formats import HEAD_BYTES, ImageFormat, sniff
 from hashaudit.content.images.frame_count import chosen_frames, gif_frames, png_frames
-from hashaudit.content.images.jpeg import Span, pictures
+from hashaudit.content.images.jpeg import Span, jpeg_streams
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.images.pillow import can_decode, open_image, with_limits
 from hashaudit.content.images.pixel_modes import UnsupportedModeError, is_grey, to_colour, to_luma
@@ -23,34 +23,34 @@ from hashaudit.content.images.tiff import directories
 from hashaudit.model.faults import Fault, FaultCode, Stage
 
 DRAFT_SIDE_PX = 512
-"""The decoder of JPEG may shrink a picture to no less than this on its short side: below, hashes drift beyond their
-thresholds (docs/concepts/perceptual.md)."""
+"""Shortest side to which the JPEG decoder may shrink an image. Below it, hashes drift beyond their thresholds
+(docs/concepts/perceptual.md)."""
 MAX_COLOUR_PIXELS = 32_000_000
-"""Above, RGB is kept beside luma only where it was asked for: with the arrays made of them, a pixel takes 8 bytes."""
+"""Larger images keep RGB beside luma only if it is required: with the arrays made from both, a pixel takes 8 bytes."""
 MAX_MESSAGE = 160
-"""Characters of a decoder's own words in a fault."""
+"""Most characters of a decoder's message in a fault."""
 
 
 class Frame(msgspec.Struct, frozen=True):
     """One decoded frame."""
 
     number: int
-    """From 0, in the file's order."""
+    """Number of the frame, from 0, in the file's order."""
     luma: Image.Image
-    """Mode ``L``. Of a JPEG it may be shrunk, with no side below 512 px for that."""
+    """Mode ``L``. That of a JPEG may be shrunk, but not to a side below 512 px."""
     colour: Image.Image | None
-    """Mode ``RGB``, in full size: where it was asked for, and where the decoder gives colours anyway (up to 32 MP)."""
+    """Mode ``RGB``, in full size. Set if it was required, or if the decoder delivers colours anyway (up to 32 MP)."""
     truncated: bool
-    """The file is cut off or damaged, and what is missing was filled in."""
+    """The file is truncated or damaged, and the decoder filled the missing part."""
 
     @property
     def plane(self) -> npt.NDArray[np.uint8]:
-        """The luma, rows x columns."""
+        """The luma as an array of rows x columns."""
         return np.asarray(self.luma)
 
 
 class _RefusalError(Exception):
-    """What ends the decoding of a file, told as a fault."""
+    """A limit or a missing decoder ends the decoding of a file. Becomes a fault."""
 
     def __init__(self, code: FaultCode, message: str) -> None:
         super().__init__(message)
@@ -58,12 +58,14 @@ class _RefusalError(Exception):
 
 
 def decode(data: bytes, limits: DecodeLimits, *, colour: bool = False) -> Iterator[Frame | Fault]:
-    """Yields the frames of a picture and what kept others from being decoded; nothing where ``data`` is no picture.
+    """Yields the frames of an image, and a fault for each frame that cannot be decoded.
+
+    Yields nothing if ``data`` is not an image.
 
     Args:
         data: the whole file.
-        limits: what it may cost.
-        colour: ``RGB`` is needed beside luma. It costs a decode in full size.
+        limits: limits on the file.
+        colour: requires ``RGB`` beside luma, which costs a decode in full size.
     """
     kind = sniff(data[:HEAD_BYTES])
     if kind is None:
@@ -79,13 +81,13 @@ def _decode(data: bytes, kind: ImageFormat, limits: DecodeLimits, *, colour: boo
         raise _RefusalError(FaultCode.TOO_MANY_BYTES, f"{len(data)} bytes; at most {limits.max_bytes} are decoded")
     if not can_decode(kind):
         advice = "; install hashaudit[heic]" if kind is ImageFormat.HEIC else ""
-        raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, f"pictures of this format are not decoded{advice}")
+        raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, f"no decoder for this format{advice}")
     source = _Source(data, kind, limits, _Clock(limits.deadline_s(len(data))), colour)
     previews = raw_previews(data) if kind is ImageFormat.TIFF else None
     if previews is not None:
         yield _largest_preview(previews, source)
         return
-    streams = pictures(data) if kind is ImageFormat.JPEG else []
+    streams = jpeg_streams(data) if kind is ImageFormat.JPEG else []
     if len(streams) > 1:
         yield from _read_frames(source, len(streams), lambda number: _Reader(source, streams[number]).frame(0, number))
     else:
@@ -95,7 +97,7 @@ def _decode(data: bytes, kind: ImageFormat, limits: DecodeLimits, *, colour: boo
 
 def _largest_preview(previews: list[Span], source: "_Source") -> Frame:
     if not previews:
-        raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, "a raw photograph without a JPEG preview")
+        raise _RefusalError(FaultCode.UNSUPPORTED_IMAGE, "raw photograph without a JPEG preview")
     inside = msgspec.structs.replace(source, kind=ImageFormat.JPEG)
     for span in previews[:-1]:
         try:
@@ -112,18 +114,18 @@ def _read_frames(source: "_Source", count: int, read: Callable[[int], Frame]) ->
             frame = read(number)
         except (_RefusalError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 # as in decode; the frames after it may be whole
+        except Exception as error:  # noqa: BLE001 # as in decode; later frames may be intact
             yield _fault(source.kind, error, number)
         else:
             yield frame
     if count > limits.max_frames_passed:
         raise _RefusalError(
-            FaultCode.TOO_MANY_FRAMES, f"more than {limits.max_frames_passed} frames; those after were not looked at"
+            FaultCode.TOO_MANY_FRAMES, f"more than {limits.max_frames_passed} frames; later ones were not examined"
         )
 
 
 class _Clock:
-    """The time that one file may take, looked at between frames."""
+    """The time limit of one file, checked between frames."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -135,7 +137,7 @@ class _Clock:
 
 
 class _Source(msgspec.Struct, frozen=True):
-    """A file and how it is to be decoded."""
+    """A file and the settings for its decoding."""
 
     data: bytes
     kind: ImageFormat
@@ -145,7 +147,7 @@ class _Source(msgspec.Struct, frozen=True):
 
 
 class _Reader:
-    """The frames of one stream in a file, which are asked for in rising order."""
+    """Decodes the frames of one stream in a file, in ascending order."""
 
     def __init__(self, source: _Source, span: Span | None = None) -> None:
         self._kind = source.kind
@@ -159,11 +161,11 @@ class _Reader:
         self._at = 0
 
     def count(self) -> int:
-        """Frames in the stream, one more than is gone through at most."""
-        self._count = self._counted()
+        """Returns the number of frames in the stream; counts at most one frame beyond the limit."""
+        self._count = self._count_frames()
         return self._count
 
-    def _counted(self) -> int:
+    def _count_frames(self) -> int:
         at_most = self._limits.max_frames_passed + 1
         if self._kind is ImageFormat.GIF:
             return max(gif_frames(self._data, at_most), 1)
@@ -176,10 +178,15 @@ class _Reader:
                 return int(getattr(self._opened(), "n_frames", 1))
         return 1
 
-    def frame(self, number: int, told_as: int) -> Frame:
-        """Decodes frame ``number``; one that is damaged is decoded again, as far as it goes."""
+    def frame(self, number: int, reported_number: int) -> Frame:
+        """Decodes a frame of the stream. Decodes a damaged frame again, as far as possible.
+
+        Args:
+            number: number of the frame in the stream.
+            reported_number: number of the frame in the file.
+        """
         try:
-            return self._frame(number, told_as)
+            return self._frame(number, reported_number)
         except (_RefusalError, MemoryError, UnsupportedModeError, Image.DecompressionBombError):
             raise
         except Exception:
@@ -187,13 +194,13 @@ class _Reader:
                 raise
             self._truncated = True
             self._image = None
-            return self._frame(number, told_as)
+            return self._frame(number, reported_number)
 
-    def _frame(self, number: int, told_as: int) -> Frame:
+    def _frame(self, number: int, reported_number: int) -> Frame:
         with with_limits(self._limits.max_pixels, truncated=self._truncated):
             self._clock.check()
             image = self._opened()
-            # Animations build each frame on the one before; a step at a time lets the clock be looked at.
+            # Animations build each frame on the one before. Single steps allow checking the clock.
             while self._at < number:
                 image.seek(self._at + 1)
                 self._at += 1
@@ -203,12 +210,12 @@ class _Reader:
                 image.draft("L", (DRAFT_SIDE_PX, DRAFT_SIDE_PX))
             image.load()
             self._check_size(image)
-            return Frame(told_as, *self._planes(image), self._truncated)
+            return Frame(reported_number, *self._planes(image), self._truncated)
 
     def _planes(self, image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-        """Luma, and RGB where it was asked for or the picture has colours and is not too large to keep both."""
+        """Returns luma, and RGB if it is required or if the image has colours and is small enough to keep both."""
         if self._count > 1:
-            # An animation goes on to change the image that it gave.
+            # The decoder of an animation reuses its image for the next frame.
             image = image.copy()
         if not self._colour and is_grey(image):
             return to_luma(image), None
@@ -224,7 +231,7 @@ class _Reader:
     def _check_size(self, image: Image.Image) -> None:
         pixels = image.width * image.height
         if not pixels:
-            raise _RefusalError(FaultCode.DECODE_ERROR, "a side of the picture has no pixels")
+            raise _RefusalError(FaultCode.DECODE_ERROR, "a side of the image has no pixels")
         if pixels > self._limits.max_pixels:
             message = f"{image.width} x {image.height} pixels; at most {self._limits.max_pixels} are decoded"
             raise _RefusalError(FaultCode.TOO_MANY_PIXELS, message)
@@ -242,13 +249,13 @@ def _fault(kind: ImageFormat, error: Exception, frame: int | None = None) -> Fau
     else:
         code = FaultCode.DECODE_ERROR
     where = kind.value if frame is None else f"{kind.value}, frame {frame}"
-    return Fault(Stage.DECODE, code, f"{where}: {_plain(error)}")
+    return Fault(Stage.DECODE, code, f"{where}: {_printable(error)}")
 
 
-def _plain(error: Exception) -> str:
-    """A decoder's words without what could steer a terminal, and without an object's address."""
+def _printable(error: Exception) -> str:
+    """Returns a decoder's message without terminal control characters and object addresses."""
     if isinstance(error, _RefusalError | UnsupportedModeError):
         return str(error)
-    said = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in str(error))
-    said = said.partition(" <")[0][:MAX_MESSAGE]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    message = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in str(error))
+    message = message.partition(" <")[0][:MAX_MESSAGE]
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

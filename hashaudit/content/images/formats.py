@@ -1,4 +1,4 @@
-"""The formats that hold photographs, told by the first bytes of a file and never by its name.
+"""Detects formats of photographs from the first bytes of a file, never from its name.
 
 Source of the signatures: ITU-T T.81, W3C PNG (third edition) 5.2, GIF89a 17, RFC 9649, the DIB header structures of the
 Windows documentation, TIFF 6.0 section 2, ISO/IEC 14496-12 4.3, ISO/IEC 15444-1 annex I, ISO/IEC 18181-2 9.
@@ -7,18 +7,18 @@ Windows documentation, TIFF 6.0 section 2, ISO/IEC 14496-12 4.3, ISO/IEC 15444-1
 from enum import StrEnum
 
 SNIFF_REVISION = 1
-"""To be raised when :func:`sniff` takes other files for pictures."""
+"""Raise it when :func:`sniff` detects images in other files."""
 HEAD_BYTES = 4096
-"""What :func:`sniff` needs of a file at most."""
+"""Most bytes of a file that :func:`sniff` needs."""
 MAX_BRANDS = 64
-"""Brands of an ISO media file that are looked at; real files have fewer than ten."""
+"""Most brands of an ISO media file that are checked; real files have fewer than ten."""
 
 
 class ImageFormat(StrEnum):
-    """A format of pictures."""
+    """An image format."""
 
     JPEG = "jpeg"
-    """MPO too: several JPEG pictures in one file."""
+    """MPO too: several JPEG images in one file."""
     PNG = "png"
     """APNG too."""
     GIF = "gif"
@@ -33,7 +33,7 @@ class ImageFormat(StrEnum):
     JPEG_XL = "jpeg_xl"
     PSD = "psd"
     RAW = "raw"
-    """Raw photographs that are no TIFF files: CR3, RAF, ORF, RW2."""
+    """Raw photographs that are not TIFF files: CR3, RAF, ORF, RW2."""
 
 
 _DIB_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
@@ -64,7 +64,11 @@ _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
 
 
 def sniff(head: bytes) -> ImageFormat | None:
-    """The format of the picture whose first bytes (up to :data:`HEAD_BYTES`) are ``head``, or ``None``."""
+    """Returns the format of an image, or ``None``.
+
+    Args:
+        head: first bytes of the file, up to :data:`HEAD_BYTES`.
+    """
     for signature, known in _SIGNATURES:
         if head.startswith(signature):
             return known
@@ -90,7 +94,7 @@ def _iso_media(head: bytes) -> ImageFormat | None:
 
 
 def _is_icon_directory(head: bytes) -> bool:
-    """The signature of an icon is mostly zeros, so its first entry must make sense too."""
+    """Returns whether the first entry is valid too, because the signature of an icon is mostly zeros."""
     count = int.from_bytes(head[4:6], "little")
     planes, depth = int.from_bytes(head[10:12], "little"), int.from_bytes(head[12:14], "little")
     offset = int.from_bytes(head[18:22], "little")

@@ -1,6 +1,6 @@
-"""How many frames a file really has, found without decoding any of them.
+"""Counts the frames of a file without decoding them.
 
-What a header claims is not believed, and Pillow's own counts walk the whole file whatever its length.
+Headers are not trusted, and Pillow's counts walk the whole file regardless of its length.
 
 Source: GIF89a sections 18 to 26; W3C PNG (third edition) 5.3 and 11.3.5.
 """
@@ -14,7 +14,7 @@ _PNG_SIGNATURE_BYTES = 8
 
 
 def gif_frames(data: bytes, at_most: int) -> int:
-    """Frames of a GIF, counting no further than ``at_most``."""
+    """Counts the frames of a GIF, up to ``at_most``."""
     size = len(data)
     at = _GIF_SCREEN_BYTES + (_colour_table_bytes(data[10]) if size > 10 else 0)
     frames = 0
@@ -38,7 +38,7 @@ def _colour_table_bytes(packed: int) -> int:
 
 
 def png_frames(data: bytes, at_most: int) -> int:
-    """Frames of a PNG or APNG, its default image included, counting no further than ``at_most``."""
+    """Counts the frames of a PNG or APNG, with its default image, up to ``at_most``."""
     claimed = controls = 0
     default_image = False
     for name, at in _png_chunks(data):
@@ -54,7 +54,7 @@ def png_frames(data: bytes, at_most: int) -> int:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Each chunk's name and the position of its content."""
+    """Yields each chunk's name and the position of its content."""
     at = _PNG_SIGNATURE_BYTES
     while at + 8 <= len(data):
         yield data[at + 4 : at + 8], at + 8
@@ -62,9 +62,9 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 def chosen_frames(count: int, at_most: int) -> list[int]:
-    """Which of ``count`` frames are given: all, or ``at_most`` evenly spaced ones from the first to the last."""
+    """Selects all of ``count`` frames, or ``at_most`` evenly spaced ones from the first to the last."""
     if count <= at_most:
         return list(range(count))
     if at_most == 1:
         return [0]
-    return [round(place * (count - 1) / (at_most - 1)) for place in range(at_most)]
+    return [round(index * (count - 1) / (at_most - 1)) for index in range(at_most)]

@@ -1,6 +1,6 @@
-"""JPEG streams inside files: the pictures of an MPO file, the dimensions that a stream states.
+"""Finds JPEG streams in files, such as the images of an MPO file, and reads their dimensions.
 
-Source: ITU-T T.81 annex B; CIPA DC-007 (Multi-Picture Format) section 5.
+Source: ITU-T T.81 annex B; CIPA DC-007 (``Multi-Picture Format``) section 5.
 """
 
 import struct
@@ -12,9 +12,9 @@ from hashaudit.content.images.tiff import directories
 
 START = b"\xff\xd8\xff"
 MAX_SEGMENTS = 4096
-"""Before the picture itself; metadata of many megabytes stays below."""
+"""Most segments before the image data. Metadata of many megabytes has fewer."""
 _FRAME_HEADERS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
-"""Sequential and progressive; the lossless ones are how raw photographs keep their sensor data."""
+"""Sequential and progressive frames. The lossless types contain the sensor data of raw photographs."""
 _START_OF_SCAN = 0xDA
 _APP2 = 0xE2
 _MP_ENTRIES = 0xB002
@@ -22,7 +22,7 @@ _MP_ENTRY_BYTES = 16
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """One marker segment: where its content begins and ends."""
+    """One marker segment, with the start and end of its content."""
 
     marker: int
     start: int
@@ -44,14 +44,14 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def _skip_fill(data: bytes, at: int) -> int:
-    """A marker may be preceded by any number of 0xFF."""
+    """Returns the position of a marker, after any number of fill bytes (0xFF)."""
     while data[at : at + 2] == b"\xff\xff":
         at += 1
     return at
 
 
 def stated_pixels(data: bytes) -> int:
-    """Pixels that a stream's frame header states; 0 where there is none that a picture decoder reads."""
+    """Returns the number of pixels from a stream's frame header; 0 without a header that image decoders read."""
     if not data.startswith(START):
         return 0
     for segment in segments(data):
@@ -62,18 +62,18 @@ def stated_pixels(data: bytes) -> int:
 
 
 Span = tuple[int, int]
-"""Where a stream begins and ends in a file. A file can name the same megabytes many times: they are not copied."""
+"""Start and end of a stream in a file. Streams are not copied: a file can list the same megabytes many times."""
 
 
-def pictures(data: bytes) -> list[Span]:
-    """The JPEG streams of a file: one, or all that a Multi-Picture index names, whatever is there."""
+def jpeg_streams(data: bytes) -> list[Span]:
+    """Returns the JPEG streams of a file: one, or all that the index of an MPO file lists, unchecked."""
     for segment in segments(data):
         if segment.marker == _APP2 and data[segment.start : segment.start + 4] == b"MPF\0":
-            return [(0, len(data)), *_other_pictures(data, segment.start + 4, segment.stop)]
+            return [(0, len(data)), *_indexed_streams(data, segment.start + 4, segment.stop)]
     return [(0, len(data))]
 
 
-def _other_pictures(data: bytes, base: int, stop: int) -> Iterator[Span]:
+def _indexed_streams(data: bytes, base: int, stop: int) -> Iterator[Span]:
     for directory in directories(data[base:stop], 1):
         entries = directory.values.get(_MP_ENTRIES, b"")
         if not isinstance(entries, bytes):

@@ -1,7 +1,7 @@
-"""Pillow behind the project's own settings: every call into a decoder is made inside :func:`with_limits`.
+"""Calls Pillow with this project's settings: every call of a decoder is inside :func:`with_limits`.
 
-Pillow keeps its limits in module globals. They hold for the length of one call and are then put back, so that nothing
-else in the process sees them.
+Pillow keeps its limits in module globals. They are restored after each call, so that other code in the process does not
+see them.
 """
 
 import contextlib
@@ -27,31 +27,31 @@ PILLOW_NAMES: dict[ImageFormat, str] = {
     ImageFormat.ICO: "ICO",
     ImageFormat.HEIC: "HEIF",
 }
-"""The decoders in use. A file gets the one of the format that its content shows, and no other."""
+"""The decoders in use. A file is decoded only by the decoder of its detected format."""
 _HEIC_MODULE = "pillow_heif"
 _MODULES = tuple(
     f"PIL.{name}ImagePlugin"
     for name in ("Avif", "Bmp", "Gif", "Ico", "Jpeg", "Jpeg2K", "Mpo", "Png", "Ppm", "Tiff", "WebP")
 )
-"""The modules behind :data:`PILLOW_NAMES`, and Ppm, which Pillow loads with them."""
+"""The modules of :data:`PILLOW_NAMES`, and Ppm, which Pillow loads with them."""
 
 
 @contextlib.contextmanager
 def with_limits(max_pixels: int, *, truncated: bool = False) -> Iterator[None]:
-    """Sets Pillow's globals for the calls inside.
+    """Sets Pillow's globals for the calls in the context.
 
     Args:
-        max_pixels: Pillow refuses frames above.
-        truncated: what is missing of a file is left grey or black instead of being an error.
+        max_pixels: largest frame; Pillow refuses larger ones.
+        truncated: leaves missing parts of a file grey or black instead of raising an error.
     """
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, AvifImagePlugin.DEFAULT_MAX_THREADS
     with warnings.catch_warnings():
-        # A decoder's remarks on a file's metadata are of no interest, and the library writes to no terminal.
+        # Warnings of decoders concern metadata only, and a library must not write to the terminal.
         warnings.simplefilter("ignore")
-        # Pillow warns above this number and refuses above twice it.
+        # Pillow warns above this number and refuses above twice the number.
         Image.MAX_IMAGE_PIXELS = max_pixels // 2
         ImageFile.LOAD_TRUNCATED_IMAGES = truncated
-        # The pool runs a worker a processor; threads beside them cost more than they bring.
+        # The pool runs a worker for each processor; additional threads cost more than they gain.
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         try:
             yield
@@ -60,7 +60,7 @@ def with_limits(max_pixels: int, *, truncated: bool = False) -> Iterator[None]:
 
 
 def load_decoders() -> None:
-    """Imports what the decoders would import at their first use."""
+    """Imports the modules that the decoders would import at their first use."""
     for module in _MODULES:
         importlib.import_module(module)
     if can_decode(ImageFormat.HEIC):
@@ -72,15 +72,15 @@ def _register_heic() -> None:
 
 
 def can_decode(kind: ImageFormat) -> bool:
-    """Tells if there is a decoder; the one of HEIC is an optional dependency."""
+    """Returns whether there is a decoder. The decoder of HEIC is an optional dependency."""
     if kind is ImageFormat.HEIC:
         return importlib.util.find_spec(_HEIC_MODULE) is not None
     return kind in PILLOW_NAMES
 
 
 def open_image(data: bytes, kind: ImageFormat) -> Image.Image:
-    """Reads the header of ``data`` with the decoder of ``kind``; raises what Pillow raises."""
+    """Reads the header of ``data`` with the decoder of ``kind``. Errors of Pillow propagate."""
     if kind is ImageFormat.HEIC:
-        # Imported only where it is needed: it is optional and loads large libraries.
+        # Imported only if needed, because it is optional and loads large libraries.
         _register_heic()
     return Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[kind],))

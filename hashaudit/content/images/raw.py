@@ -1,7 +1,7 @@
-"""Raw photographs that are TIFF files (DNG, CR2, NEF, ARW): what is looked at is the largest JPEG preview inside.
+"""Finds the JPEG previews of raw photographs that are TIFF files (DNG, CR2, NEF, ARW).
 
-The sensor data itself is not developed: every raw converter gives another picture, while the preview is the one that
-the camera showed.
+The sensor data is not developed, because every raw converter produces another image. The preview is the image that the
+camera displayed.
 
 Source: TIFF/EP (ISO 12234-2), DNG specification 1.6 ("Preview Images"), TIFF technical note 2.
 """
@@ -23,12 +23,12 @@ _DNG_VERSION = 0xC612
 _SENSOR_PHOTOMETRICS = frozenset({32803, 34892})
 """Colour filter array, linear raw."""
 _SENSOR_COMPRESSIONS = frozenset({32767, 34713})
-"""Sony's and Nikon's own."""
+"""Compressions of Sony and Nikon."""
 _CR2_MARK = slice(8, 10)
 
 
 def raw_previews(data: bytes) -> list[Span] | None:
-    """Where the JPEG previews are of a raw photograph, largest first; ``None`` where it is an ordinary TIFF file."""
+    """Returns the JPEG previews of a raw photograph, largest first; ``None`` for an ordinary TIFF file."""
     found = list(directories(data, MAX_DIRECTORIES, nested=True))
     if data[_CR2_MARK] != b"CR" and not any(_is_sensor_data(directory) for directory in found):
         return None

@@ -1,6 +1,6 @@
-"""The directories of a TIFF structure: enough to count pages and to find the previews of a raw photograph.
+"""Reads the directories of a TIFF structure: enough to count pages and to find the previews of a raw photograph.
 
-Every offset comes from the file, so each is checked, none is followed twice, and there is a bound on all of them.
+Offsets come from the file, so each is checked, none is followed twice, and their number is limited.
 
 Source: TIFF 6.0 section 2; the BigTIFF design of libtiff; TIFF/EP (ISO 12234-2) for SubIFDs.
 """
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import msgspec
 
 MAX_ENTRIES = 4096
-"""Of one directory; real ones have about a hundred."""
+"""Most entries of one directory; real ones have about a hundred."""
 MAX_VALUES = 65_536
-"""Of one entry. What has more is left unread: a list of strips is all that could."""
+"""Most values of one entry. A longer entry is ignored; only a list of strips can be longer."""
 _SUB_IFDS = 0x014A
 _TYPE_CODES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-"""Types of TIFF values as ``struct`` names them; fractions and floating numbers are left unread."""
+"""Format characters of ``struct`` by TIFF type. Fractions and floating-point numbers are ignored."""
 
 Value = tuple[int, ...] | bytes
 
@@ -38,35 +38,40 @@ class Directory(msgspec.Struct, frozen=True):
 
     values: dict[int, Value]
     order: str
-    """As ``struct`` writes byte order."""
+    """Byte order, as a character of ``struct``."""
 
     def number(self, tag: int) -> int | None:
-        """The first value of ``tag`` where it is a number."""
+        """Returns the first value of ``tag`` if it is a number."""
         value = self.values.get(tag)
         return value[0] if isinstance(value, tuple) and value else None
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """All values of ``tag`` where they are numbers."""
+        """Returns all values of ``tag`` if they are numbers."""
         value = self.values.get(tag)
         return value if isinstance(value, tuple) else ()
 
 
 def directories(data: bytes, at_most: int, *, nested: bool = False) -> Iterator[Directory]:
-    """Yields the pages of a TIFF structure, and with ``nested`` their SubIFDs too.
+    """Yields the pages of a TIFF structure.
 
-    Ends where the structure is damaged or turns back on itself. ``at_most`` bounds the directories.
+    Skips damaged directories and those that were already read.
+
+    Args:
+        data: the whole structure.
+        at_most: most directories that are read.
+        nested: yields the SubIFDs of each page too.
     """
     layout = _layout(data)
     if layout is None:
         return
-    seen: set[int] = set()
+    visited: set[int] = set()
     first_at = 8 if layout.offset == "Q" else 4
     pending = [*_unpack(data, layout.order + layout.offset, first_at)]
-    while pending and len(seen) < at_most:
+    while pending and len(visited) < at_most:
         at = pending.pop()
-        if not at or at in seen:
+        if not at or at in visited:
             continue
-        seen.add(at)
+        visited.add(at)
         read = _read(data, at, layout)
         if read is None:
             continue
@@ -95,18 +100,18 @@ def _unpack(data: bytes, form: str, at: int) -> tuple[int, ...]:
 
 
 def _read(data: bytes, at: int, layout: _Layout) -> tuple[Directory, int] | None:
-    """The directory at ``at`` and the offset of the one that follows."""
+    """Returns the directory at ``at`` and the offset of the next one."""
     head = _unpack(data, layout.order + layout.count, at)
     if not head or head[0] > MAX_ENTRIES:
         return None
     first = at + struct.calcsize(layout.order + layout.count)
     values: dict[int, Value] = {}
     for entry in range(head[0]):
-        place = first + entry * layout.entry_bytes
-        fields = _unpack(data, f"{layout.order}HH{layout.offset}", place)
+        entry_at = first + entry * layout.entry_bytes
+        fields = _unpack(data, f"{layout.order}HH{layout.offset}", entry_at)
         if not fields:
             return None
-        value = _value(data, fields, place + layout.value_at, layout)
+        value = _value(data, fields, entry_at + layout.value_at, layout)
         if value is not None:
             values[fields[0]] = value
     following = _unpack(data, layout.order + layout.offset, first + head[0] * layout.entry_bytes)

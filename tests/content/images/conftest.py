@@ -1,4 +1,4 @@
-"""Pictures in memory, encoded by Pillow."""
+"""Fixtures: images in memory, encoded by Pillow."""
 
 import io
 from collections.abc import Callable

@@ -47,7 +47,7 @@ def test_a_compressed_frame_is_found_within_a_block(quality: int, photo: Image.I
         assert abs(found - true) <= 8
 
 
-def test_specks_on_a_border_are_border(photo: Image.Image) -> None:
+def test_specks_on_a_border_belong_to_the_border(photo: Image.Image) -> None:
     framed = ImageOps.expand(photo, border=30, fill="white")
     for number in range(5):
         framed.putpixel((100 * number + 40, 12), (0, 0, 0))
@@ -59,11 +59,11 @@ def test_specks_on_a_border_are_border(photo: Image.Image) -> None:
     assert box.top == 12
 
 
-def test_a_picture_without_a_border_has_none(photo: Image.Image) -> None:
+def test_an_image_without_a_border_has_no_box(photo: Image.Image) -> None:
     assert content_box(plane_of(photo)) is None
 
 
-def test_what_is_nearly_all_border_is_not_trimmed() -> None:
+def test_an_image_that_is_nearly_all_border_is_not_trimmed() -> None:
     plane = np.full((100, 100), 255, dtype=np.uint8)
     assert content_box(plane) is None
     plane[40:70, 40:70] = np.arange(30, dtype=np.uint8) * 5

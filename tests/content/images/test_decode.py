@@ -89,7 +89,7 @@ def test_every_mode_of_a_png(mode: str, photo: Image.Image, encode: Encoder) -> 
     assert apart(frame, image if mode == "1" else photo) < 8
 
 
-def test_an_icon_gives_its_largest_picture(photo: Image.Image, encode: Encoder) -> None:
+def test_an_icon_is_decoded_in_its_largest_size(photo: Image.Image, encode: Encoder) -> None:
     (frame,) = frames_of(encode(photo.resize((256, 256)), "ICO", sizes=[(16, 16), (128, 128)]))
     assert frame.plane.shape == (128, 128)
 
@@ -131,7 +131,7 @@ def test_frames_of_other_sizes_in_one_mpo(photo: Image.Image, encode: Encoder) -
     assert apart(second, photo) < 8
 
 
-def test_an_index_that_names_no_picture_is_a_fault(photo: Image.Image, encode: Encoder) -> None:
+def test_an_index_that_lists_no_image_is_a_fault(photo: Image.Image, encode: Encoder) -> None:
     data = encode(photo, "MPO", save_all=True, append_images=[photo.resize((160, 120))])
     second = data.index(b"\xff\xd8\xff", 3)
     first, fault = decode(data[:second] + b"\0" + data[second + 1 :], LIMITS)
@@ -142,7 +142,7 @@ def test_an_index_that_names_no_picture_is_a_fault(photo: Image.Image, encode: E
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF"])
-def test_of_many_frames_even_ones_are_given(kind: str, encode: Encoder) -> None:
+def test_evenly_spaced_frames_are_chosen_of_many(kind: str, encode: Encoder) -> None:
     pages = [Image.new("L", (16, 16), number * 5) for number in range(41)]
     data = encode(pages[0], kind, save_all=True, append_images=pages[1:])
     frames = frames_of(data, DecodeLimits(max_frames=5))
@@ -151,7 +151,7 @@ def test_of_many_frames_even_ones_are_given(kind: str, encode: Encoder) -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP"])
-def test_frames_beyond_those_gone_through_are_a_fault(kind: str, encode: Encoder) -> None:
+def test_frames_beyond_the_limit_are_a_fault(kind: str, encode: Encoder) -> None:
     pages = [Image.new("L", (16, 16), number * 5) for number in range(30)]
     data = encode(pages[0], kind, save_all=True, append_images=pages[1:])
     *frames, fault = decode(data, DecodeLimits(max_frames=3, max_frames_passed=11))
@@ -161,7 +161,7 @@ def test_frames_beyond_those_gone_through_are_a_fault(kind: str, encode: Encoder
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture at all", b"%PDF-1.7", b"\x7fELF" + bytes(99)])
-def test_what_is_no_picture_gives_nothing(data: bytes) -> None:
+def test_a_file_that_is_not_an_image_yields_nothing(data: bytes) -> None:
     assert list(decode(data, LIMITS)) == []
 
 
@@ -169,11 +169,11 @@ def test_what_is_no_picture_gives_nothing(data: bytes) -> None:
     "data",
     [b"\0\0\0\x0cJXL \r\n\x87\n", b"8BPS\0\1" + bytes(40), b"FUJIFILMCCD-RAW 0201", b"\0\0\0\x10ftypcrx \0\0\0\0"],
 )
-def test_kinds_that_are_not_decoded_are_told(data: bytes) -> None:
+def test_formats_without_decoder_are_reported(data: bytes) -> None:
     assert fault_of(data).code is FaultCode.UNSUPPORTED_IMAGE
 
 
-def test_heic_without_its_decoder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_without_its_decoder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     fault = fault_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     assert fault.code is FaultCode.UNSUPPORTED_IMAGE
@@ -203,14 +203,14 @@ def test_a_bomb_inside_an_icon_is_refused() -> None:
     assert fault_of(icon).code is FaultCode.TOO_MANY_PIXELS
 
 
-def test_the_decoder_itself_refuses_what_is_above_the_limit(encode: Encoder) -> None:
+def test_the_decoder_itself_refuses_images_above_the_limit(encode: Encoder) -> None:
     with with_limits(100):
         assert open_image(encode(Image.new("L", (10, 10)), "PNG"), ImageFormat.PNG).size == (10, 10)
         with pytest.raises(Image.DecompressionBombError):
             open_image(encode(Image.new("L", (10, 11)), "PNG"), ImageFormat.PNG)
 
 
-def test_a_later_page_is_held_to_the_limits_too(encode: Encoder) -> None:
+def test_the_limits_apply_to_later_pages_too(encode: Encoder) -> None:
     data = encode(Image.new("L", (8, 8)), "TIFF", save_all=True, append_images=[Image.new("L", (90, 90))])
     first, fault = decode(data, DecodeLimits(max_pixels=100))
     assert isinstance(first, Frame)
@@ -230,7 +230,7 @@ def test_a_long_strip_is_decoded(encode: Encoder) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF"])
-def test_a_truncated_picture_is_decoded_as_far_as_it_goes(kind: str, photo: Image.Image, encode: Encoder) -> None:
+def test_a_truncated_image_is_decoded_as_far_as_possible(kind: str, photo: Image.Image, encode: Encoder) -> None:
     data = encode(photo, kind, **({"interlace": 0} if kind == "GIF" else {}))
     (frame,) = frames_of(data[: len(data) * 4 // 5])
     assert frame.truncated
@@ -251,21 +251,19 @@ def test_a_header_alone_is_a_fault(kind: str, photo: Image.Image, encode: Encode
     assert fault_of(encode(photo, kind)[:24]).code is FaultCode.DECODE_ERROR
 
 
-def test_time_is_looked_at_between_frames(encode: Encoder) -> None:
+def test_time_is_checked_between_frames(encode: Encoder) -> None:
     data = encode(Image.new("L", (16, 16)), "PNG")
     assert fault_of(data, DecodeLimits(timeout_s=-1.0)).code is FaultCode.DECODE_TIMEOUT
 
 
-def test_a_fault_says_what_the_decoder_said_and_no_more() -> None:
+def test_a_fault_has_the_decoders_message_and_nothing_else() -> None:
     fault = fault_of(b"GIF89a\1")
     assert fault.message.startswith("gif, frame 0: UnidentifiedImageError")
     assert "0x" not in fault.message
     assert fault.message.isprintable()
 
 
-def test_memory_that_is_not_there_is_a_fault(
-    photo: Image.Image, encode: Encoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_memory_is_a_fault(photo: Image.Image, encode: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise MemoryError
 
@@ -274,7 +272,7 @@ def test_memory_that_is_not_there_is_a_fault(
     assert fault_of(data).code is FaultCode.OUT_OF_MEMORY
 
 
-def test_pillow_s_settings_are_put_back(photo: Image.Image, encode: Encoder) -> None:
+def test_pillows_settings_are_restored(photo: Image.Image, encode: Encoder) -> None:
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters)
     data = encode(photo, "JPEG")
     for _ in decode(data[:5000], LIMITS):
@@ -283,7 +281,7 @@ def test_pillow_s_settings_are_put_back(photo: Image.Image, encode: Encoder) -> 
 
 
 @given(data=st.data())
-def test_no_damage_makes_it_raise(data: st.DataObject) -> None:
+def test_no_damage_raises_an_error(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO", "MPO"]))
     pages = [Image.linear_gradient("L").resize((24, 20)).rotate(angle) for angle in (0, 90)]
     buffer = io.BytesIO()

@@ -54,22 +54,22 @@ NO_PICTURES = [
 
 
 @pytest.mark.parametrize(("encoder", "expected"), ENCODED)
-def test_what_encoders_write_is_told(
+def test_encoded_images_are_detected(
     encoder: str, expected: ImageFormat, encode: Callable[..., bytes], photo: Image.Image
 ) -> None:
     assert sniff(encode(photo.resize((64, 64)), encoder)[:HEAD_BYTES]) is expected
 
 
 @pytest.mark.parametrize(("head", "expected"), HEADS)
-def test_signatures_are_told(head: bytes, expected: ImageFormat) -> None:
+def test_signatures_are_detected(head: bytes, expected: ImageFormat) -> None:
     assert sniff(head) is expected
 
 
 @pytest.mark.parametrize("head", NO_PICTURES)
-def test_what_only_looks_like_a_picture_is_none(head: bytes) -> None:
+def test_similar_heads_are_not_images(head: bytes) -> None:
     assert sniff(head) is None
 
 
 @given(st.binary(max_size=64))
-def test_any_bytes_are_told_or_not(head: bytes) -> None:
+def test_any_bytes_are_an_image_or_not(head: bytes) -> None:
     assert sniff(head) in {None, *ImageFormat}

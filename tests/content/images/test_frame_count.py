@@ -36,7 +36,7 @@ def test_counting_ends_at_the_limit(encode: Encoder) -> None:
     assert png_frames(encode(first, "PNG", save_all=True, append_images=others), 5) == 5
 
 
-def test_a_claimed_number_of_frames_is_not_believed(encode: Encoder) -> None:
+def test_a_claimed_number_of_frames_is_not_trusted(encode: Encoder) -> None:
     first, *others = frames(3)
     png = encode(first, "PNG", save_all=True, append_images=others)
     at = png.index(b"acTL") + 4
@@ -67,5 +67,5 @@ def test_chosen_frames_are_even_and_have_both_ends(count: int, at_most: int) -> 
     assert not steps or max(steps) - min(steps) <= 1
 
 
-def test_the_middle_frame_is_chosen_where_the_number_is_odd() -> None:
+def test_the_middle_frame_is_chosen_of_an_odd_number() -> None:
     assert 500 in chosen_frames(1001, 33)

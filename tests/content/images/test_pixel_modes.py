@@ -93,7 +93,7 @@ def test_a_transparent_grey_level_is_white() -> None:
     assert to_colour(image).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_an_unknown_mode_is_told() -> None:
+def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(UnsupportedModeError, match="colour mode XYZ"):
         to_colour(FakeImage())
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hashaudit.content.images.decode import Frame, decode
-from hashaudit.content.images.jpeg import pictures, stated_pixels
+from hashaudit.content.images.jpeg import jpeg_streams, stated_pixels
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.images.raw import raw_previews
 from hashaudit.content.images.tiff import directories
@@ -16,7 +16,7 @@ from hashaudit.model.faults import Fault, FaultCode
 Encoder = Callable[..., bytes]
 Tags = dict[int, int | tuple[int, ...]]
 DATA_AT = 2000
-"""Where the streams begin; the directories stay before."""
+"""Position of the first stream, after the directories."""
 
 
 def tiff_of(order: str, pages: list[Tags], nested: list[Tags], streams: bytes, mark: bytes = b"") -> bytes:
@@ -88,7 +88,7 @@ def test_nef_and_arw_by_their_makers_compression(compression: int, large: bytes)
     assert frame.plane.shape == (480, 640)
 
 
-def test_a_damaged_preview_gives_way_to_the_next(small: bytes, large: bytes) -> None:
+def test_a_damaged_preview_is_replaced_by_the_next(small: bytes, large: bytes) -> None:
     broken = bytearray(large)
     at = broken.index(b"\xff\xc0")
     broken[at + 9] = 99
@@ -99,26 +99,26 @@ def test_a_damaged_preview_gives_way_to_the_next(small: bytes, large: bytes) -> 
     assert frame.plane.shape == (120, 160)
 
 
-def test_a_raw_photograph_without_a_preview_is_told() -> None:
+def test_a_raw_photograph_without_a_preview_is_reported() -> None:
     data = tiff_of("<", [{0xC612: 1}], [{0x0106: 32803, 0x0111: DATA_AT, 0x0117: 9}], bytes(20))
     (fault,) = decode(data, DecodeLimits())
     assert isinstance(fault, Fault)
     assert fault.code is FaultCode.UNSUPPORTED_IMAGE
 
 
-def test_a_lossless_stream_is_sensor_data_and_no_preview(large: bytes) -> None:
+def test_a_lossless_stream_is_not_a_preview(large: bytes) -> None:
     lossless = large.replace(b"\xff\xc0", b"\xff\xc3", 1)
     data = tiff_of("<", [{0xC612: 1}], [{0x0111: DATA_AT, 0x0117: len(large)}], lossless)
     assert raw_previews(data) == []
 
 
-def test_an_ordinary_tiff_is_not_taken_for_a_raw_photograph(photo: Image.Image, encode: Encoder) -> None:
+def test_an_ordinary_tiff_is_not_a_raw_photograph(photo: Image.Image, encode: Encoder) -> None:
     assert raw_previews(encode(photo, "TIFF")) is None
     assert raw_previews(encode(photo, "TIFF", compression="jpeg")) is None
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_pages_that_turn_back_end(order: str) -> None:
+def test_pages_that_form_a_loop_end(order: str) -> None:
     data = bytearray(tiff_of(order, [{0x0100: 1}, {0x0100: 2}, {0x0100: 3}], [], b""))
     assert [page.number(0x0100) for page in directories(bytes(data), 99)] == [1, 2, 3]
     struct.pack_into(f"{order}I", data, 600 + 2 + 12, 200)
@@ -126,13 +126,13 @@ def test_pages_that_turn_back_end(order: str) -> None:
     assert len(list(directories(bytes(data), 2))) == 2
 
 
-def test_nested_directories_only_where_asked_for() -> None:
+def test_nested_directories_only_on_request() -> None:
     data = tiff_of("<", [{0x0100: 1}], [{0x0100: 2}, {0x0100: 3}], b"")
     assert [page.number(0x0100) for page in directories(data, 99)] == [1]
     assert sorted(page.number(0x0100) or 0 for page in directories(data, 99, nested=True)) == [1, 2, 3]
 
 
-def test_a_nested_directory_that_holds_itself_ends() -> None:
+def test_a_nested_directory_that_contains_itself_ends() -> None:
     data = tiff_of("<", [{0x0100: 1, 0x014A: 200}], [], b"")
     assert len(list(directories(data, 99, nested=True))) == 1
 
@@ -151,7 +151,7 @@ def test_any_bytes_after_a_header_end(data: bytes, head: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_after_a_start_of_image_end(data: bytes) -> None:
     stream = b"\xff\xd8\xff" + data
-    assert pictures(stream)[0] == (0, len(stream))
+    assert jpeg_streams(stream)[0] == (0, len(stream))
     assert stated_pixels(stream) >= 0
 
 
