@@ -1,4 +1,4 @@
-"""``hashaudit cache``: look at and prune the cache that ``scan --cache`` keeps."""
+"""``hashaudit cache``: inspects and prunes the cache that ``scan --cache`` keeps."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from hashaudit_cli.exits import guarded
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Look at and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
+    help="Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
 )
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="The cache.")]
@@ -18,12 +18,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.callback()
 def cache() -> None:
-    """Look at and prune the cache that ``scan --cache`` keeps."""
+    """Inspect and prune the cache that ``scan --cache`` keeps."""
 
 
 @app.command("stats")
 def stats(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Say what a cache holds: files, runs, algorithms and their versions, size, when its files were last met."""
+    """Show the contents of a cache: files, scans, algorithms and versions, size, when files were last seen."""
 
     def body() -> int:
         from hashaudit_cli.commands.cache_body import run_stats  # noqa: PLC0415 # start-up: --help needs none of this
@@ -37,11 +37,11 @@ def stats(file: FileArgument, as_json: JsonOption = False) -> None:
 def prune(
     file: FileArgument,
     days: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Forget files that no scan has met for N days, or up to 7 more.")
+        int, typer.Option(metavar="N", min=0, help="Remove entries not seen by any scan for N days (up to N+7).")
     ] = 90,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget files that no scan has met for a while, and give their space back."""
+    """Remove entries that no scan has seen for a while, and free their space."""
 
     def body() -> int:
         from hashaudit_cli.commands.cache_body import run_prune  # noqa: PLC0415 # as above

@@ -72,7 +72,7 @@ def _content(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise HostError(f"cannot read {path}: {error.strerror}") from error
+        raise HostError(f"cannot read '{path}'; {error.strerror}") from error
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""``hashaudit doctor``: is this host fit for a scan, and what to do about it."""
+"""``hashaudit doctor``: checks this host before a scan."""
 
 from typing import Annotated
 
@@ -9,21 +9,19 @@ from hashaudit_cli.options import KeyOption, list_specs, raw
 
 
 def doctor(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    roots: Annotated[list[str] | None, typer.Argument(metavar="[ROOT]...", help="What would be scanned.")] = None,
-    deny: Annotated[
-        list[str] | None, typer.Option("--list", metavar="LIST", help="A list of hashes that would be looked for.")
-    ] = None,
+    roots: Annotated[list[str] | None, typer.Argument(metavar="[ROOT]...", help="Roots of the planned scan.")] = None,
+    deny: Annotated[list[str] | None, typer.Option("--list", metavar="LIST", help="A list of hashes to match.")] = None,
     known: Annotated[list[str] | None, typer.Option(metavar="LIST", help="A list of known files.")] = None,
     key: KeyOption = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Where the findings would go.")
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Findings file of the planned scan.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/guides/doctor.md).")] = False,
 ) -> None:
-    """Look at this host before a scan: what is in force, how fast it is, and what to do about what is not right.
+    """Check this host before a scan: active protections, speed, resources, and what to fix.
 
-    Give it the words of the scan that is planned. Exit code 0: nothing stands against it (there may be warnings);
-    4: a scan could not start, or its result would be wrong.
+    Give it the options of the planned scan. Exit code 0: no problem (there may be warnings); 4: the scan could not
+    start, or its result would be wrong.
 
     `hashaudit doctor /srv --list bad.txt -o findings.jsonl`
     """

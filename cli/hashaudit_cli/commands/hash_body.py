@@ -154,7 +154,7 @@ def run_hash(config: ScanConfig, *, output: str | None, form: str, quiet: bool) 
         UsageError: the form is unknown.
     """
     if form not in get_args(Form):
-        raise UsageError(f"--format must be one of {', '.join(get_args(Form))}")
+        raise UsageError(f"invalid --format: '{form}'; must be one of {', '.join(get_args(Form))}")
     with contextlib.ExitStack() as stack:
         requests = stack.enter_context(obeying_signals())
         apply_low_impact(config, quiet=quiet)

@@ -1,4 +1,4 @@
-"""``hashaudit hash`` and ``hashaudit compare``: hashes of one's own files, to make lists and to explain findings."""
+"""``hashaudit hash`` and ``hashaudit compare``: hash own files, to create lists and to explain findings."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from hashaudit_cli.options import (
 
 
 def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Folders, files, s3://BUCKET/PREFIX to hash.")],
+    roots: Annotated[list[str], typer.Argument(metavar="ROOT", help="Directories, files, s3://BUCKET/PREFIX to hash.")],
     algorithm: Annotated[
         list[str] | None,
         typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Such as pdq,phash,sha256. Default: sha256."),
@@ -29,7 +29,7 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
     output: Annotated[
         str | None, typer.Option("-o", "--output", metavar="FILE", help="A new file. Default: standard output.")
     ] = None,
-    frames: Annotated[int, typer.Option(metavar="N", help="Frames of one picture that are hashed.")] = 33,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames of one image to hash.")] = 33,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", help="Worker processes.")] = None,
     max_rate: RateOption = None,
     low_impact: LowImpactOption = False,
@@ -38,10 +38,10 @@ def hash_files(  # noqa: PLR0917 # Typer reads the command's options from its pa
     path_style: PathStyleOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only faults and errors on standard error.")] = False,
 ) -> None:
-    """Hash files, to make a list from one's own reference pictures or documents.
+    """Hash files, to create a list from your own reference images or documents.
 
-    `hashaudit hash pictures -a pdq,sha256 -o reference.txt` makes a list that `scan --list` and
-    `lists build` take.
+    `hashaudit hash pictures -a pdq,sha256 -o reference.txt` creates a list usable with `scan --list` and
+    `lists build`.
     """
 
     def body() -> int:

@@ -7,26 +7,26 @@ import typer
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.options import PassphraseFdOption, PassphraseFileOption
 
-app = typer.Typer(no_args_is_help=True, help="Make the keys that findings are signed with.", add_completion=False)
+app = typer.Typer(no_args_is_help=True, help="Create keys to sign findings with.", add_completion=False)
 
 
 @app.callback()
 def keys() -> None:
-    """Make the keys that findings are signed with."""
+    """Create keys to sign findings with."""
 
 
 @app.command("new")
 def new(
     path: Annotated[
-        str | None, typer.Argument(metavar="[PATH]", help="Where to; default: your configuration folder.")
+        str | None, typer.Argument(metavar="[PATH]", help="Output path (default: your config directory).")
     ] = None,
     passphrase_file: PassphraseFileOption = None,
     passphrase_fd: PassphraseFdOption = None,
 ) -> None:
-    """Make an Ed25519 key: PATH (mode 0600, OpenSSH form) and PATH.pub. Nothing is ever overwritten.
+    """Create an Ed25519 key: PATH (mode 0600, OpenSSH form) and PATH.pub. Never overwrites a file.
 
     Prints the fingerprint, and the line for an *allowed_signers* file with which others can trust the key.
-    Without a passphrase option the key has none; its file's mode protects it.
+    Without a passphrase option the key has none, and only the mode of its file protects it.
     """
 
     def body() -> int:

@@ -1,4 +1,4 @@
-"""``hashaudit lists``: compile, look at, check, merge, compare and export hash lists."""
+"""``hashaudit lists``: compiles, inspects, checks, merges, compares and exports hash lists."""
 
 from typing import Annotated
 
@@ -10,22 +10,22 @@ from hashaudit_cli.options import CategoryOption, MapOption, ScoreOption, column
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Compile, look at, check, merge, compare and export hash lists. No command shows an entry unless asked to.",
+    help="Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to.",
 )
 
 ListArguments = Annotated[
     list[str], typer.Argument(metavar="LIST", help="Lists of any format, or compiled indexes. `ALGO=FILE` as for scan.")
 ]
 IndexArgument = Annotated[str, typer.Argument(metavar="INDEX", help="A compiled index.")]
-OutputOption = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where to write.")]
-KnownOption = Annotated[bool, typer.Option("--known", help="They are lists of known files, not of files looked for.")]
+OutputOption = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Output file.")]
+KnownOption = Annotated[bool, typer.Option("--known", help="Treat as known-file lists.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")]
 
 
 @app.callback()
 def lists() -> None:
-    """Compile, look at, check, merge, compare and export hash lists."""
+    """Compile, inspect, check, merge, compare and export hash lists."""
 
 
 @app.command("build")
@@ -63,7 +63,7 @@ def merge(files: ListArguments, output: OutputOption, quiet: QuietOption = False
 
 @app.command("info")
 def info(files: ListArguments, columns: MapOption = None, as_json: JsonOption = False) -> None:
-    """Say what lists are: format, version, counts of what was kept and why the rest was not. Never an entry."""
+    """Describe lists: format, version, entries kept, and why others were skipped. Never shows an entry."""
 
     def body() -> int:
         from hashaudit_cli.commands.lists_body import run_info  # noqa: PLC0415 # as above
@@ -75,7 +75,7 @@ def info(files: ListArguments, columns: MapOption = None, as_json: JsonOption = 
 
 @app.command("verify")
 def verify(index: IndexArgument) -> None:
-    """Check that a compiled index is whole: checksums, order, tables. Exit code 4 if it is not."""
+    """Check the integrity of a compiled index: checksums, order, tables. Exit code 4 if it is not."""
 
     def body() -> int:
         from hashaudit_cli.commands.lists_body import run_verify_index  # noqa: PLC0415 # as above
@@ -89,12 +89,12 @@ def verify(index: IndexArgument) -> None:
 def check(
     files: ListArguments,
     algorithm: Annotated[
-        str | None, typer.Option("-a", "--algorithm", metavar="ALGO", help="Of untagged digests on standard input.")
+        str | None, typer.Option("-a", "--algorithm", metavar="ALGO", help="Algorithm of untagged digests on stdin.")
     ] = None,
     columns: MapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look digests from standard input up: hit or miss by number of line, never echoing list or input.
+    """Look up digests from stdin: hit or miss by line number, without showing list or input.
 
     Standard input is a list in any text format, such as what `sha256sum` prints. Exit code 8 if anything hits.
     """
@@ -110,11 +110,11 @@ def check(
 @app.command("diff")
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="A list or compiled index.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    entry_ids: Annotated[bool, typer.Option("--entry-ids", help="Name the entries by the lists' own ids too.")] = False,
+    second: Annotated[str, typer.Argument(metavar="B", help="A list or compiled index to compare with A.")],
+    entry_ids: Annotated[bool, typer.Option("--entry-ids", help="Also print the lists' entry ids.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Count what two lists have in common and what only one of them has. Digests are never shown."""
+    """Count the entries that two lists share and those in only one of them. Never shows a digest."""
 
     def body() -> int:
         from hashaudit_cli.commands.lists_body import run_diff  # noqa: PLC0415 # as above
@@ -129,14 +129,14 @@ def export(
     files: ListArguments,
     output: OutputOption,
     show_entries: Annotated[
-        bool, typer.Option("--show-entries", help="Required: the output shows the entries in the open.")
+        bool, typer.Option("--show-entries", help="Required, because the output has the entries in plain text.")
     ] = False,
-    form: Annotated[str, typer.Option("--format", metavar="plain|hashdeep", help="What to write.")] = "plain",
+    form: Annotated[str, typer.Option("--format", metavar="plain|hashdeep", help="Format of the output.")] = "plain",
     algorithm: Annotated[
-        list[str] | None, typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Which digests.")
+        list[str] | None, typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Digests to write.")
     ] = None,
 ) -> None:
-    """Write the digests of lists in the open, as plain or hashdeep text (a new file, mode 0600)."""
+    """Write the digests of lists unprotected, as plain or hashdeep text (a new file, mode 0600)."""
 
     def body() -> int:
         from hashaudit_cli.commands.lists_body import run_export  # noqa: PLC0415 # as above

@@ -103,7 +103,7 @@ def run_verify_index(path: str) -> int:
             raise
         raise ListError(f"cannot use index: '{path}'; {error}", hint=error.hint) from error
     count = sum(info.kept for info in index.infos)
-    print(f"{quote(os.fsencode(path))}: whole, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
+    print(f"{quote(os.fsencode(path))}: OK, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
     return ExitCode.COMPLETE
 
 
@@ -113,7 +113,7 @@ def run_check(specs: Sequence[ListSpec], algorithm: str | None, columns: dict[st
     if algorithm is not None:
         name = canonical_name(algorithm) or perceptual_name(algorithm)
         if name is None:
-            raise UsageError(f"-a {algorithm}: no such algorithm")
+            raise UsageError(f"invalid -a: '{algorithm}'; unknown algorithm")
     options = ParseOptions(algorithm=name, columns=columns)
     found = False
     with load_lists(specs) as loaded:
@@ -156,27 +156,32 @@ def run_export(
         UsageError: it was not asked for in so many words, or the form is unknown.
     """
     if not show_entries:
-        raise UsageError("lists export writes entries in the open; give --show-entries if that is what you want")
+        raise UsageError(
+            "lists export writes entries unprotected (plain text)", hint="give --show-entries if this is intended"
+        )
     if form not in {"plain", "hashdeep"}:
-        raise UsageError("--format must be plain or hashdeep")
+        raise UsageError(f"invalid --format: '{form}'; must be plain or hashdeep")
     digests, perceptual = algorithm_names(list(algorithm))
     names = digests + perceptual
     with load_lists(specs) as loaded:
         index = _only(loaded)
         wanted = names or index.algorithms
         if form == "plain" and len(wanted) != 1:
-            raise UsageError(f"plain text holds one digest a line: choose with -a one of {', '.join(index.algorithms)}")
+            raise UsageError(
+                "plain text has one digest a line, and the index has several algorithms",
+                hint=f"choose one with -a: {', '.join(index.algorithms)}",
+            )
         if os.path.lexists(output):
             raise OutputError(f"already exists: '{output}'; hashaudit never overwrites it", hint="choose another name")
         with new_file(output) as file:
             done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
-    log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.skipped:,} left out that the format cannot hold")
+    log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.skipped:,} skipped (not representable in this format)")
     return ExitCode.COMPLETE
 
 
 def _only(loaded: LoadedLists) -> ListIndex:
     if len(loaded.indexes) != 1:
-        raise UsageError("merge the lists into one index first: hashaudit lists merge")
+        raise UsageError("more than one index was given", hint="combine the lists first with hashaudit lists merge")
     return loaded.indexes[0]
 
 
@@ -203,7 +208,7 @@ def _described(info: ListInfo) -> dict[str, Any]:
         "algorithms": list(info.algorithms),
         "read": info.read,
         "kept": info.kept,
-        "not kept": info.rejected,
+        "skipped": info.rejected,
         "all sized": info.all_sized,
         "warnings": list(info.warnings),
     }
@@ -232,7 +237,7 @@ def _id(identity: str) -> str:
 def _say_list(info: ListInfo) -> None:
     rejected = _text(info.rejected)
     kept = counted(info.kept, "entry", "entries")
-    log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, not kept: {rejected}")
+    log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, skipped: {rejected}")
     for warning in info.warnings:
         log(f"list {quote(os.fsencode(info.name))}: {warning}")
 

@@ -1,4 +1,4 @@
-"""``hashaudit merge``: the shards of a run, joined to one signed result."""
+"""``hashaudit merge``: combines the shards of a scan into one signed result."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
             "-o",
             "--output",
             metavar="FILE",
-            help="Write their checksums to this new file, its signature to FILE.sig, what they say to FILE.json.",
+            help="Write checksums to this new FILE, signature to FILE.sig, summary to FILE.json.",
         ),
     ],
     key: KeyOption = None,
@@ -26,21 +26,21 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     passphrase_fd: PassphraseFdOption = None,
     allowed_signers: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Who may have signed the shards. Default: the file beside your own key."),
+        typer.Option(metavar="FILE", help="allowed_signers file for the shards. Default: the one next to your key."),
     ] = None,
     identity: Annotated[
         str | None, typer.Option(metavar="NAME", help="The name under which the signers must be trusted.")
     ] = None,
     allow_any_signer: Annotated[
-        bool, typer.Option("--allow-any-signer", help="Take shards whoever signed them.")
+        bool, typer.Option("--allow-any-signer", help="Accept shards signed by any key.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Join the findings files of `scan --shard 1/N` to `scan --shard N/N`.
+    """Combine the findings files of `scan --shard 1/N` to `scan --shard N/N`.
 
-    Each shard is verified; a missing, repeated, altered or unfinished one is named, as is one with other lists or
-    options. FILE holds checksums, so that the whole can be checked with `sha256sum -c FILE` and `ssh-keygen -Y verify`.
-    The exit code is that of the whole run.
+    Verifies each shard and names any that is missing, repeated, modified or unfinished, or has other lists or options.
+    FILE contains checksums, so the whole can be checked with `sha256sum -c FILE` and `ssh-keygen -Y verify`.
+    The exit code is that of the whole scan.
 
     `hashaudit merge part-*.jsonl -o whole`
     """

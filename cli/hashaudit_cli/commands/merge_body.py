@@ -1,4 +1,4 @@
-"""Joins shards and writes the result: checksums, a signature over them, and what the shards say together."""
+"""The body of ``hashaudit merge``: writes checksums of the shards, a signature over them, and a summary."""
 
 import contextlib
 import hashlib
@@ -20,10 +20,10 @@ RESULT_SUFFIX = b".json"
 
 
 def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Signing, as_json: bool) -> int:
-    """Joins shards and returns the exit code of the whole.
+    """Combines shards and returns the exit code of the whole scan.
 
     Raises:
-        HashauditError: they do not belong together, or the result cannot be written.
+        HashauditError: the shards do not belong together, or the result cannot be written.
     """
     signer = load_signer(signing, quiet=as_json)
     result, files = merge_shards([os.fsencode(path) for path in shards], trust)
@@ -31,11 +31,11 @@ def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Sign
     folder = os.path.dirname(os.path.abspath(path))
     names = [os.path.relpath(os.path.abspath(file.path), folder) for file in files]
     result = msgspec.structs.replace(result, shards=tuple(map(_named, result.shards, names)))
-    told = as_ascii(msgspec.json.format(msgspec.json.encode(result), indent=2)) + b"\n"
+    summary = as_ascii(msgspec.json.format(msgspec.json.encode(result), indent=2)) + b"\n"
     result_path = path + RESULT_SUFFIX
-    _write(result_path, told)
+    _write(result_path, summary)
     sums = [checksum_line(file.sha256, name) for file, name in zip(files, names, strict=True)]
-    sums.append(checksum_line(hashlib.sha256(told).hexdigest(), os.path.basename(result_path)))
+    sums.append(checksum_line(hashlib.sha256(summary).hexdigest(), os.path.basename(result_path)))
     content = b"".join(sums)
     with contextlib.closing(Output.create(output)) as file:
         file.write(content)
@@ -43,9 +43,9 @@ def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Sign
         if signer is not None:
             file.write_sidecar(signer.sign(content, FILE_NAMESPACE))
     if as_json:
-        print(told.decode(), end="")
+        print(summary.decode(), end="")
     else:
-        _tell(result, path)
+        _log_summary(result, path)
     return result.exit_code
 
 
@@ -60,7 +60,7 @@ def _write(path: bytes, content: bytes) -> None:
         file.sync()
 
 
-def _tell(result: MergedResult, path: bytes) -> None:
+def _log_summary(result: MergedResult, path: bytes) -> None:
     totals = result.totals
     log(
         f"{counted(len(result.shards), 'shard')}: {counted(totals.examined, 'file')} examined; "

@@ -1,4 +1,4 @@
-"""``hashaudit verify``: what a findings file proves, and what it does not."""
+"""``hashaudit verify``: checks a findings file."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Who is trusted, in OpenSSH's format. Default: the file beside your own key.",
+            help="allowed_signers file. Default: the one next to your key.",
         ),
     ] = None,
     identity: Annotated[
@@ -22,14 +22,14 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
     key: Annotated[str | None, typer.Option(metavar="PUB", help="The public key that must have signed.")] = None,
     allow_any_signer: Annotated[
         bool,
-        typer.Option("--allow-any-signer", help="Ask only if the file is intact, not who signed it."),
+        typer.Option("--allow-any-signer", help="Check integrity only; accept any signer."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Check a findings file: every line, the chain, every signature, the totals and the end.
 
-    Prints what is proven and what is not. Exit code 0: all of it verifies. 4: something does not; each damaged
-    segment is named with its lines, and what the others still prove.
+    Prints what is proven and what is not. Exit code 0: everything verifies. 4: something does not; the output names
+    each damaged segment with its lines, and the records that are still proven.
 
     The same can be checked with ssh-keygen, jq and sha256sum alone: see docs/reference/findings-format.md.
     """

@@ -93,7 +93,7 @@ def _summary(finished: Finished) -> str:
     ended = {
         EndReason.COMPLETED: "Complete" if not (totals.faulted or totals.faults) else "Incomplete",
         EndReason.SIGNAL: "Stopped by a signal",
-        EndReason.ERROR: "Ended by an error",
+        EndReason.ERROR: "Aborted",
     }[finished.reason]
     parts = [
         f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})",
@@ -106,7 +106,7 @@ def _summary(finished: Finished) -> str:
         parts.append(f"{totals.known:,} known")
     if totals.skipped:
         listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in totals.skipped.items())
-        parts.append(f"{sum(totals.skipped.values()):,} left out by rule ({listed})")
+        parts.append(f"{sum(totals.skipped.values()):,} skipped ({listed})")
     if totals.pending:
         parts.append(f"{totals.pending:,} not reached")
     if finished.restarts:

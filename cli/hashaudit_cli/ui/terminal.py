@@ -45,7 +45,7 @@ def standard_output() -> Output:
         OutputError: the caller closed it.
     """
     if STANDARD_OUTPUT in opened_in_place:
-        raise OutputError("standard output is closed: give a file with -o")
+        raise OutputError("standard output is closed", hint="write to a file with -o")
     return Output.of_descriptor(STANDARD_OUTPUT)
 
 
