@@ -175,7 +175,8 @@ def run_export(
             raise OutputError(f"already exists: '{output}'; hashaudit never overwrites it", hint="choose another name")
         with new_file(output) as file:
             done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
-    log(f"wrote {counted(done.written, 'entry', 'entries')}; {done.skipped:,} skipped (not representable in this format)")
+    written = counted(done.written, "entry", "entries")
+    log(f"wrote {written}; {done.skipped:,} skipped (not representable in this format)")
     return ExitCode.COMPLETE
 
 
