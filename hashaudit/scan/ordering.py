@@ -1,4 +1,4 @@
-"""Orders records as in the walk, whatever order the workers answer in, and finds resume points.
+"""Orders records as in the walk, regardless of the order of answers, and finds resume points.
 
 Every entry has a number from the walk. A span is a group of entries that are examined together; spans are opened in the
 order of their first numbers. A record may be written when no open span starts before it. Entries without a record use

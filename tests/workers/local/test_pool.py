@@ -25,6 +25,7 @@ PATIENT = Deadlines(file_s=60, decode_s=60)
 FAKE = """
 import os, signal, sys, time
 from hashaudit.workers.child import child_main as worker
+from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import Answer, position_word
 
@@ -32,6 +33,7 @@ class Examiner:
     def __init__(self, config, progress):
         self.progress = progress
         self.count = 0
+        self.imports = ImportGuard()
 
     def ahead(self, batches):
         return batches
