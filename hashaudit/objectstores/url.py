@@ -11,6 +11,7 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.model.location import BucketRef
 from hashaudit.model.paths import for_terminal
+from hashaudit.model.secret_masking import MASK, mask_secrets
 
 SCHEMES = ("s3", "az")
 
@@ -47,8 +48,9 @@ def parse_root(given: bytes) -> BucketRoot | None:
         return None
     scheme, name = match[1].decode(), match[2].decode("ascii", errors="replace")
     if not _NAMES[scheme].match(name):
+        shown = MASK if {"@", ":"} & set(name) else name
         raise UsageError(
-            f"invalid ROOT: '{for_terminal(given)}'; not a bucket name: {name!r}",
+            f"invalid ROOT: '{mask_secrets(for_terminal(given))}'; not a bucket name: {shown!r}",
             hint=f"write {scheme}://BUCKET/PREFIX",
         )
     return BucketRoot(given, BucketRef(scheme, name), match[3])

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import socket
 import stat
 import time
@@ -14,18 +13,13 @@ from hashaudit import __version__, installed_versions
 from hashaudit.host.hardware import clock_is_synchronised
 from hashaudit.lists.interface import ListInfo
 from hashaudit.model import paths
+from hashaudit.model.secret_masking import mask_address, mask_arguments, mask_secrets
 from hashaudit.record import convert, timestamps
 from hashaudit.record.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.run_id import new_run_id
 from hashaudit.scan.config import ExecutorKind, ScanConfig
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
-
-MASK = "***"
-
-_URL_CREDENTIALS = re.compile(r"//[^/@\s]+@")
-
-_URL_SIGNATURE = re.compile(r"([?&](?:sig|signature|x-amz-signature|x-amz-security-token)=)[^&\s]+", re.IGNORECASE)
 
 HEADER_FIELDS = frozenset(
     {"selection", "roots", "buckets", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"}
@@ -67,7 +61,7 @@ def run_header(
     settings |= {
         "workers": workers,
         "executor": config.executor or ExecutorKind.LOCAL,
-        "scheduler": None if config.scheduler is None else masked((config.scheduler,))[0],
+        "scheduler": None if config.scheduler is None else mask_address(config.scheduler),
         **_bucket_settings(config),
         "algorithms": tuple(algorithms),
         "columns": columns,
@@ -85,7 +79,7 @@ def run_header(
         start=timestamps.to_text(now_ns),
         tool=Tool(name="hashaudit", version=__version__),
         versions=installed_versions.deciding(),
-        argv=masked(argv),
+        argv=mask_arguments(argv),
         config={name: convert.of_setting(value) for name, value in settings.items()},
         host=socket.gethostname(),
         os=System(name=system.system, release=system.release, version=system.version, machine=system.machine),
@@ -106,27 +100,23 @@ def run_header(
     )
 
 
-def masked(argv: Sequence[str]) -> tuple[str, ...]:
-    """The command line with the secrets of URLs replaced by ``***``.
-
-    Those are what stands between ``//`` and ``@`` (user and password), and signatures and tokens in the query.
-    """
-    return tuple(_URL_SIGNATURE.sub(rf"\1{MASK}", _URL_CREDENTIALS.sub(f"//{MASK}@", word)) for word in argv)
-
-
 def _bucket_settings(config: ScanConfig) -> dict[str, object]:
     if not schemes_of(config.roots, config.buckets) and config.buckets.reconcile is None:
         return {}
     store = config.buckets.store
     return {
-        "endpoint_url": masked((store.endpoint_url,))[0] if store.endpoint_url is not None else None,
+        "endpoint_url": None if store.endpoint_url is None else mask_address(store.endpoint_url),
         "request_payer": store.request_payer,
         "path_style": store.path_style,
         "all_versions": config.buckets.all_versions,
-        "inventory": config.buckets.inventory,
-        "reconcile": config.buckets.reconcile,
+        "inventory": _masked_url(config.buckets.inventory),
+        "reconcile": _masked_url(config.buckets.reconcile),
         "read_unlisted": config.buckets.read_unlisted,
     }
+
+
+def _masked_url(url: bytes | None) -> str | None:
+    return None if url is None else mask_secrets(paths.to_text(url)[0])
 
 
 def _clock_sync() -> ClockSync:

@@ -90,3 +90,14 @@ def test_no_command_shows_the_help(words: tuple[str, ...], hashaudit: Tool) -> N
     result = hashaudit(*words)
     assert (result.code, result.err) == (2, "")
     assert b"Usage: hashaudit" in result.out
+
+
+def test_messages_hold_no_secret(hashaudit: Tool) -> None:
+    for words in (
+        ("scan", "s3://KEY:hunt/er2hunter2@bucket/prefix", "--record", "all"),
+        ("scan", "x", "--endpoint-url", "http://u:hunter2hunter2@h", "--scheduler", "tcp://hunter2hunter2@h:1"),
+        ("scan", "x", "--hunter=https://h/?sig=hunter2hunter2"),
+    ):
+        result = hashaudit(*words)
+        assert result.code == 2
+        assert "er2hunter2" not in result.err

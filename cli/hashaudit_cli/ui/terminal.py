@@ -5,6 +5,7 @@ import sys
 
 from hashaudit.errors import OutputError
 from hashaudit.model.paths import for_terminal
+from hashaudit.model.secret_masking import mask_message
 from hashaudit.record.output import Output
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
 
@@ -12,10 +13,10 @@ from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
 def log(text: str) -> None:
     """One line on standard error. Names that a list gives, or that stand in a folder, may be in it as they are.
 
-    A standard error that is gone or full changes nothing of what the command does.
+    Secrets in it are masked. A standard error that is gone or full changes nothing of what the command does.
     """
     with contextlib.suppress(OSError, ValueError):
-        print(f"hashaudit: {printable(text)}", file=sys.stderr, flush=True)
+        print(f"hashaudit: {printable(mask_message(text))}", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
@@ -30,7 +31,7 @@ def log_error(text: str, hint: str | None = None) -> None:
     log(f"error: {text}")
     if hint is not None:
         with contextlib.suppress(OSError, ValueError):
-            print(f"hint: {printable(hint)}", file=sys.stderr, flush=True)
+            print(f"hint: {printable(mask_message(hint))}", file=sys.stderr, flush=True)
 
 
 def quote(raw: bytes) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from distributed import Client, KilledWorker
 
 from hashaudit.errors import HashauditError, HostError
+from hashaudit.model.secret_masking import mask_address
 from hashaudit.workers.dask import remote
 from hashaudit.workers.dask.admission import Admission, RefusedError
 from hashaudit.workers.dask.assignment import Assignment, Batch, ProtocolViolationError
@@ -120,7 +121,8 @@ class Coordinator(Generic[ContextT]):
         self._client = client
         try:
             await check(client)
-            self._post(Notice(f"Dask scheduler {self._settings.scheduler}, dashboard {client.dashboard_link}"))
+            dashboard = mask_address(client.dashboard_link)
+            self._post(Notice(f"Dask scheduler {mask_address(self._settings.scheduler)}, dashboard {dashboard}"))
             await self._work(client)
         except LOST:
             if self._ending.is_set():
@@ -138,7 +140,8 @@ class Coordinator(Generic[ContextT]):
             except LOST as error:
                 known = self.members.sandbox is not None
                 if not known or self._remaining_wait_s() <= 0:
-                    raise HostError(f"cannot reach the Dask scheduler: '{self._settings.scheduler}'") from error
+                    address = mask_address(self._settings.scheduler)
+                    raise HostError(f"cannot reach the Dask scheduler: '{address}'") from error
                 await asyncio.sleep(WATCH_S)
         return None
 
