@@ -261,19 +261,24 @@ def compare(
     seen: Counter[tuple[str, str | None]] = Counter()
     told = set()
     for record in records:
-        key, states = record["key"], truth.states[record["key"]]
-        seen[key, record.get("version") if plan.all_versions else None] += 1
-        count[record.get("code", "as listed")] += 1
+        key = record["entry"]["path"].split("/", 3)[3]
+        states = truth.states[key]
+        seen[key, record["entry"].get("version") if plan.all_versions else None] += 1
+        count[record["faults"][0]["code"] if record["kind"] == "fault" else "as listed"] += 1
         if record["kind"] == "file":
-            assert states[record["etag"], record.get("version")] == record["digests"]["sha256"], record
+            assert states[record["state"]["etag"], record["state"].get("version")] == record["digests"]["sha256"], (
+                record
+            )
             continue
-        assert record["code"] in TOLD, record
-        assert record["code"] != "not_found" or key in truth.deleted, record
-        if record["code"] == "changed_while_read":
+        assert record["faults"][0]["code"] in TOLD, record
+        assert record["faults"][0]["code"] != "not_found" or key in truth.deleted, record
+        if record["faults"][0]["code"] == "changed_while_read":
             told.add(key)
-            assert states[record["etag"], record.get("version")] == record["digests"]["sha256"], record
+            assert states[record["state"]["etag"], record["state"].get("version")] == record["digests"]["sha256"], (
+                record
+            )
             assert record["changed"]["before"]["etag"] in {etag for etag, _ in states}, record
-            assert record["changed"]["before"]["etag"] != record["etag"], record
+            assert record["changed"]["before"]["etag"] != record["state"]["etag"], record
     assert set(seen.values()) == {1}, [what for what, times in seen.items() if times > 1]
     missing = before - set(seen)
     # What was deleted at a first reading that a kill undid is not there any more when the run goes on.

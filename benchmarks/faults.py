@@ -115,9 +115,9 @@ def told(output: Path) -> Told:
 
 def compare(found: Told, expected: Told) -> None:
     """No loss, no double, the same order, the same totals."""
-    paths = [record["path"] for record in found.records]
+    paths = [record["entry"]["path"] for record in found.records]
     require(len(paths) == len(set(paths)), f"lines twice: {[path for path, n in Counter(paths).items() if n > 1][:5]}")
-    lost = {record["path"] for record in expected.records} - set(paths)
+    lost = {record["entry"]["path"] for record in expected.records} - set(paths)
     require(not lost, f"lines lost: {sorted(lost)[:5]}")
     require(found.records == expected.records, difference(found.records, expected.records))
     require(found.totals == expected.totals, f"the totals differ: {found.totals} and {expected.totals}")
@@ -265,7 +265,7 @@ def kill_workers(lab: Lab, rounds: int, code: int, expected: Told) -> None:
         require(all('"attempts": 2' in json.dumps(record) for record in blamed), "blamed after one try")
         lab.counts["files that were hit twice"] += len(blamed)
         if blamed:
-            paths = {record["path"] for record in blamed}
+            paths = {record["entry"]["path"] for record in blamed}
             found, whole = without(found, paths), without(expected, paths)
             require(found.records == whole.records, difference(found.records, whole.records))
         else:
@@ -276,7 +276,7 @@ def kill_workers(lab: Lab, rounds: int, code: int, expected: Told) -> None:
 def without(what: Told, paths: Iterable[str]) -> Told:
     """The records about other paths, without their numbers."""
     left_out = set(paths)
-    kept = [{**record, "seq": 0} for record in what.records if record["path"] not in left_out]
+    kept = [{**record, "seq": 0} for record in what.records if record["entry"]["path"] not in left_out]
     return Told(kept, what.totals)
 
 
@@ -372,7 +372,7 @@ def disturb_files(lab: Lab, rounds: int) -> None:
         require(ended in {8, 24}, f"exit code {ended} while files change")
         found = told(output)
         require(found.totals["pending"] == 0, "something is pending")
-        paths = [record["path"] for record in found.records]
+        paths = [record["entry"]["path"] for record in found.records]
         require(len(paths) == len(set(paths)), "lines twice while files change")
         lab.counts["faults told of files that changed"] += sum(below(victims, path) for path in paths)
         kept = without(found, filter(lambda path: below(victims, path), paths)).records
@@ -386,7 +386,7 @@ def untouched(lab: Lab, output: Path) -> list[Record]:
     require(lab.run(*lab.scan(output)) == 24, "an undisturbed run ends otherwise")
     found = told(output)
     victims = lab.tree / "victims"
-    paths = [record["path"] for record in found.records if below(victims, record["path"])]
+    paths = [record["entry"]["path"] for record in found.records if below(victims, record["entry"]["path"])]
     return without(found, paths).records
 
 

@@ -238,7 +238,7 @@ class Fuzz:
         if code not in {0, 8, 16, 24}:
             self.fail(b"", f"exit code {code} over mutated pictures")
         lines = [json.loads(line) for line in out.splitlines()]
-        found = {os.path.basename(line["path"]): line for line in lines if line["kind"] in {"file", "fault"}}
+        found = {os.path.basename(line["entry"]["path"]): line for line in lines if line["kind"] in {"file", "fault"}}
         self.counts["pictures"] += len(digests)
         for name, digest in digests.items():
             if name not in found:

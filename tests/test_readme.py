@@ -1,6 +1,8 @@
 """What the README and the generated pages claim."""
 
+import hashlib
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -45,6 +47,68 @@ def test_every_command_shown_is_one_that_is_understood(command: str, hashaudit: 
     result = hashaudit(*shlex.split(command), cwd=tmp_path)
     assert result.code in {4, 16}, result.err
     assert "Usage" not in result.err
+
+
+def jq_recipes() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    text = "\n".join(blocks).replace("|\n", "| ")
+    return re.findall(r"^jq .*$", text, re.MULTILINE)
+
+
+ODD_NAMES = [
+    b"plain",
+    b"with space",
+    b"100%41",
+    b"line\nend",
+    b"tab\there",
+    b"\xff\xfe not UTF-8",
+    "\u00fc\u4e2d".encode(),
+]
+
+
+@pytest.fixture(scope="module")
+def odd_findings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A findings file about names of all kinds, with a fault."""
+    folder = tmp_path_factory.mktemp("odd")
+    (folder / "tree").mkdir()
+    for name in ODD_NAMES:
+        path = os.fsencode(folder / "tree") + b"/" + name
+        with open(path, "wb") as file:
+            file.write(b"content")
+    os.symlink("nowhere", os.fsencode(folder / "tree") + b"/broken \xff")
+    listed = hashlib.sha256(b"content").hexdigest()
+    (folder / "hashes.txt").write_text(f"{listed}  listed\n")
+    (folder / "hashes.txt").chmod(0o600)
+    words = ("--list", "hashes.txt", "--unsigned", "--follow-links", "-o", "findings.jsonl")
+    assert Tool(folder)("scan", "tree", *words, cwd=folder).code == 24
+    return folder
+
+
+def test_the_readme_has_recipes_for_jq() -> None:
+    assert len(jq_recipes()) == 6
+
+
+@pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
+@pytest.mark.parametrize("recipe", jq_recipes())
+def test_every_jq_recipe_works_with_any_name(recipe: str, odd_findings: Path) -> None:
+    command = f"set -o pipefail; {recipe}"
+    result = subprocess.run(["bash", "-c", command], cwd=odd_findings, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == b""
+    if "xargs" in recipe:
+        for name in ODD_NAMES:
+            assert os.fsencode(odd_findings / "tree") + b"/" + name + b"\n" in result.stdout
+    elif "path_uri" in recipe:
+        assert b"/tree/%FF%FE%20not%20UTF-8\n" in result.stdout
+        assert b"/tree/100%41\n" in result.stdout
+    elif ".faults" in recipe:
+        assert result.stdout == f"walk\tbroken_link\t{odd_findings}/tree/broken \ufffd\n".encode()
+    else:
+        shown = [name.decode(errors="replace") for name in ODD_NAMES]
+        escaped = shown if "@tsv" not in recipe else [name.replace("\n", r"\n").replace("\t", r"\t") for name in shown]
+        assert all(f"/tree/{name}" in result.stdout.decode() for name in escaped)
+    if ".list" in recipe:
+        assert result.stdout.count(b"\thashes.txt\tline 1\n") == len(ODD_NAMES)
 
 
 @pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"needs {', '.join(TOOLS)}")

@@ -4,14 +4,12 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 
 import msgspec
 
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
-from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
@@ -125,8 +123,9 @@ def run_scan(config: ScanConfig, *, destination: Destination, signing: Signing, 
             journal=begun.journal,
             earlier=begun.earlier,
             cache=cache,
+            list_names={item.number: item.name for item in header.lists},
         )
-        finished = _show(run, requests, header.lists, quiet=quiet)
+        finished = _show(run, requests, quiet=quiet)
         if cache is not None and not quiet:
             _tell_passed_over(cache)
         _tell_end(destination, begun, finished, quiet=quiet)
@@ -145,12 +144,12 @@ def _tell_end(destination: Destination, begun: OpenedScan, finished: Finished, *
     log(f"the findings can be checked with: hashaudit verify {name}")
 
 
-def _show(run: Scan, requests: Control, lists: Sequence[HashList], *, quiet: bool) -> Finished:
+def _show(run: Scan, requests: Control, *, quiet: bool) -> Finished:
     """Runs to the end, with a bar while it goes on and tables afterwards. None of that can change the run."""
     # Loaded only now: the workers are at it already.
     from hashaudit_cli.ui.tables import Tables  # noqa: PLC0415 # as above
 
-    tables = Tables(lists)
+    tables = Tables()
     finished = follow(run, requests, quiet=quiet, on_record=tables.add)
     if not quiet:
         with contextlib.suppress(OSError, ValueError):

@@ -1,11 +1,10 @@
 """Paths are bytes inside and text outside; this is the only place where one becomes the other.
 
-A name on POSIX is any bytes but NUL and the slash. The findings file shows text that anyone can read and keeps the
-exact bytes beside it whenever the text alone is not exact; a terminal gets text that can neither steer nor mislead.
+A name on POSIX is any bytes but NUL and the slash. The findings file has text that anyone can read, and the exact bytes
+percent-encoded beside it whenever the text alone is not exact; a terminal gets text that can neither steer nor mislead.
 """
 
-import base64
-import binascii
+from urllib.parse import quote, unquote_to_bytes
 
 from hashaudit.errors import FindingsError
 
@@ -16,33 +15,32 @@ _LONE_BYTE_BASE = 0xDC00
 
 
 def to_text(raw: bytes) -> tuple[str, str | None]:
-    """The fields ``path`` and ``path_b64`` of a findings line (docs/reference/findings-format.md).
+    """Returns the fields ``path`` and ``path_uri`` of a findings line (docs/reference/findings-format.md).
 
     Returns:
-        Valid text, in which each byte sequence that is not UTF-8 has become U+FFFD; and the base64 (RFC 4648 section 4)
-        of the exact bytes when that text does not stand for them, else ``None``.
+        Valid text, in which U+FFFD replaces each byte sequence that is not UTF-8; and, if that text is not exact, the
+        exact bytes percent-encoded (RFC 3986 section 2): unreserved characters and ``/`` as they are, every other byte
+        as ``%XX``. Else ``None``.
     """
     try:
         return raw.decode(), None
     except UnicodeDecodeError:
-        return raw.decode(errors="replace"), base64.b64encode(raw).decode("ascii")
+        return raw.decode(errors="replace"), quote(raw, safe="/")
 
 
-def from_text(path: str, path_b64: str | None = None) -> bytes:
-    """The exact bytes of a path as a findings line gives it: the inverse of :func:`to_text`.
+def from_text(path: str, path_uri: str | None = None) -> bytes:
+    """Returns the exact bytes of a path in a findings line: the inverse of :func:`to_text`.
 
     Raises:
-        FindingsError: the two fields are not what :func:`to_text` gives for any path. A ``path_b64`` that says another
-            path than ``path`` shows people one file and programs another.
+        FindingsError: :func:`to_text` gives these two fields for no path. A ``path_uri`` that differs from ``path``
+            would show one file to people and another to programs.
     """
     try:
-        raw = path.encode() if path_b64 is None else base64.b64decode(path_b64)
+        raw = path.encode() if path_uri is None else unquote_to_bytes(path_uri)
     except UnicodeEncodeError as error:
-        raise FindingsError("path is not valid text: it holds a lone surrogate") from error
-    except (binascii.Error, ValueError) as error:
-        raise FindingsError("path_b64 is not base64") from error
-    if to_text(raw) != (path, path_b64):
-        raise FindingsError("path and path_b64 do not belong together")
+        raise FindingsError("path is not valid text: it contains a lone surrogate") from error
+    if to_text(raw) != (path, path_uri):
+        raise FindingsError("path and path_uri do not belong together")
     return raw
 
 

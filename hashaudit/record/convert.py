@@ -1,5 +1,6 @@
-"""From the values that the program works with to the lines of the file: bytes inside, text outside."""
+"""Converts the program's values to records of the findings file: bytes inside, text outside."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -8,45 +9,64 @@ from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model import paths
 from hashaudit.model.entry import Entry, State
 from hashaudit.model.faults import Fault, PathFault
-from hashaudit.model.location import Kind
-from hashaudit.model.results import AlgorithmName, EntryResult, has_deny_match
+from hashaudit.model.location import Kind, Location
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, has_deny_match
 from hashaudit.record import schema, timestamps
 from hashaudit.record.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.record.header import HashList
 
+MAX_LIST_NAME_CHARACTERS = 200
+"""Part of a list's name that each match repeats, so that 1,000 matches fit into a record. The header has all of it."""
 
-def of_examination(
-    entry: Entry, examination: EntryResult, time_ns: int, *, record_all: bool
+_PERMISSIONS = 0o7777
+"""Permission bits of a mode, with set-user-ID, set-group-ID and sticky."""
+
+
+def of_result(
+    entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping[int, str], *, record_all: bool
 ) -> schema.FindingRecord | schema.FaultRecord | schema.FileRecord | None:
-    """The one line that an entry gets, or ``None``: nothing found, nothing failed, and not every file is recorded.
+    """Returns the one record of an entry, or ``None`` if it has no finding and no fault.
 
     Args:
-        entry: as the walk saw it.
-        examination: what came of it.
+        entry: as the walk listed it.
+        result: of its examination.
         time_ns: now, nanoseconds since the epoch.
-        record_all: every file gets a line.
+        list_names: names of the scan's lists by their numbers.
+        record_all: every entry gets a record.
     """
-    if has_deny_match(examination.matches):
-        return _finding(entry, examination, time_ns)
-    if examination.faults:
-        return _fault(entry, examination, time_ns)
-    return _file(entry, examination, time_ns) if record_all else None
+    if has_deny_match(result.matches):
+        fields = _fields(entry, result, time_ns, list_names)
+        return schema.FindingRecord(**fields, needs_confirmation=result.needs_confirmation, human_viewed=False)
+    if result.faults:
+        return schema.FaultRecord(**_fields(entry, result, time_ns, list_names))
+    return schema.FileRecord(**_fields(entry, result, time_ns, list_names)) if record_all else None
 
 
 def of_path_fault(path_fault: PathFault, time_ns: int) -> schema.FaultRecord:
-    """The line of a folder that could not be listed, or of a name that could not be examined."""
-    path, path_b64 = paths.to_text(path_fault.path)
-    fault = path_fault.fault
+    """Returns the record of a directory that could not be listed, or of a name that could not be examined."""
+    path, path_uri = paths.to_text(path_fault.path)
     return schema.FaultRecord(
         time=timestamps.to_text(time_ns),
-        path=path,
-        path_b64=path_b64,
+        entry=schema.Entry(root=path_fault.root, path=path, path_uri=path_uri),
+        faults=(_fault(path_fault.fault),),
         directory=path_fault.directory,
-        stage=fault.stage,
-        code=fault.code,
-        message=fault.message,
-        attempts=fault.attempts,
-        signal=fault.signal,
+    )
+
+
+def of_location(location: Location) -> schema.Entry:
+    """Returns a location as records name it."""
+    path, path_uri = paths.to_text(location.path)
+    within = []
+    for member in location.within:
+        name, name_uri = paths.to_text(member.name)
+        within.append(schema.Member(format=member.format, name=name, name_uri=name_uri, ordinal=member.ordinal))
+    return schema.Entry(
+        root=location.root,
+        path=path,
+        path_uri=path_uri,
+        version=location.version,
+        within=tuple(within),
+        via_symlink=location.via_symlink,
     )
 
 
@@ -57,12 +77,12 @@ def of_list(number: int, info: ListInfo) -> HashList:
         number: its position among the run's lists, from 1, as matches refer to it.
         info: what was learned when it was read.
     """
-    path, path_b64 = paths.to_text(info.path.encode(errors="surrogateescape"))
+    path, path_uri = paths.to_text(info.path.encode(errors="surrogateescape"))
     return HashList(
         number=number,
         name=info.name,
         path=path,
-        path_b64=path_b64,
+        path_uri=path_uri,
         role=info.role,
         size=large(info.size),
         sha256=info.sha256,
@@ -95,133 +115,62 @@ def of_setting(value: object) -> Setting:
             return str(value)
 
 
-def _finding(entry: Entry, examination: EntryResult, time_ns: int) -> schema.FindingRecord:
-    path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or entry.state
-    return schema.FindingRecord(
-        time=timestamps.to_text(time_ns),
-        path=path,
-        path_b64=path_b64,
-        followed=entry.location.via_symlink,
-        **_identity(entry, state),
-        consistency=examination.consistency,
-        from_run=examination.from_run,
-        digests=_digests(examination),
-        perceptual=_perceptual(examination),
-        matches=_matches(examination),
-        matches_omitted=examination.matches_omitted,
-        faults=tuple(map(_fault_value, examination.faults)),
-        changed=_change(examination),
-        needs_confirmation=examination.needs_confirmation,
-        human_viewed=False,
+def _fields(entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping[int, str]) -> dict[str, Any]:
+    """Returns the fields that records of all kinds share."""
+    changed = None
+    if result.changed_from is not None and result.stat is not None:
+        changed = schema.Change(before=_state(result.changed_from), after=_state(result.stat))
+    return {
+        "time": timestamps.to_text(time_ns),
+        "entry": of_location(entry.location),
+        # An entry that could not be opened still has the state that the walk listed; only a read has a consistency.
+        "state": _state(result.stat or entry.state),
+        "consistency": result.consistency if result.stat else None,
+        "from_run": result.from_run,
+        "digests": {AlgorithmName(name): value for name, value in result.digests.items()},
+        "perceptual": tuple(schema.PerceptualHash(**msgspec.structs.asdict(item)) for item in result.perceptual),
+        "matches": tuple(_match(match, list_names) for match in result.matches),
+        "matches_omitted": result.matches_omitted,
+        "faults": tuple(map(_fault, result.faults)),
+        "changed": changed,
+    }
+
+
+def _match(match: Match, list_names: Mapping[int, str]) -> schema.Match:
+    name = list_names.get(match.list_number, "")[:MAX_LIST_NAME_CHARACTERS]
+    return schema.Match(
+        list_entry=schema.ListEntry(number=match.list_number, name=name, entry=match.entry),
+        algorithm=match.algorithm,
+        type=match.type,
+        distance=match.distance,
+        threshold=match.threshold,
+        labels=match.labels,
+        role=match.role,
     )
 
 
-def _fault(entry: Entry, examination: EntryResult, time_ns: int) -> schema.FaultRecord:
-    path, path_b64 = paths.to_text(entry.path)
-    first, *further = examination.faults
-    # What could not be opened still has what the walk saw of it; only what was read has a consistency.
-    state = examination.stat or entry.state
-    return schema.FaultRecord(
-        time=timestamps.to_text(time_ns),
-        path=path,
-        path_b64=path_b64,
-        followed=entry.location.via_symlink,
-        stage=first.stage,
-        code=first.code,
-        message=first.message,
-        attempts=first.attempts,
-        signal=first.signal,
-        further_faults=tuple(map(_fault_value, further)),
-        **_identity(entry, state),
-        consistency=examination.consistency if examination.stat else None,
-        from_run=examination.from_run,
-        digests=_digests(examination),
-        perceptual=_perceptual(examination),
-        matches=_matches(examination),
-        matches_omitted=examination.matches_omitted,
-        changed=_change(examination),
-    )
-
-
-def _file(entry: Entry, examination: EntryResult, time_ns: int) -> schema.FileRecord:
-    path, path_b64 = paths.to_text(entry.path)
-    state = examination.stat or entry.state
-    return schema.FileRecord(
-        time=timestamps.to_text(time_ns),
-        path=path,
-        path_b64=path_b64,
-        followed=entry.location.via_symlink,
-        **_identity(entry, state),
-        consistency=examination.consistency,
-        from_run=examination.from_run,
-        digests=_digests(examination),
-        perceptual=_perceptual(examination),
-        matches=_matches(examination),
-        matches_omitted=examination.matches_omitted,
-    )
-
-
-def _digests(examination: EntryResult) -> dict[AlgorithmName, str]:
-    return {AlgorithmName(name): value for name, value in examination.digests.items()}
-
-
-def _matches(examination: EntryResult) -> tuple[schema.Match, ...]:
-    return tuple(
-        schema.Match(
-            list_number=match.list_number,
-            entry=match.entry,
-            algorithm=match.algorithm,
-            type=match.type,
-            distance=match.distance,
-            threshold=match.threshold,
-            labels=match.labels,
-            role=match.role,
-        )
-        for match in examination.matches
-    )
-
-
-def _perceptual(examination: EntryResult) -> tuple[schema.PerceptualHash, ...]:
-    return tuple(schema.PerceptualHash(**msgspec.structs.asdict(item)) for item in examination.perceptual)
-
-
-def _fault_value(fault: Fault) -> schema.Fault:
+def _fault(fault: Fault) -> schema.Fault:
     return schema.Fault(**msgspec.structs.asdict(fault))
 
 
-def _change(examination: EntryResult) -> schema.Change | None:
-    if examination.changed_from is None or examination.stat is None:
-        return None
-    return schema.Change(
-        before=schema.EntryState(**_state_fields(examination.changed_from)),
-        after=schema.EntryState(**_state_fields(examination.stat)),
-    )
-
-
-def _identity(entry: Entry, state: State) -> dict[str, Any]:
-    """The fields that say which entry, and which state of it, a line is about."""
-    fields = _state_fields(state)
-    container = entry.location.container
-    if container.kind is Kind.OBJECT:
-        key, key_b64 = paths.to_text(entry.location.name)
-        fields |= {"bucket": container.name, "key": key, "key_b64": key_b64}
-    return fields
-
-
-def _state_fields(state: State) -> dict[str, Any]:
+def _state(state: State) -> schema.State:
     if state.kind is Kind.OBJECT:
-        return {
-            "size": large(state.size),
-            "version": state.version,
-            "etag": state.etag,
-            "last_modified": timestamps.to_text(state.last_modified_ns),
-            "storage": state.storage_class,
-        }
-    return {
-        "size": large(state.size),
-        "mtime": timestamps.to_text(state.mtime_ns),
-        "ctime": timestamps.to_text(state.ctime_ns),
-        "inode": str(state.inode),
-        "device": str(state.device),
-    }
+        return schema.ObjectState(
+            size=large(state.size),
+            etag=state.etag,
+            last_modified=timestamps.to_text(state.last_modified_ns),
+            version=state.version,
+            storage_class=state.storage_class,
+        )
+    return schema.FileState(
+        size=large(state.size),
+        mtime=timestamps.to_text(state.mtime_ns),
+        ctime=timestamps.to_text(state.ctime_ns),
+        birth_time=None if state.birth_ns is None else timestamps.to_text(state.birth_ns),
+        mode=f"{state.mode & _PERMISSIONS:04o}",
+        uid=state.uid,
+        gid=state.gid,
+        device=str(state.device),
+        inode=str(state.inode),
+        links=state.links,
+    )

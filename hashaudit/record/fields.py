@@ -18,6 +18,10 @@ Size = Natural | Decimal
 """Bytes: a number up to 2^53, decimal text above (a sparse file can say 2^63-1)."""
 Time = Annotated[str, Meta(pattern=TIME_PATTERN)]
 FileTime = Annotated[str, Meta(pattern=FILE_TIME_PATTERN)]
+Mode = Annotated[str, Meta(pattern=r"^[0-7]{4}\Z")]
+"""Permission bits in octal."""
+MEMBER_TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z?\Z"
+"""RFC 3339, without ``Z`` if the container's format has no time zone."""
 Hex = Annotated[str, Meta(pattern=r"^([0-9a-f]{2})+\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 RunId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")]
@@ -29,16 +33,16 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of all that stands in the file: nothing unknown is taken, nothing absent is written."""
 
 
-def check_path(path: str, path_b64: str | None) -> None:
-    """Refuses a ``path_b64`` that says another path than ``path``.
+def check_path(path: str, path_uri: str | None) -> None:
+    """Refuses a ``path_uri`` that says another path than ``path``.
 
     Raises:
         ValueError: they do not belong together.
     """
-    if path_b64 is None:
+    if path_uri is None:
         return
     try:
-        paths.from_text(path, path_b64)
+        paths.from_text(path, path_uri)
     except FindingsError as error:
         raise ValueError(str(error)) from error
 

@@ -61,7 +61,7 @@ class Root(Value, frozen=True, kw_only=True):
     """One root as the user named it and where it lies."""
 
     path: str
-    path_b64: str | None = None
+    path_uri: str | None = None
     type: RootType
     filesystem: str | None = None
     """Type as the mount table names it: ``ext4``, ``fuse.s3fs``; left out where the host cannot tell."""
@@ -70,7 +70,7 @@ class Root(Value, frozen=True, kw_only=True):
     mount_options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_path(self.path, self.path_b64)
+        check_path(self.path, self.path_uri)
 
 
 class HashList(Value, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class HashList(Value, frozen=True, kw_only=True):
     number: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
     name: str
     path: str
-    path_b64: str | None = None
+    path_uri: str | None = None
     role: Role
     size: Size
     sha256: Sha256
@@ -95,7 +95,7 @@ class HashList(Value, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_path(self.path, self.path_b64)
+        check_path(self.path, self.path_uri)
 
 
 class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
@@ -129,5 +129,3 @@ class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     """As ``ssh-keygen -l`` prints it; null when the run is unsigned."""
     sandbox: tuple[str, ...]
     """Layers in force in the processes that touch content."""
-    previous_run: Sha256 | None
-    """SHA-256 of the final line, newline included, of the run that this one follows."""

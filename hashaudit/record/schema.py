@@ -11,14 +11,19 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from hashaudit.model import location as model
+from hashaudit.model import paths
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
+from hashaudit.model.location import ResumeKey
 from hashaudit.model.results import AlgorithmName, Caveat, MatchType, Role
 from hashaudit.record.fields import (
     MAX_SAFE_INTEGER,
+    MEMBER_TIME_PATTERN,
     Decimal,
     FileTime,
     Hex,
+    Mode,
     Natural,
     RunId,
     Sha256,
@@ -41,28 +46,76 @@ class EndReason(StrEnum):
     """The program could not go on."""
 
 
-class EntryState(Value, frozen=True, kw_only=True):
-    """One state of a file, as ``stat`` gives it, or of an object, as its store does."""
+class Member(Value, frozen=True, kw_only=True):
+    """One step into a container."""
 
-    size: Size
-    mtime: FileTime | None = None
-    ctime: FileTime | None = None
-    inode: Decimal | None = None
-    device: Decimal | None = None
-    version: str | None = None
-    etag: str | None = None
-    last_modified: FileTime | None = None
-    storage: str | None = None
+    format: str
+    name: str
+    name_uri: str | None = None
+    ordinal: Natural
+    size: Size | None = None
+    mtime: Annotated[str, Meta(pattern=MEMBER_TIME_PATTERN)] | None = None
 
     def __post_init__(self) -> None:
-        _check_state(self)
+        check_path(self.name, self.name_uri)
+
+
+class Entry(Value, frozen=True, kw_only=True):
+    """The location of an entry."""
+
+    root: Natural
+    path: str
+    path_uri: str | None = None
+    version: str | None = None
+    within: tuple[Member, ...] = ()
+    via_symlink: bool = False
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_uri)
+
+    @property
+    def resume_key(self) -> ResumeKey:
+        """The key by which a resumed scan finds the entry."""
+        within = tuple(
+            model.Member(member.format, paths.from_text(member.name, member.name_uri), member.ordinal)
+            for member in self.within
+        )
+        return ResumeKey(paths.from_text(self.path, self.path_uri), self.version, within)
+
+
+class FileState(Value, frozen=True, kw_only=True, tag_field="type", tag="file"):
+    """A state of a file, from ``stat``."""
+
+    size: Size
+    mtime: FileTime
+    ctime: FileTime
+    birth_time: FileTime | None = None
+    mode: Mode
+    uid: Natural
+    gid: Natural
+    device: Decimal
+    inode: Decimal
+    links: Natural
+
+
+class ObjectState(Value, frozen=True, kw_only=True, tag_field="type", tag="object"):
+    """A state of an object, from its store."""
+
+    size: Size
+    etag: str
+    last_modified: FileTime
+    version: str | None = None
+    storage_class: str | None = None
+
+
+State = FileState | ObjectState
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """A file that changed while it was read: the state before the last read and the one after it."""
+    """The states before and after the last read of a file that changed during it."""
 
-    before: EntryState
-    after: EntryState
+    before: State
+    after: State
 
 
 class PerceptualHash(Value, frozen=True, kw_only=True):
@@ -77,11 +130,18 @@ class PerceptualHash(Value, frozen=True, kw_only=True):
     truncated: bool
 
 
+class ListEntry(Value, frozen=True, kw_only=True):
+    """The list entry of a match."""
+
+    number: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
+    name: str
+    entry: str
+
+
 class Match(Value, frozen=True, kw_only=True):
     """One agreement with a list entry."""
 
-    list_number: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)] = msgspec.field(name="list")
-    entry: str
+    list_entry: ListEntry = msgspec.field(name="list")
     algorithm: AlgorithmName
     type: MatchType
     distance: Natural | None = None
@@ -100,138 +160,79 @@ class Fault(Value, frozen=True, kw_only=True):
     signal: Natural | None = None
 
 
-class FindingRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="finding"):
-    """A file that matches a list of things looked for."""
+class EntryRecord(Value, frozen=True, kw_only=True):
+    """The fields that findings, faults and files share."""
 
     seq: Natural = 0
     time: Time
-    path: str
-    path_b64: str | None = None
-    followed: bool = False
-    """The path is a symbolic link that was followed by request; the rest is about its target."""
-    size: Size
-    mtime: FileTime | None = None
-    """With the next three: of a file."""
-    ctime: FileTime | None = None
-    inode: Decimal | None = None
-    device: Decimal | None = None
-    bucket: str | None = None
-    """With the next six: of an object; ``path`` is then its URL."""
-    key: str | None = None
-    key_b64: str | None = None
-    version: str | None = None
-    etag: str | None = None
-    last_modified: FileTime | None = None
-    storage: str | None = None
-    consistency: Consistency
+    entry: Entry
+    state: State | None = None
+    """As read; as listed if nothing was read."""
+    consistency: Consistency | None = None
+    """Present if content was read."""
     from_run: RunId | None = None
-    """The run that read the content, where this one took the hashes from a cache."""
-    digests: dict[AlgorithmName, Hex]
+    """The scan that read the content, if the hashes are from a cache."""
+    digests: dict[AlgorithmName, Hex] = msgspec.field(default_factory=dict)
     perceptual: tuple[PerceptualHash, ...] = ()
-    matches: tuple[Match, ...]
+    matches: tuple[Match, ...] = ()
     matches_omitted: Natural = 0
     """Further matches, beyond the 1,000 that a record holds."""
     faults: tuple[Fault, ...] = ()
+    """What was not examined, and why."""
     changed: Change | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is None and self.consistency is not None:
+            raise ValueError("consistency needs a state")
+
+    def _require_read(self) -> None:
+        if self.state is None or self.consistency is None:
+            raise ValueError("a finding and a file need state and consistency")
+
+    def _refuse_deny(self) -> None:
+        if any(match.role is not Role.KNOWN for match in self.matches):
+            raise ValueError("a match of role deny makes a finding of any record")
+
+
+class FindingRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="finding"):
+    """An entry with a deny match."""
+
     needs_confirmation: tuple[Caveat, ...]
     human_viewed: bool
     """Always false: nothing here shows content to anyone."""
 
     def __post_init__(self) -> None:
-        check_path(self.path, self.path_b64)
-        _check_identity(self)
+        self._require_read()
         if not any(match.role is Role.DENY for match in self.matches):
             raise ValueError("a finding needs a match of role deny")
         if self.human_viewed:
             raise ValueError("human_viewed is false in version 1")
 
 
-class FaultRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="fault"):
-    """A file or folder that could not be examined, wholly or in part, and that matches nothing looked for."""
+class FaultRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="fault"):
+    """An entry or a directory that was not fully examined and has no deny match."""
 
-    seq: Natural = 0
-    time: Time
-    path: str
-    path_b64: str | None = None
     directory: bool = False
-    """A folder that could not be listed to its end: what it holds is unseen."""
-    followed: bool = False
-    stage: Stage
-    code: FaultCode
-    message: str
-    attempts: Natural
-    signal: Natural | None = None
-    further_faults: tuple[Fault, ...] = ()
-    """All faults of the entry after the first, which is the line's own."""
-    size: Size | None = None
-    """With what identifies the entry: of the state that was read, else as the walk saw it; none for a folder."""
-    mtime: FileTime | None = None
-    """With the next three: of a file."""
-    ctime: FileTime | None = None
-    inode: Decimal | None = None
-    device: Decimal | None = None
-    bucket: str | None = None
-    """With the next six: of an object; ``path`` is then its URL."""
-    key: str | None = None
-    key_b64: str | None = None
-    version: str | None = None
-    etag: str | None = None
-    last_modified: FileTime | None = None
-    storage: str | None = None
-    consistency: Consistency | None = None
-    """Where content was read."""
-    from_run: RunId | None = None
-    digests: dict[AlgorithmName, Hex] = msgspec.field(default_factory=dict)
-    """What was computed all the same."""
-    perceptual: tuple[PerceptualHash, ...] = ()
-    matches: tuple[Match, ...] = ()
-    matches_omitted: Natural = 0
-    changed: Change | None = None
+    """A directory that could not be listed completely: some of its content is unseen."""
 
     def __post_init__(self) -> None:
-        check_path(self.path, self.path_b64)
-        _check_known(self.matches)
-        if self.size is not None:
-            _check_identity(self)
-        elif self.consistency is not None or _identity(self) != _NOTHING:
-            raise ValueError("consistency and what identifies an entry stand only with its size")
+        super().__post_init__()
+        self._refuse_deny()
+        if not self.faults:
+            raise ValueError("a fault record needs a fault")
+        if self.directory and self.state is not None:
+            raise ValueError("a directory has no state here")
 
 
-class FileRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="file"):
-    """With ``--record all``: a file that was examined wholly and matches nothing looked for."""
-
-    seq: Natural = 0
-    time: Time
-    path: str
-    path_b64: str | None = None
-    followed: bool = False
-    size: Size
-    mtime: FileTime | None = None
-    """With the next three: of a file."""
-    ctime: FileTime | None = None
-    inode: Decimal | None = None
-    device: Decimal | None = None
-    bucket: str | None = None
-    """With the next six: of an object; ``path`` is then its URL."""
-    key: str | None = None
-    key_b64: str | None = None
-    version: str | None = None
-    etag: str | None = None
-    last_modified: FileTime | None = None
-    storage: str | None = None
-    consistency: Consistency
-    from_run: RunId | None = None
-    """The run that read the content, where this one took the hashes from a cache."""
-    digests: dict[AlgorithmName, Hex]
-    perceptual: tuple[PerceptualHash, ...] = ()
-    matches: tuple[Match, ...] = ()
-    """Of role known only: docs/adr/0010-known-matches-are-not-findings.md."""
-    matches_omitted: Natural = 0
+class FileRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="file"):
+    """With ``--record all``: a fully examined entry without a deny match."""
 
     def __post_init__(self) -> None:
-        check_path(self.path, self.path_b64)
-        _check_identity(self)
-        _check_known(self.matches)
+        self._require_read()
+        # Known matches may stand here: docs/adr/0010-known-matches-are-not-findings.md.
+        self._refuse_deny()
+        if self.faults or self.changed is not None:
+            raise ValueError("a file with a fault has a fault record")
 
 
 class Checkpoint(Value, frozen=True, kw_only=True, tag_field="kind", tag="checkpoint"):
@@ -320,42 +321,3 @@ Record = RunHeader | FindingRecord | FaultRecord | FileRecord
 """A numbered line."""
 
 Line = Record | Checkpoint
-
-
-def _check_known(matches: tuple[Match, ...]) -> None:
-    if any(match.role is not Role.KNOWN for match in matches):
-        raise ValueError("a match of role deny makes a finding of any line")
-
-
-def _identity(record: "FindingRecord | FaultRecord | FileRecord") -> tuple[str | None, ...]:
-    return *_state(record), record.bucket, record.key, record.key_b64
-
-
-def _state(state: "EntryState | FindingRecord | FaultRecord | FileRecord") -> tuple[str | None, ...]:
-    of_file = (state.mtime, state.ctime, state.inode, state.device)
-    return *of_file, state.etag, state.last_modified, state.version, state.storage
-
-
-_NOTHING = (None,) * 11
-
-
-def _check_state(state: "EntryState | FindingRecord | FaultRecord | FileRecord") -> None:
-    """Refuses what is the state of neither a file nor an object."""
-    mtime, ctime, inode, device, *of_object = _state(state)
-    of_file = (mtime, ctime, inode, device)
-    is_file = None not in of_file and of_object == [None] * 4
-    is_object = of_file == (None,) * 4 and None not in of_object[:2]
-    if not (is_file or is_object):
-        raise ValueError("mtime, ctime, inode and device stand together; or else etag and last_modified")
-
-
-def _check_identity(record: "FindingRecord | FaultRecord | FileRecord") -> None:
-    """Refuses what identifies neither a file nor an object."""
-    _check_state(record)
-    if record.etag is None:
-        if (record.bucket, record.key, record.key_b64) != (None, None, None):
-            raise ValueError("bucket and key stand with etag, and only with it")
-    elif record.bucket is None or record.key is None:
-        raise ValueError("bucket and key stand with etag")
-    else:
-        check_path(record.key, record.key_b64)

@@ -81,8 +81,7 @@ class TotalsCounter:
                     self.directories_faulted += 1
                 else:
                     self.faulted += 1
-                self.faults[record.code] += 1
-                self.faults.update(fault.code for fault in record.further_faults)
+                self.faults.update(fault.code for fault in record.faults)
             case FileRecord():
                 self.file_lines += 1
                 if record.matches:

@@ -6,7 +6,7 @@ started pool and the writer.
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from hashaudit import exit_codes
@@ -76,6 +76,7 @@ class Scan:
         journal: keeps how far the run is; ``None`` for a run that nobody goes on with.
         earlier: what the run that this one goes on with has done.
         cache: knows files that need not be read again.
+        list_names: names of the hash lists by their numbers.
     """
 
     def __init__(
@@ -89,8 +90,10 @@ class Scan:
         journal: Journal | None = None,
         earlier: ResumeState | None = None,
         cache: Cache | None = None,
+        list_names: Mapping[int, str] | None = None,
     ) -> None:
         self._config = config
+        self._list_names = list_names or {}
         self._source = source
         self._pool = pool
         self._writer = writer
@@ -212,9 +215,8 @@ class Scan:
             if isinstance(subject, PathFault):
                 record: FindingRecord | FaultRecord | FileRecord | None = convert.of_path_fault(subject, now_ns)
             else:
-                record = convert.of_examination(
-                    subject.entry, named(subject.examination, self._config.category_names), now_ns, record_all=True
-                )
+                result = named(subject.examination, self._config.category_names)
+                record = convert.of_result(subject.entry, result, now_ns, self._list_names, record_all=True)
             if record is None:
                 continue
             self._writer.write(record)

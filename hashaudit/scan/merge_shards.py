@@ -16,6 +16,7 @@ from hashaudit import __version__, exit_codes
 from hashaudit.errors import FindingsError
 from hashaudit.model import paths
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
+from hashaudit.model.location import ResumeKey
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import timestamps
 from hashaudit.record.codec import decode_line
@@ -42,7 +43,7 @@ class ShardResult(Value, frozen=True, kw_only=True):
 
     shard: str
     file: str
-    file_b64: str | None = None
+    file_uri: str | None = None
     sha256: Sha256
     run_id: str
     key_fingerprint: str
@@ -75,8 +76,8 @@ class ShardFile(msgspec.Struct, frozen=True):
     shard: Shard
     fingerprint: str
     end: CheckpointBody
-    walk_faults: dict[bytes, tuple[FaultCode, bool]]
-    """Path -> fault code, and whether it is a directory."""
+    walk_faults: dict[ResumeKey, tuple[FaultCode, bool]]
+    """Entry -> fault code, and whether it is a directory."""
 
 
 def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tuple[ShardFile, ...]]:
@@ -127,7 +128,7 @@ def _read(path: bytes, trust: Trust) -> ShardFile:
             end = _require_complete(outcome, shown)
             stream.seek(0)
             whole, before_end = hashlib.sha256(), ""
-            walk_faults: dict[bytes, tuple[FaultCode, bool]] = {}
+            walk_faults: dict[ResumeKey, tuple[FaultCode, bool]] = {}
             for line in stream:
                 before_end = whole.hexdigest()
                 whole.update(line)
@@ -155,10 +156,10 @@ def _require_complete(outcome: Verification, shown: str) -> CheckpointBody:
     return outcome.last
 
 
-def _note_walk_fault(line: bytes, found: dict[bytes, tuple[FaultCode, bool]]) -> None:
+def _note_walk_fault(line: bytes, found: dict[ResumeKey, tuple[FaultCode, bool]]) -> None:
     record = decode_line(without_newline(line))
-    if isinstance(record, FaultRecord) and record.stage is Stage.WALK:
-        found[paths.from_text(record.path, record.path_b64)] = (record.code, record.directory)
+    if isinstance(record, FaultRecord) and record.faults[0].stage is Stage.WALK:
+        found[record.entry.resume_key] = (record.faults[0].code, record.directory)
 
 
 def _check_same(shards: Sequence[ShardFile]) -> None:
@@ -197,7 +198,7 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
     tally = TotalsCounter()
     skipped: Counter[SkipReason] = Counter()
     faults: Counter[FaultCode] = Counter()
-    seen_faults: set[bytes] = set()
+    seen_faults: set[ResumeKey] = set()
     for shard in shards:
         totals = shard.end.totals
         tally.seen += totals.seen
@@ -229,11 +230,11 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
 
 
 def _result(shard: ShardFile) -> ShardResult:
-    file, file_b64 = paths.to_text(shard.path)
+    file, file_uri = paths.to_text(shard.path)
     return ShardResult(
         shard=str(shard.shard),
         file=file,
-        file_b64=file_b64,
+        file_uri=file_uri,
         sha256=shard.sha256,
         run_id=shard.header.run_id,
         key_fingerprint=shard.fingerprint,

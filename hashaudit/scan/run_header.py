@@ -96,7 +96,6 @@ def run_header(
         lists=tuple(convert.of_list(number, info) for number, info in enumerate(lists, 1)),
         key_fingerprint=key_fingerprint,
         sandbox=tuple(sandbox),
-        previous_run=None,
     )
 
 
@@ -127,13 +126,14 @@ def _clock_sync() -> ClockSync:
 
 
 def _root(root: RootDescription) -> Root:
-    path, path_b64 = paths.to_text(root.path)
+    path, path_uri = paths.to_text(root.path)
     return Root(
         path=path,
-        path_b64=path_b64,
+        path_uri=path_uri,
         type=RootType.BUCKET if root.is_bucket else _root_type(root.path),
         filesystem=root.fs_type,
         mount_source=None if root.source is None else paths.to_text(root.source)[0],
+        mount_point=None if root.mount_point is None else paths.to_text(root.mount_point)[0],
         mount_options=tuple((root.options or "").split(",")) if root.options else (),
     )
 

@@ -24,6 +24,7 @@ class RootDescription(msgspec.Struct, frozen=True):
     """Mount options, of the mount and then of the filesystem, comma-separated."""
     left_out: tuple[bytes, ...] = ()
     """Mount points of pseudo filesystems below it, which are not walked."""
+    mount_point: bytes | None = None
     is_bucket: bool = False
     """Whether it is in an object store; ``path`` is then its URL."""
 

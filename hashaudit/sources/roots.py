@@ -76,7 +76,8 @@ def describe(given: bytes, table: MountTable) -> RootDescription:
         below.point for below in table.below(path) if below.fs_type in PSEUDO_TYPES and below.device != status.st_dev
     }
     options = ",".join(dict.fromkeys(filter(None, f"{mount.options},{mount.super_options}".split(","))))
-    return RootDescription(given, path, mount.fs_type, mount.source, options, tuple(sorted(pseudo)))
+    left_out = tuple(sorted(pseudo))
+    return RootDescription(given, path, mount.fs_type, mount.source, options, left_out, mount.point)
 
 
 def _examine(given: bytes) -> tuple[bytes, DirectoryRef, os.stat_result]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from installed import Result, Tool, of_kind, totals
+from installed import Result, Tool, key_of, of_kind, totals
 from object_store import AZURE_ACCOUNT, AZURE_KEY, Answer, Asked, proxied
 
 CREDENTIALS = {"AZURE_STORAGE_ACCOUNT": AZURE_ACCOUNT, "AZURE_STORAGE_KEY": AZURE_KEY}
@@ -50,10 +50,10 @@ def test_every_name_is_examined_whatever_it_is(
     result = scan("--list", make_list(bodies["a//b"], bodies["large"]), "--record", "all")
     assert result.code == 8, of_kind(result.lines, "fault")
     lines = [line for line in result.lines if line["kind"] in {"file", "finding"}]
-    assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
+    assert {key_of(line): line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
     assert {line["consistency"] for line in lines} <= {"etag_pinned", "version_pinned"}
-    assert {line["path"] for line in lines} == {f"az://{container.container_name}/{key}" for key in bodies}
-    assert {line["key"] for line in of_kind(result.lines, "finding")} == {"a//b", "large"}
+    assert {line["entry"]["path"] for line in lines} == {f"az://{container.container_name}/{key}" for key in bodies}
+    assert {key_of(line) for line in of_kind(result.lines, "finding")} == {"a//b", "large"}
     assert totals(result.lines)["seen"] == len(bodies)
 
 
@@ -61,7 +61,7 @@ def test_a_prefix_is_what_names_begin_with(container: ContainerClient, scan: Cal
     for key in ("2024", "2024-old", "2024/x", "2023"):
         container.upload_blob(key, key.encode())
     lines = of_kind(scan("--record", "all", prefix="2024").lines, "file")
-    assert [line["key"] for line in lines] == ["2024", "2024-old", "2024/x"]
+    assert [key_of(line) for line in lines] == ["2024", "2024-old", "2024/x"]
 
 
 def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
@@ -94,8 +94,8 @@ def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
         proxy.behave = behave
         result = scan("--record", "all", url=url + "/" + AZURE_ACCOUNT)
     assert result.code == 16
-    faults = {line["key"]: line for line in of_kind(result.lines, "fault")}
-    assert {key: line["code"] for key, line in faults.items()} == {
+    faults = {key_of(line): line for line in of_kind(result.lines, "fault")}
+    assert {key: line["faults"][0]["code"] for key, line in faults.items()} == {
         "archived": "archived",
         "changing": "changed_while_read",
         "denied": "permission_denied",
@@ -104,14 +104,16 @@ def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
     }
     assert faults["changing"]["digests"]["sha256"] == sha256(b"as it is now")
     assert faults["changing"]["changed"]["before"]["etag"] != faults["changing"]["etag"]
-    assert [line["key"] for line in of_kind(result.lines, "file")] == ["busy"]
+    assert [key_of(line) for line in of_kind(result.lines, "file")] == ["busy"]
 
 
 def test_a_container_that_is_not_there_is_a_fault(hashaudit: Tool, azure_url: str) -> None:
     words = ("scan", "az://no-such-container", "--endpoint-url", azure_url, "--record", "all", "--unsigned", "-q")
     result = hashaudit(*words, env=CREDENTIALS)
     assert result.code == 16
-    assert [(line["code"], line["directory"]) for line in of_kind(result.lines, "fault")] == [("not_found", True)]
+    assert [(line["faults"][0]["code"], line["directory"]) for line in of_kind(result.lines, "fault")] == [
+        ("not_found", True)
+    ]
 
 
 def test_without_an_account_nothing_begins(hashaudit: Tool) -> None:

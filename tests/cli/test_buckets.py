@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import hostile_hasher
-from installed import Result, Tool, of_kind, parsed, totals
+from installed import Result, Tool, key_of, of_kind, parsed, totals
 from object_store import CREDENTIALS, PAGE_KEYS, Answer, Asked, Proxy, client, proxied
 
 MANY = PAGE_KEYS + 10
@@ -97,14 +97,16 @@ def test_every_key_is_examined_whatever_it_is(bucket: Bucket, scan: Callable[...
     result = scan(f"s3://{bucket.name}", "--list", looked_for, "--record", "all", url=bucket.url)
     assert result.code == 8, result.err
     lines = [line for line in result.lines if line["kind"] in {"file", "finding"}]
-    assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
-    assert [line["key"].encode() for line in lines] == sorted(key.encode() for key in bodies)
-    assert {line["path"] for line in lines} == {f"s3://{bucket.name}/{key}" for key in bodies}
-    assert {line["bucket"] for line in lines} == {bucket.name}
+    assert {key_of(line): line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
+    assert [key_of(line).encode() for line in lines] == sorted(key.encode() for key in bodies)
+    assert {line["entry"]["path"] for line in lines} == {f"s3://{bucket.name}/{key}" for key in bodies}
+    assert {line["state"]["type"] for line in lines} == {"object"}
     assert {line["consistency"] for line in lines} == {"etag_pinned"}
-    assert [line["key"] for line in of_kind(result.lines, "finding")] == ["../x", "k" * 1024]
+    assert [key_of(line) for line in of_kind(result.lines, "finding")] == ["../x", "k" * 1024]
     listed = {item["Key"]: item for item in bucket.api.list_objects_v2(Bucket=bucket.name)["Contents"]}
-    assert {line["key"]: f'"{line["etag"]}"' for line in lines} == {key: item["ETag"] for key, item in listed.items()}
+    assert {key_of(line): f'"{line["state"]["etag"]}"' for line in lines} == {
+        key: item["ETag"] for key, item in listed.items()
+    }
     assert not {"mtime", "inode", "device"} & set(lines[0])
     assert totals(result.lines)["seen"] == len(bodies)
 
@@ -113,7 +115,7 @@ def test_a_prefix_is_what_keys_begin_with(bucket: Bucket, scan: Callable[..., Re
     for key in ("2024", "2024-old", "2024/x", "2023", "2025"):
         bucket.put(key, key.encode())
     result = scan(f"s3://{bucket.name}/2024", "--record", "all", url=bucket.url)
-    assert [line["key"] for line in of_kind(result.lines, "file")] == ["2024", "2024-old", "2024/x"]
+    assert [key_of(line) for line in of_kind(result.lines, "file")] == ["2024", "2024-old", "2024/x"]
     assert result.lines[0]["roots"] == [{"path": f"s3://{bucket.name}/2024", "type": "bucket"}]
 
 
@@ -122,7 +124,9 @@ def test_listings_of_many_pages_are_walked_to_their_end(many: Bucket, scan: Call
     result = scan(f"s3://{many.name}", "--record", "all", url=many.url)
     assert result.code == 0, result.err
     files = of_kind(result.lines, "file")
-    assert [(line["key"], line["digests"]["sha256"]) for line in files] == [(key, sha256(key.encode())) for key in keys]
+    assert [(key_of(line), line["digests"]["sha256"]) for line in files] == [
+        (key, sha256(key.encode())) for key in keys
+    ]
 
 
 def test_large_objects_come_in_parts(bucket: Bucket, proxy: tuple[str, Proxy], scan: Callable[..., Result]) -> None:
@@ -143,7 +147,7 @@ def test_large_objects_come_in_parts(bucket: Bucket, proxy: tuple[str, Proxy], s
     asked.behave = behave
     result = scan(f"s3://{bucket.name}", "--record", "all", url=url)
     (line,) = of_kind(result.lines, "file")
-    assert (line["size"], line["digests"]["sha256"]) == (len(body), sha256(body))
+    assert (line["state"]["size"], line["digests"]["sha256"]) == (len(body), sha256(body))
     requests = asked.of(f"/{bucket.name}/large")
     assert {request.headers["if-match"] for request in requests} == {etag}
     assert sorted(int(request.headers["range"][6:].split("-")[0]) >> 20 for request in requests) == [0, 8, 16, 24]
@@ -167,7 +171,7 @@ def test_an_object_that_is_overwritten_after_it_was_listed_is_told(
     (finding,) = of_kind(result.lines, "finding")
     assert finding["faults"][0]["code"] == "changed_while_read"
     assert (finding["changed"]["before"]["etag"], finding["changed"]["after"]["etag"]) == (first, second[0])
-    assert (finding["etag"], finding["digests"]["sha256"]) == (second[0], sha256(b"as it is now"))
+    assert (finding["state"]["etag"], finding["digests"]["sha256"]) == (second[0], sha256(b"as it is now"))
     assert finding["consistency"] == "etag_pinned"
     assert totals(result.lines)["clean"] == 1
 
@@ -194,7 +198,7 @@ def test_what_the_network_breaks_is_read_again_from_where_it_broke(
     result = scan(f"s3://{bucket.name}", "--record", "all", url=url)
     assert result.code == 0, result.err
     files = of_kind(result.lines, "file")
-    assert {line["key"]: line["digests"]["sha256"] for line in files} == {k: sha256(v) for k, v in bodies.items()}
+    assert {key_of(line): line["digests"]["sha256"] for line in files} == {k: sha256(v) for k, v in bodies.items()}
     ranges = [request.headers.get("range") for request in asked.of(f"/{bucket.name}/cut")]
     assert ranges == [None, "bytes=100000-299999", "bytes=200000-299999"]
 
@@ -228,7 +232,7 @@ def test_what_cannot_be_had_is_a_fault_with_its_reason(
     asked.behave = refuse
     result = scan(f"s3://{bucket.name}", "--record", "all", url=url)
     assert result.code == 16
-    assert {line["key"]: line["code"] for line in of_kind(result.lines, "fault")} == {
+    assert {key_of(line): line["faults"][0]["code"] for line in of_kind(result.lines, "fault")} == {
         "archived": "archived",
         "deleted": "not_found",
         "denied": "permission_denied",
@@ -236,9 +240,9 @@ def test_what_cannot_be_had_is_a_fault_with_its_reason(
         "summed": "checksum_mismatch",
         "tiered": "archived",
     }
-    assert [line["key"] for line in of_kind(result.lines, "file")] == ["long"]
-    (archived,) = (line for line in of_kind(result.lines, "fault") if line["key"] == "archived")
-    assert archived["storage"] == "DEEP_ARCHIVE"
+    assert [key_of(line) for line in of_kind(result.lines, "file")] == ["long"]
+    (archived,) = (line for line in of_kind(result.lines, "fault") if key_of(line) == "archived")
+    assert archived["state"]["storage_class"] == "DEEP_ARCHIVE"
     assert not [request for request in asked.asked if "restore" in request.query]
 
 
@@ -254,8 +258,12 @@ def test_a_listing_that_ends_early_is_a_fault_of_the_root(
     result = scan(f"s3://{many.name}", "--record", "all", url=url, AWS_MAX_ATTEMPTS="2")
     assert result.code == 16
     (fault,) = of_kind(result.lines, "fault")
-    assert (fault["path"], fault["stage"], fault["directory"]) == (f"s3://{many.name}/", "walk", True)
-    assert "after 00099 is unseen" in fault["message"]
+    assert (fault["entry"]["path"], fault["faults"][0]["stage"], fault["directory"]) == (
+        f"s3://{many.name}/",
+        "walk",
+        True,
+    )
+    assert "after 00099 is unseen" in fault["faults"][0]["message"]
     assert len(of_kind(result.lines, "file")) == PAGE_KEYS
     assert totals(result.lines)["directories_faulted"] == 1
 
@@ -264,7 +272,7 @@ def test_a_bucket_that_is_not_there_is_a_fault(bucket: Bucket, scan: Callable[..
     result = scan("s3://no-such-bucket-here", "--record", "all", url=bucket.url)
     assert result.code == 16
     (fault,) = of_kind(result.lines, "fault")
-    assert (fault["code"], fault["directory"]) == ("not_found", True)
+    assert (fault["faults"][0]["code"], fault["directory"]) == ("not_found", True)
 
 
 def test_every_version_is_examined_on_request_and_delete_markers_are_told(
@@ -279,19 +287,21 @@ def test_every_version_is_examined_on_request_and_delete_markers_are_told(
     latest = scan(f"s3://{bucket.name}", "--list", looked_for, "--record", "all", url=bucket.url)
     assert latest.code == 0
     files = of_kind(latest.lines, "file")
-    assert [(line["key"], line.get("version"), line["consistency"]) for line in files] == [
+    assert [(key_of(line), line["state"].get("version"), line["consistency"]) for line in files] == [
         ("before", None, "etag_pinned"),
         ("many", versions[2], "version_pinned"),
     ]
     every = scan(f"s3://{bucket.name}", "--list", looked_for, "--record", "all", "--all-versions", url=bucket.url)
+    assert all("version" not in line["entry"] for line in files), "the scan named none"
     assert every.code == 8
     found = of_kind(every.lines, "finding")
-    assert [(line["key"], line["consistency"]) for line in found] == [
+    assert [(key_of(line), line["consistency"]) for line in found] == [
         ("gone", "version_pinned"),
         ("many", "version_pinned"),
     ]
-    assert found[1]["version"] == versions[0]
-    assert {line.get("version") for line in every.lines if line.get("key") == "many"} == set(versions)
+    assert found[1]["entry"]["version"] == found[1]["state"]["version"] == versions[0]
+    of_many = [line for line in every.lines if "entry" in line and key_of(line) == "many"]
+    assert {line["entry"]["version"] for line in of_many} == set(versions)
     assert totals(every.lines)["skipped"] == {"delete_marker": 1}
 
 
@@ -300,7 +310,7 @@ def test_patterns_apply_to_keys_as_to_paths(bucket: Bucket, scan: Callable[..., 
         bucket.put(key, b"")
     words = ("--record", "all", "--exclude", "tmp", "--include", "*.jpg")
     result = scan(f"s3://{bucket.name}/x/", *words, url=bucket.url)
-    assert [line["key"] for line in of_kind(result.lines, "file")] == ["x/a.jpg"]
+    assert [key_of(line) for line in of_kind(result.lines, "file")] == ["x/a.jpg"]
     assert totals(result.lines)["skipped"] == {"excluded": 2, "not_included": 1}
 
 
@@ -312,7 +322,7 @@ def test_roots_of_both_kinds_overlap_without_doubles(
     (tmp_path / "file").write_bytes(b"local")
     url = f"s3://{bucket.name}"
     result = scan(f"{url}/", f"{url}/a/b/", str(tmp_path), f"{url}/", "--record", "all", url=bucket.url)
-    assert [line["path"] for line in of_kind(result.lines, "file")] == [
+    assert [line["entry"]["path"] for line in of_kind(result.lines, "file")] == [
         f"{tmp_path}/file",
         f"{url}/a/1",
         f"{url}/c",
@@ -371,6 +381,11 @@ def test_who_ends_a_worker_is_blamed_although_others_were_fetched_ahead(
     words = ("--record", "all", "--hasher", "hostile_hasher:Hostile", "-j", "1")
     result = scan(f"s3://{bucket.name}", *words, url=bucket.url, PYTHONPATH=support)
     (fault,) = of_kind(result.lines, "fault")
-    assert (fault["key"], fault["code"], fault["attempts"], fault["signal"]) == ("17", "worker_crashed", 2, 6)
+    assert (
+        key_of(fault),
+        fault["faults"][0]["code"],
+        fault["faults"][0]["attempts"],
+        fault["faults"][0]["signal"],
+    ) == ("17", "worker_crashed", 2, 6)
     lines = [line for line in result.lines if "key" in line]
-    assert {line["key"]: line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}
+    assert {key_of(line): line["digests"]["sha256"] for line in lines} == {k: sha256(v) for k, v in bodies.items()}

@@ -112,7 +112,7 @@ def test_new_lists_are_looked_up_without_reading(hashaudit: Tool, make_list: Mak
     pictures.write_text(f"PDQ (x) = {near}\nSHA256 (y) = {pictures.read_text()}")
     result = hashaudit("scan", tree, "--list", pictures, "--cache", cache)
     assert totals(result.lines)["bytes"] == 0
-    assert {os.path.basename(line["path"]) for line in of_kind(result.lines, "finding")} == {
+    assert {os.path.basename(line["entry"]["path"]) for line in of_kind(result.lines, "finding")} == {
         "wanted",
         "again",
         "picture.jpg",
@@ -121,7 +121,7 @@ def test_new_lists_are_looked_up_without_reading(hashaudit: Tool, make_list: Mak
     assert distances == {None, 3}
     more = hashaudit("scan", tree, "--list", make_list(b"clean", algorithm="sha512"), "--cache", cache)
     assert totals(more.lines)["bytes"] > 0
-    assert {os.path.basename(line["path"]) for line in of_kind(more.lines, "finding")} == {"clean"}
+    assert {os.path.basename(line["entry"]["path"]) for line in of_kind(more.lines, "finding")} == {"clean"}
 
 
 def test_a_change_is_seen_although_size_and_mtime_were_put_back(
@@ -152,7 +152,11 @@ def test_a_difference_is_a_fault(hashaudit: Tool, make_list: MakeList, tree: Pat
     result = hashaudit(*words, "--cache-verify", "100", "--record", "all")
     assert result.code == 16
     [fault] = of_kind(result.lines, "fault")
-    assert (fault["code"], fault["path"], fault["stage"]) == ("cache_mismatch", str(path), "hash")
+    assert (fault["faults"][0]["code"], fault["entry"]["path"], fault["faults"][0]["stage"]) == (
+        "cache_mismatch",
+        str(path),
+        "hash",
+    )
     assert "from_run" not in fault
     assert fault["digests"]["sha256"] == hashlib.sha256(b"clean").hexdigest()
     assert before == path.stat()

@@ -180,7 +180,9 @@ def test_a_poison_file_costs_no_dask_worker_and_no_other_file(cluster: DaskClust
     assert (result.code, result.err.count("joined")) == (16, 0)
     assert_same(local, spread)
     faults = of_kind(parsed(spread.read_bytes()), "fault")
-    assert [(fault["path"], fault["attempts"]) for fault in faults] == [(str(path), 2) for path in poison]
+    assert [(fault["entry"]["path"], fault["faults"][0]["attempts"]) for fault in faults] == [
+        (str(path), 2) for path in poison
+    ]
     assert all(fault["digests"] for fault in faults)
     assert worker.poll() is None
 

@@ -16,7 +16,7 @@ from installed import COMMAND, Result, Tool
 MakeList = Callable[..., Path]
 Checks = dict[str, dict[str, Any]]
 
-CHECK_FIELDS = {"name", "state", "found", "advice", "subject", "subject_b64"}
+CHECK_FIELDS = {"name", "state", "found", "advice", "subject", "subject_uri"}
 
 
 def checks(result: Result) -> Checks:
@@ -170,7 +170,7 @@ def test_a_root_whose_name_is_no_text(hashaudit: Tool, tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/\xff"
     os.mkdir(folder)
     check = checks(hashaudit("doctor", folder, "--json"))["root.access"]
-    assert check["subject_b64"]
+    assert check["subject_uri"]
 
 
 def test_pseudo_filesystems_are_told(hashaudit: Tool) -> None:

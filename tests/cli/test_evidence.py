@@ -92,7 +92,7 @@ def test_debian_packages_as_md5sum_sees_them(hashaudit: Tool, tmp_path: Path) ->
     result = hashaudit("scan", *roots, *words, "--record", "all", "-o", output)
     assert result.code == 0, result.err
     lines = parsed(output.read_bytes())
-    known = {line["path"]: bool(line.get("matches")) for line in of_kind(lines, "file")}
+    known = {line["entry"]["path"]: bool(line.get("matches")) for line in of_kind(lines, "file")}
     # The list of the empty file's hash is never matched, by intent; md5sum takes it.
     expected = {path: said[path] and os.path.getsize(path) > 0 for path in roots}
     wrong = {path for path in roots if known[path] != expected[path]}
@@ -108,7 +108,7 @@ def test_a_debian_package_looked_for(hashaudit: Tool) -> None:
     wanted = dict(line.split(maxsplit=1)[::-1] for line in package.read_text().splitlines())
     result = hashaudit("scan", "/usr/bin", "--list", package)
     assert result.code & 8
-    found = {line["path"]: line for line in of_kind(result.lines, "finding")}
+    found = {line["entry"]["path"]: line for line in of_kind(result.lines, "finding")}
     here = {f"/{path}" for path in wanted if path.startswith(("bin/", "usr/bin/"))}
     really = {os.path.realpath(path) for path in here if os.path.exists(path) and not os.path.islink(path)}
     assert really

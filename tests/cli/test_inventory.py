@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from installed import Result, Tool, of_kind, totals
+from installed import Result, Tool, key_of, of_kind, totals
 from object_store import CREDENTIALS, client
 
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
@@ -76,7 +76,7 @@ def scan(hashaudit: Tool, lab: Lab) -> Callable[..., Result]:
 
 
 def keys(result: Result, kind: str = "file") -> list[str]:
-    return [line["key"] for line in of_kind(result.lines, kind)]
+    return [key_of(line) for line in of_kind(result.lines, kind)]
 
 
 def test_keys_are_those_of_the_inventory_in_its_order(lab: Lab, scan: Callable[..., Result], tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_changed_since_the_inventory_is_told(lab: Lab, scan: Callable[..., 
     lab.api.delete_object(Bucket=lab.bucket, Key="gone")
     result = scan(lab.local(tmp_path, lab.files()))
     assert result.code == 16
-    faults = {line["key"]: line["code"] for line in of_kind(result.lines, "fault")}
+    faults = {key_of(line): line["faults"][0]["code"] for line in of_kind(result.lines, "fault")}
     assert faults == {"changed": "changed_while_read", "gone": "not_found"}
     assert keys(result) == ["same"]
 
@@ -118,10 +118,13 @@ def test_versions_of_an_inventory_are_pinned(lab: Lab, scan: Callable[..., Resul
     manifest = lab.local(tmp_path, lab.files())
     latest = scan(manifest)
     (line,) = of_kind(latest.lines, "file")
-    assert (line["version"], line["consistency"]) == (second["VersionId"], "version_pinned")
+    assert (line["entry"]["version"], line["consistency"]) == (second["VersionId"], "version_pinned")
     assert line["digests"]["sha256"] == hashlib.sha256(b"two").hexdigest()
     every = scan(manifest, "--all-versions")
-    assert [line["version"] for line in of_kind(every.lines, "file")] == [second["VersionId"], first["VersionId"]]
+    assert [line["entry"]["version"] for line in of_kind(every.lines, "file")] == [
+        second["VersionId"],
+        first["VersionId"],
+    ]
     assert totals(every.lines)["skipped"] == {"delete_marker": 1}
 
 
@@ -159,4 +162,4 @@ def test_an_inventory_that_is_not_whole_is_a_fault(
     assert result.code == 16
     faults = of_kind(result.lines, "fault")
     assert faults
-    assert said in faults[0]["message"]
+    assert said in faults[0]["faults"][0]["message"]

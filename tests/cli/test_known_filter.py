@@ -21,16 +21,21 @@ def tree(tmp_path: Path) -> Path:
 
 
 def by_name(result: Result, kind: str) -> dict[str, list[dict[str, Any]]]:
-    return {Path(line["path"]).name: line.get("matches", []) for line in of_kind(result.lines, kind)}
+    return {Path(line["entry"]["path"]).name: line.get("matches", []) for line in of_kind(result.lines, kind)}
 
 
 def test_a_hit_is_known_is_no_finding_and_hides_none(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
     result = hashaudit("scan", tree, "--list", make_list(b"x"), "--known", FILTER, "--record", "all")
     assert result.code == 8
-    assert [match["list"] for match in by_name(result, "finding")["both"]] == [1]
+    assert [match["list"]["number"] for match in by_name(result, "finding")["both"]] == [1]
     files = by_name(result, "file")
     [match] = files.pop("known")
-    assert (match["list"], match["entry"], match["role"], match["algorithm"]) == (2, "filter", "known", "sha1")
+    assert (match["list"]["number"], match["list"]["entry"], match["role"], match["algorithm"]) == (
+        2,
+        "filter",
+        "known",
+        "sha1",
+    )
     assert match["labels"] == {"filter": "bloom (false positives by design)"}
     assert files == {"other": [], "empty": []}
     counted = totals(result.lines)
@@ -42,7 +47,7 @@ def test_a_hit_is_known_is_no_finding_and_hides_none(hashaudit: Tool, make_list:
 def test_lists_come_first_and_known_files_are_counted(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
     listed = make_list(b"x", algorithm="md5")
     result = hashaudit("scan", tree, "--known", listed, "--known", FILTER, "--record", "all")
-    assert [match["list"] for match in by_name(result, "file")["both"]] == [1]
+    assert [match["list"]["number"] for match in by_name(result, "file")["both"]] == [1]
     brief = hashaudit("scan", tree, "--list", make_list(b"nowhere"), "--known", FILTER)
     assert brief.code == 0
     assert of_kind(brief.lines, "finding") + of_kind(brief.lines, "file") == []

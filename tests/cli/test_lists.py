@@ -177,7 +177,7 @@ def test_only_the_categories_chosen_are_looked_for(hashaudit: Tool, tmp_path: Pa
 
     def found(*words: str) -> set[str]:
         result = hashaudit("scan", tree, "--list", listed, *words)
-        return {Path(line["path"]).name for line in of_kind(result.lines, "finding")}
+        return {Path(line["entry"]["path"]).name for line in of_kind(result.lines, "finding")}
 
     assert found() == {"one", "two", "three"}
     assert found("--only-category", "1") == {"one"}

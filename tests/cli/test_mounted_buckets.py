@@ -44,21 +44,21 @@ def test_what_a_mount_hides_is_told_and_examined(
     store = ("--reconcile", f"s3://{bucket}", "--endpoint-url", url)
 
     alone = parsed(hashaudit("scan", point, *asked).out)
-    shown = {line["path"]: line for line in alone if "digests" in line and line["kind"] in {"file", "finding"}}
+    shown = {line["entry"]["path"]: line for line in alone if "digests" in line and line["kind"] in {"file", "finding"}}
     assert set(shown) == {f"{point}/{key}" for key in SHOWN}
     assert {line["consistency"] for line in shown.values()} == {"unverified_mount"}
     assert len(of_kind(alone, "finding")) == 1
 
     compared = hashaudit("scan", point, *asked, *store, env=CREDENTIALS)
     assert compared.code == 24
-    hidden = [line for line in of_kind(compared.lines, "fault") if line["code"] == "not_visible_on_mount"]
-    assert {line["path"] for line in hidden} == {f"s3://{bucket}/{key}" for key in HIDDEN}
+    hidden = [line for line in of_kind(compared.lines, "fault") if line["faults"][0]["code"] == "not_visible_on_mount"]
+    assert {line["entry"]["path"] for line in hidden} == {f"s3://{bucket}/{key}" for key in HIDDEN}
 
     examined = parsed(hashaudit("scan", point, *asked, *store, "--read-unlisted", env=CREDENTIALS).out)
-    through_store = {line["path"]: line for line in examined if line.get("bucket")}
+    through_store = {line["entry"]["path"]: line for line in examined if line.get("state", {}).get("type") == "object"}
     assert set(through_store) == {f"s3://{bucket}/{key}" for key in HIDDEN}
     assert {line["consistency"] for line in through_store.values()} == {"etag_pinned"}
-    assert {line["path"] for line in of_kind(examined, "finding")} == {f"{point}/a/2", f"s3://{bucket}/blue/x"}
+    assert {line["entry"]["path"] for line in of_kind(examined, "finding")} == {f"{point}/a/2", f"s3://{bucket}/blue/x"}
     totals(examined)
 
 

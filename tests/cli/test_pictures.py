@@ -75,7 +75,7 @@ def distances(lines: list[dict[str, object]], algorithm: str = "pdq") -> dict[st
     for line in of_kind(lines, "finding"):
         near = [match["distance"] for match in line["matches"] if match["algorithm"] == algorithm]
         if near:
-            found[Path(line["path"]).name] = min(near)
+            found[Path(line["entry"]["path"]).name] = min(near)
     return found
 
 
@@ -190,13 +190,13 @@ def test_hostile_pictures_are_faults_and_have_their_digests(hashaudit: Tool, ref
     counted = totals(result.lines)
     assert counted["pending"] == 0
     assert counted["seen"] == 7
-    faulted = {Path(line["path"]).name: line for line in of_kind(result.lines, "fault")}
+    faulted = {Path(line["entry"]["path"]).name: line for line in of_kind(result.lines, "fault")}
     assert {"bomb.png", "noise.jpg", "header-only.gif"} <= set(faulted)
     for line in result.lines:
         if line["kind"] in {"file", "fault", "finding"}:
             assert line["digests"]["md5"]
-    assert all(line["stage"] == "decode" for line in faulted.values())
-    cut = next(line for line in result.lines if line.get("path", "").endswith("cut.jpg"))
+    assert all(line["faults"][0]["stage"] == "decode" for line in faulted.values())
+    cut = next(line for line in result.lines if "entry" in line and line["entry"]["path"].endswith("cut.jpg"))
     assert any(item["truncated"] for item in cut["perceptual"])
 
 
@@ -212,8 +212,13 @@ def test_a_decoder_that_dies_is_blamed_and_the_digests_are_there(
     )
     assert result.code == 16, result.err
     [fault] = of_kind(result.lines, "fault")
-    assert fault["path"].endswith("poison.png")
-    assert (fault["stage"], fault["code"], fault["signal"], fault["attempts"]) == ("decode", "worker_crashed", 11, 2)
+    assert fault["entry"]["path"].endswith("poison.png")
+    assert (
+        fault["faults"][0]["stage"],
+        fault["faults"][0]["code"],
+        fault["faults"][0]["signal"],
+        fault["faults"][0]["attempts"],
+    ) == ("decode", "worker_crashed", 11, 2)
     assert fault["digests"]["sha256"]
     assert totals(result.lines)["clean"] == 28
 
@@ -319,7 +324,7 @@ def test_values_that_lists_carry_are_matched_by_a_plugged_hasher(
     assert found["file.png"] == 0
     assert found["again.jpg"] <= 40_000
     match = of_kind(result.lines, "finding")[0]["matches"][0]
-    assert (match["entry"], match["threshold"]) == ("7", 40_000)
+    assert (match["list"]["entry"], match["threshold"]) == ("7", 40_000)
 
 
 def test_old_hex_of_imagehash_is_read_where_the_user_says_so(hashaudit: Tool, tree: Path, tmp_path: Path) -> None:

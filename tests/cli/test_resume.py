@@ -359,7 +359,7 @@ class TestTree:
         found = self.totals(case, own)
         assert found["pending"] == 0
         assert found["faulted"] == 0
-        paths = [line["path"] for line in of_kind(parsed(output.read_bytes()), "finding")]
+        paths = [line["entry"]["path"] for line in of_kind(parsed(output.read_bytes()), "finding")]
         assert len(paths) == len(set(paths))
 
     def test_a_root_that_disappeared(self, case: Case, own: tuple[Path, Path], tmp_path: Path) -> None:

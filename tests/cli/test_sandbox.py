@@ -73,7 +73,7 @@ def mixed(root: Path, acts: dict[str, Any]) -> dict[str, Path]:
 
 
 def faults(result: Result) -> dict[str, dict[str, Any]]:
-    return {line["path"]: line for line in of_kind(result.lines, "fault")}
+    return {line["entry"]["path"]: line for line in of_kind(result.lines, "fault")}
 
 
 def check_all_but(result: Result, paths: dict[str, Path]) -> None:
@@ -108,11 +108,11 @@ def test_what_ends_a_worker_costs_one_file(hashaudit: Tool, outside: dict[str, s
     told = {}
     for act, path in paths.items():
         line = found[str(path)]
-        told[act] = line["stage"], line["code"], line.get("signal")
+        told[act] = line["faults"][0]["stage"], line["faults"][0]["code"], line["faults"][0].get("signal")
         if act == "close what is not its own":
             # Whether the worker ends itself or its parent sees the end of their link first is up to chance.
-            told[act] = line["stage"], line["code"], None
-        assert line["attempts"] == 2, act
+            told[act] = line["faults"][0]["stage"], line["faults"][0]["code"], None
+        assert line["faults"][0]["attempts"] == 2, act
     assert told == EXPECTED_ENDS
 
 
@@ -127,8 +127,12 @@ def test_what_is_refused_costs_no_worker(hashaudit: Tool, outside: dict[str, str
     found = faults(result)
     for act, path in paths.items():
         line = found[str(path)]
-        assert (line["stage"], line["code"], line["attempts"]) == ("hash", "internal_error", 1), (act, line)
-        assert line["message"].endswith("PermissionError"), (act, line)
+        assert (line["faults"][0]["stage"], line["faults"][0]["code"], line["faults"][0]["attempts"]) == (
+            "hash",
+            "internal_error",
+            1,
+        ), (act, line)
+        assert line["faults"][0]["message"].endswith("PermissionError"), (act, line)
     for path, (content, status) in before.items():
         now = path.stat()
         assert (path.read_bytes(), now.st_mode, now.st_mtime_ns) == (content, status.st_mode, status.st_mtime_ns)
@@ -140,7 +144,7 @@ def test_threads_and_plain_hashing_work_inside(hashaudit: Tool, outside: dict[st
     paths = mixed(tmp_path / "tree", hostile_hasher.HARMLESS)
     result = scan(hashaudit, tmp_path / "tree", outside)
     assert result.code == 0, result.out
-    hashed = {line["path"] for line in of_kind(result.lines, "file") if line.get("perceptual")}
+    hashed = {line["entry"]["path"] for line in of_kind(result.lines, "file") if line.get("perceptual")}
     assert hashed == {str(path) for path in paths.values()}
 
 
@@ -149,7 +153,11 @@ def test_memory_that_comes_back_costs_no_worker(hashaudit: Tool, outside: dict[s
     result = scan(hashaudit, tmp_path / "tree", outside)
     check_all_but(result, paths)
     [line] = faults(result).values()
-    assert (line["stage"], line["code"], line["attempts"]) == ("hash", "out_of_memory", 1)
+    assert (line["faults"][0]["stage"], line["faults"][0]["code"], line["faults"][0]["attempts"]) == (
+        "hash",
+        "out_of_memory",
+        1,
+    )
 
 
 def test_descriptors_that_are_not_given_back_cost_no_other_file(
@@ -161,7 +169,11 @@ def test_descriptors_that_are_not_given_back_cost_no_other_file(
     result = scan(hashaudit, tmp_path / "tree", outside, "-j", "1")
     assert totals(result.lines)["faulted"] == len(paths)
     [line] = faults(result).values()
-    assert (line["stage"], line["code"], line["attempts"]) == ("hash", "internal_error", 1)
+    assert (line["faults"][0]["stage"], line["faults"][0]["code"], line["faults"][0]["attempts"]) == (
+        "hash",
+        "internal_error",
+        1,
+    )
 
 
 def test_where_links_may_lead_anywhere_the_parent_stays_closed(
@@ -171,7 +183,7 @@ def test_where_links_may_lead_anywhere_the_parent_stays_closed(
     paths = mixed(tmp_path / "tree", dict.fromkeys(acts))
     result = scan(hashaudit, tmp_path / "tree", outside, "--follow-links")
     check_all_but(result, paths)
-    assert all(line["message"].endswith("PermissionError") for line in faults(result).values())
+    assert all(line["faults"][0]["message"].endswith("PermissionError") for line in faults(result).values())
 
 
 def test_a_worker_holds_only_the_descriptors_that_it_needs(hashaudit: Tool, tmp_path: Path) -> None:
@@ -212,8 +224,12 @@ def test_a_read_that_nothing_can_end_costs_one_file(hashaudit: Tool, tmp_path: P
         result = hashaudit("scan", tmp_path, "--record", "all", "-j", "2", "--file-timeout", "1")
     assert result.code == 16
     [fault] = of_kind(result.lines, "fault")
-    assert (fault["path"], fault["stage"], fault["code"]) == (str(tmp_path / "dead"), "read", "timeout")
-    assert [line["path"] for line in of_kind(result.lines, "file")] == [str(tmp_path / "good")]
+    assert (fault["entry"]["path"], fault["faults"][0]["stage"], fault["faults"][0]["code"]) == (
+        str(tmp_path / "dead"),
+        "read",
+        "timeout",
+    )
+    assert [line["entry"]["path"] for line in of_kind(result.lines, "file")] == [str(tmp_path / "good")]
 
 
 def test_a_killed_parent_takes_workers_along_that_loop_in_c(

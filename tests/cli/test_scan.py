@@ -41,11 +41,11 @@ def test_finding_holds_what_the_contract_says(hashaudit: Tool, make_list: MakeLi
     [finding] = of_kind(result.lines, "finding")
     status = path.stat()
     assert finding["seq"] == 2
-    assert finding["path"] == str(path)
-    assert finding["size"] == 6
-    assert finding["inode"] == str(status.st_ino)
-    assert finding["device"] == str(status.st_dev)
-    assert finding["mtime"].endswith(f"{status.st_mtime_ns % 10**9:09d}Z")
+    assert finding["entry"]["path"] == str(path)
+    assert finding["state"]["size"] == 6
+    assert finding["state"]["inode"] == str(status.st_ino)
+    assert finding["state"]["device"] == str(status.st_dev)
+    assert finding["state"]["mtime"].endswith(f"{status.st_mtime_ns % 10**9:09d}Z")
     assert finding["digests"]["md5"] == hashlib.md5(b"wanted").hexdigest()
     assert list(finding["digests"]) == ["md5", "sha256", "blake3"]
     assert finding["matches"] == [
@@ -80,7 +80,7 @@ def test_known_hits_are_no_findings_and_hide_none(hashaudit: Tool, make_list: Ma
     assert result.code == 8
     [finding] = of_kind(result.lines, "finding")
     assert [match["role"] for match in finding["matches"]] == ["deny", "known"]
-    files = {Path(line["path"]).name: line.get("matches", []) for line in of_kind(result.lines, "file")}
+    files = {Path(line["entry"]["path"]).name: line.get("matches", []) for line in of_kind(result.lines, "file")}
     assert [match["role"] for match in files["known"]] == ["known"]
     assert files["neither"] == []
     counted = totals(result.lines)
@@ -214,7 +214,7 @@ def test_include_and_exclude_are_counted(hashaudit: Tool, make_list: MakeList, t
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"wanted")
     result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"), "--include", "*.jpg", "--exclude", "skip")
-    assert {Path(line["path"]).name for line in of_kind(result.lines, "finding")} == {"a.jpg", "e.jpg"}
+    assert {Path(line["entry"]["path"]).name for line in of_kind(result.lines, "finding")} == {"a.jpg", "e.jpg"}
     assert totals(result.lines)["skipped"] == {"excluded": 2, "not_included": 1}
     assert result.lines[0]["inclusions"] == ["*.jpg"]
     assert result.lines[0]["exclusions"] == ["skip"]

@@ -49,9 +49,9 @@ def test_the_union_is_the_whole(hashaudit: Tool, make_list: MakeList, tree: Path
     assert whole.code == 8
     parts = shards(hashaudit, tree, listed, count)
     joined = [finding for part in parts for finding in findings(parsed(part.read_bytes()))]
-    by_path = {finding["path"]: finding for finding in joined}
+    by_path = {finding["entry"]["path"]: finding for finding in joined}
     assert len(by_path) == len(joined) > 0
-    assert [by_path[finding["path"]] for finding in findings(whole.lines)] == findings(whole.lines)
+    assert [by_path[finding["entry"]["path"]] for finding in findings(whole.lines)] == findings(whole.lines)
     merged = hashaudit("merge", *parts, "-o", tree.parent / "merged")
     assert merged.code == 8
     result = json.loads((tree.parent / "merged.json").read_text())

@@ -1,6 +1,5 @@
 """What other tools hang on, miss, or report wrongly: each through the installed command."""
 
-import base64
 import hashlib
 import os
 import shutil
@@ -9,6 +8,8 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -33,8 +34,9 @@ HOSTILE_NAMES = [
 ]
 
 
-def raw_path(line: dict[str, str]) -> bytes:
-    return base64.b64decode(line["path_b64"]) if "path_b64" in line else line["path"].encode()
+def raw_path(line: dict[str, Any]) -> bytes:
+    entry = line["entry"]
+    return unquote_to_bytes(entry["path_uri"]) if "path_uri" in entry else os.fsencode(entry["path"])
 
 
 def found(result: Result) -> set[bytes]:
@@ -42,7 +44,10 @@ def found(result: Result) -> set[bytes]:
 
 
 def faults(result: Result) -> dict[bytes, tuple[str, str]]:
-    return {raw_path(line): (line["stage"], line["code"]) for line in of_kind(result.lines, "fault")}
+    return {
+        raw_path(line): (line["faults"][0]["stage"], line["faults"][0]["code"])
+        for line in of_kind(result.lines, "fault")
+    }
 
 
 def test_nothing_but_regular_files_is_opened(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
@@ -195,7 +200,7 @@ def test_a_sparse_file_of_over_four_gib(hashaudit: Tool, tmp_path: Path) -> None
     result = hashaudit("scan", tmp_path / "sparse", "--list", listed)
     assert result.code == 8
     [finding] = of_kind(result.lines, "finding")
-    assert finding["size"] == size_bytes
+    assert finding["state"]["size"] == size_bytes
 
 
 def test_pseudo_files_that_say_size_zero_are_read_when_named(hashaudit: Tool) -> None:
@@ -231,8 +236,8 @@ def test_a_growing_file_ends_and_is_told(hashaudit: Tool, make_list: MakeList, t
         writer.join()
     assert result.code == 16
     [fault] = of_kind(result.lines, "fault")
-    assert fault["code"] == "changed_while_read"
-    assert fault["attempts"] == 3
+    assert fault["faults"][0]["code"] == "changed_while_read"
+    assert fault["faults"][0]["attempts"] == 3
     assert fault["changed"]["before"] != fault["changed"]["after"]
     assert fault["digests"]["sha256"]
 

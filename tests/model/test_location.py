@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_lab import stat
+from findings_lab import START_NS, stat
 from hashaudit.model.entry import Consistency, Entry, ObjectState
 from hashaudit.model.location import (
     BucketRef,
@@ -20,6 +20,10 @@ from hashaudit.model.location import (
     join_path,
     parse_cache_name,
 )
+from hashaudit.model.results import EntryResult
+from hashaudit.record import convert
+from hashaudit.record.codec import decode_line, encode_line
+from hashaudit.record.schema import FileRecord
 from hashaudit.scan.resume.journal import FRAME_DECODER, Done
 from hashaudit.sources.shard import Shard
 from hashaudit.workers.protocol import BATCH_DECODER, ENCODER, WorkBatch
@@ -87,6 +91,18 @@ def test_a_resume_key_is_the_identity_without_numbers_of_this_machine(one: Locat
         assert msgspec.structs.replace(one, container=container).resume_key == one.resume_key
     if one.resume_key == other.resume_key:
         assert (one.path, one.version, one.within) == (other.path, other.version, other.within)
+
+
+@given(LOCATIONS)
+def test_a_record_gives_back_its_identity(location: Location) -> None:
+    entry = entry_at(location)
+    result = EntryResult(0, entry.state, 5, entry.consistency, {"md5": "00" * 16})
+    record = convert.of_result(entry, result, START_NS, {}, record_all=True)
+    assert record is not None
+    line = decode_line(encode_line(msgspec.structs.replace(record, seq=1))[:-1])
+    assert isinstance(line, FileRecord)
+    assert line.entry.resume_key == location.resume_key
+    assert (line.entry.root, line.entry.via_symlink) == (location.root, location.via_symlink)
 
 
 @given(LOCATIONS, st.integers(1, 50))

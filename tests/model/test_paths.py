@@ -30,50 +30,52 @@ def unescape(shown: str) -> bytes:
 
 
 @given(NAMES)
-def test_text_and_base64_together_are_exact(raw: bytes) -> None:
-    path, path_b64 = to_text(raw)
+def test_text_and_uri_together_are_exact(raw: bytes) -> None:
+    path, path_uri = to_text(raw)
     path.encode()  # valid text
-    assert from_text(path, path_b64) == raw
+    assert from_text(path, path_uri) == raw
 
 
 @given(NAMES)
-def test_base64_stands_exactly_where_text_is_not_exact(raw: bytes) -> None:
-    path, path_b64 = to_text(raw)
-    assert (path_b64 is not None) == (path.encode() != raw)
+def test_a_uri_is_given_exactly_where_text_is_not_exact(raw: bytes) -> None:
+    path, path_uri = to_text(raw)
+    assert (path_uri is not None) == (path.encode() != raw)
 
 
 @pytest.mark.parametrize(
-    ("raw", "path", "path_b64"),
+    ("raw", "path", "path_uri"),
     [
         (b"plain", "plain", None),
         ("\u00e9\ufffd".encode(), "\u00e9\ufffd", None),
         (b"\n\x1b[31m", "\n\x1b[31m", None),
-        (b"a\xff", "a\ufffd", "Yf8="),
-        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd", "7aCA"),  # a surrogate is not UTF-8
-        (b"\xc0\xaf", "\ufffd\ufffd", "wK8="),  # neither is an overlong slash
+        (b"a\xff", "a\ufffd", "a%FF"),
+        (b"/a b%\xff~", "/a b%\ufffd~", "/a%20b%25%FF~"),
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd", "%ED%A0%80"),  # a surrogate is not UTF-8
+        (b"\xc0\xaf", "\ufffd\ufffd", "%C0%AF"),  # neither is an overlong slash
     ],
 )
-def test_known_texts(raw: bytes, path: str, path_b64: str | None) -> None:
-    assert to_text(raw) == (path, path_b64)
-    assert from_text(path, path_b64) == raw
+def test_known_texts(raw: bytes, path: str, path_uri: str | None) -> None:
+    assert to_text(raw) == (path, path_uri)
+    assert from_text(path, path_uri) == raw
 
 
 @pytest.mark.parametrize(
-    ("path", "path_b64"),
+    ("path", "path_uri"),
     [
-        ("plain", "cGxhaW4="),  # base64 where text suffices
-        ("b\ufffd", "Yf8="),  # another path than the text shows
-        ("a\ufffd", "Yf8"),  # padding missing
-        ("a\ufffd", "Yf8=\n"),
-        ("a\ufffd", "Yf9="),  # bits behind the end
+        ("plain", "plain"),  # a URI where text suffices
+        ("b\ufffd", "a%FF"),  # another path than the text shows
+        ("a\ufffd", "a%ff"),  # lower case
+        ("a\ufffd", "%61%FF"),  # an unreserved character encoded
+        ("a\ufffd", "a%FF\n"),
+        ("a\ufffd", "a%F"),
         ("a\ufffd", "é"),
         ("a\ud800", None),
-        ("a\ud800", "Yf8="),
+        ("a\ud800", "a%FF"),
     ],
 )
-def test_fields_that_no_path_gives_are_refused(path: str, path_b64: str | None) -> None:
+def test_fields_that_no_path_gives_are_refused(path: str, path_uri: str | None) -> None:
     with pytest.raises(FindingsError):
-        from_text(path, path_b64)
+        from_text(path, path_uri)
 
 
 @given(NAMES, st.sampled_from(["utf-8", "ascii", "latin-1"]))

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from findings_lab import START_NS, entry, examination, fault, finding, header, match, record, stat, unlisted_folder
+from findings_lab import (
+    LIST_NAMES,
+    START_NS,
+    entry,
+    examination,
+    fault,
+    finding,
+    header,
+    match,
+    record,
+    stat,
+    unlisted_folder,
+)
 from hashaudit.errors import FindingsError
 from hashaudit.model.faults import SkipReason
 from hashaudit.record import convert, schema
@@ -52,7 +64,7 @@ def numbered(line: Record) -> Record:
 
 def every_kind() -> list[Line]:
     changed = msgspec.structs.replace(examination(faults=[fault()], matches=[match()]), changed_from=stat(9))
-    with_change = convert.of_examination(entry(), changed, START_NS, record_all=False)
+    with_change = convert.of_result(entry(), changed, START_NS, LIST_NAMES, record_all=False)
     assert with_change is not None
     return [
         numbered(header("SHA256:abc")),
@@ -113,7 +125,7 @@ def test_any_text_and_any_name_can_be_written_and_read(text: str, name: bytes) -
     decoded = decode_line(raw[:-1])
     assert isinstance(decoded, FindingRecord)
     assert isinstance(line, FindingRecord)
-    assert (decoded.path, decoded.path_b64) == (line.path, line.path_b64)
+    assert decoded.entry == line.entry
     if not re.search("[\ud800-\udfff]", text):
         assert decoded == line
 
@@ -127,6 +139,14 @@ def changed(line: Line, **fields: Any) -> bytes:
     """A line with fields added, replaced or, where the value is ``...``, taken out."""
     value = json.loads(encode_line(line)) | fields
     return json.dumps({name: item for name, item in value.items() if item is not ...}).encode()
+
+
+def within(line: Line, part: str, **fields: Any) -> bytes:
+    """The same in the object that is one field of a line, or in the first of its list."""
+    value = json.loads(encode_line(line))[part]
+    first = value[0] if isinstance(value, list) else value
+    new = {name: item for name, item in (first | fields).items() if item is not ...}
+    return changed(line, **{part: [new] if isinstance(value, list) else new})
 
 
 FINDING = numbered(finding())
@@ -144,33 +164,48 @@ INVALID = {
     "number 0": changed(FINDING, seq=0),
     "unknown field within": changed(FINDING, matches=[MATCH | {"x": 1}]),
     "missing field": changed(FINDING, consistency=...),
-    "null field": changed(FINDING, size=None),
-    "float": changed(FINDING, size=1.5),
-    "whole float": changed(FINDING, size=1.0),
-    "negative": changed(FINDING, size=-1),
-    "above 2^53": changed(FINDING, size=2**53 + 1),
-    "number as text with sign": changed(FINDING, size="-1"),
-    "inode as number": changed(FINDING, inode=12),
-    "inode with leading zero": changed(FINDING, inode="012"),
+    "no state": changed(FINDING, state=...),
+    "no state of a file": changed(FILE, state=...),
+    "null field": within(FINDING, "state", size=None),
+    "float": within(FINDING, "state", size=1.5),
+    "whole float": within(FINDING, "state", size=1.0),
+    "negative": within(FINDING, "state", size=-1),
+    "above 2^53": within(FINDING, "state", size=2**53 + 1),
+    "number as text with sign": within(FINDING, "state", size="-1"),
+    "inode as number": within(FINDING, "state", inode=12),
+    "inode with leading zero": within(FINDING, "state", inode="012"),
+    "mode as number": within(FINDING, "state", mode=420),
+    "mode that is not octal": within(FINDING, "state", mode="0698"),
+    "file with the state of an object": within(FINDING, "state", type="object"),
+    "no such type of state": within(FINDING, "state", type="member"),
+    "state without type": within(FINDING, "state", type=...),
+    "entry without root": within(FINDING, "entry", root=...),
+    "member without ordinal": within(FINDING, "entry", within=[{"format": "zip", "name": "a"}]),
+    "member's unneeded name_uri": within(
+        FINDING, "entry", within=[{"format": "zip", "name": "a", "name_uri": "a", "ordinal": 0}]
+    ),
     "no such consistency": changed(FINDING, consistency="fine"),
     "digest in upper case": changed(FINDING, digests={"sha256": "AB" * 32}),
     "digest of half a byte": changed(FINDING, digests={"sha256": "abc"}),
     "digest with newline": changed(FINDING, digests={"sha256": "ab\n"}),
-    "no such time": changed(FINDING, mtime="yesterday"),
+    "no such time": within(FINDING, "state", mtime="yesterday"),
     "finding without match": changed(FINDING, matches=[]),
     "finding of known matches": changed(FINDING, matches=[MATCH | {"role": "known"}]),
     "file with a match of role deny": changed(FILE, matches=[MATCH]),
     "fault with a match of role deny": changed(FAULT, matches=[MATCH]),
-    "list from 0": changed(FINDING, matches=[MATCH | {"list": 0}]),
+    "list from 0": changed(FINDING, matches=[MATCH | {"list": MATCH["list"] | {"number": 0}}]),
     "no such role": changed(FINDING, matches=[MATCH | {"role": "denied"}]),
     "viewed": changed(FINDING, human_viewed=True),
     "viewed as number": changed(FINDING, human_viewed=0),
-    "unneeded path_b64": changed(FINDING, path_b64="L3Nydi9hLnR4dA=="),
-    "path_b64 of another path": changed(FINDING, path_b64="L3Nydi//"),
-    "path_b64 not base64": changed(FINDING, path_b64="*"),
-    "no such stage": changed(FAULT, stage="look"),
-    "no such code": changed(FAULT, code="error"),
-    "half an identity": changed(FAULT, size=...),
+    "unneeded path_uri": within(FINDING, "entry", path_uri="/srv/a.txt"),
+    "path_uri of another path": within(FINDING, "entry", path_uri="/srv/%FF"),
+    "path_uri not percent-encoded": within(FINDING, "entry", path_uri="%"),
+    "no such stage": within(FAULT, "faults", stage="look"),
+    "no such code": within(FAULT, "faults", code="error"),
+    "fault without a fault": changed(FAULT, faults=[]),
+    "file with a fault": changed(FILE, faults=json.loads(encode_line(FAULT))["faults"]),
+    "half a state": within(FAULT, "state", size=...),
+    "directory with a state": changed(FOLDER, state=json.loads(encode_line(FAULT))["state"]),
     "consistency without identity": changed(FOLDER, consistency="stable"),
     "run id of another version": changed(HEADER, run_id="01890a5d-ac96-474b-bcce-b302099a8057"),
     "setting of another type": changed(HEADER, config={"a": {}}),

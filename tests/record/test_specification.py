@@ -22,6 +22,7 @@ TEXT = DOCUMENTED.read_text()
 
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     "### `run`": header.RunHeader,
+    "### Records about entries": schema.EntryRecord,
     "### `finding`": schema.FindingRecord,
     "### `fault`": schema.FaultRecord,
     "### `file`": schema.FileRecord,
@@ -32,7 +33,12 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "### Hash list": header.HashList,
     "### Match": schema.Match,
     "### Perceptual hash": schema.PerceptualHash,
-    "### Fault within a line": schema.Fault,
+    "### Fault of an entry": schema.Fault,
+    "### Entry": schema.Entry,
+    "### Member": schema.Member,
+    "### State of a file": schema.FileState,
+    "### State of an object": schema.ObjectState,
+    "### List entry": schema.ListEntry,
     "## Totals": schema.Totals,
 }
 
@@ -46,6 +52,18 @@ SETS: dict[str, type[StrEnum]] = {
 }
 
 
+SHARED = {field.name for field in msgspec.structs.fields(schema.EntryRecord)}
+
+
+def fields_of(heading: str) -> list[msgspec.structs.FieldInfo]:
+    """Those that are the heading's own: a kind of record does not repeat the shared ones."""
+    struct = STRUCTS[heading]
+    fields = msgspec.structs.fields(struct)
+    if struct is schema.EntryRecord or not issubclass(struct, schema.EntryRecord):
+        return list(fields)
+    return [field for field in fields if field.name not in SHARED]
+
+
 def section(heading: str) -> str:
     after = TEXT.partition(f"\n{heading}\n")[2]
     assert after, heading
@@ -56,18 +74,20 @@ def section(heading: str) -> str:
 def test_every_field_is_specified_in_its_order_with_its_presence(heading: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (always|optional) \|", section(heading), re.MULTILINE)
     specified = [(name, presence) for name, _, presence in rows]
-    fields = msgspec.structs.fields(STRUCTS[heading])
+    tag_field = STRUCTS[heading].__struct_config__.tag_field
+    tag = [(tag_field, "always")] if tag_field == "type" else []
     # seq has a default in the code alone: the writer numbers a record when it takes it.
     expected = [
-        (field.encode_name, "always" if field.required or field.name == "seq" else "optional") for field in fields
+        (field.encode_name, "always" if field.required or field.name == "seq" else "optional")
+        for field in fields_of(heading)
     ]
-    assert specified == expected
+    assert specified == tag + expected
 
 
 @pytest.mark.parametrize("heading", STRUCTS)
 def test_null_is_said_where_it_stands(heading: str) -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \| always \|", section(heading), re.MULTILINE))
-    for field in msgspec.structs.fields(STRUCTS[heading]):
+    for field in fields_of(heading):
         if field.required:
             nullable = type(None) in get_args(field.type)
             assert ("null" in rows[field.encode_name]) is nullable, field.name

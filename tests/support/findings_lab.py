@@ -24,6 +24,7 @@ from hashaudit.signing.public_key import PublicKey
 RUN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 START_NS = 1_600_000_000_000_000_000
 IDENTITY = "NAME"
+LIST_NAMES = {1: "bad.txt", 2: "good.txt"}
 TOOLS = ("ssh-keygen", "jq", "sha256sum", "bash")
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "reference" / "findings-format.md"
@@ -56,13 +57,12 @@ def header(fingerprint: str | None, run_id: str = RUN_ID) -> RunHeader:
         lists=(),
         key_fingerprint=fingerprint,
         sandbox=("rlimits",),
-        previous_run=None,
     )
 
 
 def stat(size: int = 10, **changes: int) -> Stat:
     """The state of some file."""
-    fields = {"mode": 0o100644, "device": 64769, "inode": 12, "links": 1, "size": size}
+    fields = {"mode": 0o100644, "device": 64769, "inode": 12, "links": 1, "size": size, "uid": 1000, "gid": 100}
     return Stat(**{**fields, "mtime_ns": START_NS, "ctime_ns": START_NS + 1, **changes})
 
 
@@ -98,7 +98,7 @@ def examination(
 
 def record(name: bytes = b"a.txt", **what: Iterable[Match] | Iterable[Fault]) -> Writable:
     """The line of some file; without matches and faults, that of a file that is clean."""
-    made = convert.of_examination(entry(name), examination(**what), START_NS, record_all=True)  # type: ignore[arg-type] # forwards keywords
+    made = convert.of_result(entry(name), examination(**what), START_NS, LIST_NAMES, record_all=True)  # type: ignore[arg-type] # forwards keywords
     assert made is not None
     return made
 

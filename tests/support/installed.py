@@ -65,6 +65,12 @@ def of_kind(lines: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
+def key_of(record: dict[str, Any]) -> str:
+    """The key of a record's object: the part of its URL after the bucket."""
+    path: str = record["entry"]["path"]
+    return path.split("/", 3)[3]
+
+
 def totals(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The final totals; their arithmetic must close."""
     body = json.loads(lines[-1]["body"])

@@ -89,4 +89,4 @@ def _as_fields(check: Check) -> dict[str, str | None]:
         "advice": None if check.advice is None else printable(check.advice),
         "subject": subject,
     }
-    return fields if exact is None else fields | {"subject_b64": exact}
+    return fields if exact is None else fields | {"subject_uri": exact}

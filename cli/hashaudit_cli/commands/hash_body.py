@@ -53,7 +53,7 @@ class TaggedLines:
 
     def lines(self, record: FileRecord) -> bytes:
         """One line a hash."""
-        raw = paths.from_text(record.path, record.path_b64)
+        raw = paths.from_text(record.entry.path, record.entry.path_uri)
         name = raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
         escape = b"\\" if name != raw else b""
         hashes = [(tag, value) for tag, value in record.digests.items()]
@@ -99,7 +99,8 @@ class Table:
         rows = []
         for frame, values in (frames or {0: {}}).items():
             found = {str(name): value for name, value in (*record.digests.items(), *values.items())}
-            about = [record.path, str(record.size), str(frame), str(quality.get(frame, ""))]
+            size = "" if record.state is None else str(record.state.size)
+            about = [record.entry.path, size, str(frame), str(quality.get(frame, ""))]
             rows.append(_row([*about, *(found.get(name, "") for name in self._names)]))
         return b"".join(rows)
 
@@ -126,8 +127,9 @@ class HashWriter:
             if len(self._pending) >= FLUSH_BYTES:
                 self._flush()
         elif isinstance(record, FaultRecord):
-            path = quote(paths.from_text(record.path, record.path_b64))
-            log(f"{path}: {record.code}: {quote(os.fsencode(record.message))}")
+            path = quote(paths.from_text(record.entry.path, record.entry.path_uri))
+            fault = record.faults[0]
+            log(f"{path}: {fault.code}: {quote(os.fsencode(fault.message))}")
         return self._count
 
     def tick(self) -> None:

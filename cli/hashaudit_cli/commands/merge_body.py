@@ -50,8 +50,8 @@ def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Sign
 
 
 def _named(shard: ShardResult, name: bytes) -> ShardResult:
-    file, file_b64 = to_text(name)
-    return msgspec.structs.replace(shard, file=file, file_b64=file_b64)
+    file, file_uri = to_text(name)
+    return msgspec.structs.replace(shard, file=file, file_uri=file_uri)
 
 
 def _write(path: bytes, content: bytes) -> None:

@@ -1,7 +1,6 @@
 """What a person sees when a run is over: a table of the findings, the faults, and the totals."""
 
 import sys
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -9,7 +8,6 @@ from rich.text import Text
 
 from hashaudit.model import paths
 from hashaudit.model.results import Role
-from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.events import Finished
 from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
@@ -21,8 +19,7 @@ MAX_ROWS = 100
 class Tables:
     """Collects what the tables show while the run goes on; memory is bounded."""
 
-    def __init__(self, lists: Sequence[HashList]) -> None:
-        self._lists = {item.number: item.name for item in lists}
+    def __init__(self) -> None:
         self._findings: list[FindingRecord] = []
         self._faults: list[FaultRecord] = []
 
@@ -54,7 +51,7 @@ class Tables:
             for place, match in enumerate(item for item in record.matches if item.role is Role.DENY):
                 table.add_row(
                     Text(_path(record) if place == 0 else ""),
-                    Text(_safe(self._lists.get(match.list_number, str(match.list_number)))),
+                    Text(_safe(match.list_entry.name)),
                     Text(match.algorithm),
                     Text(_safe(", ".join(f"{name}: {value}" for name, value in match.labels.items()))),
                     Text("exact" if match.distance is None else str(match.distance)),
@@ -71,7 +68,8 @@ class Tables:
         for name in ("Path", "Stage", "Code", "Message"):
             table.add_column(name, overflow="fold")
         for record in self._faults:
-            table.add_row(Text(_path(record)), record.stage, record.code, Text(_safe(record.message)))
+            fault = record.faults[0]
+            table.add_row(Text(_path(record)), fault.stage, fault.code, Text(_safe(fault.message)))
         return table
 
 
@@ -81,7 +79,7 @@ def _print_rest(console: Console, rest: int, what: str) -> None:
 
 
 def _path(record: FindingRecord | FaultRecord) -> str:
-    return quote(paths.from_text(record.path, record.path_b64))
+    return quote(paths.from_text(record.entry.path, record.entry.path_uri))
 
 
 def _safe(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError
-from hashaudit.model import paths
 from hashaudit.model.location import ResumeKey
 from hashaudit.record import timestamps
 from hashaudit.record.chain import ChainEnd
@@ -176,13 +175,13 @@ class _Reader:
                 raise FindingsError("the findings file has an unsupported header", hint="start a new scan")
             self._header = record
             return
-        path = paths.from_text(record.path, record.path_b64)
+        key = record.entry.resume_key
         if isinstance(record, FaultRecord) and record.directory:
-            self._folders.add(path)
+            self._folders.add(key.path)
         elif record.seq >= self._first_line:
             from_cache = record.from_run is not None
-            read = int(record.size or 0) if record.digests and not from_cache else 0
-            self._lines.append(RecordedLine(record.seq, ResumeKey(path, record.version), read, from_cache))
+            read = int(record.state.size) if record.state is not None and record.digests and not from_cache else 0
+            self._lines.append(RecordedLine(record.seq, key, read, from_cache))
 
 
 def _damaged(problem: str) -> FindingsError:

@@ -14,7 +14,7 @@ FREE_SETTINGS = frozenset(
 SHARD_SETTINGS = frozenset({"shard", "cache", "cache_verify_percent"})
 """Settings that may differ between shards."""
 
-FREE_LIST_FIELDS = frozenset({"path", "path_b64", "mtime"})
+FREE_LIST_FIELDS = frozenset({"path", "path_uri", "mtime"})
 """A list is identified by its content, not by its location."""
 
 _SAME_FIELDS = ("inclusions", "exclusions", "tool", "versions")
@@ -46,7 +46,7 @@ def shard_differences(first: RunHeader, other: RunHeader) -> tuple[str, ...]:
 
 
 def _differences(before: RunHeader, now: RunHeader, free: frozenset[str]) -> Iterator[str]:
-    if [(root.path, root.path_b64) for root in before.roots] != [(root.path, root.path_b64) for root in now.roots]:
+    if [(root.path, root.path_uri) for root in before.roots] != [(root.path, root.path_uri) for root in now.roots]:
         yield "other ROOTs"
     if [_content(item) for item in before.lists] != [_content(item) for item in now.lists]:
         yield f"other lists, or other content of theirs ({_names(before.lists)} then, {_names(now.lists)} now)"

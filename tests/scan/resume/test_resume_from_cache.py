@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from findings_lab import RUN_ID, START_NS, entry, examination, finding, write_run
+from findings_lab import LIST_NAMES, RUN_ID, START_NS, entry, examination, finding, write_run
 from hashaudit.host.process_owner import this_process
 from hashaudit.record import convert
 from hashaudit.record.verify.resume_read import Interrupted, read_interrupted
@@ -22,7 +22,7 @@ SIZE = 10
 def interrupted(path: Path) -> Interrupted:
     """A run with a line of a file that was read, and one of a file that an earlier run had read."""
     recalled = msgspec.structs.replace(examination(), from_run=OTHER_RUN, bytes_read=0)
-    line = convert.of_examination(entry(b"recalled"), recalled, START_NS, record_all=True)
+    line = convert.of_result(entry(b"recalled"), recalled, START_NS, LIST_NAMES, record_all=True)
     assert line is not None
     write_run(path, [[finding(b"read"), line]], finish=False)
     return read_interrupted(io.BytesIO(path.read_bytes()), None)

@@ -290,7 +290,7 @@ def test_a_run_that_is_stopped_often_ends_all_the_same(count: int, seed: int) ->
 
 def sorted_by_path(what: Told) -> Told:
     records = [{**record, "seq": 0} for record in what.records]
-    return Told(sorted(records, key=lambda record: str(record["path"])), what.totals)
+    return Told(sorted(records, key=lambda record: str(record["entry"]["path"])), what.totals)
 
 
 def check(found: Told, expected: Told, kinds: Sequence[str], output: Path) -> None:

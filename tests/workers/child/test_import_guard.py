@@ -71,5 +71,5 @@ def test_a_late_import_is_an_internal_error_that_names_the_module(
     )
     assert result.code == code, result.err
     faults = of_kind(result.lines, "fault")
-    assert [fault["code"] for fault in faults] == ["internal_error"] * (code == 16)
-    assert all(f"'{module}'" in fault["message"] for fault in faults)
+    assert [fault["faults"][0]["code"] for fault in faults] == ["internal_error"] * (code == 16)
+    assert all(f"'{module}'" in fault["faults"][0]["message"] for fault in faults)
