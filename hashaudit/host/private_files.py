@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 
 HAS_OWNERS: bool = hasattr(os, "geteuid")
-"""Whether files have an owner and a mode."""
+"""The system has owners and modes of files. Windows does not."""
 
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
@@ -63,7 +63,7 @@ def append_private(path: str, content: bytes) -> None:
 
 
 def set_mode(descriptor: int, mode: int) -> None:
-    """Gives a file that this process has just created its mode under any umask, where files have modes."""
+    """Sets the mode of a file that this process has just created, under any umask. Does nothing without modes."""
     if hasattr(os, "fchmod") and stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
         with suppress(PermissionError):  # a filesystem without modes, such as FAT
             os.fchmod(descriptor, mode)

@@ -1,1 +1,1 @@
-"""Cryptographic digests, computed together in one pass."""
+"""Cryptographic digests: computes several of them in a single pass."""

@@ -1,4 +1,4 @@
-"""The table of cryptographic digests: name, length, constructor, digest of empty input.
+"""The registry of cryptographic digests: name, length, constructor, strength.
 
 Source of the names: FIPS 180-4, FIPS 202, RFC 7693, the BLAKE3 paper (2020).
 """
@@ -15,37 +15,38 @@ from hashaudit.model.results import AlgorithmName
 
 
 class Digest(Protocol):
-    """A running digest, as hashlib gives it."""
+    """A running digest, as in hashlib."""
 
     def update(self, data: bytes | bytearray | memoryview, /) -> object:
-        """Takes in more bytes."""
+        """Adds bytes."""
         ...
 
     def digest(self) -> bytes:
-        """The digest of all bytes so far."""
+        """Returns the digest of all bytes so far."""
         ...
 
 
 class DigestAlgorithm(msgspec.Struct, frozen=True):
-    """One row of the table."""
+    """One row of the registry."""
 
     name: AlgorithmName
     length_bytes: int
     new: Callable[[], Digest]
+    """Makes a running digest."""
     strength: int
-    """Orders algorithms by collision resistance, then speed; the highest that agrees is named first."""
+    """Orders algorithms by collision resistance, then speed. A finding names the strongest matching algorithm first."""
     revision: int = 1
-    """To be raised when what is computed under the name changes: a defect was found. Digests kept from before are then
-    not used."""
+    """Raise it when the digest computed under this name changes, after a defect. Cached digests of earlier revisions
+    then become unused."""
 
     def empty(self) -> bytes:
-        """The digest of no bytes at all."""
+        """Returns the digest of empty input."""
         return self.new().digest()
 
 
 def _hashlib(name: str) -> Callable[[], Digest]:
-    # A FIPS build of OpenSSL refuses md5 for security use. Comparing against a list that only has md5 is not that use,
-    # and a finding that rests on it alone is marked md5_only.
+    # A FIPS build of OpenSSL refuses MD5 for security use. Comparing with a list that has only MD5 is not such a use,
+    # and a finding with no other matching digest is marked md5_only.
     constructor = cast("Callable[..., Digest]", getattr(hashlib, name))
     return partial(constructor, usedforsecurity=False)
 
@@ -71,7 +72,7 @@ DIGESTS: dict[AlgorithmName, DigestAlgorithm] = {
         _row("blake2b", 64, _hashlib("blake2b"), 11),
     )
 }
-"""In the order in which findings list them."""
+"""All digests, in the order in which findings list them."""
 
 ALIASES: dict[str, str] = {
     "sha-1": "sha1",
@@ -91,7 +92,7 @@ ALIASES: dict[str, str] = {
 
 
 def canonical_name(name: str) -> AlgorithmName | None:
-    """The table's name for a spelling in use (any case, with or without the hyphen), or ``None``."""
+    """Returns the registry's name for a spelling in use (any case, with or without the hyphen), or ``None``."""
     folded = name.strip().lower()
     folded = ALIASES.get(folded, folded)
     candidate = AlgorithmName(folded)

@@ -1,4 +1,4 @@
-"""Several digests of one stream of bytes, in one pass."""
+"""Computes several digests of one stream of bytes in one pass."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from hashaudit.model.results import AlgorithmName
 
 
 class MultiDigest:
-    """Feeds every byte to each of the chosen digests."""
+    """Several running digests of the same bytes."""
 
     __slots__ = ("_running",)
 
@@ -16,23 +16,23 @@ class MultiDigest:
         self._running: list[tuple[AlgorithmName, Digest]] = [(name, DIGESTS[name].new()) for name in algorithms]
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Takes in more bytes."""
+        """Adds bytes to each digest."""
         for _, digest in self._running:
             digest.update(data)
 
     def digests(self) -> dict[AlgorithmName, bytes]:
-        """The digest of all bytes so far, by algorithm, in the order of the table."""
+        """Returns the digests of all bytes so far, by algorithm, in the order of the registry."""
         return {name: digest.digest() for name, digest in self._running}
 
 
 def ordered(names: Sequence[str]) -> tuple[AlgorithmName, ...]:
-    """The given algorithms without repeats, in the order of the table, which is the order of a finding's digests.
+    """Removes duplicates and sorts algorithms in the order of the registry, which is that of a finding's digests.
 
     Raises:
-        UsageError: a name is not in the table.
+        UsageError: a name is not in the registry.
     """
     unknown = sorted(name for name in names if name not in DIGESTS)
     if unknown:
-        raise UsageError(f"no such digest: {', '.join(unknown)}; known are {', '.join(DIGESTS)}")
+        raise UsageError(f"unknown digest: '{', '.join(unknown)}'", hint=f"known digests: {', '.join(DIGESTS)}")
     wanted = set(names)
     return tuple(name for name in DIGESTS if name in wanted)

@@ -1,7 +1,7 @@
 """Known-answer test of the digests, run before anything is examined.
 
-A broken build of a digest library would make every file look clean, so each algorithm that a run uses must first give
-the published digest of ``abc``.
+With a broken digest library no file would match, so each algorithm of a scan must first compute the published digest of
+``abc``.
 
 Source: FIPS 180-4 and FIPS 202 example values; RFC 1321 A.5 (MD5); RFC 7693 appendices A and B; the BLAKE3 reference.
 """
@@ -29,14 +29,14 @@ ABC_DIGESTS: dict[str, str] = {
     "blake2s": "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982",
     "blake3": "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
 }
-"""Published digest of the three bytes ``abc``, by algorithm."""
+"""Published digests of the three bytes ``abc``, by algorithm."""
 
 
 def self_test(algorithms: Sequence[AlgorithmName]) -> None:
-    """Checks the given digests against their published values, fed in two pieces as a file would be.
+    """Checks digests against their published values, with the input in two chunks, as from a file.
 
     Raises:
-        SelfTestError: an algorithm gives another value than the published one.
+        SelfTestError: an algorithm computes a wrong value.
     """
     running = MultiDigest(algorithms)
     running.update(memoryview(b"a"))
@@ -44,6 +44,6 @@ def self_test(algorithms: Sequence[AlgorithmName]) -> None:
     for name, value in running.digests().items():
         if value.hex() != ABC_DIGESTS[name]:
             raise SelfTestError(
-                f"{name} gives a wrong digest for a published test vector on this machine; nothing was examined. "
-                f"Check the installed OpenSSL and hashaudit's packages."
+                f"self-test failed: '{name}'; wrong digest of a published test vector; nothing was examined",
+                hint="check the installed OpenSSL and hashaudit's packages",
             )

@@ -1,1 +1,1 @@
-"""Perceptual hashes: what two pictures that look alike have in common."""
+"""Perceptual hashes: values that are equal or near for images that look alike."""

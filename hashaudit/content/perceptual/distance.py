@@ -1,10 +1,10 @@
-"""The distance of two hashes: the definition that every index has to agree with."""
+"""Defines the distance of two hashes, which every index must reproduce."""
 
 from hashaudit.content.perceptual.interface import Metric
 
 
 def distance(metric: Metric, first: bytes, second: bytes) -> int:
-    """How far two values of one algorithm are apart.
+    """Returns the distance of two values of one algorithm.
 
     Raises:
         ValueError: the values have different lengths.

@@ -1,7 +1,7 @@
-"""A file's bytes in, every perceptual hash of every frame and variant out.
+"""Computes every perceptual hash of every frame and variant of a file.
 
-Pure and safe in a worker process: nothing is printed or kept, no thread is started, and no file makes it raise. It is
-not for several threads of one process, as Pillow keeps its limits in module globals.
+It is a pure function: it prints and keeps nothing and starts no thread, and no file makes it raise. It is not
+thread-safe, because Pillow keeps its limits in module globals.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ from hashaudit.model.results import PerceptualHash
 
 
 class Variants(StrEnum):
-    """In which variants a picture is hashed."""
+    """The variants of an image that are hashed."""
 
     NONE = "none"
-    """As it is."""
+    """The image only."""
     DIHEDRAL = "dihedral"
-    """In all eight orientations."""
+    """All eight orientations."""
     ALL = "all"
-    """In all eight orientations, and again without its uniform border where it has one."""
+    """All eight orientations, and again without the uniform border if there is one."""
 
 
 class HashOptions(msgspec.Struct, frozen=True):
-    """How pictures are hashed."""
+    """Options for hashing images."""
 
     variants: Variants = Variants.ALL
     limits: DecodeLimits = DecodeLimits()
@@ -41,18 +41,18 @@ class HashOptions(msgspec.Struct, frozen=True):
 def hash_image(
     data: bytes, algorithms: Sequence[PerceptualAlgorithm], options: HashOptions
 ) -> tuple[tuple[PerceptualHash, ...], tuple[Fault, ...]]:
-    """Decodes a picture once and hashes it by each of ``algorithms``.
+    """Decodes an image once and hashes it with each of ``algorithms``.
 
-    Frames without any contrast and values that pictures without content have in common are left out.
+    Skips frames without contrast, and values that images without content have in common.
 
     Args:
-        data: the whole file, whatever it is.
+        data: the whole file, of any format.
         algorithms: rows of ``hashaudit.content.perceptual.perceptual_registry`` or of a plug-in.
         options: variants and limits.
 
     Returns:
-        The hashes, by frame, then as found, then trimmed, and in the order of ``algorithms``; and what was not
-        examined. Both are empty where ``data`` is no picture.
+        The hashes by frame, untrimmed before trimmed, in the order of ``algorithms``; and the faults. Both are empty if
+        ``data`` is not an image.
     """
     if not algorithms:
         return (), ()

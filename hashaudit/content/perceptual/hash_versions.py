@@ -1,4 +1,7 @@
-"""What decides, besides a picture, what its perceptual hashes are; without what computes them, which loads slowly."""
+"""Versions of everything but the image that determines its perceptual hashes.
+
+It does not import the code that computes them, which loads slowly.
+"""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,7 +9,7 @@ from hashaudit.content.images.limits import DECODER_REVISION, DecodeLimits
 from hashaudit.model.results import AlgorithmName
 
 REVISIONS: dict[str, int] = {}
-"""By family, 1 where none is given. To be raised when this project's own part of an algorithm gives another value for
+"""Revisions by family; 1 if not listed. Raise one when this project's part of an algorithm computes another value for
 the same pixels."""
 
 _PDQ = "pdq"
@@ -14,16 +17,16 @@ _COLOUR_FAMILY = "colorhash"
 
 
 def version_of(name: AlgorithmName) -> str:
-    """The version of an algorithm of the table: its revision here, and the packages that compute it."""
+    """Returns the version of an algorithm of the registry: its revision, and the packages that compute it."""
     family = name.partition("-")[0]
     packages = ("numpy",) if family == _PDQ else ("numpy", "imagehash", "scipy", "PyWavelets")
     return " ".join([str(REVISIONS.get(family, 1)), *map(_package, packages)])
 
 
 def decoder_version(names: tuple[AlgorithmName, ...], limits: DecodeLimits, variants: str) -> str:
-    """The version of what algorithms are given: decoders, limits, variants.
+    """Returns the version of the input of algorithms: decoders, limits, variants.
 
-    It depends on the algorithms together: where one looks at colours, a JPEG is decoded in full size for all.
+    It depends on all algorithms together: if one needs colour, a JPEG is decoded in full size for all.
     """
     size = "full" if any(needs_colour(name) for name in names) else "draft"
     bounds = (limits.max_bytes, limits.max_pixels, limits.max_frames, limits.max_frames_passed)
@@ -32,7 +35,7 @@ def decoder_version(names: tuple[AlgorithmName, ...], limits: DecodeLimits, vari
 
 
 def needs_colour(name: AlgorithmName) -> bool:
-    """Whether the algorithm of that name looks at colours."""
+    """Returns whether an algorithm needs colour."""
     return name.partition("-")[0] == _COLOUR_FAMILY
 
 

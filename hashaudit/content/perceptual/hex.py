@@ -1,4 +1,4 @@
-"""Perceptual hashes as lists write them.
+"""Parses the hexadecimal form of perceptual hashes in lists.
 
 Source: imagehash 4.3.2 (``str`` of a hash, ``old_hex_to_hash``); the PDQ paper for its 64 digits.
 """
@@ -12,16 +12,17 @@ _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def from_hex(algorithm: PerceptualAlgorithm, text: str, *, imagehash_pre4: bool = False) -> bytes:
-    """The bytes of a hash that a list gives as hex digits.
+    """Converts the hex digits of a hash to bytes.
 
     Args:
-        algorithm: what the hash is.
-        text: as many digits as the bits take, or as the whole bytes take.
-        imagehash_pre4: written by imagehash before version 4.0, which put each byte's bits in the opposite order.
-            The digits do not show it, so the list or its user must say.
+        algorithm: the algorithm of the hash.
+        text: hex digits, padded to the bits of the hash or to whole bytes.
+        imagehash_pre4: the hash was written by imagehash before version 4.0, which reversed the bits of each byte.
+            The digits do not show it, so the list or its user must say so.
 
     Raises:
-        ValueError: other than hex digits, another length, or a bit set beyond the hash's. The text is not repeated.
+        ValueError: the text has other characters, another length, or a bit beyond the hash. The message does not
+            contain the text.
     """
     if not _HEX.issuperset(text):
         raise ValueError("other than hex digits")

@@ -1,8 +1,7 @@
-"""The hashes of the ``imagehash`` library, as bytes, in every orientation.
+"""Computes the hashes of the ``imagehash`` library, as bytes, in every orientation.
 
-The library is imported when the first of its hashes is computed: it brings scipy and PyWavelets, which take longer to
-load than a hundred pictures to hash. Its values shift between versions of it and of Pillow; :func:`versions` says which
-they are.
+The library is imported at its first hash, because it imports scipy and PyWavelets, which take longer to load than a
+hundred images to hash. Its values differ between versions of it and of Pillow; :func:`versions` returns the versions.
 """
 
 import warnings
@@ -41,39 +40,40 @@ class _MultiHash(Protocol):
 
 
 def _library() -> ModuleType:
-    import imagehash  # noqa: PLC0415 # for start-up time: see the module's docstring
+    import imagehash  # noqa: PLC0415 # start-up time: see the module's docstring
 
     return imagehash
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the values depend on, for the header of a run."""
+    """Returns the versions of the packages that the values depend on, for the header of a scan."""
     from importlib.metadata import version  # noqa: PLC0415 # loads the package database's parser
 
     return {name: version(distribution) for name, distribution in (("imagehash", "ImageHash"), ("pillow", "pillow"))}
 
 
 def packed(bits: Bits) -> bytes:
-    """Bits in reading order as whole bytes, zeros in front: the number that imagehash's hex stands for."""
+    """Packs bits in reading order into whole bytes, padded in front: the number that imagehash writes as hex."""
     flat = bits.ravel()
     return np.packbits(np.concatenate([np.zeros(-flat.size % 8, dtype=bool), flat])).tobytes()
 
 
 class GridHash(msgspec.Struct, frozen=True):
-    """A hash that imagehash computes from a picture scaled to a few pixels: average, phash and dhash.
+    """A hash that imagehash computes from an image scaled to a few pixels: average, phash and dhash.
 
-    The picture is scaled once for all orientations. Scaling to the size that imagehash scales to itself leaves that
-    second step without effect.
+    The image is scaled once for all orientations, to the size that imagehash itself uses, so that the scaling in
+    imagehash has no effect.
     """
 
     function: str
-    """In imagehash."""
+    """Name of the function in imagehash."""
     hash_size: int
+    """Values along a side of the hash."""
     scaled_px: tuple[int, int]
-    """Width and height that imagehash scales to."""
+    """Width and height to which imagehash scales."""
 
     def hashes(self, image: Image.Image, orientations: tuple[Orientation, ...]) -> list[Hashed]:
-        """One hash of each orientation."""
+        """Computes one hash for each orientation."""
         compute = cast("Callable[..., _Hash]", getattr(_library(), self.function))
         width, height = self.scaled_px
         scaled: dict[tuple[int, int], Image.Image] = {}
@@ -82,8 +82,8 @@ class GridHash(msgspec.Struct, frozen=True):
             size = (height, width) if orientation in _SWAPPED else (width, height)
             if size not in scaled:
                 scaled[size] = image.resize(size, Image.Resampling.LANCZOS)
-            turned = _turned(scaled[size], orientation)
-            found.append(Hashed(orientation, packed(compute(turned, hash_size=self.hash_size).hash)))
+            oriented = _oriented(scaled[size], orientation)
+            found.append(Hashed(orientation, packed(compute(oriented, hash_size=self.hash_size).hash)))
         return found
 
 
@@ -91,53 +91,55 @@ class WaveletHash(msgspec.Struct, frozen=True):
     """A hash that imagehash computes from wavelet coefficients."""
 
     mode: str
+    """Name of the wavelet in imagehash."""
     hash_size: int
+    """Values along a side of the hash."""
     bits: int
-    """Of every picture that is large enough."""
+    """Bits of the hash of an image that is large enough."""
 
     def hashes(self, image: Image.Image, orientations: tuple[Orientation, ...]) -> list[Hashed]:
-        """One hash of each orientation."""
+        """Computes one hash for each orientation."""
         compute = cast("Callable[..., _Hash]", _library().whash)
-        # imagehash's own default: the largest power of two that fits, and no less than the hash.
+        # imagehash's default: the largest power of two that fits, but not less than the size of the hash.
         scale = max(1 << (min(image.size).bit_length() - 1), self.hash_size)
         scaled = image.resize((scale, scale), Image.Resampling.LANCZOS)
         found = []
         for orientation in orientations:
-            turned = _turned(scaled, orientation)
+            oriented = _oriented(scaled, orientation)
             with warnings.catch_warnings():
-                # The wavelet is longer than what the last steps leave of a picture: so is this hash defined.
+                # PyWavelets warns that the wavelet is longer than the data of the last steps, as this hash is defined.
                 warnings.simplefilter("ignore")
-                bits = compute(turned, hash_size=self.hash_size, image_scale=scale, mode=self.mode).hash
-            # The longer wavelet gives small pictures fewer coefficients: nothing that could be compared.
+                bits = compute(oriented, hash_size=self.hash_size, image_scale=scale, mode=self.mode).hash
+            # With the longer wavelet, small images have fewer coefficients, which cannot be compared.
             if bits.size == self.bits:
                 found.append(Hashed(orientation, packed(bits)))
         return found
 
 
 class ColourHash(msgspec.Struct, frozen=True):
-    """Shares of colours in a picture; the same in every orientation."""
+    """A hash of the shares of colours in an image. It is equal for every orientation."""
 
     bits_per_bin: int
 
     def hashes(self, image: Image.Image, orientations: tuple[Orientation, ...]) -> list[Hashed]:
-        """One hash, of the first orientation alone."""
+        """Computes one hash, for the first orientation only."""
         compute = cast("Callable[..., _Hash]", _library().colorhash)
         return [Hashed(orientations[0], packed(compute(image, binbits=self.bits_per_bin).hash))]
 
 
 class SegmentHash(msgspec.Struct, frozen=True):
-    """Hashes of the bright and dark regions of a picture, each a hash of its own.
+    """Separate hashes of the bright and dark regions of an image.
 
-    Finding the regions takes a second, so it is done for the first orientation alone.
+    Finding the regions takes a second, so only the first orientation is hashed.
     """
 
     def hashes(self, image: Image.Image, orientations: tuple[Orientation, ...]) -> list[Hashed]:
-        """The distinct hashes of all regions, of the first orientation alone."""
+        """Computes the distinct hashes of all regions, for the first orientation only."""
         compute = cast("Callable[..., _MultiHash]", _library().crop_resistant_hash)
         segments = [packed(segment.hash) for segment in compute(image).segment_hashes]
         return [Hashed(orientations[0], value) for value in dict.fromkeys(segments)]
 
 
-def _turned(image: Image.Image, orientation: Orientation) -> Image.Image:
+def _oriented(image: Image.Image, orientation: Orientation) -> Image.Image:
     transpose = _TRANSPOSES.get(orientation)
     return image if transpose is None else image.transpose(transpose)

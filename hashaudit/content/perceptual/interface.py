@@ -1,4 +1,4 @@
-"""What a perceptual algorithm is to the rest of the program."""
+"""The interface of a perceptual algorithm."""
 
 from enum import StrEnum
 from typing import Protocol
@@ -11,56 +11,60 @@ from hashaudit.model.results import AlgorithmName
 
 
 class Needs(StrEnum):
-    """What of a decoded picture an algorithm looks at. Where none needs colour, JPEG is decoded shrunk and in luma."""
+    """The input of an algorithm. If no algorithm needs colour, JPEG images are decoded shrunk and in luma."""
 
     LUMA = "luma"
     COLOUR = "colour"
     UNROUNDED_LUMA = "unrounded_luma"
-    """Luma that the algorithm takes from RGB itself where the decoder gives that, and else luma as decoded."""
+    """Luma that the algorithm computes from RGB if the decoder delivers RGB, else luma as decoded."""
 
 
 class Metric(StrEnum):
-    """How the distance of two values is measured."""
+    """The metric for the distance of two values."""
 
     HAMMING = "hamming"
-    """Bits that differ."""
+    """Number of different bits."""
     SQUARED = "squared"
     """Sum of the squared differences of the bytes."""
 
 
 class Hashed(msgspec.Struct, frozen=True):
-    """One value of one orientation."""
+    """One value for one orientation."""
 
     orientation: Orientation
     value: bytes
     quality: int | None = None
-    """0..100, where the algorithm tells."""
+    """0..100; ``None`` if the algorithm has no quality."""
 
 
 class Hasher(Protocol):
-    """Computes one kind of hash."""
+    """Computes one type of hash."""
 
     def hashes(self, image: Image.Image, orientations: tuple[Orientation, ...]) -> list[Hashed]:
-        """The values of ``image`` (mode ``L`` or ``RGB``, as the algorithm needs) in each of ``orientations``.
+        """Computes the values of an image for each of ``orientations``.
 
-        An algorithm that is blind to orientation gives the first alone; a picture that it cannot hash gives none.
+        An algorithm without orientations returns only the first. It returns nothing for an image that it cannot hash.
+
+        Args:
+            image: mode ``L`` or ``RGB``, as the algorithm needs.
+            orientations: at least one orientation.
         """
         ...
 
 
 class PerceptualAlgorithm(msgspec.Struct, frozen=True):
-    """One row of the table."""
+    """One row of the registry."""
 
     name: AlgorithmName
     bits: int
-    """Of a value; it is kept in whole bytes, zeros in front."""
+    """Bits of a value. It is stored in whole bytes, padded in front."""
     needs: Needs
     threshold: int
-    """The largest distance at which a match is reported unless the user says otherwise; inclusive."""
+    """Default for the largest distance of a match, inclusive."""
     hasher: Hasher
     metric: Metric = Metric.HAMMING
     idle_bits: int = 0
-    """Bits at the end without any of which a value says nothing."""
+    """Bits at the end of a value. A value in which all of them are 0 describes no content."""
 
     @property
     def length_bytes(self) -> int:
@@ -68,7 +72,7 @@ class PerceptualAlgorithm(msgspec.Struct, frozen=True):
         return -(-self.bits // 8)
 
     def is_constant(self, value: bytes) -> bool:
-        """Tells if ``value`` is what pictures without any content have: it is neither computed nor matched."""
+        """Returns whether images without content have this value. Such a value is neither reported nor matched."""
         if self.metric is Metric.SQUARED:
             return not any(value)
         number = int.from_bytes(value)

@@ -1,4 +1,4 @@
-"""The eight orientations of a picture: four quarter turns, each plain and mirrored.
+"""The eight orientations of an image: four rotations, each plain and mirrored.
 
 Source of the names: the dihedral hashes of PDQ's reference implementation.
 """
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Orientation(StrEnum):
-    """What was done to the picture before it was hashed."""
+    """The transformation of an image before it is hashed."""
 
     ORIGINAL = "original"
     ROTATE_90 = "rotate_90"

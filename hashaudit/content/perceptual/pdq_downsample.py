@@ -1,7 +1,7 @@
-"""PDQ's way from a luma plane to 64 x 64 values, as one small weighted sum for each of them.
+"""Downsamples a luma plane to PDQ's 64 x 64 values, each as one small weighted sum.
 
-The reference runs a box filter along rows and columns twice and then keeps one value in ``side / 64``. All of that is
-linear and separable, so each kept row is one weighted sum of a few neighbouring rows (docs/concepts/perceptual.md).
+The reference applies a box filter along rows and columns twice and then keeps one value in ``side / 64``. These steps
+are linear and separable, so each kept row is one weighted sum of a few neighbouring rows (docs/concepts/perceptual.md).
 
 Source: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm" (2019), sections on PDQ's
 downsampling.
@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 GRID = 64
-"""Values along either side of the picture that the transform sees."""
+"""Values along either side of the input of the transform."""
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-"""Of red, green and blue; ITU-R BT.601."""
+"""Weights of red, green and blue; ITU-R BT.601."""
 MAX_CACHED_SIDES = 256
-"""Filters kept, each of about ``side * 16`` bytes: pictures of one collection have few different sizes."""
+"""Cached filters, each of about ``side * 16`` bytes. Images of one collection have few different sizes."""
 
 
 class Taps(msgspec.Struct, frozen=True):
@@ -28,22 +28,22 @@ class Taps(msgspec.Struct, frozen=True):
     weights: npt.NDArray[np.float32]
     """64 x width."""
     positions: npt.NDArray[np.intp]
-    """64 x width: the position along the side that each weight belongs to."""
+    """64 x width: the position of each weight along the side."""
 
 
 def window_px(side_px: int) -> int:
-    """Width of the box filter along a side."""
+    """Returns the width of the box filter along a side."""
     return (side_px + 2 * GRID - 1) // (2 * GRID)
 
 
 def kept_positions(side_px: int) -> npt.NDArray[np.intp]:
-    """The 64 positions along a side whose filtered values are kept: the centres of 64 equal parts."""
+    """Returns the 64 positions along a side whose filtered values are kept: the centres of 64 equal parts."""
     return ((np.arange(GRID) + 0.5) * side_px / GRID).astype(np.intp)
 
 
 @lru_cache(maxsize=MAX_CACHED_SIDES)
 def taps(side_px: int) -> Taps:
-    """The filter along a side of ``side_px`` pixels."""
+    """Computes the filter along a side of ``side_px`` pixels."""
     window = window_px(side_px)
     after = (window + 2) // 2
     before = window - after
@@ -51,7 +51,8 @@ def taps(side_px: int) -> Taps:
     def span(position: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         return np.maximum(position - before, 0), np.minimum(position + after, side_px)
 
-    # The second box covers ``outer`` of the first's values, each of which covers ``first`` to ``last`` of the plane.
+    # The second box covers the values ``outer`` of the first box, and each of these covers ``first`` to ``last`` of the
+    # plane.
     low, high = span(kept_positions(side_px))
     outer = low[:, None] + np.arange(window)
     covered = outer < high[:, None]
@@ -69,12 +70,12 @@ def taps(side_px: int) -> Taps:
 
 
 def downsample(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Filters and thins luma (rows x columns) or RGB (rows x columns x 3) of at least 5 x 5 to 64 x 64 of luma.
+    """Filters and downsamples luma (rows x columns) or RGB (rows x columns x 3) of at least 5 x 5 to 64 x 64 of luma.
 
-    Luma is a weighted sum too, so the three channels are filtered as they are and added up at the end, unrounded.
+    Luma is a weighted sum too, so the three channels are filtered separately and added at the end, unrounded.
 
-    The products are too small for a BLAS library to start threads for, and only a few rows at a time are widened, so
-    memory beyond the plane is ``64 * width * 4`` bytes.
+    The products are too small for a BLAS library to start threads. Only a few rows at a time are converted to single
+    precision, so the memory beyond the plane is ``64 * width * 4`` bytes.
     """
     rows, columns = taps(pixels.shape[0]), taps(pixels.shape[1])
     width = rows.weights.shape[1]

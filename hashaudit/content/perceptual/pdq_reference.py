@@ -1,8 +1,8 @@
-"""PDQ in the reference's own order of single-precision additions, for planes on which rounding decides.
+"""Computes PDQ in the reference's order of single-precision additions, for planes on which rounding decides.
 
-Where a coefficient lies at the median but for rounding (flat and symmetrical pictures), the bits depend on the order in
-which numbers are added up. Following that order makes even those hashes equal to the reference's. It is some twenty
-times slower than ``hashaudit.content.perceptual.pdq_downsample`` and rarely needed.
+If a coefficient differs from the median only by rounding (flat and symmetrical images), the bits depend on the order of
+additions. With the reference's order even those hashes are equal. This is some twenty times slower than
+``hashaudit.content.perceptual.pdq_downsample`` and rarely needed.
 
 Source: github.com/facebook/ThreatExchange, pdq/cpp (behaviour of ``jaroszFilterFloat`` and ``dct64To16``).
 """
@@ -21,11 +21,11 @@ Plane = npt.NDArray[np.float32]
 
 
 def _transform_matrix() -> Plane:
-    # The C library's cosine, rounded once to single precision, as the reference's table is.
+    # The C library's cosine, rounded once to single precision, as in the reference's table.
     scale = float(np.float32(math.sqrt(2.0 / GRID)))
     return np.array(
         [
-            [scale * math.cos((math.pi / 2.0 / GRID) * frequency * (2 * place + 1)) for place in range(GRID)]
+            [scale * math.cos((math.pi / 2.0 / GRID) * frequency * (2 * index + 1)) for index in range(GRID)]
             for frequency in range(1, COEFFICIENTS + 1)
         ],
         dtype=np.float32,
@@ -37,7 +37,7 @@ TRANSFORM = _transform_matrix()
 
 
 def luma(pixels: npt.NDArray[np.uint8] | Plane) -> Plane:
-    """The luma of a plane or of RGB, summed in double precision and rounded once."""
+    """Computes the luma of a plane or of RGB, summed in double precision and rounded once."""
     if pixels.ndim == 2:
         return pixels.astype(np.float32, copy=False)
     red, green, blue = LUMA_WEIGHTS
@@ -48,7 +48,7 @@ def luma(pixels: npt.NDArray[np.uint8] | Plane) -> Plane:
 
 
 def _box(values: Plane, window: int) -> Plane:
-    """Box filter along axis 0 by one running sum, cut off at the edges and divided by its true length."""
+    """Applies a box filter along axis 0 as one running sum. At the edges the box is shorter, and so is the divisor."""
     length = values.shape[0]
     after = (window + 2) // 2
     filtered = np.empty_like(values)
@@ -67,7 +67,7 @@ def _box(values: Plane, window: int) -> Plane:
 
 
 def downsample(plane: Plane) -> Plane:
-    """Filters and thins a plane of at least 5 x 5 to 64 x 64; a plane of 64 x 64 is taken as it is."""
+    """Filters and downsamples a plane of at least 5 x 5 to 64 x 64. Returns a plane of 64 x 64 unchanged."""
     if plane.shape == (GRID, GRID):
         return plane
     rows, columns = plane.shape
@@ -78,11 +78,11 @@ def downsample(plane: Plane) -> Plane:
 
 
 def transform(grid: Plane) -> Plane:
-    """The 16 x 16 coefficients of 64 x 64 values, each sum taken term by term."""
+    """Computes the 16 x 16 coefficients of 64 x 64 values, each sum term by term."""
     half = np.zeros((COEFFICIENTS, GRID), dtype=np.float32)
-    for place in range(GRID):
-        half += TRANSFORM[:, place, None] * grid[place]
+    for index in range(GRID):
+        half += TRANSFORM[:, index, None] * grid[index]
     whole = np.zeros((COEFFICIENTS, COEFFICIENTS), dtype=np.float32)
-    for place in range(GRID):
-        whole += half[:, place, None] * TRANSFORM[:, place]
+    for index in range(GRID):
+        whole += half[:, index, None] * TRANSFORM[:, index]
     return whole

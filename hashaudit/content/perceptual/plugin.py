@@ -1,7 +1,7 @@
-"""The point at which a hash that is not part of this project is plugged in: one that needs a licence, such as PhotoDNA.
+"""Loads a plug-in that computes a custom perceptual hash, for example one that needs a licence, such as PhotoDNA.
 
-Nothing is searched for or loaded by itself: the user names ``module:callable``, and what it computes is code that the
-user trusts as much as this one. It is called in the worker, and a failure is a fault of the file that it happened on.
+Nothing is discovered or loaded automatically: the user names ``module:callable`` and trusts its code as much as this
+project's. The worker calls it, and an error is a fault of the examined file.
 """
 
 import importlib
@@ -25,49 +25,49 @@ _REFERENCE = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<callab
 
 @runtime_checkable
 class HasherPlugin(Protocol):
-    """What the named callable returns when it is called without arguments."""
+    """The object that the named callable returns. It is called without arguments."""
 
     name: str
-    """As lists and findings name it: lower-case letters, digits and underscores."""
+    """Name in lists and findings: lower-case letters, digits and underscores."""
     length_bytes: int
-    """Of every value: 144 for PhotoDNA."""
+    """Length of every value: 144 for PhotoDNA."""
     needs: str
     """``luma`` or ``colour``."""
     metric: str
     """``hamming`` or ``squared``."""
     threshold: int
-    """The largest distance that is a match; 40000 is in use for PhotoDNA."""
+    """The largest distance of a match, inclusive; 40000 is common for PhotoDNA."""
 
     def hash(self, pixels: npt.NDArray[np.uint8]) -> bytes | None:
-        """The value of a picture: rows x columns, and x 3 for colour. ``None`` where it has none."""
+        """Computes the value of an image: rows x columns, and x 3 for colour. Returns ``None`` if it has no value."""
         ...
 
 
-class _Plugged:
-    """A plug-in as a row of the table."""
+class _PluginHasher:
+    """A plug-in as a hasher of the registry."""
 
     def __init__(self, plugin: HasherPlugin) -> None:
         self._plugin = plugin
 
     def hashes(self, image: Image.Image, orientations: tuple[Orientation, ...]) -> list[Hashed]:
-        """The plug-in's value of each orientation.
+        """Computes the plug-in's value for each orientation.
 
         Raises:
-            ValueError: it is not of the length that the plug-in states.
+            ValueError: a value does not have the length that the plug-in states.
         """
         found = []
         pixels = np.asarray(image)
         for orientation in orientations:
-            value = self._plugin.hash(np.ascontiguousarray(_turned(pixels, orientation)))
+            value = self._plugin.hash(np.ascontiguousarray(_oriented(pixels, orientation)))
             if value is None:
                 continue
             if len(value) != self._plugin.length_bytes:
-                raise ValueError("a value is not of the length that the plug-in states")
+                raise ValueError("a value does not have the length that the plug-in states")
             found.append(Hashed(orientation, bytes(value)))
         return found
 
 
-def _turned(pixels: npt.NDArray[np.uint8], orientation: Orientation) -> npt.NDArray[np.uint8]:
+def _oriented(pixels: npt.NDArray[np.uint8], orientation: Orientation) -> npt.NDArray[np.uint8]:
     swapped = pixels.swapaxes(0, 1)
     return {
         Orientation.ORIGINAL: pixels,
@@ -82,32 +82,38 @@ def _turned(pixels: npt.NDArray[np.uint8], orientation: Orientation) -> npt.NDAr
 
 
 def load_hasher(reference: str) -> PerceptualAlgorithm:
-    """The algorithm that a user names as ``module:callable``.
+    """Loads the algorithm that a user names as ``module:callable``.
 
     Raises:
-        UsageError: there is no such module or callable, or what it gives is no hasher.
+        UsageError: there is no such module or callable, or its result is not a valid hasher.
     """
     parts = _REFERENCE.fullmatch(reference)
     if parts is None:
-        raise UsageError("a hasher is named as module:callable")
+        raise UsageError(f"invalid hasher: '{reference}'", hint="write module:callable")
     try:
         plugin = getattr(importlib.import_module(parts["module"]), parts["callable"])()
     except Exception as error:
-        raise UsageError(f"the hasher {reference} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise UsageError(f"cannot load hasher: '{reference}'; {type(error).__name__}: {error}") from error
     if not isinstance(plugin, HasherPlugin):
-        raise UsageError(f"the hasher {reference} lacks one of name, length_bytes, needs, metric, threshold, hash")
+        raise UsageError(
+            f"invalid hasher: '{reference}'; a member is missing",
+            hint="it needs name, length_bytes, needs, metric, threshold and hash",
+        )
     return _row(reference, plugin)
 
 
 def _row(reference: str, plugin: HasherPlugin) -> PerceptualAlgorithm:
     if not _NAME.fullmatch(plugin.name) or algorithm_named(plugin.name):
-        raise UsageError(f"the hasher {reference} needs a name of its own: lower-case letters, digits, underscores")
+        raise UsageError(
+            f"invalid hasher: '{reference}'; its name is malformed or already in use",
+            hint="use lower-case letters, digits and underscores",
+        )
     if not 0 < plugin.length_bytes <= MAX_LENGTH_BYTES or plugin.threshold < 0:
-        raise UsageError(f"the hasher {reference} states a length or threshold that is out of range")
+        raise UsageError(f"invalid hasher: '{reference}'; its length or threshold is out of range")
     try:
         needs, metric = Needs(plugin.needs), Metric(plugin.metric)
     except ValueError as error:
-        raise UsageError(f"the hasher {reference}: {error}") from error
+        raise UsageError(f"invalid hasher: '{reference}'; {error}") from error
     return PerceptualAlgorithm(
-        AlgorithmName(plugin.name), 8 * plugin.length_bytes, needs, plugin.threshold, _Plugged(plugin), metric
+        AlgorithmName(plugin.name), 8 * plugin.length_bytes, needs, plugin.threshold, _PluginHasher(plugin), metric
     )

@@ -1,4 +1,4 @@
-"""Pictures made of whole-number arithmetic alone, so that every machine and version makes the same ones."""
+"""Fixtures: images from integer arithmetic only, so that every machine and version makes the same ones."""
 
 import importlib.util
 from collections.abc import Callable

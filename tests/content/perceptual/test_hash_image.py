@@ -59,7 +59,7 @@ def listed(scene: Image.Image) -> PerceptualHash:
     return hashed(encoded(scene))[0]
 
 
-def test_a_hash_tells_where_it_is_from(scene: Image.Image) -> None:
+def test_a_hash_names_its_origin(scene: Image.Image) -> None:
     direct = pdq.transform(np.asarray(scene))
     assert direct is not None
     assert hashed(encoded(scene)) == [PerceptualHash(PDQ.name, direct.hash().hex(), direct.quality)]
@@ -108,7 +108,7 @@ def test_a_copy_is_within_the_threshold(copy: object, scene: Image.Image, listed
         (Image.Transpose.TRANSVERSE, "flip_minus_1"),
     ],
 )
-def test_a_turned_copy_is_found_by_the_variant_that_turns_it_back(
+def test_a_rotated_copy_matches_by_the_inverse_variant(
     turn: Image.Transpose, back: str, scene: Image.Image, listed: PerceptualHash
 ) -> None:
     distance, found = nearest(listed, hashed(encoded(scene.transpose(turn)), HashOptions(Variants.DIHEDRAL)))
@@ -117,7 +117,7 @@ def test_a_turned_copy_is_found_by_the_variant_that_turns_it_back(
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1])
-def test_a_framed_copy_is_found_trimmed(share: float, scene: Image.Image, listed: PerceptualHash) -> None:
+def test_a_framed_copy_matches_trimmed(share: float, scene: Image.Image, listed: PerceptualHash) -> None:
     framed = encoded(ImageOps.expand(scene, border=int(share * 768), fill="white"), "JPEG", quality=75)
     assert nearest(listed, hashed(framed, HashOptions(Variants.DIHEDRAL)))[0] > PDQ.threshold
     distance, found = nearest(listed, hashed(framed, HashOptions(Variants.ALL)))
@@ -126,7 +126,7 @@ def test_a_framed_copy_is_found_trimmed(share: float, scene: Image.Image, listed
 
 
 @pytest.mark.parametrize("number", [0, 4, 8])
-def test_a_frame_of_an_animation_is_found(number: int, scene: Image.Image, listed: PerceptualHash) -> None:
+def test_a_frame_of_an_animation_matches(number: int, scene: Image.Image, listed: PerceptualHash) -> None:
     pages = [
         scene.transpose(Image.Transpose.ROTATE_180).point(lambda level, add=add: level // 2 + add) for add in range(9)
     ]
@@ -152,7 +152,7 @@ def test_one_decode_feeds_all_algorithms(scene: Image.Image, monkeypatch: pytest
     assert opened == [1]
 
 
-def test_colours_ask_for_a_decode_in_full_size(scene: Image.Image) -> None:
+def test_colours_require_a_decode_in_full_size(scene: Image.Image) -> None:
     data = encoded(scene.resize((2048, 1536)), "JPEG", quality=90)
     with_colours = hashed(data, PLAIN, "pdq", "colorhash")
     assert [one.algorithm for one in with_colours] == ["pdq", "colorhash"]
@@ -160,17 +160,17 @@ def test_colours_ask_for_a_decode_in_full_size(scene: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 7, 128, 255])
-def test_a_flat_picture_has_no_hash(level: int) -> None:
+def test_a_uniform_image_has_no_hash(level: int) -> None:
     data = encoded(Image.new("RGB", (100, 100), (level, level, level)))
     assert hashed(data, HashOptions(), *(name for name in ALGORITHMS)) == []
 
 
-def test_a_flat_picture_in_a_frame_has_no_trimmed_hash() -> None:
+def test_a_uniform_image_in_a_frame_has_no_trimmed_hash() -> None:
     framed = ImageOps.expand(Image.new("L", (300, 300), 90), border=40, fill=255)
     assert not any(one.trimmed for one in hashed(encoded(framed), HashOptions(), "pdq", "dhash"))
 
 
-def test_a_truncated_picture_s_hash_says_so(scene: Image.Image, listed: PerceptualHash) -> None:
+def test_the_hash_of_a_truncated_image_is_marked(scene: Image.Image, listed: PerceptualHash) -> None:
     data = encoded(scene, "JPEG")
     (found,) = hashed(data[: len(data) * 98 // 100])
     assert found.truncated
@@ -186,16 +186,16 @@ def test_a_fault_of_one_frame_leaves_the_others(scene: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF"])
-def test_what_is_no_picture_has_neither_hash_nor_fault(data: bytes) -> None:
+def test_a_file_that_is_not_an_image_has_neither_hash_nor_fault(data: bytes) -> None:
     assert hash_image(data, [PDQ], HashOptions()) == ((), ())
 
 
-def test_nothing_is_decoded_for_no_algorithm() -> None:
+def test_without_algorithms_nothing_is_decoded() -> None:
     assert hash_image(b"\xff\xd8\xffbroken", [], HashOptions()) == ((), ())
 
 
 @pytest.mark.parametrize("size", [(4, 200), (200, 4), (1, 30_000), (30_000, 1), (1, 1), (5, 5)])
-def test_narrow_pictures_are_hashed_or_not_and_never_fail(size: tuple[int, int], scene: Image.Image) -> None:
+def test_narrow_images_never_fail(size: tuple[int, int], scene: Image.Image) -> None:
     names = [name for name in ALGORITHMS if name != "crop_resistant"]
     found = hashed(encoded(scene.resize(size)), HashOptions(), *names)
     assert any(one.algorithm == "pdq" for one in found) == (min(size) >= pdq.MIN_SIDE_PX)
@@ -205,6 +205,6 @@ def test_narrow_pictures_are_hashed_or_not_and_never_fail(size: tuple[int, int],
     st.binary(max_size=400),
     st.sampled_from([b"\xff\xd8\xff", b"GIF89a", b"II*\0", b"RIFF....WEBP", b"\x89PNG\r\n\x1a\n"]),
 )
-def test_no_bytes_make_it_raise(data: bytes, head: bytes) -> None:
+def test_no_bytes_raise_an_error(data: bytes, head: bytes) -> None:
     hashes, faults = hash_image(head + data, [PDQ], HashOptions())
     assert hashes or faults or hashes == ()

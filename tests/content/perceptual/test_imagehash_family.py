@@ -53,7 +53,7 @@ def seen(algorithm: PerceptualAlgorithm, image: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_values_are_the_library_s(name: str, scene: Image.Image) -> None:
+def test_values_equal_the_librarys(name: str, scene: Image.Image) -> None:
     algorithm = row(name)
     (hashed,) = algorithm.hasher.hashes(seen(algorithm, scene), ORIGINAL)
     theirs = LIBRARY[name](scene)
@@ -64,7 +64,7 @@ def test_values_are_the_library_s(name: str, scene: Image.Image) -> None:
 
 @pytest.mark.parametrize("name", [name for name in LIBRARY if name != "colorhash"])
 @pytest.mark.parametrize("size", [4, 16])
-def test_values_of_other_sizes_are_the_library_s(name: str, size: int, scene: Image.Image) -> None:
+def test_values_of_other_sizes_equal_the_librarys(name: str, size: int, scene: Image.Image) -> None:
     algorithm = row(f"{name}-{size}")
     (hashed,) = algorithm.hasher.hashes(scene.convert("L"), ORIGINAL)
     with warnings.catch_warnings():
@@ -80,7 +80,7 @@ def test_colours_in_other_sizes(scene: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in LIBRARY if name != "colorhash"])
-def test_orientations_are_those_of_the_turned_picture(name: str, scene: Image.Image) -> None:
+def test_orientations_equal_those_of_the_rotated_image(name: str, scene: Image.Image) -> None:
     algorithm = row(name)
     luma = scene.convert("L")
     found = {one.orientation: one.value for one in algorithm.hasher.hashes(luma, ORIENTATIONS)}
@@ -97,7 +97,7 @@ def test_colours_and_segments_are_hashed_once(scene: Image.Image) -> None:
     assert {one.orientation for one in segments} == {"original"}
 
 
-def test_segments_are_the_library_s_without_repeats(scene: Image.Image) -> None:
+def test_segments_equal_the_librarys_without_duplicates(scene: Image.Image) -> None:
     luma = scene.convert("L")
     theirs = [str(segment) for segment in imagehash.crop_resistant_hash(luma).segment_hashes]
     ours = [one.value.hex() for one in row("crop_resistant").hasher.hashes(luma, ORIGINAL)]
@@ -105,7 +105,7 @@ def test_segments_are_the_library_s_without_repeats(scene: Image.Image) -> None:
     assert ours == list(dict.fromkeys(theirs))
 
 
-def test_a_picture_too_small_for_the_longer_wavelet_has_no_hash() -> None:
+def test_an_image_too_small_for_the_longer_wavelet_has_no_hash() -> None:
     small = Image.linear_gradient("L").resize((20, 20))
     assert row("whash_db4").hasher.hashes(small, ORIENTATIONS) == []
     assert len(row("whash").hasher.hashes(small, ORIENTATIONS)) == 8
@@ -113,14 +113,14 @@ def test_a_picture_too_small_for_the_longer_wavelet_has_no_hash() -> None:
 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
 @pytest.mark.parametrize("name", [*LIBRARY, "crop_resistant"])
-def test_what_flat_pictures_have_is_constant(name: str, level: int) -> None:
+def test_values_of_uniform_images_are_constant(name: str, level: int) -> None:
     algorithm = row(name)
     flat = seen(algorithm, Image.new("RGB", (300, 200), (level, level, level)))
     assert all(algorithm.is_constant(one.value) for one in algorithm.hasher.hashes(flat, ORIENTATIONS))
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_what_pictures_have_is_not_constant(name: str, scene: Image.Image) -> None:
+def test_values_of_other_images_are_not_constant(name: str, scene: Image.Image) -> None:
     algorithm = row(name)
     assert not any(
         algorithm.is_constant(one.value) for one in algorithm.hasher.hashes(seen(algorithm, scene), ORIGINAL)
@@ -132,9 +132,9 @@ def test_bits_are_packed_from_the_end() -> None:
     assert packed(np.ones((3, 3), dtype=bool)) == b"\x01\xff"
 
 
-def test_versions_are_told() -> None:
+def test_versions_are_reported() -> None:
     assert versions() == {"imagehash": imagehash.__version__, "pillow": importlib.metadata.version("pillow")}
 
 
-def test_the_table_is_complete() -> None:
+def test_the_registry_is_complete() -> None:
     assert set(ALGORITHMS) == {"pdq", *LIBRARY, "crop_resistant"}

@@ -48,21 +48,21 @@ def apart(first: bytes, second: bytes) -> int:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=vector_name)
-def test_hash_and_quality_are_the_reference_s(vector: dict[str, str], picture: Maker) -> None:
+def test_hash_and_quality_equal_the_references(vector: dict[str, str], picture: Maker) -> None:
     result = transformed(picture(vector["kind"], int(vector["rows"]), int(vector["columns"])))
     assert result.hash().hex() == vector["hash"]
     assert result.quality == int(vector["quality"])
 
 
 @pytest.mark.parametrize("vector", DIHEDRAL_VECTORS, ids=vector_name)
-def test_all_orientations_are_the_reference_s(vector: dict[str, str], picture: Maker) -> None:
+def test_all_orientations_equal_the_references(vector: dict[str, str], picture: Maker) -> None:
     hashes = transformed(picture(vector["kind"], int(vector["rows"]), int(vector["columns"]))).dihedral()
     assert list(hashes) == list(ORIENTATIONS)
     for orientation in ORIENTATIONS[1:]:
         assert hashes[orientation].hex() == vector[orientation.value], orientation
 
 
-def test_a_changed_picture_is_not_the_vector_s(picture: Maker) -> None:
+def test_a_changed_image_has_another_hash(picture: Maker) -> None:
     vector = next(row for row in VECTORS if row["kind"] == "blobs" and row["rows"] == "480")
     pixels = picture("blobs", 480, 640)
     pixels[100:380, 200:440] = 255
@@ -70,7 +70,7 @@ def test_a_changed_picture_is_not_the_vector_s(picture: Maker) -> None:
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_orientation_from_one_transform_is_that_of_the_turned_picture(orientation: Orientation, picture: Maker) -> None:
+def test_an_orientation_equals_the_hash_of_the_rotated_image(orientation: Orientation, picture: Maker) -> None:
     pixels = picture("blocks", 960, 1280)
     turned = transformed(np.ascontiguousarray(TURNS[orientation](pixels)))
     assert apart(transformed(pixels).hash(orientation), turned.hash()) <= 31
@@ -83,7 +83,7 @@ def test_a_side_below_five_pixels_has_no_hash(rows: int, columns: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(25,), (9, 9, 1), (9, 9, 4), (2, 9, 9, 3)])
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_an_invalid_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="rows x columns"):
         pdq.transform(np.zeros(shape, dtype=np.uint8))
 
@@ -106,7 +106,7 @@ def test_half_of_the_bits_are_set(picture: Maker) -> None:
     assert int.from_bytes(transformed(picture("blobs", 300, 300)).hash()).bit_count() == 128
 
 
-def test_quality_tells_contrast(picture: Maker) -> None:
+def test_quality_measures_contrast(picture: Maker) -> None:
     assert transformed(picture("flat", 200, 200)).quality == 0
     assert transformed(picture("blocks", 200, 200)).quality == pdq.MAX_QUALITY
     faint = picture("blocks", 200, 200) // 16 + 100
@@ -114,7 +114,7 @@ def test_quality_tells_contrast(picture: Maker) -> None:
 
 
 @pytest.mark.parametrize("kind", ["noise", "blocks", "blobs"])
-def test_short_sums_agree_with_the_reference_s_order_within_the_stated_rounding(kind: str, picture: Maker) -> None:
+def test_short_sums_agree_with_the_references_order_within_the_stated_rounding(kind: str, picture: Maker) -> None:
     for rows, columns in ((66, 200), (257, 431), (700, 300), (1500, 900)):
         pixels = picture(kind, rows, columns)
         exact = pdq_reference.downsample(pdq_reference.luma(pixels))
@@ -124,7 +124,7 @@ def test_short_sums_agree_with_the_reference_s_order_within_the_stated_rounding(
         assert 2 * np.abs(coefficients - pdq_reference.transform(exact)).max() <= pdq.MIN_COEFFICIENT_ROUNDING
 
 
-def test_clear_pictures_do_not_need_the_slow_sums(picture: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_images_do_not_need_the_slow_sums(picture: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise AssertionError("the exact sums were taken")
 

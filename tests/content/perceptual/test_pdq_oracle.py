@@ -1,4 +1,4 @@
-"""Everything against the reference implementation; collected only where it is installed."""
+"""Compares PDQ with the reference implementation. Collected only if it is installed."""
 
 import importlib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Maker = Callable[[str, int, int], npt.NDArray[np.uint8]]
     rows=st.integers(5, 300),
     columns=st.integers(5, 300),
 )
-def test_bits_and_quality_are_the_reference_s(kind: str, rows: int, columns: int, picture: Maker) -> None:
+def test_bits_and_quality_equal_the_references(kind: str, rows: int, columns: int, picture: Maker) -> None:
     pixels = picture(kind, rows, columns)
     bits, quality = pdqhash.compute(pixels)
     ours = pdq.transform(pixels)

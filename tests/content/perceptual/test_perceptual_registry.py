@@ -44,12 +44,12 @@ def test_spellings_in_use(spelling: str, name: str, bits: int, threshold: int) -
     ["", "md5", "phas", "phash-1", "phash-33", "phash-", "phash-0", "whash-9", "pdq-8", "crop_resistant-8", "phash 8",
      "colorhash-0", "colorhash-9", "phash--8", "-8", "pdna"],
 )  # fmt: skip
-def test_other_names_are_none(name: str) -> None:
+def test_other_names_are_unknown(name: str) -> None:
     assert algorithm_named(name) is None
 
 
 @given(st.text(max_size=20))
-def test_any_name_is_known_or_none(name: str) -> None:
+def test_any_name_is_known_or_not(name: str) -> None:
     algorithm = algorithm_named(name)
     assert algorithm is None or algorithm_named(algorithm.name) == algorithm
 
@@ -62,7 +62,7 @@ def test_hex_is_read(text: str, value: str) -> None:
     assert from_hex(PHASH, text).hex() == value
 
 
-def test_odd_digits_are_filled_in_front() -> None:
+def test_an_odd_number_of_digits_is_padded_in_front() -> None:
     assert from_hex(COLORHASH, "38000000000").hex() == "038000000000"
     assert from_hex(COLORHASH, "038000000000").hex() == "038000000000"
 
@@ -71,7 +71,7 @@ def test_odd_digits_are_filled_in_front() -> None:
     "text", ["", "8f373714acfcf4d", "8f373714acfcf4d00", "8f373714acfcf4dg", " 8f373714acfcf4d", "0x373714acfcf4d0",
              "+f373714acfcf4d0", "8f37_714acfcf4d0", "\u0661" * 16],
 )  # fmt: skip
-def test_other_than_hex_of_the_length_is_refused_and_not_repeated(text: str) -> None:
+def test_invalid_hex_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match="hex digits") as caught:
         from_hex(PHASH, text)
     assert not text or text not in str(caught.value)
@@ -83,7 +83,7 @@ def test_bits_beyond_the_hash_are_refused() -> None:
 
 
 @given(st.binary(min_size=8, max_size=8))
-def test_hex_from_before_4_is_the_library_s_reading(value: bytes) -> None:
+def test_hex_from_before_4_equals_the_librarys_reading(value: bytes) -> None:
     bits = imagehash.old_hex_to_hash(value.hex()).hash.ravel()
     expected = int("".join("1" if bit else "0" for bit in bits), 2).to_bytes(8)
     assert from_hex(PHASH, value.hex(), imagehash_pre4=True) == expected
@@ -114,7 +114,7 @@ def test_constants_of_pdq(value: bytes) -> None:
     assert not PDQ.is_constant(value[:-1] + b"\x55")
 
 
-def test_the_table_does_not_load_the_family_s_libraries() -> None:
+def test_the_registry_does_not_load_the_familys_libraries() -> None:
     code = (
         "import sys, hashaudit.content.perceptual.hash_image\n"
         "import hashaudit.content.perceptual.perceptual_registry as r; r.algorithm_named('phash')\n"

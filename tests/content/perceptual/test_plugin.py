@@ -91,7 +91,7 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_hasher_is_a_row_like_any_other(scene: Image.Image) -> None:
+def test_a_plugin_is_a_row_of_the_registry(scene: Image.Image) -> None:
     algorithm = load_hasher("licensed_hash:Toy")
     assert (algorithm.name, algorithm.length_bytes, algorithm.threshold) == ("toy", 144, 40_000)
     assert (algorithm.metric, algorithm.needs) == (Metric.SQUARED, Needs.LUMA)
@@ -100,7 +100,7 @@ def test_a_hasher_is_a_row_like_any_other(scene: Image.Image) -> None:
     assert len({found.value for found in hashes}) == len(hashes) == 8
 
 
-def test_a_changed_copy_is_within_the_threshold_and_another_picture_is_not(scene: Image.Image) -> None:
+def test_a_changed_copy_is_within_the_threshold_and_another_image_is_not(scene: Image.Image) -> None:
     algorithm = load_hasher("licensed_hash:Toy")
 
     def value(image: Image.Image) -> bytes:
@@ -113,7 +113,7 @@ def test_a_changed_copy_is_within_the_threshold_and_another_picture_is_not(scene
 
 
 @pytest.mark.parametrize("turn", ["rotate_90", "rotate_270", "flip_x", "flip_plus_1", "flip_minus_1"])
-def test_orientations_turn_the_pixels_as_they_turn_other_hashes(turn: str, scene: Image.Image) -> None:
+def test_orientations_of_plugins_equal_those_of_other_hashes(turn: str, scene: Image.Image) -> None:
     transposes = {
         "rotate_90": Image.Transpose.ROTATE_90,
         "rotate_270": Image.Transpose.ROTATE_270,
@@ -133,7 +133,7 @@ def test_a_hasher_of_colours_gets_colours(scene: Image.Image) -> None:
     assert not faults
 
 
-def test_a_picture_that_has_no_value_has_no_hash(scene: Image.Image) -> None:
+def test_an_image_without_a_value_has_no_hash(scene: Image.Image) -> None:
     small = png(scene.resize((9, 9)))
     assert hash_image(small, [load_hasher("licensed_hash:Toy")], HashOptions()) == ((), ())
 
@@ -153,6 +153,6 @@ def test_a_failure_is_a_fault_and_the_other_hashes_count(name: str, scene: Image
      "no_such_module_here:Toy", "licensed_hash:Missing", "licensed_hash:no_class", "licensed_hash:Nothing",
      *(f"licensed_hash:{name}" for name in ("Pdq", "Shouting", "Long", "Empty", "Negative", "Sound", "Cosine"))],
 )  # fmt: skip
-def test_what_is_no_hasher_is_refused(reference: str) -> None:
+def test_an_invalid_hasher_is_refused(reference: str) -> None:
     with pytest.raises(UsageError):
         load_hasher(reference)
