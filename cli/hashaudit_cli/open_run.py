@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hashaudit.errors import HashauditError, OutputLockedError, UsageError
-from hashaudit.host.files import LockState
+from hashaudit.host.files import LockState, open_regular
 from hashaudit.host.process_owner import this_process
 from hashaudit.objectstores.url import parse_root
 from hashaudit.record import timestamps
@@ -222,7 +222,7 @@ def _config(path: str, asked: ScanConfig, journal: JournalContent | None) -> Sca
 def _holder(path: str, signer: SigningKey | None) -> str:
     """Which process holds the lock, where its journal tells."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             run_id = read_header(stream).run_id
         journal = read_journal(os.fsencode(path) + SUFFIX, seal_key(signer, run_id), run_id)
     except (OSError, HashauditError):

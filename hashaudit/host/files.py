@@ -8,6 +8,7 @@ import errno
 import importlib.util
 import os
 import stat
+from typing import BinaryIO
 
 from hashaudit.model.entry import Stat
 
@@ -122,6 +123,31 @@ def open_noatime(path: bytes, flags: int, dir_fd: int | None = None) -> int:
         if not NOATIME or error.errno not in NOATIME_REFUSALS:
             raise
         return os.open(path, flags, dir_fd=dir_fd)
+
+
+def open_regular(path: str | bytes) -> BinaryIO:
+    """Opens a regular file for reading, links followed. Anything else in its place is refused and never waited for.
+
+    Another user can put a FIFO in a shared directory under a name that this user is about to read.
+
+    Raises:
+        OSError: as open(2), or it is not a regular file.
+    """
+    _require_regular(os.stat(path))  # opening a device can have an effect: a tape rewinds
+    descriptor = os.open(path, READ_FLAGS)
+    try:
+        _require_regular(os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "rb")
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
 
 
 def is_link(status: os.stat_result) -> bool:

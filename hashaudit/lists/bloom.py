@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from hashaudit.errors import ListError
+from hashaudit.host.files import open_regular
 from hashaudit.lists.file_state import FileState
 
 _HEADER = struct.Struct("<QQdQQQ")
@@ -50,7 +51,7 @@ class BloomFilter:
             ListError: the file cannot be read, is not such a filter, or is truncated.
         """
         try:
-            with open(path, "rb") as file:
+            with open_regular(path) as file:
                 head = file.read(_HEADER.size)
                 status = os.fstat(file.fileno())
                 if not is_bloom_filter(head):

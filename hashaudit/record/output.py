@@ -16,7 +16,7 @@ from typing import BinaryIO, NoReturn, Self
 import msgspec
 
 from hashaudit.errors import OutputClosedError, OutputError, OutputLockedError
-from hashaudit.host.files import LockState, lock_file
+from hashaudit.host.files import LockState, lock_file, open_regular
 from hashaudit.model.paths import for_terminal
 
 SIDECAR_SUFFIX = b".sig"
@@ -231,7 +231,7 @@ class Output:
         path = self._path + SIDECAR_SUFFIX
         whole = text.encode("ascii")
         try:
-            with open(path, "rb") as stream:
+            with open_regular(path) as stream:
                 present = stream.read(len(whole) + 1)
             if present == whole:
                 return

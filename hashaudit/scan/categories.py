@@ -10,6 +10,7 @@ import os
 import msgspec
 
 from hashaudit.errors import UsageError
+from hashaudit.host.files import open_regular
 from hashaudit.model.results import EntryResult, Match
 
 MAX_SCHEME_BYTES = 1 << 20
@@ -47,8 +48,8 @@ def scheme_named(name_or_path: str) -> dict[str, str]:
     if not os.path.exists(name_or_path):
         raise UsageError(f"unknown category scheme: '{name_or_path}'; neither a file nor one of {', '.join(SCHEMES)}")
     try:
-        with open(name_or_path, encoding="utf-8-sig") as file:
-            scheme = json.loads(file.read(MAX_SCHEME_BYTES))
+        with open_regular(name_or_path) as file:
+            scheme = json.loads(file.read(MAX_SCHEME_BYTES).decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the category scheme: '{name_or_path}'; not JSON") from error
     if not isinstance(scheme, dict) or not all(isinstance(name, str) for name in scheme.values()):

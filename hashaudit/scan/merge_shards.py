@@ -14,6 +14,7 @@ import msgspec
 
 from hashaudit import __version__, exit_codes
 from hashaudit.errors import FindingsError
+from hashaudit.host.files import open_regular
 from hashaudit.model import paths
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
 from hashaudit.model.location import ResumeKey
@@ -27,7 +28,7 @@ from hashaudit.record.schema import CheckpointBody, EndReason, FaultRecord, Tota
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.trust import Trust
-from hashaudit.record.verify.verifier import verify
+from hashaudit.record.verify.verifier import MAX_SIDECAR_BYTES, verify
 from hashaudit.record.verify.verify_report import Verification
 from hashaudit.scan.resume.compatibility import shard_differences
 from hashaudit.sources.shard import Shard
@@ -123,8 +124,8 @@ def checksum_line(sha256: str, name: bytes) -> bytes:
 def _read(path: bytes, trust: Trust) -> ShardFile:
     shown = for_terminal(path)
     try:
-        with open(path, "rb") as stream, open(path + SIDECAR_SUFFIX, "rb") as sidecar:
-            outcome = verify(stream, trust, sidecar.read())
+        with open_regular(path) as stream, open_regular(path + SIDECAR_SUFFIX) as sidecar:
+            outcome = verify(stream, trust, sidecar.read(MAX_SIDECAR_BYTES + 1))
             end = _require_complete(outcome, shown)
             stream.seek(0)
             whole, before_end = hashlib.sha256(), ""

@@ -17,6 +17,7 @@ from typing import Self
 import msgspec
 
 from hashaudit.errors import SigningKeyError
+from hashaudit.host.files import open_regular
 from hashaudit.model.paths import for_terminal
 from hashaudit.signing.public_key import PublicKey, pack_string
 
@@ -91,7 +92,7 @@ class AllowedSigners(msgspec.Struct, frozen=True):
         """
         shown = for_terminal(os.fsencode(path))
         try:
-            with open(path, "rb") as stream:
+            with open_regular(path) as stream:
                 content = stream.read(_MAX_FILE_BYTES + 1)
         except OSError as error:
             raise SigningKeyError(f"cannot read allowed signers: '{shown}'; {error.strerror}") from error

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hashaudit.errors import SigningKeyError
+from hashaudit.host.files import open_regular
 from hashaudit.model.paths import for_terminal
 
 KEY_TYPE = b"ssh-ed25519"
@@ -116,7 +117,7 @@ def load_public_key(path: str | bytes) -> PublicKey:
     """
     shown = for_terminal(os.fsencode(path))
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SigningKeyError(f"cannot read the public key: '{shown}'; {error.strerror}") from error

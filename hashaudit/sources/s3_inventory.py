@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from hashaudit.host.files import open_regular
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.paths import for_terminal
@@ -129,7 +130,7 @@ class Inventory:
         if url is not None:
             return fetch_object(self._stores.of(url.bucket.scheme), url.bucket, url.prefix)
         try:
-            with open(place, "rb") as file:
+            with open_regular(place) as file:
                 data = file.read(MAX_OBJECT_BYTES + 1)
         except OSError as error:
             raise StoreError(FaultCode.IO_ERROR, f"cannot read: '{for_terminal(place)}'; {error.strerror}") from error

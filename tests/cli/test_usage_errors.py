@@ -1,5 +1,8 @@
 """Wrong command lines: each ends in exit code 2 with one message and one hint, whichever layer finds the error."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from installed import Tool
@@ -101,3 +104,19 @@ def test_messages_hold_no_secret(hashaudit: Tool) -> None:
         result = hashaudit(*words)
         assert result.code == 2
         assert "er2hunter2" not in result.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_no_command_waits_for_a_planted_fifo(hashaudit: Tool, tmp_path: Path) -> None:
+    tree, output = tmp_path / "tree", tmp_path / "findings"
+    tree.mkdir()
+    assert hashaudit("scan", tree, "--record", "all", "-o", output, "-q").code == 0
+    sidecar, journal = Path(f"{output}.sig"), Path(f"{output}.journal")
+    sidecar.unlink()
+    os.mkfifo(sidecar)
+    os.mkfifo(journal)
+    for words in (("verify", output), ("merge", output, "-o", tmp_path / "whole"), ("verify", sidecar)):
+        result = hashaudit(*words)
+        assert result.code == 4
+        assert "not a regular file" in result.err
+    assert hashaudit("scan", "--resume", output, "-q").code == 4

@@ -14,6 +14,7 @@ from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import HostError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.host.files import open_regular
 from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit_cli.ui.terminal import log, quote
 
@@ -69,7 +70,7 @@ def run_compare(
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read()
     except OSError as error:
         raise HostError(f"cannot read '{path}'; {error.strerror}") from error

@@ -9,6 +9,7 @@ import os
 from typing import BinaryIO
 
 from hashaudit.errors import FindingsError
+from hashaudit.host.files import open_regular
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import timestamps
 from hashaudit.record.codec import decode_line
@@ -28,7 +29,7 @@ from hashaudit.record.verify.verify_report import (
 )
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
 
-_MAX_SIDECAR_BYTES = 4096
+MAX_SIDECAR_BYTES = 4096
 """A signature has about 300."""
 
 
@@ -44,7 +45,7 @@ def verify_file(path: str | bytes, trust: Trust = None) -> Verification:
     """
     raw = os.fsencode(path)
     try:
-        with open(raw, "rb") as stream:
+        with open_regular(raw) as stream:
             return verify(stream, trust, _read_sidecar(raw + SIDECAR_SUFFIX))
     except OSError as error:
         raise FindingsError(f"cannot read '{for_terminal(raw)}' or its sidecar; {error.strerror}") from error
@@ -69,8 +70,8 @@ def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) 
 
 def _read_sidecar(path: bytes) -> bytes | None:
     try:
-        with open(path, "rb") as stream:
-            return stream.read(_MAX_SIDECAR_BYTES + 1)
+        with open_regular(path) as stream:
+            return stream.read(MAX_SIDECAR_BYTES + 1)
     except FileNotFoundError:
         return None
 

@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 
-from hashaudit.host.files import NOFOLLOW
+from hashaudit.host.files import NOFOLLOW, open_regular
 
 MAGIC = b"hashaudit journal 1\n"
 NONCE_BYTES = 16
@@ -106,7 +106,7 @@ def read_frames(path: bytes, key: bytes) -> Iterator[bytes]:
     Raises:
         OSError: the file cannot be read.
     """
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         if file.read(len(MAGIC)) != MAGIC:
             return
         nonce = file.read(NONCE_BYTES)
