@@ -25,7 +25,7 @@ class PictureSpec(msgspec.Struct, frozen=True):
     variants: str
     max_frames: int
     plugged: bool
-    """Whether there is a plug-in hash. A change of its code cannot be detected, so its values are never cached."""
+    """True if there is a plug-in hash. A change of its code cannot be detected, so its values are never cached."""
 
 
 class HashSpec(msgspec.Struct, frozen=True):

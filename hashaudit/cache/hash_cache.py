@@ -218,11 +218,11 @@ class Cache:
 
     def _renew(self, reason: str) -> None:
         try:
-            aside = for_terminal(permissions.move_to_backup(self._path))
+            backup = for_terminal(permissions.move_to_backup(self._path))
             permissions.make(self._path)
             self._store = open_store(self._path, create=True)
-            self.state = f"damaged, moved to {aside}, replaced by a new one: {reason}"
-            self._warn(f"the damaged cache '{self._shown}' was moved to '{aside}'; starting a new one ({reason})")
+            self.state = f"damaged, moved to {backup}, replaced by a new one: {reason}"
+            self._warn(f"the damaged cache '{self._shown}' was moved to '{backup}'; starting a new one ({reason})")
         except (OSError, sqlite3.Error, DamagedError) as error:
             self.state = f"not used: damaged ({reason}), and a new one cannot be created: {_reason(error)}"
             self._warn(f"the cache '{self._shown}' is {self.state}")

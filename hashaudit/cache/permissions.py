@@ -56,15 +56,15 @@ def move_to_backup(path: bytes) -> bytes:
         OSError: it cannot be renamed.
     """
     for number in range(1, _MAX_BACKUPS):
-        aside = path + (b".damaged" if number == 1 else b".damaged-%d" % number)
-        if os.path.lexists(aside):
+        backup = path + (b".damaged" if number == 1 else b".damaged-%d" % number)
+        if os.path.lexists(backup):
             continue
         # The log first: SQLite would apply one that is left behind to the next database of this name.
         for suffix in SIDE_SUFFIXES:
             with suppress(FileNotFoundError):
-                os.rename(path + suffix, aside + suffix)
-        os.rename(path, aside)
-        return aside
+                os.rename(path + suffix, backup + suffix)
+        os.rename(path, backup)
+        return backup
     raise FileExistsError(f"there are already {_MAX_BACKUPS} backups of damaged caches beside '{for_terminal(path)}'")
 
 

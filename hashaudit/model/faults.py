@@ -6,7 +6,7 @@ import msgspec
 
 
 class Stage(StrEnum):
-    """Where a fault happened."""
+    """The stage of examination in which a fault happened."""
 
     WALK = "walk"
     OPEN = "open"
@@ -17,17 +17,17 @@ class Stage(StrEnum):
 
 
 class FaultCode(StrEnum):
-    """Why something was not examined: the closed set of docs/reference/findings-format.md."""
+    """Reasons why something was not examined: the closed set of docs/reference/codes.md."""
 
     PERMISSION_DENIED = "permission_denied"
     NOT_FOUND = "not_found"
     FILE_REPLACED = "file_replaced"
-    """The entry that was opened is not the one that the walk saw (type, device or inode differ)."""
+    """The opened entry is not the one that the walk saw: type, device or inode differ."""
     CHANGED_WHILE_READ = "changed_while_read"
     IO_ERROR = "io_error"
     STALE_HANDLE = "stale_handle"
     NOT_VISIBLE_ON_MOUNT = "not_visible_on_mount"
-    """A key of the bucket that the mount does not show, so that nothing of it was examined."""
+    """The mount does not show this key of the bucket, so it was not examined."""
     LINK_LOOP = "link_loop"
     BROKEN_LINK = "broken_link"
     NAME_TOO_LONG = "name_too_long"
@@ -36,26 +36,26 @@ class FaultCode(StrEnum):
     WORKER_CRASHED = "worker_crashed"
     OUT_OF_MEMORY = "out_of_memory"
     DECODE_ERROR = "decode_error"
-    """The decoder of the picture's format refuses it, also when told to accept a truncated file."""
+    """The decoder of the image's format refuses it, even in the mode that accepts truncated files."""
     DECODE_TIMEOUT = "decode_timeout"
     UNSUPPORTED_IMAGE = "unsupported_image"
-    """Known to be a picture, of a kind that is not decoded."""
+    """An image of a format that is not decoded."""
     TOO_MANY_BYTES = "too_many_bytes"
-    """The encoded picture is larger than what is handed to a decoder."""
+    """The encoded image is larger than the limit for decoders."""
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_MANY_FRAMES = "too_many_frames"
-    """Frames beyond the number that is gone through were not looked at."""
+    """Frames beyond the limit were not examined."""
     ARCHIVED = "archived"
-    """Archived: the store gives the object only after a restore, which is never asked for."""
+    """The store returns the object only after a restore, which hashaudit never requests."""
     CHECKSUM_MISMATCH = "checksum_mismatch"
-    """What was read is not what the store's own checksum of the object says."""
+    """The content read does not have the store's own checksum of the object."""
     CACHE_MISMATCH = "cache_mismatch"
-    """The cache held other hashes of the very state that was read now."""
+    """The cache has other hashes for the same state of the file."""
     INTERNAL_ERROR = "internal_error"
 
 
 class SkipReason(StrEnum):
-    """Why an entry was counted and by intent not opened. None of these makes a run incomplete."""
+    """Rules by which an entry is skipped: counted and not opened. A skip does not make a scan incomplete."""
 
     EXCLUDED = "excluded"
     NOT_INCLUDED = "not_included"
@@ -72,12 +72,12 @@ class SkipReason(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One thing that was not examined, and why."""
+    """One reason why an entry was not fully examined."""
 
     stage: Stage
     code: FaultCode
     message: str
-    """For people; holds no list entry and no content."""
+    """Text for people, without list entries and content."""
     attempts: int = 1
     signal: int | None = None
 
@@ -94,7 +94,7 @@ class PathFault(msgspec.Struct, frozen=True):
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """An entry that was counted and by intent not opened."""
+    """An entry that was skipped by rule: counted and not opened."""
 
     path: bytes
     reason: SkipReason

@@ -1,4 +1,4 @@
-"""What a worker found out about one entry: hashes, matches and faults."""
+"""The result of examining one entry: hashes, matches and faults."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -10,7 +10,7 @@ from hashaudit.model.entry import Consistency, State
 from hashaudit.model.faults import Fault
 
 AlgorithmName = NewType("AlgorithmName", str)
-"""Lower-case name of a digest or perceptual hash as it stands in the findings file: ``sha256``, ``blake3``, ``pdq``."""
+"""Lower-case name of a digest or perceptual hash as in the findings file: ``sha256``, ``blake3``, ``pdq``."""
 
 
 ListNumber = NewType("ListNumber", int)
@@ -18,21 +18,21 @@ ListNumber = NewType("ListNumber", int)
 
 
 class Role(StrEnum):
-    """What a hit on a list means."""
+    """Meaning of a match: deny lists make findings, known lists do not."""
 
     DENY = "deny"
     KNOWN = "known"
 
 
 class MatchType(StrEnum):
-    """How a hash agreed with a list entry."""
+    """The way in which a hash agrees with a list entry."""
 
     EXACT = "exact"
     NEAR = "near"
 
 
 class Caveat(StrEnum):
-    """Why a finding should not be acted on alone."""
+    """Reasons to confirm a finding before acting on it."""
 
     MD5_ONLY = "md5_only"
     SHA1_ONLY = "sha1_only"
@@ -57,7 +57,7 @@ class Match(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def has_deny_match(matches: Iterable[Match]) -> bool:
-    """Tells if a match is with something that is looked for, which makes a finding; known files make none."""
+    """Returns whether any match is with a deny list, which makes a finding."""
     return any(match.role is Role.DENY for match in matches)
 
 
@@ -66,7 +66,7 @@ class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     algorithm: AlgorithmName
     value: str
-    """Lower-case hex."""
+    """The hash in lower-case hex."""
     quality: int | None = None
     frame: int = 0
     variant: str = "original"
@@ -75,16 +75,16 @@ class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """All that a worker learned about one entry."""
+    """Everything a worker reports about one entry."""
 
     item: int
-    """Position of the entry in its work unit."""
+    """Position of the entry in its batch."""
     stat: State | None
-    """Of the state that was hashed; ``None`` when nothing could be opened."""
+    """The state that was hashed; ``None`` if the entry could not be opened."""
     bytes_read: int
     consistency: Consistency
     digests: dict[str, str]
-    """Algorithm -> lower-case hex; empty when nothing was read to its end."""
+    """Algorithm -> lower-case hex; empty if the content was not read to its end."""
     matches: tuple[Match, ...] = ()
     needs_confirmation: tuple[Caveat, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -92,6 +92,6 @@ class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """With ``changed_while_read``: the state before the last read, or as listed; ``stat`` is the state after it."""
     perceptual: tuple[PerceptualHash, ...] = ()
     matches_omitted: int = 0
-    """Matches beyond those that a record holds."""
+    """Number of matches beyond those in the record."""
     from_run: str | None = None
-    """The run that read the content, where it was an earlier one and this one took its hashes from the cache."""
+    """Id of the earlier scan that read the content, if the hashes came from the cache."""

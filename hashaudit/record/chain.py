@@ -1,4 +1,4 @@
-"""Segments and checkpoints: which bytes are closed together, when, and what a checkpoint says of them. No I/O.
+"""Segments and checkpoints: which records are closed together, when, and what a checkpoint states. No I/O.
 
 A segment is handed out whole, with the checkpoint that closes it, so a file holds nothing but closed segments unless a
 write was cut short. Each checkpoint names the one before, so none can be left out; each hashes its own segment alone,
@@ -16,43 +16,43 @@ from hashaudit.record.header import FORMAT_VERSION
 from hashaudit.record.schema import Checkpoint, CheckpointBody, EndReason, Resumption, Totals
 
 MAX_SEGMENT_LINES = 1000
-"""Signing and fsync cost a few microseconds a line at this length, and damage voids no more than this."""
+"""Most records in a segment. Signing and fsync then cost a few microseconds a record, and damage voids no more."""
 
 MAX_SEGMENT_BYTES = 4 * 1024 * 1024
-"""A segment takes no further line from here on: bounds what the writer and every reader hold at once."""
+"""Bytes after which a segment takes no further record. It bounds what the writer and every reader hold."""
 
 MAX_AGE_S = 5.0
-"""A line waits no longer than this for its checkpoint."""
+"""Longest wait of a record for its checkpoint."""
 
 MAX_FINDING_AGE_S = 0.2
-"""A finding waits no longer than this, so that it is signed and on the disk within a quarter of a second."""
+"""Longest wait of a finding, so that it is signed and on the disk within a quarter of a second."""
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """What the final checkpoint says besides."""
+    """The additional fields of the final checkpoint."""
 
     reason: EndReason
     exit_code: int
 
 
 class ChainEnd(msgspec.Struct, frozen=True):
-    """Where a chain stands behind a checkpoint."""
+    """The end of a chain at a checkpoint, from which a resumed scan continues."""
 
     run_id: str
     last: int
-    """Number of the last line that is closed."""
+    """Number of the last closed record."""
     checkpoint_sha256: str
     file_sha256: "hashlib._Hash"
-    """Of everything up to and with that checkpoint."""
+    """Hash of all bytes up to and including that checkpoint."""
     file_sha512: "hashlib._Hash"
     totals: Totals
-    """That it states."""
+    """Totals that the checkpoint states."""
     size: int
-    """Bytes up to and with it."""
+    """Number of bytes up to and including that checkpoint."""
 
 
 class Chain:
-    """The open segment of one run, and the hashes that tie the closed ones together.
+    """The open segment of one scan, and the hashes that chain the closed ones.
 
     Times are seconds of any clock that never steps back.
     """
@@ -69,27 +69,27 @@ class Chain:
 
     @property
     def next_seq(self) -> int:
-        """Number of the next line, from 1."""
+        """Number of the next record, from 1."""
         return self._next_seq
 
     @property
     def pending(self) -> Sequence[bytes]:
-        """The lines of the open segment."""
+        """Records of the open segment."""
         return self._lines
 
     @property
     def deadline_s(self) -> float | None:
-        """When the open segment must be closed; ``None`` while it is empty."""
+        """Time at which the open segment must be closed; ``None`` while it is empty."""
         return self._deadline_s
 
     @property
     def file_sha512(self) -> bytes:
-        """Of all bytes handed out so far."""
+        """Hash of all bytes returned so far."""
         return self._file_sha512.digest()
 
     @classmethod
     def continued(cls, end: "ChainEnd") -> Self:
-        """Goes on behind the last checkpoint of an interrupted run."""
+        """Continues after the last checkpoint of an interrupted scan."""
         chain = cls(end.run_id)
         chain._next_seq = end.last + 1
         chain._previous_sha256 = end.checkpoint_sha256
@@ -98,7 +98,7 @@ class Chain:
         return chain
 
     def append(self, line: bytes, now_s: float, *, urgent: bool) -> None:
-        """Takes the line numbered :attr:`next_seq`, with its newline.
+        """Adds the record numbered :attr:`next_seq`, with its newline.
 
         Args:
             line: its bytes.
@@ -113,7 +113,7 @@ class Chain:
             self._deadline_s = deadline_s
 
     def due(self, now_s: float) -> bool:
-        """Tells whether the open segment must be closed now."""
+        """Returns whether the open segment must be closed now."""
         if self._deadline_s is None:
             return False
         full = len(self._lines) >= MAX_SEGMENT_LINES or self._pending_bytes >= MAX_SEGMENT_BYTES

@@ -1,4 +1,4 @@
-"""Lines as bytes: ASCII JSON out, strict decoding in.
+"""Records as bytes: ASCII JSON out, strict decoding in.
 
 Decoding takes nothing on trust: an unknown kind, field or value, a field twice, a float or a byte that is not ASCII is
 an error (RFC 8259 leaves the meaning of a repeated name open, so that two readers could see two findings in one line).
@@ -15,7 +15,7 @@ from hashaudit.errors import FindingsError
 from hashaudit.record.schema import Checkpoint, CheckpointBody, Line
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""With its newline. Bounds what a hostile file can make a reader hold; a path of a million bytes fits."""
+"""Longest record with its newline. It bounds what a hostile file makes a reader hold; a path of 10^6 bytes fits."""
 
 _MAX_MESSAGE_CHARACTERS = 200
 
@@ -28,17 +28,17 @@ _Decoded = TypeVar("_Decoded", Line, CheckpointBody)
 
 
 def encode_line(line: Line) -> bytes:
-    """One line of the file with its newline."""
+    """Returns one record of the file with its newline."""
     return _encode(line) + b"\n"
 
 
 def encode_body(body: CheckpointBody) -> str:
-    """A checkpoint's ``body``."""
+    """Returns a checkpoint's ``body``."""
     return _encode(body).decode("ascii")
 
 
 def decode_line(raw: bytes) -> Line:
-    """One line without its newline.
+    """Returns the record in one line without its newline.
 
     Raises:
         FindingsError: it is no line of this format.
@@ -50,7 +50,7 @@ def decode_line(raw: bytes) -> Line:
 
 
 def decode_body(body: str) -> CheckpointBody:
-    """A checkpoint's ``body``.
+    """Returns the value of a checkpoint's ``body``.
 
     Raises:
         FindingsError: it is no body of this format.
@@ -71,7 +71,7 @@ def _encode(value: Line | CheckpointBody) -> bytes:
 
 
 def as_ascii(raw: bytes) -> bytes:
-    """JSON with everything beyond ASCII escaped."""
+    """Returns JSON with everything beyond ASCII escaped."""
     return raw if raw.isascii() else _NON_ASCII.sub(_escape, raw.decode()).encode("ascii")
 
 
@@ -85,7 +85,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def _without_surrogates(value: Any) -> Any:
     # An argument or a list's label that is not UTF-8 reaches the program with lone surrogates in it (PEP 383). JSON
-    # cannot hold them; they are written out as the six characters \udcNN, which nobody takes for the original.
+    # cannot hold them; they become the six characters \udcNN, which cannot be mistaken for the original.
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, dict):
@@ -105,7 +105,7 @@ def _decode(raw: bytes, decode: Callable[[bytes], _Decoded]) -> _Decoded:
     try:
         value = decode(raw)
         if _ENCODER.encode(value) != raw:
-            # The line is not as this program writes it, which is allowed; that it says nothing twice is still required.
+            # The line may differ from what this program writes, but a repeated field is still refused.
             json.loads(raw, object_pairs_hook=_refuse_repeated)
     except (msgspec.DecodeError, UnicodeError, ValueError) as error:
         raise FindingsError(_printable(str(error))) from error
@@ -122,6 +122,6 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _printable(message: str) -> str:
-    # The message may repeat part of a hostile line, and ends on somebody's terminal.
+    # The message may repeat part of a hostile line, and is shown on a terminal.
     escaped = message.encode("unicode_escape").decode("ascii")
     return escaped if len(escaped) <= _MAX_MESSAGE_CHARACTERS else escaped[:_MAX_MESSAGE_CHARACTERS] + "..."

@@ -10,7 +10,7 @@ from hashaudit.model import paths
 from hashaudit.record.timestamps import FILE_TIME_PATTERN, TIME_PATTERN
 
 MAX_SAFE_INTEGER = 2**53
-"""Above this, a reader that keeps numbers as IEEE 754 doubles (jq, JavaScript) shows another number (RFC 8259, 6)."""
+"""Largest integer that readers with IEEE 754 doubles (jq, JavaScript) keep exactly (RFC 8259 section 6)."""
 
 Natural = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Decimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,29})\Z")]
@@ -30,11 +30,11 @@ Setting = bool | Natural | str | tuple[str, ...] | None
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all that stands in the file: nothing unknown is taken, nothing absent is written."""
+    """Base of all values in the file: unknown fields are refused, absent ones are not written."""
 
 
 def check_path(path: str, path_uri: str | None) -> None:
-    """Refuses a ``path_uri`` that says another path than ``path``.
+    """Refuses a ``path_uri`` that names another path than ``path``.
 
     Raises:
         ValueError: they do not belong together.
@@ -48,5 +48,5 @@ def check_path(path: str, path_uri: str | None) -> None:
 
 
 def large(number: int) -> int | str:
-    """A count that may pass 2^53, as a :data:`Size` field holds it."""
+    """Returns a count that may exceed 2^53 in the form of a :data:`Size` field."""
     return number if number <= MAX_SAFE_INTEGER else str(number)

@@ -25,7 +25,7 @@ FORMAT_VERSION = 1
 
 
 class ClockSync(StrEnum):
-    """Whether the host's clock was kept by a time service when the run began."""
+    """True if the host's clock was kept by a time service when the run began."""
 
     SYNCHRONISED = "synchronised"
     UNSYNCHRONISED = "unsynchronised"

@@ -1,6 +1,6 @@
-"""Where findings go: a new file that nobody else can read, or a descriptor such as standard output.
+"""The output of a scan: a new private file, or a descriptor such as standard output.
 
-Every failure here ends the run: a finding that cannot be written must never look like no finding.
+Every failure here ends the scan, because a finding that cannot be written must never look like no finding.
 """
 
 import errno
@@ -21,8 +21,8 @@ from hashaudit.model.paths import for_terminal
 
 SIDECAR_SUFFIX = b".sig"
 
-ASIDE_SUFFIX = b".aside-"
-"""And a number: of what a resumed run sets aside."""
+BACKUP_SUFFIX = b".backup-"
+"""Suffix, before a number, of the files to which a resume moves unsigned bytes."""
 
 _COPY_BYTES = 1 << 20
 
@@ -47,12 +47,12 @@ _OLD_FILE = (
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """What was moved out of a findings file."""
+    """The bytes that a resume moved out of a findings file."""
 
     path: bytes
-    """Where it is now."""
+    """Path of the backup file."""
     size: int
-    """Bytes."""
+    """Number of bytes moved."""
     sha256: str
 
 
@@ -66,17 +66,17 @@ class Output:
         self._path = path
         self._failed = False
         self.lock = LockState.UNSUPPORTED
-        """Whether this process is the only one that writes here."""
+        """True if this process is the only one that writes here."""
         status = os.fstat(descriptor)
         self._regular = stat.S_ISREG(status.st_mode)
         self._own = {(status.st_dev, status.st_ino)} if self._regular else set()
 
     @classmethod
     def create(cls, path: str | bytes) -> Self:
-        """Makes a new file with mode 0600. The sidecar's name must be free as well.
+        """Creates a new file with mode 0600. The sidecar must not exist either.
 
         Raises:
-            OutputError: the file or its sidecar exists, or the file cannot be made.
+            OutputError: the file or its sidecar exists, or the file cannot be created.
         """
         raw = os.fsencode(path)
         sidecar = raw + SIDECAR_SUFFIX
@@ -88,10 +88,10 @@ class Output:
 
     @classmethod
     def reopen(cls, path: str | bytes) -> Self:
-        """Opens the file of an interrupted run, to go on with it.
+        """Opens the file of an interrupted scan, to resume it.
 
         Raises:
-            OutputLockedError: a process is writing it, or may be.
+            OutputLockedError: another process writes it, or may write it.
             OutputError: it cannot be opened, or is not a file that only its owner can write.
         """
         raw = os.fsencode(path)
@@ -111,21 +111,21 @@ class Output:
 
     @classmethod
     def of_descriptor(cls, descriptor: int, name: str = "standard output") -> Self:
-        """Takes a descriptor that is open for writing. It is not closed here, and gets no sidecar."""
+        """Wraps a descriptor that is open for writing. It is never closed here and gets no sidecar."""
         return cls(descriptor, name, None)
 
     @property
     def own_files(self) -> frozenset[tuple[int, int]]:
-        """``(device, inode)`` of each regular file that is written here, for a scan to leave out."""
+        """``(device, inode)`` of each regular file written here, which a scan skips."""
         return frozenset(self._own)
 
     @property
     def takes_sidecar(self) -> bool:
-        """Whether there is a path to put a sidecar beside."""
+        """True if the output has a path, so a sidecar can be written beside it."""
         return self._path is not None
 
     def write(self, data: bytes) -> None:
-        """Writes all of it.
+        """Writes all of ``data``.
 
         Raises:
             OutputClosedError: the reader closed its end.
@@ -139,10 +139,10 @@ class Output:
             self._fail(error)
 
     def sync(self) -> None:
-        """Waits until all that is written is on the disk. Pipes and terminals have nothing to wait for.
+        """Waits until everything written is on the disk. Does nothing for pipes and terminals.
 
         Raises:
-            OutputError: the disk refused, or the file is not to be found any more where it was made.
+            OutputError: the disk reports an error, or the file is no longer at its path.
         """
         if not self._regular:
             return
@@ -154,7 +154,7 @@ class Output:
             self._fail(error)
 
     def reader(self) -> BinaryIO:
-        """A stream over what the file holds now. Closing it leaves the file open.
+        """Returns a stream over the present content. Closing it leaves the file open.
 
         Raises:
             OutputError: it cannot be read.
@@ -165,12 +165,12 @@ class Output:
             raise OutputError(f"cannot read the findings file: '{self._name}'; {error.strerror}") from error
 
     def quarantine_tail(self, size: int) -> Quarantined | None:
-        """Moves what stands behind the first ``size`` bytes, and a sidecar, to files of their own.
+        """Moves everything after the first ``size`` bytes, and the sidecar, to backup files.
 
-        Nothing is taken away before its copy is on the disk.
+        Nothing is removed before its copy is on the disk.
 
         Raises:
-            OutputError: it cannot be copied or cut off.
+            OutputError: the bytes cannot be copied or removed.
         """
         if self._path is None:
             raise OutputError(f"not a reopened file: '{self._name}'")
@@ -178,9 +178,9 @@ class Output:
         try:
             length = os.fstat(self._descriptor).st_size - size
             if length == 0 and not os.path.lexists(sidecar):
-                self._own |= _identities_of_asides(self._path)
+                self._own |= _identities_of_backups(self._path)
                 return None
-            path, copy = _create_aside(self._path)
+            path, copy = _create_backup(self._path)
             try:
                 with self.reader() as stream:
                     stream.seek(size)
@@ -192,16 +192,16 @@ class Output:
                 os.rename(sidecar, path + SIDECAR_SUFFIX)
             os.ftruncate(self._descriptor, size)
             os.fsync(self._descriptor)
-            self._own |= _identities_of_asides(self._path)
+            self._own |= _identities_of_backups(self._path)
         except OSError as error:
             raise OutputError(f"cannot move the tail of '{self._name}' to a backup file; {error.strerror}") from error
         return Quarantined(path, length, digest)
 
     def write_sidecar(self, text: str) -> None:
-        """Makes ``FILE.sig`` beside a file that was made with :meth:`create`.
+        """Writes ``FILE.sig`` beside a file from :meth:`create` or :meth:`reopen`.
 
         Raises:
-            OutputError: there is no file, or the sidecar exists or cannot be written.
+            OutputError: the output has no path, or the sidecar exists or cannot be written.
         """
         if self._path is None:
             raise OutputError(f"cannot write a sidecar for '{self._name}'; it has no path")
@@ -213,7 +213,7 @@ class Output:
             _write_all(descriptor, text.encode("ascii"))
             os.fsync(descriptor)
         except OSError as error:
-            # Half a signature would say that the file is not what was signed.
+            # A truncated signature would make the file look forged.
             with suppress(OSError):
                 os.unlink(path)
             raise OutputError(f"cannot write '{for_terminal(path)}'; {error.strerror}") from error
@@ -221,10 +221,10 @@ class Output:
             os.close(descriptor)
 
     def complete_sidecar(self, text: str) -> None:
-        """Makes the sidecar where it is missing, or was cut short when whatever wrote it was ended.
+        """Writes the sidecar if it is missing or truncated.
 
         Raises:
-            OutputError: it is something else, or cannot be written.
+            OutputError: the present sidecar is another one, or it cannot be written.
         """
         if self._path is None:
             raise OutputError(f"cannot write a sidecar for '{self._name}'; it has no path")
@@ -250,7 +250,7 @@ class Output:
         self.write_sidecar(text)
 
     def close(self) -> None:
-        """Closes a file that was made here; leaves a given descriptor open. Can be repeated.
+        """Closes a file opened here; leaves a given descriptor open. May be repeated.
 
         Raises:
             OutputError: the system reports a failure of an earlier write.
@@ -264,9 +264,9 @@ class Output:
             self._fail(error)
 
     def _require_place(self, path: bytes) -> None:
-        """Notices a file that was removed, or whose mount was taken away: it can be written still, and not be found."""
+        """Raises if the file was removed or unmounted: it can still be written, but nobody will find it."""
         status, there = os.fstat(self._descriptor), os.stat(path, follow_symlinks=False)
-        # Not by inode: some mounts give a file another one when they like.
+        # Not by inode, which is not stable on some mounts.
         if there.st_dev != status.st_dev or (os.name == "posix" and status.st_nlink == 0):
             raise FileNotFoundError(errno.ENOENT, "another file has its name")
 
@@ -307,25 +307,25 @@ def _locked(descriptor: int, shown: str) -> LockState:
     return found
 
 
-def _aside_names(path: bytes) -> Iterator[bytes]:
+def _backup_names(path: bytes) -> Iterator[bytes]:
     for number in count(1):
-        yield path + ASIDE_SUFFIX + str(number).encode()
+        yield path + BACKUP_SUFFIX + str(number).encode()
 
 
-def _exists(aside: bytes) -> bool:
-    return os.path.lexists(aside) or os.path.lexists(aside + SIDECAR_SUFFIX)
+def _exists(backup: bytes) -> bool:
+    return os.path.lexists(backup) or os.path.lexists(backup + SIDECAR_SUFFIX)
 
 
-def _create_aside(path: bytes) -> tuple[bytes, int]:
-    aside = next(name for name in _aside_names(path) if not _exists(name))
-    return aside, os.open(aside, _NEW_FILE, _MODE)
+def _create_backup(path: bytes) -> tuple[bytes, int]:
+    backup = next(name for name in _backup_names(path) if not _exists(name))
+    return backup, os.open(backup, _NEW_FILE, _MODE)
 
 
-def _identities_of_asides(path: bytes) -> set[tuple[int, int]]:
-    """Of everything that was set aside so far: it may lie inside a scanned tree."""
+def _identities_of_backups(path: bytes) -> set[tuple[int, int]]:
+    """Returns device and inode of all backup files, which may be inside a scanned tree."""
     found = set()
-    for aside in takewhile(_exists, _aside_names(path)):
-        for name in (aside, aside + SIDECAR_SUFFIX):
+    for backup in takewhile(_exists, _backup_names(path)):
+        for name in (backup, backup + SIDECAR_SUFFIX):
             with suppress(FileNotFoundError):
                 status = os.lstat(name)
                 found.add((status.st_dev, status.st_ino))
@@ -347,8 +347,8 @@ def _create(path: bytes) -> int:
         raise _already_exists(path) from error
     except OSError as error:
         raise OutputError(f"cannot create '{for_terminal(path)}'; {error.strerror}") from error
-    # The name must survive a power cut as well as the content. Where a folder cannot be opened or synced (no read
-    # permission, some network filesystems) the content's own fsync is all there is.
+    # The name must survive a power cut as well as the content. Where the directory cannot be opened or synced (no read
+    # permission, some network filesystems), only the content's own fsync remains.
     with suppress(OSError):
         parent = os.open(os.path.dirname(path) or b".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         try:
@@ -364,7 +364,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
         try:
             written = os.write(descriptor, view)
         except BlockingIOError:
-            # Whoever shares this pipe made it non-blocking; waiting is what a blocking one would do.
+            # Another process that shares this pipe made it non-blocking; wait as a blocking write would.
             select.select([], [descriptor], [])
             continue
         view = view[written:]

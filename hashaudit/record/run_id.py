@@ -1,4 +1,4 @@
-"""The name of a run: unique without a register, and sorting by time."""
+"""The id of a scan: unique without a registry, and sorted by time."""
 
 import secrets
 import uuid

@@ -284,7 +284,7 @@ class Resumption(Value, frozen=True, kw_only=True):
     set_aside_sha256: Sha256 | None = None
     """Of those bytes, where there were any."""
     journal: bool
-    """Whether the run's journal told what was examined; without it, what has no line was examined again."""
+    """True if the run's journal told what was examined; without it, what has no line was examined again."""
 
 
 class CheckpointBody(Value, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The running counts of a run: every entry seen ends as exactly one outcome, and the sums prove it."""
+"""Running totals of a scan: every entry seen ends in exactly one count, and the sums prove it."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord, Reco
 
 
 class TotalsCounter:
-    """Counts what a run sees and what becomes of it.
+    """Counts the entries of a scan and their results.
 
     The caller counts each entry when it meets it (:meth:`see`) and each outcome that leaves no line; what a line says
     is counted by the writer when it writes the line, so that every checkpoint's totals agree with the lines above it.
@@ -33,45 +33,45 @@ class TotalsCounter:
 
     @property
     def examined(self) -> int:
-        """Entries that were examined."""
+        """Number of entries examined."""
         return self.clean + self.known + self.matched
 
     @property
     def pending(self) -> int:
-        """Entries seen whose outcome is not counted yet."""
+        """Number of entries seen whose result is not counted yet."""
         return self.seen - self.examined - self.faulted - self.skipped.total()
 
     def add(self) -> None:
-        """Counts an entry when it is met, whatever becomes of it."""
+        """Counts an entry when the walk sees it."""
         self.seen += 1
 
     def skip(self, reason: SkipReason) -> None:
-        """Counts the outcome of an entry that by intent is not opened."""
+        """Counts an entry that is skipped by rule."""
         self.skipped[reason] += 1
 
     def record_clean(self) -> None:
-        """Counts an entry that was examined wholly, matches nothing and gets no line."""
+        """Counts an entry that was examined completely, matches nothing and has no record."""
         self.clean += 1
 
     def record_known(self) -> None:
-        """Counts an entry that was examined wholly, matches known-file lists alone and gets no line."""
+        """Counts an entry that was examined completely, matches only known lists and has no record."""
         self.known += 1
 
     def enter_directory(self) -> None:
-        """Counts a folder that was listed to its end."""
+        """Counts a directory that was listed completely."""
         self.directories += 1
 
     def read(self, bytes_read: int) -> None:
-        """Counts bytes of content that were read."""
+        """Counts bytes of content read."""
         self.bytes_read += bytes_read
 
     def recall(self, size_bytes: int) -> None:
-        """Counts an entry whose content an earlier run had read."""
+        """Counts an entry whose hashes came from the cache."""
         self.from_cache += 1
         self.bytes_from_cache += size_bytes
 
     def count_line(self, record: Record) -> None:
-        """Counts the outcome that a line states."""
+        """Counts the result that a record states."""
         match record:
             case FindingRecord():
                 self.matched += 1
@@ -92,7 +92,7 @@ class TotalsCounter:
                 pass
 
     def totals(self) -> Totals:
-        """The counts so far.
+        """Returns the totals so far.
 
         Raises:
             FindingsError: more outcomes are counted than entries, or some files have a line and some have none.

@@ -1,4 +1,4 @@
-"""Writes a run's lines in order, closes segments when they are due, signs, and ends the file."""
+"""Writes the records of a scan in order, closes and signs segments when they are due, and ends the file."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,16 +29,16 @@ from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE, Signe
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """The two clocks that a writer reads."""
+    """The two clocks of a writer."""
 
     wall_ns: Callable[[], int] = time.time_ns
-    """Nanoseconds since the epoch, for what the file says."""
+    """Nanoseconds since the epoch, for the times in the file."""
     steady_s: Callable[[], float] = time.monotonic
-    """Seconds, never stepping back, for when a segment is due."""
+    """Monotonic seconds, for deadlines of segments."""
 
 
 class FindingsWriter:
-    """The findings file of one run, from its header to its final checkpoint.
+    """The findings file of one scan, from its header to its final checkpoint.
 
     Lines stay in memory until their segment closes, at most some megabytes and five seconds; call :meth:`tick` at
     :attr:`deadline_s` when there is nothing to write.
@@ -47,7 +47,7 @@ class FindingsWriter:
     def __init__(
         self, output: Output, header: RunHeader, *, signer: Signer | None = None, clock: Clock | None = None
     ) -> None:
-        """Begins the file with ``header``.
+        """Starts the file with ``header``.
 
         Args:
             output: a new, empty output. It is closed with the writer.
@@ -75,7 +75,7 @@ class FindingsWriter:
         signer: Signer | None = None,
         clock: Clock | None = None,
     ) -> Self:
-        """Goes on with the file of an interrupted run, and signs at once that it does.
+        """Resumes the file of an interrupted scan, and signs a record of that at once.
 
         Args:
             output: opened behind the last checkpoint that is kept.
@@ -92,7 +92,7 @@ class FindingsWriter:
             SigningKeyError: the key cannot be used now.
         """
         writer = cls.__new__(cls)
-        writer._prepare(output, signer, clock, Chain.continued(end), tally)  # noqa: SLF001 # of this very class
+        writer._prepare(output, signer, clock, Chain.continued(end), tally)  # noqa: SLF001 # a constructor of this class
         writer._take_over(lines, resumed)  # noqa: SLF001 # as above
         return writer
 
@@ -100,7 +100,7 @@ class FindingsWriter:
         self, output: Output, signer: Signer | None, clock: Clock | None, chain: Chain, tally: TotalsCounter
     ) -> None:
         self.tally = tally
-        """What the run has seen so far. The caller counts here what gets no line."""
+        """Running totals. The caller counts entries without a record here."""
         self._output = output
         self._signer = signer
         self._clock = clock or Clock()
@@ -118,7 +118,7 @@ class FindingsWriter:
 
     @property
     def deadline_s(self) -> float | None:
-        """When :meth:`tick` is due next, on the steady clock; ``None`` while nothing waits."""
+        """Time at which :meth:`tick` is due, on the monotonic clock; ``None`` while nothing waits."""
         return self._chain.deadline_s
 
     def _take_over(self, lines: Sequence[bytes], resumed: Resumption) -> None:
@@ -131,11 +131,11 @@ class FindingsWriter:
         self._close_segment(None, resumed)
 
     def unsigned(self) -> tuple[Sequence[bytes], int]:
-        """The lines that no checkpoint has closed yet, and the number of the line after them."""
+        """Returns the records that no checkpoint has closed yet, and the number of the next one."""
         return tuple(self._chain.pending), self._chain.next_seq
 
     def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
-        """Numbers and takes one line, counts it, and closes the segment if that is due.
+        """Numbers, counts and writes one record, and closes the segment if it is due.
 
         Returns:
             The line's number.
@@ -150,7 +150,7 @@ class FindingsWriter:
         return seq
 
     def tick(self) -> None:
-        """Closes the segment if that is due.
+        """Closes the segment if it is due.
 
         Raises:
             OutputError: the output failed.
@@ -160,7 +160,7 @@ class FindingsWriter:
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Closes the segment now, if it has any line.
+        """Closes the segment now, unless it is empty.
 
         Raises:
             OutputError: the output failed.
@@ -197,7 +197,7 @@ class FindingsWriter:
     def _close_segment(self, ending: Ending | None, resumed: Resumption | None = None) -> None:
         self._require_open()
         totals = self.tally.totals()
-        # Stays shut if anything below fails: what comes after a segment that is not in the file would not chain to it.
+        # Stays closed if anything below fails: later records would not chain to a segment that is not in the file.
         self._open = False
         now = timestamps.to_text(self._clock.wall_ns())
         self._output.write(self._chain.close(now, totals, self._sign, ending, resumed))

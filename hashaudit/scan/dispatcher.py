@@ -80,7 +80,7 @@ class Dispatcher:
 
     @property
     def has_room(self) -> bool:
-        """Whether the workers need more batches."""
+        """True if the workers need more batches."""
         return self._pool.queued < self._config.lookahead_units and self._ordering.spans < MAX_SPANS
 
     def add(self, number: int, entry: Entry) -> EntryResult | None:

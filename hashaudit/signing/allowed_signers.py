@@ -74,7 +74,7 @@ class Lookup(msgspec.Struct, frozen=True):
 
     @property
     def accepted(self) -> bool:
-        """Whether any line trusts the key."""
+        """True if any line trusts the key."""
         return bool(self.principals)
 
 

@@ -23,7 +23,7 @@ class KeyList(Protocol):
 
     @property
     def in_order(self) -> bool:
-        """Whether keys come in byte order and a listing can start after any of them."""
+        """True if keys come in byte order and a listing can start after any of them."""
         ...
 
     def pages(self, root: BucketRoot, after: bytes | None) -> Iterator[list[ListedObject]]:

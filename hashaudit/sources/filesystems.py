@@ -83,12 +83,12 @@ class Filesystem(msgspec.Struct, frozen=True):
 
     @property
     def is_pseudo(self) -> bool:
-        """Whether it stores no user data."""
+        """True if it stores no user data."""
         return self.fs_type in PSEUDO_TYPES
 
     @property
     def may_automount(self) -> bool:
-        """Whether opening a directory may change its device and inode."""
+        """True if opening a directory may change its device and inode."""
         return self.fs_type in _AUTOMOUNTING_TYPES
 
     @property

@@ -26,7 +26,7 @@ class RootDescription(msgspec.Struct, frozen=True):
     """Mount points of pseudo filesystems below it, which are not walked."""
     mount_point: bytes | None = None
     is_bucket: bool = False
-    """Whether it is in an object store; ``path`` is then its URL."""
+    """True if it is in an object store; ``path`` is then its URL."""
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):

@@ -57,7 +57,7 @@ class Executor(Protocol[ContextT]):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is queued, in progress or waiting to be collected."""
+        """True if nothing is queued, in progress or waiting to be collected."""
         ...
 
     @property

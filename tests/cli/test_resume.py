@@ -126,10 +126,10 @@ def test_a_stopped_run_goes_on(case: Case, tmp_path: Path) -> None:
     result = case.resume(output)
     case.check(output, result)
     final = msgspec.json.decode(msgspec.json.decode(stopped[-1])["body"])
-    aside = output.with_name("out.aside-1")
-    assert aside.read_bytes() == b"".join(stopped[len(stopped) - 2 - final["last"] + final["first"] :])
-    assert output.with_name("out.aside-1.sig").exists()
-    assert resumptions(output)[0]["set_aside_bytes"] == aside.stat().st_size
+    backup = output.with_name("out.backup-1")
+    assert backup.read_bytes() == b"".join(stopped[len(stopped) - 2 - final["last"] + final["first"] :])
+    assert output.with_name("out.backup-1.sig").exists()
+    assert resumptions(output)[0]["set_aside_bytes"] == backup.stat().st_size
 
 
 def test_a_run_that_is_killed_again_and_again_ends_all_the_same(case: Case, tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ class TestTree:
         with open(output, "ab") as file:
             file.write(b"torn")
         found = self.totals(case, own)
-        # The findings, their journal, what was set aside and the key; its public half is a file like any other.
+        # The findings, their journal, what was set backup and the key; its public half is a file like any other.
         assert found["skipped"] == {"own_output": 4, "symbolic_link": 9}
         assert found["seen"] == case.whole.totals["seen"] + 5
 

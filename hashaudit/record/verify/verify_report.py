@@ -157,12 +157,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem. With ``Basis.NAMED_KEY`` the author is still unknown."""
+        """True if there is no problem. With ``Basis.NAMED_KEY`` the author is still unknown."""
         return not self.problems
 
     @property
     def complete(self) -> bool:
-        """Whether the file contains the scan's own end."""
+        """True if the file contains the scan's own end."""
         return self.last is not None and self.last.final
 
     @property

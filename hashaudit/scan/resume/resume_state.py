@@ -78,13 +78,13 @@ class PriorResult(msgspec.Struct, frozen=True):
     """The result of an entry that was examined before the interruption and has no record yet."""
 
     known: bool
-    """Whether it is only on known-file lists, without ``examination``."""
+    """True if it is only on known-file lists, without ``examination``."""
     examination: EntryResult | None
     """``None``: completely examined, without a finding."""
     batch: Done
     """The frame that contains the entry."""
     from_cache: bool
-    """Whether an earlier scan read its content."""
+    """True if an earlier scan read its content."""
 
 
 class ResumeState:
@@ -128,12 +128,12 @@ class ResumeState:
 
     @property
     def has_lines(self) -> bool:
-        """Whether there are records of entries that were not seen yet."""
+        """True if there are records of entries that were not seen yet."""
         return bool(self._lines)
 
     @property
     def is_used_up(self) -> bool:
-        """Whether nothing is left."""
+        """True if nothing is left."""
         return not (self._lines or self._done)
 
     def line_of(self, key: ResumeKey) -> RecordedLine | None:

@@ -39,7 +39,7 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     to_cache: CachedValue | None = None
     """Value for the cache."""
     damaged: bool = False
-    """Whether the cached value was damaged."""
+    """True if the cached value was damaged."""
 
 
 class Analyzer:

@@ -84,12 +84,12 @@ class ContentBuffer:
 
     @property
     def is_picture(self) -> bool:
-        """Whether the file begins like an image."""
+        """True if the file begins like an image."""
         return self._chunks is not None
 
     @property
     def is_whole(self) -> bool:
-        """Whether the buffer has the whole file."""
+        """True if the buffer has the whole file."""
         return self._size <= self._limit
 
     def content(self) -> bytes:

@@ -60,7 +60,7 @@ class Assignment(Generic[ContextT]):
 
     def __init__(self) -> None:
         self.decodes = False
-        """Whether workers decode images, so that a suspect is retried without decoding before it fails."""
+        """True if workers decode images, so that a suspect is retried without decoding before it fails."""
         self._queue: deque[Batch[ContextT]] = deque()
         self._urgent: deque[Batch[ContextT]] = deque()
         self._suspects: deque[Batch[ContextT]] = deque()

@@ -119,7 +119,7 @@ class DaskExecutor(Generic[ContextT]):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is queued, in progress or waiting to be collected."""
+        """True if nothing is queued, in progress or waiting to be collected."""
         return self._pending == 0
 
     @property

@@ -144,7 +144,7 @@ class Session:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the thread has ended."""
+        """True if the thread has ended."""
         return not self._thread.is_alive()
 
     def _drive(self) -> None:

@@ -53,7 +53,7 @@ class _Worker(Generic[ContextT]):
         self.batches: dict[int, _Batch[ContextT]] = {}
         self.ready = False
         self.used = False
-        """Whether it has received a batch."""
+        """True if it has received a batch."""
 
     def task(self) -> Task[ContextT] | None:
         """Returns the task in progress, or ``None`` before the first item of its batches."""
@@ -126,7 +126,7 @@ class Pool(Generic[ContextT]):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is queued, in progress or waiting to be collected."""
+        """True if nothing is queued, in progress or waiting to be collected."""
         return not (self.queued or self._events or any(worker.batches for worker in self._workers))
 
     def bytes_read(self) -> int:

@@ -29,7 +29,7 @@ class Throttled(Hashable, Protocol):
 
     @property
     def waiting(self) -> bool:
-        """Whether the worker waits for a grant."""
+        """True if the worker waits for a grant."""
         ...
 
     def allow(self, taken: int) -> None:

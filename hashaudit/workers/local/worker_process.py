@@ -92,7 +92,7 @@ class WorkerProcess:
 
     @property
     def waiting(self) -> bool:
-        """Whether the worker waits for a grant and really has none left."""
+        """True if the worker waits for a grant and really has none left."""
         return bool(self._progress[WAITING]) and self._progress[READ_BYTES] >= self._progress[ALLOWED_BYTES]
 
     def allow(self, taken: int) -> None:
@@ -105,7 +105,7 @@ class WorkerProcess:
 
     @property
     def wants_to_send(self) -> bool:
-        """Whether the socket has not taken everything yet."""
+        """True if the socket has not taken everything yet."""
         return bool(self._outbound)
 
     def send(self, payload: bytes) -> None:
