@@ -5,8 +5,6 @@ unreadable line makes the whole file invalid, because a lost restriction would w
 not supported, and their lines never make a key trusted.
 """
 
-import base64
-import binascii
 import calendar
 import os
 import re
@@ -19,12 +17,19 @@ import msgspec
 from hashaudit.errors import SigningKeyError
 from hashaudit.host.files import open_regular
 from hashaudit.model.paths import for_terminal
-from hashaudit.signing.public_key import PublicKey, pack_string
+from hashaudit.signing.public_key import PublicKey, decode_base64, pack_string
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
 """Space for about ten thousand keys; a larger trust store is a mistake."""
 
 _BLANKS = " \t"
+
+_C_DELIMITERS = frozenset("\0\r")
+"""Either ends a name or the line for ``ssh-keygen``, and would belong to a name here."""
+
+_MAX_PATTERN_BYTES = 1022
+"""``ssh-keygen`` lets a list match nothing if one of its patterns is longer. Source: OpenSSH's match.c."""
+
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\"|\\)*)")?(?:,|\Z)')
 _TIME_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
@@ -152,12 +157,18 @@ def matches_pattern_list(text: str, patterns: str) -> bool:
     Source: ssh_config(5), section PATTERNS.
     """
     accepted = False
-    for pattern in patterns.split(","):
+    text = _bytewise(text)
+    for pattern in _bytewise(patterns).split(","):
         if _pattern(pattern.removeprefix("!")).fullmatch(text):
             if pattern.startswith("!"):
                 return False
             accepted = True
     return accepted
+
+
+def _bytewise(text: str) -> str:
+    """Returns one character for each byte, because ``?`` stands for one byte."""
+    return text.encode(errors="surrogateescape").decode("latin-1")
 
 
 @lru_cache(maxsize=1024)
@@ -168,6 +179,8 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _parse_line(number: int, content: str) -> AllowedSigner:
+    if set(content) & _C_DELIMITERS:
+        raise ValueError("invalid character; a NUL or carriage return")
     principals, rest = _principals(content)
     blob = _key(rest)
     options = ""
@@ -189,16 +202,21 @@ def _principals(content: str) -> tuple[str, str]:
         principals, rest = parts[0], "".join(parts[1:])
     if not principals:
         raise ValueError("the name is missing")
+    if '"' in principals:
+        raise ValueError("a quote inside a name")
+    _check_patterns(principals)
     return principals, rest.lstrip(_BLANKS)
 
 
+def _check_patterns(patterns: str) -> None:
+    if any(len(_bytewise(pattern.removeprefix("!"))) > _MAX_PATTERN_BYTES for pattern in patterns.split(",")):
+        raise ValueError(f"a pattern is longer than {_MAX_PATTERN_BYTES} bytes")
+
+
 def _key(text: str) -> bytes | None:
-    fields = text.split(maxsplit=2)
-    if len(fields) < 2:
-        return None
-    try:
-        blob = base64.b64decode(fields[1], validate=True)
-    except (binascii.Error, ValueError):
+    fields = re.split(f"[{_BLANKS}]+", text, maxsplit=2)
+    blob = decode_base64(fields[1]) if len(fields) > 1 else None
+    if blob is None:
         return None
     return blob if blob.startswith(pack_string(fields[0].encode(errors="replace"))) else None
 
@@ -232,6 +250,7 @@ def _with_options(signer: AllowedSigner, options: str) -> AllowedSigner:
             raise ValueError(f"invalid option: '{name}'; it is repeated, lacks its value or takes none")
         found[name] = match[2] and match[2].replace('\\"', '"')
         position = match.end()
+    _check_patterns(found.get("namespaces") or "")
     after, before = _time(found.get("valid-after")), _time(found.get("valid-before"))
     if after is not None and before is not None and before <= after:
         raise ValueError("valid-before is not after valid-after")
@@ -257,4 +276,8 @@ def _time(text: str | None) -> int | None:
     except ValueError as error:
         raise ValueError("no such day or time of day") from error
     # Without Z it is local time, which ssh-keygen interprets as standard time all year.
-    return calendar.timegm(parsed) if utc else int(time.mktime((*parsed[:8], 0)))
+    seconds = calendar.timegm(parsed) if utc else int(time.mktime((*parsed[:8], 0)))
+    if seconds <= 0:
+        # ssh-keygen keeps 0 for a limit that is not set, and refuses it as a time.
+        raise ValueError("invalid time; it must be after the start of 1970")
+    return seconds

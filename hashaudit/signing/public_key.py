@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from typing import Self
 
 import msgspec
@@ -40,6 +41,18 @@ def unpack_string(data: bytes) -> tuple[bytes, bytes]:
     if len(data) < max(end, _UINT32_BYTES):
         raise ValueError("truncated")
     return data[_UINT32_BYTES:end], data[end:]
+
+
+def decode_base64(text: str) -> bytes | None:
+    """Returns the data of base64 in its only canonical form; ``None`` for any other text.
+
+    Python takes superfluous padding and stray bits, and ``ssh-keygen`` refuses them.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if base64.b64encode(data).decode("ascii") == text else None
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -97,13 +110,12 @@ def parse_public_key(line: str) -> PublicKey:
     Raises:
         SigningKeyError: the line does not contain an Ed25519 key.
     """
-    fields = line.split()
+    fields = re.split("[ \t]+", line.strip(" \t\r\n"), maxsplit=2)
     if len(fields) < 2:
         raise SigningKeyError("not a public key in OpenSSH form (ssh-ed25519 AAAA... comment)")
-    try:
-        blob = base64.b64decode(fields[1], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise SigningKeyError("not a public key in OpenSSH form; its second field is not base64") from error
+    blob = decode_base64(fields[1])
+    if blob is None:
+        raise SigningKeyError("not a public key in OpenSSH form; its second field is not base64")
     if not blob.startswith(pack_string(fields[0].encode(errors="replace"))):
         raise SigningKeyError("the public key's type differs from that of its line")
     return PublicKey.from_blob(blob)

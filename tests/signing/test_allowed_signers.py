@@ -1,13 +1,15 @@
 """The trust store means here what it means to ssh-keygen."""
 
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from findings_lab import signing_key
@@ -84,6 +86,99 @@ MALFORMED = [
 ]
 
 
+TYPE, BLOB = PUB.split()
+
+REFUSED_BY_BOTH = [
+    f"me {PUB}=",
+    f"me {PUB}====",
+    f"me {TYPE}\u00a0{BLOB}",
+    f"me {TYPE}\x0c{BLOB}",
+    f"me {TYPE}\u2003{BLOB}",
+    f"me {TYPE}\x1c{BLOB}",
+    f'me valid-after="19700101Z" {PUB}',
+    f'me valid-before="19700101Z" {PUB}',
+    f'me valid-after="19691231235959Z" {PUB}',
+    f'me valid-after="19700101010000" {PUB}',
+    f"{'a' * 1023},me {PUB}",
+    f"me,{'a' * 1023} {PUB}",
+    f"me,!{'a' * 1023} {PUB}",
+    f"me,{'é' * 512} {PUB}",
+    f'me namespaces="ns,{"a" * 1023}" {PUB}',
+    f"*,!me\r {PUB}",
+    f'*,!m"e" {PUB}',
+    f"*,!me\r{PUB}",
+    f"m*\0 {PUB}",
+    f"me\0 {PUB}",
+]
+"""Each was taken here once, or looks like a form that was."""
+
+
+@pytest.mark.parametrize("text", REFUSED_BY_BOTH)
+def test_what_ssh_keygen_does_not_take_is_not_taken_here(tmp_path: Path, text: str) -> None:
+    assert not ssh_keygen_accepts(tmp_path, text)
+    with pytest.raises(SigningKeyError, match="line 1: "):
+        AllowedSigners.parse(text)
+
+
+def test_the_longest_pattern_is_taken_by_both(tmp_path: Path) -> None:
+    for text in (f"{'a' * 1022},me {PUB}", f"!{'a' * 1022},me {PUB}", f"{'é' * 511},me {PUB}"):
+        assert accepts(text)
+        assert ssh_keygen_accepts(tmp_path, text)
+
+
+ODD = st.sampled_from(
+    [
+        *' \t\r\x0b\x0c\0"\\,!*?#=+/AZz01',
+        "\u00a0",
+        "\u0661",
+        "é",
+        "me",
+        "ns",
+        '""',
+        "\n",
+        "==",
+        "Z",
+        "\ufeff",
+        "ssh-rsa",
+    ]
+)
+LINES = st.sampled_from(
+    [
+        f"me {PUB} comment",
+        f'"me" namespaces="ns" {PUB}',
+        f"*,!you {PUB}",
+        f"*,!me {PUB}",
+        f'me valid-after="20250101Z",valid-before="20260101Z" {PUB}',
+        f'm? namespaces="n*,!x",valid-before="202601010000" {PUB}\n',
+        f'me namespaces="!ns,*" {PUB}',
+        f"me {OTHER}\nyou {PUB}",
+    ]
+)
+
+
+@st.composite
+def odd_lines(draw: st.DrawFn) -> str:
+    """A line with a few characters put in, taken out or doubled at places where it matters."""
+    text = draw(LINES)
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(text)))
+        removed = draw(st.sampled_from([0, 0, 0, 1, 1, 5]))
+        text = text[:place] + draw(st.one_of(ODD, st.just(""))) + text[place + removed :]
+    return text
+
+
+@settings(max_examples=int(os.environ.get("HASHAUDIT_SIGNERS_EXAMPLES", "60")))
+@given(odd_lines())
+def test_nothing_is_taken_here_that_ssh_keygen_refuses(text: str) -> None:
+    try:
+        taken = accepts(text)
+    except SigningKeyError:
+        return
+    if taken:
+        with tempfile.TemporaryDirectory() as folder:
+            assert ssh_keygen_accepts(Path(folder), text)
+
+
 @pytest.fixture(autouse=True)
 def an_hour_ahead_of_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "CET-1CEST")
@@ -100,7 +195,7 @@ def accepts(text: str) -> bool:
 def ssh_keygen_accepts(folder: Path, text: str) -> bool:
     if shutil.which("ssh-keygen") is None:
         pytest.skip("ssh-keygen is not installed")
-    (folder / "store").write_text(text)
+    (folder / "store").write_bytes(text.encode(errors="surrogateescape"))
     (folder / "sig").write_text(KEY.sign(b"m", "ns"))
     command = ["ssh-keygen", "-Y", "verify", "-f", str(folder / "store"), "-I", "me", "-n", "ns"]
     command += ["-s", str(folder / "sig"), "-O", f"verify-time={NOW}"]
@@ -193,6 +288,8 @@ def test_a_store_comes_from_a_file(tmp_path: Path) -> None:
         ("abc", "!abc", False),
         ("abc", "!x", False),
         ("", "*", True),
+        ("é", "?", False),
+        ("é", "??", True),
     ],
 )
 def test_pattern_lists(text: str, patterns: str, expected: bool) -> None:
