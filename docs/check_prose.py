@@ -33,18 +33,25 @@ BANNED = {
     r"to be had": "available",
     r"mend(s|ed|ing)?": "fix",
     r"reckon(s|ed|ing)?": "estimate, count",
-    r"(is|are) no [a-z]+(?= *[;,.:]|$)": "is not a",
-    r"(is|are) none": "there is no, is not a",
+    r"(?<!there )(?<!There )(is|are) (none|no [a-z]+(?= *[;,.:]|$))": "is not a",
     r"as ever": "as usual",
 }
 HEADLESS = re.compile(r"(What|Of|Whether|Those|Whose)\b")
 """How a first line begins that says neither what a thing is nor what it does."""
 
 _WORDS = re.compile("|".join(rf"(?P<w{number}>\b(?:{word})\b)" for number, word in enumerate(BANNED)), re.IGNORECASE)
-_CODE = re.compile(r"```.*?```|``.*?``|`[^`\n]*`|\(https?://[^)]*\)|\]\([^)]*\)|[\w.-]*/[\w./-]+|:\w+:", re.DOTALL)
+_CODE = re.compile(
+    r"^ +\w+: |```.*?```|``.*?``|`[^`\n]*`|\(https?://[^)]*\)|\]\([^)]*\)|[\w.-]*/[\w./-]+|:\w+:",
+    re.DOTALL | re.MULTILINE,
+)
 _NAME = re.compile(r"\b\w*_\w+\b|--[a-z-]+")
 
 Complaint = tuple[Path, int, str]
+
+
+def _is_prose(text: str) -> bool:
+    """Returns whether a string is text, not a word or a quoted type."""
+    return " " in text and " | " not in text
 
 
 def of_text(path: Path, first_line: int, text: str) -> Iterator[Complaint]:
@@ -64,7 +71,7 @@ def of_module(path: Path) -> Iterator[Complaint]:
         if token.type == tokenize.COMMENT:
             yield from of_text(path, token.start[0], token.string)
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_prose(node.value):
             yield from of_text(path, node.lineno, node.value)
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))) if HEADLESS.match(text):

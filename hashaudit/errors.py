@@ -35,7 +35,7 @@ class FindingsError(HashauditError):
 
 
 class CacheError(HashauditError):
-    """A cache of hashes must not be used. One that merely does not work is no error: a run goes on without."""
+    """A cache of hashes must not be used. A cache that merely fails is not an error: the scan continues without it."""
 
 
 class HostError(HashauditError):

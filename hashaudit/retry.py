@@ -34,7 +34,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     backoff_s: float
     """Pause before the second attempt, doubled before each further one."""
     jitter: float = 0.0
-    """Largest share of a pause that is left out at random, so that many requests that a slow server refused together do
+    """Largest share of a pause that is skipped at random, so that many requests that a slow server refused together do
     not return together."""
     deadline_s: float | None = None
     """Time without progress after which no further attempt begins; ``None``: no limit."""

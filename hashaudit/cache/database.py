@@ -16,7 +16,7 @@ from hashaudit.model.paths import for_terminal
 APPLICATION_ID = 0x68617368
 """``hash``, in the header field that names a database's program (sqlite.org/fileformat.html, 1.3)."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """``user_version`` of the database. A database of another version is moved to a backup file and replaced."""
 
 LONG_WAIT_S = 30.0
@@ -31,14 +31,14 @@ _SCHEMA = """
 CREATE TABLE recipe (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE run (number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE);
 CREATE TABLE entry (
-    folder BLOB NOT NULL,
+    directory BLOB NOT NULL,
     name BLOB NOT NULL,
     state BLOB NOT NULL,
     recipes BLOB NOT NULL,
     run INTEGER NOT NULL,
     seen INTEGER NOT NULL,
     value BLOB NOT NULL,
-    PRIMARY KEY (folder, name)
+    PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 """
 _TABLES = {"recipe", "run", "entry"}
@@ -56,7 +56,7 @@ class DamagedError(Exception):
 class Row(NamedTuple):
     """One file."""
 
-    folder: bytes
+    directory: bytes
     name: bytes
     state: bytes
     recipes: bytes
@@ -154,12 +154,12 @@ class Store:
         rows = self._connection.execute("SELECT number, run_id FROM run")
         return {number: run_id for number, run_id in rows if _RUN_ID.fullmatch(run_id)}
 
-    def find(self, folder: bytes, names: Sequence[bytes]) -> list[Row]:
+    def find(self, directory: bytes, names: Sequence[bytes]) -> list[Row]:
         """Returns the entries of these names in a directory, in any order, without those of damaged types."""
         places = ",".join("?" * len(names))
         found = self._connection.execute(
-            f"SELECT * FROM entry WHERE folder = ? AND name IN ({places})",  # noqa: S608 # question marks alone
-            (folder, *names),
+            f"SELECT * FROM entry WHERE directory = ? AND name IN ({places})",  # noqa: S608 # question marks alone
+            (directory, *names),
         )
         return [Row._make(fields) for fields in found if tuple(map(type, fields)) == _TYPES]
 
@@ -172,7 +172,7 @@ class Store:
         """
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("UPDATE entry SET seen = ? WHERE folder = ? AND name = ?", seen)
+            self._connection.executemany("UPDATE entry SET seen = ? WHERE directory = ? AND name = ?", seen)
             self._connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def prune(self, before_day: int) -> int:

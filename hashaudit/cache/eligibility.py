@@ -40,7 +40,7 @@ class Eligibility:
         self.passed_over: set[str] = set()
         """Types of filesystems on which nothing was cached."""
 
-    def folder_key(self, entry: Entry) -> bytes | None:
+    def directory_key(self, entry: Entry) -> bytes | None:
         """Returns the key of the entry's directory, or ``None`` if its state proves nothing.
 
         It proves nothing on other filesystems, and unless mtime and ctime are well before the start of the scan: a file

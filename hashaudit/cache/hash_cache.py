@@ -122,14 +122,14 @@ class Cache:
     def look_up(self, entries: Sequence[Entry]) -> list[CachedFile | None]:
         """Returns the cached values of each entry; ``None`` if the cache does not apply to it."""
         known: list[CachedFile | None] = []
-        for folder, group in groupby(entries, self._places.folder_key):
+        for directory, group in groupby(entries, self._places.directory_key):
             members = list(group)
-            if folder is None or self._store is None:
+            if directory is None or self._store is None:
                 known += [None] * len(members)
                 continue
             try:
                 names = [entry.location.cache_name for entry in members]
-                rows = {row.name: row for row in self._store.find(folder, names)}
+                rows = {row.name: row for row in self._store.find(directory, names)}
                 known += [self._known(entry, rows.get(name)) for entry, name in zip(members, names, strict=True)]
             except sqlite3.Error as error:
                 self._give_up(error)
@@ -138,11 +138,11 @@ class Cache:
 
     def keep(self, entry: Entry, kept: CachedValue) -> None:
         """Stores the value of an entry that was looked up before."""
-        folder = self._places.folder_key(entry)
-        if self._store is None or folder is None or len(kept.sealed) > MAX_VALUE_BYTES:
+        directory = self._places.directory_key(entry)
+        if self._store is None or directory is None or len(kept.sealed) > MAX_VALUE_BYTES:
             return
         name, state = entry.location.cache_name, state_key(entry.stat)
-        row = Row(folder, name, state, kept.recipes, self._run, self._today, kept.sealed)
+        row = Row(directory, name, state, kept.recipes, self._run, self._today, kept.sealed)
         self._rows.append(row)
         self._rows_bytes += len(kept.sealed)
         if len(self._rows) % FLUSH_ROWS == 0 or self._rows_bytes >= FLUSH_BYTES:
@@ -170,7 +170,7 @@ class Cache:
         if row is None or row.state != state_key(entry.stat):
             return _NOTHING
         if self._today - row.seen >= SEEN_DAYS:
-            self._seen.append((self._today, row.folder, row.name))
+            self._seen.append((self._today, row.directory, row.name))
         answers = self._answers.get(row.recipes)
         if answers is None:
             numbers = unpack_numbers(row.recipes)

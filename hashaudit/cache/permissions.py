@@ -33,7 +33,7 @@ def check(path: bytes) -> bool:
         CacheError: others can write to it, its directory or the files beside it, or read it; or it is not a
             regular file.
     """
-    _check_folder(os.path.dirname(path) or b".")
+    _check_directory(os.path.dirname(path) or b".")
     for suffix in SIDE_SUFFIXES:
         _check_file(path + suffix)
     return _check_file(path)
@@ -83,16 +83,16 @@ def identities(path: bytes) -> frozenset[tuple[int, int]]:
     return frozenset(one for one in found if one is not None)
 
 
-def _check_folder(folder: bytes) -> None:
+def _check_directory(directory: bytes) -> None:
     try:
-        status = os.stat(folder)
+        status = os.stat(directory)
     except OSError as error:
         raise CacheError(
-            f"cannot use the directory of the cache: '{for_terminal(folder)}'; {error.strerror}"
+            f"cannot use the directory of the cache: '{for_terminal(directory)}'; {error.strerror}"
         ) from error
     if HAS_OWNERS and (status.st_uid not in {0, os.geteuid()} or status.st_mode & _OTHERS_WRITE):
         raise CacheError(
-            f"untrusted directory of the cache: '{for_terminal(folder)}'; others can write to it",
+            f"untrusted directory of the cache: '{for_terminal(directory)}'; others can write to it",
             hint="keep the cache in a directory that only you can write to",
         )
 

@@ -30,7 +30,7 @@ LASTING = frozenset(
         FaultCode.TOO_MANY_FRAMES,
     }
 )
-"""Faults that the same version always reports for an image. A decoder's failure is none of them: if it lacked memory
+"""Faults that the same version always reports for an image. A decoder's failure is not one of them: if it lacked memory
 for a moment, it may report damage."""
 
 _SEAL_BYTES = 16

@@ -31,7 +31,7 @@ class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     inode: int
     links: int
     size: int
-    """Bytes according to the filesystem: 0 for pseudo files, whatever they contain."""
+    """Bytes according to the filesystem: 0 for pseudo files of any content."""
     mtime_ns: int
     ctime_ns: int
     uid: int = 0

@@ -1,7 +1,7 @@
 """Segments and checkpoints: which records are closed together, when, and what a checkpoint states. No I/O.
 
 A segment is handed out whole, with the checkpoint that closes it, so a file holds nothing but closed segments unless a
-write was cut short. Each checkpoint names the one before, so none can be left out; each hashes its own segment alone,
+write was cut short. Each checkpoint names the one before, so none can be removed; each hashes its own segment alone,
 so damage in one segment says nothing about the others.
 """
 

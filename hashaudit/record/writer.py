@@ -87,7 +87,7 @@ class FindingsWriter:
             clock: for tests.
 
         Raises:
-            FindingsError: a line is none.
+            FindingsError: a line is not a record.
             OutputError: the output failed.
             SigningKeyError: the key cannot be used now.
         """

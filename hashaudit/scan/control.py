@@ -1,17 +1,17 @@
-"""What is asked of a run while it goes on."""
+"""Requests to a scan in progress."""
 
 import math
 
 
 class Control:
-    """Set from signal handlers; the run looks several times a second."""
+    """Requests set from signal handlers. The scan checks them several times a second."""
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
-        """End in order, because of this signal."""
+        """Signal because of which the scan ends in order."""
         self.pause = False
-        """Read nothing and let the caller suspend this process."""
+        """True to stop reading and let the caller suspend this process."""
         self.continued_s = -math.inf
-        """When this process was last continued, on the monotonic clock."""
+        """Time at which this process was last continued, on the monotonic clock."""
         self.report = False
-        """Tell once what every worker is on."""
+        """True to report once what each worker examines."""

@@ -24,7 +24,7 @@ class LinkGroup(Generic[FollowerT]):
 
     def __init__(self, location: Location, stat: Stat) -> None:
         self.location = location
-        """Of the primary name."""
+        """The state of the primary name."""
         self.stat = stat
         self.resolved = False
         self.result: EntryResult | None = None

@@ -48,7 +48,7 @@ PSEUDO_TYPES = frozenset(
 )
 """Filesystems that show state of the kernel or a daemon as files and store no user data. Source: kernel documentation.
 
-Excludes tmpfs, ramfs and devtmpfs, which store whatever is written to them.
+Excludes tmpfs, ramfs and devtmpfs, which store user data.
 """
 
 _NETWORK_TYPES = frozenset(

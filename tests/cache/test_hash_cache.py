@@ -206,11 +206,11 @@ def test_only_filesystems_whose_times_tell_are_trusted(tree: Path) -> None:
     stat = Stat(0, status.st_dev, status.st_ino, 1, 1, status.st_mtime_ns, status.st_ctime_ns)
     here = Entry(Location(DirectoryRef(os.fsencode(tree), 0, 0), b"file"), stat)
     places = Eligibility(time.time_ns() + 10 * 10**9)
-    assert places.folder_key(here) is not None
-    assert places.folder_key(msgspec.structs.replace(here, consistency=Consistency.UNVERIFIED_MOUNT)) is None
+    assert places.directory_key(here) is not None
+    assert places.directory_key(msgspec.structs.replace(here, consistency=Consistency.UNVERIFIED_MOUNT)) is None
     proc = os.stat("/proc/self/status")
     of_proc = Stat(0, proc.st_dev, proc.st_ino, 1, 0, 0, 0)
-    assert places.folder_key(Entry(Location(DirectoryRef(b"/proc/self", 0, 0), b"status"), of_proc)) is None
+    assert places.directory_key(Entry(Location(DirectoryRef(b"/proc/self", 0, 0), b"status"), of_proc)) is None
     assert places.passed_over == {"proc"}
     assert not TRUSTED_TYPES & {"tmpfs", "ramfs", "vfat", "exfat", "ntfs3", "squashfs", "iso9660", "nfs4", "fuse.s3fs"}
 
@@ -221,14 +221,14 @@ def test_the_same_folder_on_two_mounts_has_two_keys(tree: Path, monkeypatch: pyt
     here = Entry(
         Location(DirectoryRef(os.fsencode(tree), 0, 0), b"file"), Stat(0, status.st_dev, status.st_ino, 1, 1, 0, 0)
     )
-    first = Eligibility().folder_key(here)
+    first = Eligibility().directory_key(here)
     real = Eligibility()._table.at(os.fsencode(tree), status.st_dev)
     assert real is not None
     other = Eligibility()
     moved = msgspec.structs.replace(real, source=b"/dev/other")
     monkeypatch.setattr(other._table, "_by_device", {status.st_dev: moved})
     assert first is not None
-    assert other.folder_key(here) not in {None, first}
+    assert other.directory_key(here) not in {None, first}
 
 
 def test_the_light_table_knows_who_looks_at_colours() -> None:

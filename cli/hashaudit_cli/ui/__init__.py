@@ -1,1 +1,1 @@
-"""What people see: streams, progress, tables and signals."""
+"""The display: streams, progress, tables and signals."""

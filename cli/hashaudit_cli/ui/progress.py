@@ -10,7 +10,7 @@ from hashaudit.scan.events import Progress
 from hashaudit_cli.ui.terminal import bytes_shown, counted, log
 
 LINE_INTERVAL_S = 60.0
-"""Where standard error is no terminal: often enough to see life in a log, seldom enough not to fill it."""
+"""Seconds between progress lines where standard error is not a terminal, so that a log shows life and stays short."""
 
 
 class ProgressDisplay(Protocol):

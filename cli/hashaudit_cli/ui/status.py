@@ -1,4 +1,4 @@
-"""What is going on, in lines on standard error: the answer to SIGUSR1, also where the command is quiet."""
+"""The answer to SIGUSR1: the state of the scan in lines on standard error, also with --quiet."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What a person sees when a run is over: a table of the findings, the faults, and the totals."""
+"""The tables at the end of a scan: findings, faults and totals."""
 
 import sys
 

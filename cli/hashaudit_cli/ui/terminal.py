@@ -1,4 +1,4 @@
-"""Words for people: all of them on standard error, and nothing in them that could steer a terminal."""
+"""Messages for people: on standard error, with everything that could control a terminal escaped."""
 
 import contextlib
 import sys
@@ -11,16 +11,16 @@ from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
 
 
 def log(text: str) -> None:
-    """One line on standard error. Names that a list gives, or that stand in a folder, may be in it as they are.
+    """Writes one line to standard error, escaping names from lists and directories.
 
-    Secrets in it are masked. A standard error that is gone or full changes nothing of what the command does.
+    Secrets in it are masked. A closed or full standard error does not change what the command does.
     """
     with contextlib.suppress(OSError, ValueError):
         print(f"hashaudit: {printable(mask_message(text))}", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
-    """The text with whatever could steer a terminal written as an escape; what is escaped already stays as it is."""
+    """Returns the text with everything that could control a terminal escaped. Existing escapes stay as they are."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
@@ -35,12 +35,12 @@ def log_error(text: str, hint: str | None = None) -> None:
 
 
 def quote(raw: bytes) -> str:
-    """A path as it may be shown on a terminal."""
+    """Returns a path in a form that is safe on a terminal."""
     return for_terminal(raw)
 
 
 def standard_output() -> Output:
-    """Standard output as a place for results.
+    """Returns standard output as an output for results.
 
     Raises:
         OutputError: the caller closed it.

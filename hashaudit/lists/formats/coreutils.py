@@ -93,7 +93,7 @@ def _tagged_algorithm(tag: str) -> str | None:
 
 
 def _unescaped(name: bytes) -> bytes | None:
-    """Returns the unescaped file name, or ``None`` if an escape is none of the three that the tools write."""
+    """Returns the unescaped file name, or ``None`` if an escape is not one of the three that the tools write."""
     escapes = set(_ESCAPE.findall(name))
     if not escapes or not escapes <= _ESCAPES.keys():
         return None

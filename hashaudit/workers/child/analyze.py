@@ -28,7 +28,7 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     """The hashes of an entry, before they are matched."""
 
     outcome: ReadOutcome[Content]
-    """Of the read; after a cache hit, the state of the file."""
+    """The outcome of the read; after a cache hit, the state of the file."""
     digests: dict[AlgorithmName, bytes]
     seen: "PictureResult | None"
     faults: tuple[Fault, ...]

@@ -27,7 +27,7 @@ class CacheHit(msgspec.Struct, frozen=True):
     digests: dict[AlgorithmName, bytes]
     is_picture: bool
     hashes: tuple[PerceptualHash, ...] = ()
-    """Of all frames and variants."""
+    """Hashes of all frames and variants."""
     faults: tuple[Fault, ...] = ()
 
 
