@@ -21,14 +21,15 @@ class ExitCode(IntEnum):
     CLOSED_PIPE = 141
 
 
-def of_run(*, findings: int, faults: int, signal_number: int | None = None) -> int:
+def of_run(*, findings: int, faults: int, signal_number: int | None = None, stopped: bool = False) -> int:
     """Returns the exit code of a scan.
 
     Args:
         findings: number of findings.
         faults: number of faults.
         signal_number: signal that ended the scan; overrides the counts.
+        stopped: the scan was stopped early, so something was not examined.
     """
     if signal_number is not None:
         return ExitCode.SIGNAL + signal_number
-    return (ExitCode.FINDINGS if findings else 0) | (ExitCode.INCOMPLETE if faults else 0)
+    return (ExitCode.FINDINGS if findings else 0) | (ExitCode.INCOMPLETE if faults or stopped else 0)

@@ -10,6 +10,9 @@ import platform
 LEAST_NICE = 19
 """The lowest CPU priority (sched(7))."""
 
+RESOURCES = ("processor", "disk")
+"""Resources whose priority can be lowered."""
+
 _IOPRIO_SET_NUMBERS = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "loongarch64": 30, "ppc64le": 273, "s390x": 282}
 """Number of the system call by machine (the kernel's unistd.h and syscall.tbl). The C library has no wrapper for it."""
 
@@ -19,9 +22,9 @@ _CLASS_SHIFT = 13
 
 
 def lower_priority() -> tuple[str, ...]:
-    """Lowers both priorities permanently. Returns the names of the lowered ones: ``processor``, ``disk``."""
-    lowered = {"processor": _lower_processor_priority(), "disk": _lower_disk_priority()}
-    return tuple(name for name, is_lowered in lowered.items() if is_lowered)
+    """Lowers both priorities permanently. Returns those of :data:`RESOURCES` whose priority is lowered."""
+    lowered = (_lower_processor_priority(), _lower_disk_priority())
+    return tuple(name for name, is_lowered in zip(RESOURCES, lowered, strict=True) if is_lowered)
 
 
 def _lower_processor_priority() -> bool:

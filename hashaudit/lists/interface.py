@@ -17,7 +17,7 @@ class ListSpec(msgspec.Struct, frozen=True):
     """A list as the user named it."""
 
     path: str
-    role: Role
+    role: Role = Role.DENY
     algorithm: AlgorithmName | None = None
     """Algorithm given as ``ALGO=FILE``; ``None`` to detect it from the content."""
     imagehash_pre4: bool = False

@@ -72,7 +72,7 @@ class LoadedLists:
 
 
 def load_lists(
-    specs: Sequence[ListSpec],
+    specs: Sequence[ListSpec | str | os.PathLike[str]],
     *,
     columns: Mapping[str, str] | None = None,
     selection: Selection = EVERYTHING,
@@ -81,7 +81,7 @@ def load_lists(
     """Loads lists in the order given, which is the order of their numbers.
 
     Args:
-        specs: the lists as named by the user. A compiled index gives all lists that it holds, each with the role that
+        specs: the lists; a path is a deny list. A compiled index gives all lists that it holds, each with the role that
             it was compiled with.
         columns: column of a delimited list -> its field.
         selection: the entries to accept. Not allowed with a compiled index, whose entries are selected when it is
@@ -93,7 +93,9 @@ def load_lists(
     """
     loaded = LoadedLists()
     try:
-        _Loader(loaded, dict(columns or {}), selection, progress).load(specs)
+        _Loader(loaded, dict(columns or {}), selection, progress).load(
+            [spec if isinstance(spec, ListSpec) else ListSpec(os.fspath(spec)) for spec in specs]
+        )
     except BaseException:
         loaded.close()
         raise

@@ -42,6 +42,8 @@ class EndReason(StrEnum):
     """Every root was walked to its end."""
     SIGNAL = "signal"
     """Someone stopped it; ``exit_code`` is 128 and the signal's number."""
+    STOPPED = "stopped"
+    """The program that used the library stopped it; ``exit_code`` is 16, or 24 with findings."""
     ERROR = "error"
     """The program could not go on."""
 

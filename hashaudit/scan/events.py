@@ -1,8 +1,88 @@
-"""What a run tells while it goes on. Nothing here is printed by the library."""
+"""The events of a scan, in the order in which they happen. The library prints nothing; a caller displays these."""
+
+from enum import StrEnum
 
 import msgspec
 
+from hashaudit.lists.interface import ListInfo
+from hashaudit.record.header import RunHeader
+from hashaudit.record.output import Quarantined
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord, Totals
+
+
+class KeyCreated(msgspec.Struct, frozen=True):
+    """The user had no signing key, so one was created."""
+
+    path: str
+    fingerprint: str
+    """As ``ssh-keygen -l`` prints it."""
+    allowed_signers_line: str
+    """With this line in their ``allowed_signers`` file, others trust the key."""
+
+
+class AlreadyComplete(msgspec.Struct, frozen=True):
+    """The scan to resume is complete. No other event follows."""
+
+    exit_code: int
+    """Exit code of the complete scan."""
+
+
+class PriorityNotLowered(msgspec.Struct, frozen=True):
+    """This system cannot lower a priority that ``ScanConfig`` asks it to lower."""
+
+    resource: str
+    """``processor`` or ``disk``."""
+
+
+class ListLoaded(msgspec.Struct, frozen=True):
+    """A hash list is loaded."""
+
+    info: ListInfo
+
+
+class NoticeSource(StrEnum):
+    """The part of the library that reports something in words."""
+
+    CACHE = "cache"
+    """The cache of hashes cannot be used, or not as it is."""
+    EXECUTOR = "executor"
+    """A worker of a cluster joined, left, or cannot be used."""
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A sentence for people. The scan continues."""
+
+    source: NoticeSource
+    message: str
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """Lists are loaded and workers are ready. Nothing is written and nothing is examined yet."""
+
+
+class Resumed(msgspec.Struct, frozen=True):
+    """The findings file of an interrupted scan is open, and its chain continues."""
+
+    begun: str
+    """When the scan began, as its header says."""
+    last_record: int
+    """Number of the last record that is kept."""
+    quarantined: Quarantined | None
+    """The unsigned end of the file, which was moved to a backup file."""
+    journal_used: bool
+    """``False``: files without a record are examined again."""
+
+
+class JournalFailed(msgspec.Struct, frozen=True):
+    """The journal cannot be written. The scan continues; a resume would examine files without a record again."""
+
+    reason: str
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The findings file has its signed header, and examining begins."""
+
+    header: RunHeader
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -12,41 +92,41 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far the run is, a few times a second."""
+    """Counts so far, a few times a second."""
 
     files_walked: int
     files_done: int
     bytes_walked: int
-    """Sizes of all files met so far."""
+    """Sizes of all files walked so far."""
     bytes_done: int
-    """Bytes read, those in the middle of a file included, and those taken over from another name of the same file."""
+    """Bytes read, also within unfinished files, and bytes that another name of the same file accounts for."""
     findings: int
     faults: int
     walk_ended: bool
-    """Nothing more will be met: the counts of what was walked are the whole."""
+    """The walk is complete, so the counts of walked files are final."""
 
 
 class WorkerReport(msgspec.Struct, frozen=True):
-    """What one worker process is on."""
+    """The file that one worker process examines."""
 
     pid: int
     path: bytes
     size: int
-    """Bytes, as the walk saw it."""
+    """Bytes, as the walk found it."""
     offset: int
-    """Bytes of it gone through so far."""
+    """Bytes of it that the worker has processed."""
     elapsed_s: float
-    """Since the worker began it."""
+    """Seconds since the worker began it."""
     host: str | None = None
-    """Whose number ``pid`` is; ``None``: of this machine."""
+    """Host of ``pid``; ``None``: this machine."""
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """What is going on, told when it is asked for."""
+    """The answer to ``Control.report``."""
 
     progress: Progress
     elapsed_s: float
-    """Since the run began."""
+    """Seconds since the scan began."""
     workers: int
     """Processes, busy or not."""
     units_queued: int
@@ -54,17 +134,41 @@ class StatusReport(msgspec.Struct, frozen=True):
 
 
 class Paused(msgspec.Struct, frozen=True):
-    """Nothing is read, and what was found so far is signed, until the next event is asked for."""
+    """Nothing is read until the next event is requested. All records so far are signed."""
+
+
+class CacheSkipped(msgspec.Struct, frozen=True):
+    """The cache was not used on some filesystems: their timestamps do not prove unchanged content."""
+
+    filesystem_types: tuple[str, ...]
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """The last checkpoint is written."""
+    """The final checkpoint is written. No other event follows."""
 
     totals: Totals
     reason: EndReason
     exit_code: int
+    """As docs/reference/exit-codes.md lists them."""
     restarts: int
     """Worker processes that had to be replaced."""
 
 
-Event = Recorded | Progress | StatusReport | Paused | Finished
+Event = (
+    KeyCreated
+    | AlreadyComplete
+    | PriorityNotLowered
+    | ListLoaded
+    | Notice
+    | Prepared
+    | Resumed
+    | JournalFailed
+    | Started
+    | Recorded
+    | Progress
+    | StatusReport
+    | Paused
+    | CacheSkipped
+    | Finished
+)
+"""Every event of a scan."""

@@ -1,12 +1,12 @@
-"""The run: source -> pool -> ordering -> findings. Every entry ends as exactly one record or one fault.
+"""The main loop of a scan: source -> executor -> ordering -> records. Every entry ends as exactly one record or fault.
 
-It is a generator of events, prints nothing, and owns nothing that has to be closed: the caller gives the source, the
-started pool and the writer.
+The loop is a generator of events and owns nothing that has to be closed: the caller gives the source, the started
+executor and the writer.
 """
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from hashaudit import exit_codes
@@ -35,16 +35,16 @@ PROGRESS_INTERVAL_S = 0.1
 
 
 class RecordWriter(Protocol):
-    """Where a run's records go: the findings file, or a listing of hashes."""
+    """Takes a scan's records: the findings file, or a listing of hashes."""
 
     @property
     def tally(self) -> TotalsCounter:
-        """What the run counts; what has a line is counted by the writer."""
+        """The counts of the scan. The writer counts what has a record."""
         ...
 
     @property
     def deadline_s(self) -> float | None:
-        """When :meth:`tick` is due, on the monotonic clock; ``None`` while nothing waits."""
+        """When :meth:`tick` is due, in seconds on the monotonic clock; ``None`` while nothing waits."""
         ...
 
     def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
@@ -56,7 +56,7 @@ class RecordWriter(Protocol):
         ...
 
     def checkpoint(self) -> None:
-        """Makes what was written so far safe."""
+        """Signs and syncs the records so far."""
         ...
 
     def finish(self, reason: EndReason, exit_code: int) -> None:
@@ -64,17 +64,17 @@ class RecordWriter(Protocol):
         ...
 
 
-class Scan:
-    """One run over one source.
+class MainLoop:
+    """One scan over one source.
 
     Args:
-        config: what is asked.
-        source: where the entries come from.
-        pool: examines; it is ready.
-        writer: takes the records, its header written.
-        requests: looked at several times a second.
-        journal: keeps how far the run is; ``None`` for a run that nobody goes on with.
-        earlier: what the run that this one goes on with has done.
+        config: the options.
+        source: gives the entries.
+        pool: the executor, which is ready.
+        writer: takes the records; its header is written.
+        control: requests to the scan, read several times a second.
+        journal: records the progress for a resume; ``None`` for a scan that cannot be resumed.
+        earlier: the results of the interrupted scan that this one resumes.
         cache: knows files that need not be read again.
         list_names: names of the hash lists by their numbers.
     """
@@ -86,7 +86,7 @@ class Scan:
         source: Source,
         pool: Executor[TaskContext],
         writer: RecordWriter,
-        requests: Control,
+        control: Control,
         journal: Journal | None = None,
         earlier: ResumeState | None = None,
         cache: Cache | None = None,
@@ -98,7 +98,7 @@ class Scan:
         self._pool = pool
         self._writer = writer
         self._tally = writer.tally
-        self._requests = requests
+        self._control = control
         self._begun_s = time.monotonic()
         self._journal = journal
         self._earlier = earlier
@@ -116,43 +116,69 @@ class Scan:
             cache=cache,
         )
         self._walk_ended = False
+        self._is_examined = False
+        self.finished: Finished | None = None
+        """The end of the scan; ``None`` before it."""
 
-    def events(self) -> Iterator[Event]:
-        """Runs to the end and tells what happens.
+    def events(self, *opening: Event) -> Generator[Event]:
+        """Runs to the end and yields what happens. Closing the generator early ends the scan in order.
+
+        Args:
+            *opening: events to yield first.
 
         Raises:
-            OutputError: the findings cannot be written; what was signed before still verifies.
+            OutputError: the findings cannot be written. The records signed so far remain valid.
             HostError: worker processes cannot be kept running.
         """
         try:
+            yield from opening
             yield from self._examine()
-            if self._requests.signal_number is not None:
-                # What is written from here on stands in another order, and is not what a later run goes on from.
-                self._outcomes.note_progress()
-            # A run that is stopped writes what it has, in order; what was still in work stays pending in the totals.
-            yield from self._write(self._ordering.rest())
+            yield from self._end_walk()
             yield self._progress()
             yield self._finish()
+        except GeneratorExit:
+            self._stop()
+            raise
         except BaseException as error:
-            self._end_early(error)
+            self._abort(error)
             raise
 
-    def _end_early(self, error: BaseException) -> None:
-        """Writes what is decided and ends the findings file, so that it says itself that the run went no further."""
+    def _end_walk(self) -> list[Recorded]:
+        """Writes the results that wait for their turn. The entries that a stopped scan still examines stay pending."""
+        if self._control.is_stopping:
+            # The records from here on are in another order, so a resume cannot start from them.
+            self._outcomes.note_progress()
+        self._is_examined = True
+        return self._write(self._ordering.rest())
+
+    def _stop(self) -> None:
+        """Ends the scan because the caller takes no more events."""
+        if self.finished is not None:
+            return
+        if not self._is_examined:
+            self._control.stop = True
+            self._end_walk()
+        self._finish()
+
+    def _abort(self, error: BaseException) -> None:
+        """Writes the results so far and ends the findings file, so that the file itself states that the scan ended."""
         code = (
             exit_codes.ExitCode.CANNOT_START
             if isinstance(error, HashauditError)
             else exit_codes.ExitCode.INTERNAL_ERROR
         )
         with contextlib.suppress(HashauditError):
-            for _ in self._write(self._ordering.rest()):
+            for subject in self._ordering.rest():
+                self._write((subject,))
                 self._writer.checkpoint()
             self._writer.finish(EndReason.ERROR, code)
+        if self._journal is not None:
+            self._journal.close()
 
     def _examine(self) -> Iterator[Event]:
         walk = self._source.walk(None if self._earlier is None else self._earlier.start)
         progress_at_s = 0.0
-        while not (self._walk_ended and self._pool.idle) and self._requests.signal_number is None:
+        while not (self._walk_ended and self._pool.idle) and not self._control.is_stopping:
             walked = self._walk_on(walk)
             for event in self._pool.collect(0 if walked else self._patience_s()):
                 self._outcomes.take(event)
@@ -167,15 +193,15 @@ class Scan:
             yield from self._oblige()
 
     def _oblige(self) -> Iterator[Event]:
-        """Does what is asked of the run besides ending."""
-        if self._requests.report:
-            self._requests.report = False
+        """Handles status and pause requests (not stop)."""
+        if self._control.report:
+            self._control.report = False
             yield self._report()
-        if self._requests.pause:
+        if self._control.pause:
             with self._pool.paused():
                 self._writer.checkpoint()
                 yield Paused()
-            self._requests.pause = False
+            self._control.pause = False
 
     def _walk_state(self) -> WalkState:
         tally = self._tally
@@ -183,14 +209,14 @@ class Scan:
         return WalkState(self._source.position, tally.seen, directories, dict(tally.skipped))
 
     def _patience_s(self) -> float:
-        """How long may be waited for a worker: no longer than until a segment has to be closed."""
+        """Returns how long to wait for a worker, in seconds: at most until a segment has to be closed."""
         deadline_s = self._writer.deadline_s
         return POLL_S if deadline_s is None else min(POLL_S, max(0.0, deadline_s - time.monotonic()))
 
     def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped | NotReady]) -> bool:
-        """Walks on by about one unit, unless enough lies ahead; says if it did."""
+        """Walks about one batch further, unless enough entries wait already; returns whether it did."""
         if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
-            # Records may wait for entries of the unit that is being filled; it must not wait for the walk in turn.
+            # Records may wait for entries of the batch that is being filled, so that batch must not wait for the walk.
             self._dispatcher.flush()
             return False
         for _ in range(self._config.batch_files):
@@ -207,7 +233,9 @@ class Scan:
             self._dispatcher.flush()
         return True
 
-    def _write(self, subjects: Sequence[Ended | PathFault]) -> Iterator[Recorded]:
+    def _write(self, subjects: Sequence[Ended | PathFault]) -> list[Recorded]:
+        """Writes all records before any is yielded: a caller that takes no more events must lose none."""
+        recorded = []
         if subjects and self._journal is not None:
             self._journal.write_links()
         for subject in subjects:
@@ -221,7 +249,8 @@ class Scan:
                 continue
             self._writer.write(record)
             if not isinstance(record, FileRecord):
-                yield Recorded(record)
+                recorded.append(Recorded(record))
+        return recorded
 
     def _progress(self) -> Progress:
         tally = self._tally
@@ -251,10 +280,16 @@ class Scan:
         return StatusReport(self._progress(), now_s - self._begun_s, self._pool.workers, self._pool.queued, workers)
 
     def _finish(self) -> Finished:
-        signal_number = self._requests.signal_number
-        reason = EndReason.COMPLETED if signal_number is None else EndReason.SIGNAL
+        signal_number = self._control.signal_number
+        stopped = self._control.stop and not (self._walk_ended and self._pool.idle)
+        reason = EndReason.STOPPED if stopped else EndReason.COMPLETED
+        if signal_number is not None:
+            reason = EndReason.SIGNAL
         exit_code = exit_codes.of_run(
-            findings=self._tally.matched, faults=self._tally.faults.total(), signal_number=signal_number
+            findings=self._tally.matched,
+            faults=self._tally.faults.total(),
+            signal_number=signal_number,
+            stopped=stopped,
         )
         self._writer.finish(reason, exit_code)
         if self._journal is not None:
@@ -262,4 +297,5 @@ class Scan:
                 self._journal.remove()
             else:
                 self._journal.close()
-        return Finished(self._tally.totals(), reason, exit_code, self._pool.restarts)
+        self.finished = Finished(self._tally.totals(), reason, exit_code, self._pool.restarts)
+        return self.finished

@@ -18,11 +18,11 @@ class Executor(Protocol[ContextT]):
         """Sets what to do with every task."""
         ...
 
-    def wait_ready(self) -> tuple[str, ...]:
-        """Waits until entries can be examined and returns the sandbox layers in force in all workers.
+    def poll_ready(self) -> tuple[str, ...] | None:
+        """Waits a moment for the workers; returns the sandbox layers in force in all of them once they are ready.
 
         Raises:
-            HostError: no entry can be examined.
+            HostError: they cannot become ready.
         """
         ...
 

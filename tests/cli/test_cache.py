@@ -291,7 +291,7 @@ def test_nothing_is_concluded_where_times_do_not_tell(hashaudit: Tool, make_list
         shutil.rmtree(folder)
     assert totals(result.lines)["bytes"] == len(b"wanted")
     assert totals(result.lines)["from_cache"] == FILES
-    assert result.err.count("files on tmpfs are read each time") == 1
+    assert result.err.count("files on tmpfs are not cached") == 1
 
 
 def test_stats_and_prune(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import SigningKeyError
+from hashaudit.scan import key_policy
 from hashaudit.signing.key_files import SigningKey, load_key, new_key
-from hashaudit_cli import key_policy
 from installed import COMMAND, Tool
 
 MakeList = Callable[..., Path]
@@ -145,15 +145,15 @@ def test_a_link_to_no_trust_store_is_not_an_absent_one(hashaudit: Tool, findings
 def test_a_scan_takes_the_key_that_another_has_just_created(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    create = key_policy.make_key
+    create = key_policy.create_key
     made = []
 
     def be_second(path: str) -> SigningKey:
         made.append(create(path))
         return create(path)
 
-    monkeypatch.setattr(key_policy, "make_key", be_second)
-    key = key_policy.load_signer(key_policy.Signing(), quiet=True)
+    monkeypatch.setattr(key_policy, "create_key", be_second)
+    key = key_policy.load_signer(key_policy.Signing(), lambda _: None)
     assert key is not None
     assert [key.fingerprint] == [one.fingerprint for one in made]
 

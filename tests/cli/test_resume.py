@@ -83,7 +83,7 @@ def test_a_killed_run_goes_on_where_it_was(case: Case, tmp_path: Path) -> None:
     case.check(output, result)
     assert output.read_bytes().startswith(before)
     assert [item["journal"] for item in resumptions(output)] == [True]
-    assert "going on with the run of" in result.err
+    assert "resuming the scan started at" in result.err
 
 
 def test_what_was_examined_is_not_read_again(case: Case, tmp_path: Path) -> None:
@@ -152,10 +152,10 @@ class TestJournal:
         before = output.read_bytes()
         refused = case.resume(output)
         assert refused.code == 2
-        assert "give the ROOTs and all options as then" in refused.err
+        assert "repeat the original ROOTs and options" in refused.err
         assert output.read_bytes() == before
         result = case.resume(output, *case.options)
-        assert "its journal tells nothing" in result.err
+        assert "journal unusable" in result.err
         assert resumptions(output)[0]["journal"] is False
         self.check_without_bytes(case, output, result)
 
@@ -177,7 +177,7 @@ class TestJournal:
         output = tmp_path / "out"
         (tmp_path / "out.journal.new").mkdir()
         result = case.hashaudit("scan", *case.options, "-o", output)
-        assert "the journal cannot be kept" in result.err
+        assert "cannot write the resume journal" in result.err
         case.check(output, result)
 
     def check_without_bytes(self, case: Case, output: Path, result: Result) -> None:

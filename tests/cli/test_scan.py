@@ -102,7 +102,7 @@ def test_without_a_record_of_all_known_files_are_counted(hashaudit: Tool, make_l
         (["--list", "LIST", "-j", "0"], "--jobs"),
         (["--list", "LIST", "-a", "sha257"], "sha257"),
         (["--list", "sha256="], "equals"),
-        (["--list", "LIST", "--unsigned", "--key", "k"], "contradict"),
+        (["--list", "LIST", "--unsigned", "--key", "k"], "mutually exclusive"),
         (["--no-such-option"], "--no-such-option"),
     ],
 )

@@ -16,7 +16,7 @@ from hashaudit.errors import SigningKeyError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.interface import ListSpec
 from hashaudit.model import paths
-from hashaudit_cli.key_policy import KEY_VARIABLE, default_key_path
+from hashaudit.scan.key_policy import KEY_VARIABLE, default_key_path
 from hashaudit_cli.ui.terminal import counted, printable, quote
 
 FORM_VERSION = 1

@@ -1,4 +1,4 @@
-"""What ``hash`` and ``compare`` do: hash a user's own files, without lists, findings or keys."""
+"""The body of ``hash``: hashes a user's own files, without lists, findings or keys."""
 
 import contextlib
 import csv
@@ -11,19 +11,13 @@ from typing import Literal, Protocol, get_args
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.lists.load import LoadedLists
 from hashaudit.model import paths
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.config import ScanConfig
-from hashaudit.scan.dispatcher import TaskContext
-from hashaudit.scan.main_loop import Scan
-from hashaudit.scan.plan import deadlines, plan_for, worker_count
-from hashaudit.sources.open_source import open_source
-from hashaudit.workers.local.pool import Pool
-from hashaudit_cli.kindness import apply_low_impact
-from hashaudit_cli.ui.scan_display import follow
+from hashaudit.scan.session import Session
+from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals
 from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
 
@@ -33,26 +27,26 @@ FLUSH_BYTES = 1 << 16
 
 
 class LineFormat(Protocol):
-    """How a file's hashes are written."""
+    """The form in which a file's hashes are written."""
 
     def header(self) -> bytes:
-        """What stands before the first file."""
+        """Returns the bytes before the first file."""
         ...
 
     def lines(self, record: FileRecord) -> bytes:
-        """What stands for a file."""
+        """Returns the bytes for one file."""
         ...
 
 
 class TaggedLines:
-    """``SHA256 (name) = hex``, as coreutils writes it with ``--tag``: a list that ``lists build`` takes."""
+    """``SHA256 (name) = hex``, as coreutils writes it with ``--tag``: a list that ``lists build`` reads."""
 
     def header(self) -> bytes:
         """Nothing."""
         return b""
 
     def lines(self, record: FileRecord) -> bytes:
-        """One line a hash."""
+        """Returns one line for each hash."""
         raw = paths.from_text(record.entry.path, record.entry.path_uri)
         name = raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
         escape = b"\\" if name != raw else b""
@@ -64,7 +58,7 @@ class TaggedLines:
 
 
 class JsonLines:
-    """One JSON object a file, with the field names of the findings file."""
+    """One JSON object for each file, with the field names of the findings file."""
 
     def header(self) -> bytes:
         """Nothing."""
@@ -79,7 +73,7 @@ class JsonLines:
 
 
 class Table:
-    """CSV with a header: a row a file and frame, a column a hash."""
+    """CSV with a header: one row for each file and frame, one column for each hash."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
@@ -89,7 +83,7 @@ class Table:
         return _row(["path", "size", "frame", "quality", *self._names])
 
     def lines(self, record: FileRecord) -> bytes:
-        """One row, or one a frame of a picture."""
+        """Returns one row, or one for each frame of an image."""
         frames: dict[int, dict[str, str]] = {}
         quality: dict[int, int] = {}
         for item in record.perceptual:
@@ -106,7 +100,7 @@ class Table:
 
 
 class HashWriter:
-    """Takes a run's records and writes hashes."""
+    """Takes the records of a scan and writes hashes."""
 
     def __init__(self, output: Output, form: LineFormat, digests: Collection[str]) -> None:
         self.tally = TotalsCounter()
@@ -118,7 +112,7 @@ class HashWriter:
         self._count = 0
 
     def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
-        """Takes the next record."""
+        """Writes the next record; reports a fault."""
         self.tally.count_line(record)
         self._count += 1
         if isinstance(record, FileRecord):
@@ -133,14 +127,14 @@ class HashWriter:
         return self._count
 
     def tick(self) -> None:
-        """Nothing is due by the clock."""
+        """Does nothing: no write is due by the clock."""
 
     def checkpoint(self) -> None:
-        """Writes what is there."""
+        """Writes the waiting lines."""
         self._flush()
 
-    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the run's own signature
-        """Writes what is left."""
+    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the signature of RecordWriter
+        """Writes the last lines."""
         self._flush()
         self._output.sync()
 
@@ -154,35 +148,28 @@ def run_hash(config: ScanConfig, *, output: str | None, form: str, quiet: bool) 
 
     Raises:
         UsageError: the form is unknown.
+        HashauditError: a file or this host cannot be used.
     """
     if form not in get_args(Form):
         raise UsageError(f"invalid --format: '{form}'; must be one of {', '.join(get_args(Form))}")
-    with contextlib.ExitStack() as stack:
-        requests = stack.enter_context(obeying_signals())
-        apply_low_impact(config, quiet=quiet)
-        source = open_source(config.roots, buckets=config.buckets)
-        roots = source.describe_roots()
-        pool = stack.enter_context(
-            Pool[TaskContext](
-                workers=worker_count(config, roots),
-                deadlines=deadlines(config),
-                max_rate_bytes_per_s=config.max_rate_bytes_per_s,
-            )
-        )
-        lists = LoadedLists()
-        plan = plan_for(config, lists)
-        pool.begin(plan)
-        pictures = plan.perceptual.algorithms if plan.perceptual else ()
-        # Where only pictures' hashes are asked for, what identifies the file is no part of the list.
-        digests = config.algorithms if pictures else plan.algorithms
-        names = (*digests, *pictures)
-        line_form: dict[str, LineFormat] = {"list": TaggedLines(), "jsonl": JsonLines(), "csv": Table(names)}
-        out = Output.create(output) if output is not None else standard_output()
-        stack.callback(out.close)
-        pool.wait_ready()
-        writer = HashWriter(out, line_form[form], digests)
-        run = Scan(config, source=source, pool=pool, writer=writer, requests=requests)
-        finished = follow(run, requests, quiet=quiet)
+    finished = None
+    with obeying_signals() as control, Session(config) as session:
+        show_preparation(session.prepare(), quiet=quiet)
+        perceptual = session.worker_config.perceptual
+        pictures = perceptual.algorithms if perceptual else ()
+        # If only perceptual hashes are requested, the digest that identifies the file is not part of the list.
+        digests = config.algorithms if pictures else session.worker_config.algorithms
+        line_form: dict[str, LineFormat] = {
+            "list": TaggedLines(),
+            "jsonl": JsonLines(),
+            "csv": Table((*digests, *pictures)),
+        }
+        with contextlib.closing(Output.create(output) if output is not None else standard_output()) as out:
+            loop = session.main_loop(HashWriter(out, line_form[form], digests), control)
+            follow(loop.events(), control, quiet=quiet)
+            finished = loop.finished
+    if finished is None:
+        raise RuntimeError("the main loop ended without a result")
     if not quiet:
         totals = finished.totals
         log(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")

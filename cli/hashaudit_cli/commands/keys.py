@@ -31,19 +31,13 @@ def new(
 
     def body() -> int:
         # Start-up: --help needs none of this.
-        from hashaudit_cli.key_policy import (  # noqa: PLC0415 # as above
-            Signing,
-            default_key_path,
-            identity_line,
-            make_key,
-            read_passphrase,
-        )
+        from hashaudit.scan.key_policy import create_key, default_key_path, identity_line  # noqa: PLC0415 # as above
+        from hashaudit_cli.passphrase import PassphraseSource  # noqa: PLC0415 # as above
         from hashaudit_cli.ui.terminal import printable  # noqa: PLC0415 # as above
 
         target = path or default_key_path()
-        signing = Signing(passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
-        given = passphrase_file is not None or passphrase_fd is not None
-        key = make_key(target, read_passphrase(signing, target) if given else None)
+        source = PassphraseSource(passphrase_file, passphrase_fd)
+        key = create_key(target, source.read(target) if source.is_given else None)
         print(f"key:             {printable(target)}")
         print(f"public key:      {printable(target)}.pub")
         print(f"fingerprint:     {key.fingerprint}")

@@ -46,14 +46,14 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     """
 
     def body() -> int:
-        from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # start-up: --help needs none of this
-        from hashaudit_cli.commands.verify_body import trust_of  # noqa: PLC0415 # as above
-        from hashaudit_cli.key_policy import Signing  # noqa: PLC0415 # as above
+        from hashaudit.scan.trust_policy import choose_trust  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # as above
+        from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
 
-        trust = trust_of(
+        trust = choose_trust(
             allowed_signers=allowed_signers, identity=identity, key=None, allow_any_signer=allow_any_signer
         )
-        signing = Signing(key=key, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
+        signing = signing_options(key, passphrase_file, passphrase_fd)
         return run_merge(shards, output, trust=trust, signing=signing, as_json=as_json)
 
     raise typer.Exit(guarded(body))

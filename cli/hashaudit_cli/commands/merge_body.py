@@ -11,9 +11,10 @@ from hashaudit.model.paths import to_text
 from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.record.verify.trust import Trust
+from hashaudit.scan.key_policy import Signing, load_signer
 from hashaudit.scan.merge_shards import MergedResult, ShardResult, checksum_line, merge_shards
 from hashaudit.signing.signer import FILE_NAMESPACE
-from hashaudit_cli.key_policy import Signing, load_signer
+from hashaudit_cli.ui.scan_display import show
 from hashaudit_cli.ui.terminal import counted, log, quote
 
 RESULT_SUFFIX = b".json"
@@ -25,7 +26,7 @@ def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Sign
     Raises:
         HashauditError: the shards do not belong together, or the result cannot be written.
     """
-    signer = load_signer(signing, quiet=as_json)
+    signer = load_signer(signing, lambda event: show(event, quiet=as_json))
     result, files = merge_shards([os.fsencode(path) for path in shards], trust)
     path = os.fsencode(output)
     folder = os.path.dirname(os.path.abspath(path))

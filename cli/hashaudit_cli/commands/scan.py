@@ -294,11 +294,11 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
         from hashaudit.lists.selection import Selection  # noqa: PLC0415 # as above
         from hashaudit.objectstores.interface import StoreOptions  # noqa: PLC0415 # as above
         from hashaudit.scan.categories import scheme_named  # noqa: PLC0415 # as above
-        from hashaudit.scan.config import ScanConfig, checked, executor_named, record_scope_named  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.scan.config import ScanConfig, executor_named, record_scope_named  # noqa: PLC0415 # start-up: --help needs none of this
         from hashaudit.sources.open_source import BucketOptions  # noqa: PLC0415 # as above
         from hashaudit.sources.shard import Shard  # noqa: PLC0415 # as above
-        from hashaudit_cli.key_policy import Signing  # noqa: PLC0415 # as above
-        from hashaudit_cli.session import Destination, run_scan  # noqa: PLC0415 # as above
+        from hashaudit_cli.commands.scan_body import run_scan  # noqa: PLC0415 # as above
+        from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
 
         digests, perceptual = algorithm_names(algorithm or [])
         config = ScanConfig(
@@ -346,11 +346,9 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             examiner=examiner,
             note=note,
         )
-        if resume is None or roots:
-            config = checked(config)
         if resume is not None and output is not None:
-            raise UsageError("--resume goes on writing its FILE: leave out --output")
-        signing = Signing(key=key, unsigned=unsigned, passphrase_file=passphrase_file, passphrase_fd=passphrase_fd)
-        return run_scan(config, destination=Destination(output, resume), signing=signing, quiet=quiet)
+            raise UsageError("--resume continues FILE", hint="do not use --output")
+        signing = signing_options(key, passphrase_file, passphrase_fd, unsigned=unsigned)
+        return run_scan(config, output=output, resume=resume, signing=signing, quiet=quiet)
 
     raise typer.Exit(guarded(body))

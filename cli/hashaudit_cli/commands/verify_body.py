@@ -4,14 +4,9 @@ import os
 
 import msgspec
 
-from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
-from hashaudit.record.verify.trust import Trust, TrustedNames
-from hashaudit.record.verify.verifier import verify_file
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
-from hashaudit.signing.allowed_signers import AllowedSigners
-from hashaudit.signing.public_key import load_public_key
-from hashaudit_cli.key_policy import default_allowed_signers_path, own_trust_store
+from hashaudit.scan.trust_policy import verify
 from hashaudit_cli.ui.terminal import quote
 
 
@@ -29,38 +24,14 @@ def run_verify(
     Raises:
         HashauditError: the file, the key or the trust store cannot be read.
     """
-    trust = trust_of(allowed_signers=allowed_signers, identity=identity, key=key, allow_any_signer=allow_any_signer)
-    outcome = verify_file(file, trust)
+    outcome = verify(
+        file, allowed_signers=allowed_signers, identity=identity, key=key, allow_any_signer=allow_any_signer
+    )
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(_summary(outcome)), indent=2).decode())
     else:
         _print(file, outcome)
     return ExitCode.COMPLETE if outcome.ok else ExitCode.CANNOT_START
-
-
-def trust_of(*, allowed_signers: str | None, identity: str | None, key: str | None, allow_any_signer: bool) -> Trust:
-    """Returns whose signatures count, according to the options.
-
-    Raises:
-        HashauditError: the options contradict each other, or a file that they name cannot be used.
-    """
-    if allow_any_signer and (key is not None or allowed_signers is not None or identity is not None):
-        raise UsageError(
-            "--allow-any-signer conflicts with --key, --allowed-signers and --identity",
-            hint="omit --allow-any-signer, or all of the others",
-        )
-    if key is not None:
-        if allowed_signers is not None or identity is not None:
-            raise UsageError(
-                "--key conflicts with --allowed-signers and --identity", hint="name the signer with either of them"
-            )
-        return load_public_key(key)
-    if allowed_signers is not None or identity is not None:
-        store = allowed_signers or own_trust_store() or default_allowed_signers_path()
-        return TrustedNames(AllowedSigners.load(store), identity)
-    own = None if allow_any_signer else own_trust_store()
-    # A trust store that exists is meant: a file by a key outside of it does not verify.
-    return None if own is None else TrustedNames(AllowedSigners.load(own), None)
 
 
 def _print(file: str, outcome: Verification) -> None:

@@ -1,41 +1,120 @@
-"""Follows a run to its end with a bar, whatever it is for."""
+"""Displays the events of a scan: log lines, a progress bar, and tables at the end. All of it is on standard error."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
-from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit.scan.control import Control
-from hashaudit.scan.events import Finished, Paused, Progress, Recorded, StatusReport
-from hashaudit.scan.main_loop import Scan
+from hashaudit.scan.events import (
+    AlreadyComplete,
+    CacheSkipped,
+    Event,
+    Finished,
+    JournalFailed,
+    KeyCreated,
+    ListLoaded,
+    Notice,
+    NoticeSource,
+    Paused,
+    Prepared,
+    PriorityNotLowered,
+    Progress,
+    Recorded,
+    Resumed,
+    StatusReport,
+)
 from hashaudit_cli.ui.progress import display
 from hashaudit_cli.ui.signals import suspend
 from hashaudit_cli.ui.status import log_status
+from hashaudit_cli.ui.terminal import counted, log, quote
+
+
+def show_preparation(events: Iterator[Event], *, quiet: bool) -> None:
+    """Displays the events up to ``Prepared``."""
+    for event in events:
+        if isinstance(event, Prepared):
+            return
+        show(event, quiet=quiet)
 
 
 def follow(
-    run: Scan,
-    requests: Control,
+    events: Iterator[Event],
+    control: Control,
     *,
     quiet: bool,
-    on_record: Callable[[FindingRecord | FaultRecord], None] | None = None,
-) -> Finished:
-    """Runs to the end, pauses and reports where asked to, and gives each finding and fault to ``on_record``."""
-    finished = None
+    on_event: Callable[[Event], None] = lambda _: None,
+) -> None:
+    """Displays the events of a running scan with a bar, and suspends the process where the scan pauses.
+
+    Args:
+        events: all events after the preparation.
+        control: requests to the scan.
+        quiet: display warnings and answers only.
+        on_event: receives every event.
+    """
     with display(quiet=quiet) as bar:
-        for event in run.events():
+        for event in events:
+            on_event(event)
             match event:
                 case Progress():
                     bar.show(event)
-                case Recorded(record=record):
-                    if on_record is not None:
-                        on_record(record)
                 case StatusReport():
                     bar.clear()
                     log_status(event)
                 case Paused():
                     bar.clear()
-                    suspend(requests, quiet=quiet)
-                case Finished():
-                    finished = event
-    if finished is None:
-        raise RuntimeError("a run ended without saying how")
-    return finished
+                    suspend(control, quiet=quiet)
+                case Recorded() | Finished() | CacheSkipped():
+                    pass
+                case _:
+                    bar.clear()
+                    show(event, quiet=quiet)
+
+
+def show(event: Event, *, quiet: bool) -> None:
+    """Displays an event that is a sentence. ``quiet`` displays only warnings."""
+    match event:
+        case JournalFailed(reason=reason):
+            log(
+                f"cannot write the resume journal ({reason}); if interrupted, "
+                "files without a record will be re-examined"
+            )
+        case Notice(source=NoticeSource.CACHE, message=message):
+            log(message)
+        case _:
+            for line in () if quiet else _sentences(event):
+                log(line)
+
+
+def _sentences(event: Event) -> Iterator[str]:
+    match event:
+        case KeyCreated():
+            shown = quote(os.fsencode(event.path))
+            yield (
+                f"created signing key {shown} ({event.fingerprint}); allowed_signers line for others: "
+                f"{event.allowed_signers_line}"
+            )
+        case AlreadyComplete():
+            yield "this scan is already complete; nothing to resume"
+        case PriorityNotLowered(resource=resource):
+            yield f"--low-impact: lowering {resource} priority is not supported here"
+        case ListLoaded(info=info):
+            rejected = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in info.rejected.items())
+            skipped = f", skipped: {rejected}" if rejected else ""
+            kept = counted(info.kept, "entry", "entries")
+            yield f"list {info.name}: {info.format}, {', '.join(info.algorithms)}, {kept}{skipped}"
+            yield from (f"list {info.name}: {warning}" for warning in info.warnings)
+        case Notice(message=message):
+            yield message
+        case Resumed():
+            yield f"resuming the scan started at {event.begun}, after record {event.last_record:,}"
+            if event.quarantined is not None:
+                yield f"moved {event.quarantined.size:,} unsigned trailing bytes to {quote(event.quarantined.path)}"
+            if not event.journal_used:
+                yield "journal unusable: files without a record will be re-examined"
+        case CacheSkipped(filesystem_types=types):
+            yield (
+                f"files on {', '.join(types)} are not cached: "
+                "on this filesystem, unchanged metadata does not prove unchanged content"
+            )
+        case _:
+            pass

@@ -91,6 +91,7 @@ def _summary(finished: Finished) -> str:
     ended = {
         EndReason.COMPLETED: "Complete" if not (totals.faulted or totals.faults) else "Incomplete",
         EndReason.SIGNAL: "Stopped by a signal",
+        EndReason.STOPPED: "Stopped",
         EndReason.ERROR: "Aborted",
     }[finished.reason]
     parts = [

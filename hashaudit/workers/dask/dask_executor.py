@@ -60,13 +60,13 @@ class DaskExecutor(Generic[ContextT]):
             self._assignment.decodes = config.perceptual is not None
         self._call(lambda: self._config.set_result(config))
 
-    def wait_ready(self) -> tuple[str, ...]:
-        """Waits until all present workers are admitted or refused, and returns the layers that all have in force.
+    def poll_ready(self) -> tuple[str, ...] | None:
+        """Waits a moment for a decision on every present worker; then returns the layers in force in all of them.
 
         Raises:
             HostError: the scheduler cannot be reached, or no worker can be used.
         """
-        while self._sandbox is None:
+        if self._sandbox is None:
             self._receive(POLL_S)
         return self._sandbox
 

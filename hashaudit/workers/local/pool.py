@@ -6,6 +6,7 @@ and is marked as failed if it ends the worker again. All other items return to t
 """
 
 import contextlib
+import math
 import selectors
 import time
 from collections import deque
@@ -34,6 +35,9 @@ FAILED_STARTS = 3
 
 FROZEN_S = 5.0
 """Longer than any interval between two polls: the process was stopped or the machine was asleep."""
+
+START_TIMEOUT_S = 30.0
+"""Time for the first worker to be ready."""
 
 POLL_S = 0.1
 """Interval of the checks for deadlines and signals while nothing happens."""
@@ -98,6 +102,7 @@ class Pool(Generic[ContextT]):
         self._next_number = 1
         self._failed_starts = 0
         self._finished_bytes = 0
+        self._ready_by_s = math.inf
         self._polled_s = time.monotonic()
         self.sandbox: tuple[str, ...] | None = None
         """Sandbox layers in force in the workers; ``None`` until the first worker is ready."""
@@ -106,6 +111,7 @@ class Pool(Generic[ContextT]):
     def __enter__(self) -> "Pool[ContextT]":
         # Each worker takes two descriptors in this process.
         raise_open_file_limit()
+        self._ready_by_s = time.monotonic() + START_TIMEOUT_S
         for _ in range(self._count):
             self._start_worker()
         return self
@@ -170,23 +176,33 @@ class Pool(Generic[ContextT]):
 
     def begin(self, config: WorkerConfig) -> None:
         """Configures all present and future workers."""
+        self._ready_by_s = time.monotonic() + START_TIMEOUT_S
         self._config = ENCODER.encode(config)
         self._decodes = config.perceptual is not None
         for worker in self._workers:
             self._send_config(worker)
 
-    def wait_ready(self, timeout_s: float = 30.0) -> tuple[str, ...]:
+    def poll_ready(self) -> tuple[str, ...] | None:
+        """Waits a moment for the first worker; returns the sandbox layers in force once it is ready.
+
+        Raises:
+            HostError: no worker is ready within :data:`START_TIMEOUT_S`.
+        """
+        if self.sandbox is None:
+            if time.monotonic() > self._ready_by_s:
+                raise HostError(f"no worker process was ready within {START_TIMEOUT_S:.0f} s")
+            self._poll(POLL_S)
+        return self.sandbox
+
+    def wait_ready(self) -> tuple[str, ...]:
         """Waits for the first worker and returns the sandbox layers in force.
 
         Raises:
             HostError: no worker becomes ready.
         """
-        end_s = time.monotonic() + timeout_s
-        while self.sandbox is None:
-            if time.monotonic() > end_s:
-                raise HostError(f"no worker process was ready within {timeout_s:.0f} s")
-            self._poll(POLL_S)
-        return self.sandbox
+        while (sandbox := self.poll_ready()) is None:
+            pass
+        return sandbox
 
     def collect(self, timeout_s: float = POLL_S) -> list[Event[ContextT]]:
         """Returns the events since the last call; waits up to ``timeout_s`` for one.

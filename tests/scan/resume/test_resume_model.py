@@ -28,14 +28,15 @@ from hashaudit.record.verify.verifier import verify_file
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.dispatcher import TaskContext
-from hashaudit.scan.main_loop import Scan
+from hashaudit.scan.main_loop import MainLoop
+from hashaudit.scan.open_output import open_output
 from hashaudit.scan.resume import journal as journals
 from hashaudit.scan.resume.journal_file import AuthenticatedLog
+from hashaudit.scan.resume.open_resume import continue_scan, reopen
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.protocol import Answer
 from hashaudit.workers.tasks import Completed, Failed, Task
-from hashaudit_cli.open_run import begin, go_on, reopened
 from interrupted import Told, journal_of, told
 
 Item = Entry | PathFault | Skipped
@@ -196,22 +197,25 @@ def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, 
     with contextlib.ExitStack() as stack:
         config = CONFIG
         if resume:
-            former = stack.enter_context(reopened(str(output), None, CONFIG))
+            former = stack.enter_context(reopen(os.fsencode(output), None, CONFIG))
             if former.exit_code is not None:
                 return
-            config, begun = former.config, go_on(former, HEADER, None, set(), quiet=True)
+            config = former.config
+            begun = continue_scan(former, HEADER, signer=None, own_files=set(), report=lambda _: None)
         else:
-            begun = begin(str(output), CONFIG, HEADER, None, set())
+            begun = open_output(
+                os.fsencode(output), CONFIG, HEADER, signer=None, own_files=set(), report=lambda _: None
+            )
         stack.enter_context(begun.writer)
         source = ListedSource(items, lambda: stop_at(requests, chance.random() < stop))
-        run = Scan(
+        run = MainLoop(
             config,
             source=source,
             pool=pool,
             writer=begun.writer,
-            requests=requests,
+            control=requests,
             journal=begun.journal,
-            earlier=begun.earlier,
+            earlier=begun.prior,
         )
         deque(run.events(), maxlen=0)
 

@@ -1,6 +1,6 @@
-"""What examines: worker processes of this machine, or a Dask cluster."""
+"""Chooses the executor of a scan: worker processes of this machine, or a Dask cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from hashaudit.errors import HostError
@@ -10,19 +10,25 @@ from hashaudit.scan.plan import deadlines, worker_count
 from hashaudit.sources.interface import RootDescription
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import Pool
-from hashaudit_cli.ui.terminal import log
+
+ScanExecutor = Executor[TaskContext]
 
 
 def executor_for(
-    config: ScanConfig, roots: Sequence[RootDescription], *, quiet: bool
-) -> AbstractContextManager[Executor[TaskContext]]:
-    """Returns the executor that the user asks for, not yet started.
+    config: ScanConfig, roots: Sequence[RootDescription], report: Callable[[str], None]
+) -> AbstractContextManager[ScanExecutor]:
+    """Returns the executor that the configuration names, not yet started.
+
+    Args:
+        config: the options.
+        roots: the roots as the source describes them.
+        report: receives sentences for people about a cluster's workers.
 
     Raises:
         HostError: this machine cannot run it.
     """
     if config.executor is ExecutorKind.DASK and config.scheduler is not None:
-        return _on_dask(config, config.scheduler, roots, quiet=quiet)
+        return _dask_executor(config, config.scheduler, roots, report)
     return Pool[TaskContext](
         workers=worker_count(config, roots),
         deadlines=deadlines(config),
@@ -30,19 +36,21 @@ def executor_for(
     )
 
 
-def _on_dask(
-    config: ScanConfig, scheduler: str, roots: Sequence[RootDescription], *, quiet: bool
-) -> AbstractContextManager[Executor[TaskContext]]:
+def _dask_executor(
+    config: ScanConfig, scheduler: str, roots: Sequence[RootDescription], report: Callable[[str], None]
+) -> AbstractContextManager[ScanExecutor]:
     try:
         import dask  # noqa: PLC0415 # an extra, and slow to import
 
-        # Silence what Dask itself logs: the executor reports it, in order and without other people's tasks.
+        # Silence Dask's own log: the executor reports the same events, in order and for our tasks only.
         dask.config.set({"logging": {"distributed": "critical"}})
         from hashaudit.workers.dask.dask_executor import DaskExecutor  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.mount_check import root_directories  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.settings import ClusterSettings  # noqa: PLC0415 # as above
     except ImportError as error:
-        raise HostError(f"--executor dask needs the extra dask (pip install 'hashaudit[dask]'): {error}") from error
+        raise HostError(
+            f"cannot use a Dask cluster; {error}", hint="install the extra dask: pip install 'hashaudit[dask]'"
+        ) from error
     settings = ClusterSettings(
         scheduler=scheduler,
         processes=config.workers,
@@ -52,9 +60,4 @@ def _on_dask(
         wait_s=config.wait_for_workers_s,
         root_directories=root_directories(root.path for root in roots if not root.is_bucket),
     )
-
-    def tell(text: str) -> None:
-        if not quiet:
-            log(text)
-
-    return DaskExecutor[TaskContext](settings, tell)
+    return DaskExecutor[TaskContext](settings, report)

@@ -1,0 +1,66 @@
+"""Reads the passphrase of a signing key: from a descriptor, a file, a systemd credential, or a prompt."""
+
+import getpass
+import os
+import sys
+
+import msgspec
+
+from hashaudit.errors import SigningKeyError
+from hashaudit.scan.key_policy import Signing
+from hashaudit_cli.ui.terminal import quote
+
+CREDENTIAL_NAME = "hashaudit-passphrase"
+"""Name of a systemd credential (systemd.exec(5), LoadCredential=)."""
+
+MAX_PASSPHRASE_BYTES = 4096
+
+
+class PassphraseSource(msgspec.Struct, frozen=True):
+    """The source of a passphrase, as the command line names it."""
+
+    file: str | None = None
+    descriptor: int | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Returns whether the command line names a source."""
+        return self.file is not None or self.descriptor is not None
+
+    def read(self, key_path: str) -> bytes:
+        """Returns the passphrase of a key. Prompts for it if no source has it.
+
+        Raises:
+            SigningKeyError: no source has it, or the source cannot be read.
+        """
+        directory = os.environ.get("CREDENTIALS_DIRECTORY")
+        credential = os.path.join(directory, CREDENTIAL_NAME) if directory else None
+        source: str | int | None = self.descriptor if self.descriptor is not None else self.file
+        if source is None and credential is not None and os.path.exists(credential):
+            source = credential
+        if source is not None:
+            return _first_line(source)
+        shown = quote(os.fsencode(key_path))
+        if not sys.stdin.isatty():
+            raise SigningKeyError(
+                f"cannot ask for the passphrase: '{shown}'; standard input is not a terminal",
+                hint="give --passphrase-file or --passphrase-fd",
+            )
+        return getpass.getpass(f"Passphrase for {shown}: ").encode()
+
+
+def signing_options(
+    key: str | None, passphrase_file: str | None, passphrase_fd: int | None, *, unsigned: bool = False
+) -> Signing:
+    """Returns how to sign, as the command line says."""
+    source = PassphraseSource(passphrase_file, passphrase_fd)
+    return Signing(key=key, unsigned=unsigned, passphrase=source.read)
+
+
+def _first_line(source: str | int) -> bytes:
+    try:
+        with open(source, "rb") as file:
+            line = file.readline(MAX_PASSPHRASE_BYTES)
+    except OSError as error:
+        raise SigningKeyError(f"cannot read the passphrase: '{source}'; {error.strerror}") from error
+    return line.rstrip(b"\r\n")

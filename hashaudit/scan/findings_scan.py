@@ -1,0 +1,173 @@
+"""The scan that writes a findings file, as an iterator of events. This is ``hashaudit.scan``."""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from typing import Self
+
+from hashaudit.errors import UsageError
+from hashaudit.record.header import RunHeader
+from hashaudit.record.output import Output
+from hashaudit.record.schema import EndReason
+from hashaudit.scan.config import ScanConfig, checked
+from hashaudit.scan.control import Control
+from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
+from hashaudit.scan.key_policy import Signing, load_signer
+from hashaudit.scan.open_output import FileIdentity, OpenedScan, open_output
+from hashaudit.scan.resume.open_resume import continue_scan, reopen
+from hashaudit.scan.run_header import run_header
+from hashaudit.scan.session import Session, drained
+from hashaudit.signing.key_files import SigningKey
+
+FilePath = str | bytes | os.PathLike[str]
+
+
+def scan(
+    config: ScanConfig,
+    *,
+    output: FilePath | Output | None = None,
+    resume: FilePath | None = None,
+    signing: Signing | None = None,
+    control: Control | None = None,
+    argv: Sequence[str] = (),
+) -> "Scan":
+    """Returns a scan: a context manager and an iterator of events. Nothing starts before the first event is requested.
+
+    Args:
+        config: the options. To resume a scan without roots, only the options that may differ from it.
+        output: the new findings file, or an output that is open. Either this or ``resume`` is required.
+        resume: the findings file of an interrupted scan.
+        signing: how to sign; default: with the user's own key, which is created at first use.
+        control: requests to the running scan, for one scan only.
+        argv: the command line, for the header.
+
+    Raises:
+        UsageError: an option is out of range, or options are mutually exclusive.
+    """
+    return Scan(config, output=output, resume=resume, signing=signing, control=control, argv=argv)
+
+
+class Scan:
+    """A scan that writes a findings file. Iterating runs it; leaving the ``with`` block ends it.
+
+    A scan that ends early has a final checkpoint, leaves no process and no temporary file, and can be resumed. An
+    iteration raises ``HashauditError`` if the scan cannot start or continue. Use one thread for all iteration.
+    """
+
+    def __init__(
+        self,
+        config: ScanConfig,
+        *,
+        output: FilePath | Output | None = None,
+        resume: FilePath | None = None,
+        signing: Signing | None = None,
+        control: Control | None = None,
+        argv: Sequence[str] = (),
+    ) -> None:
+        """Checks the options; see :func:`scan`."""
+        if (output is None) is (resume is None):
+            raise UsageError("name either a new findings file or one to resume")
+        self._config = checked(config) if resume is None or config.roots else config
+        self._output: bytes | Output = b""
+        if output is not None:
+            self._output = output if isinstance(output, Output) else os.fsencode(output)
+        self._resume = None if resume is None else os.fsencode(resume)
+        self._signing = signing or Signing()
+        self._control = control or Control()
+        self._argv = tuple(argv)
+        self._events = self._run()
+        self.result: Finished | None = None
+        """The end of the scan, also of one that was closed early; ``None`` before it."""
+        self.exit_code: int | None = None
+        """As docs/reference/exit-codes.md lists them; ``None`` before the end."""
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the scan in order if it is not over. Repeating this has no effect.
+
+        Raises:
+            OutputError: the final checkpoint cannot be written.
+        """
+        self._events.close()
+
+    def _run(self) -> Generator[Event]:
+        reports: deque[Event] = deque()
+        with contextlib.ExitStack() as stack:
+            signer = load_signer(self._signing, reports.append)
+            yield from drained(reports)
+            config, interrupted = self._config, None
+            if self._resume is not None:
+                interrupted = stack.enter_context(reopen(self._resume, signer, config))
+                config = interrupted.config
+                if interrupted.exit_code is not None:
+                    self.exit_code = interrupted.exit_code
+                    yield AlreadyComplete(interrupted.exit_code)
+                    return
+            session = stack.enter_context(Session(config, reports))
+            yield from session.prepare()
+            yield Prepared()
+            own_files: set[FileIdentity] = set() if signer is None or signer.identity is None else {signer.identity}
+            header = self._header(session, signer)
+            if session.cache is not None:
+                own_files |= session.cache.own_files
+                session.cache.begin(header.run_id if interrupted is None else interrupted.header.run_id)
+            if interrupted is None:
+                opened = open_output(
+                    self._output, config, header, signer=signer, own_files=own_files, report=reports.append
+                )
+            else:
+                opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
+            stack.enter_context(opened.writer)
+            yield from self._examine(session, opened, header, own_files)
+
+    def _header(self, session: Session, signer: SigningKey | None) -> RunHeader:
+        return run_header(
+            session.config,
+            argv=self._argv,
+            workers=session.executor.workers,
+            algorithms=session.worker_config.algorithms,
+            roots=session.roots,
+            lists=session.lists.infos,
+            key_fingerprint=signer.fingerprint if signer else None,
+            sandbox=session.sandbox,
+            cache_state=session.cache.state if session.cache is not None else None,
+        )
+
+    def _examine(
+        self, session: Session, opened: OpenedScan, header: RunHeader, own_files: set[FileIdentity]
+    ) -> Generator[Event]:
+        loop = session.main_loop(opened.writer, self._control, own_files=own_files, opened=opened)
+        journal_failed = opened.journal is not None and opened.journal.failure is not None
+        opening = (*drained(session.reports), Started(header))
+        try:
+            with contextlib.closing(loop.events(*opening)) as events:
+                for event in events:
+                    yield from drained(session.reports)
+                    if not isinstance(event, Finished):
+                        yield event
+        finally:
+            self.result = loop.finished
+            self.exit_code = None if loop.finished is None else loop.finished.exit_code
+        if session.cache is not None:
+            session.cache.close()
+            yield from drained(session.reports)
+            if session.cache.passed_over:
+                yield CacheSkipped(session.cache.passed_over)
+        if loop.finished is None:
+            raise RuntimeError("the main loop ended without a result")
+        failure = None if opened.journal is None else opened.journal.failure
+        if failure is not None and not journal_failed and loop.finished.reason is not EndReason.COMPLETED:
+            yield JournalFailed(failure)
+        yield loop.finished

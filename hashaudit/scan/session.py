@@ -1,0 +1,144 @@
+"""Composes the parts that examine: executor, lists, workers' configuration, cache, source and main loop."""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Self
+
+import msgspec
+
+from hashaudit.cache.hash_cache import Cache
+from hashaudit.host.priority import RESOURCES, lower_priority
+from hashaudit.host.sandbox.sandbox import require
+from hashaudit.lists.load import LoadedLists, load_lists
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.control import Control
+from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, PriorityNotLowered
+from hashaudit.scan.executors import ScanExecutor, executor_for
+from hashaudit.scan.main_loop import MainLoop, RecordWriter
+from hashaudit.scan.open_output import FileIdentity, OpenedScan
+from hashaudit.scan.plan import plan_for, recipes_for
+from hashaudit.sources.filters import WalkOptions
+from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.open_source import open_source
+from hashaudit.sources.shard import ShardSource
+from hashaudit.workers.local.plugin_probe import plug_in_all
+from hashaudit.workers.protocol import WorkerConfig
+
+
+class Session:
+    """The parts of a scan that examine: executor, lists, cache and the workers' configuration.
+
+    A context manager: it ends the workers and removes temporary files when it exits.
+    """
+
+    executor: ScanExecutor
+    lists: LoadedLists
+    worker_config: WorkerConfig
+
+    def __init__(self, config: ScanConfig, reports: deque[Event] | None = None) -> None:
+        """Takes the options; :meth:`prepare` opens everything.
+
+        Args:
+            config: the options.
+            reports: receives the events that the parts report while no event is requested.
+        """
+        self.config = config
+        self.roots: Sequence[RootDescription] = ()
+        self.cache: Cache | None = None
+        self.sandbox: tuple[str, ...] = ()
+        """Layers of the sandbox in force in all workers."""
+        self.reports: deque[Event] = deque() if reports is None else reports
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def prepare(self) -> Iterator[Event]:
+        """Opens everything, the cheapest failure first, and yields what happens.
+
+        Raises:
+            HashauditError: something cannot be opened or used.
+        """
+        config = self.config
+        if config.low_impact:
+            lowered = lower_priority()
+            yield from (PriorityNotLowered(name) for name in RESOURCES if name not in lowered)
+        self.roots = open_source(config.roots, buckets=config.buckets).describe_roots()
+        # Workers start while the lists are loaded.
+        self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor))
+        plug_in_all(config.hashers)
+        self.lists = self._stack.enter_context(
+            load_lists(config.lists, columns=config.columns, selection=config.selection)
+        )
+        yield from map(ListLoaded, self.lists.infos)
+        plan = plan_for(config, self.lists)
+        if config.cache:
+            self.cache = self._stack.enter_context(
+                Cache(config.cache, config.cache_verify_percent, warn=self._report_cache)
+            )
+            plan = msgspec.structs.replace(plan, recipes=self.cache.prepare(recipes_for(plan)))
+            yield from drained(self.reports)
+        self.worker_config = plan
+        self.executor.begin(plan)
+        while (sandbox := self.executor.poll_ready()) is None:
+            yield from drained(self.reports)
+        self.sandbox = sandbox
+        if config.require_sandbox:
+            require(sandbox)
+        yield from drained(self.reports)
+
+    def main_loop(
+        self,
+        writer: RecordWriter,
+        control: Control,
+        *,
+        own_files: AbstractSet[FileIdentity] = frozenset(),
+        opened: OpenedScan | None = None,
+    ) -> MainLoop:
+        """Returns the main loop over the roots.
+
+        Args:
+            writer: takes the records.
+            control: requests to the scan.
+            own_files: the files that the walk excludes, those that the scan writes.
+            opened: the findings file; ``None`` for another kind of output.
+        """
+        config = self.config
+        walk = WalkOptions(
+            include=config.include,
+            exclude=config.exclude,
+            one_file_system=config.one_file_system,
+            follow_links=config.follow_links,
+            own_files=own_files,
+        )
+        source = open_source(config.roots, walk, config.buckets)
+        if config.shard is not None:
+            source = ShardSource(source, config.shard)
+        return MainLoop(
+            config,
+            source=source,
+            pool=self.executor,
+            writer=writer,
+            control=control,
+            journal=opened.journal if opened is not None else None,
+            earlier=opened.prior if opened is not None else None,
+            cache=self.cache,
+            list_names={number: info.name for number, info in enumerate(self.lists.infos, 1)},
+        )
+
+    def _report_executor(self, message: str) -> None:
+        self.reports.append(Notice(NoticeSource.EXECUTOR, message))
+
+    def _report_cache(self, message: str) -> None:
+        self.reports.append(Notice(NoticeSource.CACHE, message))
+
+
+def drained(reports: deque[Event]) -> Iterator[Event]:
+    """Takes events out and yields them."""
+    while reports:
+        yield reports.popleft()
