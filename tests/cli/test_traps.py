@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import pty
 import shutil
 import socket
 import subprocess
+import termios
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -338,3 +340,48 @@ def test_two_runs_give_the_same_records(hashaudit: Tool, make_list: MakeList, tm
     first, second = records(), records()
     assert len(first) == 2002
     assert first == second
+
+
+ODD_NAMES = (
+    b"esc\x1b[31mred",
+    "c1\u009b31m".encode(),
+    "rlo\u202egpj.exe".encode(),
+    b"byte\xff",
+    b"tab\there",
+    b"line\nfeed",
+    b"carriage\rreturn",
+    b"delete\x7f",
+    "caf\u00e9".encode(),
+    b"back\\slash",
+)
+
+
+@pytest.mark.parametrize("form", ["list", "csv", "jsonl"])
+def test_hashes_cannot_steer_a_terminal_and_are_exact_elsewhere(form: str, hashaudit: Tool, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ODD_NAMES:
+        Path(os.fsdecode(os.fsencode(tree) + b"/" + name)).write_bytes(b"x")
+    words = ("hash", tree, "-q", "-j", "1", "--format", form)
+    exact = hashaudit(*words).out
+    assert hashaudit(*words, "-o", tmp_path / "file").code == 0
+    assert (tmp_path / "file").read_bytes() == exact
+    terminal, inside = pty.openpty()
+    attributes = termios.tcgetattr(inside)
+    attributes[1] &= ~termios.OPOST  # the terminal adds no carriage returns
+    termios.tcsetattr(inside, termios.TCSANOW, attributes)
+    process = hashaudit.start(*words, stdout=inside, stderr=subprocess.DEVNULL)
+    os.close(inside)
+    shown = b"".join(iter(lambda: read_terminal(terminal), b"")).decode()
+    assert process.wait(timeout=30) == 0
+    os.close(terminal)
+    assert all(character == "\n" or character.isprintable() for character in shown)
+    assert "caf\u00e9" in shown or form == "jsonl"
+    assert shown.count("\n") == exact.count(b"\n")
+
+
+def read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except OSError:  # the other end is closed
+        return b""

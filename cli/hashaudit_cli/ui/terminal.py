@@ -1,6 +1,7 @@
 """Messages for people: on standard error, with everything that could control a terminal escaped."""
 
 import contextlib
+import os
 import sys
 
 from hashaudit.errors import OutputError
@@ -39,15 +40,34 @@ def quote(raw: bytes) -> str:
     return for_terminal(raw)
 
 
+class TerminalOutput(Output):
+    """Standard output that is a terminal: whatever could steer it is written as an escape."""
+
+    def write(self, data: bytes) -> None:
+        """Writes all of ``data``, which consists of whole lines.
+
+        Raises:
+            OutputError: as :meth:`hashaudit.record.output.Output.write`.
+        """
+        text = data.decode(errors="surrogateescape")
+        # A backslash stays: what is escaped already by the format of the lines keeps its form.
+        shown = (one if one in "\\\n" or one.isprintable() else _escape(one) for one in text)
+        super().write("".join(shown).encode())
+
+
+def _escape(character: str) -> str:
+    return for_terminal(character.encode(errors="surrogateescape"))
+
+
 def standard_output() -> Output:
-    """Returns standard output as an output for results.
+    """Returns standard output as an output for results; a pipe and a file get them exactly.
 
     Raises:
         OutputError: the caller closed it.
     """
     if STANDARD_OUTPUT in opened_in_place:
         raise OutputError("standard output is closed", hint="write to a file with -o")
-    return Output.of_descriptor(STANDARD_OUTPUT)
+    return (TerminalOutput if os.isatty(STANDARD_OUTPUT) else Output).of_descriptor(STANDARD_OUTPUT)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
