@@ -73,7 +73,7 @@ _FAULTS = msgspec.msgpack.Decoder(tuple[Fault, ...])
 
 def state_key(stat: Stat) -> bytes:
     """Returns the fields that distinguish one state of a file from another."""
-    return b"%x %x %x %x" % (stat.inode, stat.size, stat.mtime_ns, stat.ctime_ns)
+    return b"%x %x %x %x" % (stat.inode, stat.size, int(stat.mtime_ns), int(stat.ctime_ns))
 
 
 def seal(entry: Entry, values: Values) -> bytes:

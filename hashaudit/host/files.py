@@ -11,6 +11,7 @@ import stat
 from typing import BinaryIO
 
 from hashaudit.model.entry import Stat
+from hashaudit.model.times import time_ns
 
 HAS_FLOCK: bool = importlib.util.find_spec("fcntl") is not None
 """The system has flock(2). Windows does not."""
@@ -211,8 +212,8 @@ def stat_of(status: os.stat_result) -> Stat:
         status.st_ino,
         status.st_nlink,
         status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+        time_ns(status.st_mtime_ns),
+        time_ns(status.st_ctime_ns),
         status.st_uid,
         status.st_gid,
     )

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from hashaudit.model.results import AlgorithmName, Role
+from hashaudit.model.times import TimeNs
 
 
 class ListSpec(msgspec.Struct, frozen=True):
@@ -95,7 +96,7 @@ class ListInfo(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     size: int
     sha256: str
-    mtime_ns: int
+    mtime_ns: TimeNs
     format: str
     version: str | None = None
     date: str | None = None

@@ -13,6 +13,7 @@ from hashaudit.lists.interface import ListItem, OpenedList, ParseOptions
 from hashaudit.lists.list_file import WORLD_READABLE, ListFile
 from hashaudit.lists.open_list import Page, open_pages
 from hashaudit.model.paths import to_text
+from hashaudit.model.times import TimeNs
 
 _ESCAPES = {0x0A: b"\\n", 0x0D: b"\\r", 0x5C: b"\\\\"}
 
@@ -56,7 +57,7 @@ class ListDirectory:
         return sum(page.state.size_bytes for page in self._pages)
 
     @property
-    def mtime_ns(self) -> int:
+    def mtime_ns(self) -> TimeNs:
         """Latest modification time of all pages, in nanoseconds since 1970."""
         return max(page.state.mtime_ns for page in self._pages)
 

@@ -13,6 +13,7 @@ from hashaudit.lists.file_state import FileState
 from hashaudit.lists.index.index_layout import MAGIC, is_index
 from hashaudit.lists.interface import OpenedList, ParseOptions
 from hashaudit.lists.open_list import open_stream
+from hashaudit.model.times import TimeNs, time_ns
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -72,9 +73,9 @@ class ListFile:
         return self.status.st_size
 
     @property
-    def mtime_ns(self) -> int:
+    def mtime_ns(self) -> TimeNs:
         """Modification time of the file when it was opened, in nanoseconds since 1970."""
-        return self.status.st_mtime_ns
+        return time_ns(self.status.st_mtime_ns)
 
     @property
     def state(self) -> FileState:

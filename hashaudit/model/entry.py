@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from hashaudit.model.location import Kind, Location
+from hashaudit.model.times import TimeNs
 
 
 class Consistency(StrEnum):
@@ -32,11 +33,11 @@ class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     links: int
     size: int
     """Bytes according to the filesystem: 0 for pseudo files of any content."""
-    mtime_ns: int
-    ctime_ns: int
+    mtime_ns: TimeNs
+    ctime_ns: TimeNs
     uid: int = 0
     gid: int = 0
-    birth_ns: int | None = None
+    birth_ns: TimeNs | None = None
     """Creation time. Read for entries that get a record, where system and filesystem keep it; else ``None``."""
 
 

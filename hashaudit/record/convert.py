@@ -86,7 +86,7 @@ def of_list(number: int, info: ListInfo) -> HashList:
         role=info.role,
         size=large(info.size),
         sha256=info.sha256,
-        mtime=timestamps.to_text(info.mtime_ns),
+        mtime=timestamps.to_text(int(info.mtime_ns)),
         format=info.format,
         version=info.version,
         date=info.date,
@@ -164,9 +164,9 @@ def _state(state: State) -> schema.State:
         )
     return schema.FileState(
         size=large(state.size),
-        mtime=timestamps.to_text(state.mtime_ns),
-        ctime=timestamps.to_text(state.ctime_ns),
-        birth_time=None if state.birth_ns is None else timestamps.to_text(state.birth_ns),
+        mtime=timestamps.to_text(int(state.mtime_ns)),
+        ctime=timestamps.to_text(int(state.ctime_ns)),
+        birth_time=None if state.birth_ns is None else timestamps.to_text(int(state.birth_ns)),
         mode=f"{state.mode & _PERMISSIONS:04o}",
         uid=state.uid,
         gid=state.gid,

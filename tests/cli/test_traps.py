@@ -6,9 +6,10 @@ import pty
 import shutil
 import socket
 import subprocess
+import tempfile
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -385,3 +386,36 @@ def read_terminal(descriptor: int) -> bytes:
         return os.read(descriptor, 1 << 16)
     except OSError:  # the other end is closed
         return b""
+
+
+@pytest.fixture
+def shared_memory() -> Iterator[Path]:
+    """A directory on tmpfs, where a time may be any 64-bit number of seconds."""
+    if not os.access("/dev/shm", os.W_OK):
+        pytest.skip("needs /dev/shm")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_no_date_stops_a_scan(hashaudit: Tool, make_list: MakeList, shared_memory: Path, tmp_path: Path) -> None:
+    tree = shared_memory / "tree"
+    tree.mkdir()
+    seconds = {"future": 20_000_000_000, "past": -20_000_000_000, "end": 1 << 40, "now": 1_700_000_000}
+    for name, second in seconds.items():
+        (tree / name).write_text(name)
+        os.utime(tree / name, ns=(0, second * 10**9))
+        assert (tree / name).stat().st_mtime_ns == second * 10**9
+    listed = shared_memory / "list"
+    listed.write_bytes(make_list(*(name.encode() for name in seconds)).read_bytes())
+    os.utime(listed, ns=(0, 20_000_000_000 * 10**9))
+    for more in ((), ("--cache", tmp_path / "cache")):
+        result = hashaudit("scan", tree, "--list", f"sha256={listed}", "--record", "all", *more)
+        assert result.code == 8, result.err
+        times = {Path(line["entry"]["path"]).name: line["state"]["mtime"] for line in of_kind(result.lines, "finding")}
+        assert times["future"] == "2603-10-11T11:33:20.000000000Z"
+        assert times["past"] == "1336-03-23T12:26:40.000000000Z"
+        assert times["end"] == f"@{(1 << 40) * 10**9}"
+        assert result.lines[0]["lists"][0]["mtime"] == times["future"]
+    assert len(hashaudit("hash", tree).out.splitlines()) == len(seconds)
+    assert hashaudit("lists", "build", f"sha256={listed}", "-o", tmp_path / "index.hai").code == 0
+    assert hashaudit("scan", tree, "--list", tmp_path / "index.hai").code == 8

@@ -1,0 +1,35 @@
+"""Times beyond 64 bits of nanoseconds survive every encoding."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashaudit.cache.values import state_key
+from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.location import DirectoryRef, Location
+from hashaudit.model.times import time_ns
+
+FAR = [1 << 63, 20_000_000_000 * 10**9, -20_000_000_000 * 10**9, -(1 << 63), (1 << 63) - 1, 0, (1 << 93)]
+
+
+@given(st.integers(-(1 << 94), 1 << 94))
+def test_a_time_is_exact_and_can_be_encoded(nanoseconds: int) -> None:
+    time = time_ns(nanoseconds)
+    assert int(time) == time == nanoseconds
+    assert isinstance(time, int) or not -(1 << 63) < nanoseconds < 1 << 63
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(time), type=int | Decimal) == nanoseconds
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_an_entry_is_sent_as_it_is(far: int) -> None:
+    stat = Stat(0o100644, 1, 10, 1, 5, time_ns(far), time_ns(far + 1), birth_ns=time_ns(far - 1))
+    entry = Entry(Location(DirectoryRef(b"/srv", 1, 2), b"name"), stat)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
+
+
+def test_two_far_times_are_two_states() -> None:
+    keys = {state_key(Stat(0o100644, 1, 10, 1, 5, time_ns(far), 0)) for far in FAR}
+    assert len(keys) == len(FAR)
