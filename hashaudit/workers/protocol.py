@@ -106,7 +106,7 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
-    """The worker cannot use its configuration. Ends the scan."""
+    """The worker cannot use its configuration. Ends the scan, unless the worker was ready before."""
 
     reason: str
 
@@ -138,6 +138,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     """Bytes read for all items."""
     reported: tuple[EntryResult, ...]
     cache: Cached = NOTHING_CACHED
+    not_begun: int = 0
+    """Items at the end of the batch that the worker did not begin, because its answer is already long."""
 
 
 Message = Ready | Rejected | Answer

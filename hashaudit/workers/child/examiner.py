@@ -18,9 +18,11 @@ from hashaudit.model.results import Caveat, EntryResult, Match, Role, has_deny_m
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
 from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.throttle import SharedThrottle
+from hashaudit.workers.message_size import FULL_ANSWER_BYTES
 from hashaudit.workers.protocol import (
     BEGUN_BYTES,
     BEGUN_NS,
+    ENCODER,
     FED_BYTES,
     POSITION,
     Answer,
@@ -36,6 +38,10 @@ LABELS_OMITTED = {"labels": "omitted: too long for one record"}
 
 MAX_LABEL_CHARACTERS = 1 << 20
 """For all labels of one record, so that they fit into a line of the findings file even fully escaped."""
+
+FEW_VALUES = 8
+SHORT_RESULT_BYTES = 4096
+"""Assumed for a result with fewer than :data:`FEW_VALUES` values, which is not measured, to save time."""
 
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
@@ -86,7 +92,9 @@ class Examiner:
         return in_background(map(self._objects.fetch, batches))
 
     def examine_batch(self, batch: WorkBatch) -> Answer:
-        """Examines every entry of a batch and notes the current one in the progress memory.
+        """Examines the entries of a batch and notes the current one in the progress memory.
+
+        Ends early once the answer is long, so that no answer exceeds a message.
 
         Raises:
             HashauditError: a compiled list is damaged, which is no fault of an entry.
@@ -95,7 +103,9 @@ class Examiner:
         known: list[int] = []
         reported: list[EntryResult] = []
         counts = Counts()
-        for number, (entry, item) in enumerate(batch.entries()):
+        entries = batch.entries()
+        answer_bytes = number = 0
+        for number, (entry, item) in enumerate(entries):
             self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]
             self._progress[BEGUN_NS] = time.monotonic_ns()
             self._progress[POSITION] = position_word(batch.number, number)
@@ -109,9 +119,16 @@ class Examiner:
             )
             if item.report or self._config.report_all or analysis.faults or has_deny_match(matches):
                 reported.append(_examination(number, analysis, matches, confirmations))
+                answer_bytes += _length(reported[-1])
             elif matches:
                 known.append(number)
-        return Answer(batch.number, tuple(known), counts.bytes_read, tuple(reported), counts.cached())
+            answer_bytes += 0 if analysis.to_cache is None else len(analysis.to_cache.sealed)
+            if answer_bytes > FULL_ANSWER_BYTES:
+                break
+        not_begun = len(entries) - number - 1
+        if not_begun and self._objects is not None:
+            self._objects.forget(batch, number + 1)
+        return Answer(batch.number, tuple(known), counts.bytes_read, tuple(reported), counts.cached(), not_begun)
 
     def _match(self, analysis: AnalysisResult) -> Outcome:
         size_bytes = analysis.size_bytes
@@ -198,6 +215,14 @@ def _examination(
         len(matches) - len(kept),
         analysis.from_run,
     )
+
+
+def _length(result: EntryResult) -> int:
+    """Returns about how long a result is in the answer, bytes; exactly only if it may be long."""
+    if len(result.matches) + len(result.perceptual) + len(result.faults) < FEW_VALUES:
+        # One list entry has bounded labels, because they fit into a line of the list.
+        return SHORT_RESULT_BYTES
+    return len(ENCODER.encode(result))
 
 
 def _bounded(matches: tuple[Match, ...]) -> tuple[Match, ...]:

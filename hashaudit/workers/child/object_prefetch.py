@@ -8,7 +8,7 @@ fetched, so that a crash is attributed to the right one.
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import msgspec
@@ -129,6 +129,13 @@ class Objects:
                 ref = object_ref(entry)
                 self._ahead[batch.number, number] = self._whole.submit(self._reader(ref).read, ref, BufferedObject)
         return batch
+
+    def forget(self, batch: WorkBatch, first: int) -> None:
+        """Gives up what was fetched for the items of a batch from ``first`` on."""
+        for number, (entry, _) in enumerate(batch.entries()):
+            future = self._ahead.pop((batch.number, number), None) if number >= first else None
+            if future is not None and (future.cancel() or wait((future,))):
+                self._budget.give_back(entry.state.size)
 
     def read(self, entry: Entry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """Returns the outcome of reading an object, prefetched or not.

@@ -30,6 +30,16 @@ BATCHES_PER_WORKER = 2
 ATTEMPTS = 2
 """Number of workers that an item may end before it is marked as failed."""
 
+WHOLE_RETRIES = 3
+"""Workers that may end while they hold a batch before it is halved each time. It bounds the workers that an item can
+end by naming other items of its batch as the cause."""
+
+CREDIBLE_READS = 4
+"""Times that a worker may read its batches while it waits for a grant: three attempts, and one of the parent's."""
+
+CREDIBLE_BYTES = 16 << 20
+"""Bytes beyond that, because files grow and sizes of pseudo files are 0."""
+
 FAILED_STARTS = 3
 """Number of workers in a row that end before they are ready, after which the scan aborts."""
 
@@ -46,6 +56,35 @@ POLL_S = 0.1
 class _Batch(msgspec.Struct, Generic[ContextT], frozen=True):
     tasks: tuple[Task[ContextT], ...]
     urgent: bool
+    losses: int = 0
+    """Number of workers that ended while they held it."""
+
+    def without(self, first: int, end: int) -> "_Batch[ContextT]":
+        """Returns the batch without the tasks from ``first`` to before ``end``."""
+        return msgspec.structs.replace(self, tasks=self.tasks[:first] + self.tasks[end:])
+
+    def halves(self) -> "tuple[_Batch[ContextT], _Batch[ContextT]]":
+        """Returns both halves. The second is empty for a single task."""
+        middle = -(-len(self.tasks) // 2)
+        return self.without(middle, len(self.tasks)), self.without(0, middle)
+
+
+class _Violation(msgspec.Struct, frozen=True):
+    """The reason for ending a worker that violated the protocol."""
+
+    code: FaultCode = FaultCode.WORKER_CRASHED
+    message: str = "the worker process sent an invalid message; the worker process was ended"
+    item: int | None = None
+    """Position of the item in its first batch; ``None``: unknown."""
+
+
+_CANNOT_MATCH = _Violation(
+    FaultCode.INTERNAL_ERROR, "the worker process cannot use a list; the worker process was ended"
+)
+
+
+class _CannotMatchError(ProtocolError):
+    """A worker rejects its configuration after it was ready."""
 
 
 class _Worker(Generic[ContextT]):
@@ -58,10 +97,56 @@ class _Worker(Generic[ContextT]):
         self.ready = False
         self.used = False
         """True if it has received a batch."""
+        self.position = (0, 0)
+        """The last credible position."""
+        self.last_number = 0
+        """Number of the last batch that it received."""
+        self.taken_before = 0
+        """Bytes that it had read when its current item or batch began."""
+
+    def observe(self, now_s: float) -> None:
+        """Notes the worker's progress.
+
+        Raises:
+            ProtocolError: its position goes back, or is one that it does not have.
+        """
+        process = self.process
+        position = number, item = process.position()
+        batch = self.batches.get(number)
+        if batch is not None and item < len(batch.tasks) and position >= self.position:
+            if position != self.position:
+                self.position = position
+                self.taken_before = process.bytes_taken()
+        elif position < self.position or batch is not None or number > self.last_number:
+            raise ProtocolError("an impossible position")
+        # Otherwise the position is still in a batch that was answered.
+        mark = ProgressMark(*self.position, process.bytes_read() + process.bytes_taken(), process.is_decoding())
+        self.watch.observe(mark, now_s)
+
+    def restart(self, now_s: float) -> None:
+        """Restarts all time limits, for something that is not the worker's doing."""
+        self.watch.restart(now_s)
+        self.taken_before = self.process.bytes_taken()
+
+    def is_held_back(self) -> bool:
+        """Returns whether the worker credibly waits for a grant: it has not been granted all that it can need."""
+        if not self.process.waiting:
+            return False
+        sizes = sum(task.entry.state.size for batch in self.batches.values() for task in batch.tasks)
+        taken = self.process.bytes_taken() - self.taken_before
+        return taken <= CREDIBLE_READS * sizes + CREDIBLE_BYTES
+
+    def blamed(self) -> int | None:
+        """Returns the item of the first batch that the worker was on; ``None`` if it had not begun one."""
+        first = min(self.batches)
+        number, item = self.process.position()
+        if number == first and (number, item) >= self.position and item < len(self.batches[first].tasks):
+            return item
+        return self.position[1] if self.position[0] == first else None
 
     def task(self) -> Task[ContextT] | None:
         """Returns the task in progress, or ``None`` before the first item of its batches."""
-        number, item = self.process.position()
+        number, item = self.position
         batch = self.batches.get(number)
         return batch.tasks[item] if batch is not None and item < len(batch.tasks) else None
 
@@ -159,7 +244,7 @@ class Pool(Generic[ContextT]):
             self._rate_limiter.resume(processes)
             self._polled_s = time.monotonic()
             for worker in self._workers:
-                worker.watch.restart(self._polled_s)
+                worker.restart(self._polled_s)
 
     def in_progress(self) -> Iterator[InProgress[ContextT]]:
         """Returns the task that each busy worker is examining."""
@@ -241,7 +326,7 @@ class Pool(Generic[ContextT]):
 
     def _send_config(self, worker: _Worker[ContextT]) -> None:
         if self._config is not None:
-            worker.watch.restart(time.monotonic())
+            worker.restart(time.monotonic())
             worker.process.send(self._config)
             self._update_selector(worker)
 
@@ -266,8 +351,9 @@ class Pool(Generic[ContextT]):
         number = self._next_number
         self._next_number += 1
         if not worker.batches:
-            worker.watch.restart(time.monotonic())
+            worker.restart(time.monotonic())
         worker.batches[number] = batch
+        worker.last_number = number
         worker.used = True
         worker.process.send(ENCODER.encode(WorkBatch(number, grouped(batch.tasks))))
         self._update_selector(worker)
@@ -277,43 +363,58 @@ class Pool(Generic[ContextT]):
             messages, alive = worker.process.receive()
             for message in messages:
                 self._handle(worker, message)
-        except ProtocolError:
-            alive = False
-        if not alive:
-            self._replace_worker(worker)
+        except _CannotMatchError:
+            self._replace_worker(worker, _CANNOT_MATCH)
+        except ProtocolError as error:
+            self._replace_worker(worker, _Violation(item=error.item))
+        else:
+            if not alive:
+                self._replace_worker(worker)
 
     def _handle(self, worker: _Worker[ContextT], message: Ready | Rejected | Answer) -> None:
         match message:
+            case Ready() | Rejected() if worker.ready and not worker.batches:
+                raise ProtocolError("a message about nothing")
+            case Rejected() if worker.ready:
+                # Its reason is not repeated, because a decoder may have written it.
+                raise _CannotMatchError("rejected")
+            case Ready() if worker.ready:
+                raise ProtocolError("ready twice")
             case Ready(sandbox=sandbox):
                 if self.sandbox not in {None, sandbox}:
                     raise HostError(f"worker processes differ in their sandbox: {self.sandbox} and {sandbox}")
                 worker.ready = True
-                worker.watch.restart(time.monotonic())
+                worker.restart(time.monotonic())
                 self.sandbox = sandbox
                 self._failed_starts = 0
             case Rejected(reason=reason):
                 raise HostError(f"a worker process cannot start work: {reason}")
             case Answer(number=number):
                 batch = worker.batches.get(number)
-                if batch is None or not accounted_for(message, batch.tasks):
+                if batch is None or number != min(worker.batches) or not accounted_for(message, batch.tasks):
                     raise ProtocolError("an answer to an unknown batch or item")
                 del worker.batches[number]
-                worker.watch.restart(time.monotonic())
-                self._events.append(Completed(batch.tasks, message))
+                worker.restart(time.monotonic())
+                done = len(batch.tasks) - message.not_begun
+                self._requeue(batch.without(0, done))
+                self._events.append(Completed(batch.tasks[:done], msgspec.structs.replace(message, not_begun=0)))
 
     def _end_late_workers(self) -> None:
         now_s = time.monotonic()
         frozen = now_s - self._polled_s > FROZEN_S
         self._polled_s = now_s
         for worker in list(self._workers):
-            process, watch = worker.process, worker.watch
-            watch.observe(
-                ProgressMark(*process.position(), process.bytes_read() + process.bytes_taken(), process.is_decoding()),
-                now_s,
-            )
-            if frozen or process.waiting or (worker.ready and not worker.batches):
-                # The delay is not the worker's: this process was stopped, and perhaps the worker too; the rate limiter
-                # holds the worker back; or it has nothing to do.
+            watch = worker.watch
+            try:
+                worker.observe(now_s)
+            except ProtocolError:
+                self._replace_worker(worker, _Violation())
+                continue
+            if frozen or (worker.ready and not worker.batches):
+                # The delay is not the worker's: this process was stopped, and perhaps the worker too; or it has nothing
+                # to do.
+                worker.restart(now_s)
+            elif self._rate_limiter.interval_s is not None and worker.is_held_back():
                 watch.restart(now_s)
             elif not worker.ready:
                 if watch.unready(now_s):
@@ -324,51 +425,60 @@ class Pool(Generic[ContextT]):
                 if overdue is not None:
                     self._replace_worker(worker, overdue)
 
-    def _replace_worker(self, worker: _Worker[ContextT], overdue: DeadlineExceeded | None = None) -> None:
-        """Removes a crashed or late worker, requeues its items, and starts a replacement."""
+    def _replace_worker(self, worker: _Worker[ContextT], cause: DeadlineExceeded | _Violation | None = None) -> None:
+        """Removes a crashed, late or lying worker, requeues its items, and starts a replacement."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
-        number, item = worker.process.position()
+        blamed = worker.blamed() if worker.batches else None
         self._finished_bytes += worker.process.bytes_read()
         status = worker.process.kill()
         if not worker.ready:
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
                 raise HostError(f"worker processes do not start: {describe_end(status)[0]}")
-        if worker.ready and worker.batches and number not in worker.batches:
-            # The worker never noted an item, so only its first batch can have ended it.
-            self._split(worker.batches.pop(min(worker.batches)), status, overdue)
-        for batch_number, batch in worker.batches.items():
-            if batch_number != number or item >= len(batch.tasks):
-                self._requeue(batch.tasks, urgent=batch.urgent)
-                continue
-            self._requeue(batch.tasks[:item] + batch.tasks[item + 1 :], urgent=batch.urgent)
-            self._retry_alone(batch.tasks[item], status, overdue)
+        batches = [msgspec.structs.replace(each, losses=each.losses + 1) for each in worker.batches.values()]
+        if worker.ready and batches:
+            first = batches.pop(0)
+            if isinstance(cause, _Violation) and cause.item is not None and 0 <= cause.item < len(first.tasks):
+                blamed = cause.item
+            if blamed is None and len(first.tasks) > 1:
+                # The worker never noted an item, so only its first batch can have ended it. Halve it until one suspect
+                # item is left.
+                self._requeue_halves(first)
+            else:
+                item = blamed or 0
+                self._requeue_lost(first.without(item, item + 1))
+                self._retry_alone(first.tasks[item], status, cause)
+        for batch in batches:
+            self._requeue_lost(batch)
         self.restarts += 1
         self._start_worker()
 
-    def _requeue(self, tasks: tuple[Task[ContextT], ...], *, urgent: bool) -> None:
-        if tasks:
-            (self._urgent if urgent else self._queue).appendleft(_Batch(tasks, urgent))
+    def _requeue_lost(self, batch: _Batch[ContextT]) -> None:
+        if batch.losses > WHOLE_RETRIES:
+            self._requeue_halves(batch)
+        else:
+            self._requeue(batch)
 
-    def _split(self, batch: _Batch[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
-        """Halves a batch that ended a worker before its first item began, until one suspect item is left."""
-        if len(batch.tasks) == 1:
-            self._retry_alone(batch.tasks[0], status, overdue)
-            return
-        middle = len(batch.tasks) // 2
-        self._requeue(batch.tasks[middle:], urgent=batch.urgent)
-        self._requeue(batch.tasks[:middle], urgent=batch.urgent)
+    def _requeue_halves(self, batch: _Batch[ContextT]) -> None:
+        for half in reversed(batch.halves()):
+            self._requeue(half)
 
-    def _retry_alone(self, task: Task[ContextT], status: int, overdue: DeadlineExceeded | None) -> None:
+    def _requeue(self, batch: _Batch[ContextT]) -> None:
+        if batch.tasks:
+            (self._urgent if batch.urgent else self._queue).appendleft(batch)
+
+    def _retry_alone(self, task: Task[ContextT], status: int, cause: DeadlineExceeded | _Violation | None) -> None:
         attempts = task.attempts + 1
         if attempts < ATTEMPTS:
             self._suspects.append(msgspec.structs.replace(task, attempts=attempts))
             return
         message, number = describe_end(status)
         code = STATUS_CODES.get(status, FaultCode.WORKER_CRASHED)
-        if overdue is not None:
-            code, message = overdue.code, overdue.message
+        if cause is not None:
+            code, message = cause.code, cause.message
+        if isinstance(cause, _Violation):
+            number = None  # the signal by which this process ended it
         decoding = self._decodes and task.decode
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:

@@ -1,4 +1,8 @@
-"""Deadlines of a worker: for reading by progress and size, for decoding by the size of the file."""
+"""Deadlines of a worker: for reading by progress and size, for decoding by the size of the file.
+
+The progress memory is the worker's word. It can shorten a deadline, but the parent's own clock, started when it first
+sees an item, bounds the time of each item whatever the worker writes.
+"""
 
 import msgspec
 
@@ -26,6 +30,10 @@ class Deadlines(msgspec.Struct, frozen=True):
     def reading_s(self, size_bytes: int) -> float:
         """Returns the longest time for reading a file, however steady the data."""
         return self.file_s + size_bytes / SLOWEST_READ_BYTES_PER_S
+
+    def whole_s(self, size_bytes: int) -> float:
+        """Returns the longest time for reading and decoding a file, whatever the worker reports."""
+        return self.reading_s(size_bytes) + self.decoding_s(size_bytes)
 
     def decoding_s(self, size_bytes: int) -> float:
         """Returns the longest time for decoding a file after it was read."""
@@ -58,15 +66,17 @@ class Watch:
 
     def restart(self, now_s: float) -> None:
         """Restarts all time limits."""
-        self._item_s = self._phase_s = self._moved_s = now_s
+        self._item_s = self._moved_s = now_s
+        self._decoding_s: float | None = None
 
     def observe(self, seen: ProgressMark, now_s: float) -> None:
         """Notes the worker's progress."""
         before, self._seen = self._seen, seen
         if (seen.batch, seen.item) != (before.batch, before.item):
             self.restart(now_s)
-        elif seen.decoding != before.decoding:
-            self._phase_s = self._moved_s = now_s
+        if seen.decoding and self._decoding_s is None:
+            # Once for an item: a worker that switches to and fro gains nothing.
+            self._decoding_s = self._moved_s = now_s
         elif seen.bytes_read != before.bytes_read:
             self._moved_s = now_s
 
@@ -78,21 +88,27 @@ class Watch:
             now_s: time of the last :meth:`observe`.
         """
         limits = self._deadlines
-        if size_bytes is not None and self._seen.decoding:
+        if size_bytes is None:
+            late = now_s - self._item_s > limits.file_s
+            return _timeout(f"nothing was read for {limits.file_s:g} s") if late else None
+        if self._seen.decoding and self._decoding_s is not None:
             allowed_s = limits.decoding_s(size_bytes)
-            if now_s - self._phase_s > allowed_s:
+            if now_s - self._decoding_s > allowed_s:
                 return DeadlineExceeded(FaultCode.DECODE_TIMEOUT, f"not decoded within {allowed_s:.0f} s; {_ENDED}")
         elif now_s - self._moved_s > limits.file_s:
-            return DeadlineExceeded(FaultCode.TIMEOUT, f"nothing was read for {limits.file_s:g} s; {_ENDED}")
-        elif size_bytes is not None and now_s - self._item_s > limits.reading_s(size_bytes):
-            return DeadlineExceeded(
-                FaultCode.TIMEOUT, f"not read within {limits.reading_s(size_bytes):.0f} s; {_ENDED}"
-            )
-        return None
+            return _timeout(f"nothing was read for {limits.file_s:g} s")
+        elif self._decoding_s is None and now_s - self._item_s > limits.reading_s(size_bytes):
+            return _timeout(f"not read within {limits.reading_s(size_bytes):.0f} s")
+        whole_s = limits.whole_s(size_bytes)
+        return _timeout(f"not examined within {whole_s:.0f} s") if now_s - self._item_s > whole_s else None
 
     def unready(self, now_s: float) -> bool:
         """Returns whether a starting worker has exceeded its time limit."""
         return now_s - self._moved_s > START_TIMEOUT_S
+
+
+def _timeout(message: str) -> DeadlineExceeded:
+    return DeadlineExceeded(FaultCode.TIMEOUT, f"{message}; {_ENDED}")
 
 
 _ENDED = "the worker process was ended"

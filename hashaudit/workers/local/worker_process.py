@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.workers.connection import Connection
 from hashaudit.workers.framing import HEADER, frame
+from hashaudit.workers.message_size import MAX_MESSAGE_BYTES, check_objects
 from hashaudit.workers.protocol import (
     ALLOWED_BYTES,
     BEGUN_BYTES,
@@ -29,10 +30,13 @@ from hashaudit.workers.protocol import (
 
 WORKER_CODE = "from hashaudit.workers.child.child_main import main; main()"
 
-MAX_ANSWER_BYTES = 512 << 20
-"""Longer than any honest answer, because items have bounded numbers of matches with bounded labels."""
-
 RECEIVE_BYTES = 1 << 18
+
+RECEIVED_AT_ONCE_BYTES = 16 << 20
+"""A worker that sends without end does not keep the parent from the others."""
+
+OVERDRAFT_BYTES = 16 * 1024
+"""The worker's least read size, which may exceed a grant (hashaudit/workers/child/throttle.py)."""
 
 REAP_TIMEOUT_S = 1.0
 """Longer than the kernel takes to free a worker's memory. A process stuck in the kernel (a dead network mount) survives
@@ -40,7 +44,16 @@ SIGKILL and is left behind."""
 
 
 class ProtocolError(Exception):
-    """A worker violated the protocol."""
+    """A worker violated the protocol.
+
+    Args:
+        message: the violation, without any text of the worker.
+        item: position of the item that the invalid answer is about; ``None``: unknown.
+    """
+
+    def __init__(self, message: str, item: int | None = None) -> None:
+        super().__init__(message)
+        self.item = item
 
 
 class WorkerProcess:
@@ -48,7 +61,14 @@ class WorkerProcess:
 
     It is a fresh interpreter, because a fork would hold a copy of the signing key. It leaves the terminal's process
     group, so that Ctrl-C reaches only the parent, which ends the scan in order.
+
+    A compromised worker can write any number into the progress memory, so every method bounds what it returns.
     """
+
+    _allowed = 0
+    """The last grant. The worker can change the copy in the progress memory."""
+    _taken = 0
+    """The highest credible value of :meth:`bytes_taken`."""
 
     def __init__(self, code: str = WORKER_CODE) -> None:
         """Starts the child. Tests run other code."""
@@ -76,27 +96,30 @@ class WorkerProcess:
 
     def bytes_read(self) -> int:
         """Returns the bytes of content that the worker has processed since it started, including holes."""
-        return self._progress[FED_BYTES]
+        return max(0, self._progress[FED_BYTES])
 
     def offset(self) -> int:
         """Returns the position in the current file, bytes."""
-        return self._progress[FED_BYTES] - self._progress[BEGUN_BYTES]
+        return max(0, self._progress[FED_BYTES] - self._progress[BEGUN_BYTES])
 
     def begun_s(self) -> float:
         """Returns the start time of the current item on the monotonic clock, which all processes share."""
         return self._progress[BEGUN_NS] / 1e9
 
     def bytes_taken(self) -> int:
-        """Returns the bytes that the worker has read from storage since it started."""
-        return self._progress[READ_BYTES]
+        """Returns the bytes that the worker has read from storage since it started, at most those granted."""
+        credible = min(self._progress[READ_BYTES], self._allowed + OVERDRAFT_BYTES)
+        self._taken = max(self._taken, credible)
+        return self._taken
 
     @property
     def waiting(self) -> bool:
         """True if the worker waits for a grant and really has none left."""
-        return bool(self._progress[WAITING]) and self._progress[READ_BYTES] >= self._progress[ALLOWED_BYTES]
+        return bool(self._progress[WAITING]) and self._progress[READ_BYTES] >= self._allowed
 
     def allow(self, taken: int) -> None:
         """Allows reading until the worker has read ``taken`` bytes since it started."""
+        self._allowed = taken
         self._progress[ALLOWED_BYTES] = taken
 
     def is_decoding(self) -> bool:
@@ -128,32 +151,36 @@ class WorkerProcess:
         """
         alive = True
         try:
-            while True:
+            for _ in range(RECEIVED_AT_ONCE_BYTES // RECEIVE_BYTES):
                 data = self.socket.recv(RECEIVE_BYTES)
                 if not data:
                     alive = False
                     break
                 self._inbound += data
+                if self._expected() > MAX_MESSAGE_BYTES:
+                    raise ProtocolError("a message that is too long")
         except BlockingIOError:
             pass
         except ConnectionResetError:
             alive = False
-        try:
-            return list(self._messages()), alive
-        except msgspec.DecodeError as error:
-            raise ProtocolError(str(error)) from error
+        return list(self._messages()), alive
+
+    def _expected(self) -> int:
+        """Returns the length of the message that arrives, once its header is here."""
+        return int(HEADER.unpack_from(self._inbound)[0]) if len(self._inbound) >= HEADER.size else 0
 
     def _messages(self) -> Iterator[Message]:
         while len(self._inbound) >= HEADER.size:
-            (length,) = HEADER.unpack_from(self._inbound)
-            if length > MAX_ANSWER_BYTES:
-                raise ProtocolError(f"an answer of {length} bytes")
-            end = HEADER.size + length
+            if self._expected() > MAX_MESSAGE_BYTES:
+                raise ProtocolError("a message that is too long")
+            end = HEADER.size + self._expected()
             if len(self._inbound) < end:
                 return
-            payload = bytes(memoryview(self._inbound)[HEADER.size : end])
+            # Without a copy, because a message may be long.
+            with memoryview(self._inbound) as buffer, buffer[HEADER.size : end] as payload:
+                message = _decoded(payload)
             del self._inbound[:end]
-            yield MESSAGE_DECODER.decode(payload)
+            yield message
 
     def end(self) -> None:
         """Ends the worker at once, without waiting for it."""
@@ -176,6 +203,21 @@ class WorkerProcess:
         with contextlib.suppress(BufferError):
             self._progress_map.close()
         return status
+
+
+def _decoded(payload: memoryview) -> Message:
+    """Decodes a message.
+
+    Raises:
+        ProtocolError: it is not one.
+    """
+    try:
+        check_objects(payload)
+        return MESSAGE_DECODER.decode(payload)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
+        # Not only DecodeError: text that is not UTF-8 raises UnicodeDecodeError, for example. The error itself is not
+        # kept, because its message may repeat what the worker sent.
+        raise ProtocolError(f"an invalid message: {type(error).__name__}") from None
 
 
 def describe_end(status: int) -> tuple[str, int | None]:

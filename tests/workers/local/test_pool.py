@@ -1,9 +1,11 @@
 import os
 import signal
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hashaudit.errors import HostError
@@ -196,6 +198,17 @@ def test_a_worker_that_cannot_do_its_plan_ends_the_run() -> None:
 LIARS: dict[str, str] = {
     "not a message": "stream.sendall(b'\\x05\\x00\\x00\\x00aaaaa')",
     "a frame of 4 GiB": "stream.sendall(b'\\xff\\xff\\xff\\xff')",
+    "text that is not UTF-8": "stream.sendall(b'\\x0c\\x00\\x00\\x00\\x92\\xa8rejected\\xa1\\xff')",
+    "an unfinished frame that is too long": "stream.sendall(b'\\x01\\x00\\x00\\x04x')",
+    "many values in one message": "stream.sendall(b'\\x05\\x00\\x20\\x00\\xdd\\x00\\x20\\x00\\x00' + bytes(1 << 21))",
+    "a rejection": "worker._send(stream, Rejected('\\x1b]0;pwned\\x07 end'))",
+    "ready again": "worker._send(stream, Ready(()))",
+    "an answer that leaves the whole batch": "worker._send(stream, Answer(batch.number, (), 0, (), not_begun=1))",
+    "an object's state for a file": "worker._send(stream, Answer(batch.number, (), 0, (0,)))",
+    "an item that the batch does not have": "progress[0] = position_word(batch.number, 5); os._exit(1)",
+    "an item of a batch that nobody has": "progress[0] = position_word(batch.number + 9, 0); time.sleep(60)",
+    "a position that goes back": "time.sleep(0.5); progress[0] = 0; time.sleep(60)",
+    "a negative position": "progress[0] = -1; time.sleep(60)",
     "an answer for another batch": "worker._send(stream, Answer(99, (), 0, ()))",
     "an answer for items that were not asked for": "worker._send(stream, Answer(batch.number, (7,), 0, ()))",
 }
@@ -206,7 +219,8 @@ def test_a_worker_that_violates_the_protocol_is_ended_and_its_item_fails(lie: st
     code = textwrap.dedent(f"""
         from hashaudit.workers.child import child_main as worker
         from hashaudit.workers.framing import receive
-        from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
+        import os, time
+        from hashaudit.workers.protocol import Answer, Ready, Rejected, BATCH_DECODER, position_word
         def serve(stream, progress, sandbox):
             receive(stream)
             worker._send(stream, Ready(()))
@@ -226,6 +240,121 @@ def test_a_worker_that_violates_the_protocol_is_ended_and_its_item_fails(lie: st
             events += pool.collect()
     [event] = events
     assert isinstance(event, Failed)
+    assert event.task.attempts == 1  # and the last one, which is not counted there
+    assert event.fault.message.isprintable()
+    assert "pwned" not in event.fault.message
+
+
+@pytest.mark.parametrize(
+    "lie",
+    {
+        "alternates between items": "progress[0] = position_word(batch.number, turn % 2)",
+        "has begun nothing and reads on": "progress[0] = 0; progress[1] += 1; progress[2] += 1",
+        "reads on": "progress[1] += 1; progress[2] += 1",
+        "switches between reading and decoding": "progress[6] = turn % 2; progress[1] += 1",
+        "waits for a grant that it has": "progress[4] = 1; progress[2] = (1 << 63) - 1",
+        "waits and pretends that it has read everything": "progress[4] = 1; progress[2] = progress[3]",
+    }.items(),
+    ids=lambda lie: lie[0],
+)
+@pytest.mark.parametrize("rate", [None, 1 << 30])
+def test_no_word_of_a_worker_extends_its_deadline_for_ever(
+    lie: tuple[str, str], rate: int | None, tmp_path: Path
+) -> None:
+    code = textwrap.dedent(f"""
+        import time
+        from hashaudit.workers.child import child_main as worker
+        from hashaudit.workers.framing import receive
+        from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
+        def serve(stream, progress, sandbox):
+            receive(stream)
+            worker._send(stream, Ready(()))
+            while True:
+                batch = BATCH_DECODER.decode(receive(stream))
+                names = [entry.location.name for entry, _ in batch.entries()]
+                if b"evil" not in names:
+                    worker._send(stream, Answer(batch.number, (), 0, ()))
+                    continue
+                progress[0] = position_word(batch.number, names.index(b"evil"))
+                for turn in range(1 << 60):
+                    {lie[1]}
+                    time.sleep(0.001)
+        worker.serve = serve
+        worker.main()
+    """)
+    limits = Deadlines(0.2, 0.2)
+    with Pool[str](workers=1, deadlines=limits, max_rate_bytes_per_s=rate, spawn=lambda: WorkerProcess(code)) as pool:
+        pool.begin(CONFIG)
+        pool.submit([msgspec.structs.replace(task, entry=small(task.entry)) for task in tasks(tmp_path, "a", "evil")])
+        events: list[object] = []
+        end_s = time.monotonic() + 30
+        while not pool.idle and time.monotonic() < end_s:
+            events += pool.collect()
+    assert [event.task.context for event in events if isinstance(event, Failed)] == ["evil"]
+    assert [event.tasks[0].context for event in events if isinstance(event, Completed)] == ["a"]
+
+
+def small(entry: Entry) -> Entry:
+    """The same entry with a size that allows no extra time."""
+    return msgspec.structs.replace(entry, state=msgspec.structs.replace(entry.stat, size=1))
+
+
+def test_a_worker_that_names_others_as_the_cause_is_found_within_bounded_tries(tmp_path: Path) -> None:
+    code = textwrap.dedent("""
+        import os
+        from hashaudit.workers.child import child_main as worker
+        from hashaudit.workers.framing import receive
+        from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
+        def serve(stream, progress, sandbox):
+            receive(stream)
+            worker._send(stream, Ready(()))
+            while True:
+                batch = BATCH_DECODER.decode(receive(stream))
+                names = [entry.location.name for entry, _ in batch.entries()]
+                if b"evil" in names:
+                    progress[0] = position_word(batch.number, len(names) - 1)
+                    os._exit(1)
+                worker._send(stream, Answer(batch.number, (), 0, ()))
+        worker.serve = serve
+        worker.main()
+    """)
+    names = ["evil", *(f"f{number}" for number in range(63))]
+    events: list[object] = []
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+        pool.begin(CONFIG)
+        pool.submit(tasks(tmp_path, *names))
+        while not pool.idle:
+            events += pool.collect()
+        assert pool.restarts < 20
+    assert [event.task.context for event in events if isinstance(event, Failed)] == ["evil"]
+    done = [task.context for event in events if isinstance(event, Completed) for task in event.tasks]
+    assert sorted(done) == sorted(names[1:])
+
+
+def test_an_answer_for_a_part_of_a_batch_leaves_the_rest_to_others(tmp_path: Path) -> None:
+    code = textwrap.dedent("""
+        from hashaudit.workers.child import child_main as worker
+        from hashaudit.workers.framing import receive
+        from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
+        def serve(stream, progress, sandbox):
+            receive(stream)
+            worker._send(stream, Ready(()))
+            while True:
+                batch = BATCH_DECODER.decode(receive(stream))
+                worker._send(stream, Answer(batch.number, (), 0, (), not_begun=len(batch.entries()) - 1))
+        worker.serve = serve
+        worker.main()
+    """)
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+        pool.begin(CONFIG)
+        pool.submit(tasks(tmp_path, "a", "b", "c"))
+        events: list[object] = []
+        while not pool.idle:
+            events += pool.collect()
+        assert pool.restarts == 0
+    done = [event for event in events if isinstance(event, Completed)]
+    assert [[task.context for task in event.tasks] for event in done] == [["a"], ["b"], ["c"]]
+    assert all(accounted_for(event.answer, event.tasks) for event in done)
 
 
 EXAMINATION = EntryResult(1, None, 0, Consistency.STABLE, {})
@@ -244,6 +373,10 @@ READ_FIVE = EntryResult(0, None, 5, Consistency.STABLE, {})
         (Answer(1, (), -1, ()), False),
         (Answer(1, (), 4, (READ_FIVE,)), False),
         (Answer(1, (), 0, (EXAMINATION, EXAMINATION)), False),
+        (Answer(1, (0,), 0, (EXAMINATION,), not_begun=1), True),
+        (Answer(1, (2,), 0, (), not_begun=1), False),
+        (Answer(1, (), 0, (), not_begun=3), False),
+        (Answer(1, (), 0, (), not_begun=-1), False),
     ],
 )
 def test_an_answer_accounts_for_each_item_once(answer: Answer, honest: bool, tmp_path: Path) -> None:
