@@ -1,7 +1,8 @@
 """The exit codes of every command. :mod:`hashaudit.explanations` says what they mean.
 
 They are in the library because the last line of a findings file states the scan's exit code. 1 stays with Python's own
-crash and 2 with usage errors, so that neither can be mistaken for a result.
+crash and 2 with usage errors, so that neither can be mistaken for a result. 3 is the verdict of ``verify`` between 0
+and 4.
 """
 
 from enum import IntEnum
@@ -13,6 +14,7 @@ class ExitCode(IntEnum):
     COMPLETE = 0
     INTERNAL_ERROR = 1
     USAGE = 2
+    SIGNER_UNKNOWN = 3
     CANNOT_START = 4
     FINDINGS = 8
     INCOMPLETE = 16

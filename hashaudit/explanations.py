@@ -28,7 +28,7 @@ class Explanation(NamedTuple):
 
 EXIT_CODES: dict[ExitCode, Explanation] = {
     ExitCode.COMPLETE: Explanation(
-        "Everything was examined, without a deny match; for `verify`: everything is proven.",
+        "Everything was examined, without a deny match; for `verify`: everything is proven, by a trusted signer.",
         "Nothing to do; keep the findings file and its signature as the record of the scan.",
     ),
     ExitCode.INTERNAL_ERROR: Explanation(
@@ -38,6 +38,10 @@ EXIT_CODES: dict[ExitCode, Explanation] = {
     ExitCode.USAGE: Explanation(
         "The command line is wrong; nothing was examined.",
         "Correct the option that the message names, and see `--help` of the command.",
+    ),
+    ExitCode.SIGNER_UNKNOWN: Explanation(
+        "For `verify --allow-any-signer`: the file is intact, but anyone could have signed it.",
+        "Get the signer's public key or fingerprint from the signer, and verify again with `--key`.",
     ),
     ExitCode.CANNOT_START: Explanation(
         "Cannot start or continue: a list, key, output or this host; for `verify`: something does not verify.",

@@ -36,6 +36,9 @@ from hashaudit.sources.shard import Shard
 FORMAT_VERSION = 1
 """Version of the result's format."""
 
+RESULT_SUFFIX = b".json"
+"""Of the summary beside the checksums."""
+
 _SHOWN_NUMBERS = 20
 
 

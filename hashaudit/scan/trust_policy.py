@@ -1,14 +1,19 @@
 """Chooses whose signatures are accepted, and verifies a findings file by that choice."""
 
 import os
+import re
 
 from hashaudit.errors import UsageError
-from hashaudit.record.verify.trust import Trust, TrustedNames
+from hashaudit.model.paths import for_terminal
+from hashaudit.record.verify.trust import Trust, TrustedFingerprint, TrustedNames
 from hashaudit.record.verify.verifier import verify_file
 from hashaudit.record.verify.verify_report import Verification
 from hashaudit.scan.key_policy import default_allowed_signers_path, own_trust_store
 from hashaudit.signing.allowed_signers import AllowedSigners
 from hashaudit.signing.public_key import load_public_key
+
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+"""As ``ssh-keygen -l`` prints it."""
 
 StrPath = str | os.PathLike[str]
 
@@ -27,11 +32,12 @@ def verify(
         path: the findings file.
         allowed_signers: the trust store, in OpenSSH's format; default: the one beside the user's own key, if any.
         identity: the name under which the signer must be trusted.
-        key: the public key that must have signed.
+        key: the file of the public key that must have signed, or its fingerprint ``SHA256:...``.
         allow_any_signer: check integrity only.
 
     Returns:
-        The report. ``ok`` is true if nothing is wrong; see ``basis`` for whose signature that rests on.
+        The report. ``verified`` is true if nothing is wrong and a signer that the reader trusts has signed;
+        ``unmodified`` if the file is intact, whoever signed it.
 
     Raises:
         UsageError: the arguments are mutually exclusive.
@@ -60,10 +66,21 @@ def choose_trust(
             raise UsageError(
                 "--key conflicts with --allowed-signers and --identity", hint="name the signer with either of them"
             )
-        return load_public_key(os.fspath(key))
+        return _given_key(os.fspath(key))
     if allowed_signers is not None or identity is not None:
         store = allowed_signers or own_trust_store() or default_allowed_signers_path()
         return TrustedNames(AllowedSigners.load(os.fspath(store)), identity)
     own = None if allow_any_signer else own_trust_store()
     # A trust store that exists is meant: a file by a key outside of it does not verify.
     return None if own is None else TrustedNames(AllowedSigners.load(own), None)
+
+
+def _given_key(key: str) -> Trust:
+    if not key.startswith("SHA256:") or os.path.exists(key):
+        return load_public_key(key)
+    if _FINGERPRINT.fullmatch(key) is None:
+        raise UsageError(
+            f"invalid fingerprint: '{for_terminal(os.fsencode(key))}'; must be SHA256: and 43 letters of base64",
+            hint="copy the fingerprint as hashaudit keys new or ssh-keygen -l prints it",
+        )
+    return TrustedFingerprint(key)

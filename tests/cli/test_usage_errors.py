@@ -18,7 +18,7 @@ WRONG = [
     ("cache prune f --days -1", "invalid --days: '-1'; must be 0 or more", "see 'hashaudit cache prune --help'"),
     ("cache prune f --days=x", "invalid --days: 'x'; must be a valid integer", "see 'hashaudit cache prune --help'"),
     ("cache stats", "missing argument: 'FILE'", "see 'hashaudit cache stats --help'"),
-    ("verify a b c", "unexpected argument: 'b c'", "see 'hashaudit verify --help'"),
+    ("cache stats a b c", "unexpected argument: 'b c'", "see 'hashaudit cache stats --help'"),
     ("merge a", "missing option: '--output'", "see 'hashaudit merge --help'"),
     ("compare a", "missing argument: 'B'", "see 'hashaudit compare --help'"),
     ("keys new --passphrase-fd x", "invalid --passphrase-fd: 'x'; must be a valid integer", "see 'hashaudit keys new"),

@@ -12,12 +12,10 @@ from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.record.verify.trust import Trust
 from hashaudit.scan.key_policy import Signing, load_signer
-from hashaudit.scan.merge_shards import MergedResult, ShardResult, checksum_line, merge_shards
+from hashaudit.scan.merge_shards import RESULT_SUFFIX, MergedResult, ShardResult, checksum_line, merge_shards
 from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit_cli.ui.scan_display import show
 from hashaudit_cli.ui.terminal import counted, log, quote
-
-RESULT_SUFFIX = b".json"
 
 
 def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Signing, as_json: bool) -> int:

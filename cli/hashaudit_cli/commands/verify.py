@@ -8,7 +8,12 @@ from hashaudit_cli.exits import guarded
 
 
 def verify(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The findings file; FILE.sig beside it is checked too.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="Findings files, or results of merge -o; FILE.sig beside each is checked too."
+        ),
+    ],
     allowed_signers: Annotated[
         str | None,
         typer.Option(
@@ -19,17 +24,21 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
     identity: Annotated[
         str | None, typer.Option(metavar="NAME", help="The name under which the signer must be trusted.")
     ] = None,
-    key: Annotated[str | None, typer.Option(metavar="PUB", help="The public key that must have signed.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="PUB", help="The only accepted public key, or its fingerprint."),
+    ] = None,
     allow_any_signer: Annotated[
         bool,
-        typer.Option("--allow-any-signer", help="Check integrity only; accept any signer."),
+        typer.Option("--allow-any-signer", help="Check integrity only; accept any signer (exit code 3)."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Check a findings file: every line, the chain, every signature, the totals and the end.
+    """Check findings files: every line, the chain, every signature, the totals and the end.
 
-    Prints what is proven and what is not. Exit code 0: everything verifies. 4: something does not; the output names
-    each damaged segment with its lines, and the records that are still proven.
+    Prints what is proven and what is not. Exit code 0: everything verifies, and you trust the signer. 3: intact, signer
+    unknown (--allow-any-signer). 4: something does not verify; the output names each damaged segment with its lines,
+    and the records that are still proven. With several files, the worst code counts.
 
     The same can be checked with ssh-keygen, jq and sha256sum alone: see docs/reference/findings-format.md.
     """
@@ -38,7 +47,7 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
         from hashaudit_cli.commands.verify_body import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
 
         return run_verify(
-            file,
+            files,
             allowed_signers=allowed_signers,
             identity=identity,
             key=key,

@@ -17,7 +17,14 @@ class TrustedNames(msgspec.Struct, frozen=True):
     """``None`` accepts any name in the store."""
 
 
-Trust = TrustedNames | PublicKey | None
+class TrustedFingerprint(msgspec.Struct, frozen=True):
+    """The fingerprint of the only accepted key."""
+
+    text: str
+    """``SHA256:`` and unpadded base64, as ``ssh-keygen -l`` prints it."""
+
+
+Trust = TrustedNames | PublicKey | TrustedFingerprint | None
 """``None`` accepts the key that the file itself names; its owner is then unknown."""
 
 
@@ -38,6 +45,8 @@ class SignatureCheck:
         accepted, because a modified header must not make the true signatures look wrong."""
         self.key: PublicKey | None = None
         """The key of the signatures accepted so far."""
+        self.distrust: KeyRefusal | None = None
+        """The first refusal of a valid signature because of the reader's trust."""
         self.principals: tuple[str, ...] = ()
         """Names for which the trust store trusts that key."""
 
@@ -49,7 +58,7 @@ class SignatureCheck:
         match self._trust:
             case TrustedNames():
                 return Basis.ALLOWED_SIGNERS
-            case PublicKey():
+            case PublicKey() | TrustedFingerprint():
                 return Basis.GIVEN_KEY
             case None:
                 return Basis.NAMED_KEY
@@ -72,7 +81,11 @@ class SignatureCheck:
         if not signature.verifies(sha512, namespace):
             return KeyRefusal(ProblemCode.SIGNATURE_INVALID, "the signed content or the signature was modified")
         key = signature.public_key
-        refusal = self._distrust(key, namespace, time_s) or self._disagreement(key)
+        refusal = self._distrust(key, namespace, time_s)
+        if refusal is not None:
+            self.distrust = self.distrust or refusal
+        else:
+            refusal = self._disagreement(key)
         if refusal is None:
             self.key = key
         return refusal
@@ -91,10 +104,9 @@ class SignatureCheck:
                     f"key {key.fingerprint} is not trusted: allowed_signers {reasons}",
                 )
             case PublicKey() if key != self._trust:
-                return KeyRefusal(
-                    ProblemCode.KEY_NOT_TRUSTED,
-                    f"signed by {key.fingerprint}, not by the given key {self._trust.fingerprint}",
-                )
+                return _not_the_given(key, self._trust.fingerprint)
+            case TrustedFingerprint() if key.fingerprint != self._trust.text:
+                return _not_the_given(key, self._trust.text)
             case _:
                 return None
 
@@ -103,3 +115,7 @@ class SignatureCheck:
         if expected is None or key.fingerprint == expected:
             return None
         return KeyRefusal(ProblemCode.WRONG_KEY, f"signed by {key.fingerprint}; the scan's key is {expected}")
+
+
+def _not_the_given(key: PublicKey, given: str) -> KeyRefusal:
+    return KeyRefusal(ProblemCode.KEY_NOT_TRUSTED, f"signed by {key.fingerprint}, not by the given key {given}")

@@ -8,6 +8,8 @@ import hashlib
 import os
 from typing import BinaryIO
 
+import msgspec
+
 from hashaudit.errors import FindingsError
 from hashaudit.host.files import open_regular
 from hashaudit.model.paths import for_terminal
@@ -18,8 +20,9 @@ from hashaudit.record.output import SIDECAR_SUFFIX
 from hashaudit.record.schema import Checkpoint, CheckpointBody, EndReason, Line, Record
 from hashaudit.record.verify.record_lines import pieces, read_body, without_newline
 from hashaudit.record.verify.segments import HeldRecords, NumberedLine, damage, is_intact, listed, totals_contradiction
-from hashaudit.record.verify.trust import SignatureCheck, Trust
+from hashaudit.record.verify.trust import KeyRefusal, SignatureCheck, Trust
 from hashaudit.record.verify.verify_report import (
+    MAX_PROBLEMS,
     IntactRecords,
     Problem,
     ProblemCode,
@@ -63,9 +66,19 @@ def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) 
         OSError: the stream cannot be read.
     """
     verifier = _Verifier(trust)
+    # Until the first trusted signature, the file may be an intact one by another signer.
+    anyone = None if trust is None else _Verifier(None)
     for piece, continued in pieces(stream):
         verifier.feed(piece, continued=continued)
-    return verifier.conclude(sidecar)
+        if anyone is not None:
+            anyone = None if verifier.has_key else anyone
+        if anyone is not None:
+            anyone.feed(piece, continued=continued)
+    if anyone is None or verifier.distrust is None:
+        return verifier.conclude(sidecar)
+    outcome = anyone.conclude(sidecar)
+    problem = Problem(verifier.distrust.code, verifier.distrust.message)
+    return msgspec.structs.replace(outcome, problems=(problem, *outcome.problems)[:MAX_PROBLEMS])
 
 
 def _read_sidecar(path: bytes) -> bytes | None:
@@ -102,6 +115,7 @@ class _Verifier:
         self._waiting = HeldRecords()
         self._unreadable = 0
         self._lines = 0
+        self._readable = 0
         self._first_after_end: int | None = None
         self._head: CheckpointBody | None = None
         self._head_sha256: str | None = None
@@ -110,6 +124,16 @@ class _Verifier:
         self._resumptions = 0
         self._gaps = 0
         self._intact = IntactRecords()
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a signature has been accepted."""
+        return self._signatures.key is not None
+
+    @property
+    def distrust(self) -> KeyRefusal | None:
+        """The first refusal of a valid signature because of the reader's trust."""
+        return self._signatures.distrust
 
     @property
     def _segment(self) -> int:
@@ -145,6 +169,7 @@ class _Verifier:
             last=self._head,
             resumptions=self._resumptions,
             sidecar=state,
+            recognised=self._readable > 0,
             problems=self._problems.listed,
             problems_omitted=self._problems.omitted,
         )
@@ -171,6 +196,7 @@ class _Verifier:
             code = ProblemCode.NO_HEADER if self._lines == 1 else ProblemCode.UNREADABLE_LINE
             self._line_problem(code, str(error))
             return
+        self._readable += 1
         if isinstance(line, Checkpoint):
             self._take_checkpoint(line, raw)
             return

@@ -38,6 +38,7 @@ class ProblemCode(StrEnum):
     NO_FINAL_CHECKPOINT = "no_final_checkpoint"
     LINES_AFTER_END = "lines_after_end"
     FILE_CHANGED = "file_changed"
+    FILE_MISSING = "file_missing"
     SIDECAR_INVALID = "sidecar_invalid"
     UNSIGNED = "unsigned"
 
@@ -53,6 +54,11 @@ class Problem(msgspec.Struct, frozen=True):
     first_line: int | None = None
     """Line number in the file from 1, as ``sed -n Np`` counts."""
     last_line: int | None = None
+
+
+def is_about_trust(problem: Problem) -> bool:
+    """Returns whether a problem concerns only the reader's trust in the signer, not the content."""
+    return problem.code in {ProblemCode.KEY_NOT_TRUSTED, ProblemCode.KEY_NOT_VALID_THEN}
 
 
 class Problems:
@@ -151,6 +157,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     resumptions: int = 0
     """Number of times that the scan was interrupted and resumed."""
     sidecar: Sidecar
+    recognised: bool = True
+    """Whether any line is of this format; otherwise the file is not a findings file."""
     problems: tuple[Problem, ...]
     problems_omitted: int = 0
     """Number of problems beyond the listed ones."""
@@ -159,6 +167,21 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """True if there is no problem. With ``Basis.NAMED_KEY`` the author is still unknown."""
         return not self.problems
+
+    @property
+    def unmodified(self) -> bool:
+        """Whether the whole file agrees with its signatures, by any signer."""
+        return all(is_about_trust(problem) for problem in self.problems)
+
+    @property
+    def verified(self) -> bool:
+        """Whether there is no problem and the reader trusts the signer."""
+        return self.ok and self.basis in {Basis.ALLOWED_SIGNERS, Basis.GIVEN_KEY}
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """The reason why the scan ended; ``None`` if the file does not contain its end."""
+        return self.last.reason if self.last is not None and self.last.final else None
 
     @property
     def complete(self) -> bool:

@@ -267,9 +267,10 @@ def test_a_wrong_key_is_named(tmp_path: Path) -> None:
     path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, OTHER_KEY.public_key)
     four_segments(path, KEY)
     for outcome in (verified(path, store), verify_file(str(path), OTHER_KEY.public_key)):
-        assert ProblemCode.KEY_NOT_TRUSTED in codes(outcome)
-        assert outcome.basis is Basis.NONE
-        assert records(outcome) == []
+        assert [problem.code for problem in outcome.problems] == [ProblemCode.KEY_NOT_TRUSTED]
+        assert outcome.basis is Basis.NAMED_KEY
+        assert (outcome.ok, outcome.verified, outcome.unmodified) == (False, False, True)
+        assert records(outcome) == [(1, 16)]
     assert shell_says(path, store) == [False, True, False]
 
 
@@ -289,8 +290,8 @@ def test_a_key_outside_its_validity_is_named(tmp_path: Path, options: str) -> No
     path, store = tmp_path / "findings.jsonl", allowed_signers(tmp_path, KEY.public_key, options)
     four_segments(path, KEY)
     outcome = verified(path, store)
-    assert codes(outcome) >= {ProblemCode.KEY_NOT_VALID_THEN, ProblemCode.SIDECAR_INVALID}
-    assert records(outcome) == []
+    assert codes(outcome) == {ProblemCode.KEY_NOT_VALID_THEN}
+    assert (outcome.verified, outcome.unmodified, outcome.basis) == (False, True, Basis.NAMED_KEY)
     assert shell_says(path, store) == [False, True, False]
 
 
@@ -419,7 +420,7 @@ def test_without_trust_the_owner_of_the_key_is_not_proven(tmp_path: Path) -> Non
     path = tmp_path / "findings.jsonl"
     four_segments(path, OTHER_KEY)
     outcome = verify_file(str(path))
-    assert outcome.ok
+    assert (outcome.ok, outcome.verified) == (True, False)
     assert outcome.basis is Basis.NAMED_KEY
     assert any("the owner of key" in text for text in outcome.unproven)
 
