@@ -88,12 +88,13 @@ def own_trust_store() -> str | None:
     return path
 
 
-def load_signer(signing: Signing, report: Callable[[KeyCreated], None]) -> SigningKey | None:
+def load_signer(signing: Signing, report: Callable[[KeyCreated], None], *, create: bool = True) -> SigningKey | None:
     """Returns the key that signs, or ``None`` for an unsigned scan. Creates the user's own key at first use.
 
     Args:
         signing: how to sign.
         report: receives the creation of a key.
+        create: whether a missing key of the user is created; otherwise it is an error.
 
     Raises:
         SigningKeyError: the key cannot be used.
@@ -107,6 +108,11 @@ def load_signer(signing: Signing, report: Callable[[KeyCreated], None]) -> Signi
     if path is None:
         path = default_key_path()
         if not os.path.lexists(path):
+            if not create:
+                raise SigningKeyError(
+                    f"no signing key: {_quoted(path)}; no such file",
+                    hint="create it with hashaudit keys new, or name another with --key",
+                )
             key = _create_own_key(path)
             if key is not None:
                 report(KeyCreated(path, key.fingerprint, identity_line(key).strip()))

@@ -118,3 +118,22 @@ def test_what_does_not_make_a_whole_is_named(hashaudit: Tool, make_list: MakeLis
         assert not (tree.parent / "merged.json").exists()
     assert hashaudit("merge", *parts, "-o", tree.parent / "merged").code == 8
     assert hashaudit("merge", *parts, "-o", tree.parent / "merged").code == 4  # never overwritten
+
+
+def test_shards_of_unknown_signers_are_never_taken_unasked(
+    hashaudit: Tool, make_list: MakeList, tree: Path, tmp_path: Path
+) -> None:
+    parts = shards(hashaudit, tree, make_list(b"wanted"), 2)
+    merger = Tool(tmp_path / "merger")
+    merger.home.mkdir()
+    for words in ((), ("--allow-any-signer",), ("--key", tmp_path / "missing")):
+        result = merger("merge", *parts, "-o", tmp_path / "whole", *words)
+        assert result.code == 4, result.err
+        assert ("--allow-any-signer" in result.err) is ("--allow-any-signer" not in words)
+        assert not list(merger.home.iterdir())
+        assert not (tmp_path / "whole").exists()
+    assert merger("keys", "new").code == 0
+    result = merger("merge", *parts, "-o", tmp_path / "whole")
+    assert result.code == 4
+    assert "key_not_trusted" in result.err
+    assert merger("merge", *parts, "-o", tmp_path / "whole", "--allow-any-signer").code == 8

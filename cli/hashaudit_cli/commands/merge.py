@@ -46,13 +46,19 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     """
 
     def body() -> int:
-        from hashaudit.scan.trust_policy import choose_trust  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.errors import SigningKeyError  # noqa: PLC0415 # start-up: --help needs none of this
+        from hashaudit.scan.trust_policy import choose_trust  # noqa: PLC0415 # as above
         from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # as above
         from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
 
         trust = choose_trust(
             allowed_signers=allowed_signers, identity=identity, key=None, allow_any_signer=allow_any_signer
         )
+        if trust is None and not allow_any_signer:
+            raise SigningKeyError(
+                "cannot trust the signers of the shards; no allowed_signers file names them",
+                hint="name one with --allowed-signers, or accept shards signed by any key with --allow-any-signer",
+            )
         signing = signing_options(key, passphrase_file, passphrase_fd)
         return run_merge(shards, output, trust=trust, signing=signing, as_json=as_json)
 

@@ -24,7 +24,7 @@ def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Sign
     Raises:
         HashauditError: the shards do not belong together, or the result cannot be written.
     """
-    signer = load_signer(signing, lambda event: show(event, quiet=as_json))
+    signer = load_signer(signing, lambda event: show(event, quiet=as_json), create=False)
     result, files = merge_shards([os.fsencode(path) for path in shards], trust)
     path = os.fsencode(output)
     folder = os.path.dirname(os.path.abspath(path))
