@@ -19,6 +19,7 @@ from hashaudit.scan.resume.open_resume import continue_scan, reopen
 from hashaudit.scan.run_header import run_header
 from hashaudit.scan.session import Session, drained
 from hashaudit.signing.key_files import SigningKey
+from hashaudit.sources.open_source import require_roots
 
 FilePath = str | bytes | os.PathLike[str]
 
@@ -69,6 +70,8 @@ class Scan:
         if (output is None) is (resume is None):
             raise UsageError("name either a new findings file or one to resume")
         self._config = checked(config) if resume is None or config.roots else config
+        if resume is None:
+            require_roots(self._config.roots)
         self._output: bytes | Output = b""
         if output is not None:
             self._output = output if isinstance(output, Output) else os.fsencode(output)

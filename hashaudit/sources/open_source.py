@@ -1,5 +1,7 @@
 """Opens one source for all roots that the user names."""
 
+import os
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
@@ -9,9 +11,11 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
+from hashaudit.model.paths import for_terminal
+from hashaudit.model.secret_masking import mask_secrets
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
-from hashaudit.objectstores.url import BucketRoot, parse_root
+from hashaudit.objectstores.url import SCHEMES, BucketRoot, parse_root
 from hashaudit.sources.buckets import BucketSource, KeyList, StoreListing
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription, Source
@@ -33,6 +37,9 @@ class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
     inventory: bytes | None = None
     """Manifest of an S3 Inventory, a path or a URL. It provides the keys."""
 
+
+_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:/")
+"""The beginning of a URL, RFC 3986 section 3.1, also of one with a slash too few."""
 
 _WALK = WalkOptions()
 _BUCKETS = BucketOptions()
@@ -104,6 +111,33 @@ def check_buckets(roots: Sequence[bytes], buckets: BucketOptions) -> None:
         raise UsageError("--read-unlisted needs --reconcile", hint="add the URL of the mounted bucket")
     if len(schemes_of(roots, buckets)) > 1 and buckets.store.endpoint_url is not None:
         raise UsageError("--endpoint-url conflicts with roots in both s3:// and az://", hint="scan one store at a time")
+
+
+def require_roots(roots: Sequence[bytes]) -> None:
+    """Requires every local root to exist before anything is written.
+
+    A root that cannot be examined for another reason, or that vanishes later, is a fault of the walk.
+
+    Raises:
+        UsageError: a root does not exist, or is a URL of an unsupported kind.
+    """
+    for root in roots:
+        if b"\0" in root or parse_root(root) is not None:
+            continue
+        try:
+            os.lstat(root)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            shown = mask_secrets(for_terminal(root))
+            if _URL.match(root):
+                raise UsageError(
+                    f"unsupported ROOT: '{shown}'; not a path, and not a URL of a supported object store",
+                    hint="write " + " or ".join(f"{scheme}://BUCKET/PREFIX" for scheme in SCHEMES),
+                ) from error
+            raise UsageError(
+                f"no such ROOT: '{shown}'; {error.strerror}", hint="check the path, and that its storage is mounted"
+            ) from error
+        except OSError:
+            continue
 
 
 def open_source(

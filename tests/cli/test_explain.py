@@ -56,7 +56,8 @@ def test_an_unknown_code_is_a_usage_error(text: str, hint: str, hashaudit: Tool)
 
 
 def test_a_scan_points_to_it_under_its_faults(hashaudit: Tool, tmp_path: Path) -> None:
-    result = hashaudit("scan", f"{tmp_path}/gone", "--record=all", "--unsigned", "-o", f"{tmp_path}/out")
+    (tmp_path / "loop").symlink_to("loop")
+    result = hashaudit("scan", f"{tmp_path}/loop", "--record=all", "--unsigned", "-o", f"{tmp_path}/out")
     assert result.code == 16
     assert "'hashaudit explain CODE' says what a code means" in result.err
     assert "hashaudit explain CODE" in hashaudit("--help").out.decode()

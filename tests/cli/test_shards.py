@@ -79,10 +79,11 @@ def test_the_result_is_checked_with_coreutils_and_openssh_alone(
 
 def test_a_fault_that_every_shard_meets_counts_once(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
     gone = tree.parent / "gone"
+    gone.symlink_to("nowhere")
     parts = shards(hashaudit, tree, make_list(b"wanted"), 3, gone)
     assert hashaudit("merge", *parts, "-o", tree.parent / "merged").code == 24
     result = json.loads((tree.parent / "merged.json").read_text())
-    assert result["totals"]["faults"] == {"not_found": 1}
+    assert result["totals"]["faults"] == {"broken_link": 1}
     assert result["totals"]["faulted"] == 1
     assert result["totals"]["seen"] == 62
 

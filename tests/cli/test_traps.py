@@ -112,15 +112,33 @@ def test_unreadable_file_and_folder_are_faults(hashaudit: Tool, make_list: MakeL
     assert totals(result.lines)["faults"] == {"permission_denied": 2}
 
 
-def test_a_missing_root_is_a_fault_and_the_others_are_examined(
+def test_a_root_that_leads_nowhere_is_a_fault_and_the_others_are_examined(
     hashaudit: Tool, make_list: MakeList, tmp_path: Path
 ) -> None:
+    (tmp_path / "gone").symlink_to("nowhere")
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "file").write_bytes(b"wanted")
     result = hashaudit("scan", tmp_path / "gone", tmp_path / "there", "--list", make_list(b"wanted"))
     assert result.code == 24
-    assert faults(result) == {bytes(tmp_path / "gone"): ("walk", "not_found")}
+    assert faults(result) == {bytes(tmp_path / "gone"): ("walk", "broken_link")}
     assert found(result) == {bytes(tmp_path / "there" / "file")}
+
+
+@pytest.mark.parametrize(
+    "root", ["gone", "file/below", "gs://bucket", "S3://bucket/a", "s3:/bucket", "http://u:pw@h/x"]
+)
+def test_a_root_that_does_not_exist_is_refused_before_any_output(
+    root: str, hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"wanted")
+    output = tmp_path / "out"
+    result = hashaudit("scan", tmp_path / "file", root, "--list", make_list(b"wanted"), "-o", output, cwd=tmp_path)
+    assert result.code == 2
+    assert "ROOT: '" in result.err
+    assert ("s3://BUCKET/PREFIX or az://" in result.err) is (":/" in root)
+    assert "pw" not in result.err
+    assert not list(tmp_path.glob("out*"))
+    assert not (hashaudit.home / ".config").exists()
 
 
 def test_a_link_loop_ends(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:

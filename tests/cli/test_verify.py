@@ -127,8 +127,9 @@ class TestMergeResult:
         parts = []
         for number in (1, 2):
             parts.append(tmp_path / f"part{number}\n.jsonl")
-            words = ["scan", tree, "--list", make_list(b"wanted"), "--shard", f"{number}/2", "-q", "-o", parts[-1]]
-            assert hashaudit(*words).code in {0, 8}
+            shard = ["--shard", f"{number}/2"]
+            result = hashaudit("scan", tree, "--list", make_list(b"wanted"), *shard, "-q", "-o", parts[-1])
+            assert result.code in {0, 8}
         assert hashaudit("merge", *parts, "-o", tmp_path / "whole").code == 8
         return tmp_path / "whole"
 
