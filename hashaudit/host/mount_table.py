@@ -5,7 +5,10 @@ Source: proc_pid_mountinfo(5). Other systems have an empty table, so filesystem 
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+import select
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -38,6 +41,33 @@ def read_mount_table() -> "MountTable":
     except OSError:
         text = b""
     return MountTable(parse_mountinfo(text))
+
+
+class MountWatch:
+    """Reports whether anything was mounted or unmounted. Source: proc_pid_mounts(5), the last paragraph."""
+
+    def __init__(self) -> None:
+        self._poll: Any = None
+        self._close: Callable[[], object] | None = None
+        if not hasattr(select, "poll"):
+            return
+        try:
+            descriptor = os.open(MOUNTINFO, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            return
+        self._close = weakref.finalize(self, os.close, descriptor)
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLPRI)
+
+    def changed(self) -> bool:
+        """Returns whether there was a change since the last call. False if the system does not report it."""
+        return self._poll is not None and bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        """Frees the descriptor; may be called again. No change is reported afterwards."""
+        self._poll = None
+        if self._close is not None:
+            self._close()
 
 
 def parse_mountinfo(text: bytes) -> Iterator[Mount]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hashaudit.host.mount_table import read_mount_table
+from hashaudit.host.mount_table import MountWatch, read_mount_table
 from hashaudit.model.entry import Consistency
 
 PSEUDO_TYPES = frozenset(
@@ -23,7 +23,6 @@ PSEUDO_TYPES = frozenset(
         "efivarfs",
         "functionfs",
         "fusectl",
-        "fuse.lxcfs",
         "gadgetfs",
         "hugetlbfs",
         "mqueue",
@@ -46,9 +45,10 @@ PSEUDO_TYPES = frozenset(
         "xenfs",
     }
 )
-"""Filesystems that show state of the kernel or a daemon as files and store no user data. Source: kernel documentation.
+"""Filesystems of the kernel that show its state as files and store no user data. Source: kernel documentation.
 
-Excludes tmpfs, ramfs and devtmpfs, which store user data.
+Excludes tmpfs, ramfs and devtmpfs, which store user data. Never contains a type ``fuse.NAME``, lxcfs included: any user
+who mounts a FUSE filesystem chooses the NAME.
 """
 
 _NETWORK_TYPES = frozenset(
@@ -98,7 +98,7 @@ class Filesystem(msgspec.Struct, frozen=True):
         A FUSE daemon or a server may provide other content without any change in stat.
         """
         fs_type = self.fs_type or ""
-        unpinned = fs_type in _NETWORK_TYPES or fs_type in {"fuse", "fuseblk"} or fs_type.startswith("fuse.")
+        unpinned = fs_type in _NETWORK_TYPES or fs_type.partition(".")[0] in {"fuse", "fuseblk"}
         return Consistency.UNVERIFIED_MOUNT if unpinned else Consistency.STABLE
 
 
@@ -106,21 +106,31 @@ class Filesystems:
     """Looks up the filesystem of each device in the mount table."""
 
     def __init__(self) -> None:
+        self._watch = MountWatch()
         self._table = read_mount_table()
         self._known: dict[int, Filesystem] = {}
 
-    def of(self, device: int, path: Callable[[], bytes]) -> Filesystem:
+    def of(self, device: int, path: Callable[[], bytes], *, entered: bool = False) -> Filesystem:
         """Returns the filesystem of a device.
 
         Args:
-            device: ``st_dev``.
+            device: ``st_dev``. After an unmount, the kernel gives the number to the next mount.
             path: returns an absolute path on it, for devices that the table does not name (subvolumes of
                 btrfs).
+            entered: the walk comes from another device. The table is then read again in any case, because not all
+                systems report that it has changed.
         """
+        if self._watch.changed() or entered:
+            self._table = read_mount_table()
+            self._known.clear()
         known = self._known.get(device)
         if known is None:
             known = self._known[device] = self._look_up(device, path())
         return known
+
+    def close(self) -> None:
+        """Frees the descriptor that reports changes; the object stays usable."""
+        self._watch.close()
 
     def _look_up(self, device: int, path: bytes) -> Filesystem:
         mount = self._table.of_device(device)

@@ -128,7 +128,7 @@ class Filters:
         identity = (status.st_dev, status.st_ino)
         if identity in self._directory_roots and identity != self._root.identity:
             return SkipReason.OTHER_ROOT
-        if status.st_dev != device_above and self._filesystems.of(status.st_dev, path).is_pseudo:
+        if status.st_dev != device_above and self._filesystems.of(status.st_dev, path, entered=True).is_pseudo:
             return SkipReason.PSEUDO_FILESYSTEM
         if self._options.one_file_system and status.st_dev != self._root.device:
             return SkipReason.OTHER_FILESYSTEM

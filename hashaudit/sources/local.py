@@ -96,6 +96,7 @@ class LocalSource:
                     yield met
         finally:
             walker.close()
+            filesystems.close()
 
     def _file(self, entry: Entry, *, again: bool) -> Entry | Skipped:
         if again:

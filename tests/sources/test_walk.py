@@ -141,7 +141,7 @@ def test_paths_may_be_far_longer_than_the_system_takes(
     assert paths[-1] == root + (b"/a" + name) * (levels - 1) + b"/z"
     assert len(paths[-1]) > 60_000
     assert source.directories_listed == 2 * levels + 1
-    assert most <= 8
+    assert most <= 8 + 1  # one reports changes of the mount table
 
 
 def test_a_folder_of_many_names_is_sorted_through_temporary_space(
