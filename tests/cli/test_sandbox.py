@@ -116,6 +116,17 @@ def test_what_ends_a_worker_costs_one_file(hashaudit: Tool, outside: dict[str, s
     assert told == EXPECTED_ENDS
 
 
+def test_lies_cost_one_file_each(hashaudit: Tool, outside: dict[str, str], tmp_path: Path) -> None:
+    paths = mixed(tmp_path / "tree", hostile_hasher.LIES)
+    result = scan(hashaudit, tmp_path / "tree", outside)
+    check_all_but(result, paths)
+    found = faults(result)
+    for act, path in paths.items():
+        fault = found[str(path)]["faults"][0]
+        code = "internal_error" if act == "reject the work" else "worker_crashed"
+        assert (fault["stage"], fault["code"], fault["attempts"]) == ("decode", code, 2), act
+
+
 def test_what_is_refused_costs_no_worker(hashaudit: Tool, outside: dict[str, str], tmp_path: Path) -> None:
     root = tmp_path / "tree"
     paths = mixed(root, hostile_hasher.REFUSED)

@@ -1,13 +1,17 @@
 """A plugged hasher that does what a decoder must not, one thing for each value of a picture's first pixel."""
 
 import ctypes
+import fcntl
 import itertools
 import os
 import resource
 import signal
 import socket
 import subprocess
+import sys
 import threading
+import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +101,30 @@ def lift_the_memory_limit() -> None:
         raise PermissionError from error
 
 
+def of_worker(function: str, name: str) -> Any:
+    """A local variable of a function of the worker that is running, as code that took it over finds it."""
+    frame: types.FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code.co_name != function:
+        frame = frame.f_back
+    assert frame is not None, function
+    return frame.f_locals[name]
+
+
+def send(message: bytes) -> None:
+    of_worker("serve", "stream").sendall(len(message).to_bytes(4, "little") + message)
+    time.sleep(60)
+
+
+def die_elsewhere() -> None:
+    of_worker("examine_batch", "self")._progress[0] |= 0xFFFFF
+    os._exit(1)
+
+
+def lock() -> None:
+    descriptor = os.open(environment(INSIDE), os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 def environment(name: str) -> str:
     return os.environ[name]
 
@@ -113,6 +141,14 @@ ENDS: dict[str, Callable[[], object]] = {
     "close what is not its own": lambda: os.closerange(0, 4096),
 }
 """What costs the worker its life."""
+
+LIES: dict[str, Callable[[], object]] = {
+    "send text that is not UTF-8": lambda: send(b"\x92\xa8rejected\xa1\xff"),
+    "send a long message": lambda: send(b"\xc6\x02\x00\x00\x00" + bytes(1 << 25)),
+    "reject the work": lambda: send(b"\x92\xa8rejected\xa3end"),
+    "end in the name of another item": die_elsewhere,
+}
+"""What a decoder that was taken over says in the name of its worker."""
 
 REFUSED: dict[str, Callable[[], object]] = {
     "fork": os.fork,
@@ -142,12 +178,20 @@ REFUSED: dict[str, Callable[[], object]] = {
     "outlive the parent": outlive_the_parent,
     "lift the memory limit": lift_the_memory_limit,
     "memory file": lambda: os.memfd_create("escape"),
+    "slow the parent down": lambda: os.sched_setaffinity(os.getppid(), {0}),
+    "lock inside": lock,
 }
 """What the kernel refuses, so that it costs the worker nothing."""
 
 HARMLESS: dict[str, Callable[[], object]] = {"thread": start_a_thread, "nothing": int}
 
-ACTS = ENDS | REFUSED | HARMLESS | {"allocate and let go": allocate_and_let_go, "open without end": open_without_end}
+ACTS = (
+    ENDS
+    | LIES
+    | REFUSED
+    | HARMLESS
+    | {"allocate and let go": allocate_and_let_go, "open without end": open_without_end}
+)
 NAMES = tuple(ACTS)
 
 

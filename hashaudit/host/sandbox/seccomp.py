@@ -48,9 +48,14 @@ _PRCTLS = (15, 16, 2, 39, 0x53564D41)
 """PR_SET_NAME, PR_GET_NAME, PR_GET_PDEATHSIG, PR_GET_NO_NEW_PRIVS, PR_SET_VMA. Others could cancel the signal at the
 parent's death, or expose this process to other processes."""
 
-_FCNTLS_REFUSED = (8, 10, 15, 1024, 1026)
-"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to other processes; F_SETLEASE and F_NOTIFY delay or watch their
-access to files."""
+_FCNTLS_REFUSED = (6, 7, 8, 10, 15, 37, 38, 1024, 1026)
+"""F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to other processes; F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW,
+F_SETLEASE and F_NOTIFY delay or watch their access to files."""
+
+_FAMILIES = (2, 10, 16)
+"""AF_INET, AF_INET6 and AF_NETLINK, which resolving a host name needs. Not AF_UNIX: sockets with a path (of docker,
+D-Bus, an agent) give more power than a worker has, and landlock does not check them. Without it the C library skips
+nscd and systemd-resolved's own socket, and asks the name servers by IP."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -126,9 +131,9 @@ def program(machine: Machine, pid: int, *, network: bool) -> bytes:
     code += [(_JGT, 0, 1, NEWEST), (_RET, 0, 0, _ENOSYS)]
     # Calls with checked arguments come first. The kernel caches calls that are allowed by number alone
     # (seccomp_cache_prepare in kernel/seccomp.c) and skips the filter for them.
-    for name, check in _checks(pid).items():
+    for name, check in _checks(pid, network=network).items():
         block = _block(check)
-        for number in _numbers(machine, {name: CHECKED[name]}):
+        for number in _numbers(machine, {name: (CHECKED | REFUSED)[name]}):
             code += [(_JEQ, 0, len(block), number), *block]
     for number in _numbers(machine, ABSENT):
         code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ENOSYS)]
@@ -138,10 +143,11 @@ def program(machine: Machine, pid: int, *, network: bool) -> bytes:
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
 
 
-def _checks(pid: int) -> dict[str, Check]:
+def _checks(pid: int, *, network: bool) -> dict[str, Check]:
     # A process may signal itself, because abort(3) does. Its pid is also the id of its main thread.
     own = Check(0, (pid,))
-    return {
+    of_network = {"socket": Check(0, _FAMILIES)} if network else {}
+    return of_network | {
         "openat": Check(2, (0,), mask=_WRITING),
         "open": Check(1, (0,), mask=_WRITING),
         "clone": Check(0, (_CLONE_THREAD,), mask=_CLONE_THREAD | _CLONE_NAMESPACES),

@@ -17,8 +17,9 @@ ABSENT: dict[str, Numbers] = {
 }
 """Calls that get ENOSYS, as if the kernel did not have them."""
 
-NETWORK = frozenset({"socket", "socketpair", "connect", "bind"})
-"""Calls that a worker needs to read from a server itself; resolving a host name needs ``bind``."""
+NETWORK = frozenset({"socket", "connect", "bind"})
+"""Calls that a worker needs to read from a server itself; resolving a host name needs ``bind``. A socket's family is
+checked. ``socketpair`` stays refused: a datagram socket of a pair can send to any Unix socket with a path."""
 
 REFUSED: dict[str, Numbers] = {
     # New connections. Open ones (the connection to the parent) are read and written with other calls.
@@ -113,6 +114,8 @@ REFUSED: dict[str, Numbers] = {
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
     "copy_file_range": (326, 285),
+    # Locks on the scanned files, which other programs would wait for.
+    "flock": (73, 32),
     "sync": (162, 81),
     "syncfs": (306, 267),
     # Memory outside the address space, and memory that outlives the process.
@@ -188,6 +191,7 @@ REFUSED: dict[str, Numbers] = {
     "sched_setattr": (314, 274),
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122),
     "setpgid": (109, 154),
     "setsid": (112, 157),
 }

@@ -40,6 +40,12 @@ CREDIBLE_READS = 4
 CREDIBLE_BYTES = 16 << 20
 """Bytes beyond that, because files grow and sizes of pseudo files are 0."""
 
+MAX_THREADS = 1024
+"""More than the fetching of objects and any decoder start: dav1d starts at most 256."""
+
+CENSUS_S = 0.5
+"""Interval of the checks of the number of threads."""
+
 FAILED_STARTS = 3
 """Number of workers in a row that end before they are ready, after which the scan aborts."""
 
@@ -73,7 +79,7 @@ class _Violation(msgspec.Struct, frozen=True):
     """The reason for ending a worker that violated the protocol."""
 
     code: FaultCode = FaultCode.WORKER_CRASHED
-    message: str = "the worker process sent an invalid message; the worker process was ended"
+    message: str = "the worker process violated its protocol; the worker process was ended"
     item: int | None = None
     """Position of the item in its first batch; ``None``: unknown."""
 
@@ -101,6 +107,8 @@ class _Worker(Generic[ContextT]):
         """The last credible position."""
         self.last_number = 0
         """Number of the last batch that it received."""
+        self.counted_s = 0.0
+        """Time of the last count of its threads."""
         self.taken_before = 0
         """Bytes that it had read when its current item or batch began."""
 
@@ -108,9 +116,14 @@ class _Worker(Generic[ContextT]):
         """Notes the worker's progress.
 
         Raises:
-            ProtocolError: its position goes back, or is one that it does not have.
+            ProtocolError: its position goes back, or is one that it does not have; or it has too many threads.
         """
         process = self.process
+        if now_s - self.counted_s > CENSUS_S:
+            # No limit of the kernel's would do: it counts the threads of all processes of the user together.
+            self.counted_s = now_s
+            if process.threads() > MAX_THREADS:
+                raise ProtocolError("too many threads")
         position = number, item = process.position()
         batch = self.batches.get(number)
         if batch is not None and item < len(batch.tasks) and position >= self.position:

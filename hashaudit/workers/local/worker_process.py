@@ -112,6 +112,14 @@ class WorkerProcess:
         self._taken = max(self._taken, credible)
         return self._taken
 
+    def threads(self) -> int:
+        """Returns the number of the worker's threads; 1 if the system does not report it."""
+        try:
+            # The kernel adds the threads to the links of this directory (proc_task_getattr in fs/proc/base.c).
+            return os.stat(f"/proc/{self.process.pid}/task").st_nlink - 2
+        except OSError:
+            return 1
+
     @property
     def waiting(self) -> bool:
         """True if the worker waits for a grant and really has none left."""

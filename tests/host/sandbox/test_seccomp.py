@@ -110,6 +110,8 @@ ARGUMENTS: list[tuple[str, tuple[int, ...], bool]] = [
     ("ioctl", (0, 1 << 32 | 0x5412), False),
     ("fcntl", (0, 3), True),
     ("fcntl", (0, 8), False),  # F_SETOWN
+    ("fcntl", (0, 6), False),  # F_SETLK
+    ("fcntl", (0, 37), False),  # F_OFD_SETLK
     ("prctl", (15,), True),
     ("prctl", (1,), False),  # PR_SET_PDEATHSIG
     ("prctl", (4,), False),  # PR_SET_DUMPABLE
@@ -134,9 +136,40 @@ def test_with_network_only_connections_are_added(name: str) -> None:
     allowed = {
         call
         for call in REFUSED
-        if (number := number_of(call, name)) is not None and answer(code, number, name=name) == ALLOW
+        if (number := number_of(call, name)) is not None and answer(code, number, (2,), name=name) == ALLOW
     }
     assert allowed == NETWORK
+
+
+@machines
+@pytest.mark.parametrize(
+    ("family", "allowed"), [(2, True), (10, True), (16, True), (1, False), (0, False), (17, False), (40, False)]
+)
+def test_only_sockets_of_the_internet_are_created(name: str, family: int, allowed: bool) -> None:
+    number = number_of("socket", name)
+    assert number is not None
+    code = seccomp.program(seccomp.MACHINES[name], PID, network=True)
+    assert answer(code, number, (family,), name=name) == (ALLOW if allowed else REFUSE)
+    code = seccomp.program(seccomp.MACHINES[name], PID, network=False)
+    assert answer(code, number, (family,), name=name) == REFUSE
+
+
+@pytest.mark.skipif(not seccomp.available(), reason="needs a kernel with seccomp, on x86-64 or aarch64")
+def test_names_are_resolved_without_unix_sockets() -> None:
+    code = """
+import socket
+from hashaudit.host import process
+from hashaudit.host.sandbox import seccomp
+assert process.forbid_new_privileges() and seccomp.apply_filter(network=True)
+for make in (lambda: socket.socket(socket.AF_UNIX), socket.socketpair):
+    try:
+        make()
+    except PermissionError:
+        print("refused")
+print(bool(socket.getaddrinfo("localhost", 80)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["refused", "refused", "True"]
 
 
 @machines

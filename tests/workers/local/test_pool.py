@@ -209,6 +209,8 @@ LIARS: dict[str, str] = {
     "an item of a batch that nobody has": "progress[0] = position_word(batch.number + 9, 0); time.sleep(60)",
     "a position that goes back": "time.sleep(0.5); progress[0] = 0; time.sleep(60)",
     "a negative position": "progress[0] = -1; time.sleep(60)",
+    "many threads": "threading.stack_size(1 << 15); [threading.Thread(target=time.sleep, args=(60,)).start() "
+    "for _ in range(1100)]; time.sleep(60)",
     "an answer for another batch": "worker._send(stream, Answer(99, (), 0, ()))",
     "an answer for items that were not asked for": "worker._send(stream, Answer(batch.number, (7,), 0, ()))",
 }
@@ -219,7 +221,7 @@ def test_a_worker_that_violates_the_protocol_is_ended_and_its_item_fails(lie: st
     code = textwrap.dedent(f"""
         from hashaudit.workers.child import child_main as worker
         from hashaudit.workers.framing import receive
-        import os, time
+        import os, threading, time
         from hashaudit.workers.protocol import Answer, Ready, Rejected, BATCH_DECODER, position_word
         def serve(stream, progress, sandbox):
             receive(stream)
