@@ -12,6 +12,8 @@ import pytest
 
 import hashaudit as library
 import hashaudit_cli
+from hashaudit.host.birth_time import birth_of
+from hashaudit.record import timestamps
 from installed import COMMAND, Tool, of_kind, parsed, totals
 
 MakeList = Callable[..., Path]
@@ -45,11 +47,23 @@ def test_finding_holds_what_the_contract_says(hashaudit: Tool, make_list: MakeLi
     assert finding["state"]["size"] == 6
     assert finding["state"]["inode"] == str(status.st_ino)
     assert finding["state"]["device"] == str(status.st_dev)
+    assert finding["state"]["mode"] == f"{status.st_mode & 0o7777:04o}"
+    assert (finding["state"]["uid"], finding["state"]["gid"]) == (status.st_uid, status.st_gid)
+    assert finding["state"]["links"] == 1
+    # The worker asks for it inside its sandbox.
+    birth = birth_of(os.fsencode(path))
+    assert finding["state"].get("birth_time") == (birth and timestamps.to_text(birth.birth_ns))
     assert finding["state"]["mtime"].endswith(f"{status.st_mtime_ns % 10**9:09d}Z")
     assert finding["digests"]["md5"] == hashlib.md5(b"wanted").hexdigest()
     assert list(finding["digests"]) == ["md5", "sha256", "blake3"]
     assert finding["matches"] == [
-        {"list": 1, "entry": "line 2", "algorithm": "sha256", "type": "exact", "labels": {}, "role": "deny"}
+        {
+            "list": {"number": 1, "name": "list.txt", "entry": "line 2"},
+            "algorithm": "sha256",
+            "type": "exact",
+            "labels": {},
+            "role": "deny",
+        }
     ]
     assert finding["human_viewed"] is False
     assert finding["needs_confirmation"] == []

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from typing import Self
 
 from hashaudit.host import files
+from hashaudit.host.birth_time import birth_of
+from hashaudit.model.entry import Stat
 from hashaudit.model.location import DirectoryRef, Location
 
 MAX_OPEN_DIRECTORIES = 32
@@ -80,6 +82,14 @@ class Directory:
             OSError: as stat(2).
         """
         return os.stat(self._prefix + location.name, dir_fd=self._descriptor, follow_symlinks=location.via_symlink)
+
+    def birth_ns(self, location: Location, state: Stat) -> int | None:
+        """Returns when the file in a given state was created, in nanoseconds; ``None`` if that is not known."""
+        birth = birth_of(self._prefix + location.name, self._descriptor, follow=location.via_symlink)
+        if birth is None or (birth.device, birth.inode) != (state.device, state.inode):
+            return None
+        # A new file may have the inode of a deleted one. It was created after the deleted one last changed.
+        return birth.birth_ns if birth.birth_ns <= state.ctime_ns else None
 
     def close(self) -> None:
         """Closes the descriptor."""

@@ -7,9 +7,10 @@ import msgspec
 
 from hashaudit.cache.values import CachedValue
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
+from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.errors import HostError
 from hashaudit.lists.algorithms import SHA256
-from hashaudit.model.entry import Entry
+from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, Stage
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName
@@ -94,6 +95,18 @@ class Analyzer:
         to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
+
+    def with_birth_time(self, entry: Entry, state: State | None) -> State | None:
+        """Returns a state with the time when its file was created, if that is known."""
+        if state is None or state.kind is not Kind.FILE:
+            return state
+        location = entry.location
+        try:
+            directory = self._directories.get(location.directory, inodes_last=entry.consistency is Consistency.STABLE)
+        except (OSError, ReplacedError):
+            return state
+        birth_ns = directory.birth_ns(location, state)
+        return state if birth_ns is None else msgspec.structs.replace(state, birth_ns=birth_ns)
 
     def _from_cache(self, entry: Entry, hit: CacheHit, run_id: str) -> AnalysisResult:
         seen = None

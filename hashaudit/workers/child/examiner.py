@@ -12,7 +12,7 @@ from hashaudit.host.memory import AddressSpace
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
 from hashaudit.lists.match.known_match import KnownFilters
-from hashaudit.model.entry import Consistency
+from hashaudit.model.entry import Consistency, State
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.results import Caveat, EntryResult, Match, Role, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
@@ -118,7 +118,9 @@ class Examiner:
                 analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None
             )
             if item.report or self._config.report_all or analysis.faults or has_deny_match(matches):
-                reported.append(_examination(number, analysis, matches, confirmations))
+                # Only now, because most entries get no record.
+                stat = self._analyzer.with_birth_time(entry, analysis.outcome.stat)
+                reported.append(_examination(number, analysis, stat, matches, confirmations))
                 answer_bytes += _length(reported[-1])
             elif matches:
                 known.append(number)
@@ -195,7 +197,11 @@ def _joined(
 
 
 def _examination(
-    number: int, analysis: AnalysisResult, matches: tuple[Match, ...], confirmations: tuple[Caveat, ...]
+    number: int,
+    analysis: AnalysisResult,
+    stat: State | None,
+    matches: tuple[Match, ...],
+    confirmations: tuple[Caveat, ...],
 ) -> EntryResult:
     outcome = analysis.outcome
     kept = _bounded(matches)
@@ -203,7 +209,7 @@ def _examination(
         confirmations = (*confirmations, Caveat.CHANGED_WHILE_READ)
     return EntryResult(
         number,
-        outcome.stat,
+        stat,
         outcome.bytes_read,
         outcome.consistency,
         {name: value.hex() for name, value in analysis.digests.items()},

@@ -2,11 +2,13 @@ import errno
 import os
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from hashaudit.content.read import DirectoryCache
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.host import files
+from hashaudit.host.birth_time import birth_of
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import DirectoryRef, Location
 
@@ -134,3 +136,18 @@ def test_a_refusal_of_the_file_is_not_a_refusal_of_noatime(
     monkeypatch.setattr(os, "open", note)
     os.close(directory.open(entry.location))
     assert [bool(flag & files.NOATIME) for flag in flags] == [bool(files.NOATIME)]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_a_birth_time_is_of_the_file_that_was_read(folder: bytes, cache: DirectoryCache, entry_of: EntryOf) -> None:
+    (ref,) = make_directories(folder, b"a")
+    entry = entry_of(ref.path + b"/file")
+    directory = cache.get(ref)
+    birth = birth_of(ref.path + b"/file")
+    assert directory.birth_ns(entry.location, entry.stat) == (birth and birth.birth_ns)
+    for other in (
+        msgspec.structs.replace(entry.stat, inode=entry.stat.inode + 1),
+        msgspec.structs.replace(entry.stat, device=entry.stat.device + 1),
+        msgspec.structs.replace(entry.stat, ctime_ns=0),
+    ):
+        assert directory.birth_ns(entry.location, other) is None
