@@ -1,12 +1,14 @@
 """Local storage as a source: directories and files of this machine, on any mount."""
 
 import collections
+import os
 from collections.abc import Iterator, Sequence
 
 from hashaudit.errors import UsageError
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import PathFault, Skipped, SkipReason
+from hashaudit.model.paths import for_terminal
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot, Filters, Patterns, WalkOptions
 from hashaudit.sources.interface import Position, RootDescription
@@ -14,6 +16,19 @@ from hashaudit.sources.roots import describe, resolve
 from hashaudit.sources.walk import Walker
 
 _DEFAULTS = WalkOptions()
+
+
+def _require_current_directory(roots: Sequence[bytes]) -> None:
+    for root in roots:
+        if not os.path.isabs(root):
+            try:
+                os.getcwdb()
+            except OSError as error:
+                raise UsageError(
+                    f"cannot scan ROOT: '{for_terminal(root)}'; the current directory no longer exists",
+                    hint="change to a directory that exists, or give an absolute path",
+                ) from error
+
 
 _BEHIND_ALL = (b"\xff",)
 """A position after every entry."""
@@ -37,6 +52,7 @@ class LocalSource:
             raise UsageError("no ROOT", hint="name a directory or file to scan")
         if any(not root or b"\0" in root for root in roots):
             raise UsageError("invalid ROOT; empty or with a NUL byte", hint="name a directory or file to scan")
+        _require_current_directory(roots)
         self._roots = tuple(roots)
         self._options = options
         self._first_root = first_root

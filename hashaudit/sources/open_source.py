@@ -169,6 +169,11 @@ def _reconciled(
     bucket = parse_root(url)
     if bucket is None or len(parsed) != 1 or parsed[0][1] is not None:
         raise UsageError("--reconcile needs exactly one ROOT", hint="name the directory where the URL is mounted")
+    if walk.follow_links:
+        raise UsageError(
+            "--reconcile conflicts with --follow-links",
+            hint="omit --follow-links; a link on a mount leads to other content than that of its key",
+        )
     if bucket.prefix and not bucket.prefix.endswith(b"/"):
         bucket = msgspec.structs.replace(bucket, prefix=bucket.prefix + b"/")
     store = BucketSource([bucket], _key_list(buckets), walk)

@@ -17,6 +17,8 @@ from hashaudit.sources.interface import Position, RootDescription, Source
 _DIGEST_BYTES = 16
 """Digest size of a key: no two of 10^12 keys share one by chance."""
 
+_SKIPPED_AS_KEY = frozenset({SkipReason.EXCLUDED, SkipReason.NOT_INCLUDED, SkipReason.OWN_OUTPUT})
+
 _HIDDEN = Fault(Stage.WALK, FaultCode.NOT_VISIBLE_ON_MOUNT, "the key is in the bucket, but the mount does not show it")
 
 
@@ -98,7 +100,7 @@ class ReconciledSource:
                 continue
             # An unreadable directory hides everything below it, so report it even if it has been reported before.
             unlisted = isinstance(met, PathFault) and met.directory
-            if not unlisted:
+            if not unlisted and _is_shown(met):
                 seen.add(self._key(met.path, root.path))
             if start is not None:
                 self._skipped_directories = self._mount.directories_listed
@@ -120,6 +122,17 @@ class ReconciledSource:
         """Returns the URL of the key that a path of the mount shows."""
         below = path[len(root.rstrip(b"/")) + 1 :]
         return self._prefix + below
+
+
+def _is_shown(met: Entry | PathFault | Skipped) -> bool:
+    """Returns whether a path shows its key: examined, at fault, or skipped by a pattern that holds for the key as well.
+
+    A mount may take the type of a file from metadata of the object (s3fs: ``x-amz-meta-mode``). A symbolic link, FIFO,
+    socket or device then stands for a key with any content, and a followed link leads to other content.
+    """
+    if isinstance(met, Entry):
+        return not met.location.via_symlink
+    return isinstance(met, PathFault) or met.reason in _SKIPPED_AS_KEY
 
 
 def _digest(key: bytes) -> bytes:

@@ -221,7 +221,7 @@ class Walker:
         def listed() -> Iterator[bytes]:
             errors: list[OSError] = []
             items = _items(directory, errors, follow=self._follow_links)
-            sorted_items = self._sorter.sort(filter(first.__le__, items) if first else items)
+            sorted_items = _distinct(self._sorter.sort(filter(first.__le__, items) if first else items))
             if errors:
                 raise _PartlyListedError(errors[0], sorted_items)
             return sorted_items
@@ -275,6 +275,15 @@ class _PartlyListedError(OSError):
     def __init__(self, error: OSError, items: Iterator[bytes]) -> None:
         super().__init__(error.errno, error.strerror)
         self.items = items
+
+
+def _distinct(items: Iterator[bytes]) -> Iterator[bytes]:
+    """Yields each of some sorted items once: on FUSE and NFS a listing may name an entry several times."""
+    last = None
+    for item in items:
+        if item != last:
+            yield item
+        last = item
 
 
 def _items(directory: Directory, errors: list[OSError], *, follow: bool) -> Iterator[bytes]:

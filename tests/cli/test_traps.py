@@ -6,6 +6,7 @@ import pty
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -437,3 +438,14 @@ def test_no_date_stops_a_scan(hashaudit: Tool, make_list: MakeList, shared_memor
     assert len(hashaudit("hash", tree).out.splitlines()) == len(seconds)
     assert hashaudit("lists", "build", f"sha256={listed}", "-o", tmp_path / "index.hai").code == 0
     assert hashaudit("scan", tree, "--list", tmp_path / "index.hai").code == 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there can a current directory be removed")
+def test_a_deleted_current_directory_is_no_root(hashaudit: Tool, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    for words in (("scan", ".", "--record", "all", "-o", tmp_path / "out"), ("hash", ".."), ("doctor", "x")):
+        gone.mkdir()
+        result = hashaudit(*words, cwd=gone, preexec_fn=lambda: os.rmdir(gone))
+        assert result.code in {2, 4}
+        assert "the current directory no longer exists\nhint: change to a directory" in result.err
+    assert not (tmp_path / "out").exists()

@@ -1,4 +1,5 @@
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashaudit.errors import UsageError
 from hashaudit.model.entry import Entry, ObjectState
 from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.model.location import BucketRef, Kind
 from hashaudit.objectstores.interface import ListedObject
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.buckets import BucketSource
+from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
+from hashaudit.sources.open_source import BucketOptions, open_source
 from hashaudit.sources.reconcile import ReconciledSource, SeenKeys
 
 
@@ -56,6 +60,56 @@ def test_each_key_that_the_mount_does_not_show_is_a_fault(mount: bytes) -> None:
     hidden = [item for item in items if isinstance(item, PathFault)]
     assert [item.path for item in hidden] == [b"s3://bucket/in/a//1", b"s3://bucket/in/b/c"]
     assert {item.fault.code for item in hidden} == {FaultCode.NOT_VISIBLE_ON_MOUNT}
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "socket", "device", "directory"])
+def test_a_key_that_the_mount_shows_as_something_else_is_hidden(
+    kind: str, mount: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mount + b"/odd"
+    match kind:
+        case "link":
+            os.symlink(b"b", path)
+        case "dangling link":
+            os.symlink(b"nowhere", path)
+        case "fifo":
+            os.mkfifo(path)
+        case "socket":
+            monkeypatch.chdir(os.fsdecode(mount))  # a socket's path is short
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind("odd")
+        case "device":
+            os.symlink(b"/dev/null", path)
+            monkeypatch.setattr("hashaudit.sources.walk.is_link", lambda _status: False)
+        case _:
+            os.mkdir(path)
+    shown = (b"a/1", b"a/2", b"b")
+    hidden = [item for item in source(mount, *shown, b"odd").walk() if isinstance(item, PathFault)]
+    assert [(item.path, item.fault.code) for item in hidden] == [
+        (b"s3://bucket/in/odd", FaultCode.NOT_VISIBLE_ON_MOUNT)
+    ]
+    items = list(source(mount, *shown, b"odd", examine=True).walk())
+    assert b"s3://bucket/in/odd" in [item.path for item in items if isinstance(item, Entry)]
+
+
+def test_a_key_behind_a_followed_link_is_hidden(mount: bytes) -> None:
+    os.symlink(b"b", mount + b"/odd")
+    root = BucketRoot(b"s3://bucket/in/", BucketRef("s3", "bucket"), b"in/")
+    followed = LocalSource([mount], WalkOptions(follow_links=True))
+    keys = BucketSource([root], Keys(b"a/1", b"a/2", b"b", b"odd"))
+    items = list(ReconciledSource(followed, keys, root.path, examine=False).walk())
+    assert [item.path for item in items if isinstance(item, PathFault)] == [b"s3://bucket/in/odd"]
+    options = BucketOptions(reconcile=b"s3://bucket/in/")
+    with pytest.raises(UsageError, match="conflicts with --follow-links"):
+        open_source([mount], WalkOptions(follow_links=True), options)
+
+
+def test_what_a_pattern_skips_on_the_mount_is_not_hidden(mount: bytes) -> None:
+    options = WalkOptions(exclude=(b"b",), include=(b"1",))
+    root = BucketRoot(b"s3://bucket/in/", BucketRef("s3", "bucket"), b"in/")
+    keys = BucketSource([root], Keys(b"a/1", b"a/2", b"b"), options)
+    items = list(ReconciledSource(LocalSource([mount], options), keys, root.path, examine=True).walk())
+    assert [item.path for item in items if isinstance(item, Entry)] == [mount + b"/a/1"]
 
 
 def test_or_is_examined_through_the_store(mount: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.sources import directory_stack, sort_names
 from hashaudit.sources import walk as walk_module
+from hashaudit.sources.directory import DirectoryByDescriptor
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.sort_names import ExternalSort
 
@@ -112,6 +113,29 @@ def test_what_is_no_file_is_counted_and_not_opened(root: bytes, walk: Walk) -> N
             "skipped socket socket",
         ]
     assert walk(b"/dev/null") == ["skipped device " + os.path.relpath("/dev/null", os.fsdecode(root))]
+
+
+@pytest.mark.parametrize("in_memory", [1, 1 << 16])
+def test_a_name_that_is_listed_several_times_is_walked_once(
+    root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    """As on FUSE and NFS, where a directory changes between two parts of its listing."""
+    monkeypatch.setattr(walk_module, "ExternalSort", partial(ExternalSort, in_memory))
+    monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
+    for name in (b"a", b"b", b"d"):
+        os.mkdir(root + b"/dir-" + name)
+        for file in (root + b"/" + name, root + b"/dir-" + name + b"/x"):
+            Path(os.fsdecode(file)).touch()
+    once = walk()
+    listed = DirectoryByDescriptor.items
+
+    def several_times(self: DirectoryByDescriptor, *, follow: bool) -> Iterator[bytes]:
+        items = list(listed(self, follow=follow))
+        yield from items + items[:1] + items + items[-1:]
+
+    monkeypatch.setattr(DirectoryByDescriptor, "items", several_times)
+    assert walk() == once
+    assert len(once) == 6
 
 
 def test_paths_may_be_far_longer_than_the_system_takes(
