@@ -443,9 +443,9 @@ def test_no_date_stops_a_scan(hashaudit: Tool, make_list: MakeList, shared_memor
 @pytest.mark.skipif(sys.platform != "linux", reason="only there can a current directory be removed")
 def test_a_deleted_current_directory_is_no_root(hashaudit: Tool, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
-    for words in (("scan", ".", "--record", "all", "-o", tmp_path / "out"), ("hash", ".."), ("doctor", "x")):
+    for words in (("scan", ".", "--record", "all", "-o", tmp_path / "out"), ("hash", "..")):
         gone.mkdir()
         result = hashaudit(*words, cwd=gone, preexec_fn=lambda: os.rmdir(gone))
-        assert result.code in {2, 4}
+        assert result.code == 2
         assert "the current directory no longer exists\nhint: change to a directory" in result.err
     assert not (tmp_path / "out").exists()
