@@ -9,6 +9,7 @@ from hashaudit.lists.interface import RejectReason
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.record.fields import (
     MAX_SAFE_INTEGER,
+    Decimal,
     FileTime,
     Natural,
     RunId,
@@ -68,6 +69,9 @@ class Root(Value, frozen=True, kw_only=True):
     mount_source: str | None = None
     mount_point: str | None = None
     mount_options: tuple[str, ...] = ()
+    device: Decimal | None = None
+    inode: Decimal | None = None
+    """``None``, like the device, for a bucket and for a root that could not be examined."""
 
     def __post_init__(self) -> None:
         check_path(self.path, self.path_uri)

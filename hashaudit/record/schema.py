@@ -285,6 +285,8 @@ class Resumption(Value, frozen=True, kw_only=True):
     """That stood behind the last checkpoint, signed by nothing, or closed by the end that the interruption made."""
     set_aside_sha256: Sha256 | None = None
     """Of those bytes, where there were any."""
+    different_roots: tuple[str, ...] = ()
+    """Differences of the roots that the user accepted."""
     journal: bool
     """True if the run's journal told what was examined; without it, what has no line was examined again."""
 

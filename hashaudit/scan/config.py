@@ -106,6 +106,8 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     exclude: tuple[bytes, ...] = ()
     one_file_system: bool = False
     follow_links: bool = False
+    allow_different_root: bool = False
+    """Resume although the storage at a root is not that of the interrupted scan."""
     record: RecordScope = RecordScope.FINDINGS
     """The files that get a record."""
     cache: str | None = None

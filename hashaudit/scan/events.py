@@ -71,6 +71,8 @@ class Resumed(msgspec.Struct, frozen=True):
     """The unsigned end of the file, which was moved to a backup file."""
     journal_used: bool
     """``False``: files without a record are examined again."""
+    different_roots: tuple[str, ...] = ()
+    """Differences of the storage that ``allow_different_root`` accepted."""
 
 
 class JournalFailed(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Self
 
 from hashaudit.errors import UsageError
+from hashaudit.model import paths
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason
@@ -15,7 +16,7 @@ from hashaudit.scan.control import Control
 from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
 from hashaudit.scan.key_policy import Signing, load_signer
 from hashaudit.scan.open_output import FileIdentity, OpenedScan, open_output
-from hashaudit.scan.resume.open_resume import continue_scan, reopen
+from hashaudit.scan.resume.open_resume import InterruptedScan, continue_scan, reopen
 from hashaudit.scan.run_header import run_header
 from hashaudit.scan.session import Session, drained
 from hashaudit.signing.key_files import SigningKey
@@ -133,7 +134,7 @@ class Scan:
             else:
                 opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
             stack.enter_context(opened.writer)
-            yield from self._examine(session, opened, header, own_files)
+            yield from self._examine(session, opened, header, own_files, _mount_points(interrupted))
 
     def _header(self, session: Session, signer: SigningKey | None) -> RunHeader:
         return run_header(
@@ -149,9 +150,9 @@ class Scan:
         )
 
     def _examine(
-        self, session: Session, opened: OpenedScan, header: RunHeader, own_files: set[FileIdentity]
+        self, session: Session, opened: OpenedScan, header: RunHeader, own_files: set[FileIdentity], mounts: set[bytes]
     ) -> Generator[Event]:
-        loop = session.main_loop(opened.writer, self._control, own_files=own_files, opened=opened)
+        loop = session.main_loop(opened.writer, self._control, own_files=own_files, opened=opened, mount_points=mounts)
         journal_failed = opened.journal is not None and opened.journal.failure is not None
         opening = (*drained(session.reports), Started(header))
         try:
@@ -174,3 +175,9 @@ class Scan:
         if failure is not None and not journal_failed and loop.finished.reason is not EndReason.COMPLETED:
             yield JournalFailed(failure)
         yield loop.finished
+
+
+def _mount_points(interrupted: InterruptedScan | None) -> set[bytes]:
+    """Returns the roots of an interrupted scan that were mount points."""
+    roots = () if interrupted is None else interrupted.header.roots
+    return {paths.from_text(root.path, root.path_uri) for root in roots if root.mount_point == root.path}

@@ -5,15 +5,18 @@ executor and the writer.
 """
 
 import contextlib
+import os
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
 from hashaudit import exit_codes
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import HashauditError
 from hashaudit.model.entry import Entry, NotReady
-from hashaudit.model.faults import PathFault, Skipped
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, Stage
+from hashaudit.model.paths import for_terminal
 from hashaudit.record import convert
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
@@ -77,6 +80,7 @@ class MainLoop:
         earlier: the results of the interrupted scan that this one resumes.
         cache: knows files that need not be read again.
         list_names: names of the hash lists by their numbers.
+        at_end: returns faults of the roots as a whole, after the walk.
     """
 
     def __init__(
@@ -91,10 +95,14 @@ class MainLoop:
         earlier: ResumeState | None = None,
         cache: Cache | None = None,
         list_names: Mapping[int, str] | None = None,
+        at_end: Callable[[], Iterable[PathFault]] = tuple,
     ) -> None:
         self._config = config
         self._list_names = list_names or {}
         self._source = source
+        self._at_end = at_end
+        self._unlisted: set[bytes] = set()
+        """Paths with a fault of this walk; kept only for a resume."""
         self._pool = pool
         self._writer = writer
         self._tally = writer.tally
@@ -223,15 +231,34 @@ class MainLoop:
             met = next(walk, None)
             if met is None:
                 self._walk_ended = True
+                for fault in chain(self._unseen(), self._at_end()):
+                    self._outcomes.add(fault)
                 self._dispatcher.flush()
                 break
             if isinstance(met, NotReady):
                 break
+            if isinstance(met, PathFault) and self._earlier is not None:
+                self._unlisted.add(met.path)
             self._outcomes.add(met)
         self._tally.directories = self._directories_before + self._source.directories_listed
         if not self._pool.queued:
             self._dispatcher.flush()
         return True
+
+    def _unseen(self) -> Iterator[PathFault]:
+        """Yields a fault if entries with a record of the interrupted scan were not seen and have no fault."""
+        paths = () if self._earlier is None else self._earlier.unseen_paths
+        lost = [path for path in paths if not self._has_fault_above(path)]
+        if lost:
+            directory, name = os.path.split(lost[0])
+            text = f"not seen again: {len(lost)} with a record of the interrupted scan, such as '{for_terminal(name)}'"
+            yield PathFault(directory, Fault(Stage.WALK, FaultCode.NOT_FOUND, text), directory=True)
+
+    def _has_fault_above(self, path: bytes) -> bool:
+        while path and path not in self._unlisted:
+            above = os.path.dirname(path)
+            path = b"" if above == path else above
+        return bool(path)
 
     def _write(self, subjects: Sequence[Ended | PathFault]) -> list[Recorded]:
         """Writes all records before any is yielded: a caller that takes no more events must lose none."""

@@ -30,7 +30,7 @@ from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.trust import Trust
 from hashaudit.record.verify.verifier import MAX_SIDECAR_BYTES, verify
 from hashaudit.record.verify.verify_report import Verification
-from hashaudit.scan.resume.compatibility import shard_differences
+from hashaudit.scan.resume.compatibility import root_differences, shard_differences
 from hashaudit.sources.shard import Shard
 
 FORMAT_VERSION = 1
@@ -64,6 +64,9 @@ class MergedResult(Value, frozen=True, kw_only=True):
     tool: Tool
     shards: tuple[ShardResult, ...]
     roots: tuple[Root, ...]
+    """Of the first shard."""
+    different_roots: tuple[str, ...] = ()
+    """Differences of the storage of other shards that the user accepted."""
     lists: tuple[HashList, ...]
     config: dict[str, Setting]
     totals: Totals
@@ -84,12 +87,15 @@ class ShardFile(msgspec.Struct, frozen=True):
     """Entry -> fault code, and whether it is a directory."""
 
 
-def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tuple[ShardFile, ...]]:
+def merge_shards(
+    files: Sequence[bytes], trust: Trust, *, allow_different_root: bool = False
+) -> tuple[MergedResult, tuple[ShardFile, ...]]:
     """Verifies all shards and adds them up.
 
     Args:
         files: their findings files, in any order.
         trust: the accepted signers; ``None`` accepts the key that each file names.
+        allow_different_root: merge shards although the storage at a root differs, and record that.
 
     Returns:
         The result, whose ``file`` names are the paths given, and the shards in order.
@@ -99,7 +105,7 @@ def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tu
             missing.
     """
     shards = sorted((_read(path, trust) for path in files), key=lambda shard: shard.shard.number)
-    _check_same(shards)
+    different_roots = _check_same(shards, allow_different_root=allow_different_root)
     _check_whole(shards)
     totals = _totals(shards)
     first = shards[0].header
@@ -110,6 +116,7 @@ def merge_shards(files: Sequence[bytes], trust: Trust) -> tuple[MergedResult, tu
         tool=Tool(name="hashaudit", version=__version__),
         shards=tuple(_result(shard) for shard in shards),
         roots=first.roots,
+        different_roots=different_roots,
         lists=first.lists,
         config={name: value for name, value in first.config.items() if name != "shard"},
         totals=totals,
@@ -166,8 +173,10 @@ def _note_walk_fault(line: bytes, found: dict[ResumeKey, tuple[FaultCode, bool]]
         found[record.entry.resume_key] = (record.faults[0].code, record.directory)
 
 
-def _check_same(shards: Sequence[ShardFile]) -> None:
+def _check_same(shards: Sequence[ShardFile], *, allow_different_root: bool) -> tuple[str, ...]:
+    """Returns the accepted differences of the storage."""
     first = shards[0]
+    accepted: list[str] = []
     for other in shards[1:]:
         different = shard_differences(first.header, other.header)
         if different:
@@ -180,6 +189,15 @@ def _check_same(shards: Sequence[ShardFile]) -> None:
                 f"{for_terminal(other.path)} is shard {other.shard}, and {for_terminal(first.path)} {first.shard}: "
                 "they are parts of different wholes"
             )
+        roots = root_differences(first.header, other.header)
+        if roots and not allow_different_root:
+            raise FindingsError(
+                f"not of the same storage: '{for_terminal(first.path)}' and '{for_terminal(other.path)}'; "
+                f"{'; '.join(roots)}",
+                hint="scan the shard again with the storage mounted, or record it with --allow-different-root",
+            )
+        accepted += [f"shard {other.shard}: {different}" for different in roots]
+    return tuple(accepted)
 
 
 def _check_whole(shards: Sequence[ShardFile]) -> None:

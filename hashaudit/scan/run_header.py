@@ -135,6 +135,8 @@ def _root(root: RootDescription) -> Root:
         mount_source=None if root.source is None else paths.to_text(root.source)[0],
         mount_point=None if root.mount_point is None else paths.to_text(root.mount_point)[0],
         mount_options=tuple((root.options or "").split(",")) if root.options else (),
+        device=None if root.device is None else str(root.device),
+        inode=None if root.inode is None else str(root.inode),
     )
 
 

@@ -12,6 +12,7 @@ from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.priority import RESOURCES, lower_priority
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, PriorityNotLowered
@@ -99,6 +100,7 @@ class Session:
         *,
         own_files: AbstractSet[FileIdentity] = frozenset(),
         opened: OpenedScan | None = None,
+        mount_points: AbstractSet[bytes] = frozenset(),
     ) -> MainLoop:
         """Returns the main loop over the roots.
 
@@ -107,6 +109,7 @@ class Session:
             control: requests to the scan.
             own_files: the files that the walk excludes, those that the scan writes.
             opened: the findings file; ``None`` for another kind of output.
+            mount_points: roots that were mount points when an interrupted scan began.
         """
         config = self.config
         walk = WalkOptions(
@@ -116,6 +119,7 @@ class Session:
             follow_links=config.follow_links,
             own_files=own_files,
         )
+        expected = mount_points | {root.path for root in self.roots if root.mount_point == root.path}
         source = open_source(config.roots, walk, config.buckets)
         if config.shard is not None:
             source = ShardSource(source, config.shard)
@@ -129,7 +133,23 @@ class Session:
             earlier=opened.prior if opened is not None else None,
             cache=self.cache,
             list_names={number: info.name for number, info in enumerate(self.lists.infos, 1)},
+            at_end=lambda: self._unmounted(expected),
         )
+
+    def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:
+        """Yields a fault for each root that was a mount point and is not one at the end of the walk."""
+        if not expected:
+            return
+        before = {root.path: root for root in self.roots}
+        for number, root in enumerate(open_source(self.config.roots, buckets=self.config.buckets).describe_roots()):
+            if root.path not in expected:
+                continue
+            begun = before.get(root.path, root)
+            same = (root.fs_type, root.source) == (begun.fs_type, begun.source)
+            if root.mount_point != root.path or not same:
+                text = "ROOT is not the mount point that it was when the scan began"
+                fault = Fault(Stage.WALK, FaultCode.FILE_REPLACED, text)
+                yield PathFault(root.path, fault, directory=True, root=number)
 
     def _report_executor(self, message: str) -> None:
         self.reports.append(Notice(NoticeSource.EXECUTOR, message))

@@ -25,6 +25,8 @@ class RootDescription(msgspec.Struct, frozen=True):
     left_out: tuple[bytes, ...] = ()
     """Mount points of pseudo filesystems below it, which are not walked."""
     mount_point: bytes | None = None
+    device: int | None = None
+    inode: int | None = None
     is_bucket: bool = False
     """True if it is in an object store; ``path`` is then its URL."""
 

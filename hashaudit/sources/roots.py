@@ -71,13 +71,23 @@ def describe(given: bytes, table: MountTable) -> RootDescription:
         )
     mount = table.at(path, status.st_dev)
     if mount is None:
-        return RootDescription(given, path)
+        return RootDescription(given, path, device=status.st_dev, inode=status.st_ino)
     pseudo = {
         below.point for below in table.below(path) if below.fs_type in PSEUDO_TYPES and below.device != status.st_dev
     }
     options = ",".join(dict.fromkeys(filter(None, f"{mount.options},{mount.super_options}".split(","))))
     left_out = tuple(sorted(pseudo))
-    return RootDescription(given, path, mount.fs_type, mount.source, options, left_out, mount.point)
+    return RootDescription(
+        given,
+        path,
+        mount.fs_type,
+        mount.source,
+        options,
+        left_out,
+        mount.point,
+        device=status.st_dev,
+        inode=status.st_ino,
+    )
 
 
 def _examine(given: bytes) -> tuple[bytes, DirectoryRef, os.stat_result]:

@@ -34,6 +34,9 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
     allow_any_signer: Annotated[
         bool, typer.Option("--allow-any-signer", help="Accept shards signed by any key.")
     ] = False,
+    allow_different_root: Annotated[
+        bool, typer.Option("--allow-different-root", help="Accept shards of other storage; recorded.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Combine the findings files of `scan --shard 1/N` to `scan --shard N/N`.
@@ -60,6 +63,8 @@ def merge(  # noqa: PLR0917 # Typer reads the command's options from its paramet
                 hint="name one with --allowed-signers, or accept shards signed by any key with --allow-any-signer",
             )
         signing = signing_options(key, passphrase_file, passphrase_fd)
-        return run_merge(shards, output, trust=trust, signing=signing, as_json=as_json)
+        return run_merge(
+            shards, output, trust=trust, signing=signing, allow_different_root=allow_different_root, as_json=as_json
+        )
 
     raise typer.Exit(guarded(body))

@@ -18,14 +18,18 @@ from hashaudit_cli.ui.scan_display import show
 from hashaudit_cli.ui.terminal import counted, log, quote
 
 
-def run_merge(shards: Sequence[str], output: str, *, trust: Trust, signing: Signing, as_json: bool) -> int:
+def run_merge(
+    shards: Sequence[str], output: str, *, trust: Trust, signing: Signing, allow_different_root: bool, as_json: bool
+) -> int:
     """Combines shards and returns the exit code of the whole scan.
 
     Raises:
         HashauditError: the shards do not belong together, or the result cannot be written.
     """
     signer = load_signer(signing, lambda event: show(event, quiet=as_json), create=False)
-    result, files = merge_shards([os.fsencode(path) for path in shards], trust)
+    result, files = merge_shards(
+        [os.fsencode(path) for path in shards], trust, allow_different_root=allow_different_root
+    )
     path = os.fsencode(output)
     folder = os.path.dirname(os.path.abspath(path))
     names = [os.path.relpath(os.path.abspath(file.path), folder) for file in files]
@@ -61,6 +65,8 @@ def _write(path: bytes, content: bytes) -> None:
 
 def _log_summary(result: MergedResult, path: bytes) -> None:
     totals = result.totals
+    for different in result.different_roots:
+        log(f"warning: other storage: {different}")
     log(
         f"{counted(len(result.shards), 'shard')}: {counted(totals.examined, 'file')} examined; "
         f"{counted(totals.matched, 'finding')}; {counted(sum(totals.faults.values()), 'fault')}"

@@ -173,6 +173,12 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Follow symbolic links met in the walk.", rich_help_panel=WALK)
     ] = False,
+    allow_different_root: Annotated[
+        bool,
+        typer.Option(
+            "--allow-different-root", help="Resume on other storage than before; recorded.", rich_help_panel=WALK
+        ),
+    ] = False,
     max_memory: Annotated[
         str,
         typer.Option(
@@ -319,6 +325,7 @@ def scan(  # noqa: PLR0917 # Typer reads the command's options from its paramete
             exclude=tuple(raw(glob) for glob in exclude or []),
             one_file_system=one_file_system,
             follow_links=follow_links,
+            allow_different_root=allow_different_root,
             max_memory_bytes=bytes_amount("--max-memory", max_memory) or 0,
             file_timeout_s=file_timeout,
             decode_timeout_s=decode_timeout,

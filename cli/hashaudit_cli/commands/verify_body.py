@@ -72,8 +72,8 @@ def run_verify(
 
 
 def _named(file: str) -> dict[str, Any]:
-    name, name_b64 = to_text(os.fsencode(file))
-    return {"file": name} if name_b64 is None else {"file": name, "file_b64": name_b64}
+    name, uri = to_text(os.fsencode(file))
+    return {"file": name} if uri is None else {"file": name, "file_uri": uri}
 
 
 def _verified(file: str, trust: Trust, *, allow_any_signer: bool) -> _Report:

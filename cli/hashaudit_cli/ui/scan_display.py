@@ -109,6 +109,8 @@ def _sentences(event: Event) -> Iterator[str]:
             yield f"resuming the scan started at {event.begun}, after record {event.last_record:,}"
             if event.quarantined is not None:
                 yield f"moved {event.quarantined.size:,} unsigned trailing bytes to {quote(event.quarantined.path)}"
+            for different in event.different_roots:
+                yield f"warning: other storage than before: {different}"
             if not event.journal_used:
                 yield "journal unusable: files without a record will be re-examined"
         case CacheSkipped(filesystem_types=types):

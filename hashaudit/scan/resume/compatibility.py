@@ -1,15 +1,23 @@
 """Compares two run headers. Resume and merge require roots, lists and settings to be equal."""
 
+import os
 from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.record.header import HashList, RunHeader
+from hashaudit.model.entry import Consistency
+from hashaudit.record.header import HashList, Root, RunHeader
+from hashaudit.sources.filesystems import Filesystem
+from hashaudit.workers.dask.mount_check import SHARED_TYPES
 
 FREE_SETTINGS = frozenset(
     {"workers", "max_rate_bytes_per_s", "low_impact", "cache_state", "executor", "scheduler", "wait_for_workers_s"}
+    | {"allow_different_root"}
 )
 """Settings that decide how fast a scan is and where it runs, but not what it finds."""
+
+_FILESYSTEMS = {"nfs": "nfs4"}
+"""One export may be mounted by either version of the protocol."""
 
 SHARD_SETTINGS = frozenset({"shard", "cache", "cache_verify_percent"})
 """Settings that may differ between shards."""
@@ -43,6 +51,44 @@ def shard_differences(first: RunHeader, other: RunHeader) -> tuple[str, ...]:
     found = [*_differences(first, other, FREE_SETTINGS | SHARD_SETTINGS)]
     found += [f"another {name}" for name in _NOTES if getattr(first, name) != getattr(other, name)]
     return tuple(found)
+
+
+def root_differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
+    """Returns how the storage at the roots differs, as text; empty if it is the same as far as the headers show.
+
+    A root that one of them could not examine is a fault there, and is not compared.
+    """
+    found: list[str] = []
+    for root, other in zip(before.roots, now.roots, strict=False):
+        different = _root_difference(root, other, same_host=before.host == now.host)
+        if different is not None:
+            found.append(f"ROOT '{root.path}': {different}")
+    return tuple(found)
+
+
+def _root_difference(before: Root, now: Root, *, same_host: bool) -> str | None:
+    if before.inode is None or now.inode is None:
+        return None
+    types = [_FILESYSTEMS.get(root.filesystem or "", root.filesystem) for root in (before, now)]
+    if types[0] != types[1] or before.mount_source != now.mount_source:
+        return f"on {_storage(before)} before, on {_storage(now)} now"
+    unverified = Filesystem(before.filesystem).consistency is Consistency.UNVERIFIED_MOUNT
+    if not same_host and before.filesystem not in SHARED_TYPES and not unverified:
+        return f"on {_storage(before)} of another host"
+    if same_host and _is_device(before) and before.device != now.device:
+        return f"device {before.device} before, {now.device} now"
+    if (before.filesystem in SHARED_TYPES or not unverified) and before.inode != now.inode:
+        return f"another {before.type}: inode {before.inode} before, {now.inode} now"
+    return None
+
+
+def _is_device(root: Root) -> bool:
+    """Returns whether the number is that of a block device. The kernel gives others away, 0:N, at each mount."""
+    return root.device is not None and os.major(int(root.device)) != 0
+
+
+def _storage(root: Root) -> str:
+    return f"{root.mount_source or 'unknown storage'} ({root.filesystem or 'unknown type'})"
 
 
 def _differences(before: RunHeader, now: RunHeader, free: frozenset[str]) -> Iterator[str]:

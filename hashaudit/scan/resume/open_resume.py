@@ -18,7 +18,7 @@ from hashaudit.record.writer import Clock, FindingsWriter
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import Event, Resumed
 from hashaudit.scan.open_output import FileIdentity, OpenedScan, journal_file, new_journal, report_failure
-from hashaudit.scan.resume.compatibility import FREE_SETTINGS, differences
+from hashaudit.scan.resume.compatibility import FREE_SETTINGS, differences, root_differences
 from hashaudit.scan.resume.journal import SUFFIX, seal_key
 from hashaudit.scan.resume.resume_state import JournalContent, ResumeState, load_earlier, read_header, read_journal
 from hashaudit.signing.key_files import SigningKey
@@ -103,6 +103,12 @@ def continue_scan(
             f"cannot resume: {_quoted(opened.path)}; this scan has {'; '.join(different)}",
             hint="use the original options, or start a new scan",
         )
+    different_roots = root_differences(opened.header, header)
+    if different_roots and not opened.config.allow_different_root:
+        raise UsageError(
+            f"cannot resume: {_quoted(opened.path)}; the storage differs: {'; '.join(different_roots)}",
+            hint="mount the storage of the interrupted scan, or record the difference with --allow-different-root",
+        )
     interrupted, prior = opened.interrupted, opened.prior
     quarantined = opened.output.quarantine_tail(interrupted.end.size)
     own_files |= opened.output.own_files
@@ -110,6 +116,7 @@ def continue_scan(
         time=timestamps.to_text(Clock().wall_ns()),
         set_aside_bytes=quarantined.size if quarantined else 0,
         set_aside_sha256=quarantined.sha256 if quarantined else None,
+        different_roots=different_roots,
         journal=prior.resume_point is not None,
     )
     writer = FindingsWriter.continued(
@@ -121,7 +128,9 @@ def continue_scan(
         signer=signer,
     )
     run_id = opened.header.run_id
-    journal = new_journal(journal_file(opened.path, run_id, signer, own_files), run_id, opened.config, writer)
+    # A permission counts for one resume only.
+    config = msgspec.structs.replace(opened.config, allow_different_root=False)
+    journal = new_journal(journal_file(opened.path, run_id, signer, own_files), run_id, config, writer)
     resume_point = () if prior.resume_point is None else (prior.resume_point,)
     journal.begin((*resume_point, *prior.links, *prior.batches))
     report_failure(journal, report)
@@ -131,6 +140,7 @@ def continue_scan(
             last_record=interrupted.end.last,
             quarantined=quarantined if quarantined is not None and quarantined.size else None,
             journal_used=prior.resume_point is not None,
+            different_roots=different_roots,
         )
     )
     return OpenedScan(writer, journal, prior)

@@ -132,6 +132,11 @@ class ResumeState:
         return bool(self._lines)
 
     @property
+    def unseen_paths(self) -> tuple[bytes, ...]:
+        """Paths of entries with a record that were not seen yet, in the order of the file."""
+        return tuple(key.path for key in self._lines)
+
+    @property
     def is_used_up(self) -> bool:
         """True if nothing is left."""
         return not (self._lines or self._done)
