@@ -7,14 +7,16 @@ from enum import StrEnum
 from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
-from hashaudit.errors import HostError
+from hashaudit.errors import HostError, UsageError
 from hashaudit.host.hardware import cpu_count, is_rotational
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.algorithms import SHA256
+from hashaudit.lists.index.index_layout import ROLE_CODES, AffineColumn, ListRecord
 from hashaudit.lists.known_filter import SHA1
 from hashaudit.lists.load import LoadedLists
 from hashaudit.model.entry import Consistency
+from hashaudit.model.results import Role
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.config import MAX_WORKERS, RecordScope, ScanConfig
@@ -48,7 +50,14 @@ DEFAULT_ALGORITHM = SHA256
 
 
 def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
-    """Returns the configuration of the workers."""
+    """Returns the configuration of the workers.
+
+    Raises:
+        UsageError: a list can match nothing with these options.
+    """
+    for index in lists.indexes:
+        for record in index.records:
+            _require_matchable(record, perceptual=config.perceptual)
     needed = {name for index in lists.indexes for name in index.algorithms} | set(config.algorithms)
     if lists.filters:
         needed.add(SHA1)
@@ -63,6 +72,22 @@ def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
         stores=config.buckets.store if schemes else None,
         schemes=schemes,
     )
+
+
+def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:
+    """Refuses a list that can match nothing in this scan: a clean result would seem to say something about it."""
+    info, roles = record.info, record.roles
+    if not perceptual and info.algorithms and not any(name in DIGESTS for name in info.algorithms):
+        raise UsageError(
+            f"list can match nothing: '{info.name}'; it has only perceptual hashes, and --no-perceptual is given",
+            hint="omit --no-perceptual, or the list",
+        )
+    if info.role is not Role.DENY or not record.rows or not isinstance(roles, AffineColumn):
+        return
+    if roles.base == ROLE_CODES[Role.KNOWN] and (roles.step == 0 or record.rows == 1):
+        raise UsageError(
+            f"list can match nothing: '{info.name}'; all of its entries are of known files", hint="use it with --known"
+        )
 
 
 def _sandbox(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:

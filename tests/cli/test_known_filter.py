@@ -1,5 +1,7 @@
 """A Bloom filter of known files, from the option to the findings."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,23 @@ def test_as_a_list_it_is_refused_with_what_to_do(hashaudit: Tool, tree: Path) ->
     result = hashaudit("scan", tree, "--list", FILTER)
     assert result.code == 4
     assert "use it with --known" in result.err
+
+
+def test_a_list_that_can_match_nothing_is_refused(hashaudit: Tool, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"wanted")
+    pictures, known, output = tmp_path / "pictures.txt", tmp_path / "known.json", tmp_path / "out"
+    pictures.write_text("f" * 32 + "0" * 31 + "1\n")
+    digest = hashlib.sha256(b"wanted").hexdigest()
+    warninglist = {"name": "x", "description": "d", "version": 1, "type": "string", "list": [digest]}
+    known.write_text(json.dumps(warninglist | {"matching_attributes": ["sha256"]}))
+    scan = ("scan", tmp_path / "file", "-o", output)
+    for role in ("--list", "--known"):
+        result = hashaudit(*scan, role, f"pdq={pictures}", "--no-perceptual", "--record", "all")
+        assert result.code == 2, result.err
+        assert "hint: omit --no-perceptual" in result.err
+    result = hashaudit(*scan, "--list", known)
+    assert result.code == 2
+    assert "all of its entries are of known files" in result.err
+    assert "hint: use it with --known" in result.err
+    assert not output.exists()
+    assert hashaudit(*scan, "--known", known, "--record", "all").code == 0
