@@ -1,51 +1,83 @@
-"""A plain install: an environment of its own that holds the built wheel and its declared dependencies, nothing else."""
+"""Plain installs: environments that hold the built wheel and its declared dependencies, and nothing else."""
 
 import contextlib
 import hashlib
 import os
+import re
 import subprocess
 import sys
-import venv
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-TARGET = TOP / "build" / "plain-install"
-"""Kept between runs of the suite. It is installed again when a source file has changed."""
+BUILD = TOP / "build"
+"""Installs are kept here between runs of the suite, and made again when a source file has changed."""
 
 TIMEOUT_S = 600
 
 
 class PlainInstallError(Exception):
-    """The environment cannot be made here, as without a package index."""
+    """The environment cannot be made here, for example without a package index."""
 
 
-def plain_python() -> Path:
-    """Returns the interpreter of the plain install, which is made or brought up to date first.
+def plain_python(*, lowest: bool = False) -> Path:
+    """Returns the interpreter of a plain install, which is made or brought up to date first.
+
+    Args:
+        lowest: each declared dependency in the lowest version allowed, instead of the newest.
 
     Raises:
         PlainInstallError: it cannot be made.
     """
-    TARGET.parent.mkdir(exist_ok=True)
-    python = TARGET / ("Scripts" if os.name == "nt" else "bin") / "python"
-    stamp = TARGET / "installed"
-    with _lock(TARGET.parent / "plain-install.lock"):
+    BUILD.mkdir(exist_ok=True)
+    target = BUILD / ("plain-install-lowest" if lowest else "plain-install")
+    stamp = target / "installed"
+    with _lock(target.with_suffix(".lock")):
         state = _source_state()
         if not stamp.exists() or stamp.read_text() != state:
             stamp.unlink(missing_ok=True)
-            if not python.exists():
-                venv.create(TARGET, with_pip=True, symlinks=os.name == "posix")
-            _run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(TOP))
+            install(target, *(lowest_requirements() if lowest else ()))
             stamp.write_text(state)
-    return python
+    return python_of(target)
 
 
-def _run(*words: str | Path) -> None:
-    # Not the caller's: its PYTHONPATH could lend the plain install a package that it must not need.
+def install(target: Path, *requirements: str, interpreter: str | Path = sys.executable) -> None:
+    """Installs the project into a new or existing environment at ``target``.
+
+    Args:
+        target: directory of the environment.
+        requirements: further requirements for pip, such as exact versions.
+        interpreter: the Python that makes the environment.
+
+    Raises:
+        PlainInstallError: it cannot be made.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    if not python_of(target).exists():
+        _run(target, interpreter, "-m", "venv", target)
+    _run(
+        target, python_of(target), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", TOP, *requirements
+    )
+
+
+def python_of(target: Path) -> Path:
+    """Returns the interpreter of an environment."""
+    return target / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def lowest_requirements() -> list[str]:
+    """Returns each declared dependency pinned to its lower bound."""
+    declared = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["dependencies"]
+    return [re.sub(r">=", "==", requirement) for requirement in declared]
+
+
+def _run(directory: Path, *words: str | Path) -> None:
+    # The caller's PYTHONPATH could lend the plain install a package that it must not need.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment, cwd=TARGET
+            words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment, cwd=directory
         )
     except subprocess.TimeoutExpired as error:
         raise PlainInstallError(f"pip did not end within {TIMEOUT_S} s") from error
@@ -58,7 +90,7 @@ def _source_state() -> str:
     digest = hashlib.sha256(f"{sys.version}\n{os.path.realpath(sys.executable)}\n".encode())
     files = [TOP / "pyproject.toml", TOP / "README.md", TOP / "LICENSE"]
     for package in (TOP / "hashaudit", TOP / "cli"):
-        files += sorted(path for path in package.rglob("*") if path.suffix in {".py", ".typed"})
+        files += sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
     for path in files:
         digest.update(f"{path.relative_to(TOP)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
