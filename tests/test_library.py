@@ -38,7 +38,7 @@ def config(tree: Path, make_list: MakeList) -> hashaudit.ScanConfig:
     """Small batches, so that there is something to interrupt."""
     path = str(make_list(b"content 7", b"content 41", b"content 59"))
     return hashaudit.ScanConfig(
-        roots=(os.fsencode(tree),), lists=(hashaudit.ListSpec(path),), workers=2, batch_files=2, lookahead_units=2
+        roots=(os.fsencode(tree),), deny_lists=(hashaudit.ListSpec(path),), workers=2, batch_files=2, lookahead_units=2
     )
 
 

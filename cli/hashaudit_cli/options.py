@@ -1,248 +1,226 @@
-"""Options that several commands share, and how their words become values."""
+"""Makes commands of Typer from tables of options, and holds the options that several commands share."""
 
-import math
-import os
-import re
-from typing import Annotated
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.errors import UsageError
-from hashaudit.lists.interface import ListSpec
-from hashaudit.model.results import AlgorithmName, Role
+from hashaudit.scan.option import REQUIRED, DeclaredOption, Group, Option, options_of
+from hashaudit_cli.commands import COMMAND_MODULES
+from hashaudit_cli.config_file import CONFIG_FIELD
+from hashaudit_cli.exits import guarded
+from hashaudit_cli.settings import Settings
 
-LISTS = "What is looked for"
-PICTURES = "Pictures"
-WALK = "What is walked"
-STORES = "Object stores and mounted buckets"
-FINDINGS = "Findings"
-LIMITS = "Speed and limits"
-"""The parts of ``--help``."""
+ENVIRONMENT_HELP = (
+    "Each option can also come from the environment (HASHAUDIT_ and its name, as in HASHAUDIT_MAX_RATE), "
+    "or from the configuration file. The command line wins, then the environment."
+)
 
-KeyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--key",
-        metavar="FILE",
-        help="Sign with this Ed25519 key. Default: $HASHAUDIT_KEY, then your own, made at first use.",
-        rich_help_panel=FINDINGS,
-    ),
-]
-IMAGEHASH_PRE4 = "imagehash-pre4"
-"""Behind a perceptual hash's name: ``phash:imagehash-pre4=FILE`` is in the hex form of imagehash before version 4.0."""
-
-MAX_AMOUNT_BYTES = 1 << 53
-"""No machine has more; larger numbers are slips."""
-
-PassphraseFileOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE", help="Read the key's passphrase from the first line of FILE.", rich_help_panel=FINDINGS
-    ),
-]
-PassphraseFdOption = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Read the key's passphrase from open descriptor N.", rich_help_panel=FINDINGS),
-]
-MapOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--column-map",
-        metavar="COLUMN=FIELD",
-        help="What a column of CSV, TSV or ; text holds: a digest's name, id, size, or the name of a label.",
-        rich_help_panel=LISTS,
-    ),
-]
+_loaded: dict[str, tuple[DeclaredOption, ...]] = {}
+"""Options by command, for the commands whose modules are loaded."""
 
 
-CategoryOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--only-category",
-        metavar="CATEGORY",
-        help="Keep only entries of this category, as the list has it.",
-        rich_help_panel=LISTS,
-    ),
-]
-ScoreOption = Annotated[
-    float | None,
-    typer.Option("--min-score", metavar="N", help="Leave out entries whose score is lower.", rich_help_panel=LISTS),
-]
+class ConfigOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option that every command has."""
+
+    config: Annotated[
+        str | None,
+        Option(
+            CONFIG_FIELD,
+            "Read options from this TOML file.",
+            metavar="FILE",
+            shown="~/.config/hashaudit/config.toml, if it exists",
+        ),
+    ] = None
 
 
-RateOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="BYTES",
-        help="Read no more than this in a second, all workers together: 50M, 1G (K, M, G, T: powers of 1024).",
-        rich_help_panel=LIMITS,
-    ),
-]
-LowImpactOption = Annotated[
-    bool,
-    typer.Option(
-        "--low-impact",
-        help="Give way to others: lowest processor priority, idle class of the disk.",
-        rich_help_panel=LIMITS,
-    ),
-]
+class QuietOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of commands that report progress."""
 
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?(?:/s)?", re.ASCII | re.IGNORECASE)
-_UNIT_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+    quiet: Annotated[bool, Option("quiet", "Report only errors on standard error.", short="q")] = False
 
 
-def bytes_amount(option: str, text: str | None) -> int | None:
-    """The bytes of ``50M``, ``1.5GiB`` or ``4096``; ``None`` where the option was not given.
+class JsonOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of commands that print a result."""
+
+    as_json: Annotated[bool, Option("json", "Print JSON.", Group.OUTPUT)] = False
+
+
+class SigningOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of commands that sign."""
+
+    key: Annotated[
+        str | None,
+        Option(
+            "key",
+            "Sign with this Ed25519 key.",
+            Group.OUTPUT,
+            metavar="FILE",
+            shown="your own key, created at first use",
+        ),
+    ] = None
+    unsigned: Annotated[
+        bool,
+        Option(
+            "unsigned", "Do not sign. Corruption stays detectable, forgery does not.", Group.OUTPUT, negative="signed"
+        ),
+    ] = False
+    passphrase_file: Annotated[
+        str | None,
+        Option(
+            "passphrase-file",
+            "Read the key's passphrase from the first line of FILE.",
+            Group.OUTPUT,
+            metavar="FILE",
+            secret=True,
+        ),
+    ] = None
+    passphrase_fd: Annotated[
+        int | None,
+        Option(
+            "passphrase-fd",
+            "Read the key's passphrase from open descriptor N.",
+            Group.OUTPUT,
+            metavar="N",
+            secret=True,
+        ),
+    ] = None
+
+
+class TrustOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of commands that verify signatures."""
+
+    allowed_signers: Annotated[
+        str | None,
+        Option(
+            "allowed-signers",
+            "Trust the signers in this OpenSSH allowed_signers file.",
+            metavar="FILE",
+            shown="the file next to your own key",
+        ),
+    ] = None
+    identity: Annotated[
+        str | None,
+        Option("identity", "Require a signer that is trusted under this name.", metavar="NAME", shown="any name"),
+    ] = None
+    allow_any_signer: Annotated[
+        bool, Option("allow-any-signer", "Check integrity only, and accept any signer (exit code 3).")
+    ] = False
+
+
+def application(text: str | None = None) -> typer.Typer:
+    """Returns the Typer application of a command, or of a group of commands with its help."""
+    return typer.Typer(no_args_is_help=text is not None, help=text, add_completion=False, rich_markup_mode="markdown")
+
+
+def select(table: type, *fields: str, **helps: str) -> tuple[DeclaredOption, ...]:
+    """Returns some options of a class, in the order given.
+
+    Args:
+        table: an options class.
+        fields: names of fields.
+        helps: fields with another help text for this command.
+    """
+    declared = {one.field: one for one in options_of(table)}
+    chosen = []
+    for field in (*fields, *helps):
+        one = declared[field]
+        if field in helps:
+            one = msgspec.structs.replace(one, option=msgspec.structs.replace(one.option, help=helps[field]))
+        chosen.append(one)
+    return tuple(chosen)
+
+
+def command(
+    words: str, *tables: Sequence[DeclaredOption]
+) -> Callable[[Callable[[Settings], int]], Callable[..., None]]:
+    """Makes the function that Typer registers from one that takes the resolved options and returns the exit code.
+
+    Args:
+        words: the words of the command, such as ``lists build``.
+        tables: its options. ``--config`` is added.
 
     Raises:
-        UsageError: it is no amount, or none that a machine has.
+        TypeError: two options have the same name.
     """
-    if text is None:
-        return None
-    form = _AMOUNT.fullmatch(text.strip())
-    amount = float(form[1]) * _UNIT_BYTES[form[2].upper()] if form else math.inf
-    if amount > MAX_AMOUNT_BYTES:
-        raise UsageError(f"{option} {text}: write a number of bytes, such as 50M or 1G")
-    return int(amount)
+    options = tuple(
+        one for table in (*tables, options_of(ConfigOption)) for one in table if one.option.name is not None
+    )
+    if len({one.field for one in options}) < len(options) or len({one.name for one in options}) < len(options):
+        raise TypeError(f"{words}: two options have the same name")
+    _loaded[words] = options
+
+    def decorate(function: Callable[[Settings], int]) -> Callable[..., None]:
+        def call(**given: Any) -> None:
+            def body() -> int:
+                settings = Settings(words, options, given, all_commands)
+                try:
+                    return function(settings)
+                except UsageError as error:
+                    raise settings.explained(error) from error
+
+            raise typer.Exit(guarded(body))
+
+        # The order of the panels in --help is that of the first option in each.
+        parameters = [_parameter(one) for one in sorted(options, key=lambda one: list(Group).index(one.option.group))]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # any function takes attributes
+        call.__annotations__ = {one.name: one.annotation for one in parameters}
+        call.__name__ = words.replace(" ", "_")
+        call.__doc__ = function.__doc__
+        return call
+
+    return decorate
 
 
-EndpointOption = Annotated[
-    str | None,
-    typer.Option(
-        "--endpoint-url",
-        metavar="URL",
-        help="Where s3:// and az:// are, if not at Amazon and Azure.",
-        rich_help_panel=STORES,
-    ),
-]
-PayerOption = Annotated[
-    bool,
-    typer.Option(
-        "--request-payer",
-        help="Pay for the requests and traffic of s3:// where the owner does not.",
-        rich_help_panel=STORES,
-    ),
-]
-PathStyleOption = Annotated[
-    bool,
-    typer.Option(
-        "--path-style",
-        help="Name buckets in paths, not in hosts. With --endpoint-url always so.",
-        rich_help_panel=STORES,
-    ),
-]
+def all_commands() -> dict[str, tuple[DeclaredOption, ...]]:
+    """Returns the options of every command by its words. Loads the modules of all commands."""
+    for module in COMMAND_MODULES.values():
+        importlib.import_module(module)
+    return _loaded
 
 
-ExecutorOption = Annotated[
-    str | None,
-    typer.Option(
-        "--executor",
-        metavar="local|dask",
-        help="Examine on this machine, or on the workers of a Dask cluster.",
-        rich_help_panel=LIMITS,
-    ),
-]
-SchedulerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Of the Dask scheduler: tcp://HOST:8786, tls://HOST:8786.",
-        rich_help_panel=LIMITS,
-    ),
-]
-WaitOption = Annotated[
-    float,
-    typer.Option(
-        "--wait-for-workers",
-        metavar="S",
-        help="Seconds that a cluster may be without workers or scheduler.",
-        rich_help_panel=LIMITS,
-    ),
-]
+def examples(*lines: str) -> str:
+    """Returns the epilog of a command: examples, and the other places that options come from."""
+    return "\n\n".join(["Examples:", *(f"`{line}`" for line in lines), ENVIRONMENT_HELP])
 
 
-def column_map(given: list[str]) -> dict[str, str]:
-    """The columns of ``--column-map md5=MD5 --column-map severity=category``.
-
-    Raises:
-        UsageError: one has no equals sign or no column.
-    """
-    columns = {}
-    for text in given:
-        column, equals, field = text.partition("=")
-        if not (equals and column.strip() and field.strip()):
-            raise UsageError(f"--column-map {text}: write COLUMN=FIELD")
-        columns[column.strip()] = field.strip()
-    return columns
-
-
-def list_specs(deny: list[str], known: list[str]) -> tuple[ListSpec, ...]:
-    """The lists of ``--list`` and ``--known`` in the order in which the run header numbers them."""
-    return tuple(_list_spec(text, Role.DENY) for text in deny) + tuple(_list_spec(text, Role.KNOWN) for text in known)
+def _parameter(option: DeclaredOption) -> inspect.Parameter:
+    """Returns the parameter from which Typer makes an option. The value is ``None`` if the user does not give it."""
+    stated = option.option
+    kind: Any = bool if option.is_flag else list[str] if option.repeatable else str
+    if stated.argument:
+        required = option.default is REQUIRED and not stated.optional
+        argument = typer.Argument(metavar=stated.metavar, help=_help(option), show_default=False)
+        return _keyword(option.field, Annotated[kind if required else kind | None, argument], required=required)
+    name = f"--{option.name}/--{stated.negative or 'no-' + option.name}" if option.is_flag else f"--{option.name}"
+    names = (name, *([f"-{stated.short}"] if stated.short else []))
+    panel = None if stated.group is Group.NONE else stated.group.value
+    typed = typer.Option(*names, metavar=stated.metavar, help=_help(option), rich_help_panel=panel, show_default=False)
+    return _keyword(option.field, Annotated[kind | None, typed], required=False)
 
 
-def _list_spec(text: str, role: Role) -> ListSpec:
-    before, equals, path = text.partition("=")
-    name, _, form = before.partition(":")
-    imagehash_pre4 = form.strip().lower() == IMAGEHASH_PRE4
-    stated = name if imagehash_pre4 else before
-    algorithm = (canonical_name(stated) or perceptual_name(stated)) if equals else None
-    if algorithm is None:
-        return ListSpec(text, role)
-    if not path:
-        raise UsageError(f"{text}: no file after the equals sign")
-    return ListSpec(path, role, algorithm, imagehash_pre4)
+def _keyword(name: str, annotation: Any, *, required: bool) -> inspect.Parameter:
+    default = inspect.Parameter.empty if required else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def perceptual_name(text: str) -> AlgorithmName | None:
-    """The name of a perceptual hash for a spelling in use, or ``None``."""
-    folded = text.strip().lower()
-    if not folded or not folded[0].isalpha() or "/" in folded:
-        return None
-    # Start-up: the table of perceptual hashes brings numpy and Pillow along.
-    from hashaudit.content.perceptual.perceptual_registry import algorithm_named  # noqa: PLC0415 # as above
-
-    algorithm = algorithm_named(folded)
-    return algorithm.name if algorithm is not None else None
-
-
-def algorithm_names(given: list[str]) -> tuple[tuple[AlgorithmName, ...], tuple[AlgorithmName, ...]]:
-    """The digests and the perceptual hashes of ``-a sha256,md5 -a pdq``.
-
-    Raises:
-        UsageError: one is not known.
-    """
-    digests, perceptual = [], []
-    for name in (name for text in given for name in text.split(",") if name.strip()):
-        if (digest := canonical_name(name)) is not None:
-            digests.append(digest)
-        elif (picture := perceptual_name(name)) is not None:
-            perceptual.append(picture)
-        else:
-            raise UsageError(
-                f"-a {name}: no such algorithm; digests are {', '.join(DIGESTS)}; see docs/concepts/perceptual.md too"
-            )
-    return tuple(digests), tuple(dict.fromkeys(perceptual))
+def _help(option: DeclaredOption) -> str:
+    """Returns the help with the unit and the default in brackets."""
+    stated = option.option
+    parts = [stated.unit] if stated.unit else []
+    if option.repeatable and not stated.argument:
+        parts.append("repeatable")
+    shown = stated.shown or _shown(option.default)
+    if shown and not option.is_flag:
+        parts.append(f"default: {shown}")
+    return f"{stated.help} [{'; '.join(parts)}]" if parts else stated.help
 
 
-def distances(given: list[str]) -> dict[AlgorithmName, int]:
-    """The limits of ``--max-distance pdq=31``.
-
-    Raises:
-        UsageError: one names no perceptual hash, or no number.
-    """
-    limits = {}
-    for text in given:
-        name, _, number = text.partition("=")
-        algorithm = perceptual_name(name)
-        if algorithm is None or not number.strip().isdigit():
-            raise UsageError(f"--max-distance {text}: write ALGO=N with a perceptual hash, such as pdq=31")
-        limits[algorithm] = int(number)
-    return limits
-
-
-def raw(text: str) -> bytes:
-    """The exact bytes of a word of the command line."""
-    return os.fsencode(text)
+def _shown(default: object) -> str:
+    if default is REQUIRED or default is None or (isinstance(default, tuple | dict) and not default):
+        return ""
+    return f"{default:g}" if isinstance(default, int | float) else str(default)

@@ -5,7 +5,7 @@ files stay, except those that look like a parameter with a secret.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 MASK = "***"
 
@@ -54,6 +54,18 @@ def mask_address(address: str) -> str:
 def mask_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
     """Returns a command line with the secrets of its words replaced."""
     return tuple(_masked_arguments(arguments))
+
+
+def mask_options(arguments: Sequence[str], names: Collection[str]) -> tuple[str, ...]:
+    """Returns a command line with the values of some options replaced, such as ``--passphrase-file``."""
+    words = list(arguments)
+    for place, word in enumerate(arguments):
+        name, equals, _ = word.partition("=")
+        if name in names and equals:
+            words[place] = f"{name}={MASK}"
+        elif name in names and place + 1 < len(words):
+            words[place + 1] = MASK
+    return tuple(words)
 
 
 def mask_message(message: str) -> str:

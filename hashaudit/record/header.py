@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from hashaudit.lists.interface import RejectReason
@@ -31,6 +32,14 @@ class ClockSync(StrEnum):
     SYNCHRONISED = "synchronised"
     UNSYNCHRONISED = "unsynchronised"
     UNKNOWN = "unknown"
+
+
+class ConfigSource(StrEnum):
+    """The place that a setting comes from."""
+
+    COMMAND_LINE = "command_line"
+    ENVIRONMENT = "environment"
+    FILE = "file"
 
 
 class RootType(StrEnum):
@@ -115,7 +124,11 @@ class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     argv: tuple[str, ...]
     """As called, secrets masked."""
     config: dict[str, Setting]
-    """What was in force, defaults included."""
+    """The settings in force, defaults included."""
+    config_sources: dict[str, ConfigSource] = msgspec.field(default_factory=dict)
+    """Setting, or header field -> the place that its value comes from. Defaults are omitted."""
+    config_file: str | None = None
+    """Path of the configuration file that was read."""
     host: str
     os: System
     uid: Natural | None

@@ -1,41 +1,30 @@
-"""What a run is asked to do: every option and limit, checked before anything is opened."""
+"""The options of a scan, each declared once, and the checks of their values."""
 
-import math
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
-from hashaudit.content.digests.multidigest import ordered
-from hashaudit.errors import UsageError
 from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.lists.interface import ListSpec
-from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.model.results import AlgorithmName, Role
-from hashaudit.sources.open_source import BucketOptions, check_buckets
+from hashaudit.lists.selection import Selection
+from hashaudit.model.results import AlgorithmName
+from hashaudit.model.secret_masking import mask_address, mask_secrets
+from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.scan.categories import scheme_named
+from hashaudit.scan.option import INTERNAL, UNRECORDED, Group, Option, Origin, Resume
+from hashaudit.scan.option_values import (
+    LIST_SEPARATOR,
+    absolute_path,
+    algorithm_names,
+    bytes_amount,
+    column_mapping,
+    deny_list,
+    known_list,
+    max_distance,
+)
+from hashaudit.sources.open_source import BucketOptions
 from hashaudit.sources.shard import Shard
-
-MAX_WORKERS = 1024
-"""More processes than that help no storage and exhaust descriptors."""
-
-MIN_RATE_BYTES_PER_S = 1024
-"""With less than that a run does not end."""
-
-MAX_PERCENT = 100
-
-MAX_QUALITY = 100
-"""Of PDQ."""
-
-MIN_TIMEOUT_S = 1.0
-"""Less ends workers that wait for a processor."""
-
-MIN_MEMORY_BYTES = 64 << 20
-"""Less does not read a large folder's names and decode a small picture."""
-
-MAX_MEMORY_BYTES = 1 << 46
-"""64 TiB: with what is in use, within the address space of any processor."""
-
-VARIANTS = ("none", "dihedral", "all")
-"""As it is; in all eight orientations; and again without a uniform border."""
 
 
 class ExecutorKind(StrEnum):
@@ -56,161 +45,434 @@ class RecordScope(StrEnum):
     """Every file."""
 
 
-MAX_WAIT_S = 7 * 24 * 3600.0
-"""A cluster that has nobody for a week is none."""
-
-
 class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One run's options. Use :func:`checked` on what a user gave.
+    """The options of one scan: the table from which the command line, the header and the comparison of scans are made.
 
-    Limits have the unit in their names; each default's reason stands below it.
+    Use :func:`checked` on values that a user gave. Limits have the unit in their names.
     """
 
-    roots: tuple[bytes, ...]
-    """Paths of this machine, and URLs of object stores."""
-    buckets: BucketOptions = BucketOptions()
-    shard: Shard | None = None
-    """Only a part of what the roots hold."""
-    lists: tuple[ListSpec, ...] = ()
-    columns: dict[str, str] = {}
-    """Column of a delimited list -> what it holds."""
-    selection: Selection = EVERYTHING
-    """Which entries of the lists are looked for."""
-    category_names: dict[str, str] = {}
-    """Category as lists give it -> name shown beside it."""
-    algorithms: tuple[AlgorithmName, ...] = ()
-    """Digests computed besides those that the lists need."""
-    perceptual_algorithms: tuple[AlgorithmName, ...] = ()
-    """Perceptual hashes computed besides those that the lists need."""
-    perceptual: bool = True
-    """Pictures are decoded where a list or ``perceptual_algorithms`` needs it."""
-    max_distances: dict[AlgorithmName, int] = {}
-    """Inclusive, by perceptual algorithm; of others the algorithm's own threshold."""
-    min_quality: int = 50
-    """PDQ quality below which a match is marked ``low_quality``: a hash of lower quality is unstable."""
-    max_frames: int = 33
-    """Of one picture; of more, evenly spaced ones are hashed, the first, the middle and the last among them."""
-    variants: str = "all"
-    """In which variants pictures are hashed: one of :data:`VARIANTS`."""
-    hashers: tuple[str, ...] = ()
-    """``module:callable`` of perceptual hashes that the user plugs in."""
-    decode_timeout_s: float = 60.0
-    """For one picture, with a second more for each MiB: a hundred times what the largest photographs take."""
-    file_timeout_s: float = 120.0
-    """A worker without a byte read for so long is ended: longer than a disk's own retries of a bad sector."""
-    max_memory_bytes: int = DEFAULT_MEMORY_BYTES
-    """Of each worker, beyond what it holds when it is ready."""
-    require_sandbox: bool = False
-    """Do not run where a layer of the workers' sandbox is missing."""
-    include: tuple[bytes, ...] = ()
-    exclude: tuple[bytes, ...] = ()
-    one_file_system: bool = False
-    follow_links: bool = False
-    allow_different_root: bool = False
-    """Resume although the storage at a root is not that of the interrupted scan."""
-    record: RecordScope = RecordScope.FINDINGS
-    """The files that get a record."""
-    cache: str | None = None
-    """Path of the cache of hashes; ``None``: every file is read."""
-    cache_verify_percent: float = 0.0
-    """Of the files that the cache answers for, how many are read all the same and compared."""
-    executor: ExecutorKind | None = None
+    roots: Annotated[
+        tuple[bytes, ...],
+        Option(
+            "roots",
+            "Directories, files, s3://BUCKET/PREFIX or az://CONTAINER/PREFIX to scan.",
+            Group.NONE,
+            argument=True,
+            metavar="ROOT",
+            optional=True,
+            in_config=False,
+        ),
+    ]
+    deny_lists: Annotated[
+        tuple[ListSpec, ...],
+        Option(
+            "list",
+            "Match the hashes of this list: a file, or a directory of pages. Use ALGO=FILE if the list does not "
+            "name its algorithm.",
+            Group.LISTS,
+            metavar="LIST",
+            parse=deny_list,
+            separator=LIST_SEPARATOR,
+            header="lists",
+            in_config=False,
+        ),
+    ] = ()
+    known_lists: Annotated[
+        tuple[ListSpec, ...],
+        Option(
+            "known",
+            "Mark known files by this list or Bloom filter. A known file neither is nor hides a finding.",
+            Group.LISTS,
+            metavar="LIST",
+            parse=known_list,
+            separator=LIST_SEPARATOR,
+            in_config=False,
+        ),
+    ] = ()
+    columns: Annotated[
+        dict[str, str],
+        Option(
+            "column-map",
+            "Map a CSV or TSV column to a field: the name of a digest or of a label, id, or size.",
+            Group.LISTS,
+            metavar="COLUMN=FIELD",
+            parse=column_mapping,
+        ),
+    ] = {}
+    only_categories: Annotated[
+        tuple[str, ...],
+        Option(
+            "only-category",
+            "Keep only list entries of this category, as the list names it.",
+            Group.LISTS,
+            metavar="CATEGORY",
+        ),
+    ] = ()
+    min_score: Annotated[
+        float | None,
+        Option("min-score", "Ignore list entries with a lower score.", Group.LISTS, metavar="N", shown="none"),
+    ] = None
+    category_names: Annotated[
+        dict[str, str],
+        Option(
+            "category-scheme",
+            "Name categories by a scheme: vics-us, ncmec, or a JSON file.",
+            Group.LISTS,
+            metavar="NAME|FILE",
+            parse=scheme_named,
+            repeatable=False,
+            shown="none",
+        ),
+    ] = {}
+    algorithms: Annotated[
+        tuple[AlgorithmName, ...],
+        Option(
+            "algorithm",
+            "Compute these digests and perceptual hashes as well as those that the lists need.",
+            Group.LISTS,
+            short="a",
+            metavar="ALGO,...",
+            parse=algorithm_names,
+        ),
+    ] = ()
+    """Digests. Before :func:`checked`, also perceptual hashes."""
+    perceptual_algorithms: Annotated[tuple[AlgorithmName, ...], INTERNAL] = ()
+    """Perceptual hashes computed as well as those that the lists need."""
+    include: Annotated[
+        tuple[bytes, ...],
+        Option(
+            "include",
+            "Scan only files that match. A GLOB with a / matches the path below ROOT.",
+            Group.FILES,
+            metavar="GLOB",
+            header="inclusions",
+            in_config=False,
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[bytes, ...],
+        Option(
+            "exclude",
+            "Skip and count matching files and directories.",
+            Group.FILES,
+            metavar="GLOB",
+            header="exclusions",
+            in_config=False,
+        ),
+    ] = ()
+    one_file_system: Annotated[bool, Option("one-file-system", "Stay on the filesystem of each ROOT.", Group.FILES)] = (
+        False
+    )
+    follow_links: Annotated[bool, Option("follow-links", "Follow symbolic links found while walking.", Group.FILES)] = (
+        False
+    )
+    allow_different_root: Annotated[
+        bool,
+        Option(
+            "allow-different-root",
+            "Resume on other storage than before; the difference is recorded.",
+            Group.FILES,
+            resume=Resume.FREE,
+        ),
+    ] = False
+    perceptual: Annotated[
+        bool,
+        Option("perceptual", "Decode images if a list or -a needs a perceptual hash.", Group.IMAGES),
+    ] = True
+    max_distances: Annotated[
+        dict[AlgorithmName, int],
+        Option(
+            "max-distance",
+            "Match perceptual hashes up to this distance.",
+            Group.IMAGES,
+            metavar="ALGO=N",
+            unit="bits",
+            shown="pdq=31, 64-bit hashes 4",
+            parse=max_distance,
+        ),
+    ] = {}
+    """Inclusive. Other algorithms have their own threshold."""
+    min_quality: Annotated[
+        int,
+        Option("min-quality", "Mark PDQ matches below this quality.", Group.IMAGES, metavar="N"),
+    ] = 50
+    """A match of lower quality is marked ``low_quality`` because its hash is unstable."""
+    max_frames: Annotated[
+        int, Option("frames", "Hash at most this many frames of an image.", Group.IMAGES, metavar="N")
+    ] = 33
+    """Of more frames, evenly spaced ones are hashed: the first, the middle and the last among them."""
+    variants: Annotated[
+        str,
+        Option(
+            "variants",
+            "Match images as they are, also rotated and mirrored, or also without a uniform border.",
+            Group.IMAGES,
+            metavar="none|dihedral|all",
+        ),
+    ] = "all"
+    """One of :data:`VARIANTS`."""
+    hashers: Annotated[
+        tuple[str, ...],
+        Option(
+            "hasher",
+            "Load a custom perceptual hash. Its code runs in the workers.",
+            Group.IMAGES,
+            metavar="MODULE:CALLABLE",
+            separator=r"\n",
+        ),
+    ] = ()
+    decode_timeout_s: Annotated[
+        float,
+        Option(
+            "decode-timeout",
+            "Stop decoding an image after this time, plus one second for each MiB.",
+            Group.IMAGES,
+            metavar="S",
+            unit="seconds",
+        ),
+    ] = 60.0
+    """A hundred times what the largest photographs take."""
+    record: Annotated[
+        RecordScope,
+        Option(
+            "record",
+            "Write records of findings and faults only, or of every file.",
+            Group.OUTPUT,
+            metavar="findings|all",
+        ),
+    ] = RecordScope.FINDINGS
+    workers: Annotated[
+        int | None,
+        Option(
+            "jobs",
+            "Run this many worker processes.",
+            Group.PERFORMANCE,
+            short="j",
+            metavar="N",
+            shown="by device type and processors",
+            resume=Resume.FREE,
+        ),
+    ] = None
+    """On a cluster, the processes of each Dask worker."""
+    max_rate_bytes_per_s: Annotated[
+        int | None,
+        Option(
+            "max-rate",
+            "Limit the read rate of all workers together, such as 50M or 1G.",
+            Group.PERFORMANCE,
+            metavar="SIZE",
+            unit="bytes per second",
+            shown="no limit",
+            parse=bytes_amount,
+            resume=Resume.FREE,
+        ),
+    ] = None
+    low_impact: Annotated[
+        bool,
+        Option(
+            "low-impact",
+            "Run at the lowest processor priority and in the idle class of the disk.",
+            Group.PERFORMANCE,
+            resume=Resume.FREE,
+        ),
+    ] = False
+    cache: Annotated[
+        str | None,
+        Option(
+            "cache",
+            "Keep hashes in FILE, and read only new and changed files.",
+            Group.PERFORMANCE,
+            metavar="FILE",
+            shown="none",
+            parse=absolute_path,
+            resume=Resume.SHARD,
+        ),
+    ] = None
+    """Absolute path."""
+    cache_verify_percent: Annotated[
+        float,
+        Option(
+            "cache-verify",
+            "Read this share of the unchanged files again and compare.",
+            Group.PERFORMANCE,
+            metavar="N",
+            unit="percent",
+            resume=Resume.SHARD,
+        ),
+    ] = 0.0
+    max_memory_bytes: Annotated[
+        int,
+        Option(
+            "max-memory",
+            "Limit the memory of each worker, not counting the lists, such as 512M or 2G.",
+            Group.PERFORMANCE,
+            metavar="SIZE",
+            unit="bytes",
+            shown=f"{DEFAULT_MEMORY_BYTES >> 30}G",
+            parse=bytes_amount,
+        ),
+    ] = DEFAULT_MEMORY_BYTES
+    """Beyond what a worker uses when it is ready."""
+    file_timeout_s: Annotated[
+        float,
+        Option(
+            "file-timeout",
+            "Give up on a file after this time without data.",
+            Group.PERFORMANCE,
+            metavar="S",
+            unit="seconds",
+        ),
+    ] = 120.0
+    """Longer than a disk's own retries of a bad sector."""
+    require_sandbox: Annotated[
+        bool,
+        Option("require-sandbox", "Refuse to run if a layer of the worker sandbox is missing.", Group.PERFORMANCE),
+    ] = False
+    endpoint_url: Annotated[
+        str | None,
+        Option(
+            "endpoint-url",
+            "Use this S3 or Azure endpoint.",
+            Group.STORES,
+            metavar="URL",
+            mask=mask_address,
+            shown="that of AWS or Azure",
+        ),
+    ] = None
+    request_payer: Annotated[
+        bool,
+        Option("request-payer", "Accept the charges of requester-pays buckets.", Group.STORES),
+    ] = False
+    path_style: Annotated[
+        bool,
+        Option("path-style", "Use path-style bucket addresses. --endpoint-url implies it.", Group.STORES),
+    ] = False
+    all_versions: Annotated[
+        bool,
+        Option("all-versions", "Scan every version of every key, and count delete markers.", Group.STORES),
+    ] = False
+    inventory: Annotated[
+        bytes | None,
+        Option(
+            "inventory",
+            "Take the keys of s3:// from this S3 Inventory (CSV): a file or URL.",
+            Group.STORES,
+            metavar="MANIFEST",
+            mask=mask_secrets,
+            shown="none",
+        ),
+    ] = None
+    reconcile: Annotated[
+        bytes | None,
+        Option(
+            "reconcile",
+            "Report keys of this s3:// or az:// URL that ROOT, its mount, hides as faults.",
+            Group.STORES,
+            metavar="URL",
+            mask=mask_secrets,
+            shown="none",
+        ),
+    ] = None
+    read_unlisted: Annotated[
+        bool,
+        Option("read-unlisted", "Read keys that the mount hides through the store.", Group.STORES),
+    ] = False
+    executor: Annotated[
+        ExecutorKind | None,
+        Option(
+            "executor",
+            "Run on this machine, or on the workers of a Dask cluster.",
+            Group.CLUSTER,
+            metavar="local|dask",
+            shown="local",
+            resume=Resume.FREE,
+        ),
+    ] = None
     """``None`` means this machine, or for a resume the executor of the interrupted scan."""
-    scheduler: str | None = None
-    """Address of the Dask scheduler."""
-    wait_for_workers_s: float = 120.0
-    """While a cluster has no worker or no scheduler: longer than either takes to be started again."""
-    workers: int | None = None
-    """Worker processes; ``None`` chooses by device class and processors. On a cluster, of each of its workers."""
-    max_rate_bytes_per_s: int | None = None
-    """Read from storage by all workers together."""
-    low_impact: bool = False
-    """Processor and disk go to others first."""
-    case: str | None = None
-    exhibit: str | None = None
-    examiner: str | None = None
-    note: str | None = None
-    batch_files: int = 256
-    """Files in a unit at most: the work that a worker's death repeats."""
-    batch_bytes: int = 8 << 20
-    """Bytes in a unit at most; a file of this size or more is a unit of its own and goes first."""
-    lookahead_units: int = 64
-    """Units queued ahead of the workers: far enough to start large files early, and bounded."""
-    waiting_records: int = 10_000
+    scheduler: Annotated[
+        str | None,
+        Option(
+            "scheduler",
+            "Connect to this Dask scheduler: tcp://HOST:8786 or tls://HOST:8786.",
+            Group.CLUSTER,
+            metavar="ADDRESS",
+            mask=mask_address,
+            shown="none",
+            resume=Resume.FREE,
+        ),
+    ] = None
+    wait_for_workers_s: Annotated[
+        float,
+        Option(
+            "wait-for-workers",
+            "Wait this long for workers or the scheduler.",
+            Group.CLUSTER,
+            metavar="S",
+            unit="seconds",
+            resume=Resume.FREE,
+        ),
+    ] = 120.0
+    """Longer than either takes to start again."""
+    shard: Annotated[
+        Shard | None,
+        Option(
+            "shard",
+            "Scan part I (from 1) of N. Combine the findings files with hashaudit merge.",
+            Group.CLUSTER,
+            metavar="I/N",
+            shown="none",
+            parse=Shard.parse,
+            resume=Resume.SHARD,
+        ),
+    ] = None
+    case: Annotated[
+        str | None,
+        Option("case", "Record this case number.", Group.CASE, metavar="ID", in_config=False, resume=Resume.NOTE),
+    ] = None
+    exhibit: Annotated[
+        str | None,
+        Option("exhibit", "Record this exhibit number.", Group.CASE, metavar="ID", in_config=False, resume=Resume.NOTE),
+    ] = None
+    examiner: Annotated[
+        str | None,
+        Option(
+            "examiner", "Record the examiner's name.", Group.CASE, metavar="NAME", in_config=False, resume=Resume.NOTE
+        ),
+    ] = None
+    note: Annotated[
+        str | None,
+        Option("note", "Record this note.", Group.CASE, metavar="TEXT", in_config=False, resume=Resume.NOTE),
+    ] = None
+    batch_files: Annotated[int, INTERNAL] = 256
+    """Files in a batch at most: the work that a worker's crash repeats."""
+    batch_bytes: Annotated[int, INTERNAL] = 8 << 20
+    """Bytes in a batch at most. A file of this size or more is a batch of its own and goes first."""
+    lookahead_units: Annotated[int, INTERNAL] = 64
+    """Batches queued ahead of the workers: far enough to start large files early, and bounded."""
+    waiting_records: Annotated[int, INTERNAL] = 10_000
     """Records held back until all earlier entries are done; beyond that the walk waits."""
+    origins: Annotated[dict[str, Origin], UNRECORDED] = {}
+    """Header name of a setting -> the place that its value comes from. Defaults are omitted."""
+    config_file: Annotated[str | None, UNRECORDED] = None
+    """Path of the configuration file that was read."""
 
+    @property
+    def lists(self) -> tuple[ListSpec, ...]:
+        """The hash lists in the order in which the header numbers them."""
+        return self.deny_lists + self.known_lists
 
-def checked(config: ScanConfig) -> ScanConfig:
-    """The same configuration, its algorithms in the table's order.
+    @property
+    def selection(self) -> Selection:
+        """The list entries that are kept."""
+        return Selection(self.only_categories, self.min_score)
 
-    Raises:
-        UsageError: an option is out of range, or two contradict each other.
-    """
-    if not config.roots:
-        raise UsageError("no ROOT: name at least one folder or file to examine")
-    if any(not root for root in config.roots):
-        raise UsageError("a ROOT is empty; write . for the current folder")
-    check_buckets(config.roots, config.buckets)
-    if config.record is not RecordScope.ALL and not any(spec.role is Role.DENY for spec in config.lists):
-        raise UsageError("no --list: name a list of hashes to look for, or give --record all to record every file")
-    if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:
-        raise UsageError(f"--jobs must be from 1 to {MAX_WORKERS}")
-    if config.max_rate_bytes_per_s is not None and config.max_rate_bytes_per_s < MIN_RATE_BYTES_PER_S:
-        raise UsageError(f"--max-rate must be at least {MIN_RATE_BYTES_PER_S} bytes a second")
-    if config.variants not in VARIANTS:
-        raise UsageError(f"--variants must be one of {', '.join(VARIANTS)}")
-    if config.max_frames < 1 or not 0 <= config.min_quality <= MAX_QUALITY:
-        raise UsageError(f"--frames must be at least 1, --min-quality from 0 to {MAX_QUALITY}")
-    if any(distance < 0 for distance in config.max_distances.values()):
-        raise UsageError("--max-distance must not be negative")
-    if not (MIN_TIMEOUT_S <= config.file_timeout_s < math.inf and MIN_TIMEOUT_S <= config.decode_timeout_s < math.inf):
-        raise UsageError(f"--file-timeout and --decode-timeout must be at least {MIN_TIMEOUT_S:g} s")
-    if not MIN_MEMORY_BYTES <= config.max_memory_bytes <= MAX_MEMORY_BYTES:
-        raise UsageError(
-            f"--max-memory must be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
+    @property
+    def buckets(self) -> BucketOptions:
+        """The options of object stores."""
+        return BucketOptions(
+            store=StoreOptions(self.endpoint_url, self.request_payer, self.path_style),
+            all_versions=self.all_versions,
+            reconcile=self.reconcile,
+            read_unlisted=self.read_unlisted,
+            inventory=self.inventory,
         )
-    _check_executor(config)
-    if not config.perceptual and (config.perceptual_algorithms or config.hashers):
-        raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
-    _check_cache(config)
-    return msgspec.structs.replace(config, algorithms=ordered(config.algorithms))
-
-
-def _check_cache(config: ScanConfig) -> None:
-    if not 0 <= config.cache_verify_percent <= MAX_PERCENT:
-        raise UsageError(f"--cache-verify must be from 0 to {MAX_PERCENT}")
-    if config.cache is None and config.cache_verify_percent:
-        raise UsageError("--cache-verify needs --cache: there is nothing to compare with")
-    if config.cache == "":
-        raise UsageError("--cache is empty: name a file")
-
-
-def record_scope_named(name: str) -> RecordScope:
-    """Returns the record scope with this name.
-
-    Raises:
-        UsageError: the name is unknown.
-    """
-    try:
-        return RecordScope(name)
-    except ValueError as error:
-        raise UsageError(f"--record must be one of {', '.join(RecordScope)}") from error
-
-
-def executor_named(name: str) -> ExecutorKind:
-    """Returns the executor with this name.
-
-    Raises:
-        UsageError: the name is unknown.
-    """
-    try:
-        return ExecutorKind(name)
-    except ValueError as error:
-        raise UsageError(f"--executor must be one of {', '.join(ExecutorKind)}") from error
-
-
-def _check_executor(config: ScanConfig) -> None:
-    if (config.executor is ExecutorKind.DASK) != (config.scheduler is not None):
-        raise UsageError("--executor dask and --scheduler belong together")
-    if not MIN_TIMEOUT_S <= config.wait_for_workers_s <= MAX_WAIT_S:
-        raise UsageError(f"--wait-for-workers must be from {MIN_TIMEOUT_S:g} to {MAX_WAIT_S:g} s")

@@ -11,7 +11,8 @@ from hashaudit.model import paths
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason
-from hashaudit.scan.config import ScanConfig, checked
+from hashaudit.scan.check_config import checked
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
 from hashaudit.scan.key_policy import Signing, load_signer

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from hashaudit.errors import SigningKeyError, UsageError
+from hashaudit.host import user_directory
 from hashaudit.host.private_files import append_private, make_private_directories, other_writer
 from hashaudit.model.paths import for_terminal
 from hashaudit.scan.events import KeyCreated
@@ -36,12 +37,10 @@ def config_directory() -> str:
     Raises:
         SigningKeyError: the user has no home directory.
     """
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(base):  # the specification says to ignore a relative one
-        base = os.path.join(os.path.expanduser("~"), ".config")
-    if not os.path.isabs(base) or base == "/.config":
+    directory = user_directory.config_directory()
+    if directory is None:
         raise SigningKeyError("no home directory for the signing key", hint="name a key with --key, or give --unsigned")
-    return os.path.join(base, "hashaudit")
+    return directory
 
 
 def default_key_path() -> str:

@@ -1,11 +1,12 @@
 """Opens the findings file of a new scan, with its journal."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from hashaudit.host.process_owner import this_process
+from hashaudit.lists.interface import ListSpec
 from hashaudit.objectstores.url import parse_root
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
@@ -87,14 +88,18 @@ def report_failure(journal: Journal, report: Callable[[Event], None]) -> None:
         report(JournalFailed(journal.failure))
 
 
+def _absolute_lists(lists: Sequence[ListSpec]) -> tuple[ListSpec, ...]:
+    return tuple(msgspec.structs.replace(item, path=os.path.abspath(item.path)) for item in lists)
+
+
 def _absolute(config: ScanConfig) -> ScanConfig:
     """Returns the same configuration for use from any directory."""
-    lists = tuple(msgspec.structs.replace(item, path=os.path.abspath(item.path)) for item in config.lists)
     # Not os.path.abspath: the system decides what .. behind a link means.
     return msgspec.structs.replace(
         config,
         roots=tuple(
             root if parse_root(root) is not None else os.path.join(os.getcwdb(), root) for root in config.roots
         ),
-        lists=lists,
+        deny_lists=_absolute_lists(config.deny_lists),
+        known_lists=_absolute_lists(config.known_lists),
     )

@@ -19,7 +19,8 @@ from hashaudit.model.entry import Consistency
 from hashaudit.model.results import Role
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
-from hashaudit.scan.config import MAX_WORKERS, RecordScope, ScanConfig
+from hashaudit.scan.check_config import MAX_WORKERS
+from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.sources.directory_stack import MAX_OPEN_DIRECTORIES
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription

@@ -7,24 +7,21 @@ import stat
 import time
 from collections.abc import Sequence
 
-import msgspec
-
 from hashaudit import __version__, installed_versions
 from hashaudit.host.hardware import clock_is_synchronised
 from hashaudit.lists.interface import ListInfo
 from hashaudit.model import paths
-from hashaudit.model.secret_masking import mask_address, mask_arguments, mask_secrets
+from hashaudit.model.secret_masking import mask_arguments
 from hashaudit.record import convert, timestamps
-from hashaudit.record.header import FORMAT_VERSION, ClockSync, Root, RootType, RunHeader, System, Tool
+from hashaudit.record.fields import Setting
+from hashaudit.record.header import FORMAT_VERSION, ClockSync, ConfigSource, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.run_id import new_run_id
 from hashaudit.scan.config import ExecutorKind, ScanConfig
+from hashaudit.scan.option import DeclaredOption, options_of
 from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.open_source import schemes_of
 
-HEADER_FIELDS = frozenset(
-    {"selection", "roots", "buckets", "lists", "case", "exhibit", "examiner", "note", "include", "exclude"}
-)
-"""Options that have fields of their own in the header."""
+CACHE_STATE = "cache_state"
+"""Setting: the outcome of opening the cache. It is found out, not configured."""
 
 
 def run_header(
@@ -54,23 +51,15 @@ def run_header(
     """
     now_ns = time.time_ns()
     system = platform.uname()
-    settings = {name: value for name, value in msgspec.structs.asdict(config).items() if name not in HEADER_FIELDS}
-    columns = tuple(f"{column}={field}" for column, field in config.columns.items())
-    categories = tuple(f"{category}={name}" for category, name in config.category_names.items())
-    distances = tuple(f"{name}={distance}" for name, distance in config.max_distances.items())
-    settings |= {
+    in_force = {
         "workers": workers,
         "executor": config.executor or ExecutorKind.LOCAL,
-        "scheduler": None if config.scheduler is None else mask_address(config.scheduler),
-        **_bucket_settings(config),
         "algorithms": tuple(algorithms),
-        "columns": columns,
-        "category_names": categories,
-        "only_categories": config.selection.categories,
-        "min_score": None if config.selection.min_score is None else str(config.selection.min_score),
-        "max_distances": distances,
-        "shard": None if config.shard is None else str(config.shard),
-        "cache_state": cache_state,
+    }
+    settings = {
+        one.header: _setting(one, in_force.get(one.field, getattr(config, one.field)))
+        for one in options_of(ScanConfig)
+        if one.option.in_config
     }
     uid = os.geteuid() if hasattr(os, "geteuid") else None
     return RunHeader(
@@ -80,7 +69,9 @@ def run_header(
         tool=Tool(name="hashaudit", version=__version__),
         versions=installed_versions.deciding(),
         argv=mask_arguments(argv),
-        config={name: convert.of_setting(value) for name, value in settings.items()},
+        config=settings | {CACHE_STATE: cache_state},
+        config_sources={name: ConfigSource(origin) for name, origin in config.origins.items()},
+        config_file=config.config_file,
         host=socket.gethostname(),
         os=System(name=system.system, release=system.release, version=system.version, machine=system.machine),
         uid=uid,
@@ -99,23 +90,12 @@ def run_header(
     )
 
 
-def _bucket_settings(config: ScanConfig) -> dict[str, object]:
-    if not schemes_of(config.roots, config.buckets) and config.buckets.reconcile is None:
-        return {}
-    store = config.buckets.store
-    return {
-        "endpoint_url": None if store.endpoint_url is None else mask_address(store.endpoint_url),
-        "request_payer": store.request_payer,
-        "path_style": store.path_style,
-        "all_versions": config.buckets.all_versions,
-        "inventory": _masked_url(config.buckets.inventory),
-        "reconcile": _masked_url(config.buckets.reconcile),
-        "read_unlisted": config.buckets.read_unlisted,
-    }
-
-
-def _masked_url(url: bytes | None) -> str | None:
-    return None if url is None else mask_secrets(paths.to_text(url)[0])
+def _setting(declared: DeclaredOption, value: object) -> Setting:
+    if isinstance(value, dict):
+        value = tuple(f"{key}={one}" for key, one in value.items())
+    setting = convert.of_setting(value)
+    mask = declared.option.mask
+    return mask(setting) if mask is not None and isinstance(setting, str) else setting
 
 
 def _clock_sync() -> ClockSync:

@@ -91,7 +91,7 @@ def scan(
     """
     config = ScanConfig(
         roots=(os.fsencode(tree),),
-        lists=tuple(ListSpec(str(path), Role.DENY) for path in lists),
+        deny_lists=tuple(ListSpec(str(path), Role.DENY) for path in lists),
         algorithms=tuple(map(AlgorithmName, digests)),
         perceptual_algorithms=tuple(map(AlgorithmName, perceptual)),
         **options,  # type: ignore[arg-type] # forwards keywords

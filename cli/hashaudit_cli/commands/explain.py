@@ -2,27 +2,28 @@
 
 from typing import Annotated
 
-import typer
+import msgspec
 
-from hashaudit_cli.exits import guarded
+from hashaudit.scan.option import Option, options_of
+from hashaudit_cli.options import JsonOption, application, command, examples
+from hashaudit_cli.settings import Settings
+
+app = application()
 
 
-def explain(
+class ExplainOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of the command."""
+
     code: Annotated[
-        str | None, typer.Argument(metavar="[CODE]", help="A code of a record, or an exit code. Default: list all.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Explain a fault code, skip reason, caveat, fault stage, consistency value or exit code.
+        str | None,
+        Option("code", "Code of a record, or exit code. Without it, all are listed.", argument=True, metavar="CODE"),
+    ] = None
 
-    `hashaudit explain worker_crashed`
 
-    `hashaudit explain 16`
-    """
+@app.command(epilog=examples("hashaudit explain worker_crashed", "hashaudit explain 16"))
+@command("explain", options_of(ExplainOptions), options_of(JsonOption))
+def explain(settings: Settings) -> int:
+    """Explain a fault code, skip reason, caveat, fault stage, consistency value or exit code."""
+    from hashaudit_cli.commands.explain_body import run_explain  # noqa: PLC0415 # start-up: --help needs none of this
 
-    def body() -> int:
-        from hashaudit_cli.commands.explain_body import run_explain  # noqa: PLC0415 # start-up: --help needs none of this
-
-        return run_explain(code, as_json=as_json)
-
-    raise typer.Exit(guarded(body))
+    return run_explain(settings.make(ExplainOptions).code, as_json=settings.make(JsonOption).as_json)

@@ -2,25 +2,19 @@
 
 from typing import Annotated
 
-import typer
+import msgspec
 
-from hashaudit_cli.exits import guarded
-from hashaudit_cli.options import CategoryOption, MapOption, ScoreOption, column_map, list_specs
+from hashaudit.lists.interface import ListSpec
+from hashaudit.model.results import AlgorithmName, Role
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.option import Group, Option, options_of
+from hashaudit.scan.option_values import algorithm_name, algorithm_names, deny_list
+from hashaudit_cli.options import JsonOption, QuietOption, application, command, examples, select
+from hashaudit_cli.settings import Settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help="Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to.",
+app = application(
+    "Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to."
 )
-
-ListArguments = Annotated[
-    list[str], typer.Argument(metavar="LIST", help="Lists of any format, or compiled indexes. `ALGO=FILE` as for scan.")
-]
-IndexArgument = Annotated[str, typer.Argument(metavar="INDEX", help="A compiled index.")]
-OutputOption = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Output file.")]
-KnownOption = Annotated[bool, typer.Option("--known", help="Treat as known-file lists.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only errors on standard error.")]
 
 
 @app.callback()
@@ -28,119 +22,176 @@ def lists() -> None:
     """Compile, inspect, check, merge, compare and export hash lists."""
 
 
-@app.command("build")
-def build(  # noqa: PLR0917 # Typer reads the command's options from its parameters
-    files: ListArguments,
-    output: OutputOption,
-    known: KnownOption = False,
-    columns: MapOption = None,
-    only_category: CategoryOption = None,
-    min_score: ScoreOption = None,
-    quiet: QuietOption = False,
-) -> None:
+class ListArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The argument of commands that take lists."""
+
+    files: Annotated[
+        tuple[ListSpec, ...],
+        Option(
+            "files",
+            "Lists of any format, or compiled indexes. Use ALGO=FILE as for scan.",
+            argument=True,
+            metavar="LIST",
+            parse=deny_list,
+        ),
+    ]
+
+
+class OutputOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of commands that write a file."""
+
+    output: Annotated[str, Option("output", "Write to this new file.", Group.OUTPUT, short="o", metavar="FILE")]
+
+
+class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of ``lists build``."""
+
+    as_known: Annotated[bool, Option("as-known", "Treat the lists as known-file lists.", Group.LISTS)] = False
+
+
+class IndexArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """The argument of ``lists verify``."""
+
+    index: Annotated[str, Option("index", "A compiled index.", argument=True, metavar="INDEX")]
+
+
+class CheckOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of ``lists check``."""
+
+    algorithm: Annotated[
+        AlgorithmName | None,
+        Option(
+            "algorithm",
+            "Name the algorithm of untagged digests on standard input.",
+            short="a",
+            metavar="ALGO",
+            parse=algorithm_name,
+        ),
+    ] = None
+
+
+def _one_list(text: str) -> ListSpec:
+    return deny_list(text)[0]
+
+
+class DiffOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of ``lists diff``."""
+
+    first: Annotated[
+        ListSpec,
+        Option("first", "A list or compiled index.", argument=True, metavar="A", parse=_one_list),
+    ]
+    second: Annotated[ListSpec, Option("second", "Another.", argument=True, metavar="B", parse=_one_list)]
+    entry_ids: Annotated[bool, Option("entry-ids", "Print the lists' entry ids too.", Group.OUTPUT)] = False
+
+
+class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of ``lists export``."""
+
+    show_entries: Annotated[
+        bool, Option("show-entries", "Allow the output to show the entries. Required.", Group.OUTPUT)
+    ] = False
+    form: Annotated[str, Option("format", "Choose the format.", Group.OUTPUT, metavar="plain|hashdeep")] = "plain"
+    algorithm: Annotated[
+        tuple[AlgorithmName, ...],
+        Option("algorithm", "Export these digests.", Group.LISTS, short="a", metavar="ALGO,...", parse=algorithm_names),
+    ] = ()
+
+
+@app.command("build", epilog=examples("hashaudit lists build hashes.csv sha256=more.txt -o list.hai"))
+@command(
+    "lists build",
+    options_of(ListArguments),
+    select(ScanConfig, "columns", "only_categories", "min_score"),
+    options_of(BuildOptions),
+    options_of(OutputOption),
+    options_of(QuietOption),
+)
+def build(settings: Settings) -> int:
     """Compile lists once into an index that every later scan opens in milliseconds and all workers share.
 
-    The index holds the entries: it is made with mode 0600 and is as confidential as the lists.
-    Give it to `scan` as a `--list` or `--known` like any list.
+    The index holds the entries: it is created with mode 0600 and is as confidential as the lists.
+    Use it in `scan` as a `--list` or `--known` like any list.
     """
-
-    def body() -> int:
-        from hashaudit.lists.selection import Selection  # noqa: PLC0415 # start-up: --help needs none of this
-        from hashaudit_cli.commands.lists_body import run_build  # noqa: PLC0415 # as above
-
-        specs = list_specs([], files) if known else list_specs(files, [])
-        selection = Selection(tuple(only_category or ()), min_score)
-        return run_build(specs, output, column_map(columns or []), selection, quiet=quiet)
-
-    raise typer.Exit(guarded(body))
+    return _build(settings, as_known=settings.make(BuildOptions).as_known)
 
 
-@app.command("merge")
-def merge(files: ListArguments, output: OutputOption, quiet: QuietOption = False) -> None:
-    """Join compiled indexes, and lists, into one index. Each list keeps its provenance, entries and role."""
-    build(files, output, known=False, columns=None, quiet=quiet)
+@app.command("merge", epilog=examples("hashaudit lists merge a.hai b.hai -o both.hai"))
+@command("lists merge", options_of(ListArguments), options_of(OutputOption), options_of(QuietOption))
+def merge(settings: Settings) -> int:
+    """Combine compiled indexes, and lists, into one index. Each list keeps its provenance, entries and role."""
+    return _build(settings, as_known=False)
 
 
-@app.command("info")
-def info(files: ListArguments, columns: MapOption = None, as_json: JsonOption = False) -> None:
-    """Describe lists: format, version, entries kept, and why others were skipped. Never shows an entry."""
+def _build(settings: Settings, *, as_known: bool) -> int:
+    from hashaudit_cli.commands.lists_body import run_build  # noqa: PLC0415 # start-up: --help needs none of this
 
-    def body() -> int:
-        from hashaudit_cli.commands.lists_body import run_info  # noqa: PLC0415 # as above
-
-        return run_info(list_specs(files, []), column_map(columns or []), as_json=as_json)
-
-    raise typer.Exit(guarded(body))
+    config = settings.make(ScanConfig, roots=())
+    role = Role.KNOWN if as_known else Role.DENY
+    specs = [msgspec.structs.replace(spec, role=role) for spec in settings.make(ListArguments).files]
+    output, quiet = settings.make(OutputOption).output, settings.make(QuietOption).quiet
+    return run_build(specs, output, config.columns, config.selection, quiet=quiet)
 
 
-@app.command("verify")
-def verify(index: IndexArgument) -> None:
-    """Check the integrity of a compiled index: checksums, order, tables. Exit code 4 if it is not."""
+@app.command("info", epilog=examples("hashaudit lists info hashes.csv"))
+@command("lists info", options_of(ListArguments), select(ScanConfig, "columns"), options_of(JsonOption))
+def info(settings: Settings) -> int:
+    """Describe lists: format, version, counts of what was kept and why the rest was not. Never an entry."""
+    from hashaudit_cli.commands.lists_body import run_info  # noqa: PLC0415 # as above
 
-    def body() -> int:
-        from hashaudit_cli.commands.lists_body import run_verify_index  # noqa: PLC0415 # as above
-
-        return run_verify_index(index)
-
-    raise typer.Exit(guarded(body))
+    columns = settings.make(ScanConfig, roots=()).columns
+    return run_info(settings.make(ListArguments).files, columns, as_json=settings.make(JsonOption).as_json)
 
 
-@app.command("check")
-def check(
-    files: ListArguments,
-    algorithm: Annotated[
-        str | None, typer.Option("-a", "--algorithm", metavar="ALGO", help="Algorithm of untagged digests on stdin.")
-    ] = None,
-    columns: MapOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Look up digests from stdin: hit or miss by line number, without showing list or input.
+@app.command("verify", epilog=examples("hashaudit lists verify list.hai"))
+@command("lists verify", options_of(IndexArgument))
+def verify(settings: Settings) -> int:
+    """Check that a compiled index is intact: checksums, order, tables. Exit code 4 if it is not."""
+    from hashaudit_cli.commands.lists_body import run_verify_index  # noqa: PLC0415 # as above
 
-    Standard input is a list in any text format, such as what `sha256sum` prints. Exit code 8 if anything hits.
+    return run_verify_index(settings.make(IndexArgument).index)
+
+
+@app.command("check", epilog=examples("sha256sum * | hashaudit lists check list.hai"))
+@command(
+    "lists check",
+    options_of(ListArguments),
+    options_of(CheckOptions),
+    select(ScanConfig, "columns"),
+    options_of(JsonOption),
+)
+def check(settings: Settings) -> int:
+    """Look up digests from standard input: hit or miss by line number, without repeating list or input.
+
+    Standard input is a list in any text format, such as the output of `sha256sum`. Exit code 8 if anything hits.
     """
+    from hashaudit_cli.commands.lists_body import run_check  # noqa: PLC0415 # as above
 
-    def body() -> int:
-        from hashaudit_cli.commands.lists_body import run_check  # noqa: PLC0415 # as above
-
-        return run_check(list_specs(files, []), algorithm, column_map(columns or []), as_json=as_json)
-
-    raise typer.Exit(guarded(body))
-
-
-@app.command("diff")
-def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A list or compiled index.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="A list or compiled index to compare with A.")],
-    entry_ids: Annotated[bool, typer.Option("--entry-ids", help="Also print the lists' entry ids.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Count the entries that two lists share and those in only one of them. Never shows a digest."""
-
-    def body() -> int:
-        from hashaudit_cli.commands.lists_body import run_diff  # noqa: PLC0415 # as above
-
-        return run_diff(list_specs([first], []), list_specs([second], []), entry_ids=entry_ids, as_json=as_json)
-
-    raise typer.Exit(guarded(body))
+    return run_check(
+        settings.make(ListArguments).files,
+        settings.make(CheckOptions).algorithm,
+        settings.make(ScanConfig, roots=()).columns,
+        as_json=settings.make(JsonOption).as_json,
+    )
 
 
-@app.command("export")
-def export(
-    files: ListArguments,
-    output: OutputOption,
-    show_entries: Annotated[
-        bool, typer.Option("--show-entries", help="Required, because the output has the entries in plain text.")
-    ] = False,
-    form: Annotated[str, typer.Option("--format", metavar="plain|hashdeep", help="Format of the output.")] = "plain",
-    algorithm: Annotated[
-        list[str] | None, typer.Option("-a", "--algorithm", metavar="ALGO,...", help="Digests to write.")
-    ] = None,
-) -> None:
+@app.command("diff", epilog=examples("hashaudit lists diff old.hai new.hai"))
+@command("lists diff", options_of(DiffOptions), options_of(JsonOption))
+def diff(settings: Settings) -> int:
+    """Count what two lists have in common and what only one of them has. Digests are never shown."""
+    from hashaudit_cli.commands.lists_body import run_diff  # noqa: PLC0415 # as above
+
+    own = settings.make(DiffOptions)
+    as_json = settings.make(JsonOption).as_json
+    return run_diff([own.first], [own.second], entry_ids=own.entry_ids, as_json=as_json)
+
+
+@app.command("export", epilog=examples("hashaudit lists export list.hai -a sha256 --show-entries -o plain.txt"))
+@command("lists export", options_of(ListArguments), options_of(ExportOptions), options_of(OutputOption))
+def export(settings: Settings) -> int:
     """Write the digests of lists unprotected, as plain or hashdeep text (a new file, mode 0600)."""
+    from hashaudit_cli.commands.lists_body import run_export  # noqa: PLC0415 # as above
 
-    def body() -> int:
-        from hashaudit_cli.commands.lists_body import run_export  # noqa: PLC0415 # as above
-
-        return run_export(list_specs(files, []), output, form, algorithm or [], show_entries=show_entries)
-
-    raise typer.Exit(guarded(body))
+    own, output = settings.make(ExportOptions), settings.make(OutputOption).output
+    files = settings.make(ListArguments).files
+    return run_export(files, output, own.form, own.algorithm, show_entries=own.show_entries)

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from hashaudit.content.digests.digest_registry import canonical_name
 from hashaudit.errors import ListError, OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.index.build import build_index
@@ -23,7 +22,7 @@ from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import ListInfo, ListSpec, ParseOptions
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.lists.selection import Selection
-from hashaudit_cli.options import algorithm_names, perceptual_name
+from hashaudit.model.results import AlgorithmName
 from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
 
 PROGRESS_INTERVAL_S = 0.2
@@ -107,14 +106,11 @@ def run_verify_index(path: str) -> int:
     return ExitCode.COMPLETE
 
 
-def run_check(specs: Sequence[ListSpec], algorithm: str | None, columns: dict[str, str], *, as_json: bool) -> int:
+def run_check(
+    specs: Sequence[ListSpec], algorithm: AlgorithmName | None, columns: dict[str, str], *, as_json: bool
+) -> int:
     """Looks the digests on standard input up."""
-    name = None
-    if algorithm is not None:
-        name = canonical_name(algorithm) or perceptual_name(algorithm)
-        if name is None:
-            raise UsageError(f"invalid -a: '{algorithm}'; unknown algorithm")
-    options = ParseOptions(algorithm=name, columns=columns)
+    options = ParseOptions(algorithm=algorithm, columns=columns)
     found = False
     with load_lists(specs) as loaded:
         for answer in check(sys.stdin.buffer, loaded.indexes, options):
@@ -148,7 +144,7 @@ def run_diff(first: Sequence[ListSpec], second: Sequence[ListSpec], *, entry_ids
 
 
 def run_export(
-    specs: Sequence[ListSpec], output: str, form: str, algorithm: Sequence[str], *, show_entries: bool
+    specs: Sequence[ListSpec], output: str, form: str, names: Sequence[AlgorithmName], *, show_entries: bool
 ) -> int:
     """Writes the digests of lists in the open.
 
@@ -161,8 +157,6 @@ def run_export(
         )
     if form not in {"plain", "hashdeep"}:
         raise UsageError(f"invalid --format: '{form}'; must be plain or hashdeep")
-    digests, perceptual = algorithm_names(list(algorithm))
-    names = digests + perceptual
     with load_lists(specs) as loaded:
         index = _only(loaded)
         wanted = names or index.algorithms

@@ -2,69 +2,78 @@
 
 from typing import Annotated
 
-import typer
+import msgspec
 
-from hashaudit_cli.exits import guarded
-from hashaudit_cli.options import KeyOption, PassphraseFdOption, PassphraseFileOption
+from hashaudit.errors import SigningKeyError
+from hashaudit.scan.option import Group, Option, options_of
+from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, application, command, examples, select
+from hashaudit_cli.settings import Settings
+
+app = application()
 
 
-def merge(  # noqa: PLR0917 # Typer reads the command's options from its parameters
+class MergeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of the command."""
+
     shards: Annotated[
-        list[str], typer.Argument(metavar="SHARD...", help="The findings files of all shards, in any order.")
-    ],
+        tuple[str, ...],
+        Option("shards", "Findings files of all shards, in any order.", argument=True, metavar="SHARD"),
+    ]
     output: Annotated[
         str,
-        typer.Option(
-            "-o",
-            "--output",
+        Option(
+            "output",
+            "Write checksums to this new file, the signature to FILE.sig, and a summary to FILE.json.",
+            Group.OUTPUT,
+            short="o",
             metavar="FILE",
-            help="Write checksums to this new FILE, signature to FILE.sig, summary to FILE.json.",
         ),
-    ],
-    key: KeyOption = None,
-    passphrase_file: PassphraseFileOption = None,
-    passphrase_fd: PassphraseFdOption = None,
-    allowed_signers: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="allowed_signers file for the shards. Default: the one next to your key."),
-    ] = None,
-    identity: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The name under which the signers must be trusted.")
-    ] = None,
-    allow_any_signer: Annotated[
-        bool, typer.Option("--allow-any-signer", help="Accept shards signed by any key.")
-    ] = False,
+    ]
     allow_different_root: Annotated[
-        bool, typer.Option("--allow-different-root", help="Accept shards of other storage; recorded.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
+        bool,
+        Option("allow-different-root", "Accept shards of other storage; the difference is recorded.", Group.OUTPUT),
+    ] = False
+
+
+@app.command(epilog=examples("hashaudit merge part-*.jsonl -o whole"))
+@command(
+    "merge",
+    options_of(MergeOptions),
+    select(SigningOptions, "key", "passphrase_file", "passphrase_fd"),
+    select(
+        TrustOptions,
+        "allowed_signers",
+        identity="Require signers that are trusted under this name.",
+        allow_any_signer="Accept shards signed by any key.",
+    ),
+    options_of(JsonOption),
+)
+def merge(settings: Settings) -> int:
     """Combine the findings files of `scan --shard 1/N` to `scan --shard N/N`.
 
-    Verifies each shard and names any that is missing, repeated, modified or unfinished, or has other lists or options.
-    FILE contains checksums, so the whole can be checked with `sha256sum -c FILE` and `ssh-keygen -Y verify`.
+    Each shard is verified. A missing, repeated, altered or unfinished shard is reported, and so is one with other
+    lists or options. FILE has checksums, so `sha256sum -c FILE` and `ssh-keygen -Y verify` check the whole.
     The exit code is that of the whole scan.
-
-    `hashaudit merge part-*.jsonl -o whole`
     """
+    # Start-up: --help needs none of this.
+    from hashaudit.scan.trust_policy import choose_trust  # noqa: PLC0415 # as above
+    from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # as above
+    from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
 
-    def body() -> int:
-        from hashaudit.errors import SigningKeyError  # noqa: PLC0415 # start-up: --help needs none of this
-        from hashaudit.scan.trust_policy import choose_trust  # noqa: PLC0415 # as above
-        from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # as above
-        from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
-
-        trust = choose_trust(
-            allowed_signers=allowed_signers, identity=identity, key=None, allow_any_signer=allow_any_signer
+    settings.prefer_stronger("passphrase_file", "passphrase_fd")
+    own, stated = settings.make(MergeOptions), settings.make(TrustOptions)
+    trust = choose_trust(**msgspec.structs.asdict(stated), key=None)
+    if trust is None and not stated.allow_any_signer:
+        raise SigningKeyError(
+            "cannot trust the signers of the shards; no allowed_signers file names them",
+            hint="name one with --allowed-signers, or accept shards signed by any key with --allow-any-signer",
         )
-        if trust is None and not allow_any_signer:
-            raise SigningKeyError(
-                "cannot trust the signers of the shards; no allowed_signers file names them",
-                hint="name one with --allowed-signers, or accept shards signed by any key with --allow-any-signer",
-            )
-        signing = signing_options(key, passphrase_file, passphrase_fd)
-        return run_merge(
-            shards, output, trust=trust, signing=signing, allow_different_root=allow_different_root, as_json=as_json
-        )
-
-    raise typer.Exit(guarded(body))
+    signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
+    return run_merge(
+        own.shards,
+        own.output,
+        trust=trust,
+        signing=signing,
+        allow_different_root=own.allow_different_root,
+        as_json=settings.make(JsonOption).as_json,
+    )

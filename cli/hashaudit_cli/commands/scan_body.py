@@ -6,10 +6,13 @@ import shlex
 import sys
 
 import hashaudit
+from hashaudit.model.secret_masking import mask_options
 from hashaudit.record.schema import EndReason
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded, Started
 from hashaudit.scan.key_policy import Signing
+from hashaudit.scan.option import secret_options
+from hashaudit_cli.options import SigningOptions
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
 from hashaudit_cli.ui.terminal import log, quote, standard_output
@@ -32,9 +35,8 @@ def run_scan(config: ScanConfig, *, output: str | None, resume: str | None, sign
     outcome = _Outcome()
     with obeying_signals() as control:
         with interrupting_on_signals():
-            events = hashaudit.scan(
-                config, output=target, resume=resume, signing=signing, control=control, argv=sys.argv
-            )
+            argv = mask_options(sys.argv, secret_options((SigningOptions,)))
+            events = hashaudit.scan(config, output=target, resume=resume, signing=signing, control=control, argv=argv)
         with events:
             with interrupting_on_signals():
                 show_preparation(events, quiet=quiet)

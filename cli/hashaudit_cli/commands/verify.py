@@ -1,39 +1,44 @@
-"""``hashaudit verify``: checks a findings file."""
+"""``hashaudit verify``: what a findings file proves, and what it does not."""
 
 from typing import Annotated
 
-import typer
+import msgspec
 
-from hashaudit_cli.exits import guarded
+from hashaudit.scan.option import Option, options_of
+from hashaudit_cli.options import JsonOption, TrustOptions, application, command, examples
+from hashaudit_cli.settings import Settings
+
+app = application()
 
 
-def verify(  # noqa: PLR0917 # Typer reads the command's options from its parameters
+class VerifyOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of the command."""
+
     files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...", help="Findings files, or results of merge -o; FILE.sig beside each is checked too."
-        ),
-    ],
-    allowed_signers: Annotated[
-        str | None,
-        typer.Option(
+        tuple[str, ...],
+        Option(
+            "files",
+            "Findings files, or results of merge -o. FILE.sig next to each is checked too.",
+            argument=True,
             metavar="FILE",
-            help="allowed_signers file. Default: the one next to your key.",
         ),
-    ] = None,
-    identity: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The name under which the signer must be trusted.")
-    ] = None,
-    key: Annotated[
+    ]
+    signer: Annotated[
         str | None,
-        typer.Option(metavar="PUB", help="The only accepted public key, or its fingerprint."),
-    ] = None,
-    allow_any_signer: Annotated[
-        bool,
-        typer.Option("--allow-any-signer", help="Check integrity only; accept any signer (exit code 3)."),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
-) -> None:
+        Option(
+            "signer",
+            "Accept only this public key: its file or its fingerprint.",
+            metavar="PUB",
+            shown="any trusted key",
+        ),
+    ] = None
+
+
+@app.command(
+    epilog=examples("hashaudit verify findings.jsonl", "hashaudit verify findings.jsonl --allowed-signers team_signers")
+)
+@command("verify", options_of(VerifyOptions), options_of(TrustOptions), options_of(JsonOption))
+def verify(settings: Settings) -> int:
     """Check findings files: every line, the chain, every signature, the totals and the end.
 
     Prints what is proven and what is not. Exit code 0: everything verifies, and you trust the signer. 3: intact, signer
@@ -42,17 +47,14 @@ def verify(  # noqa: PLR0917 # Typer reads the command's options from its parame
 
     The same can be checked with ssh-keygen, jq and sha256sum alone: see docs/reference/findings-format.md.
     """
+    from hashaudit_cli.commands.verify_body import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
 
-    def body() -> int:
-        from hashaudit_cli.commands.verify_body import run_verify  # noqa: PLC0415 # start-up: --help needs none of this
-
-        return run_verify(
-            files,
-            allowed_signers=allowed_signers,
-            identity=identity,
-            key=key,
-            allow_any_signer=allow_any_signer,
-            as_json=as_json,
-        )
-
-    raise typer.Exit(guarded(body))
+    own, trust = settings.make(VerifyOptions), settings.make(TrustOptions)
+    return run_verify(
+        own.files,
+        allowed_signers=trust.allowed_signers,
+        identity=trust.identity,
+        key=own.signer,
+        allow_any_signer=trust.allow_any_signer,
+        as_json=settings.make(JsonOption).as_json,
+    )

@@ -7,26 +7,20 @@ import msgspec
 
 from hashaudit.model.entry import Consistency
 from hashaudit.record.header import HashList, Root, RunHeader
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.option import Resume, settings_with
+from hashaudit.scan.run_header import CACHE_STATE
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.workers.dask.mount_check import SHARED_TYPES
-
-FREE_SETTINGS = frozenset(
-    {"workers", "max_rate_bytes_per_s", "low_impact", "cache_state", "executor", "scheduler", "wait_for_workers_s"}
-    | {"allow_different_root"}
-)
-"""Settings that decide how fast a scan is and where it runs, but not what it finds."""
 
 _FILESYSTEMS = {"nfs": "nfs4"}
 """One export may be mounted by either version of the protocol."""
 
-SHARD_SETTINGS = frozenset({"shard", "cache", "cache_verify_percent"})
-"""Settings that may differ between shards."""
 
 FREE_LIST_FIELDS = frozenset({"path", "path_uri", "mtime"})
 """A list is identified by its content, not by its location."""
 
 _SAME_FIELDS = ("inclusions", "exclusions", "tool", "versions")
-_NOTES = ("case", "exhibit", "examiner", "note")
 
 
 def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
@@ -36,8 +30,8 @@ def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
         before: the header of the interrupted scan.
         now: the header that a new scan would have.
     """
-    found = [*_differences(before, now, FREE_SETTINGS)]
-    found += [f"another {name}" for name in _NOTES if getattr(now, name) not in {None, getattr(before, name)}]
+    found = [*_differences(before, now, free_settings())]
+    found += [f"another {name}" for name in _notes() if getattr(now, name) not in {None, getattr(before, name)}]
     if before.key_fingerprint != now.key_fingerprint:
         found.append("another key")
     missing = sorted(set(before.sandbox) - set(now.sandbox))
@@ -48,8 +42,8 @@ def differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
 
 def shard_differences(first: RunHeader, other: RunHeader) -> tuple[str, ...]:
     """Returns the differences that prevent two scans from being shards of one, as text; empty if there are none."""
-    found = [*_differences(first, other, FREE_SETTINGS | SHARD_SETTINGS)]
-    found += [f"another {name}" for name in _NOTES if getattr(first, name) != getattr(other, name)]
+    found = [*_differences(first, other, free_settings() | settings_with(ScanConfig, Resume.SHARD))]
+    found += [f"another {name}" for name in _notes() if getattr(first, name) != getattr(other, name)]
     return tuple(found)
 
 
@@ -89,6 +83,15 @@ def _is_device(root: Root) -> bool:
 
 def _storage(root: Root) -> str:
     return f"{root.mount_source or 'unknown storage'} ({root.filesystem or 'unknown type'})"
+
+
+def free_settings() -> frozenset[str]:
+    """Returns the header names of the settings that a resume may change."""
+    return settings_with(ScanConfig, Resume.FREE) | {CACHE_STATE}
+
+
+def _notes() -> list[str]:
+    return sorted(settings_with(ScanConfig, Resume.NOTE))
 
 
 def _differences(before: RunHeader, now: RunHeader, free: frozenset[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from hashaudit.record.writer import Clock, FindingsWriter
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import Event, Resumed
 from hashaudit.scan.open_output import FileIdentity, OpenedScan, journal_file, new_journal, report_failure
-from hashaudit.scan.resume.compatibility import FREE_SETTINGS, differences, root_differences
+from hashaudit.scan.resume.compatibility import differences, free_settings, root_differences
 from hashaudit.scan.resume.journal import SUFFIX, seal_key
 from hashaudit.scan.resume.resume_state import JournalContent, ResumeState, load_earlier, read_header, read_journal
 from hashaudit.signing.key_files import SigningKey
@@ -175,7 +175,7 @@ def _config(path: bytes, requested: ScanConfig, journal: JournalContent | None) 
     given = {
         name: value for name, value in msgspec.structs.asdict(requested).items() if value != getattr(_DEFAULTS, name)
     }
-    if given.keys() - FREE_SETTINGS:
+    if given.keys() - free_settings():
         raise UsageError(
             "--resume without ROOT uses the original scan's options",
             hint="omit options that decide what is found, or repeat all of them and the ROOTs",
