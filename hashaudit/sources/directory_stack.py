@@ -35,6 +35,8 @@ class Frame(msgspec.Struct, kw_only=True, eq=False):
     """Reason for an incomplete list of names."""
     ref: DirectoryRef | None = None
     """Only set while it is the innermost directory."""
+    real: bytes | None = None
+    """Path without links, if it was reached by a link; ``None``: its name in the directory above."""
     at: bytes = b""
     """Current item; empty before the first."""
 
@@ -94,6 +96,26 @@ class DirectoryStack:
     def path_of(self, name: bytes) -> bytes:
         """Returns the absolute path of a name in the innermost directory."""
         return join_path(self.ref().path, name)
+
+    def real_path_of(self, name: bytes) -> bytes:
+        """Returns the absolute path of a name in the innermost directory, without the links that were followed."""
+        return join_path(self._real_path(len(self._frames)), name)
+
+    def real_paths(self) -> Iterator[bytes]:
+        """Yields the path without links of each directory of the stack."""
+        return (self._real_path(depth + 1) for depth in range(len(self._frames)))
+
+    def identities(self) -> Iterator[tuple[int, int]]:
+        """Yields device and inode of each directory of the stack."""
+        return ((frame.device, frame.inode) for frame in self._frames)
+
+    def _real_path(self, depth: int) -> bytes:
+        names: list[bytes] = []
+        for frame in reversed(self._frames[1:depth]):
+            if frame.real is not None:
+                return join_path(frame.real, b"/".join(reversed(names))) if names else frame.real
+            names.append(frame.name)
+        return join_path(self._root, b"/".join(reversed(names))) if names else self._root
 
     def below_root(self) -> bytes:
         """Returns the path of the innermost directory below the root: empty, or with a slash at its end."""

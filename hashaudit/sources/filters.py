@@ -1,12 +1,17 @@
-"""Decides which entries of a tree to skip, and why."""
+"""Decides which entries of a tree to skip, and why.
 
+A directory is identified by its path without links. Device and inode alone do not identify it: a bind mount has those
+of another directory and shows what a mount hides there, and a FUSE filesystem may give any numbers.
+"""
+
+import hashlib
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from os import stat_result
 
 import msgspec
 
-from hashaudit.model.entry import Entry
+from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import SkipReason
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.globs import NamePatterns
@@ -35,7 +40,7 @@ class WalkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of the walk. A root itself is always walked."""
 
     follow_links: bool = False
-    """Follow symbolic links. A directory is walked once, however it is reached."""
+    """Follow symbolic links. A directory is walked once, however it is reached, unless a pattern has a slash."""
     one_file_system: bool = False
     """Skip directories on another device than their root."""
     include: tuple[bytes, ...] = ()
@@ -84,26 +89,34 @@ class Filters:
         self._options = options
         self._patterns = patterns
         self._filesystems = filesystems
-        self._directory_roots = {root.identity for root in directories}
-        self._file_roots: dict[Identity, frozenset[bytes]] = {}
+        self._directory_roots: dict[Identity, set[bytes]] = {}
+        for root in directories:
+            self._directory_roots.setdefault(root.identity, set()).add(root.path)
+        self._file_roots: dict[bytes, frozenset[bytes]] = {}
         for entry in entries:
-            directory = entry.location.directory
-            parent = (directory.device, directory.inode)
-            self._file_roots[parent] = self.file_roots_in(parent) | {entry.location.name}
-        self._walked: set[Identity] = set()
+            parent = entry.location.directory.path
+            self._file_roots[parent] = self._file_roots.get(parent, frozenset()) | {entry.location.name}
+        self._begun: set[bytes] = set()
+        self._visited: set[bytes] = set()
         self._root = DirectoryRoot(b"", -1, -1)
+        self.matches_paths = patterns.include.has_paths or patterns.exclude.has_paths
+        """True if a directory must be walked again under each path that leads to it."""
 
     def begin(self, root: DirectoryRoot) -> SkipReason | None:
         """Starts a root, or returns why it is skipped."""
-        if root.identity in self._walked:
+        if root.path in self._begun:
             return SkipReason.OTHER_ROOT
         self._root = root
-        self._walked.add(root.identity)
+        self._begun.add(root.path)
         return None
 
-    def file_roots_in(self, directory: Identity) -> frozenset[bytes]:
-        """Returns the names in a directory that are roots themselves."""
-        return self._file_roots.get(directory, frozenset())
+    def file_roots_in(self, real: Callable[[], bytes]) -> frozenset[bytes]:
+        """Returns the names in a directory that are roots themselves.
+
+        Args:
+            real: returns the path of the directory without links.
+        """
+        return self._file_roots.get(real(), frozenset()) if self._file_roots else frozenset()
 
     def excludes(self, name: bytes, below_root: Callable[[], bytes]) -> bool:
         """Returns whether a name matches an exclude pattern."""
@@ -122,22 +135,38 @@ class Filters:
         return None
 
     def directory_skip_reason(
-        self, status: stat_result, device_above: int, path: Callable[[], bytes]
+        self, status: stat_result, device_above: int, path: Callable[[], bytes], real: Callable[[], bytes]
     ) -> SkipReason | None:
-        """Returns why a directory is skipped, or ``None``."""
-        identity = (status.st_dev, status.st_ino)
-        if identity in self._directory_roots and identity != self._root.identity:
+        """Returns why a directory is skipped, or ``None``.
+
+        Args:
+            status: of the directory.
+            device_above: ``st_dev`` of the directory that it is in.
+            path: returns its absolute path in the walk.
+            real: returns its absolute path without links.
+        """
+        others = self._directory_roots.get((status.st_dev, status.st_ino))
+        # Another root has other paths below it, and so other matches.
+        if others and not self.matches_paths and real() != self._root.path and real() in others:
             return SkipReason.OTHER_ROOT
         if status.st_dev != device_above and self._filesystems.of(status.st_dev, path, entered=True).is_pseudo:
             return SkipReason.PSEUDO_FILESYSTEM
         if self._options.one_file_system and status.st_dev != self._root.device:
             return SkipReason.OTHER_FILESYSTEM
         # Only links form cycles: a bind mount of the root below itself shows what other mounts hide.
-        if self._options.follow_links and identity in self._walked:
+        if self._options.follow_links and not self.matches_paths and self._key(status, path, real) in self._visited:
             return SkipReason.ALREADY_VISITED
         return None
 
-    def entered(self, status: stat_result) -> None:
+    def entered(self, status: stat_result, path: Callable[[], bytes], real: Callable[[], bytes]) -> None:
         """Notes a directory that is being walked. Without followed links each is seen once, and nothing is stored."""
-        if self._options.follow_links:
-            self._walked.add((status.st_dev, status.st_ino))
+        if self._options.follow_links and not self.matches_paths:
+            self._visited.add(self._key(status, path, real))
+
+    def _key(self, status: stat_result, path: Callable[[], bytes], real: Callable[[], bytes]) -> bytes:
+        """Returns what identifies a directory. Two keys of 16 bytes are not equal by chance."""
+        key = hashlib.blake2b(real(), digest_size=16)
+        if self._filesystems.of(status.st_dev, path).consistency is Consistency.STABLE:
+            # Another directory has taken its path since. On an unverified mount, the numbers prove nothing.
+            key.update(b"\0%d %d" % (status.st_dev, status.st_ino))
+        return key.digest()

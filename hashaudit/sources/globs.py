@@ -44,6 +44,11 @@ class NamePatterns:
     def __bool__(self) -> bool:
         return self._any
 
+    @property
+    def has_paths(self) -> bool:
+        """True if a pattern has a slash, so that a match depends on the path by which a directory is reached."""
+        return self._any_path
+
     def match(self, name: bytes, directory: Callable[[], bytes]) -> bool:
         """Returns whether a pattern matches.
 

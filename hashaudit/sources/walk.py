@@ -7,11 +7,12 @@ A walk that starts at a place skips everything before it; without followed links
 before it. With followed links it walks them silently, because a later link may lead to one of them.
 """
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from os import stat_result
 
-from hashaudit.host.files import is_link, stat_of
+from hashaudit.host.files import PATH_MAX_BYTES, is_link, stat_of
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
@@ -36,6 +37,11 @@ _TOO_DEEP = Fault(
     Stage.WALK, FaultCode.NAME_TOO_LONG, f"its path is longer than {MAX_PATH_BYTES} bytes; everything below is unseen"
 )
 _MOVED = Fault(Stage.WALK, FaultCode.FILE_REPLACED, "the directory was moved during the walk; the rest of it is unseen")
+_LOOP = Fault(
+    Stage.WALK,
+    FaultCode.LINK_LOOP,
+    "the link leads back to a directory above it, whose entries a pattern with a slash may want by this path",
+)
 _BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link target does not exist")
 
 
@@ -152,20 +158,43 @@ class Walker:
     ) -> PathFault | Skipped | Frame:
         if not stat.S_ISDIR(status.st_mode):
             return self._skipped(name, reason_to_skip(status.st_mode))
-        reason = self._filters.directory_skip_reason(status, frame.device, lambda: self._path_of(name))
+        link = self._link_target(name) if followed else None
+        reason = self._filters.directory_skip_reason(
+            status, frame.device, lambda: self._path_of(name), lambda: self._real_path_of(name, link)
+        )
         if reason is not None:
             return self._skipped(name, reason)
+        if link is not None and self._is_loop(link, status):
+            return self._fault(name, _LOOP, directory=True)
         if len(self._path_of(name)) > MAX_PATH_BYTES:
             return self._fault(name, _TOO_DEEP, directory=True)
         identity = (status.st_dev, status.st_ino)
         if frame.consistency is Consistency.STABLE:
-            return self._enter(name, identity, frame.device, lambda: directory.enter(name, follow=followed))
+            return self._enter(name, identity, frame.device, lambda: directory.enter(name, follow=followed), link)
         return self._enter(
-            name, identity, frame.device, lambda: retry_on_mount(lambda: directory.enter(name, follow=followed))
+            name, identity, frame.device, lambda: retry_on_mount(lambda: directory.enter(name, follow=followed)), link
         )
 
+    def _link_target(self, name: bytes) -> bytes:
+        return os.path.realpath(self._stack.real_path_of(name))
+
+    def _is_loop(self, link: bytes, status: stat_result) -> bool:
+        """Returns whether a followed link leads to a directory in progress, and no rule skips it for that.
+
+        A path that is too long to be resolved still contains links. Then a directory with the numbers of one in
+        progress counts as that one.
+        """
+        if self._filters.matches_paths and link in self._stack.real_paths():
+            return True
+        return len(link) >= PATH_MAX_BYTES and (status.st_dev, status.st_ino) in self._stack.identities()
+
     def _enter(
-        self, name: bytes, seen: Identity, device_above: int, open_it: Callable[[], Directory]
+        self,
+        name: bytes,
+        seen: Identity,
+        device_above: int,
+        open_it: Callable[[], Directory],
+        link: bytes | None = None,
     ) -> PathFault | Skipped | Frame:
         try:
             directory = open_it()
@@ -174,10 +203,10 @@ class Walker:
         frame = None
         try:
             status = directory.status()
-            refusal = self._refusal(name, seen, status, device_above)
+            refusal = self._refusal(name, seen, status, device_above, link)
             if refusal is not None:
                 return refusal
-            frame = self._frame(name, directory, status)
+            frame = self._frame(name, directory, status, link)
         except OSError as error:
             return self._fault(name, fault_of(error, Stage.WALK, "examine the directory"), directory=True)
         else:
@@ -187,18 +216,23 @@ class Walker:
                 directory.close()
 
     def _refusal(
-        self, name: bytes, seen: Identity, status: stat_result, device_above: int
+        self, name: bytes, seen: Identity, status: stat_result, device_above: int, link: bytes | None
     ) -> PathFault | Skipped | None:
         """Returns why a directory that is open is skipped after all, or ``None``."""
         if (status.st_dev, status.st_ino) == seen:
             return None
         if not self._filesystems.of(seen[0], lambda: self._path_of(name)).may_automount:
             return self._fault(name, _REPLACED, directory=True)
-        reason = self._filters.directory_skip_reason(status, device_above, lambda: self._path_of(name))
+        reason = self._filters.directory_skip_reason(
+            status, device_above, lambda: self._path_of(name), lambda: self._real_path_of(name, link)
+        )
         return None if reason is None else self._skipped(name, reason)
 
-    def _frame(self, name: bytes, directory: Directory, status: stat_result) -> Frame:
-        self._filters.entered(status)
+    def _frame(self, name: bytes, directory: Directory, status: stat_result, link: bytes | None) -> Frame:
+        def real() -> bytes:
+            return self._real_path_of(name, link)
+
+        self._filters.entered(status, lambda: self._path_of(name), real)
         consistency = self._filesystems.of(status.st_dev, lambda: self._path_of(name)).consistency
         sorted_items, fault = self._list(directory, consistency)
         if not self._before_start():
@@ -210,8 +244,9 @@ class Walker:
             inode=status.st_ino,
             items=sorted_items,
             consistency=consistency,
-            other_roots=self._filters.file_roots_in((status.st_dev, status.st_ino)),
+            other_roots=self._filters.file_roots_in(real),
             fault=fault,
+            real=link,
         )
 
     def _list(self, directory: Directory, consistency: Consistency) -> tuple[Iterator[bytes], Fault | None]:
@@ -261,6 +296,12 @@ class Walker:
 
     def _path_of(self, name: bytes) -> bytes:
         return self._stack.path_of(name) if self._stack else name
+
+    def _real_path_of(self, name: bytes, link: bytes | None) -> bytes:
+        """Returns the path of a directory without links; ``link``: the target of the link that led to it."""
+        if link is not None:
+            return link
+        return self._stack.real_path_of(name) if self._stack else name
 
     def _fault(self, name: bytes, fault: Fault, *, directory: bool = False) -> PathFault:
         return PathFault(self._path_of(name), fault, directory, self._root)

@@ -5,16 +5,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from hashaudit.host import files
 from hashaudit.model.entry import Consistency, Entry
-from hashaudit.model.faults import FaultCode, PathFault, Stage
+from hashaudit.model.faults import FaultCode, PathFault, SkipReason, Stage
 from hashaudit.sources import directory_stack, filesystems
 from hashaudit.sources.directory import Directory, DirectoryByDescriptor, DirectoryByPath
 from hashaudit.sources.filesystems import Filesystem
-from hashaudit.sources.filters import WalkOptions
+from hashaudit.sources.filters import Filters, WalkOptions
 from hashaudit.sources.local import LocalSource
 
 Walk = Callable[..., list[str]]
@@ -328,10 +329,31 @@ def test_what_mounts_itself_is_still_subject_to_the_rules(
         os.rename(root + b"/b", root + b"/../trigger")
         os.rename(root + b"/other", root + b"/b")
 
+    inode = os.stat(root + b"/other").st_ino
+    original = Filters.directory_skip_reason
+
+    def reason(filters: Filters, status: os.stat_result, *rest: Any) -> SkipReason | None:
+        return SkipReason.PSEUDO_FILESYSTEM if status.st_ino == inode else original(filters, status, *rest)
+
+    monkeypatch.setattr(Filters, "directory_skip_reason", reason)
     on_enter(monkeypatch, b"b", mount)
-    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("nfs4"))
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments, **_options: Filesystem("nfs4"))
+    assert walk() == ["skipped pseudo_filesystem b", "fault not_found other"]
+
+
+def test_another_root_that_appears_under_another_path_is_walked(
+    root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(root, b"b/before", b"other/file")
+
+    def mount() -> None:
+        os.rename(root + b"/b", root + b"/../trigger")
+        os.rename(root + b"/other", root + b"/b")
+
+    on_enter(monkeypatch, b"b", mount)
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments, **_options: Filesystem("nfs4"))
     assert walk(root, root + b"/other") == [
-        "skipped other_root b",
+        "entry b/file",
         "fault not_found other",
         "fault not_found other and below",
     ]

@@ -15,5 +15,7 @@ def test_the_root_met_below_itself(root: bytes, follow_links: bool, reason: Skip
     options = WalkOptions(follow_links=follow_links)
     rules = Filters(options, Patterns(options), Filesystems(), [folder], [])
     assert rules.begin(folder) is None
-    assert rules.directory_skip_reason(status, status.st_dev, lambda: root + b"/again") is reason
+    rules.entered(status, lambda: root, lambda: root)
+    assert rules.directory_skip_reason(status, status.st_dev, lambda: root + b"/again", lambda: root) is reason
+    assert rules.directory_skip_reason(status, status.st_dev, *[lambda: root + b"/again"] * 2) is None
     assert rules.begin(folder) is SkipReason.OTHER_ROOT

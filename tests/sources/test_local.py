@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from hashaudit.host import mount_table
 from hashaudit.host.mount_table import MountTable, parse_mountinfo
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import FaultCode, PathFault, Skipped, SkipReason, Stage
-from hashaudit.sources import local
+from hashaudit.sources import filesystems, local
+from hashaudit.sources.directory import DirectoryByDescriptor
+from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import RootDescription, Source
 from hashaudit.sources.local import LocalSource
@@ -294,7 +297,7 @@ def test_roots_are_described(root: bytes, monkeypatch: pytest.MonkeyPatch) -> No
     source = LocalSource([b"link", b"missing"])
     assert source.describe_roots() == (
         RootDescription(
-            b"link", root, "ext4", b"/dev/sda", "rw,relatime,errors=continue", (root + b"/a", root + b"/z")
+            b"link", root, "ext4", b"/dev/sda", "rw,relatime,errors=continue", (root + b"/a", root + b"/z"), b"/"
         ),
         RootDescription(b"missing", os.path.dirname(root) + b"/missing"),
     )
@@ -315,9 +318,101 @@ def test_nothing_is_kept_of_folders_unless_links_are_followed(root: bytes) -> No
     source = LocalSource([root])
     list(source.walk())
     assert source._walker is not None
-    assert source._walker._filters._walked == {identity(root)}
+    assert source._walker._filters._begun == {root}
+    assert source._walker._filters._visited == set()
 
 
 def test_roots_are_described_where_the_system_does_not_tell(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_mounts(monkeypatch, b"")
     assert LocalSource([root]).describe_roots() == (RootDescription(root, root),)
+
+
+def fuse_of_two(monkeypatch: pytest.MonkeyPatch, *folders: bytes) -> None:
+    """Gives some directories the numbers of the first, as a FUSE filesystem or a bind mount may."""
+    inodes = {os.stat(folder).st_ino for folder in folders}
+    first = os.stat(folders[0])
+
+    def same(status: os.stat_result) -> os.stat_result:
+        if status.st_ino not in inodes:
+            return status
+        fields = {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}
+        return os.stat_result((status.st_mode, first.st_ino, *tuple(status)[2:]), fields | {"st_ino": first.st_ino})
+
+    for name in ("stat", "status"):
+        method = getattr(DirectoryByDescriptor, name)
+
+        def changed(self: DirectoryByDescriptor, *args: Any, _method: Any = method, **more: Any) -> os.stat_result:
+            return same(_method(self, *args, **more))
+
+        monkeypatch.setattr(DirectoryByDescriptor, name, changed)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "fuse.mergerfs"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_directories_of_equal_numbers_are_all_walked(
+    kind: str, follow: bool, root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(root, b"d1/a", b"d2/evil", b"d3/b")
+    fuse_of_two(monkeypatch, root + b"/d1", root + b"/d2")
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments, **_options: Filesystem(kind))
+    options = WalkOptions(follow_links=follow)
+    everything = ["entry d1/a", "entry d2/evil", "entry d3/b"]
+    assert walk(options=options) == everything
+    assert walk(root + b"/d1", root + b"/d2", options=options) == everything[:2]
+    assert sorted(walk(root, root + b"/d1", options=options)) == [*everything, "skipped other_root d1"]
+    assert sorted(walk(root, root + b"/d1/a", options=options)) == [*everything, "skipped other_root d1/a"]
+
+
+@pytest.mark.parametrize("kind", ["ext4", "fuse.s3fs"])
+def test_links_in_a_circle_end_on_any_filesystem(
+    kind: str, root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(root, b"a/b/file", b"c/file")
+    links = {b"a/b/up": b"..", b"a/b/self": b".", b"a/c": b"../c", b"c/a": b"../a", b"root": b"."}
+    for link, target in links.items():
+        os.symlink(target, root + b"/" + link)
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments, **_options: Filesystem(kind))
+    seen = walk(options=WalkOptions(follow_links=True))
+    assert [item for item in seen if "entry" in item] == ["entry a/b/file", "entry a/c/file"]
+    assert sorted(item for item in seen if "entry" not in item) == [
+        "skipped already_visited a/b/self",
+        "skipped already_visited a/b/up",
+        "skipped already_visited a/c/a",
+        "skipped already_visited c",
+        "skipped already_visited root",
+    ]
+
+
+def test_a_pattern_with_a_slash_finds_a_directory_by_each_path(root: bytes, walk: Walk) -> None:
+    make(root, b"adir/evil", b"adir/sub/x")
+    os.symlink(b"adir", root + b"/zlink")
+
+    def entries(*roots: bytes, include: tuple[bytes, ...] = (), exclude: tuple[bytes, ...] = ()) -> list[str]:
+        options = WalkOptions(follow_links=True, include=include, exclude=exclude)
+        return [item for item in walk(*roots, options=options) if not item.startswith("skipped")]
+
+    assert entries(include=(b"zlink/*",)) == ["entry zlink/evil", "entry zlink/sub/x"]
+    assert entries(include=(b"adir/*",)) == ["entry adir/evil", "entry adir/sub/x"]
+    assert entries(exclude=(b"adir/evil*",)) == ["entry adir/sub/x", "entry zlink/evil", "entry zlink/sub/x"]
+    assert entries(exclude=(b"evil",)) == ["entry adir/sub/x"]
+    # Below a root of its own, the paths are others.
+    assert entries(root, root + b"/adir", include=(b"adir/*",)) == ["entry adir/evil", "entry adir/sub/x"]
+    os.symlink(b"..", root + b"/adir/up")
+    assert entries(include=(b"zlink/up/*",)) == [
+        "fault link_loop adir/up and below",
+        "fault link_loop zlink/up and below",
+    ]
+
+
+def test_a_circle_of_links_below_a_path_that_cannot_be_resolved_is_a_fault(root: bytes, walk: Walk) -> None:
+    descriptor = os.open(root, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir(b"n" * 250, dir_fd=descriptor)
+        deeper = os.open(b"n" * 250, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = deeper
+    os.symlink(b".", b"again", dir_fd=descriptor)
+    os.close(descriptor)
+    [fault] = walk(options=WalkOptions(follow_links=True))
+    assert fault.startswith("fault link_loop")
+    assert fault.endswith("again and below")
