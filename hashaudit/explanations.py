@@ -41,7 +41,7 @@ EXIT_CODES: dict[ExitCode, Explanation] = {
     ),
     ExitCode.SIGNER_UNKNOWN: Explanation(
         "For `verify --allow-any-signer`: the file is intact, but anyone could have signed it.",
-        "Get the signer's public key or fingerprint from the signer, and verify again with `--signer`.",
+        "Get the signer's public key or fingerprint from the signer, and verify again with `--key`.",
     ),
     ExitCode.CANNOT_START: Explanation(
         "Cannot start or continue: a list, key, output or this host; for `verify`: something does not verify.",

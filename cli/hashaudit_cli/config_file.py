@@ -107,9 +107,9 @@ class ConfigFile:
             table: Any = self._data
             for word in words[:depth]:
                 table = table.get(word, {}) if isinstance(table, dict) else {}
-            value = table.get(option.name) if isinstance(table, dict) else None
+            value = table.get(option.setting) if isinstance(table, dict) else None
             if value is not None and not isinstance(value, dict):
-                label = f"{option.name} in {self._at((*words[:depth], option.name))}"
+                label = f"{option.setting} in {self._at((*words[:depth], option.setting))}"
                 return FileValue(_texts(option, value, label), label)
         return None
 
@@ -149,7 +149,7 @@ def open_config_file(stated: str | None) -> ConfigFile | None:
 
 
 def _keys(options: Sequence[DeclaredOption]) -> set[str]:
-    return {one.name for one in options if not one.option.argument and one.field != CONFIG_FIELD}
+    return {one.setting for one in options if not one.option.argument and one.field != CONFIG_FIELD}
 
 
 def _read(path: str, *, own: bool) -> ConfigFile:

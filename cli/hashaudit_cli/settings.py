@@ -143,7 +143,7 @@ class Settings:
 
 def variable_of(option: DeclaredOption) -> str:
     """Returns the environment variable of an option."""
-    return VARIABLE_PREFIX + option.name.upper().replace("-", "_")
+    return VARIABLE_PREFIX + option.setting.upper().replace("-", "_")
 
 
 def _words(given: object) -> tuple[str, ...]:

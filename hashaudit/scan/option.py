@@ -84,6 +84,9 @@ class Option(msgspec.Struct, frozen=True):
     """Regular expression between values in the environment variable of a repeatable option. ``None``: ``os.pathsep``.
     A variable with a line feed is separated by line feeds only."""
     minimum: int | None = None
+    setting: str | None = None
+    """Name in the environment and the configuration file, where an option of another command has the same long name and
+    another meaning. ``None``: the long name."""
     header: str | None = None
     """Name in the run header. ``None``: the field's name."""
     in_config: bool = True
@@ -119,6 +122,11 @@ class DeclaredOption(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """Long name without dashes; of an argument, its metavar."""
         return self.option.name or self.field
+
+    @property
+    def setting(self) -> str:
+        """Name in the environment and the configuration file."""
+        return self.option.setting or self.name
 
     @property
     def repeatable(self) -> bool:

@@ -58,13 +58,13 @@ def choose_trust(
     """
     if allow_any_signer and (key is not None or allowed_signers is not None or identity is not None):
         raise UsageError(
-            "--allow-any-signer conflicts with --signer, --allowed-signers and --identity",
+            "--allow-any-signer conflicts with --key, --allowed-signers and --identity",
             hint="omit --allow-any-signer, or all of the others",
         )
     if key is not None:
         if allowed_signers is not None or identity is not None:
             raise UsageError(
-                "--signer conflicts with --allowed-signers and --identity", hint="name the signer with either of them"
+                "--key conflicts with --allowed-signers and --identity", hint="name the signer with either of them"
             )
         return _given_key(os.fspath(key))
     if allowed_signers is not None or identity is not None:

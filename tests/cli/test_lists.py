@@ -101,7 +101,7 @@ def test_diff_counts_and_names_ids_only_when_asked(hashaudit: Tool, make_list: M
 
 def test_merge_keeps_roles_and_provenance(hashaudit: Tool, make_list: MakeList, index: Path, tmp_path: Path) -> None:
     known = tmp_path / "known.hai"
-    assert hashaudit("lists", "build", "--as-known", make_list(b"known"), "-o", known).code == 0
+    assert hashaudit("lists", "build", "--known", make_list(b"known"), "-o", known).code == 0
     merged = tmp_path / "merged.hai"
     assert hashaudit("lists", "merge", index, known, "-o", merged).code == 0
     infos = json.loads(hashaudit("lists", "info", merged, "--json").out)

@@ -335,7 +335,7 @@ class TestTree:
         tree, output = own
         result = case.resume(output, "--key", tree / "d0" / "key")
         assert result.code in {8, 24}, result.err
-        verified = case.hashaudit("verify", output, "--signer", tree / "d0" / "key.pub")
+        verified = case.hashaudit("verify", output, "--key", tree / "d0" / "key.pub")
         assert verified.code in {0, 4}, verified.err
         return totals(parsed(output.read_bytes()))
 

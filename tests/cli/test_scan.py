@@ -382,6 +382,6 @@ def test_a_strangers_key_does_not_verify_for_whoever_has_a_trust_store(
     intact = hashaudit("verify", output, "--allow-any-signer")
     assert intact.code == 3
     assert b"signer UNKNOWN" in intact.out
-    assert hashaudit("verify", output, "--signer", tmp_path / "stranger.pub").code == 0
+    assert hashaudit("verify", output, "--key", tmp_path / "stranger.pub").code == 0
     piped = hashaudit("verify", "/dev/stdin", "--allow-any-signer", input=output.read_bytes())
     assert piped.code == 3, piped.out

@@ -43,7 +43,7 @@ def test_a_file_by_anybody_is_not_verified_without_a_trust_source(stranger: Tool
     assert result.code == 4
     assert b"NOT VERIFIED: intact, signer UNKNOWN" in result.out
     assert result.out.count(b"hint:") == 1
-    assert b"--signer" in result.out
+    assert b"--key" in result.out
     said = json.loads(stranger("verify", output, "--json").out)
     assert (said["verified"], said["intact"], said["basis"]) == (False, True, "named_key")
 
@@ -61,12 +61,12 @@ def test_any_signer_has_an_exit_code_of_its_own(stranger: Tool, output: Path) ->
 
 def test_a_fingerprint_is_a_trust_source(hashaudit: Tool, stranger: Tool, output: Path) -> None:
     fingerprint = json.loads(hashaudit("verify", output, "--json").out)["fingerprint"]
-    assert stranger("verify", output, "--signer", fingerprint).code == 0
+    assert stranger("verify", output, "--key", fingerprint).code == 0
     other = "SHA256:" + "A" * 43
-    result = stranger("verify", output, "--signer", other, "--json")
+    result = stranger("verify", output, "--key", other, "--json")
     said = json.loads(result.out)
     assert (result.code, said["verified"], said["intact"]) == (4, False, True)
-    assert stranger("verify", output, "--signer", "SHA256:short").code == 2
+    assert stranger("verify", output, "--key", "SHA256:short").code == 2
 
 
 def test_an_intact_file_by_another_signer_is_neither_cut_nor_unclosed(stranger: Tool, output: Path) -> None:

@@ -46,7 +46,9 @@ class OutputOption(msgspec.Struct, frozen=True, kw_only=True):
 class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The option of ``lists build``."""
 
-    as_known: Annotated[bool, Option("as-known", "Treat the lists as known-file lists.", Group.LISTS)] = False
+    as_known: Annotated[
+        bool, Option("known", "Treat the lists as known-file lists.", Group.LISTS, setting="as-known")
+    ] = False
 
 
 class IndexArgument(msgspec.Struct, frozen=True, kw_only=True):

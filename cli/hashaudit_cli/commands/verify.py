@@ -26,9 +26,10 @@ class VerifyOptions(msgspec.Struct, frozen=True, kw_only=True):
     signer: Annotated[
         str | None,
         Option(
-            "signer",
+            "key",
             "Accept only this public key: its file or its fingerprint.",
             metavar="PUB",
+            setting="signer",
             shown="any trusted key",
         ),
     ] = None

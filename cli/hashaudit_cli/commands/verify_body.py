@@ -18,7 +18,7 @@ from hashaudit.scan.verify_merged import MergedVerification, is_merge_result, ve
 from hashaudit_cli.ui.terminal import counted, log_error, quote
 
 HOW_TO_TRUST = (
-    "get the signer's public key or its fingerprint (SHA256:...) from the signer, then pass it with --signer; "
+    "get the signer's public key or its fingerprint (SHA256:...) from the signer, then pass it with --key; "
     "--allow-any-signer checks integrity only"
 )
 
