@@ -43,6 +43,10 @@ CREATE TABLE entry (
 """
 _TABLES = {"recipe", "run", "entry"}
 
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_ID_PLACE = slice(68, 72)
+
 
 RETRY_S = 0.02
 """Interval of the attempts to open a cache that other scans are creating or closing, for which SQLite does not wait
@@ -102,10 +106,11 @@ class Store:
 
         Raises:
             DamagedError: it is not a complete cache of this version.
-            CacheError: it is another program's database.
+            CacheError: it is another program's file, which stays untouched.
             sqlite3.OperationalError: it cannot be read or written here.
         """
         self._path = path
+        self._require_cache_header()
         self._connection = sqlite3.connect(path, timeout=LONG_WAIT_S, isolation_level=None, cached_statements=1024)
         # Text is only displayed and compared. Damaged text must not look like a failure of the database.
         self._connection.text_factory = lambda data: data.decode(errors="replace")
@@ -198,17 +203,33 @@ class Store:
         """Returns all fingerprints by number."""
         return dict(self._connection.execute("SELECT number, text FROM recipe"))
 
+    def _require_cache_header(self) -> None:
+        """Refuses another program's file before SQLite opens it, because SQLite may then write to it.
+
+        The id is 0 while the creation of a cache is only in its log. Source: sqlite.org/fileformat.html, section 1.3.
+        """
+        try:
+            with open(self._path, "rb") as file:
+                head = file.read(_HEADER_BYTES)
+        except OSError:
+            return  # SQLite reports it
+        if head and not head.startswith(_SQLITE_MAGIC):
+            raise self._foreign("it is another program's file")
+        if int.from_bytes(head[_ID_PLACE], "big") not in {0, APPLICATION_ID}:
+            raise self._foreign("it is another program's database")
+
+    def _foreign(self, reason: str) -> CacheError:
+        return CacheError(f"not a cache: '{for_terminal(self._path)}'; {reason}", hint="name another file")
+
     def _begin(self, *, create: bool) -> None:
         ask = self._connection.execute
         application, version, tables = self._described()
-        if create and not tables and application in {0, APPLICATION_ID}:
+        if create and not tables and (application, version) == (0, 0):
             ask("PRAGMA journal_mode = WAL")
             self._create()
             application, version, tables = self._described()
-        if application != APPLICATION_ID:
-            raise CacheError(
-                f"not a cache: '{for_terminal(self._path)}'; it is another program's database", hint="name another file"
-            )
+        if application != APPLICATION_ID or not tables >= _TABLES:
+            raise self._foreign("it is another program's database")
         if version != FORMAT_VERSION or tables != _TABLES:
             raise DamagedError(f"it has version {version}; this program uses version {FORMAT_VERSION}")
         # Only the structure, because each entry has its own seal.

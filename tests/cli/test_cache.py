@@ -183,7 +183,7 @@ def torn(cache: Path) -> None:
         file.write(os.urandom(cache.stat().st_size - 4096))
 
 
-@pytest.mark.parametrize("damage", [garbage, torn])
+@pytest.mark.parametrize("damage", [torn])
 def test_a_damaged_cache_is_moved_to_a_backup(
     hashaudit: Tool, make_list: MakeList, tree: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -200,6 +200,30 @@ def test_a_damaged_cache_is_moved_to_a_backup(
     assert "moved to" in state(second)
     assert (tree.parent / "c.db.damaged").read_bytes() == content
     assert totals(hashaudit(*words).lines)["bytes"] == 0
+
+
+@pytest.mark.parametrize("name", ["notes", "garbage", "empty-database", "their-id", "our-id"])
+def test_a_file_that_is_no_cache_is_left_alone(hashaudit: Tool, make_list: MakeList, tree: Path, name: str) -> None:
+    cache = tree.parent / "c.db"
+    if name == "notes":
+        cache.write_text("dear diary")
+    elif name == "garbage":
+        garbage(cache)
+    else:
+        ids = {"empty-database": "user_version = 7", "their-id": "application_id = 7"}
+        with sqlite3.connect(cache) as connection:
+            if name != "empty-database":
+                connection.execute("CREATE TABLE dear (data TEXT)")
+            connection.execute(f"PRAGMA {ids.get(name, 'application_id = 0x68617368')}")
+        connection.close()
+    cache.chmod(0o600)
+    content = cache.read_bytes()
+    for words in (("scan", tree, "--list", make_list(b"wanted"), "--cache", cache), ("cache", "stats", cache)):
+        result = hashaudit(*words)
+        assert (result.code, result.out) == (4, b""), result.err
+        assert "not a cache" in result.err
+    assert cache.read_bytes() == content
+    assert sorted(path.name for path in tree.parent.glob("c.db*")) == ["c.db"]
 
 
 def test_another_programs_database_is_left_alone(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:

@@ -228,3 +228,20 @@ def test_a_file_that_a_list_holds_a_hundred_thousand_times_is_one_finding(hashau
     [finding] = of_kind(result.lines, "finding")
     assert len(finding["matches"]) == 1000
     assert finding["matches_omitted"] == 99_000
+
+
+def test_building_an_index_never_overwrites_another_file(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    listed, notes, link, index = make_list(b"wanted"), tmp_path / "notes", tmp_path / "link", tmp_path / "index"
+    notes.write_text("dear diary")
+    link.symlink_to(notes)
+    assert hashaudit("lists", "build", listed, "-o", index).code == 0
+    before = {path: path.read_bytes() for path in (listed, notes, index)}
+    for output, says in ((listed, "one of the inputs"), (notes, "only a compiled index"), (link, "not a regular file")):
+        result = hashaudit("lists", "build", listed, "-o", output)
+        assert result.code == 4
+        assert says in result.err
+    assert hashaudit("lists", "merge", index, "-o", index).code == 4
+    assert {path: path.read_bytes() for path in before} == before
+    assert link.is_symlink()
+    assert hashaudit("lists", "build", make_list(b"other"), "-o", index).code == 0
+    assert index.read_bytes() != before[index]
