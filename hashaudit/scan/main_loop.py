@@ -11,13 +11,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from itertools import chain
 from typing import Protocol
 
+import msgspec
+
 from hashaudit import exit_codes
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.errors import HashauditError
+from hashaudit.errors import FindingsError, HashauditError
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, Stage
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import convert
+from hashaudit.record.codec import decode_line, encode_line
+from hashaudit.record.fields import MAX_SAFE_INTEGER
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.categories import named
@@ -271,9 +275,14 @@ class MainLoop:
                 record: FindingRecord | FaultRecord | FileRecord | None = convert.of_path_fault(subject, now_ns)
             else:
                 result = named(subject.examination, self._config.category_names)
-                record = convert.of_result(subject.entry, result, now_ns, self._list_names, record_all=True)
+                try:
+                    record = convert.of_result(subject.entry, result, now_ns, self._list_names, record_all=True)
+                except (ValueError, TypeError, ArithmeticError, LookupError):
+                    record = unrecordable(subject.entry, now_ns)
             if record is None:
                 continue
+            if not isinstance(subject, PathFault):
+                record = checked(record, subject.entry, now_ns)
             self._writer.write(record)
             if not isinstance(record, FileRecord):
                 recorded.append(Recorded(record))
@@ -326,3 +335,28 @@ class MainLoop:
                 self._journal.close()
         self.finished = Finished(self._tally.totals(), reason, exit_code, self._pool.restarts)
         return self.finished
+
+
+def checked(
+    record: FindingRecord | FaultRecord | FileRecord, entry: Entry, time_ns: int
+) -> FindingRecord | FaultRecord | FileRecord:
+    """Returns a record that its own strict decoder accepts: the record, or else a fault of its entry.
+
+    Otherwise one value that the format does not have would make everything that is signed with it unreadable.
+    """
+    try:
+        line = encode_line(msgspec.structs.replace(record, seq=LAST_SEQ))
+        decode_line(line[:-1])
+    except (FindingsError, ValueError, TypeError, ArithmeticError, RecursionError):
+        return unrecordable(entry, time_ns)
+    return record
+
+
+def unrecordable(entry: Entry, time_ns: int) -> FaultRecord:
+    """Returns the fault of an entry whose result the findings format cannot hold."""
+    fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, "the result has a value that no record can hold")
+    return convert.of_path_fault(PathFault(entry.path, fault, root=entry.location.root), time_ns)
+
+
+LAST_SEQ = MAX_SAFE_INTEGER
+"""The longest number that a record can get."""

@@ -98,6 +98,13 @@ def _entry(group: Group, item: Item) -> Entry:
     return Entry(location, item.state, item.consistency)
 
 
+MAX_MATCHES = 1000
+"""In one record. A common file can be on a list a hundred thousand times; the others are counted."""
+
+MAX_LABEL_CHARACTERS = 1 << 20
+"""For all labels of one record, so that they fit into a line of the findings file even fully escaped."""
+
+
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     """The worker has loaded its configuration, and its digests pass the self-test."""
 

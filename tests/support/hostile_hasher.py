@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -115,6 +116,18 @@ def send(message: bytes) -> None:
     time.sleep(60)
 
 
+def answer(digests: dict[str, str], faults: Sequence[object], state: object = None) -> None:
+    """Answers for the whole batch, with this result for the current item."""
+    batch, number = of_worker("examine_batch", "batch"), of_worker("examine_batch", "number")
+    results: list[list[object]] = [
+        [item, state or entry.state, 0, "stable", digests, [], [], faults]
+        if item == number
+        else [item, None, 0, "stable", {}]
+        for item, (entry, _) in enumerate(batch.entries())
+    ]
+    send(msgspec.msgpack.encode(["answer", batch.number, [], 0, results]))
+
+
 def die_elsewhere() -> None:
     of_worker("examine_batch", "self")._progress[0] |= 0xFFFFF
     os._exit(1)
@@ -147,6 +160,9 @@ LIES: dict[str, Callable[[], object]] = {
     "send a long message": lambda: send(b"\xc6\x02\x00\x00\x00" + bytes(1 << 25)),
     "reject the work": lambda: send(b"\x92\xa8rejected\xa3end"),
     "end in the name of another item": die_elsewhere,
+    "answer with a digest that is none": lambda: answer({"sha256": "not hex at all"}, ()),
+    "answer with a negative number": lambda: answer({}, (["decode", "decode_error", "x", -7],)),
+    "answer with an object's state": lambda: answer({}, (), [1, 3, "etag", 4]),
 }
 """What a decoder that was taken over says in the name of its worker."""
 

@@ -24,6 +24,8 @@ from hashaudit.workers.protocol import (
     BEGUN_NS,
     ENCODER,
     FED_BYTES,
+    MAX_LABEL_CHARACTERS,
+    MAX_MATCHES,
     POSITION,
     Answer,
     WorkBatch,
@@ -31,13 +33,7 @@ from hashaudit.workers.protocol import (
     position_word,
 )
 
-MAX_MATCHES = 1000
-"""In one record. A common file can be on a list a hundred thousand times; the others are counted."""
-
 LABELS_OMITTED = {"labels": "omitted: too long for one record"}
-
-MAX_LABEL_CHARACTERS = 1 << 20
-"""For all labels of one record, so that they fit into a line of the findings file even fully escaped."""
 
 FEW_VALUES = 8
 SHORT_RESULT_BYTES = 4096

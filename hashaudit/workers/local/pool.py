@@ -18,6 +18,7 @@ import msgspec
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.workers.answer_check import AnswerCheck, with_own_words
 from hashaudit.workers.local.rate_limiter import RateLimiter
 from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, ProgressMark, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
@@ -186,6 +187,7 @@ class Pool(Generic[ContextT]):
         spawn: Callable[[], WorkerProcess] = WorkerProcess,
     ) -> None:
         self._config: bytes | None = None
+        self._check: AnswerCheck | None = None
         self._decodes = False
         self._count = workers
         self._deadlines = deadlines
@@ -276,6 +278,7 @@ class Pool(Generic[ContextT]):
         """Configures all present and future workers."""
         self._ready_by_s = time.monotonic() + START_TIMEOUT_S
         self._config = ENCODER.encode(config)
+        self._check = AnswerCheck(config)
         self._decodes = config.perceptual is not None
         for worker in self._workers:
             self._send_config(worker)
@@ -406,6 +409,10 @@ class Pool(Generic[ContextT]):
                 batch = worker.batches.get(number)
                 if batch is None or number != min(worker.batches) or not accounted_for(message, batch.tasks):
                     raise ProtocolError("an answer to an unknown batch or item")
+                item = None if self._check is None else self._check.invalid_item(message, batch.tasks)
+                if item is not None:
+                    raise ProtocolError("a result that cannot be true", item)
+                message = with_own_words(message)
                 del worker.batches[number]
                 worker.restart(time.monotonic())
                 done = len(batch.tasks) - message.not_begun

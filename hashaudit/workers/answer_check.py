@@ -1,0 +1,208 @@
+"""Checks an answer of a worker against its request, field by field, before anything of it is believed.
+
+A compromised worker can falsify results for the files that it holds. It must not be able to write values that the
+findings format does not have, name lists that the scan does not have, or say more than an answer needs.
+"""
+
+import re
+import stat
+
+import msgspec
+
+from hashaudit.cache.values import MAX_VALUE_BYTES
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.content.perceptual import hash_names
+from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
+from hashaudit.model.faults import Fault
+from hashaudit.model.location import Kind
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, PerceptualHash
+from hashaudit.workers.fault_texts import worded
+from hashaudit.workers.protocol import MAX_LABEL_CHARACTERS, MAX_MATCHES, Answer, WorkerConfig
+from hashaudit.workers.tasks import ContextT, Task
+
+MAX_SIZE = (1 << 63) - 1
+MAX_COUNT = 1 << 53
+MAX_DISTANCE = 1 << 32
+MAX_ENTRY_CHARACTERS = 1 << 20
+"""For the ids of all list entries of one result, and for labels beyond those that a worker keeps."""
+MAX_STATE_CHARACTERS = 1024
+MAX_ATTEMPTS = 10_000
+MAX_FAULTS = 4096
+MAX_HASHES = 100_000
+"""Perceptual hashes of one image. One of 33 frames has some hundred for each algorithm."""
+MAX_PLUGIN_BYTES = 4096
+"""Longest value of a plug-in hash. The parent does not load plug-ins."""
+
+_HEX = re.compile(r"([0-9a-f]{2})+")
+_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class AnswerCheck:
+    """The check of the answers to one configuration."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._digests = {name: 2 * DIGESTS[name].length_bytes for name in config.algorithms if name in DIGESTS}
+        self._lists = {number for index in config.indexes for number in index.list_numbers}
+        self._lists |= {handle.list_number for handle in config.filters}
+        perceptual = config.perceptual
+        self._perceptual = frozenset[AlgorithmName]() if perceptual is None else frozenset(perceptual.algorithms)
+        self._has_plugins = perceptual is not None and bool(perceptual.hashers)
+        self._max_distances = {} if perceptual is None else perceptual.max_distances
+
+    def invalid_item(self, answer: Answer, tasks: tuple[Task[ContextT], ...]) -> int | None:
+        """Returns the first item of a batch whose result cannot be true; ``None`` if all can.
+
+        The answer must account for the items (:func:`hashaudit.workers.tasks.accounted_for`).
+        """
+        for result in answer.reported:
+            if not self._is_possible(result, tasks[result.item]):
+                return result.item
+        for value in answer.cache.to_keep:
+            if len(value.sealed) > MAX_VALUE_BYTES + 64 or len(value.recipes) > MAX_STATE_CHARACTERS:
+                return value.item
+        return None
+
+    def _is_possible(self, result: EntryResult, task: Task[ContextT]) -> bool:
+        entry = task.entry
+        return (
+            _is_state(result.stat, entry)
+            and _is_state(result.changed_from, entry)
+            and _is_count_of_bytes(result, entry)
+            and _is_consistency(result.consistency, entry)
+            and self._are_digests(result)
+            and self._are_matches(result)
+            and len(set(result.needs_confirmation)) == len(result.needs_confirmation)
+            and len(result.faults) <= MAX_FAULTS
+            and all(map(_is_fault, result.faults))
+            and len(result.perceptual) <= MAX_HASHES
+            and all(map(self._is_hash, result.perceptual))
+            and _is_run(result.from_run, task)
+        )
+
+    def _are_digests(self, result: EntryResult) -> bool:
+        if not result.digests:
+            return True
+        return (
+            result.stat is not None
+            and result.digests.keys() == self._digests.keys()
+            and all(
+                len(value) == self._digests[AlgorithmName(name)] and _HEX.fullmatch(value) is not None
+                for name, value in result.digests.items()
+            )
+        )
+
+    def _are_matches(self, result: EntryResult) -> bool:
+        matches = result.matches
+        labels = sum(len(name) + len(text) for match in matches for name, text in match.labels.items())
+        return (
+            len(matches) <= MAX_MATCHES
+            and 0 <= result.matches_omitted <= (MAX_COUNT if len(matches) == MAX_MATCHES else 0)
+            and labels <= MAX_LABEL_CHARACTERS + MAX_ENTRY_CHARACTERS
+            and sum(len(match.entry) for match in matches) <= MAX_ENTRY_CHARACTERS
+            and all(self._is_match(match, result) for match in matches)
+        )
+
+    def _is_match(self, match: Match, result: EntryResult) -> bool:
+        if match.list_number not in self._lists:
+            return False
+        if match.type is MatchType.EXACT:
+            return match.algorithm in result.digests and match.distance is None and match.threshold is None
+        return (
+            self._is_perceptual(match.algorithm)
+            and match.distance is not None
+            and match.threshold is not None
+            and 0 <= match.distance <= match.threshold <= MAX_DISTANCE
+            and match.threshold == self._max_distances.get(match.algorithm, match.threshold)
+        )
+
+    def _is_perceptual(self, name: AlgorithmName) -> bool:
+        return name in self._perceptual or (self._has_plugins and _NAME.fullmatch(name) is not None)
+
+    def _is_hash(self, value: PerceptualHash) -> bool:
+        length = hash_names.LENGTHS_BYTES.get(value.algorithm)
+        fits = len(value.value) <= 2 * MAX_PLUGIN_BYTES if length is None else len(value.value) == 2 * length
+        return (
+            self._is_perceptual(value.algorithm)
+            and fits
+            and _HEX.fullmatch(value.value) is not None
+            and (value.quality is None or 0 <= value.quality <= 100)
+            and 0 <= value.frame < MAX_COUNT
+            # Other variants are matched, but not reported.
+            and value.variant == "original"
+            and not value.trimmed
+        )
+
+
+def with_own_words(answer: Answer) -> Answer:
+    """Returns the answer with the texts of faults from a closed set."""
+    if not any(result.faults for result in answer.reported):
+        return answer
+    reported = tuple(
+        msgspec.structs.replace(result, faults=tuple(map(worded, result.faults))) if result.faults else result
+        for result in answer.reported
+    )
+    return msgspec.structs.replace(answer, reported=reported)
+
+
+def _is_state(state: State | None, entry: Entry) -> bool:
+    if state is None:
+        return True
+    if state.kind is not entry.state.kind:
+        return False
+    return _is_object_state(state) if isinstance(state, ObjectState) else _is_stat(state, entry)
+
+
+def _is_stat(state: Stat, entry: Entry) -> bool:
+    # A worker refuses to read a file of another device, and one of another inode where inodes last.
+    same = state.device == entry.stat.device and (
+        state.inode == entry.stat.inode or entry.consistency is not Consistency.STABLE
+    )
+    times = (state.mtime_ns, state.ctime_ns, state.birth_ns or 0)
+    return (
+        same
+        and stat.S_ISREG(state.mode)
+        and 0 <= state.mode < 1 << 32
+        and 0 <= state.size <= MAX_SIZE
+        and 0 <= state.inode < 1 << 64
+        and 0 <= state.links <= MAX_COUNT
+        and 0 <= state.uid < 1 << 32
+        and 0 <= state.gid < 1 << 32
+        and all(-(1 << 93) < time_ns < 1 << 93 for time_ns in times)
+    )
+
+
+def _is_object_state(state: ObjectState) -> bool:
+    texts = (state.etag, state.version or "", state.storage_class or "")
+    return (
+        0 <= state.size <= MAX_SIZE
+        and 0 <= state.last_modified_ns <= MAX_SIZE
+        and all(len(text) <= MAX_STATE_CHARACTERS and text.isprintable() for text in texts)
+    )
+
+
+def _is_count_of_bytes(result: EntryResult, entry: Entry) -> bool:
+    count, state = result.bytes_read, result.stat
+    if state is None:
+        return count == 0
+    if result.consistency is Consistency.CHANGED_WHILE_READ or not state.size:
+        # The size of a pseudo file is 0, and its content is not.
+        return 0 <= count <= MAX_SIZE
+    return 0 <= count <= max(state.size, entry.state.size)
+
+
+def _is_consistency(consistency: Consistency, entry: Entry) -> bool:
+    if consistency is Consistency.CHANGED_WHILE_READ:
+        return True
+    if entry.state.kind is Kind.OBJECT:
+        return consistency in {Consistency.ETAG_PINNED, Consistency.VERSION_PINNED}
+    return consistency is entry.consistency
+
+
+def _is_fault(fault: Fault) -> bool:
+    # The parent alone knows of signals.
+    return 0 <= fault.attempts <= MAX_ATTEMPTS and fault.signal is None
+
+
+def _is_run(run: str | None, task: Task[ContextT]) -> bool:
+    return run is None or (task.known is not None and run == task.known.run_id and _RUN_ID.fullmatch(run) is not None)

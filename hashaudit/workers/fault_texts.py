@@ -1,0 +1,94 @@
+"""The texts of faults that a worker may report.
+
+A compromised worker could otherwise write what it has read (a key below a root, list entries) into the message of a
+fault, and so into a signed file that leaves the machine. The parent accepts only texts of a closed set, with numbers
+and short names in fixed places. It replaces any other text by one of its own.
+"""
+
+import builtins
+import errno
+import os
+import re
+import sys
+
+import msgspec
+
+from hashaudit.model.faults import Fault
+
+MAX_MESSAGE = 400
+"""Longest text, in characters."""
+
+_NUMBER = r"\d{1,20}(\.\d{1,6})?"
+_ERROR_TYPES = "|".join(
+    sorted(
+        {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)}
+        | {
+            "UnidentifiedImageError",
+            "DecompressionBombError",
+            "UnsupportedModeError",
+            "LinAlgError",
+            "error",
+        }
+        | {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "SSLError"}
+        | {"ProxyConnectionError", "ServiceRequestError", "ServiceResponseError", "ServiceResponseTimeoutError"}
+        | {"IncompleteReadError", "IncompleteRead", "ProtocolError", "HTTPClientError", "ServiceRequestTimeoutError"}
+        | {"ResponseStreamingError", "HttpResponseError", "IncompleteReadException", "NewConnectionError"}
+    )
+)
+_SYSTEM_ERRORS = "|".join(sorted({re.escape(os.strerror(number)) for number in errno.errorcode} | {_ERROR_TYPES}))
+_MODULES = "|".join(sorted(map(re.escape, sys.stdlib_module_names | {"PIL", "numpy", "hashaudit", "pillow_heif"})))
+_MODULE = rf"({_MODULES})(\.[A-Za-z0-9_]{{1,30}}){{0,4}}"
+_RUN = "(this|[0-9a-f-]{36})"
+_FORMATS = r"[a-z0-9_]{1,12}(, frame \d{1,9})?"
+_DECODING = "|".join(
+    (
+        f"{_NUMBER} bytes; at most {_NUMBER} are decoded",
+        f"{_NUMBER} x {_NUMBER} pixels; at most {_NUMBER} are decoded",
+        f"more than {_NUMBER} frames; later ones were not examined",
+        f"not decoded within {_NUMBER} s",
+        r"no decoder for this format(; install hashaudit\[heic\])?",
+        "raw photograph without a JPEG preview",
+        "a side of the image has no pixels",
+        r"image mode '?[A-Za-z0-9;]{1,8}'? is not supported",
+    )
+)
+_TEXTS = re.compile(
+    "|".join(
+        (
+            rf"cannot (open|read) the file: ({_SYSTEM_ERRORS})",
+            r"replaced by (another file|a symbolic link)|the directory of the file was replaced",
+            r"(kept growing|size or times changed|size mismatch at the end of the file) while the file was read",
+            r"path (no longer exists|now refers to a different file) while the file was read",
+            r"overwritten (after it was listed(; the current state was examined)?|during every read)",
+            r"the content does not have the [a-z0-9]{1,12} checksum that the store reports",
+            rf"listed with {_NUMBER} bytes, sent with {_NUMBER}",
+            r"the store's response ended early|the store sent another range of the object than requested",
+            r"the store does not serve ranges of objects|no ETag from the store; reads are pinned to it",
+            r"cannot request a name with '\.' or '\.\.' between slashes",
+            r"the store refused the request: [A-Za-z0-9 .(),-]{0,60}",
+            rf"the network or the store failed: ({_ERROR_TYPES})",
+            rf"larger than the limit of {_NUMBER} bytes for decoding",
+            r"more memory was needed than --max-memory allows",
+            rf"internal error: ({_ERROR_TYPES}) in [a-z0-9_]{{1,30}}\.py:\d{{1,6}}; please report it",
+            rf"internal error: ({_ERROR_TYPES}) in an unknown place; please report it",
+            rf"internal error: the module '{_MODULE}' is imported inside the sandbox; please report it",
+            rf"the cache had other hashes for this state of the file, from run {_RUN}; the new ones are used",
+            rf"{_FORMATS}: ({_ERROR_TYPES}|{_DECODING})",
+            rf"[a-z0-9_-]{{1,40}}, frame \d{{1,9}}: ({_ERROR_TYPES})",
+        )
+    )
+)
+_DECODER = re.compile(rf"({_FORMATS}: ({_ERROR_TYPES})): .*", re.DOTALL)
+"""A decoder's own message, which may quote the file, follows the type of its error."""
+
+_THEN = "; then "
+
+
+def worded(fault: Fault) -> Fault:
+    """Returns a fault of a worker with a text of the closed set."""
+    text = fault.message[:MAX_MESSAGE]
+    if (found := _DECODER.fullmatch(text)) is not None:
+        text = found[1]
+    if not all(map(_TEXTS.fullmatch, text.split(_THEN))):
+        text = f"{fault.code.replace('_', ' ')}; the worker's own text is not recorded"
+    return fault if text == fault.message else msgspec.structs.replace(fault, message=text)
