@@ -416,3 +416,17 @@ def test_a_circle_of_links_below_a_path_that_cannot_be_resolved_is_a_fault(root:
     [fault] = walk(options=WalkOptions(follow_links=True))
     assert fault.startswith("fault link_loop")
     assert fault.endswith("again and below")
+
+
+def test_locations_name_their_roots_and_compare_as_the_walk_goes(root: bytes) -> None:
+    for name in (b"one/b/file", b"one/b.txt", b"one/a/z/deep", b"one/\xff", b"one/a.d/x", b"two/file", b"three"):
+        os.makedirs(os.path.dirname(root + b"/" + name), exist_ok=True)
+        with open(root + b"/" + name, "wb"):
+            pass
+    source = LocalSource([root + b"/two", root + b"/three", root + b"/missing", root + b"/one"], first_root=5)
+    walked = list(source.walk())
+    entries = [item.location for item in walked if isinstance(item, Entry)]
+    assert [location.root for location in entries] == [5, 6, 8, 8, 8, 8, 8]
+    assert [item.root for item in walked if isinstance(item, PathFault)] == [7]
+    backwards = entries[::-1]
+    assert sorted(backwards, key=lambda location: location.sort_key) == entries
