@@ -41,7 +41,7 @@ class ConfigOption(msgspec.Struct, frozen=True, kw_only=True):
 class QuietOption(msgspec.Struct, frozen=True, kw_only=True):
     """The option of commands that report progress."""
 
-    quiet: Annotated[bool, Option("quiet", "Report only errors on standard error.", short="q")] = False
+    quiet: Annotated[bool, Option("quiet", "Report only findings and errors on standard error.", short="q")] = False
 
 
 class JsonOption(msgspec.Struct, frozen=True, kw_only=True):

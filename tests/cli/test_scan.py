@@ -257,8 +257,8 @@ def test_the_header_says_who_what_where(hashaudit: Tool, make_list: MakeList, tm
 
 def test_quiet_says_nothing_when_all_is_well(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"wanted")
-    result = hashaudit("scan", tmp_path, "--list", make_list(b"wanted"), "-q")
-    assert result.code == 8
+    result = hashaudit("scan", tmp_path, "--list", make_list(b"other"), "-q")
+    assert result.code == 0
     assert result.err == ""
 
 
@@ -385,3 +385,18 @@ def test_a_strangers_key_does_not_verify_for_whoever_has_a_trust_store(
     assert hashaudit("verify", output, "--key", tmp_path / "stranger.pub").code == 0
     piped = hashaudit("verify", "/dev/stdin", "--allow-any-signer", input=output.read_bytes())
     assert piped.code == 3, piped.out
+
+
+def test_quiet_reports_each_finding_and_a_summary(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "bad\x1b").write_bytes(b"wanted")
+    words = ("scan", tree, "-q", "--list")
+    result = hashaudit(*words, make_list(b"wanted"), "-o", tmp_path / "out")
+    assert result.code == 8
+    first, last = result.err.splitlines()
+    assert first.startswith(f"hashaudit: finding: {tree}/bad")
+    assert "\x1b" not in result.err
+    assert "1 finding; 0 faults" in last
+    clean = hashaudit(*words, make_list(b"other"), "-o", tmp_path / "clean")
+    assert (clean.code, clean.out, clean.err) == (0, b"", "")

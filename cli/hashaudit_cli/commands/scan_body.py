@@ -7,7 +7,7 @@ import sys
 
 import hashaudit
 from hashaudit.model.secret_masking import mask_options
-from hashaudit.record.schema import EndReason
+from hashaudit.record.schema import EndReason, FindingRecord
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded, Started
 from hashaudit.scan.key_policy import Signing
@@ -32,7 +32,7 @@ def run_scan(config: ScanConfig, *, output: str | None, resume: str | None, sign
         HashauditError: the scan cannot start or continue.
     """
     target = standard_output() if output is None and resume is None else output
-    outcome = _Outcome()
+    outcome = _Outcome(quiet=quiet)
     with obeying_signals() as control:
         with interrupting_on_signals():
             argv = mask_options(sys.argv, secret_options((SigningOptions,)))
@@ -41,8 +41,7 @@ def run_scan(config: ScanConfig, *, output: str | None, resume: str | None, sign
             with interrupting_on_signals():
                 show_preparation(events, quiet=quiet)
             follow(events, control, quiet=quiet, on_event=outcome.take)
-            if not quiet:
-                outcome.show(resume or output)
+            outcome.show(resume or output)
     if events.exit_code is None:
         raise RuntimeError("a scan ended without an exit code")
     return events.exit_code
@@ -51,7 +50,8 @@ def run_scan(config: ScanConfig, *, output: str | None, resume: str | None, sign
 class _Outcome:
     """Collects what a person sees at the end of a scan: tables, notes, and the next commands."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
         self._finished: Finished | None = None
         self._skipped: CacheSkipped | None = None
 
@@ -64,7 +64,12 @@ class _Outcome:
 
                 self._tables = Tables()
             case Recorded(record=record):
-                self._tables.add(record)
+                if not self._quiet:
+                    self._tables.add(record)
+                elif isinstance(record, FindingRecord):
+                    from hashaudit_cli.ui.tables import finding_line  # noqa: PLC0415 # as above
+
+                    log(finding_line(record))
             case CacheSkipped():
                 self._skipped = event
             case Finished():
@@ -80,6 +85,12 @@ class _Outcome:
         """
         finished = self._finished
         if finished is None:
+            return
+        if self._quiet:
+            if finished.exit_code:
+                from hashaudit_cli.ui.tables import summary  # noqa: PLC0415 # as above
+
+                log(summary(finished))
             return
         # A closed standard error changes nothing in the result.
         with contextlib.suppress(OSError, ValueError):

@@ -41,7 +41,7 @@ class Tables:
         if self._faults:
             console.print(self._faults_table())
             _print_rest(console, totals.faulted + totals.directories_faulted - len(self._faults), "fault")
-        console.print(Text(_summary(finished), style="bold"))
+        console.print(Text(summary(finished), style="bold"))
 
     def _findings_table(self) -> Table:
         table = Table(title="Findings", title_justify="left")
@@ -86,7 +86,14 @@ def _safe(text: str) -> str:
     return quote(text.encode(errors="surrogateescape"))
 
 
-def _summary(finished: Finished) -> str:
+def finding_line(record: FindingRecord) -> str:
+    """Returns one line about a finding: its path, and the lists that name it."""
+    lists = dict.fromkeys(_safe(match.list_entry.name) for match in record.matches if match.role is Role.DENY)
+    return f"finding: {_path(record)} (list {', '.join(lists)})"
+
+
+def summary(finished: Finished) -> str:
+    """Returns one line about the end of a scan, with its counts."""
     totals = finished.totals
     ended = {
         EndReason.COMPLETED: "Complete" if not (totals.faulted or totals.faults) else "Incomplete",
