@@ -258,7 +258,7 @@ class Coordinator(Generic[ContextT]):
             self._handle(member, asked, reply)
         except KilledWorker:
             self._remove(member, lost=True)
-        except (ProtocolViolationError, msgspec.DecodeError):
+        except (ProtocolViolationError, msgspec.DecodeError, ValueError):
             self._refuse(member.address, "its answer does not match the request")
             self._remove(member, lost=False)
         except Exception:  # noqa: BLE001 # the scheduler or the worker was lost: the next check decides

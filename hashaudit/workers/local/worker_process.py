@@ -151,11 +151,11 @@ class WorkerProcess:
                 sent = self.socket.send(memoryview(self._outbound)[:RECEIVE_BYTES])
                 del self._outbound[:sent]
 
-    def receive(self) -> tuple[list[Message], bool]:
+    def receive(self) -> tuple[Iterator[Message], bool]:
         """Returns all complete messages, and whether the worker is alive.
 
-        Raises:
-            ProtocolError: the data is not a message.
+        The iterator raises :class:`ProtocolError` where the data is not a message. What came before it counts, so that
+        no answered item is blamed.
         """
         alive = True
         try:
@@ -166,12 +166,12 @@ class WorkerProcess:
                     break
                 self._inbound += data
                 if self._expected() > MAX_MESSAGE_BYTES:
-                    raise ProtocolError("a message that is too long")
+                    break
         except BlockingIOError:
             pass
         except ConnectionResetError:
             alive = False
-        return list(self._messages()), alive
+        return self._messages(), alive
 
     def _expected(self) -> int:
         """Returns the length of the message that arrives, once its header is here."""

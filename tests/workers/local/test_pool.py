@@ -333,6 +333,31 @@ def test_a_worker_that_names_others_as_the_cause_is_found_within_bounded_tries(t
     assert sorted(done) == sorted(names[1:])
 
 
+def test_an_answer_counts_although_an_invalid_message_follows_it(tmp_path: Path) -> None:
+    code = textwrap.dedent("""
+        import os
+        from hashaudit.workers.child import child_main as worker
+        from hashaudit.workers.framing import frame, receive
+        from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, ENCODER, position_word
+        def serve(stream, progress, sandbox):
+            receive(stream)
+            worker._send(stream, Ready(()))
+            batch = BATCH_DECODER.decode(receive(stream))
+            progress[0] = position_word(batch.number, 0)
+            stream.sendall(frame(ENCODER.encode(Answer(batch.number, (), 0, ()))) + frame(b"\\xc1"))
+            receive(stream)
+        worker.serve = serve
+        worker.main()
+    """)
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+        pool.begin(CONFIG)
+        pool.submit(tasks(tmp_path, "a"))
+        events: list[object] = []
+        while not pool.idle:
+            events += pool.collect()
+    assert [type(event) for event in events] == [Completed]
+
+
 def test_an_answer_for_a_part_of_a_batch_leaves_the_rest_to_others(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         from hashaudit.workers.child import child_main as worker
