@@ -150,7 +150,7 @@ def _is_state(state: State | None, entry: Entry) -> bool:
         return True
     if state.kind is not entry.state.kind:
         return False
-    return _is_object_state(state) if isinstance(state, ObjectState) else _is_stat(state, entry)
+    return _is_object_state(state) if state.kind is Kind.OBJECT else _is_stat(state, entry)
 
 
 def _is_stat(state: Stat, entry: Entry) -> bool:

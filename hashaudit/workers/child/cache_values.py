@@ -15,8 +15,9 @@ from hashaudit.cache.values import (
     unseal,
 )
 from hashaudit.content.read import ReadOutcome
-from hashaudit.model.entry import Consistency, Entry, Stat
+from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.workers.child.sink import Content
 
@@ -62,7 +63,8 @@ class CacheReader:
         content, stat = outcome.sink, outcome.stat
         if (
             content is None
-            or not isinstance(stat, Stat)
+            or stat is None
+            or stat.kind is not Kind.FILE
             or outcome.faults
             or outcome.consistency is not Consistency.STABLE
         ):
