@@ -43,21 +43,22 @@ $(VENV)/developed: $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
 
-demo: $(VENV)/installed ## Set up, scan a small made-up folder, show and verify the findings
+demo: $(VENV)/installed ## Set up, scan sample data, show and verify the findings
 	@$(BIN)/python docs/demo.py build/demo
 
 scan: $(VENV)/installed ## Scan your own data: make scan ROOT=/srv/files LIST=hashes.txt
-	@test -n "$(ROOT)" && test -n "$(LIST)" || { echo "say what to scan: make scan ROOT=/folder LIST=/hashes.txt" >&2; exit 2; }
+	@test -n "$(ROOT)" && test -n "$(LIST)" || { echo "missing ROOT or LIST: make scan ROOT=/directory LIST=/hashes.txt" >&2; exit 2; }
 	@output="findings-$$(date -u +%Y%m%dT%H%M%SZ).jsonl"; \
 	$(BIN)/hashaudit scan "$(ROOT)" --list "$(LIST)" -o "$$output"; code=$$?; \
 	if [ -e "$$output" ]; then $(BIN)/hashaudit verify "$$output" || exit $$?; fi; \
 	case $$code in 0|8) exit 0;; *) exit $$code;; esac
 
-lint: $(VENV)/developed ## Style, types and layer contracts
+lint: $(VENV)/developed ## Style, types, import contracts and the words of the glossary
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python docs/check_prose.py
 
 test: lint ## The whole suite, against the installed wheel
 	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
@@ -69,7 +70,7 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 	@$(BIN)/python benchmarks/perceptual.py
 	@$(BIN)/python benchmarks/buckets.py
 
-fuzz: $(VENV)/developed ## Mutate pictures, lists, indexes and findings 20,000 times (minutes); FUZZ_ARGS="--seed 7"
+fuzz: $(VENV)/developed ## Mutate images, lists, indexes and findings 20,000 times (minutes); FUZZ_ARGS="--seed 7"
 	@$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
 
 soak: $(VENV)/developed ## Disturb runs in every way, then scan a million files twice (an hour, 8 GB)

@@ -15,8 +15,8 @@ from hashaudit_cli.ui.terminal import log
 VARIABLE_PREFIX = "HASHAUDIT_"
 
 MIN_SIMILARITY = 0.85
-"""Of an unknown variable that causes a warning. HASHAUDIT_SCHEDULER_PORT, which Kubernetes sets for a service named
-hashaudit-scheduler, has 0.78."""
+"""Similarity from which an unknown variable causes a warning. HASHAUDIT_SCHEDULER_PORT, which Kubernetes sets for a
+service named hashaudit-scheduler, has 0.78."""
 
 Table = TypeVar("Table", bound=msgspec.Struct)
 
@@ -161,7 +161,7 @@ def _split(option: DeclaredOption, value: str) -> tuple[str, ...]:
 
 
 def _warn_of_variables(options: Sequence[DeclaredOption], commands: Commands) -> None:
-    """Warns of a variable that is nearly that of an option. Others may have another purpose, so they are no error."""
+    """Warns of a variable that is nearly that of an option. It is not an error, because it may have another purpose."""
     own = {variable_of(one) for one in options}
     unknown = [name for name in os.environ if name.startswith(VARIABLE_PREFIX) and name not in own]
     if not unknown:

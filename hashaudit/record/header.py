@@ -43,7 +43,7 @@ class ConfigSource(StrEnum):
 
 
 class RootType(StrEnum):
-    """What the user named as a root."""
+    """The kind of a root."""
 
     DIRECTORY = "directory"
     FILE = "file"
@@ -74,7 +74,7 @@ class Root(Value, frozen=True, kw_only=True):
     path_uri: str | None = None
     type: RootType
     filesystem: str | None = None
-    """Type as the mount table names it: ``ext4``, ``fuse.s3fs``; left out where the host cannot tell."""
+    """Type as the mount table names it: ``ext4``, ``fuse.s3fs``; absent where the host does not know it."""
     mount_source: str | None = None
     mount_point: str | None = None
     mount_options: tuple[str, ...] = ()

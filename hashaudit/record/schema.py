@@ -1,6 +1,6 @@
 """Every kind of line of a findings file, field by field: docs/reference/findings-format.md as types.
 
-A field without a default stands on every line of its kind; one with a default is left out where it has nothing to say.
+A field without a default is in every record of its kind; one with a default is absent where it has no value.
 The order of fields here is their order in the file. Values are text and numbers as the file holds them;
 :mod:`hashaudit.record.convert` makes them from the values that the program works with.
 """
@@ -180,7 +180,7 @@ class EntryRecord(Value, frozen=True, kw_only=True):
     matches_omitted: Natural = 0
     """Further matches, beyond the 1,000 that a record holds."""
     faults: tuple[Fault, ...] = ()
-    """What was not examined, and why."""
+    """An entry that was not fully examined, and the reasons."""
     changed: Change | None = None
 
     def __post_init__(self) -> None:
@@ -243,11 +243,11 @@ class Checkpoint(Value, frozen=True, kw_only=True, tag_field="kind", tag="checkp
     body: str
     """JSON of a :class:`CheckpointBody`; its exact bytes are what is signed."""
     sshsig: str | None
-    """Armoured SSHSIG; null when the run is unsigned."""
+    """Armoured SSHSIG; null if the scan is unsigned."""
 
 
 class Totals(Value, frozen=True, kw_only=True):
-    """Counts since the run began. An entry is whatever a folder names, folders that are entered excepted."""
+    """Counts since the start of the scan. An entry is any name in a directory except directories that are walked."""
 
     seen: Natural
     examined: Natural
@@ -278,50 +278,51 @@ class Totals(Value, frozen=True, kw_only=True):
 
 
 class Resumption(Value, frozen=True, kw_only=True):
-    """How a run that was interrupted went on in another process."""
+    """The resume of an interrupted scan in another process."""
 
     time: Time
-    set_aside_bytes: Natural
-    """That stood behind the last checkpoint, signed by nothing, or closed by the end that the interruption made."""
-    set_aside_sha256: Sha256 | None = None
-    """Of those bytes, where there were any."""
+    moved_bytes: Natural
+    """Bytes after the last valid checkpoint that the resume moved to a backup file: unsigned, or closed only by the
+    interruption's own end record."""
+    moved_sha256: Sha256 | None = None
+    """Hash of those bytes, if there were any."""
     different_roots: tuple[str, ...] = ()
     """Differences of the roots that the user accepted."""
     journal: bool
-    """True if the run's journal told what was examined; without it, what has no line was examined again."""
+    """True if the journal recorded what was examined. Without it, every entry without a record was examined again."""
 
 
 class CheckpointBody(Value, frozen=True, kw_only=True):
-    """What a checkpoint says and signs."""
+    """The signed statement of a checkpoint."""
 
     v: int
     run_id: str
     first: Natural
-    """Number of the segment's first line."""
+    """Number of the segment's first record."""
     last: Natural
-    """Number of its last line; ``first - 1`` when the checkpoint closes no line."""
+    """Number of its last record; ``first - 1`` if the checkpoint closes none."""
     segment_sha256: Sha256
-    """Of those lines with their newlines."""
+    """Hash of those records with their newlines."""
     prev_checkpoint_sha256: Sha256 | None
-    """Of the previous checkpoint's line with its newline; null for the first."""
+    """Hash of the previous checkpoint's line with its newline; null for the first."""
     time: Time
     totals: Totals
     final: bool
     file_sha256: Sha256 | None = None
-    """Of everything before the final checkpoint's line. This and the next three stand in the final one only."""
+    """Hash of everything before the final checkpoint's line. Only the final checkpoint has this and the next three."""
     end: Time | None = None
     reason: EndReason | None = None
     exit_code: Natural | None = None
     resumed: Resumption | None = None
-    """In the first checkpoint after an interruption."""
+    """Only in the first checkpoint after an interruption."""
 
     def __post_init__(self) -> None:
         ending = (self.file_sha256, self.end, self.reason, self.exit_code)
         if any((field is not None) is not self.final for field in ending):
-            raise ValueError("file_sha256, end, reason and exit_code stand in a final checkpoint and in no other")
+            raise ValueError("file_sha256, end, reason and exit_code are fields of the final checkpoint only")
 
 
 Record = RunHeader | FindingRecord | FaultRecord | FileRecord
-"""A numbered line."""
+"""A numbered record."""
 
 Line = Record | Checkpoint

@@ -13,30 +13,30 @@ from hashaudit.scan.option_values import algorithm_name
 from hashaudit.sources.open_source import check_buckets
 
 MAX_WORKERS = 1024
-"""More processes than that help no storage and exhaust descriptors."""
+"""More processes do not speed up any storage and exhaust descriptors."""
 
 MIN_RATE_BYTES_PER_S = 1024
-"""With less than that a run does not end."""
+"""With less, a scan does not end."""
 
 MAX_PERCENT = 100
 
 MAX_QUALITY = 100
-"""Of PDQ."""
+"""Largest PDQ quality."""
 
 MIN_TIMEOUT_S = 1.0
-"""Less ends workers that wait for a processor."""
+"""A shorter timeout ends workers that wait for a processor."""
 
 MIN_MEMORY_BYTES = 64 << 20
-"""Less does not read a large folder's names and decode a small picture."""
+"""With less, a worker cannot list a large directory and decode a small image."""
 
 MAX_MEMORY_BYTES = 1 << 46
-"""64 TiB: with what is in use, within the address space of any processor."""
+"""64 TiB, which is within the address space of any processor."""
 
 VARIANTS = ("none", "dihedral", "all")
-"""As it is; in all eight orientations; and again without a uniform border."""
+"""As it is; also in all eight orientations; also without a uniform border."""
 
 MAX_WAIT_S = 7 * 24 * 3600.0
-"""A cluster that has nobody for a week is none."""
+"""Give up on a cluster that has had no worker for a week."""
 
 
 def checked(config: ScanConfig) -> ScanConfig:
@@ -52,12 +52,12 @@ def checked(config: ScanConfig) -> ScanConfig:
         perceptual_algorithms=tuple(dict.fromkeys([*config.perceptual_algorithms, *map(_perceptual_hash, others)])),
     )
     if not config.roots:
-        raise UsageError("no ROOT: name at least one folder or file to examine")
+        raise UsageError("missing argument: 'ROOT'", hint="name at least one directory or file to scan")
     if any(not root for root in config.roots):
-        raise UsageError("a ROOT is empty; write . for the current folder")
+        raise UsageError("invalid ROOT: ''; it is empty", hint="write . for the current directory")
     check_buckets(config.roots, config.buckets)
     if config.record is not RecordScope.ALL and not any(spec.role is Role.DENY for spec in config.lists):
-        raise UsageError("no --list: name a list of hashes to look for, or give --record all to record every file")
+        raise UsageError("missing option: '--list'", hint="name a hash list, or record every file with --record all")
     if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:
         raise UsageError(f"--jobs must be from 1 to {MAX_WORKERS}")
     if config.max_rate_bytes_per_s is not None and config.max_rate_bytes_per_s < MIN_RATE_BYTES_PER_S:

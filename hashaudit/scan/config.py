@@ -200,7 +200,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_frames: Annotated[
         int, Option("frames", "Hash at most this many frames of an image.", Group.IMAGES, metavar="N")
     ] = 33
-    """Of more frames, evenly spaced ones are hashed: the first, the middle and the last among them."""
+    """If there are more frames, evenly spaced ones are hashed, including the first, the middle and the last."""
     variants: Annotated[
         str,
         Option(

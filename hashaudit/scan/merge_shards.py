@@ -37,7 +37,7 @@ FORMAT_VERSION = 1
 """Version of the result's format."""
 
 RESULT_SUFFIX = b".json"
-"""Of the summary beside the checksums."""
+"""Suffix of the summary beside the checksums."""
 
 _SHOWN_NUMBERS = 20
 
@@ -64,7 +64,7 @@ class MergedResult(Value, frozen=True, kw_only=True):
     tool: Tool
     shards: tuple[ShardResult, ...]
     roots: tuple[Root, ...]
-    """Of the first shard."""
+    """Header of the first shard."""
     different_roots: tuple[str, ...] = ()
     """Differences of the storage of other shards that the user accepted."""
     lists: tuple[HashList, ...]

@@ -130,13 +130,13 @@ class DeclaredOption(msgspec.Struct, frozen=True):
 
     @property
     def repeatable(self) -> bool:
-        """Whether the option takes several values."""
+        """True if the option takes several values."""
         stated = self.option.repeatable
         return get_origin(self.type) in {tuple, dict} if stated is None else stated
 
     @property
     def is_flag(self) -> bool:
-        """Whether the option takes no value."""
+        """True if the option takes no value."""
         return self.type is bool
 
     @property

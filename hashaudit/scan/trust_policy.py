@@ -37,7 +37,7 @@ def verify(
 
     Returns:
         The report. ``verified`` is true if nothing is wrong and a signer that the reader trusts has signed;
-        ``unmodified`` if the file is intact, whoever signed it.
+        ``unmodified`` if the file is intact, by any signer.
 
     Raises:
         UsageError: the arguments are mutually exclusive.

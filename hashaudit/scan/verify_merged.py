@@ -44,12 +44,12 @@ class MergedVerification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unmodified(self) -> bool:
-        """Whether all files agree with the signature, by any signer."""
+        """True if all files agree with the signature, by any signer."""
         return all(is_about_trust(problem) for problem in self.problems)
 
     @property
     def verified(self) -> bool:
-        """Whether there is no problem and the reader trusts the signer."""
+        """True if there is no problem and the reader trusts the signer."""
         return not self.problems and self.basis in {Basis.ALLOWED_SIGNERS, Basis.GIVEN_KEY}
 
 

@@ -129,7 +129,7 @@ def test_a_stopped_run_goes_on(case: Case, tmp_path: Path) -> None:
     backup = output.with_name("out.backup-1")
     assert backup.read_bytes() == b"".join(stopped[len(stopped) - 2 - final["last"] + final["first"] :])
     assert output.with_name("out.backup-1.sig").exists()
-    assert resumptions(output)[0]["set_aside_bytes"] == backup.stat().st_size
+    assert resumptions(output)[0]["moved_bytes"] == backup.stat().st_size
 
 
 def test_a_run_that_is_killed_again_and_again_ends_all_the_same(case: Case, tmp_path: Path) -> None:

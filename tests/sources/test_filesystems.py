@@ -24,7 +24,7 @@ from hashaudit.sources.filesystems import PSEUDO_TYPES, Filesystem, Filesystems
         ("fuse", False, Consistency.UNVERIFIED_MOUNT),
         ("fuseblk", False, Consistency.UNVERIFIED_MOUNT),
         ("fuseblk.proc", False, Consistency.UNVERIFIED_MOUNT),
-        *((f"fuse.{name}", False, Consistency.UNVERIFIED_MOUNT) for name in (*PSEUDO_TYPES, "fuse.proc", "")),
+        *((f"fuse.{name}", False, Consistency.UNVERIFIED_MOUNT) for name in (*sorted(PSEUDO_TYPES), "fuse.proc", "")),
         ("fuse.s3fs", False, Consistency.UNVERIFIED_MOUNT),
         ("nfs4", False, Consistency.UNVERIFIED_MOUNT),
         ("cifs", False, Consistency.UNVERIFIED_MOUNT),

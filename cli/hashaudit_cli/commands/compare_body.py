@@ -1,4 +1,4 @@
-"""What ``compare`` does: hashes two pictures and shows their distances."""
+"""The body of ``compare``: hashes two images and shows their distances."""
 
 import sys
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def run_compare(
         for fault in faults:
             log(f"{quote(path.encode(errors='surrogateescape'))}: {fault.code}: {fault.message}")
         if not hashes and not faults:
-            log(f"{quote(path.encode(errors='surrogateescape'))}: no picture, or one without any content to hash")
+            log(f"{quote(path.encode(errors='surrogateescape'))}: not an image, or one without content to hash")
     rows = [row for algorithm in algorithms for row in _rows(algorithm, hashes_a, hashes_b)]
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())

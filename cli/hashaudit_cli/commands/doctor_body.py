@@ -1,4 +1,4 @@
-"""What ``doctor`` does: asks the library and lays the answers out, for people or as JSON."""
+"""The body of ``doctor``: runs the checks and shows their results, for people or as JSON."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What the ``lists`` commands do: call the library, show counts, never an entry unless asked to."""
+"""The bodies of the ``lists`` commands. They show counts, and entries only with --show-entries."""
 
 import os
 import sys

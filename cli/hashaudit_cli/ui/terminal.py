@@ -41,7 +41,7 @@ def quote(raw: bytes) -> str:
 
 
 class TerminalOutput(Output):
-    """Standard output that is a terminal: whatever could steer it is written as an escape."""
+    """Standard output that is a terminal. Everything that could control it is escaped."""
 
     def write(self, data: bytes) -> None:
         """Writes all of ``data``, which consists of whole lines.

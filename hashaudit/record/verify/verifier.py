@@ -127,7 +127,7 @@ class _Verifier:
 
     @property
     def has_key(self) -> bool:
-        """Whether a signature has been accepted."""
+        """True if a signature has been accepted."""
         return self._signatures.key is not None
 
     @property

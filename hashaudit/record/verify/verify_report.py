@@ -158,7 +158,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """Number of times that the scan was interrupted and resumed."""
     sidecar: Sidecar
     recognised: bool = True
-    """Whether any line is of this format; otherwise the file is not a findings file."""
+    """True if any line is of this format; otherwise the file is not a findings file."""
     problems: tuple[Problem, ...]
     problems_omitted: int = 0
     """Number of problems beyond the listed ones."""
@@ -170,12 +170,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unmodified(self) -> bool:
-        """Whether the whole file agrees with its signatures, by any signer."""
+        """True if the whole file agrees with its signatures, by any signer."""
         return all(is_about_trust(problem) for problem in self.problems)
 
     @property
     def verified(self) -> bool:
-        """Whether there is no problem and the reader trusts the signer."""
+        """True if there is no problem and the reader trusts the signer."""
         return self.ok and self.basis in {Basis.ALLOWED_SIGNERS, Basis.GIVEN_KEY}
 
     @property

@@ -114,8 +114,8 @@ def continue_scan(
     own_files |= opened.output.own_files
     resumption = Resumption(
         time=timestamps.to_text(Clock().wall_ns()),
-        set_aside_bytes=quarantined.size if quarantined else 0,
-        set_aside_sha256=quarantined.sha256 if quarantined else None,
+        moved_bytes=quarantined.size if quarantined else 0,
+        moved_sha256=quarantined.sha256 if quarantined else None,
         different_roots=different_roots,
         journal=prior.resume_point is not None,
     )

@@ -1,7 +1,7 @@
 """Deadlines of a worker: for reading by progress and size, for decoding by the size of the file.
 
 The progress memory is the worker's word. It can shorten a deadline, but the parent's own clock, started when it first
-sees an item, bounds the time of each item whatever the worker writes.
+sees an item, bounds the time of each item independently of what the worker writes.
 """
 
 import msgspec
@@ -32,7 +32,7 @@ class Deadlines(msgspec.Struct, frozen=True):
         return self.file_s + size_bytes / SLOWEST_READ_BYTES_PER_S
 
     def whole_s(self, size_bytes: int) -> float:
-        """Returns the longest time for reading and decoding a file, whatever the worker reports."""
+        """Returns the longest time for reading and decoding a file, independently of what the worker reports."""
         return self.reading_s(size_bytes) + self.decoding_s(size_bytes)
 
     def decoding_s(self, size_bytes: int) -> float:

@@ -168,7 +168,7 @@ def test_what_is_continued_is_one_chain(lines: list[bytes], tmp_path: Path) -> N
     assert aside.sha256 == hashlib.sha256(b'{"kind":"fin').hexdigest()
     tally = found.tally
     tally.seen = len(found.lines) + 1
-    resumed = Resumption(time=found.header.start, set_aside_bytes=12, set_aside_sha256=aside.sha256, journal=False)
+    resumed = Resumption(time=found.header.start, moved_bytes=12, moved_sha256=aside.sha256, journal=False)
     with FindingsWriter.continued(
         output, found.end, tally=tally, lines=(), resumed=resumed, signer=KEY, clock=FakeClock().clock()
     ) as writer:
