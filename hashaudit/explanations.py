@@ -98,6 +98,10 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "The bucket has this key, and its mount does not show it as a file, so the mount alone would miss it.",
         "Scan again with `--read-unlisted`, or scan the bucket by its URL instead of the mount.",
     ),
+    FaultCode.ROOT_EMPTY: Explanation(
+        "The ROOT is not a mount point, or the scan found fewer files than `--require-mount` or `--min-files` demand.",
+        "Mount the storage and check the patterns and the prefix, then scan again.",
+    ),
     FaultCode.LINK_LOOP: Explanation(
         "Resolving the path went through too many symbolic links, which usually form a loop.",
         "Scan the link's target by its real path if it matters.",

@@ -28,6 +28,7 @@ class FaultCode(StrEnum):
     STALE_HANDLE = "stale_handle"
     NOT_VISIBLE_ON_MOUNT = "not_visible_on_mount"
     """The mount does not show this key of the bucket, so it was not examined."""
+    ROOT_EMPTY = "root_empty"
     LINK_LOOP = "link_loop"
     BROKEN_LINK = "broken_link"
     NAME_TOO_LONG = "name_too_long"

@@ -166,6 +166,12 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     follow_links: Annotated[bool, Option("follow-links", "Follow symbolic links found while walking.", Group.FILES)] = (
         False
     )
+    require_mount: Annotated[
+        bool, Option("require-mount", "Report a ROOT that is not a mount point as a fault.", Group.FILES)
+    ] = False
+    min_files: Annotated[
+        int, Option("min-files", "Report fewer files than this as a fault.", Group.FILES, metavar="N", minimum=0)
+    ] = 0
     allow_different_root: Annotated[
         bool,
         Option(

@@ -235,7 +235,7 @@ class MainLoop:
             met = next(walk, None)
             if met is None:
                 self._walk_ended = True
-                for fault in chain(self._unseen(), self._at_end()):
+                for fault in chain(self._unseen(), self._too_few(), self._at_end()):
                     self._outcomes.add(fault)
                 self._dispatcher.flush()
                 break
@@ -257,6 +257,12 @@ class MainLoop:
             directory, name = os.path.split(lost[0])
             text = f"not seen again: {len(lost)} with a record of the interrupted scan, such as '{for_terminal(name)}'"
             yield PathFault(directory, Fault(Stage.WALK, FaultCode.NOT_FOUND, text), directory=True)
+
+    def _too_few(self) -> Iterator[PathFault]:
+        files = self._tally.seen - self._tally.skipped.total()
+        if files < self._config.min_files:
+            text = f"{files} files instead of at least {self._config.min_files}"
+            yield PathFault(self._config.roots[0], Fault(Stage.WALK, FaultCode.ROOT_EMPTY, text), directory=True)
 
     def _has_fault_above(self, path: bytes) -> bool:
         while path and path not in self._unlisted:

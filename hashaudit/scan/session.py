@@ -138,6 +138,10 @@ class Session:
 
     def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:
         """Yields a fault for each root that was a mount point and is not one at the end of the walk."""
+        for number, root in enumerate(self.roots if self.config.require_mount else ()):
+            if root.mount_point != root.path:
+                fault = Fault(Stage.WALK, FaultCode.ROOT_EMPTY, "ROOT is not a mount point")
+                yield PathFault(root.path, fault, directory=True, root=number)
         if not expected:
             return
         before = {root.path: root for root in self.roots}

@@ -65,7 +65,8 @@ def refused(result: Result) -> tuple[str, str]:
 
 
 @pytest.fixture
-def lists(make_list: Any) -> list[str | Path]:
+def lists(make_list: Any, tmp_path: Path) -> list[str | Path]:
+    (tmp_path / "file").write_bytes(b"another")  # a scan of nothing prints a warning
     return ["--list", make_list(b"x"), "--unsigned", "-q"]
 
 

@@ -400,3 +400,20 @@ def test_quiet_reports_each_finding_and_a_summary(hashaudit: Tool, make_list: Ma
     assert "1 finding; 0 faults" in last
     clean = hashaudit(*words, make_list(b"other"), "-o", tmp_path / "clean")
     assert (clean.code, clean.out, clean.err) == (0, b"", "")
+
+
+def test_a_scan_of_nothing_is_never_silent(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    words = ("scan", root, "--list", make_list(b"wanted"), "-q")
+    result = hashaudit(*words)
+    assert result.code == 0
+    assert "warning: no file was examined" in result.err
+    for option in (("--min-files", "1"), ("--require-mount",)):
+        result = hashaudit(*words, *option)
+        assert result.code == 16
+        (fault,) = of_kind(result.lines, "fault")
+        assert fault["faults"][0]["code"] == "root_empty"
+    (root / "file").write_bytes(b"x")
+    clean = hashaudit(*words, "--min-files", "1")
+    assert (clean.code, clean.err) == (0, "")

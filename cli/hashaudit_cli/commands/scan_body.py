@@ -86,6 +86,8 @@ class _Outcome:
         finished = self._finished
         if finished is None:
             return
+        if not finished.totals.seen - sum(finished.totals.skipped.values()):
+            log("warning: no file was examined; check the ROOT, that it is mounted, and the patterns")
         if self._quiet:
             if finished.exit_code:
                 from hashaudit_cli.ui.tables import summary  # noqa: PLC0415 # as above
