@@ -22,9 +22,17 @@ def modules(top: Path) -> dict[str, Path]:
 
 
 def imports(tree: ast.AST, known: set[str]) -> set[str]:
-    """The known modules that a syntax tree imports, wherever in it the statement is."""
+    """The known modules that a syntax tree imports, wherever in it the statement is, but for types alone."""
     found = set()
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
     for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -46,7 +46,7 @@ def _dask_executor(
         dask.config.set({"logging": {"distributed": "critical"}})
         from hashaudit.workers.dask.dask_executor import DaskExecutor  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.mount_check import root_directories  # noqa: PLC0415 # as above
-        from hashaudit.workers.dask.settings import ClusterSettings  # noqa: PLC0415 # as above
+        from hashaudit.workers.dask.cluster_settings import ClusterSettings  # noqa: PLC0415 # as above
     except ImportError as error:
         raise HostError(
             f"cannot use a Dask cluster; {error}", hint="install the extra dask: pip install 'hashaudit[dask]'"

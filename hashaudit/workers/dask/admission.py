@@ -21,7 +21,7 @@ from hashaudit.workers.dask.protocol import (
     WorkerRequest,
     packed,
 )
-from hashaudit.workers.dask.settings import ClusterSettings
+from hashaudit.workers.dask.cluster_settings import ClusterSettings
 from hashaudit.workers.protocol import WorkerConfig
 
 DESCRIBE_TIMEOUT_S = 60.0

@@ -32,7 +32,7 @@ from hashaudit.workers.dask.protocol import (
     packed,
 )
 from hashaudit.workers.dask.scheduler import CALL_TIMEOUT_S, LOST, WATCH_S, check, connect, workers_of
-from hashaudit.workers.dask.settings import ClusterSettings, Failure, Notice, Ready
+from hashaudit.workers.dask.cluster_settings import ClusterSettings, Failure, Notice, Ready
 from hashaudit.workers.protocol import WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import ContextT, Event, grouped
 
