@@ -93,7 +93,7 @@ def test_the_arithmetic_closes_whatever_happens(outcomes: list[str]) -> None:
         elif outcome == "skip":
             tally.skip(SkipReason.DEVICE)
         else:
-            getattr(tally, f"pass_{outcome}")()
+            getattr(tally, f"record_{outcome}")()
     totals = tally.totals()
     assert totals.imbalance() is None
     assert totals.pending == 0

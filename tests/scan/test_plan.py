@@ -69,5 +69,6 @@ def test_no_more_than_may_be_open(limit: int | None, lists: int, room: int) -> N
 
 def test_a_limit_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "raise_open_file_limit", lambda: 10)
-    with pytest.raises(HostError, match="ulimit -n"):
+    with pytest.raises(HostError, match="limit of open files") as refused:
         worker_count(config(tmp_path), [])
+    assert "ulimit -n" in str(refused.value.hint)

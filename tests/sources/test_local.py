@@ -297,7 +297,15 @@ def test_roots_are_described(root: bytes, monkeypatch: pytest.MonkeyPatch) -> No
     source = LocalSource([b"link", b"missing"])
     assert source.describe_roots() == (
         RootDescription(
-            b"link", root, "ext4", b"/dev/sda", "rw,relatime,errors=continue", (root + b"/a", root + b"/z"), b"/"
+            b"link",
+            root,
+            "ext4",
+            b"/dev/sda",
+            "rw,relatime,errors=continue",
+            (root + b"/a", root + b"/z"),
+            b"/",
+            device,
+            os.stat(root).st_ino,
         ),
         RootDescription(b"missing", os.path.dirname(root) + b"/missing"),
     )
@@ -324,7 +332,9 @@ def test_nothing_is_kept_of_folders_unless_links_are_followed(root: bytes) -> No
 
 def test_roots_are_described_where_the_system_does_not_tell(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_mounts(monkeypatch, b"")
-    assert LocalSource([root]).describe_roots() == (RootDescription(root, root),)
+    assert LocalSource([root]).describe_roots() == (
+        RootDescription(root, root, device=os.stat(root).st_dev, inode=os.stat(root).st_ino),
+    )
 
 
 def fuse_of_two(monkeypatch: pytest.MonkeyPatch, *folders: bytes) -> None:
