@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hashaudit.explanations import GROUPS, Code, CodeGroup
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.option import DeclaredOption, options_of
+from hashaudit_cli.options import all_commands, help_text
+from hashaudit_cli.settings import variable_of
 
 DOCS = Path(__file__).parent
 
@@ -43,5 +47,85 @@ def _shown(code: Code) -> str:
     return f"`{code.code}`" if code.name is None else f"{code.code} `{code.name}`"
 
 
+OPTIONS_HEAD = """# Options
+
+For anyone who configures hashaudit. `hashaudit COMMAND --help` lists the options of one command. `make docs` generates
+this page from the tables of options.
+
+## Where a value comes from
+
+The first of these that has the option wins:
+
+1. the command line: `--max-rate 50M`
+2. the environment: `HASHAUDIT_MAX_RATE=50M`
+3. the configuration file: `max-rate = "50M"`
+4. the default
+
+The header of a findings file records the place in `config_sources`, and the file in `config_file`. A repeated option
+replaces the values of a weaker place; it does not add to them. If two options exclude each other, such as `--key` and
+`--unsigned`, the one from the stronger place wins.
+
+**Environment.** The name is `HASHAUDIT_` and the option in upper case, with `_` for `-`. A flag is `true` or `false`
+(or `1`, `yes`, `on`, `0`, `no`, `off`). An empty variable is ignored. Several values are separated by line feeds if
+there is one, else by `:` (`;` on Windows). So a value that contains `:` needs a line feed at its end. For `hasher` only
+line feeds separate. A variable that is nearly the name of an option causes a warning.
+
+**Configuration file.** `--config FILE`, or `HASHAUDIT_CONFIG`, names it. Without either it is
+`$XDG_CONFIG_HOME/hashaudit/config.toml`, or `~/.config/hashaudit/config.toml`, if it exists. That file is refused if it
+belongs to another user, or if another user may change it or its directories. `--config /dev/null` reads none. Keys at
+the top level are for every command that has the option. The section of a command, or of a group of commands, wins over
+them:
+
+```toml
+quiet = true
+
+[scan]
+max-rate = "50M"
+exclude = ["*.tmp", ".git"]
+
+[lists.build]
+min-score = 0.5
+```
+
+An unknown key is an error with its line, and so is a value of the wrong type. The section of another command is checked
+when that command runs. Relative paths are relative to the working directory, as on the command line.
+
+**Resume.** `scan --resume FILE` without a ROOT takes the options of the interrupted scan from its journal. Of its own
+options it takes those of the command line only. A message names each value of the environment and the file that is not
+used. With a ROOT, all places count, and a difference from the interrupted scan is an error.
+
+**Secrets.** The recorded command line has `***` for the values of `--passphrase-file` and `--passphrase-fd`. The
+credentials in recorded addresses are masked. The environment and the text of the configuration file are not recorded.
+
+The column *on resume* says if a resumed scan may have another value: `equal` (no), `note` (it may be omitted), `shard`
+(no, but each shard has its own) or `free` (yes).
+"""
+
+
+def options() -> str:
+    """Returns the reference page on options."""
+    text = OPTIONS_HEAD
+    for words, declared in all_commands().items():
+        head, rule = "| option | variable | does |", "|---|---|---|"
+        rows = [_option_row(one) for one in declared if not one.option.argument]
+        if words == "scan":
+            compared = {one.field for one in options_of(ScanConfig)}
+            head, rule = f"{head} on resume |", f"{rule}---|"
+            marks = [
+                one.option.resume.value if one.field in compared else "-" for one in declared if not one.option.argument
+            ]
+            rows = [f"{row} {mark} |" for row, mark in zip(rows, marks, strict=True)]
+        text += f"\n## `hashaudit {words}`\n\n" + "".join(f"{row}\n" for row in (head, rule, *rows))
+    return text
+
+
+def _option_row(one: DeclaredOption) -> str:
+    short = f"`-{one.option.short}` " if one.option.short else ""
+    value = f" {one.option.metavar}" if one.option.metavar else ""
+    name = f"{short}`--{one.name}{value}`".replace("|", "\\|")
+    return f"| {name} | `{variable_of(one)}` | {help_text(one)} |"
+
+
 if __name__ == "__main__":
     (DOCS / "reference" / "codes.md").write_text(codes())
+    (DOCS / "reference" / "options.md").write_text(options())

@@ -27,6 +27,7 @@ def test_page_of_codes_is_what_the_code_says() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert (TOP / "docs" / "reference" / "codes.md").read_text() == generate.codes()
+    assert (TOP / "docs" / "reference" / "options.md").read_text() == generate.options()
 
 
 def test_readme_names_every_exit_code() -> None:

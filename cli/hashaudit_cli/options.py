@@ -194,12 +194,14 @@ def _parameter(option: DeclaredOption) -> inspect.Parameter:
     kind: Any = bool if option.is_flag else list[str] if option.repeatable else str
     if stated.argument:
         required = option.default is REQUIRED and not stated.optional
-        argument = typer.Argument(metavar=stated.metavar, help=_help(option), show_default=False)
+        argument = typer.Argument(metavar=stated.metavar, help=help_text(option), show_default=False)
         return _keyword(option.field, Annotated[kind if required else kind | None, argument], required=required)
     name = f"--{option.name}/--{stated.negative or 'no-' + option.name}" if option.is_flag else f"--{option.name}"
     names = (name, *([f"-{stated.short}"] if stated.short else []))
     panel = None if stated.group is Group.NONE else stated.group.value
-    typed = typer.Option(*names, metavar=stated.metavar, help=_help(option), rich_help_panel=panel, show_default=False)
+    typed = typer.Option(
+        *names, metavar=stated.metavar, help=help_text(option), rich_help_panel=panel, show_default=False
+    )
     return _keyword(option.field, Annotated[kind | None, typed], required=False)
 
 
@@ -208,7 +210,7 @@ def _keyword(name: str, annotation: Any, *, required: bool) -> inspect.Parameter
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _help(option: DeclaredOption) -> str:
+def help_text(option: DeclaredOption) -> str:
     """Returns the help with the unit and the default in brackets."""
     stated = option.option
     parts = [stated.unit] if stated.unit else []

@@ -7,11 +7,14 @@ import enum
 import errno
 import importlib.util
 import os
+import re
 import stat
 from typing import BinaryIO
 
 from hashaudit.model.entry import Stat
 from hashaudit.model.times import time_ns
+
+_OWN_DESCRIPTOR = re.compile(rb"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
 
 HAS_FLOCK: bool = importlib.util.find_spec("fcntl") is not None
 """The system has flock(2). Windows does not."""
@@ -129,11 +132,15 @@ def open_noatime(path: bytes, flags: int, dir_fd: int | None = None) -> int:
 def open_regular(path: str | bytes) -> BinaryIO:
     """Opens a regular file for reading, links followed. Anything else in its place is refused and never waited for.
 
-    Another user can put a FIFO in a shared directory under a name that this user is about to read.
+    Another user can put a FIFO in a shared directory under a name that this user is about to read. A pipe that this
+    process was started with, such as ``/dev/stdin``, is not such a name and is read.
 
     Raises:
         OSError: as open(2), or it is not a regular file.
     """
+    named = _OWN_DESCRIPTOR.fullmatch(os.fsencode(path))
+    if named is not None and stat.S_ISFIFO(os.stat(path).st_mode):
+        return open(os.dup(int(named[1] or b"0")), "rb")
     _require_regular(os.stat(path))  # opening a device can have an effect: a tape rewinds
     descriptor = os.open(path, READ_FLAGS)
     try:

@@ -44,9 +44,9 @@ def _dask_executor(
 
         # Silence Dask's own log: the executor reports the same events, in order and for our tasks only.
         dask.config.set({"logging": {"distributed": "critical"}})
+        from hashaudit.workers.dask.cluster_settings import ClusterSettings  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.dask_executor import DaskExecutor  # noqa: PLC0415 # as above
         from hashaudit.workers.dask.mount_check import root_directories  # noqa: PLC0415 # as above
-        from hashaudit.workers.dask.cluster_settings import ClusterSettings  # noqa: PLC0415 # as above
     except ImportError as error:
         raise HostError(
             f"cannot use a Dask cluster; {error}", hint="install the extra dask: pip install 'hashaudit[dask]'"

@@ -307,7 +307,7 @@ def test_other_commands_read_their_options_too(hashaudit: Tool, tmp_path: Path, 
 
 def test_a_resume_keeps_the_options_of_its_scan(hashaudit: Tool, tmp_path: Path, make_list: Any) -> None:
     tree, output = tmp_path / "tree", tmp_path / "out"
-    make_tree(tree, 700)
+    make_tree(tree, 2500)
     words = [
         "scan",
         tree,
@@ -339,7 +339,7 @@ def test_a_resume_keeps_the_options_of_its_scan(hashaudit: Tool, tmp_path: Path,
 
 def test_a_resume_with_roots_is_compared_with_what_is_in_force(hashaudit: Tool, tmp_path: Path, make_list: Any) -> None:
     tree, output = tmp_path / "tree", tmp_path / "out"
-    make_tree(tree, 700)
+    make_tree(tree, 2500)
     words = ["scan", tree, "--list", make_list(b"x"), "--record", "all", "--unsigned"]
     interrupt(
         hashaudit, *words, *SLOW, "-o", output, when=lambda: output.exists() and output.read_bytes().count(b"\n") > 15

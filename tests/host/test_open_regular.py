@@ -103,6 +103,18 @@ def test_it_is_refused_at_once(place: str, kind: str, tmp_path: Path) -> None:
         READERS[place](path)
 
 
+def test_a_pipe_that_the_process_holds_is_read_by_its_name_alone(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"content")
+    os.close(writing)
+    with open_regular(f"/dev/fd/{reading}") as stream:
+        assert stream.read() == b"content"
+    (tmp_path / "link").symlink_to(f"/dev/fd/{reading}")
+    with pytest.raises(OSError, match="not a regular file"):
+        open_regular(str(tmp_path / "link"))
+    os.close(reading)
+
+
 def test_a_regular_file_and_a_link_to_one_are_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")

@@ -8,6 +8,7 @@ from distributed import Client, Future
 from hashaudit.errors import HostError
 from hashaudit.host.process_owner import boot_id
 from hashaudit.workers.dask import remote, version_check
+from hashaudit.workers.dask.cluster_settings import ClusterSettings
 from hashaudit.workers.dask.list_transfer import ListSender, prepare_transfer
 from hashaudit.workers.dask.members import MIN_RATE_BYTES_PER_S, common_layers
 from hashaudit.workers.dask.protocol import (
@@ -21,7 +22,6 @@ from hashaudit.workers.dask.protocol import (
     WorkerRequest,
     packed,
 )
-from hashaudit.workers.dask.cluster_settings import ClusterSettings
 from hashaudit.workers.protocol import WorkerConfig
 
 DESCRIBE_TIMEOUT_S = 60.0

@@ -19,6 +19,7 @@ from hashaudit.model.secret_masking import mask_address
 from hashaudit.workers.dask import remote
 from hashaudit.workers.dask.admission import Admission, RefusedError
 from hashaudit.workers.dask.assignment import Assignment, Batch, ProtocolViolationError
+from hashaudit.workers.dask.cluster_settings import ClusterSettings, Failure, Notice, Ready
 from hashaudit.workers.dask.members import Member, Members, common_layers
 from hashaudit.workers.dask.protocol import (
     EXAMINE_DECODER,
@@ -32,7 +33,6 @@ from hashaudit.workers.dask.protocol import (
     packed,
 )
 from hashaudit.workers.dask.scheduler import CALL_TIMEOUT_S, LOST, WATCH_S, check, connect, workers_of
-from hashaudit.workers.dask.cluster_settings import ClusterSettings, Failure, Notice, Ready
 from hashaudit.workers.protocol import WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import ContextT, Event, grouped
 

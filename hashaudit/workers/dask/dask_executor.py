@@ -10,8 +10,8 @@ from typing import Any, Generic, Self
 
 from hashaudit.errors import HostError
 from hashaudit.workers.dask.assignment import Assignment
-from hashaudit.workers.dask.coordinator import END_TIMEOUT_S, Coordinator, Message
 from hashaudit.workers.dask.cluster_settings import ClusterSettings, Failure, Notice, Ready
+from hashaudit.workers.dask.coordinator import END_TIMEOUT_S, Coordinator, Message
 from hashaudit.workers.local.pool import POLL_S
 from hashaudit.workers.protocol import WorkerConfig
 from hashaudit.workers.tasks import Completed, ContextT, Event, InProgress, Task
