@@ -46,7 +46,7 @@ def commands() -> list[str]:
 def test_every_command_shown_is_one_that_is_understood(command: str, hashaudit: Tool, tmp_path: Path) -> None:
     """All options exist; what then fails is only that the paths of the example are not here."""
     result = hashaudit(*shlex.split(command), cwd=tmp_path)
-    assert result.code in {4, 16}, result.err
+    assert result.code in {4, 16} or "no such ROOT" in result.err, result.err
     assert "Usage" not in result.err
 
 
