@@ -228,7 +228,8 @@ class Store:
             ask("PRAGMA journal_mode = WAL")
             self._create()
             application, version, tables = self._described()
-        if application != APPLICATION_ID or not tables >= _TABLES:
+        # A table that is missing is damage. A database without any of these tables belongs to another program.
+        if application != APPLICATION_ID or not tables & _TABLES:
             raise self._foreign("it is another program's database")
         if version != FORMAT_VERSION or tables != _TABLES:
             raise DamagedError(f"it has version {version}; this program uses version {FORMAT_VERSION}")

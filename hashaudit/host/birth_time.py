@@ -42,7 +42,7 @@ def _load() -> Any:
         return None
     try:
         function = ctypes.CDLL(None, use_errno=True).statx
-    except (AttributeError, OSError):
+    except (AttributeError, OSError, TypeError):  # TypeError: this C library cannot be loaded without a name
         return None
     function.restype = ctypes.c_int
     function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)

@@ -125,7 +125,7 @@ def without_a_table(cache: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("damage", [cut, zeroed, torn, other_version, without_a_table])
+@pytest.mark.parametrize("damage", [cut, torn, other_version, without_a_table])
 def test_a_damaged_cache_is_moved_to_a_backup_and_replaced(
     tree: Path, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -145,6 +145,18 @@ def test_a_damaged_cache_is_moved_to_a_backup_and_replaced(
     assert scan(tree, cache).recalled == 1
     damage(cache)
     assert "c.db.damaged-2" in scan(tree, cache).warnings[0]
+
+
+def test_a_file_that_no_longer_shows_that_it_is_a_cache_is_refused_untouched(tree: Path, tmp_path: Path) -> None:
+    (tree / "file").write_bytes(b"content")
+    cache = tmp_path / "c.db"
+    scan(tree, cache)
+    zeroed(cache)
+    content = cache.read_bytes()
+    with pytest.raises(CacheError, match="not a cache"):
+        scan(tree, cache)
+    assert cache.read_bytes() == content
+    assert [path.name for path in tmp_path.glob("c.db*")] == ["c.db"]
 
 
 def test_damage_that_shows_later_ends_the_use_of_the_cache_alone(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
         "summed": "checksum_mismatch",
     }
     assert faults["changing"]["digests"]["sha256"] == sha256(b"as it is now")
-    assert faults["changing"]["changed"]["before"]["etag"] != faults["changing"]["etag"]
+    assert faults["changing"]["changed"]["before"]["etag"] != faults["changing"]["state"]["etag"]
     assert [key_of(line) for line in of_kind(result.lines, "file")] == ["busy"]
 
 
@@ -124,4 +124,4 @@ def test_without_an_account_nothing_begins(hashaudit: Tool) -> None:
 def test_one_endpoint_is_not_that_of_two_kinds_of_store(hashaudit: Tool) -> None:
     words = ("scan", "az://container", "s3://bucket", "--endpoint-url", "http://127.0.0.1", "--record", "all")
     result = hashaudit(*words)
-    assert (result.code, "one after the other" in result.err) == (2, True)
+    assert (result.code, "one store at a time" in result.err) == (2, True)

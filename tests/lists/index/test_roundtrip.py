@@ -127,10 +127,11 @@ def test_failed_build_leaves_what_was_there(tmp_path: Path) -> None:
     bad = write(tmp_path, "bad.txt", ["%%%% HASHDEEP-1.0", "%%%% size,md5,filename", "x,y,z"])
     target = tmp_path / "out" / "a.hai"
     target.parent.mkdir()
-    target.write_text("before")
+    build_index([ListSpec(good, Role.DENY)], str(target))
+    before = target.read_bytes()
     with pytest.raises(ListError, match=r"bad\.txt'; .*line 3"):
         build_index([ListSpec(good, Role.DENY), ListSpec(bad, Role.DENY)], str(target))
-    assert target.read_text() == "before"
+    assert target.read_bytes() == before
     assert [entry.name for entry in target.parent.iterdir()] == ["a.hai"]
     with pytest.raises(ListError, match=r"cannot write index: .*No such file"):
         build_index([ListSpec(good, Role.DENY)], str(tmp_path / "missing" / "a.hai"))
