@@ -221,11 +221,11 @@ def test_without_workers_a_run_ends_and_is_gone_on_with_here(
     worker = cluster.add_worker(environment(tmp_path / "go"))
     wait_until(lambda: cluster.joined > before)
     output = tmp_path / "out"
-    with running(tool, cluster, asked, tmp_path, "--wait-for-workers", "1") as process:
+    with running(tool, cluster, asked, tmp_path, "--wait-for-workers", "5") as process:  # longer than it takes to join
         kill(worker)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 4
-    assert b"no Dask worker is left; waiting 1 s for one" in err
+    assert b"no Dask worker is left; waiting 5 s for one" in err
     assert b"--resume" in err
     assert "Traceback" not in err.decode()
     assert tool("verify", output).code == 0

@@ -71,7 +71,7 @@ def test_a_wrong_command_line_is_explained_in_two_lines(words: str, message: str
 def test_an_error_that_a_command_finds_itself_has_a_hint(hashaudit: Tool) -> None:
     message, hint = refused(hashaudit, "scan")
     assert "ROOT" in message
-    assert hint == "see 'hashaudit scan --help'"
+    assert hint == "name at least one directory or file to scan"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

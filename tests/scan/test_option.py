@@ -44,7 +44,7 @@ def test_names_are_unique_in_every_command_and_mean_one_thing() -> None:
             assert len(names) == len(set(names)), words
         for one in options:
             if not one.option.argument:
-                shapes.setdefault(one.name, set()).add((one.is_flag, one.option.short))
+                shapes.setdefault(one.setting, set()).add((one.is_flag, one.option.short))
     # One name has one meaning in the environment and in the file, whatever the command.
     assert {name: shape for name, shape in shapes.items() if len(shape) > 1} == {}
 
@@ -67,6 +67,7 @@ def test_header_names_are_unique_and_fields_of_the_header_exist() -> None:
 
 def test_what_a_resume_and_shards_may_change() -> None:
     assert free_settings() - {"origins", "config_file"} == {
+        "allow_different_root",
         "workers",
         "max_rate_bytes_per_s",
         "low_impact",
