@@ -61,7 +61,7 @@ lint: $(VENV)/developed ## Style, types, import contracts and the words of the g
 	@$(BIN)/python docs/check_prose.py
 
 test: lint ## The whole suite, against the installed wheel
-	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (about 20 minutes)
 	@$(BIN)/python benchmarks/scan.py
