@@ -4,9 +4,11 @@ from typing import Annotated
 
 import msgspec
 
+from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.options import JsonOption, application, command, examples
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.terminal import bytes_shown, counted, printable
 
 app = application("Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.")
 
@@ -41,16 +43,29 @@ class PruneOptions(msgspec.Struct, frozen=True, kw_only=True):
 @command("cache stats", options_of(CacheOptions), options_of(JsonOption))
 def stats(settings: Settings) -> int:
     """Show what a cache holds: files, scans, algorithms and their versions, size, when its files were last seen."""
-    from hashaudit_cli.commands.cache_body import run_stats  # noqa: PLC0415 # start-up: --help needs none of this
+    from hashaudit.cache import maintenance
 
-    return run_stats(settings.make(CacheOptions).file, as_json=settings.make(JsonOption).as_json)
+    found = maintenance.stats(settings.make(CacheOptions).file)
+    if settings.make(JsonOption).as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return ExitCode.COMPLETE
+    print(f"{counted(found.files, 'file')} from {counted(found.runs, 'run')}, {bytes_shown(found.bytes)}")
+    if found.first_met is not None:
+        print(f"last seen by a scan between {found.first_met} and {found.last_met} (+/- 1 week)")
+    for recipe, count in found.recipes.items():
+        print(f"{count:>12,}  {printable(recipe)}")
+    return ExitCode.COMPLETE
 
 
 @app.command("prune", epilog=examples("hashaudit cache prune hashes.db --days 30"))
 @command("cache prune", options_of(CacheOptions), options_of(PruneOptions), options_of(JsonOption))
 def prune(settings: Settings) -> int:
     """Remove files that no scan has seen for a while, and free their space."""
-    from hashaudit_cli.commands.cache_body import run_prune  # noqa: PLC0415 # as above
+    from hashaudit.cache import maintenance
 
-    days = settings.make(PruneOptions).days
-    return run_prune(settings.make(CacheOptions).file, days, as_json=settings.make(JsonOption).as_json)
+    done = maintenance.prune(settings.make(CacheOptions).file, settings.make(PruneOptions).days)
+    if settings.make(JsonOption).as_json:
+        print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
+    else:
+        print(f"removed {counted(done.forgotten, 'file')}, kept {done.kept:,}; size now {bytes_shown(done.bytes)}")
+    return ExitCode.COMPLETE

@@ -1,14 +1,24 @@
 """``hashaudit explain``: the meaning of a code, and what to do about it."""
 
+import json
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import msgspec
 
+from hashaudit.errors import UsageError
+from hashaudit.exit_codes import ExitCode
+from hashaudit.explanations import GROUPS, Code, CodeGroup, find_codes
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.options import JsonOption, application, command, examples
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.usage_errors import closest, did_you_mean
 
 app = application()
+
+NARROWEST_COLUMNS = 60
 
 
 class ExplainOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +34,50 @@ class ExplainOptions(msgspec.Struct, frozen=True, kw_only=True):
 @command("explain", options_of(ExplainOptions), options_of(JsonOption))
 def explain(settings: Settings) -> int:
     """Explain a fault code, skip reason, caveat, fault stage, consistency value or exit code."""
-    from hashaudit_cli.commands.explain_body import run_explain  # noqa: PLC0415 # start-up: --help needs none of this
+    text = settings.make(ExplainOptions).code
+    found = [(group, code) for group in GROUPS for code in group.codes] if text is None else find_codes(text)
+    if not found:
+        meant = did_you_mean(closest(str(text).lower(), _all_words()))
+        raise UsageError(f"unknown code: '{text}'", hint=meant or "'hashaudit explain' lists all codes")
+    if settings.make(JsonOption).as_json:
+        print(json.dumps({"codes": [_as_object(group, code) for group, code in found]}, indent=2))
+    else:
+        width = max(NARROWEST_COLUMNS, shutil.get_terminal_size().columns)
+        print("\n".join(_list(width) if text is None else _details(found, width)))
+    return ExitCode.COMPLETE
 
-    return run_explain(settings.make(ExplainOptions).code, as_json=settings.make(JsonOption).as_json)
+
+def _all_words() -> list[str]:
+    words = (word for group in GROUPS for code in group.codes for word in (code.code, code.name))
+    return list(dict.fromkeys(word for word in words if word is not None))
+
+
+def _as_object(group: CodeGroup, code: Code) -> dict[str, str]:
+    named = {} if code.name is None else {"name": code.name}
+    return {"kind": group.kind, "code": code.code, **named, "meaning": code.meaning, "action": code.action}
+
+
+def _details(found: Iterable[tuple[CodeGroup, Code]], width: int) -> Iterator[str]:
+    for number, (group, code) in enumerate(found):
+        if number:
+            yield ""
+        name = "" if code.name is None else f" {code.name}"
+        yield f"{code.code}{name} ({group.kind.replace('_', ' ')})"
+        yield from _wrapped("  meaning:    ", code.meaning, width)
+        yield from _wrapped("  what to do: ", code.action, width)
+
+
+def _list(width: int) -> Iterator[str]:
+    column = max(len(code.code) for group in GROUPS for code in group.codes) + 4
+    for number, group in enumerate(GROUPS):
+        if number:
+            yield ""
+        yield group.title
+        for code in group.codes:
+            yield from _wrapped(f"  {code.code:<{column - 2}}", code.meaning, width)
+    yield ""
+    yield from _wrapped("", "`hashaudit explain CODE` prints what to do about a code.", width)
+
+
+def _wrapped(begin: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False)

@@ -1,15 +1,24 @@
 """``hashaudit hash``: hashes a user's own files, to make lists from them."""
 
+import contextlib
 from typing import Annotated
 
 import msgspec
 
+from hashaudit.errors import UsageError
+from hashaudit.record.output import Output
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.options import QuietOption, application, command, examples, select
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.hash_writer import HashWriter, JsonLines, LineFormat, Table, TaggedLines
+from hashaudit_cli.ui.scan_display import follow, show_preparation
+from hashaudit_cli.ui.signals import obeying_signals
+from hashaudit_cli.ui.terminal import counted, log, standard_output
 
 app = application()
+
+FORMS = ("list", "jsonl", "csv")
 
 
 class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +58,32 @@ def hash_files(settings: Settings) -> int:
 
     The result is a list for `scan --list` and `lists build`.
     """
-    # Start-up: --help needs none of this.
-    from hashaudit.scan.check_config import checked  # noqa: PLC0415 # as above
-    from hashaudit_cli.commands.hash_body import run_hash  # noqa: PLC0415 # as above
+    from hashaudit.scan.check_config import checked
+    from hashaudit.scan.session import Session
 
-    own = settings.make(HashOptions)
+    own, quiet = settings.make(HashOptions), settings.make(QuietOption).quiet
     config = checked(settings.make(ScanConfig, variants="none", record=RecordScope.ALL))
-    return run_hash(config, output=own.output, form=own.form, quiet=settings.make(QuietOption).quiet)
+    if own.form not in FORMS:
+        raise UsageError(f"invalid --format: '{own.form}'; must be one of {', '.join(FORMS)}")
+    finished = None
+    with obeying_signals() as control, Session(config) as session:
+        show_preparation(session.prepare(), quiet=quiet)
+        perceptual = session.worker_config.perceptual
+        pictures = perceptual.algorithms if perceptual else ()
+        # If only perceptual hashes are requested, the digest that identifies the file is not part of the list.
+        digests = config.algorithms if pictures else session.worker_config.algorithms
+        line_form: dict[str, LineFormat] = {
+            "list": TaggedLines(),
+            "jsonl": JsonLines(),
+            "csv": Table((*digests, *pictures)),
+        }
+        with contextlib.closing(Output.create(own.output) if own.output is not None else standard_output()) as out:
+            loop = session.main_loop(HashWriter(out, line_form[own.form], digests), control)
+            follow(loop.events(), control, quiet=quiet)
+            finished = loop.finished
+    if finished is None:
+        raise RuntimeError("the main loop ended without a result")
+    if not quiet:
+        totals = finished.totals
+        log(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")
+    return finished.exit_code

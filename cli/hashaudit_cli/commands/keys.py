@@ -40,10 +40,9 @@ def new(settings: Settings) -> int:
     Prints the fingerprint, and the line for an *allowed_signers* file with which others can trust the key.
     Without a passphrase option the key has none; its file's mode protects it.
     """
-    # Start-up: --help needs none of this.
-    from hashaudit.scan.key_policy import create_key, default_key_path, identity_line  # noqa: PLC0415 # as above
-    from hashaudit_cli.passphrase import PassphraseSource  # noqa: PLC0415 # as above
-    from hashaudit_cli.ui.terminal import printable  # noqa: PLC0415 # as above
+    from hashaudit.scan.key_policy import create_key, default_key_path, identity_line
+    from hashaudit_cli.passphrase import PassphraseSource
+    from hashaudit_cli.ui.terminal import printable
 
     settings.prefer_stronger("passphrase_file", "passphrase_fd")
     target = settings.make(KeyOptions).path or default_key_path()

@@ -1,16 +1,29 @@
 """``hashaudit lists``: compiles, inspects, checks, merges, compares and exports hash lists."""
 
-from typing import Annotated
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from hashaudit.lists.interface import ListSpec
+from hashaudit.errors import ListError, OutputError, UsageError
+from hashaudit.exit_codes import ExitCode
+from hashaudit.lists.interface import ListInfo, ListSpec, ParseOptions
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit.scan.option_values import algorithm_name, algorithm_names, deny_list
 from hashaudit_cli.options import JsonOption, QuietOption, application, command, examples, select
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.entry_counter import EntryCounter
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
+
+if TYPE_CHECKING:
+    from hashaudit.lists.index.diff import Side
+    from hashaudit.lists.index.index_reader import ListIndex
+    from hashaudit.lists.load import LoadedLists
 
 app = application(
     "Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to."
@@ -126,32 +139,68 @@ def merge(settings: Settings) -> int:
 
 
 def _build(settings: Settings, *, as_known: bool) -> int:
-    from hashaudit_cli.commands.lists_body import run_build  # noqa: PLC0415 # start-up: --help needs none of this
+    from hashaudit.lists.index.build import build_index
 
     config = settings.make(ScanConfig, roots=())
     role = Role.KNOWN if as_known else Role.DENY
     specs = [msgspec.structs.replace(spec, role=role) for spec in settings.make(ListArguments).files]
     output, quiet = settings.make(OutputOption).output, settings.make(QuietOption).quiet
-    return run_build(specs, output, config.columns, config.selection, quiet=quiet)
+    counter = EntryCounter(quiet)
+    start_s = time.monotonic()
+    infos = build_index(specs, output, columns=config.columns, selection=config.selection, progress=counter)
+    counter.finish()
+    if not quiet:
+        for info in infos:
+            _say_list(info)
+        size, taken_s = bytes_shown(os.stat(output).st_size), time.monotonic() - start_s
+        log(f"compiled {counted(sum(info.kept for info in infos), 'entry', 'entries')} into {size} in {taken_s:.1f} s")
+    return ExitCode.COMPLETE
 
 
 @app.command("info", epilog=examples("hashaudit lists info hashes.csv"))
 @command("lists info", options_of(ListArguments), select(ScanConfig, "columns"), options_of(JsonOption))
 def info(settings: Settings) -> int:
     """Describe lists: format, version, counts of what was kept and why the rest was not. Never an entry."""
-    from hashaudit_cli.commands.lists_body import run_info  # noqa: PLC0415 # as above
+    from hashaudit.lists.index.describe import describe
+    from hashaudit.lists.index.index_reader import ListIndex
+    from hashaudit.lists.load import load_lists
 
     columns = settings.make(ScanConfig, roots=()).columns
-    return run_info(settings.make(ListArguments).files, columns, as_json=settings.make(JsonOption).as_json)
+    with load_lists(settings.make(ListArguments).files, columns=columns) as loaded:
+        if settings.make(JsonOption).as_json:
+            _print_json([_described(info) for info in loaded.infos])
+            return ExitCode.COMPLETE
+        for info in loaded.infos:
+            for name, value in _described(info).items():
+                print(f"{name + ':':12} {_text(value)}")
+            print()
+        for image in loaded.images:
+            if image.path is not None:
+                description = describe(ListIndex.open(os.fsdecode(image.path)))
+                held = ", ".join(f"{count:,} {algorithm}" for algorithm, count in description.digests.items())
+                size = bytes_shown(description.size_bytes)
+                print(f"index {quote(image.path)}: format {description.version}, {size}, {held}")
+    return ExitCode.COMPLETE
 
 
 @app.command("verify", epilog=examples("hashaudit lists verify list.hai"))
 @command("lists verify", options_of(IndexArgument))
 def verify(settings: Settings) -> int:
     """Check that a compiled index is intact: checksums, order, tables. Exit code 4 if it is not."""
-    from hashaudit_cli.commands.lists_body import run_verify_index  # noqa: PLC0415 # as above
+    from hashaudit.lists.index.index_reader import ListIndex
+    from hashaudit.lists.index.verify_index import verify_index
 
-    return run_verify_index(settings.make(IndexArgument).index)
+    path = settings.make(IndexArgument).index
+    try:
+        index = ListIndex.open(path)
+        verify_index(index)
+    except ListError as error:
+        if path in str(error):
+            raise
+        raise ListError(f"cannot use index: '{path}'; {error}", hint=error.hint) from error
+    count = sum(info.kept for info in index.infos)
+    print(f"{quote(os.fsencode(path))}: OK, {counted(count, 'entry', 'entries')}, checksum {index.checksum}")
+    return ExitCode.COMPLETE
 
 
 @app.command("check", epilog=examples("sha256sum * | hashaudit lists check list.hai"))
@@ -167,33 +216,145 @@ def check(settings: Settings) -> int:
 
     Standard input is a list in any text format, such as the output of `sha256sum`. Exit code 8 if anything hits.
     """
-    from hashaudit_cli.commands.lists_body import run_check  # noqa: PLC0415 # as above
+    from hashaudit.lists.index.check_digests import check as look_up
+    from hashaudit.lists.load import load_lists
 
-    return run_check(
-        settings.make(ListArguments).files,
-        settings.make(CheckOptions).algorithm,
-        settings.make(ScanConfig, roots=()).columns,
-        as_json=settings.make(JsonOption).as_json,
-    )
+    columns, as_json = settings.make(ScanConfig, roots=()).columns, settings.make(JsonOption).as_json
+    options = ParseOptions(algorithm=settings.make(CheckOptions).algorithm, columns=columns)
+    found = False
+    with load_lists(settings.make(ListArguments).files) as loaded:
+        for answer in look_up(sys.stdin.buffer, loaded.indexes, options):
+            found = found or bool(answer.lists)
+            if as_json:
+                print(msgspec.json.encode(answer).decode())
+            elif answer.rejected is not None:
+                print(f"{_id(answer.id)}\tnot looked up: {answer.rejected}")
+            else:
+                print(f"{_id(answer.id)}\t{_hit(loaded, answer.lists)}")
+    return ExitCode.FINDINGS if found else ExitCode.COMPLETE
 
 
 @app.command("diff", epilog=examples("hashaudit lists diff old.hai new.hai"))
 @command("lists diff", options_of(DiffOptions), options_of(JsonOption))
 def diff(settings: Settings) -> int:
     """Count what two lists have in common and what only one of them has. Digests are never shown."""
-    from hashaudit_cli.commands.lists_body import run_diff  # noqa: PLC0415 # as above
+    from hashaudit.lists.index.diff import diff as compare_indexes
+    from hashaudit.lists.load import load_lists
 
     own = settings.make(DiffOptions)
-    as_json = settings.make(JsonOption).as_json
-    return run_diff([own.first], [own.second], entry_ids=own.entry_ids, as_json=as_json)
+    entry_ids, as_json = own.entry_ids, settings.make(JsonOption).as_json
+    with load_lists([own.first]) as one, load_lists([own.second]) as other:
+        sides = compare_indexes(_only(one), _only(other))
+        names = ("only_in_a", "only_in_b")
+        if as_json:
+            summary: dict[str, Any] = {"common_of_a": sides[0].common, "common_of_b": sides[1].common}
+            for name, side in zip(names, sides, strict=True):
+                summary[name] = _ids(side) if entry_ids else side.alone
+            _print_json(summary)
+            return ExitCode.COMPLETE
+        print(f"in both:   {sides[0].common:,} entries of A, {sides[1].common:,} of B")
+        for name, side in zip(("A", "B"), sides, strict=True):
+            print(f"only in {name}: {side.alone:,}")
+            for identity in _ids(side) if entry_ids else ():
+                print(f"  {_id(identity)}")
+    return ExitCode.COMPLETE
 
 
 @app.command("export", epilog=examples("hashaudit lists export list.hai -a sha256 --show-entries -o plain.txt"))
 @command("lists export", options_of(ListArguments), options_of(ExportOptions), options_of(OutputOption))
 def export(settings: Settings) -> int:
     """Write the digests of lists unprotected, as plain or hashdeep text (a new file, mode 0600)."""
-    from hashaudit_cli.commands.lists_body import run_export  # noqa: PLC0415 # as above
+    from hashaudit.lists.index.export import export_hashdeep, export_plain
+    from hashaudit.lists.index.index_writer import new_file
+    from hashaudit.lists.load import load_lists
 
     own, output = settings.make(ExportOptions), settings.make(OutputOption).output
-    files = settings.make(ListArguments).files
-    return run_export(files, output, own.form, own.algorithm, show_entries=own.show_entries)
+    form = own.form
+    if not own.show_entries:
+        raise UsageError(
+            "lists export writes entries unprotected (plain text)", hint="give --show-entries if this is intended"
+        )
+    if form not in {"plain", "hashdeep"}:
+        raise UsageError(f"invalid --format: '{form}'; must be plain or hashdeep")
+    with load_lists(settings.make(ListArguments).files) as loaded:
+        index = _only(loaded)
+        wanted = own.algorithm or index.algorithms
+        if form == "plain" and len(wanted) != 1:
+            raise UsageError(
+                "plain text has one digest a line, and the index has several algorithms",
+                hint=f"choose one with -a: {', '.join(index.algorithms)}",
+            )
+        if os.path.lexists(output):
+            raise OutputError(f"already exists: '{output}'; hashaudit never overwrites it", hint="choose another name")
+        with new_file(output) as file:
+            done = export_plain(index, wanted[0], file) if form == "plain" else export_hashdeep(index, wanted, file)
+    written = counted(done.written, "entry", "entries")
+    log(f"wrote {written}; {done.skipped:,} skipped (not representable in this format)")
+    return ExitCode.COMPLETE
+
+
+def _only(loaded: "LoadedLists") -> "ListIndex":
+    if len(loaded.indexes) != 1:
+        raise UsageError("more than one index was given", hint="combine the lists first with hashaudit lists merge")
+    return loaded.indexes[0]
+
+
+def _ids(side: "Side") -> list[str]:
+    return [identity for _, identity in side.alone_ids()]
+
+
+def _hit(loaded: "LoadedLists", lists: Sequence[int]) -> str:
+    if not lists:
+        return "miss"
+    return "hit\t" + ", ".join(quote(os.fsencode(loaded.infos[number - 1].name)) for number in lists)
+
+
+def _described(info: ListInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "path": info.path,
+        "format": info.format,
+        "role": info.role,
+        "version": info.version,
+        "date": info.date,
+        "size": info.size,
+        "sha256": info.sha256,
+        "algorithms": list(info.algorithms),
+        "read": info.read,
+        "kept": info.kept,
+        "skipped": info.rejected,
+        "all sized": info.all_sized,
+        "warnings": list(info.warnings),
+    }
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case dict():
+            return ", ".join(f"{count:,} {str(reason).replace('_', ' ')}" for reason, count in value.items()) or "none"
+        case list():
+            return ", ".join(quote(os.fsencode(str(item))) for item in value) or "none"
+        case _:
+            return quote(os.fsencode(str(value)))
+
+
+def _id(identity: str) -> str:
+    return quote(identity.encode(errors="surrogateescape"))
+
+
+def _say_list(info: ListInfo) -> None:
+    rejected = _text(info.rejected)
+    kept = counted(info.kept, "entry", "entries")
+    log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, skipped: {rejected}")
+    for warning in info.warnings:
+        log(f"list {quote(os.fsencode(info.name))}: {warning}")
+
+
+def _print_json(value: object) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

@@ -1,13 +1,24 @@
 """``hashaudit merge``: combines the shards of a scan into one signed result."""
 
-from typing import Annotated
+import contextlib
+import hashlib
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from hashaudit.errors import SigningKeyError
+from hashaudit.model.paths import to_text
+from hashaudit.record.codec import as_ascii
+from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, application, command, examples, select
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.scan_display import show
+from hashaudit_cli.ui.terminal import counted, log, quote
+
+if TYPE_CHECKING:
+    from hashaudit.scan.merge_shards import MergedResult, ShardResult
 
 app = application()
 
@@ -55,10 +66,11 @@ def merge(settings: Settings) -> int:
     lists or options. FILE has checksums, so `sha256sum -c FILE` and `ssh-keygen -Y verify` check the whole.
     The exit code is that of the whole scan.
     """
-    # Start-up: --help needs none of this.
-    from hashaudit.scan.trust_policy import choose_trust  # noqa: PLC0415 # as above
-    from hashaudit_cli.commands.merge_body import run_merge  # noqa: PLC0415 # as above
-    from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
+    from hashaudit.scan.key_policy import load_signer
+    from hashaudit.scan.merge_shards import RESULT_SUFFIX, checksum_line, merge_shards
+    from hashaudit.scan.trust_policy import choose_trust
+    from hashaudit.signing.signer import FILE_NAMESPACE
+    from hashaudit_cli.passphrase import signing_options
 
     settings.prefer_stronger("passphrase_file", "passphrase_fd")
     own, stated = settings.make(MergeOptions), settings.make(TrustOptions)
@@ -69,11 +81,50 @@ def merge(settings: Settings) -> int:
             hint="name one with --allowed-signers, or accept shards signed by any key with --allow-any-signer",
         )
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
-    return run_merge(
-        own.shards,
-        own.output,
-        trust=trust,
-        signing=signing,
-        allow_different_root=own.allow_different_root,
-        as_json=settings.make(JsonOption).as_json,
+    as_json = settings.make(JsonOption).as_json
+    signer = load_signer(signing, lambda event: show(event, quiet=as_json), create=False)
+    result, files = merge_shards(
+        [os.fsencode(path) for path in own.shards], trust, allow_different_root=own.allow_different_root
     )
+    path = os.fsencode(own.output)
+    folder = os.path.dirname(os.path.abspath(path))
+    names = [os.path.relpath(os.path.abspath(file.path), folder) for file in files]
+    result = msgspec.structs.replace(result, shards=tuple(map(_named, result.shards, names)))
+    summary = as_ascii(msgspec.json.format(msgspec.json.encode(result), indent=2)) + b"\n"
+    result_path = path + RESULT_SUFFIX
+    _write(result_path, summary)
+    sums = [checksum_line(file.sha256, name) for file, name in zip(files, names, strict=True)]
+    sums.append(checksum_line(hashlib.sha256(summary).hexdigest(), os.path.basename(result_path)))
+    content = b"".join(sums)
+    with contextlib.closing(Output.create(own.output)) as file:
+        file.write(content)
+        file.sync()
+        if signer is not None:
+            file.write_sidecar(signer.sign(content, FILE_NAMESPACE))
+    if as_json:
+        print(summary.decode(), end="")
+    else:
+        _log_summary(result, path)
+    return result.exit_code
+
+
+def _named(shard: "ShardResult", name: bytes) -> "ShardResult":
+    file, file_uri = to_text(name)
+    return msgspec.structs.replace(shard, file=file, file_uri=file_uri)
+
+
+def _write(path: bytes, content: bytes) -> None:
+    with contextlib.closing(Output.create(path)) as file:
+        file.write(content)
+        file.sync()
+
+
+def _log_summary(result: "MergedResult", path: bytes) -> None:
+    totals = result.totals
+    for different in result.different_roots:
+        log(f"warning: other storage: {different}")
+    log(
+        f"{counted(len(result.shards), 'shard')}: {counted(totals.examined, 'file')} examined; "
+        f"{counted(totals.matched, 'finding')}; {counted(sum(totals.faults.values()), 'fault')}"
+    )
+    log(f"checksums in {quote(path)}, signed in {quote(path + SIDECAR_SUFFIX)}; totals in {quote(path)}.json")

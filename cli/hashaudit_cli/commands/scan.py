@@ -1,15 +1,28 @@
 """``hashaudit scan``: the main job."""
 
-from typing import Annotated
+import contextlib
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+import hashaudit
 from hashaudit.errors import UsageError
+from hashaudit.model.secret_masking import mask_options
+from hashaudit.record.schema import EndReason, FindingRecord
 from hashaudit.scan.config import ScanConfig
-from hashaudit.scan.option import Group, Option, Origin, options_of
+from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded, Started
+from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
 from hashaudit_cli.options import QuietOption, SigningOptions, application, command, examples
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import log
+from hashaudit_cli.ui.scan_display import follow, show, show_preparation
+from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
+from hashaudit_cli.ui.terminal import log, quote, standard_output
+
+if TYPE_CHECKING:
+    from hashaudit.scan.key_policy import Signing
 
 app = application()
 
@@ -53,9 +66,7 @@ def scan(settings: Settings) -> int:
     Each file is read once, hashed, and looked up in the lists. Every file is recorded as examined or failed; the exit
     code is not zero if any file was not examined.
     """
-    # Start-up: --help needs none of this.
-    from hashaudit_cli.commands.scan_body import run_scan  # noqa: PLC0415 # as above
-    from hashaudit_cli.passphrase import signing_options  # noqa: PLC0415 # as above
+    from hashaudit_cli.passphrase import signing_options
 
     for first, second in (("key", "unsigned"), ("passphrase_file", "passphrase_fd"), ("output", "resume")):
         settings.prefer_stronger(first, second)
@@ -65,7 +76,7 @@ def scan(settings: Settings) -> int:
     config = _config(settings, resumes=own.resume is not None, quiet=quiet)
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     output = None if own.resume is not None else own.output
-    return run_scan(config, output=output, resume=own.resume, signing=signing, quiet=quiet)
+    return _run(config, output=output, resume=own.resume, signing=signing, quiet=quiet)
 
 
 def _config(settings: Settings, *, resumes: bool, quiet: bool) -> ScanConfig:
@@ -79,3 +90,92 @@ def _config(settings: Settings, *, resumes: bool, quiet: bool) -> ScanConfig:
             log(f"the resumed scan keeps its own options; not used: {', '.join(dropped)}")
     path = settings.config_file.path if settings.config_file is not None else None
     return settings.make(ScanConfig, origins=settings.origins(ScanConfig), config_file=path)
+
+
+def _run(config: ScanConfig, *, output: str | None, resume: str | None, signing: "Signing", quiet: bool) -> int:
+    """Runs a scan to its end and returns its exit code.
+
+    Args:
+        config: the options. To resume a scan without a ROOT, only the options that may differ from it.
+        output: the new findings file; ``None`` for standard output.
+        resume: the findings file of an interrupted scan.
+        signing: how to sign.
+        quiet: display warnings and errors only.
+
+    Raises:
+        HashauditError: the scan cannot start or continue.
+    """
+    target = standard_output() if output is None and resume is None else output
+    outcome = _Outcome(quiet=quiet)
+    with obeying_signals() as control:
+        with interrupting_on_signals():
+            argv = mask_options(sys.argv, secret_options((SigningOptions,)))
+            events = hashaudit.scan(config, output=target, resume=resume, signing=signing, control=control, argv=argv)
+        with events:
+            with interrupting_on_signals():
+                show_preparation(events, quiet=quiet)
+            follow(events, control, quiet=quiet, on_event=outcome.take)
+            outcome.show(resume or output)
+    if events.exit_code is None:
+        raise RuntimeError("a scan ended without an exit code")
+    return events.exit_code
+
+
+class _Outcome:
+    """Collects what a person sees at the end of a scan: tables, notes, and the next commands."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._finished: Finished | None = None
+        self._skipped: CacheSkipped | None = None
+
+    def take(self, event: Event) -> None:
+        """Takes the next event."""
+        match event:
+            case Started():
+                # Start-up: loaded only now, because the workers are ready.
+                from hashaudit_cli.ui.tables import Tables
+
+                self._tables = Tables()
+            case Recorded(record=record):
+                if not self._quiet:
+                    self._tables.add(record)
+                elif isinstance(record, FindingRecord):
+                    from hashaudit_cli.ui.tables import finding_line
+
+                    log(finding_line(record))
+            case CacheSkipped():
+                self._skipped = event
+            case Finished():
+                self._finished = event
+            case _:
+                pass
+
+    def show(self, path: str | None) -> None:
+        """Displays the end of a scan, if it ended now.
+
+        Args:
+            path: the findings file; ``None`` for standard output.
+        """
+        finished = self._finished
+        if finished is None:
+            return
+        if not finished.totals.seen - sum(finished.totals.skipped.values()):
+            log("warning: no file was examined; check the ROOT, that it is mounted, and the patterns")
+        if self._quiet:
+            if finished.exit_code:
+                from hashaudit_cli.ui.tables import summary
+
+                log(summary(finished))
+            return
+        # A closed standard error changes nothing in the result.
+        with contextlib.suppress(OSError, ValueError):
+            self._tables.print(finished)
+        if self._skipped is not None:
+            show(self._skipped, quiet=False)
+        if path is None:
+            return
+        name = quote(os.fsencode(shlex.quote(path)))
+        if finished.reason is not EndReason.COMPLETED:
+            log(f"to resume this scan: hashaudit scan --resume {name}")
+        log(f"to verify the findings: hashaudit verify {name}")

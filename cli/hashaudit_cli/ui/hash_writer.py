@@ -1,27 +1,19 @@
-"""The body of ``hash``: hashes a user's own files, without lists, findings or keys."""
+"""Writes the hashes of files as a hash list, as JSON lines, or as a table."""
 
-import contextlib
 import csv
 import io
 import json
 import os
 from collections.abc import Collection
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import msgspec
 
-from hashaudit.errors import UsageError
 from hashaudit.model import paths
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
-from hashaudit.scan.config import ScanConfig
-from hashaudit.scan.session import Session
-from hashaudit_cli.ui.scan_display import follow, show_preparation
-from hashaudit_cli.ui.signals import obeying_signals
-from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
-
-Form = Literal["list", "jsonl", "csv"]
+from hashaudit_cli.ui.terminal import log, quote
 
 FLUSH_BYTES = 1 << 16
 
@@ -141,39 +133,6 @@ class HashWriter:
     def _flush(self) -> None:
         self._output.write(bytes(self._pending))
         self._pending.clear()
-
-
-def run_hash(config: ScanConfig, *, output: str | None, form: str, quiet: bool) -> int:
-    """Hashes every file and writes the hashes.
-
-    Raises:
-        UsageError: the form is unknown.
-        HashauditError: a file or this host cannot be used.
-    """
-    if form not in get_args(Form):
-        raise UsageError(f"invalid --format: '{form}'; must be one of {', '.join(get_args(Form))}")
-    finished = None
-    with obeying_signals() as control, Session(config) as session:
-        show_preparation(session.prepare(), quiet=quiet)
-        perceptual = session.worker_config.perceptual
-        pictures = perceptual.algorithms if perceptual else ()
-        # If only perceptual hashes are requested, the digest that identifies the file is not part of the list.
-        digests = config.algorithms if pictures else session.worker_config.algorithms
-        line_form: dict[str, LineFormat] = {
-            "list": TaggedLines(),
-            "jsonl": JsonLines(),
-            "csv": Table((*digests, *pictures)),
-        }
-        with contextlib.closing(Output.create(output) if output is not None else standard_output()) as out:
-            loop = session.main_loop(HashWriter(out, line_form[form], digests), control)
-            follow(loop.events(), control, quiet=quiet)
-            finished = loop.finished
-    if finished is None:
-        raise RuntimeError("the main loop ended without a result")
-    if not quiet:
-        totals = finished.totals
-        log(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")
-    return finished.exit_code
 
 
 def _row(fields: list[str]) -> bytes:
