@@ -7,7 +7,8 @@ from pathlib import Path
 from hashaudit.explanations import GROUPS, Code, CodeGroup
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import DeclaredOption, options_of
-from hashaudit_cli.options import all_commands, help_text
+from hashaudit_cli.app import help_text
+from hashaudit_cli.command import all_options
 from hashaudit_cli.settings import variable_of
 
 DOCS = Path(__file__).parent
@@ -105,7 +106,7 @@ The column *on resume* says if a resumed scan may have another value: `equal` (n
 def options() -> str:
     """Returns the reference page on options."""
     text = OPTIONS_HEAD
-    for words, declared in all_commands().items():
+    for words, declared in all_options().items():
         head, rule = "| option | variable | does |", "|---|---|---|"
         rows = [_option_row(one) for one in declared if not one.option.argument]
         if words == "scan":

@@ -1,14 +1,102 @@
-"""The Typer application. It loads the module of a command only when that command is used or listed."""
+"""The Typer application: help, and the errors of a command line. It loads a command only when it is used or listed."""
 
-import importlib
+import inspect
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from hashaudit_cli.commands import COMMAND_MODULES
-from hashaudit_cli.options import ENVIRONMENT_HELP
+from hashaudit.scan.option import REQUIRED, DeclaredOption, Group
+from hashaudit_cli.command import Command, commands_of
+from hashaudit_cli.commands import COMMAND_MODULES, GROUP_HELP
+
+ENVIRONMENT_HELP = (
+    "Each option can also come from the environment (HASHAUDIT_ and its name, as in HASHAUDIT_MAX_RATE), "
+    "or from the configuration file. The command line wins, then the environment."
+)
+
+
+def _typer_command(word: str) -> Any:
+    """Returns the command of Typer for the first word of a command line."""
+    group_help = GROUP_HELP.get(word)
+    application = typer.Typer(
+        no_args_is_help=group_help is not None, help=group_help, add_completion=False, rich_markup_mode="markdown"
+    )
+    if group_help is not None:
+        application.callback()(_nothing)
+    for command in commands_of(word):
+        name = command.words.split()[-1]
+        application.command(name, epilog=_epilog(command))(_function(command))
+    made = typer.main.get_command(application)
+    made.name = word
+    return made
+
+
+def _nothing() -> None:
+    """Takes the options of a group, which has none."""
+
+
+def _epilog(command: Command) -> str:
+    """Returns the end of a command's help: examples, and the other places that options come from."""
+    return "\n\n".join(["Examples:", *(f"`{line}`" for line in command.examples), ENVIRONMENT_HELP])
+
+
+def _function(command: Command) -> Any:
+    """Returns the function that Typer registers."""
+
+    def call(**given: Any) -> None:
+        raise typer.Exit(command.run(given))
+
+    # The order of the panels in --help is that of the first option in each.
+    parameters = [
+        _parameter(one) for one in sorted(command.options, key=lambda one: list(Group).index(one.option.group))
+    ]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # any function takes attributes
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    call.__name__ = command.words.replace(" ", "_")
+    call.__doc__ = command.function.__doc__
+    return call
+
+
+def _parameter(option: DeclaredOption) -> inspect.Parameter:
+    """Returns the parameter from which Typer makes an option. The value is ``None`` if the user does not give it."""
+    stated = option.option
+    kind: Any = bool if option.is_flag else list[str] if option.repeatable else str
+    if stated.argument:
+        required = option.default is REQUIRED and not stated.optional
+        argument = typer.Argument(metavar=stated.metavar, help=help_text(option), show_default=False)
+        return _keyword(option.field, Annotated[kind if required else kind | None, argument], required=required)
+    name = f"--{option.name}/--{stated.negative or 'no-' + option.name}" if option.is_flag else f"--{option.name}"
+    names = (name, *([f"-{stated.short}"] if stated.short else []))
+    panel = None if stated.group is Group.NONE else stated.group.value
+    typed = typer.Option(
+        *names, metavar=stated.metavar, help=help_text(option), rich_help_panel=panel, show_default=False
+    )
+    return _keyword(option.field, Annotated[kind | None, typed], required=False)
+
+
+def _keyword(name: str, annotation: Any, *, required: bool) -> inspect.Parameter:
+    default = inspect.Parameter.empty if required else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def help_text(option: DeclaredOption) -> str:
+    """Returns the help with the unit and the default in brackets."""
+    stated = option.option
+    parts = [stated.unit] if stated.unit else []
+    if option.repeatable and not stated.argument:
+        parts.append("repeatable")
+    shown = stated.shown or _shown(option.default)
+    if shown and not option.is_flag:
+        parts.append(f"default: {shown}")
+    return f"{stated.help} [{'; '.join(parts)}]" if parts else stated.help
+
+
+def _shown(default: object) -> str:
+    if default is REQUIRED or default is None or (isinstance(default, tuple | dict) and not default):
+        return ""
+    return f"{default:g}" if isinstance(default, int | float) else str(default)
 
 
 class _Commands(MutableMapping[str, Any]):
@@ -19,9 +107,7 @@ class _Commands(MutableMapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
-            command = typer.main.get_command(importlib.import_module(COMMAND_MODULES[name]).app)
-            command.name = name
-            self._loaded[name] = command
+            self._loaded[name] = _typer_command(name)
         return self._loaded[name]
 
     def __setitem__(self, name: str, command: Any) -> None:

@@ -87,7 +87,7 @@ class ConfigFile:
         names = {key for name in inner for key in _keys(commands[name])}
         if path[-1] in names and not isinstance(value, dict):
             return
-        from hashaudit_cli.usage_errors import closest, did_you_mean  # noqa: PLC0415 # imports typer; only for an error
+        from hashaudit_cli.suggestions import closest, did_you_mean  # noqa: PLC0415 # start-up: only for an error
 
         what = "section" if isinstance(value, dict) else "key"
         similar = closest(path[-1], sorted(subsections if isinstance(value, dict) else names))

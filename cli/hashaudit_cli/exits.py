@@ -17,8 +17,7 @@ def guarded(command: Callable[[], int]) -> int:
     Any other exception is a defect. It propagates and ends as Python's own crash: exit code 1, never a verdict.
 
     Raises:
-        UsageError: the options contradict each other; ``usage_errors.run_application`` reports it, because it knows the
-            command.
+        UsageError: the options contradict each other; the caller reports it, because it knows the command.
     """
     try:
         code = command()

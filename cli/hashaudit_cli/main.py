@@ -20,10 +20,7 @@ def main() -> None:
         # A core of this process would hold the signing key and the entries of lists.
         forbid_core_dumps()
         forbid_inspection()
-        from hashaudit_cli.app import app  # noqa: PLC0415 # start-up, as above
-        from hashaudit_cli.usage_errors import run_application  # noqa: PLC0415 # as above
-
-        sys.exit(run_application(app))
+        sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
@@ -36,3 +33,17 @@ def main() -> None:
         except OSError:
             # Messages that could not be written do not change the exit code.
             os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_ERROR)
+
+
+def _run(words: list[str]) -> int:
+    from hashaudit_cli.arguments import parse_arguments  # noqa: PLC0415 # start-up, as above
+    from hashaudit_cli.command import find_command  # noqa: PLC0415 # as above
+
+    command = find_command(words)
+    given = parse_arguments(command.options, words[len(command.words.split()) :]) if command is not None else None
+    if command is not None and given is not None:
+        return command.run(given)
+    from hashaudit_cli.app import app  # noqa: PLC0415 # as above
+    from hashaudit_cli.usage_errors import run_application  # noqa: PLC0415 # as above
+
+    return run_application(app)

@@ -4,7 +4,6 @@ Typer, and Click within it, finds these before a command runs. Typer 0.15 raises
 raise those of their own copy of Click. Their class names and attributes agree, so this module goes by these.
 """
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +11,9 @@ from typing import Any
 
 import typer
 
-from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit_cli.suggestions import PROGRAM, closest, did_you_mean, see_help
 from hashaudit_cli.ui.terminal import log_error
-
-PROGRAM = "hashaudit"
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
@@ -24,7 +21,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 def run_application(app: typer.Typer) -> int:
     """Runs the command that the command line names, and returns its exit code.
 
-    A usage error without a hint of its own gets one that names the help of its command.
+    An error of the command line without a hint of its own gets one that names the help of its command.
     """
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False)
@@ -37,29 +34,9 @@ def run_application(app: typer.Typer) -> int:
             message, candidates = _explained(error, command, sys.argv[1:])
             log_error(message, did_you_mean(candidates) or see_help(path))
         return ExitCode.USAGE
-    except UsageError as error:
-        _, path = _addressed(typer.main.get_command(app), sys.argv[1:])
-        log_error(str(error), error.hint or see_help(path))
-        return ExitCode.USAGE
     except typer.Abort:
         return ExitCode.SIGNAL + 2
     return code if isinstance(code, int) else ExitCode.COMPLETE
-
-
-def see_help(path: Sequence[str]) -> str:
-    """Returns the hint that names the help of a command, for example of ``["lists", "build"]``."""
-    return f"see '{' '.join((PROGRAM, *path))} --help'"
-
-
-def closest(given: str, possible: Sequence[str]) -> list[str]:
-    """Returns the names that a user may have meant by a mistyped one, best first; none if nothing is close."""
-    longer = [name for name in possible if len(given) > 3 and name.startswith(given)]
-    return longer or difflib.get_close_matches(given, possible, n=2, cutoff=0.7)
-
-
-def did_you_mean(names: Sequence[str]) -> str | None:
-    """Returns the hint that names what may have been meant; ``None`` if nothing was."""
-    return f"did you mean {' or '.join(repr(name) for name in names)}?" if names else None
 
 
 def _addressed(command: Any, arguments: Sequence[str]) -> tuple[Any, list[str]]:

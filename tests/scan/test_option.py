@@ -13,8 +13,8 @@ from hashaudit.scan.config import ExecutorKind, RecordScope, ScanConfig
 from hashaudit.scan.option import Group, Option, Origin, Resume, options_of, settings_with
 from hashaudit.scan.option_values import algorithm_names, bytes_amount, column_mapping, deny_list, max_distance
 from hashaudit.scan.resume.compatibility import free_settings
+from hashaudit_cli.command import all_options
 from hashaudit_cli.commands import COMMAND_MODULES
-from hashaudit_cli.options import all_commands
 
 CONFIG = options_of(ScanConfig)
 
@@ -32,7 +32,7 @@ def test_a_field_without_an_option_is_refused() -> None:
 
 
 def test_names_are_unique_in_every_command_and_mean_one_thing() -> None:
-    commands = all_commands()
+    commands = all_options()
     assert {words.split()[0] for words in commands} == set(COMMAND_MODULES)
     shapes: dict[str, set[Any]] = {}
     for words, options in commands.items():
@@ -50,7 +50,7 @@ def test_names_are_unique_in_every_command_and_mean_one_thing() -> None:
 
 
 def test_every_help_is_one_paragraph_of_sentences() -> None:
-    for words, options in all_commands().items():
+    for words, options in all_options().items():
         for one in options:
             assert one.option.help.endswith("."), (words, one.name)
             assert one.option.help[0].isupper(), (words, one.name)
@@ -84,7 +84,7 @@ def test_every_origin_but_the_default_has_a_name_in_the_header() -> None:
 
 
 def test_options_that_hold_secrets_are_not_settings_of_a_scan() -> None:
-    secret = {one.name for options in all_commands().values() for one in options if one.option.secret}
+    secret = {one.name for options in all_options().values() for one in options if one.option.secret}
     assert secret == {"passphrase-file", "passphrase-fd"}
     assert not any(one.option.secret for one in CONFIG)
 

@@ -1,4 +1,4 @@
-"""The commands. Each module has an ``app`` of Typer, and is loaded when its command is used or listed."""
+"""The commands. The module of a command is loaded when it is used or listed."""
 
 COMMAND_MODULES = {
     "scan": "hashaudit_cli.commands.scan",
@@ -13,3 +13,12 @@ COMMAND_MODULES = {
     "cache": "hashaudit_cli.commands.cache",
 }
 """Module by command, in the order of ``--help``."""
+
+GROUP_HELP = {
+    "lists": (
+        "Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to."
+    ),
+    "keys": "Create the keys that sign findings.",
+    "cache": "Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
+}
+"""Help of the commands that are groups of commands."""

@@ -6,16 +6,10 @@ import msgspec
 
 from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.option import Option, options_of
-from hashaudit_cli.options import JsonOption, application, command, examples
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import bytes_shown, counted, printable
-
-app = application("Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.")
-
-
-@app.callback()
-def cache() -> None:
-    """Inspect and prune the cache that ``scan --cache`` keeps."""
 
 
 class CacheOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +33,7 @@ class PruneOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = 90
 
 
-@app.command("stats", epilog=examples("hashaudit cache stats hashes.db"))
-@command("cache stats", options_of(CacheOptions), options_of(JsonOption))
+@command("cache stats", options_of(CacheOptions), options_of(JsonOption), examples=("hashaudit cache stats hashes.db",))
 def stats(settings: Settings) -> int:
     """Show what a cache holds: files, scans, algorithms and their versions, size, when its files were last seen."""
     from hashaudit.cache import maintenance
@@ -57,8 +50,13 @@ def stats(settings: Settings) -> int:
     return ExitCode.COMPLETE
 
 
-@app.command("prune", epilog=examples("hashaudit cache prune hashes.db --days 30"))
-@command("cache prune", options_of(CacheOptions), options_of(PruneOptions), options_of(JsonOption))
+@command(
+    "cache prune",
+    options_of(CacheOptions),
+    options_of(PruneOptions),
+    options_of(JsonOption),
+    examples=("hashaudit cache prune hashes.db --days 30",),
+)
 def prune(settings: Settings) -> int:
     """Remove files that no scan has seen for a while, and free their space."""
     from hashaudit.cache import maintenance

@@ -13,7 +13,8 @@ from hashaudit.host.files import open_regular
 from hashaudit.model.results import AlgorithmName, PerceptualHash
 from hashaudit.scan.option import Option, options_of
 from hashaudit.scan.option_values import algorithm_names
-from hashaudit_cli.options import JsonOption, application, command, examples
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import log, quote
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
-
-app = application()
 
 DEFAULT_ALGORITHMS = "pdq,phash,dhash,whash"
 
@@ -45,8 +44,12 @@ class CompareOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-@app.command(epilog=examples("hashaudit compare original.jpg found.png"))
-@command("compare", options_of(CompareOptions), options_of(JsonOption))
+@command(
+    "compare",
+    options_of(CompareOptions),
+    options_of(JsonOption),
+    examples=("hashaudit compare original.jpg found.png",),
+)
 def compare(settings: Settings) -> int:
     """Show how far two images are apart, by algorithm and variant, to explain a finding.
 

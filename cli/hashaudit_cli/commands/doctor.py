@@ -17,11 +17,10 @@ from hashaudit.exit_codes import ExitCode
 from hashaudit.model import paths
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
-from hashaudit_cli.options import JsonOption, SigningOptions, application, command, examples, select
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption, SigningOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import counted, printable, quote
-
-app = application()
 
 FORM_VERSION = 1
 """``v`` of the JSON form."""
@@ -39,7 +38,6 @@ class DoctorOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-@app.command(epilog=examples("hashaudit doctor /srv --list bad.txt -o findings.jsonl"))
 @command(
     "doctor",
     select(
@@ -51,6 +49,7 @@ class DoctorOptions(msgspec.Struct, frozen=True, kw_only=True):
     select(SigningOptions, key="Check this signing key."),
     options_of(DoctorOptions),
     select(JsonOption, as_json="Print one JSON object (docs/guides/doctor.md)."),
+    examples=("hashaudit doctor /srv --list bad.txt -o findings.jsonl",),
 )
 def doctor(settings: Settings) -> int:
     """Check this host before a scan: active protections, speed, and what to fix.

@@ -12,11 +12,10 @@ from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.explanations import GROUPS, Code, CodeGroup, find_codes
 from hashaudit.scan.option import Option, options_of
-from hashaudit_cli.options import JsonOption, application, command, examples
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.usage_errors import closest, did_you_mean
-
-app = application()
+from hashaudit_cli.suggestions import closest, did_you_mean
 
 NARROWEST_COLUMNS = 60
 
@@ -30,8 +29,15 @@ class ExplainOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-@app.command(epilog=examples("hashaudit explain worker_crashed", "hashaudit explain 16"))
-@command("explain", options_of(ExplainOptions), options_of(JsonOption))
+@command(
+    "explain",
+    options_of(ExplainOptions),
+    options_of(JsonOption),
+    examples=(
+        "hashaudit explain worker_crashed",
+        "hashaudit explain 16",
+    ),
+)
 def explain(settings: Settings) -> int:
     """Explain a fault code, skip reason, caveat, fault stage, consistency value or exit code."""
     text = settings.make(ExplainOptions).code

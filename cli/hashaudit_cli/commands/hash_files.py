@@ -9,14 +9,13 @@ from hashaudit.errors import UsageError
 from hashaudit.record.output import Output
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
-from hashaudit_cli.options import QuietOption, application, command, examples, select
+from hashaudit_cli.command import command
+from hashaudit_cli.options import QuietOption, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.hash_writer import HashWriter, JsonLines, LineFormat, Table, TaggedLines
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals
 from hashaudit_cli.ui.terminal import counted, log, standard_output
-
-app = application()
 
 FORMS = ("list", "jsonl", "csv")
 
@@ -33,9 +32,6 @@ class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-@app.command(
-    epilog=examples("hashaudit hash images -a pdq,sha256 -o reference.txt", "hashaudit hash /srv --format csv")
-)
 @command(
     "hash",
     select(
@@ -52,6 +48,10 @@ class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
     ),
     options_of(HashOptions),
     options_of(QuietOption),
+    examples=(
+        "hashaudit hash images -a pdq,sha256 -o reference.txt",
+        "hashaudit hash /srv --format csv",
+    ),
 )
 def hash_files(settings: Settings) -> int:
     """Hash files, to make a list from your own reference images or documents.

@@ -5,15 +5,9 @@ from typing import Annotated
 import msgspec
 
 from hashaudit.scan.option import Option, options_of
-from hashaudit_cli.options import SigningOptions, application, command, examples, select
+from hashaudit_cli.command import command
+from hashaudit_cli.options import SigningOptions, select
 from hashaudit_cli.settings import Settings
-
-app = application("Create the keys that sign findings.")
-
-
-@app.callback()
-def keys() -> None:
-    """Create the keys that sign findings."""
 
 
 class KeyOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,10 +24,15 @@ class KeyOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-@app.command(
-    "new", epilog=examples("hashaudit keys new", "hashaudit keys new case-key --passphrase-file passphrase.txt")
+@command(
+    "keys new",
+    options_of(KeyOptions),
+    select(SigningOptions, "passphrase_file", "passphrase_fd"),
+    examples=(
+        "hashaudit keys new",
+        "hashaudit keys new case-key --passphrase-file passphrase.txt",
+    ),
 )
-@command("keys new", options_of(KeyOptions), select(SigningOptions, "passphrase_file", "passphrase_fd"))
 def new(settings: Settings) -> int:
     """Create an Ed25519 key: PATH (mode 0600, OpenSSH form) and PATH.pub. Nothing is ever overwritten.
 

@@ -15,7 +15,8 @@ from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit.scan.option_values import algorithm_name, algorithm_names, deny_list
-from hashaudit_cli.options import JsonOption, QuietOption, application, command, examples, select
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption, QuietOption, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.entry_counter import EntryCounter
 from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
     from hashaudit.lists.index.diff import Side
     from hashaudit.lists.index.index_reader import ListIndex
     from hashaudit.lists.load import LoadedLists
-
-app = application(
-    "Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to."
-)
-
-
-@app.callback()
-def lists() -> None:
-    """Compile, inspect, check, merge, compare and export hash lists."""
 
 
 class ListArguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +105,6 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-@app.command("build", epilog=examples("hashaudit lists build hashes.csv sha256=more.txt -o list.hai"))
 @command(
     "lists build",
     options_of(ListArguments),
@@ -121,6 +112,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     options_of(BuildOptions),
     options_of(OutputOption),
     options_of(QuietOption),
+    examples=("hashaudit lists build hashes.csv sha256=more.txt -o list.hai",),
 )
 def build(settings: Settings) -> int:
     """Compile lists once into an index that every later scan opens in milliseconds and all workers share.
@@ -131,8 +123,13 @@ def build(settings: Settings) -> int:
     return _build(settings, as_known=settings.make(BuildOptions).as_known)
 
 
-@app.command("merge", epilog=examples("hashaudit lists merge a.hai b.hai -o both.hai"))
-@command("lists merge", options_of(ListArguments), options_of(OutputOption), options_of(QuietOption))
+@command(
+    "lists merge",
+    options_of(ListArguments),
+    options_of(OutputOption),
+    options_of(QuietOption),
+    examples=("hashaudit lists merge a.hai b.hai -o both.hai",),
+)
 def merge(settings: Settings) -> int:
     """Combine compiled indexes, and lists, into one index. Each list keeps its provenance, entries and role."""
     return _build(settings, as_known=False)
@@ -157,8 +154,13 @@ def _build(settings: Settings, *, as_known: bool) -> int:
     return ExitCode.COMPLETE
 
 
-@app.command("info", epilog=examples("hashaudit lists info hashes.csv"))
-@command("lists info", options_of(ListArguments), select(ScanConfig, "columns"), options_of(JsonOption))
+@command(
+    "lists info",
+    options_of(ListArguments),
+    select(ScanConfig, "columns"),
+    options_of(JsonOption),
+    examples=("hashaudit lists info hashes.csv",),
+)
 def info(settings: Settings) -> int:
     """Describe lists: format, version, counts of what was kept and why the rest was not. Never an entry."""
     from hashaudit.lists.index.describe import describe
@@ -183,8 +185,7 @@ def info(settings: Settings) -> int:
     return ExitCode.COMPLETE
 
 
-@app.command("verify", epilog=examples("hashaudit lists verify list.hai"))
-@command("lists verify", options_of(IndexArgument))
+@command("lists verify", options_of(IndexArgument), examples=("hashaudit lists verify list.hai",))
 def verify(settings: Settings) -> int:
     """Check that a compiled index is intact: checksums, order, tables. Exit code 4 if it is not."""
     from hashaudit.lists.index.index_reader import ListIndex
@@ -203,13 +204,13 @@ def verify(settings: Settings) -> int:
     return ExitCode.COMPLETE
 
 
-@app.command("check", epilog=examples("sha256sum * | hashaudit lists check list.hai"))
 @command(
     "lists check",
     options_of(ListArguments),
     options_of(CheckOptions),
     select(ScanConfig, "columns"),
     options_of(JsonOption),
+    examples=("sha256sum * | hashaudit lists check list.hai",),
 )
 def check(settings: Settings) -> int:
     """Look up digests from standard input: hit or miss by line number, without repeating list or input.
@@ -234,8 +235,9 @@ def check(settings: Settings) -> int:
     return ExitCode.FINDINGS if found else ExitCode.COMPLETE
 
 
-@app.command("diff", epilog=examples("hashaudit lists diff old.hai new.hai"))
-@command("lists diff", options_of(DiffOptions), options_of(JsonOption))
+@command(
+    "lists diff", options_of(DiffOptions), options_of(JsonOption), examples=("hashaudit lists diff old.hai new.hai",)
+)
 def diff(settings: Settings) -> int:
     """Count what two lists have in common and what only one of them has. Digests are never shown."""
     from hashaudit.lists.index.diff import diff as compare_indexes
@@ -260,8 +262,13 @@ def diff(settings: Settings) -> int:
     return ExitCode.COMPLETE
 
 
-@app.command("export", epilog=examples("hashaudit lists export list.hai -a sha256 --show-entries -o plain.txt"))
-@command("lists export", options_of(ListArguments), options_of(ExportOptions), options_of(OutputOption))
+@command(
+    "lists export",
+    options_of(ListArguments),
+    options_of(ExportOptions),
+    options_of(OutputOption),
+    examples=("hashaudit lists export list.hai -a sha256 --show-entries -o plain.txt",),
+)
 def export(settings: Settings) -> int:
     """Write the digests of lists unprotected, as plain or hashdeep text (a new file, mode 0600)."""
     from hashaudit.lists.index.export import export_hashdeep, export_plain

@@ -12,15 +12,14 @@ from hashaudit.model.paths import to_text
 from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.scan.option import Group, Option, options_of
-from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, application, command, examples, select
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import show
 from hashaudit_cli.ui.terminal import counted, log, quote
 
 if TYPE_CHECKING:
     from hashaudit.scan.merge_shards import MergedResult, ShardResult
-
-app = application()
 
 
 class MergeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +45,6 @@ class MergeOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
 
 
-@app.command(epilog=examples("hashaudit merge part-*.jsonl -o whole"))
 @command(
     "merge",
     options_of(MergeOptions),
@@ -58,6 +56,7 @@ class MergeOptions(msgspec.Struct, frozen=True, kw_only=True):
         allow_any_signer="Accept shards signed by any key.",
     ),
     options_of(JsonOption),
+    examples=("hashaudit merge part-*.jsonl -o whole",),
 )
 def merge(settings: Settings) -> int:
     """Combine the findings files of `scan --shard 1/N` to `scan --shard N/N`.

@@ -15,7 +15,8 @@ from hashaudit.record.schema import EndReason, FindingRecord
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded, Started
 from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
-from hashaudit_cli.options import QuietOption, SigningOptions, application, command, examples
+from hashaudit_cli.command import command
+from hashaudit_cli.options import QuietOption, SigningOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
@@ -23,8 +24,6 @@ from hashaudit_cli.ui.terminal import log, quote, standard_output
 
 if TYPE_CHECKING:
     from hashaudit.scan.key_policy import Signing
-
-app = application()
 
 
 class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +51,18 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-@app.command(
-    epilog=examples(
+@command(
+    "scan",
+    options_of(ScanConfig),
+    options_of(ScanOptions),
+    options_of(SigningOptions),
+    options_of(QuietOption),
+    examples=(
         "hashaudit scan /srv --list bad.txt -o findings.jsonl",
         "hashaudit scan /mnt/evidence --list md5=case.txt --known nsrl.txt --record all --case 17 -o run.jsonl",
         "hashaudit scan --resume run.jsonl",
-    )
+    ),
 )
-@command("scan", options_of(ScanConfig), options_of(ScanOptions), options_of(SigningOptions), options_of(QuietOption))
 def scan(settings: Settings) -> int:
     """Scan every file below each ROOT and write signed findings.
 

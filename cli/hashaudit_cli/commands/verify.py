@@ -12,15 +12,14 @@ from hashaudit.model.paths import to_text
 from hashaudit.record.schema import EndReason, Totals
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
 from hashaudit.scan.option import Option, options_of
-from hashaudit_cli.options import JsonOption, TrustOptions, application, command, examples
+from hashaudit_cli.command import command
+from hashaudit_cli.options import JsonOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import counted, log_error, quote
 
 if TYPE_CHECKING:
     from hashaudit.record.verify.trust import Trust
     from hashaudit.scan.verify_merged import MergedVerification
-
-app = application()
 
 HOW_TO_TRUST = (
     "get the signer's public key or its fingerprint (SHA256:...) from the signer, then pass it with --key; "
@@ -52,10 +51,16 @@ class VerifyOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-@app.command(
-    epilog=examples("hashaudit verify findings.jsonl", "hashaudit verify findings.jsonl --allowed-signers team_signers")
+@command(
+    "verify",
+    options_of(VerifyOptions),
+    options_of(TrustOptions),
+    options_of(JsonOption),
+    examples=(
+        "hashaudit verify findings.jsonl",
+        "hashaudit verify findings.jsonl --allowed-signers team_signers",
+    ),
 )
-@command("verify", options_of(VerifyOptions), options_of(TrustOptions), options_of(JsonOption))
 def verify(settings: Settings) -> int:
     """Check findings files: every line, the chain, every signature, the totals and the end.
 
