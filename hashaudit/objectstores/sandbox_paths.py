@@ -5,7 +5,6 @@ scan.
 """
 
 import os
-import ssl
 import sys
 import sysconfig
 
@@ -54,6 +53,8 @@ RESERVED_BYTES = 3 << 30
 
 def sandbox_paths() -> tuple[bytes, ...]:
     """Returns absolute paths. Some of them may not exist."""
+    import ssl  # noqa: PLC0415 # start-up: scans of directories need no TLS
+
     certificates = ssl.get_default_verify_paths()
     named = [os.environ.get(name) for name in _PATH_VARIABLES]
     # PYTHONPATH, .pth files and the user's site-packages also hold libraries, which load parts of themselves late.

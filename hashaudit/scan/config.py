@@ -23,7 +23,7 @@ from hashaudit.scan.option_values import (
     known_list,
     max_distance,
 )
-from hashaudit.sources.open_source import BucketOptions
+from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.shard import Shard
 
 

@@ -13,30 +13,15 @@ from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.paths import for_terminal
 from hashaudit.model.secret_masking import mask_secrets
-from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import SCHEMES, BucketRoot, parse_root
+from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.buckets import BucketSource, KeyList, StoreListing
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription, Source
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.reconcile import ReconciledSource
 from hashaudit.sources.s3_inventory import Inventory
-
-
-class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of the walk of object stores."""
-
-    store: StoreOptions = StoreOptions()
-    all_versions: bool = False
-    """Include each version of each key, and delete markers."""
-    reconcile: bytes | None = None
-    """URL of the bucket that the root, a mount, shows."""
-    read_unlisted: bool = False
-    """Examine keys that the mount does not show through the store."""
-    inventory: bytes | None = None
-    """Manifest of an S3 Inventory, a path or a URL. It provides the keys."""
-
 
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:/")
 """The beginning of a URL, RFC 3986 section 3.1, also of one with a slash too few."""

@@ -7,6 +7,7 @@ and short names in fixed places. It replaces any other text by one of its own.
 
 import builtins
 import errno
+import functools
 import os
 import re
 import sys
@@ -52,43 +53,48 @@ _DECODING = "|".join(
         r"image mode '?[A-Za-z0-9;]{1,8}'? is not supported",
     )
 )
-_TEXTS = re.compile(
-    "|".join(
-        (
-            rf"cannot (open|read) the file: ({_SYSTEM_ERRORS})",
-            r"replaced by (another file|a symbolic link)|the directory of the file was replaced",
-            r"(kept growing|size or times changed|size mismatch at the end of the file) while the file was read",
-            r"path (no longer exists|now refers to a different file) while the file was read",
-            r"overwritten (after it was listed(; the current state was examined)?|during every read)",
-            r"the content does not have the [a-z0-9]{1,12} checksum that the store reports",
-            rf"listed with {_NUMBER} bytes, sent with {_NUMBER}",
-            r"the store's response ended early|the store sent another range of the object than requested",
-            r"the store does not serve ranges of objects|no ETag from the store; reads are pinned to it",
-            r"cannot request a name with '\.' or '\.\.' between slashes",
-            r"the store refused the request: [A-Za-z0-9 .(),-]{0,60}",
-            rf"the network or the store failed: ({_ERROR_TYPES})",
-            rf"larger than the limit of {_NUMBER} bytes for decoding",
-            r"more memory was needed than --max-memory allows",
-            rf"internal error: ({_ERROR_TYPES}) in [a-z0-9_]{{1,30}}\.py:\d{{1,6}}; please report it",
-            rf"internal error: ({_ERROR_TYPES}) in an unknown place; please report it",
-            rf"internal error: the module '{_MODULE}' is imported inside the sandbox; please report it",
-            rf"the cache had other hashes for this state of the file, from run {_RUN}; the new ones are used",
-            rf"{_FORMATS}: ({_ERROR_TYPES}|{_DECODING})",
-            rf"[a-z0-9_-]{{1,40}}, frame \d{{1,9}}: ({_ERROR_TYPES})",
-        )
+_TEXTS = "|".join(
+    (
+        rf"cannot (open|read) the file: ({_SYSTEM_ERRORS})",
+        r"replaced by (another file|a symbolic link)|the directory of the file was replaced",
+        r"(kept growing|size or times changed|size mismatch at the end of the file) while the file was read",
+        r"path (no longer exists|now refers to a different file) while the file was read",
+        r"overwritten (after it was listed(; the current state was examined)?|during every read)",
+        r"the content does not have the [a-z0-9]{1,12} checksum that the store reports",
+        rf"listed with {_NUMBER} bytes, sent with {_NUMBER}",
+        r"the store's response ended early|the store sent another range of the object than requested",
+        r"the store does not serve ranges of objects|no ETag from the store; reads are pinned to it",
+        r"cannot request a name with '\.' or '\.\.' between slashes",
+        r"the store refused the request: [A-Za-z0-9 .(),-]{0,60}",
+        rf"the network or the store failed: ({_ERROR_TYPES})",
+        rf"larger than the limit of {_NUMBER} bytes for decoding",
+        r"more memory was needed than --max-memory allows",
+        rf"internal error: ({_ERROR_TYPES}) in [a-z0-9_]{{1,30}}\.py:\d{{1,6}}; please report it",
+        rf"internal error: ({_ERROR_TYPES}) in an unknown place; please report it",
+        rf"internal error: the module '{_MODULE}' is imported inside the sandbox; please report it",
+        rf"the cache had other hashes for this state of the file, from run {_RUN}; the new ones are used",
+        rf"{_FORMATS}: ({_ERROR_TYPES}|{_DECODING})",
+        rf"[a-z0-9_-]{{1,40}}, frame \d{{1,9}}: ({_ERROR_TYPES})",
     )
 )
-_DECODER = re.compile(rf"({_FORMATS}: ({_ERROR_TYPES})): .*", re.DOTALL)
+_DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"
 """A decoder's own message, which may quote the file, follows the type of its error."""
 
 _THEN = "; then "
 
 
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Compiled at the first fault, because that takes longer than a small scan."""
+    return re.compile(_TEXTS), re.compile(_DECODER, re.DOTALL)
+
+
 def worded(fault: Fault) -> Fault:
     """Returns a fault of a worker with a text of the closed set."""
+    texts, of_decoder = _patterns()
     text = fault.message[:MAX_MESSAGE]
-    if (found := _DECODER.fullmatch(text)) is not None:
+    if (found := of_decoder.fullmatch(text)) is not None:
         text = found[1]
-    if not all(map(_TEXTS.fullmatch, text.split(_THEN))):
+    if not all(map(texts.fullmatch, text.split(_THEN))):
         text = f"{fault.code.replace('_', ' ')}; the worker's own text is not recorded"
     return fault if text == fault.message else msgspec.structs.replace(fault, message=text)

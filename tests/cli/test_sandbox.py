@@ -296,7 +296,7 @@ def children(pid: int) -> list[int]:
     ("words", "said"),
     [
         (("--max-memory", "1M"), "--max-memory must be at least 64M"),
-        (("--max-memory", "much"), "--max-memory much"),
+        (("--max-memory", "much"), "invalid --max-memory: 'much'"),
         (("--file-timeout", "0"), "at least 1 s"),
         (("--decode-timeout", "inf"), "at least 1 s"),
         (("--decode-timeout", "nan"), "at least 1 s"),

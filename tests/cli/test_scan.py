@@ -136,7 +136,7 @@ def test_usage_errors(words: list[str], said: str, hashaudit: Tool, make_list: M
         (b"# only a comment\n", "format"),
         (b"hello world\n", "format"),
         (b"%%%% HASHDEEP-1.0\n%%%% size,md5,filename\n1,xyz,name\n", "line 3"),
-        (b"ab" * 32 + b"\n" + b"ab" * 30, "cut"),
+        (b"ab" * 32 + b"\n" + b"ab" * 30, "truncated"),
         (b"0f" * 32 + b"\n", "sha256=FILE"),
     ],
 )
@@ -356,7 +356,7 @@ def test_a_root_that_is_neither_folder_nor_file_is_refused(
 def test_a_key_that_is_a_folder_is_one_clear_line(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--key", tmp_path)
     assert result.code == 4
-    assert "no regular file" in result.err
+    assert "not a regular file" in result.err
 
 
 def test_names_that_a_locale_cannot_write_are_escaped(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:

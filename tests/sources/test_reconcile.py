@@ -13,10 +13,11 @@ from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.model.location import BucketRef, Kind
 from hashaudit.objectstores.interface import ListedObject
 from hashaudit.objectstores.url import BucketRoot
+from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.buckets import BucketSource
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.open_source import BucketOptions, open_source
+from hashaudit.sources.open_source import open_source
 from hashaudit.sources.reconcile import ReconciledSource, SeenKeys
 
 

@@ -11,19 +11,21 @@ import msgspec
 import hashaudit
 from hashaudit.errors import UsageError
 from hashaudit.model.secret_masking import mask_options
-from hashaudit.record.schema import EndReason, FindingRecord
+from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.config import ScanConfig
-from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded, Started
+from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded
 from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
 from hashaudit_cli.command import command
 from hashaudit_cli.options import QuietOption, SigningOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
+from hashaudit_cli.ui.summary import finding_line, summary
 from hashaudit_cli.ui.terminal import log, quote, standard_output
 
 if TYPE_CHECKING:
     from hashaudit.scan.key_policy import Signing
+    from hashaudit_cli.ui.tables import Tables
 
 
 class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,21 +133,15 @@ class _Outcome:
         self._quiet = quiet
         self._finished: Finished | None = None
         self._skipped: CacheSkipped | None = None
+        self._tables: Tables | None = None
 
     def take(self, event: Event) -> None:
         """Takes the next event."""
         match event:
-            case Started():
-                # Start-up: loaded only now, because the workers are ready.
-                from hashaudit_cli.ui.tables import Tables
-
-                self._tables = Tables()
             case Recorded(record=record):
                 if not self._quiet:
-                    self._tables.add(record)
+                    self._add(record)
                 elif isinstance(record, FindingRecord):
-                    from hashaudit_cli.ui.tables import finding_line
-
                     log(finding_line(record))
             case CacheSkipped():
                 self._skipped = event
@@ -153,6 +149,14 @@ class _Outcome:
                 self._finished = event
             case _:
                 pass
+
+    def _add(self, record: FindingRecord | FaultRecord) -> None:
+        if self._tables is None:
+            # Start-up: most scans have nothing to show in a table.
+            from hashaudit_cli.ui.tables import Tables
+
+            self._tables = Tables()
+        self._tables.add(record)
 
     def show(self, path: str | None) -> None:
         """Displays the end of a scan, if it ended now.
@@ -167,13 +171,13 @@ class _Outcome:
             log("warning: no file was examined; check the ROOT, that it is mounted, and the patterns")
         if self._quiet:
             if finished.exit_code:
-                from hashaudit_cli.ui.tables import summary
-
                 log(summary(finished))
             return
         # A closed standard error changes nothing in the result.
         with contextlib.suppress(OSError, ValueError):
-            self._tables.print(finished)
+            if self._tables is not None:
+                self._tables.print(finished.totals)
+            print(summary(finished), file=sys.stderr, flush=True)
         if self._skipped is not None:
             show(self._skipped, quiet=False)
         if path is None:

@@ -3,7 +3,7 @@
 It does not import the code that computes them, which loads slowly.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+import functools
 
 from hashaudit.content.images.limits import DECODER_REVISION, DecodeLimits
 from hashaudit.model.results import AlgorithmName
@@ -39,7 +39,13 @@ def needs_colour(name: AlgorithmName) -> bool:
     return name.partition("-")[0] == _COLOUR_FAMILY
 
 
+@functools.cache
 def _package(name: str) -> str:
+    from importlib.metadata import (  # noqa: PLC0415 # start-up: only a cache of perceptual hashes needs versions
+        PackageNotFoundError,
+        version,
+    )
+
     try:
         return f"{name}={version(name)}"
     except PackageNotFoundError:

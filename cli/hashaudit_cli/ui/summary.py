@@ -1,0 +1,51 @@
+"""A scan's findings and its end, in one line each."""
+
+from hashaudit.model import paths
+from hashaudit.model.results import Role
+from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
+from hashaudit.scan.events import Finished
+from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
+
+
+def shown_path(record: FindingRecord | FaultRecord) -> str:
+    """Returns the path of a record in a form that is safe on a terminal."""
+    return quote(paths.from_text(record.entry.path, record.entry.path_uri))
+
+
+def safe(text: str) -> str:
+    """Returns a text from a list or a file in a form that is safe on a terminal."""
+    return quote(text.encode(errors="surrogateescape"))
+
+
+def finding_line(record: FindingRecord) -> str:
+    """Returns one line about a finding: its path, and the lists that name it."""
+    lists = dict.fromkeys(safe(match.list_entry.name) for match in record.matches if match.role is Role.DENY)
+    return f"finding: {shown_path(record)} (list {', '.join(lists)})"
+
+
+def summary(finished: Finished) -> str:
+    """Returns one line about the end of a scan, with its counts."""
+    totals = finished.totals
+    ended = {
+        EndReason.COMPLETED: "Complete" if not (totals.faulted or totals.faults) else "Incomplete",
+        EndReason.SIGNAL: "Stopped by a signal",
+        EndReason.STOPPED: "Stopped",
+        EndReason.ERROR: "Aborted",
+    }[finished.reason]
+    parts = [
+        f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})",
+        counted(totals.matched, "finding"),
+        f"{counted(sum(totals.faults.values()), 'fault')}",
+    ]
+    if totals.from_cache:
+        parts.append(f"{totals.from_cache:,} from the cache ({bytes_shown(int(totals.bytes_from_cache))} not read)")
+    if totals.known:
+        parts.append(f"{totals.known:,} known")
+    if totals.skipped:
+        listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in totals.skipped.items())
+        parts.append(f"{sum(totals.skipped.values()):,} skipped ({listed})")
+    if totals.pending:
+        parts.append(f"{totals.pending:,} not reached")
+    if finished.restarts:
+        parts.append(counted(finished.restarts, "worker restarted", "workers restarted"))
+    return f"{ended}: {'; '.join(parts)}."
