@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from installed import Tool
+
+# A suite that a script starts in the background ignores these signals, and so would the commands that it starts.
+for number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL if number is signal.SIGQUIT else signal.default_int_handler)
 
 # Timing belongs to benchmarks: a busy machine must not fail a property.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
@@ -29,9 +35,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture
-def hashaudit(tmp_path_factory: pytest.TempPathFactory) -> Tool:
+def hashaudit(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tool]:
     """The installed command."""
-    return Tool(tmp_path_factory.mktemp("home"))
+    tool = Tool(tmp_path_factory.mktemp("home"))
+    yield tool
+    tool.end()
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ class Tool:
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "200",
         }
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __call__(self, *words: Word, **options: Any) -> Result:
         done = subprocess.run(
@@ -51,8 +52,17 @@ class Tool:
         return Result(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
     def start(self, *words: Word, **options: Any) -> subprocess.Popen[bytes]:
-        """Starts the command and leaves it running."""
-        return subprocess.Popen([COMMAND, *words], env=self.environment | options.pop("env", {}), **options)
+        """Starts the command and leaves it running, at most to the end of the test."""
+        process = subprocess.Popen([COMMAND, *words], env=self.environment | options.pop("env", {}), **options)
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Ends what is still running, so that a failed test costs the others no time."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def parsed(data: bytes) -> list[dict[str, Any]]:
