@@ -28,7 +28,7 @@ MakeList = Callable[..., Path]
 RACY_S = 2.1
 """After it, what was written before is believed."""
 
-TREES = 14
+TREES = 24
 
 
 @pytest.fixture(scope="module")
