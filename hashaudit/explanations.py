@@ -102,6 +102,11 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "The ROOT is not a mount point, or the scan found fewer files than `--require-mount` or `--min-files` demand.",
         "Mount the storage and check the patterns and the prefix, then scan again.",
     ),
+    FaultCode.CHANGED_WHILE_WALKED: Explanation(
+        "Names kept appearing in the directory, or a filesystem was mounted or unmounted there, after it was listed."
+        " Files in it may be unseen.",
+        "Scan the directory again while nothing changes it, or scan a snapshot.",
+    ),
     FaultCode.LINK_LOOP: Explanation(
         "Resolving the path went through too many symbolic links, which usually form a loop.",
         "Scan the link's target by its real path if it matters.",
@@ -241,8 +246,8 @@ SKIP_REASONS: dict[SkipReason, Explanation] = {
         "Nothing to do; its entries are examined under the first path.",
     ),
     SkipReason.OWN_OUTPUT: Explanation(
-        "The file belongs to this scan: its findings, journal, cache or signature.",
-        "Write the output outside of the ROOTs if the directory must be examined completely.",
+        "The file belongs to this scan: its findings, journal, cache, signature, key, trust store or list.",
+        "Keep the files of the scan outside of the ROOTs if the directory must be examined completely.",
     ),
     SkipReason.DELETE_MARKER: Explanation(
         "The version of the object is a delete marker, which has no content.",

@@ -31,6 +31,8 @@ class Mount(msgspec.Struct, frozen=True):
     """Options of this mount, comma-separated."""
     super_options: str
     """Options of the filesystem, comma-separated."""
+    root: bytes = b"/"
+    """Path within the filesystem that is visible at ``point``: another than ``/`` for a bind mount or subvolume."""
 
 
 def read_mount_table() -> "MountTable":
@@ -86,6 +88,7 @@ def parse_mountinfo(text: bytes) -> Iterator[Mount]:
             source=_unescape(right[1]),
             options=_text(left[5]),
             super_options=_text(right[2]),
+            root=_unescape(left[3]),
         )
 
 
@@ -110,6 +113,26 @@ class MountTable:
         longest = max((len(mount.point) for mount in candidates), default=0)
         return next((mount for mount in reversed(candidates) if len(mount.point) == longest), None)
 
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """All mounts, in creation order."""
+        return self._mounts
+
+    def aliases(self, path: bytes) -> Iterator[bytes]:
+        """Yields other paths at which mounts show the file at an absolute path without links.
+
+        A later mount may hide the file there.
+        """
+        length = max((len(mount.point) for mount in self._mounts if _contains(mount.point, path)), default=-1)
+        holding = [mount for mount in self._mounts if _contains(mount.point, path) and len(mount.point) == length]
+        for mount in holding:
+            inside = _joined(mount.root, path[len(mount.point.rstrip(b"/")) :])
+            for other in self._mounts:
+                if other.device == mount.device and _contains(other.root, inside):
+                    alias = _joined(other.point, inside[len(other.root.rstrip(b"/")) :])
+                    if alias != path:
+                        yield alias
+
     def below(self, path: bytes) -> tuple[Mount, ...]:
         """Returns the mounts strictly below an absolute path."""
         return tuple(mount for mount in self._mounts if mount.point != path and _contains(path, mount.point))
@@ -117,6 +140,11 @@ class MountTable:
 
 def _contains(directory: bytes, path: bytes) -> bool:
     return path == directory or path.startswith(directory if directory.endswith(b"/") else directory + b"/")
+
+
+def _joined(directory: bytes, below: bytes) -> bytes:
+    """Joins a path and the rest of another, which is empty or begins with a slash."""
+    return directory.rstrip(b"/") + below or b"/"
 
 
 def _unescape(field: bytes) -> bytes:

@@ -29,6 +29,7 @@ class FaultCode(StrEnum):
     NOT_VISIBLE_ON_MOUNT = "not_visible_on_mount"
     """The mount does not show this key of the bucket, so it was not examined."""
     ROOT_EMPTY = "root_empty"
+    CHANGED_WHILE_WALKED = "changed_while_walked"
     LINK_LOOP = "link_loop"
     BROKEN_LINK = "broken_link"
     NAME_TOO_LONG = "name_too_long"

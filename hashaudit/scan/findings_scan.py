@@ -120,10 +120,11 @@ class Scan:
                     self.exit_code = interrupted.exit_code
                     yield AlreadyComplete(interrupted.exit_code)
                     return
-            session = stack.enter_context(Session(config, reports))
+            session = stack.enter_context(Session(config, reports, self._signing))
             yield from session.prepare()
             yield Prepared()
             own_files: set[FileIdentity] = set() if signer is None or signer.identity is None else {signer.identity}
+            own_files |= session.confidential.identities
             header = self._header(session, signer)
             if session.cache is not None:
                 own_files |= session.cache.own_files

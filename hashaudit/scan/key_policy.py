@@ -87,6 +87,11 @@ def own_trust_store() -> str | None:
     return path
 
 
+def key_path(signing: Signing) -> str | None:
+    """Returns the path of the key that signs, if it is not the user's own."""
+    return signing.key or os.environ.get(KEY_VARIABLE) or None
+
+
 def load_signer(signing: Signing, report: Callable[[KeyCreated], None], *, create: bool = True) -> SigningKey | None:
     """Returns the key that signs, or ``None`` for an unsigned scan. Creates the user's own key at first use.
 
@@ -103,7 +108,7 @@ def load_signer(signing: Signing, report: Callable[[KeyCreated], None], *, creat
         if signing.key is not None:
             raise UsageError("--key and --unsigned are mutually exclusive")
         return None
-    path = signing.key or os.environ.get(KEY_VARIABLE) or None
+    path = key_path(signing)
     if path is None:
         path = default_key_path()
         if not os.path.lexists(path):

@@ -50,8 +50,13 @@ DEFAULT_ALGORITHM = SHA256
 """Digest to compute if neither a list nor ``-a`` names one."""
 
 
-def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
+def plan_for(config: ScanConfig, lists: LoadedLists, hidden: tuple[bytes, ...] = ()) -> WorkerConfig:
     """Returns the configuration of the workers.
+
+    Args:
+        config: the options.
+        lists: the loaded lists.
+        hidden: absolute paths, without links, of files that workers may not read.
 
     Raises:
         UsageError: a list can match nothing with these options.
@@ -69,7 +74,7 @@ def plan_for(config: ScanConfig, lists: LoadedLists) -> WorkerConfig:
         indexes=lists.images,
         perceptual=_perceptual_plan(config, lists),
         filters=lists.filters,
-        sandbox=_sandbox(config, schemes),
+        sandbox=_sandbox(config, schemes, hidden),
         stores=config.buckets.store if schemes else None,
         schemes=schemes,
     )
@@ -91,14 +96,17 @@ def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:
         )
 
 
-def _sandbox(config: ScanConfig, schemes: tuple[str, ...]) -> Sandbox:
+def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, ...]) -> Sandbox:
     """Returns the paths that workers may read. A followed link can lead anywhere."""
     local = tuple(os.path.realpath(root) for root in config.roots if parse_root(root) is None)
     readable = (b"/",) if config.follow_links else local
     if not schemes:
-        return Sandbox(readable, config.max_memory_bytes)
+        return Sandbox(readable, config.max_memory_bytes, hidden=hidden)
     return Sandbox(
-        readable + sandbox_paths.sandbox_paths(), config.max_memory_bytes + sandbox_paths.RESERVED_BYTES, network=True
+        readable + sandbox_paths.sandbox_paths(),
+        config.max_memory_bytes + sandbox_paths.RESERVED_BYTES,
+        network=True,
+        hidden=hidden,
     )
 
 

@@ -13,10 +13,12 @@ from hashaudit.host.priority import RESOURCES, lower_priority
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
+from hashaudit.scan.confidential import Confidential, confidential_files, require_one_name
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, PriorityNotLowered
 from hashaudit.scan.executors import ScanExecutor, executor_for
+from hashaudit.scan.key_policy import Signing
 from hashaudit.scan.main_loop import MainLoop, RecordWriter
 from hashaudit.scan.open_output import FileIdentity, OpenedScan
 from hashaudit.scan.plan import plan_for, recipes_for
@@ -38,14 +40,18 @@ class Session:
     lists: LoadedLists
     worker_config: WorkerConfig
 
-    def __init__(self, config: ScanConfig, reports: deque[Event] | None = None) -> None:
+    def __init__(self, config: ScanConfig, reports: deque[Event] | None = None, signing: Signing | None = None) -> None:
         """Takes the options; :meth:`prepare` opens everything.
 
         Args:
             config: the options.
             reports: receives the events that the parts report while no event is requested.
+            signing: names the key that workers may not read; ``None``: no key is in use.
         """
         self.config = config
+        self.confidential = Confidential()
+        """The files that only this process may read, for the walk to skip."""
+        self._signing = signing
         self.roots: Sequence[RootDescription] = ()
         self.cache: Cache | None = None
         self.sandbox: tuple[str, ...] = ()
@@ -66,6 +72,8 @@ class Session:
             HashauditError: something cannot be opened or used.
         """
         config = self.config
+        if self._signing is not None:
+            require_one_name(config, self._signing)
         if config.low_impact:
             lowered = lower_priority()
             yield from (PriorityNotLowered(name) for name in RESOURCES if name not in lowered)
@@ -77,7 +85,9 @@ class Session:
             load_lists(config.lists, columns=config.columns, selection=config.selection)
         )
         yield from map(ListLoaded, self.lists.infos)
-        plan = plan_for(config, self.lists)
+        if self._signing is not None:
+            self.confidential = confidential_files(config, self.lists, self._signing)
+        plan = plan_for(config, self.lists, self.confidential.paths)
         if config.cache:
             self.cache = self._stack.enter_context(
                 Cache(config.cache, config.cache_verify_percent, warn=self._report_cache)

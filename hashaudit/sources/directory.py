@@ -5,19 +5,34 @@ A descriptor refers to the same directory even if its path changes, and makes pa
 
 import errno
 import os
+from array import array
 from collections.abc import Iterator
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from hashaudit.host import files
 from hashaudit.model.location import join_path
 from hashaudit.sources.sort_names import DIRECTORY, OTHER
 
 
+class NameNotes(NamedTuple):
+    """Takes note of each name that is listed, and omits known ones."""
+
+    hashes: "array[int]"
+    """Receives a keyed hash of each name with its inode number."""
+    known: frozenset[int] | None = None
+    """Hashes of the names to omit."""
+    has_inodes: bool = True
+    """False: inode numbers change by themselves, so that names alone count."""
+
+
 class Directory(Protocol):
     """An open directory. Every method but ``close`` raises the system's OSError."""
 
-    def items(self, *, follow: bool) -> Iterator[bytes]:
-        """Yields each name, unsorted, behind DIRECTORY or OTHER; ``follow``: a link to a directory counts as one."""
+    def items(self, *, follow: bool, note: NameNotes | None = None) -> Iterator[bytes]:
+        """Yields each name, unsorted, behind DIRECTORY or OTHER; ``follow``: a link to a directory counts as one.
+
+        A name that is known to ``note`` is not yielded.
+        """
         ...
 
     def status(self) -> os.stat_result:
@@ -71,11 +86,13 @@ class DirectoryByDescriptor:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def items(self, *, follow: bool) -> Iterator[bytes]:
+    def items(self, *, follow: bool, note: NameNotes | None = None) -> Iterator[bytes]:
         """Yields the names, each prefixed with its type."""
         with os.scandir(self._descriptor) as entries:
             for entry in entries:
-                yield _item(entry, os.fsencode(entry.name), follow=follow)
+                name = os.fsencode(entry.name)
+                if note is None or _is_new(note, entry, name):
+                    yield _item(entry, name, follow=follow)
 
     def status(self) -> os.stat_result:
         """Returns the status of the directory itself."""
@@ -109,11 +126,12 @@ class DirectoryByPath:
     def __init__(self, path: bytes) -> None:
         self._path = path
 
-    def items(self, *, follow: bool) -> Iterator[bytes]:
+    def items(self, *, follow: bool, note: NameNotes | None = None) -> Iterator[bytes]:
         """Yields the names, each prefixed with its type."""
         with os.scandir(self._path) as entries:
             for entry in entries:
-                yield _item(entry, entry.name, follow=follow)
+                if note is None or _is_new(note, entry, entry.name):
+                    yield _item(entry, entry.name, follow=follow)
 
     def status(self) -> os.stat_result:
         """Returns the status of the directory itself."""
@@ -135,6 +153,12 @@ class DirectoryByPath:
 
     def close(self) -> None:
         """Does nothing."""
+
+
+def _is_new(note: NameNotes, entry: os.DirEntry[str] | os.DirEntry[bytes], name: bytes) -> bool:
+    hashed = hash((name, entry.inode() if note.has_inodes else 0))
+    note.hashes.append(hashed)
+    return note.known is None or hashed not in note.known
 
 
 def _item(entry: os.DirEntry[str] | os.DirEntry[bytes], name: bytes, *, follow: bool) -> bytes:

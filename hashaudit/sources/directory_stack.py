@@ -58,6 +58,11 @@ class DirectoryStack:
         return bool(self._frames)
 
     @property
+    def depth(self) -> int:
+        """Number of frames."""
+        return len(self._frames)
+
+    @property
     def innermost(self) -> Frame:
         """The directory in progress."""
         return self._frames[-1]

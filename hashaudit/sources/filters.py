@@ -110,6 +110,10 @@ class Filters:
         self._begun.add(root.path)
         return None
 
+    def go_to(self, root: DirectoryRoot) -> None:
+        """Returns to a root that was begun before."""
+        self._root = root
+
     def file_roots_in(self, real: Callable[[], bytes]) -> frozenset[bytes]:
         """Returns the names in a directory that are roots themselves.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hashaudit.errors import UsageError
 from hashaudit.host.mount_table import read_mount_table
-from hashaudit.model.entry import Entry
+from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped, SkipReason
 from hashaudit.model.paths import for_terminal
 from hashaudit.sources.filesystems import Filesystems
@@ -61,8 +61,10 @@ class LocalSource:
         self._root = 0
 
     @property
-    def position(self) -> Position:
-        """Position of the item yielded last."""
+    def position(self) -> Position | None:
+        """Position of the item yielded last; ``None`` once the walk lists changed directories again."""
+        if self._walker is not None and self._walker.lists_again:
+            return None
         return Position(self._root, () if self._walker is None else self._walker.place)
 
     @property
@@ -75,9 +77,10 @@ class LocalSource:
         table = read_mount_table()
         return tuple(describe(root, table) for root in self._roots)
 
-    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped]:
+    def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything in the roots: root by root as given, each in the order of its names.
 
+        Then it yields what has been added meanwhile to the directories that it had listed already, in the same order.
         If roots overlap, each is walked as itself and skipped inside another.
 
         Args:
@@ -110,6 +113,7 @@ class LocalSource:
                 seen.add(root.path)
                 if self._root >= start.root:
                     yield met
+            yield from walker.walk_changed(directories)
         finally:
             walker.close()
             filesystems.close()

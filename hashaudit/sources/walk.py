@@ -5,25 +5,41 @@ An error with one name is an item of the walk. Anything that is not a file is co
 A place in the walk of a root is the current item of each directory on the way; places compare in the order of the walk.
 A walk that starts at a place skips everything before it; without followed links, it does not even open the directories
 before it. With followed links it walks them silently, because a later link may lead to one of them.
+
+After the walk, directories that have changed since they were listed are listed again, and what is new in them is walked
+(docs/adr/0026-list-changed-directories-again.md).
 """
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from os import stat_result
 
 from hashaudit.host.files import PATH_MAX_BYTES, is_link, stat_of
 from hashaudit.host.os_errors import fault_of
-from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.entry import NOT_READY, Consistency, Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
-from hashaudit.model.location import Location
+from hashaudit.model.location import Location, join_path
 from hashaudit.retry import retry_on_mount
-from hashaudit.sources.directory import Directory, open_directory
+from hashaudit.sources.directory import Directory, NameNotes, open_directory, open_for_lookup
 from hashaudit.sources.directory_stack import DirectoryStack, Frame
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot, Filters, Identity
 from hashaudit.sources.roots import reason_to_skip
 from hashaudit.sources.sort_names import ExternalSort
+from hashaudit.sources.visited_directories import (
+    COARSE_NS,
+    FAULTY,
+    UNKNOWN,
+    Listed,
+    Visited,
+    VisitedDirectories,
+    state_of,
+    times_of,
+    uncertain_ns,
+)
 
 MAX_PATH_BYTES = 1 << 20
 """Longest path of a directory that is entered. No real tree comes near, and a fully escaped path has to fit into a line
@@ -42,7 +58,30 @@ _LOOP = Fault(
     FaultCode.LINK_LOOP,
     "the link leads back to a directory above it, whose entries a pattern with a slash may want by this path",
 )
+_KEPT_CHANGING = Fault(
+    Stage.WALK, FaultCode.CHANGED_WHILE_WALKED, "the directory kept changing; names that were added may be unseen"
+)
+_MOUNTED_OVER = Fault(
+    Stage.WALK,
+    FaultCode.CHANGED_WHILE_WALKED,
+    "the directory was replaced after it was listed: by a mount, an unmount or another directory",
+)
+_NOT_REMEMBERED = Fault(
+    Stage.WALK,
+    FaultCode.CHANGED_WHILE_WALKED,
+    "the temporary directory is full; directories that changed after they were listed are unknown",
+)
 _BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link target does not exist")
+
+
+FULL_ROUNDS = 2
+"""Times that all directories are checked for changes. The later rounds check those that changed in the round before."""
+
+MAX_ROUNDS = 6
+"""Rounds after which a directory that still changes is a fault."""
+
+CHECKS_AT_ONCE = 256
+"""Directories checked before the caller regains control."""
 
 
 class Walker:
@@ -54,9 +93,13 @@ class Walker:
         self._filesystems = filesystems
         self._follow_links = follow_links
         self._sorter = ExternalSort()
+        self._visited = VisitedDirectories()
+        self.lists_again = False
+        """True once the walk lists changed directories again."""
         self._stack = DirectoryStack(b"")
         self._start: Place | None = None
         self._root = 0
+        self._certain_at_ns = 0
 
     @property
     def place(self) -> Place:
@@ -66,6 +109,7 @@ class Walker:
     def close(self) -> None:
         """Frees temporary space."""
         self._sorter.close()
+        self._visited.close()
 
     def walk(self, root: DirectoryRoot, start: Place = ()) -> Iterator[Entry | PathFault | Skipped]:
         """Yields everything in a root from a place on. One walk at a time.
@@ -90,6 +134,118 @@ class Walker:
                 yield from self._resume(stack.innermost)
         finally:
             stack.close()
+
+    def walk_changed(self, roots: Iterable[DirectoryRoot]) -> Iterator[Entry | PathFault | Skipped | NotReady]:
+        """Yields what has been added to the directories of the walks since they were listed, until nothing changes.
+
+        A file that moves to a new name in each round, just ahead of the checks, can stay unseen.
+
+        Args:
+            roots: the roots that were walked.
+        """
+        self.lists_again = True
+        self._start = None
+        by_number = {root.number: root for root in roots}
+        wanted: set[int] = set()
+        new_from = 0
+        for count in range(MAX_ROUNDS):
+            end = self._visited.end
+            changed: set[int] = set()
+            for checked, visited in enumerate(self._visited):
+                if checked % CHECKS_AT_ONCE == CHECKS_AT_ONCE - 1:
+                    yield NOT_READY
+                if count >= FULL_ROUNDS and visited.number < new_from and visited.number not in wanted:
+                    continue
+                verdict = self._check(by_number[visited.root], visited)
+                if isinstance(verdict, Fault):
+                    if count == 0 or visited.number >= new_from:
+                        yield self._again_fault(by_number[visited.root], visited, verdict)
+                elif verdict and count == MAX_ROUNDS - 1:
+                    yield self._again_fault(by_number[visited.root], visited, _KEPT_CHANGING)
+                elif verdict:
+                    changed.add(visited.number)
+                    yield from self._walk_again(by_number[visited.root], visited)
+            if not changed:
+                break
+            wanted, new_from = changed, end
+            self._wait_until_certain()
+        if self._visited.lost:
+            yield from (PathFault(root.path, _NOT_REMEMBERED, directory=True, root=root.number) for root in roots)
+
+    def _check(self, root: DirectoryRoot, visited: Visited) -> Fault | bool:
+        """Returns whether a directory has changed since it was listed, or why that is unknown."""
+        if visited.state == FAULTY:
+            return False
+        path = _path_of(root, visited)
+        try:
+            status = os.stat(path) if len(path) < PATH_MAX_BYTES else _status(path)
+            if (status.st_dev, status.st_ino) != (visited.device, visited.inode):
+                status = _status(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False  # it was moved or removed, so the directory above has changed
+        except OSError as error:
+            return fault_of(error, Stage.WALK, "examine the directory again")
+        known = self._filesystems.of(status.st_dev, lambda: path)
+        if status.st_dev != visited.device and not known.may_automount:
+            return _MOUNTED_OVER
+        if status.st_ino != visited.inode and known.consistency is Consistency.STABLE:
+            # Another directory has its name, which is new in the directory above.
+            return False if visited.steps else _MOUNTED_OVER
+        return times_of(status) != visited.state
+
+    def _walk_again(self, root: DirectoryRoot, visited: Visited) -> Iterator[Entry | PathFault | Skipped]:
+        """Lists a directory again and walks what is new in it."""
+        self._filters.go_to(root)
+        self._root = root.number
+        self._stack = stack = DirectoryStack(root.path)
+        try:
+            for name, link in ((root.path, None), *visited.steps)[:-1]:
+                stack.push(_closed(name, link))
+            frame = self._list_again(root, visited)
+            if not isinstance(frame, Frame):
+                yield from () if frame is None else (frame,)
+                return
+            yield from self._descend(frame)
+            self._visited.go_to(root.number, visited.steps)
+            own = stack.depth
+            while stack.depth >= own:
+                for item in self._resume(stack.innermost):
+                    if not _is_transient(item):
+                        yield item
+        finally:
+            stack.close()
+
+    def _list_again(self, root: DirectoryRoot, visited: Visited) -> Frame | PathFault | None:
+        path = _path_of(root, visited)
+        try:
+            directory = open_directory(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            fault = fault_of(error, Stage.WALK, "list the directory again")
+            return self._again_fault(root, visited, fault)
+        frame = None
+        try:
+            status = directory.status()
+            if status.st_dev == visited.device:
+                name, link = visited.steps[-1] if visited.steps else (root.path, None)
+                frame = self._frame(name, directory, status, link, visited)
+        except OSError as error:
+            return self._again_fault(root, visited, fault_of(error, Stage.WALK, "list the directory again"))
+        else:
+            return frame
+        finally:
+            if frame is None:
+                directory.close()
+
+    def _again_fault(self, root: DirectoryRoot, visited: Visited, fault: Fault) -> PathFault:
+        return PathFault(_path_of(root, visited), fault, directory=True, root=root.number)
+
+    def _wait_until_certain(self) -> None:
+        """Waits until the last change seen gets another time than the next one would."""
+        left_ns = self._certain_at_ns - time.time_ns()
+        if 0 < left_ns <= COARSE_NS:
+            time.sleep(left_ns / 1e9)
 
     def _resume(self, frame: Frame) -> Iterator[Entry | PathFault | Skipped]:
         """Processes the remaining names of a directory, up to the next directory that can be entered."""
@@ -228,14 +384,33 @@ class Walker:
         )
         return None if reason is None else self._skipped(name, reason)
 
-    def _frame(self, name: bytes, directory: Directory, status: stat_result, link: bytes | None) -> Frame:
+    def _frame(
+        self,
+        name: bytes,
+        directory: Directory,
+        status: stat_result,
+        link: bytes | None,
+        visited: Visited | None = None,
+    ) -> Frame:
         def real() -> bytes:
             return self._real_path_of(name, link)
 
         self._filters.entered(status, lambda: self._path_of(name), real)
         consistency = self._filesystems.of(status.st_dev, lambda: self._path_of(name)).consistency
-        sorted_items, fault = self._list(directory, consistency)
-        if not self._before_start():
+        now_ns = time.time_ns()
+        names = array("q")
+        known = None if visited is None else frozenset(self._visited.names_of(visited))
+        sorted_items, fault = self._list(directory, consistency, names, known)
+        state = FAULTY if fault is not None else state_of(status, now_ns)
+        if visited is None:
+            listed = Listed((name, link), status.st_dev, status.st_ino, state, names)
+            self._visited.add(listed, root=self._root, depth=self._stack.depth)
+        elif not self._visited.update(visited, state, names):
+            fault = fault or _KEPT_CHANGING
+        if state == UNKNOWN:
+            latest = max(status.st_mtime_ns, status.st_ctime_ns)
+            self._certain_at_ns = latest + uncertain_ns(status.st_mtime_ns, status.st_ctime_ns)
+        if visited is None and not self._before_start():
             self.directories_listed += 1
         return Frame(
             name=name,
@@ -249,13 +424,24 @@ class Walker:
             real=link,
         )
 
-    def _list(self, directory: Directory, consistency: Consistency) -> tuple[Iterator[bytes], Fault | None]:
-        """Returns the items of a directory, and the fault if they are incomplete. Retries on mounts."""
+    def _list(
+        self, directory: Directory, consistency: Consistency, names: "array[int]", known: frozenset[int] | None
+    ) -> tuple[Iterator[bytes], Fault | None]:
+        """Returns the items of a directory, and the fault if they are incomplete. Retries on mounts.
+
+        Args:
+            directory: the directory.
+            consistency: of its filesystem.
+            names: receives the hash of each name.
+            known: hashes of the names to omit.
+        """
         first = self._first_item()
+        note = NameNotes(names, known, has_inodes=consistency is Consistency.STABLE)
 
         def listed() -> Iterator[bytes]:
             errors: list[OSError] = []
-            items = _items(directory, errors, follow=self._follow_links)
+            del names[:]
+            items = _items(directory, errors, note, follow=self._follow_links)
             sorted_items = _distinct(self._sorter.sort(filter(first.__le__, items) if first else items))
             if errors:
                 raise _PartlyListedError(errors[0], sorted_items)
@@ -327,9 +513,40 @@ def _distinct(items: Iterator[bytes]) -> Iterator[bytes]:
         last = item
 
 
-def _items(directory: Directory, errors: list[OSError], *, follow: bool) -> Iterator[bytes]:
+def _items(directory: Directory, errors: list[OSError], note: NameNotes, *, follow: bool) -> Iterator[bytes]:
     """Yields the items that can be listed; the error shows that they are incomplete."""
     try:
-        yield from directory.items(follow=follow)
+        yield from directory.items(follow=follow, note=note)
     except OSError as error:
         errors.append(error)
+
+
+def _path_of(root: DirectoryRoot, visited: Visited) -> bytes:
+    below = b"/".join(name for name, _ in visited.steps)
+    return join_path(root.path, below) if below else root.path
+
+
+def _status(path: bytes) -> stat_result:
+    """Returns the status of a directory. Opening it mounts what is mounted on demand."""
+    directory = open_for_lookup(path)
+    try:
+        return directory.status()
+    finally:
+        directory.close()
+
+
+def _closed(name: bytes, link: bytes | None) -> Frame:
+    """Returns a frame of a directory that is only on the way."""
+    return Frame(
+        name=name, directory=None, device=0, inode=0, items=iter(()), consistency=Consistency.STABLE, real=link
+    )
+
+
+def _is_transient(item: Entry | PathFault | Skipped) -> bool:
+    """Returns whether an item of a changed directory is of no interest: a file of the scan, or one that is gone again.
+
+    Its disappearance changes the directory once more, so that its next place is found.
+    """
+    if isinstance(item, PathFault):
+        return item.fault.code is FaultCode.NOT_FOUND and not item.directory
+    return isinstance(item, Skipped) and item.reason is SkipReason.OWN_OUTPUT

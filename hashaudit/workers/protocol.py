@@ -182,8 +182,10 @@ BEGUN_NS = 7
 STATUS_CODES: dict[int, FaultCode] = {
     errno.ENOMEM: FaultCode.OUT_OF_MEMORY,
     errno.EMFILE: FaultCode.TOO_MANY_OPEN_FILES,
+    errno.EACCES: FaultCode.PERMISSION_DENIED,
 }
-"""Exit status of a worker that cannot recover what a file took from it, so that no other file pays for it."""
+"""Exit status of a worker that cannot recover what a file took from it, so that no other file pays for it; or that may
+not read a file because it is newer than the worker's sandbox."""
 
 
 def position_word(batch: int, item: int) -> int:

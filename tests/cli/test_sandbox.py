@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import hashaudit
 import hostile_hasher
 from dead_mount import dead_mount
-from installed import Result, Tool, of_kind, totals, wait_until
+from hashaudit.scan.config import RecordScope
+from hashaudit.scan.events import Started
+from hashaudit.signing.key_files import new_key
+from installed import Result, Tool, of_kind, parsed, totals, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
@@ -149,6 +153,66 @@ def test_what_is_refused_costs_no_worker(hashaudit: Tool, outside: dict[str, str
         assert (path.read_bytes(), now.st_mode, now.st_mtime_ns) == (content, status.st_mode, status.st_mtime_ns)
     assert not os.path.exists("/tmp/hashaudit-test-escape")
     assert sorted(root.iterdir()) == sorted([*paths.values(), *root.glob("ordinary-*"), root / "inside.txt"])
+
+
+def test_key_trust_store_and_lists_below_a_root_are_refused(
+    hashaudit: Tool, outside: dict[str, str], tmp_path: Path
+) -> None:
+    home = hashaudit.home
+    assert hashaudit("keys", "new").code == 0
+    mixed(home / "tree", hostile_hasher.SECRETS)
+    beside = home / ".config" / "hashaudit" / "notes"
+    beside.write_bytes(b"beside the key")
+    (home / "list.txt").write_text(hashlib.sha256(b"beside the key").hexdigest() + "\n")
+    config = home / ".config" / "hashaudit"
+    secrets = [config / "signing_key", config / "allowed_signers", home / "list.txt"]
+    view = home / "view"
+    view.mkdir()
+    bound = os.geteuid() == 0 and not subprocess.run(["mount", "--bind", config, view], check=False).returncode
+    try:
+        words = ("--list", str(home / "list.txt"), "--require-sandbox", "-o", str(tmp_path / "findings.jsonl"), "-q")
+        seen = [*secrets, *((view / "signing_key",) if bound else ())]
+        result = scan(hashaudit, home, outside | {hostile_hasher.FILES_OF_SCAN: ":".join(map(str, seen))}, *words)
+    finally:
+        if bound:
+            subprocess.run(["umount", view], check=True)
+    lines = parsed((tmp_path / "findings.jsonl").read_bytes())
+    (fault,) = of_kind(lines, "fault")
+    assert fault["faults"][0]["message"].endswith("PermissionError"), fault
+    assert {line["entry"]["path"] for line in of_kind(lines, "finding")} >= {str(beside)}
+    assert totals(lines)["skipped"]["own_output"] >= len(secrets)
+    assert result.code == 24
+
+
+def test_a_key_with_another_name_is_refused(hashaudit: Tool, tmp_path: Path) -> None:
+    assert hashaudit("keys", "new").code == 0
+    key = hashaudit.home / ".config" / "hashaudit" / "signing_key"
+    os.link(key, tmp_path / "harmless")
+    result = hashaudit("scan", tmp_path, "--record", "all", "-o", tmp_path / "f.jsonl")
+    assert result.code == 2, result.err
+    assert "cannot keep the signing key from workers" in result.err
+    assert "hint: " in result.err
+
+
+def test_files_that_appear_beside_the_key_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    key = tmp_path / "a" / "key"
+    new_key(str(key), "test")
+    (tmp_path / "a" / "old").write_bytes(b"old")
+    config = hashaudit.ScanConfig(roots=(os.fsencode(tmp_path),), record=RecordScope.ALL, workers=2)
+    signing = hashaudit.Signing(key=str(key))
+    new = [tmp_path / "a" / "new", tmp_path / "b" / "c" / "1", tmp_path / "b" / "c" / "2"]
+    output = tmp_path.with_suffix(".jsonl")
+    with hashaudit.scan(config, output=output, signing=signing) as scan:
+        for event in scan:
+            if isinstance(event, Started):  # the workers are in their sandboxes
+                new[1].parent.mkdir(parents=True)
+                for path in new:
+                    path.write_bytes(path.name.encode())
+    lines = parsed(output.read_bytes())
+    assert of_kind(lines, "fault") == []
+    found = {line["entry"]["path"] for line in of_kind(lines, "file")}
+    assert found == {str(path) for path in (tmp_path / "a" / "old", key.with_suffix(".pub"), *new)}
 
 
 def test_threads_and_plain_hashing_work_inside(hashaudit: Tool, outside: dict[str, str], tmp_path: Path) -> None:

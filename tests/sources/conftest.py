@@ -11,6 +11,7 @@ from hashaudit.model.entry import Entry
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.local import LocalSource
+from walk_items import items_of
 
 Seen = Entry | PathFault | Skipped
 Walk = Callable[..., list[str]]
@@ -34,7 +35,7 @@ def walk(root: bytes) -> Walk:
     """Walks and gives each item as text: ``entry a/b``, ``skipped fifo a/c``, ``fault not_found a/d``."""
 
     def walked(*roots: bytes, options: WalkOptions | None = None) -> list[str]:
-        return [short(item, root) for item in LocalSource(roots or (root,), options or WalkOptions()).walk()]
+        return [short(item, root) for item in items_of(LocalSource(roots or (root,), options or WalkOptions()))]
 
     return walked
 

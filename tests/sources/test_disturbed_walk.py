@@ -13,10 +13,11 @@ from hashaudit.host import files
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import FaultCode, PathFault, SkipReason, Stage
 from hashaudit.sources import directory_stack, filesystems
-from hashaudit.sources.directory import Directory, DirectoryByDescriptor, DirectoryByPath
+from hashaudit.sources.directory import Directory, DirectoryByDescriptor, DirectoryByPath, NameNotes
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.filters import Filters, WalkOptions
 from hashaudit.sources.local import LocalSource
+from walk_items import items_of
 
 Walk = Callable[..., list[str]]
 
@@ -30,15 +31,16 @@ def make(root: bytes, *paths: bytes) -> None:
 
 
 def on_enter(monkeypatch: pytest.MonkeyPatch, wanted: bytes, act: Callable[[], object]) -> None:
-    """Lets something happen between the moment a folder is seen and the moment it is opened."""
+    """Lets something happen once between the moment a folder is seen and the moment it is opened."""
+    acts = [act]
     for kind in (DirectoryByDescriptor, DirectoryByPath):
         original = kind.enter
 
         def enter(
             folder: Directory, name: bytes, *, follow: bool, original: Callable[..., Directory] = original
         ) -> Directory:
-            if name == wanted:
-                act()
+            if name == wanted and acts:
+                acts.pop()()
             return original(folder, name, follow=follow)
 
         monkeypatch.setattr(kind, "enter", enter)
@@ -84,7 +86,10 @@ def test_what_took_a_folders_place_is_not_opened(
             os.mkfifo(root + b"/b")
 
     on_enter(monkeypatch, b"b", swap)
-    assert walk() == ["entry a/file", "fault file_replaced b and below", "entry c/file"]
+    *before, last = walk()
+    assert before == ["entry a/file", "fault file_replaced b and below", "entry c/file"]
+    # The directory above has changed, and is listed again.
+    assert last == {"file": "entry b", "fifo": "skipped fifo b"}.get(kind, "skipped symbolic_link b")
 
 
 @pytest.mark.usefixtures("either_way")
@@ -98,7 +103,7 @@ def test_a_folder_that_vanishes_before_it_is_opened(root: bytes, walk: Walk, mon
 @pytest.mark.usefixtures("either_way")
 def test_a_file_that_vanishes_after_it_was_listed(root: bytes) -> None:
     make(root, b"a", b"b", b"c")
-    walked = LocalSource([root]).walk()
+    walked = items_of(LocalSource([root]))
     assert next(walked).path == root + b"/a"
     os.remove(root + b"/b")
     fault = next(walked)
@@ -112,13 +117,14 @@ def test_a_file_that_vanishes_after_it_was_listed(root: bytes) -> None:
 @pytest.mark.usefixtures("either_way")
 def test_a_name_is_what_it_is_when_it_is_visited(root: bytes) -> None:
     make(root, b"a", b"b", b"c/file")
-    walked = LocalSource([root]).walk()
+    walked = items_of(LocalSource([root]))
     next(walked)
     os.remove(root + b"/b")
     make(root, b"b/new")
     os.rename(root + b"/c", root + b"/../elsewhere")
     make(root, b"c")
-    assert [item.path for item in walked] == [root + b"/b/new", root + b"/c"]
+    # The second time, the new file is found as new: a moment before, its name was that of a directory.
+    assert [item.path for item in walked] == [root + b"/b/new", root + b"/c", root + b"/c"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,7 @@ def test_a_folder_that_cannot_be_opened(
 
 def test_a_folder_that_can_be_opened_and_not_examined(root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     make(root, b"a/file")
-    walked = LocalSource([root]).walk()
+    walked = items_of(LocalSource([root]))
     monkeypatch.setattr(DirectoryByDescriptor, "status", failing(errno.ESTALE))
     assert [item.path for item in walked] == [root]
     assert walk() == ["fault stale_handle ."]
@@ -147,9 +153,9 @@ def test_a_folder_whose_listing_breaks_off_gives_what_it_gave(
     make(root, b"a/1", b"a/2", b"b/file")
     original = DirectoryByDescriptor.items
 
-    def items(folder: DirectoryByDescriptor, *, follow: bool) -> Iterator[bytes]:
-        names = sorted(original(folder, follow=follow))
-        yield names[0]
+    def items(folder: DirectoryByDescriptor, *, follow: bool, note: NameNotes | None = None) -> Iterator[bytes]:
+        names = sorted(original(folder, follow=follow, note=note))
+        yield from names[:1]
         if names == [b"01", b"02"]:
             failing(errno.EIO)()
         yield from names[1:]
@@ -171,7 +177,7 @@ def test_permissions_as_an_ordinary_user_meets_them(public: bytes) -> None:
     os.chmod(public + b"/closed", 0)
     os.chmod(public + b"/listed only", 0o644)
     os.chmod(public + b"/no file", 0)
-    assert as_ordinary_user(lambda: relative(LocalSource([public]).walk(), public)) == [
+    assert as_ordinary_user(lambda: relative(items_of(LocalSource([public])), public)) == [
         "entry no file",  # that it cannot be read is for the reader to say
         "permission_denied closed True",
         "permission_denied listed only/file False",
@@ -185,8 +191,8 @@ def test_a_root_below_a_folder_that_may_only_be_passed(public: bytes) -> None:
     root = public + b"/above/root"
     make(root, b"file")
     os.chmod(public + b"/above", 0o711)  # noqa: S103 # what the test is about
-    assert as_ordinary_user(lambda: relative(LocalSource([root]).walk(), root)) == ["entry file"]
-    assert as_ordinary_user(lambda: relative(LocalSource([root + b"/file"]).walk(), root)) == ["entry file"]
+    assert as_ordinary_user(lambda: relative(items_of(LocalSource([root])), root)) == ["entry file"]
+    assert as_ordinary_user(lambda: relative(items_of(LocalSource([root + b"/file"])), root)) == ["entry file"]
 
 
 def item_text(item: object, root: bytes) -> str:
@@ -246,11 +252,11 @@ def relative(items: Iterator[object], root: bytes) -> list[str]:
 
 
 def test_folders_up_the_trail_are_found_again(long_trail: bytes) -> None:
-    assert relative(LocalSource([long_trail]).walk(), long_trail) == WHOLE
+    assert relative(items_of(LocalSource([long_trail])), long_trail) == WHOLE
 
 
 def test_a_folder_moved_under_the_walk_ends_only_its_own_walk(long_trail: bytes) -> None:
-    walked = LocalSource([long_trail]).walk()
+    walked = items_of(LocalSource([long_trail]))
     before = [item_text(next(walked), long_trail) for _ in range(4)]
     os.rename(long_trail + b"/a/b", long_trail + b"/../b elsewhere")
     os.rename(long_trail + b"/../b elsewhere/c", long_trail + b"/../c elsewhere")
@@ -265,19 +271,24 @@ def test_a_folder_moved_under_the_walk_ends_only_its_own_walk(long_trail: bytes)
 
 
 def test_a_moved_folder_is_found_by_its_path_if_not_from_below(long_trail: bytes) -> None:
-    walked = LocalSource([long_trail]).walk()
+    walked = items_of(LocalSource([long_trail]))
     before = [item_text(next(walked), long_trail) for _ in range(4)]
     os.rename(long_trail + b"/a/b/c", long_trail + b"/../c elsewhere")
     assert before + relative(walked, long_trail) == WHOLE
 
 
 def test_another_folder_at_the_path_is_not_taken_for_the_one_that_was_left(long_trail: bytes) -> None:
-    walked = LocalSource([long_trail]).walk()
+    walked = items_of(LocalSource([long_trail]))
     before = [item_text(next(walked), long_trail) for _ in range(4)]
     os.rename(long_trail + b"/a/b/c", long_trail + b"/../c elsewhere")
     os.rename(long_trail + b"/a/b", long_trail + b"/../b elsewhere")
     make(long_trail, b"a/b/z/decoy")
-    assert before + relative(walked, long_trail) == [*WHOLE[:6], "file_replaced a/b True", *WHOLE[7:]]
+    assert before + relative(walked, long_trail) == [
+        *WHOLE[:6],
+        "file_replaced a/b True",
+        *WHOLE[7:],
+        "entry a/b/z/decoy",
+    ]
 
 
 def test_a_folder_that_mounts_itself_when_opened_is_walked(
@@ -292,7 +303,8 @@ def test_a_folder_that_mounts_itself_when_opened_is_walked(
 
     on_enter(monkeypatch, b"b", mount)
     monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("autofs"))
-    assert walk() == ["entry b/after"]
+    # Unlike a real mount, this one changes the directory above, which is therefore listed again.
+    assert walk() == ["entry b/after"] * 2
 
 
 def test_a_root_that_mounts_itself_when_opened_is_walked(
@@ -315,7 +327,7 @@ def test_a_file_on_another_device_is_of_that_devices_kind(root: bytes, monkeypat
     monkeypatch.setattr(
         filesystems.Filesystems, "of", lambda _kinds, device, _path: Filesystem("ext4" if device == here else "nfs")
     )
-    (entry,) = LocalSource([root], WalkOptions(follow_links=True)).walk()
+    (entry,) = items_of(LocalSource([root], WalkOptions(follow_links=True)))
     assert isinstance(entry, Entry)
     assert entry.consistency is Consistency.UNVERIFIED_MOUNT
 
@@ -363,7 +375,7 @@ def test_entries_on_a_mount_that_a_daemon_serves_say_so(root: bytes, monkeypatch
     make(root, b"a/file")
     monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments: Filesystem("fuse.s3fs"))
     for given in (root, root + b"/a/file"):
-        (entry,) = LocalSource([given], WalkOptions()).walk()
+        (entry,) = items_of(LocalSource([given], WalkOptions()))
         assert isinstance(entry, Entry)
         assert entry.consistency is Consistency.UNVERIFIED_MOUNT
 

@@ -18,6 +18,7 @@ from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import RootDescription, Source
 from hashaudit.sources.local import LocalSource
+from walk_items import items_of
 
 Walk = Callable[..., list[str]]
 
@@ -38,7 +39,7 @@ def identity(path: bytes) -> tuple[int, int]:
 def test_it_is_a_source(root: bytes) -> None:
     source: Source = LocalSource([root])
     assert source.directories_listed == 0
-    assert list(source.walk()) == []
+    assert list(items_of(source)) == []
     assert source.directories_listed == 1
 
 
@@ -64,7 +65,7 @@ def test_roots_are_walked_in_the_order_given_and_a_missing_one_ends_nothing(root
         "fault not_found missing/too",
         "entry a/file",
     ]
-    fault = next(iter(LocalSource([root + b"/missing"]).walk()))
+    fault = next(iter(items_of(LocalSource([root + b"/missing"]))))
     assert isinstance(fault, PathFault)
     assert (fault.fault.stage, fault.fault.code) == (Stage.WALK, FaultCode.NOT_FOUND)
 
@@ -81,13 +82,13 @@ def test_a_root_may_be_relative_and_a_link(root: bytes, walk: Walk, monkeypatch:
     assert walk(b"link/sub/../file") == ["entry real/file"]
     assert walk(b"link to a file") == ["entry real/file"]
     assert walk(b".", b"loop")[-1] == "fault link_loop loop"
-    (fault,) = LocalSource([b"dangling"]).walk()
+    (fault,) = items_of(LocalSource([b"dangling"]))
     assert isinstance(fault, PathFault)
     assert (fault.path, fault.fault.code) == (root + b"/dangling", FaultCode.BROKEN_LINK)
 
 
 def test_the_systems_own_root_can_be_one() -> None:
-    walked = LocalSource([b"/"], WalkOptions(exclude=(b"*",))).walk()
+    walked = items_of(LocalSource([b"/"], WalkOptions(exclude=(b"*",))))
     paths = [item.path for item in walked]
     assert b"/proc" in paths
     assert all(path.count(b"/") == 1 for path in paths)
@@ -110,11 +111,11 @@ def test_overlapping_roots_are_each_walked_as_themselves(root: bytes, walk: Walk
 
 
 def test_a_pseudo_filesystem_is_left_out_when_met_and_walked_when_named() -> None:
-    met = list(LocalSource([b"/"], WalkOptions(exclude=(b"[!ps]*", b"p[!r]*", b"s[!y]*"))).walk())
+    met = list(items_of(LocalSource([b"/"], WalkOptions(exclude=(b"[!ps]*", b"p[!r]*", b"s[!y]*")))))
     left_out = {item.path for item in met if isinstance(item, Skipped) and item.reason is SkipReason.PSEUDO_FILESYSTEM}
     assert b"/proc" in left_out
     assert not any(isinstance(item, Entry) and item.path.startswith(b"/proc/") for item in met)
-    named = list(LocalSource([b"/proc/sys/kernel"]).walk())
+    named = list(items_of(LocalSource([b"/proc/sys/kernel"])))
     assert b"/proc/sys/kernel/random/uuid" in [item.path for item in named if isinstance(item, Entry)]
 
 
@@ -126,7 +127,7 @@ def fake_mounts(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
 
 def test_other_filesystems_are_left_out_on_request() -> None:
     def below_dev(*, one_file_system: bool) -> dict[bytes, SkipReason | None]:
-        walked = LocalSource([b"/dev"], WalkOptions(one_file_system=one_file_system)).walk()
+        walked = items_of(LocalSource([b"/dev"], WalkOptions(one_file_system=one_file_system)))
         return {item.path: item.reason if isinstance(item, Skipped) else None for item in walked}
 
     here = os.stat("/dev").st_dev
@@ -249,7 +250,7 @@ def test_links_are_followed_on_request_and_no_folder_is_walked_twice(root: bytes
     ]
     entries = {
         item.location.name: item
-        for item in LocalSource([root], WalkOptions(follow_links=True)).walk()
+        for item in items_of(LocalSource([root], WalkOptions(follow_links=True)))
         if isinstance(item, Entry)
     }
     assert entries[b"b to file"].location.via_symlink
@@ -324,7 +325,7 @@ def test_a_root_inside_a_pseudo_filesystem_leaves_out_only_others(root: bytes, m
 def test_nothing_is_kept_of_folders_unless_links_are_followed(root: bytes) -> None:
     make(root, b"a/b/file", b"c/file")
     source = LocalSource([root])
-    list(source.walk())
+    list(items_of(source))
     assert source._walker is not None
     assert source._walker._filters._begun == {root}
     assert source._walker._filters._visited == set()
@@ -434,7 +435,7 @@ def test_locations_name_their_roots_and_compare_as_the_walk_goes(root: bytes) ->
         with open(root + b"/" + name, "wb"):
             pass
     source = LocalSource([root + b"/two", root + b"/three", root + b"/missing", root + b"/one"], first_root=5)
-    walked = list(source.walk())
+    walked = list(items_of(source))
     entries = [item.location for item in walked if isinstance(item, Entry)]
     assert [location.root for location in entries] == [5, 6, 8, 8, 8, 8, 8]
     assert [item.root for item in walked if isinstance(item, PathFault)] == [7]

@@ -13,6 +13,7 @@ from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position
 from hashaudit.sources.local import LocalSource
+from walk_items import items_of
 
 NAMES = st.sampled_from([b"a", b"b", b"c", b"aa", b"\xff"])
 Tree = dict[bytes, "Tree | str"]
@@ -36,7 +37,7 @@ def make(path: bytes, tree: Tree) -> None:
 
 
 def met(source: LocalSource, start: Position | None) -> list[tuple[Position, Entry | PathFault | Skipped]]:
-    return [(source.position, item) for item in source.walk(start)]
+    return [(position, item) for item in items_of(source, start) if (position := source.position) is not None]
 
 
 @settings(max_examples=80)

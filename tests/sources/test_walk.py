@@ -17,9 +17,10 @@ from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.sources import directory_stack, sort_names
 from hashaudit.sources import walk as walk_module
-from hashaudit.sources.directory import DirectoryByDescriptor
+from hashaudit.sources.directory import DirectoryByDescriptor, NameNotes
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.sort_names import ExternalSort
+from walk_items import items_of
 
 Walk = Callable[..., list[str]]
 NAME = st.binary(min_size=1, max_size=6).map(lambda raw: raw.replace(b"\0", b"\n").replace(b"/", b"\\"))
@@ -61,7 +62,7 @@ def test_every_file_comes_once_in_order(tree: Tree, descriptors: bool, open_fold
         patch.setattr(directory_stack, "MAX_OPEN_DIRECTORIES", open_folders)
         patch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
         patch.setattr(walk_module, "ExternalSort", partial(ExternalSort, held))
-        assert [item.path for item in LocalSource([root]).walk()] == expected(root, tree)
+        assert [item.path for item in items_of(LocalSource([root]))] == expected(root, tree)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -71,7 +72,7 @@ def test_names_that_mislead_are_names_like_others(root: bytes) -> None:
         Path(os.fsdecode(root + b"/" + name)).touch()
         os.mkdir(root + b"/folder " + name)
         Path(os.fsdecode(root + b"/folder " + name + b"/" + name)).touch()
-    paths = [item.path for item in LocalSource([root]).walk()]
+    paths = [item.path for item in items_of(LocalSource([root]))]
     assert paths == [root + b"/" + name for name in sorted(names)] + [
         root + b"/folder " + name + b"/" + name for name in sorted(names)
     ]
@@ -83,7 +84,7 @@ def test_an_entry_says_where_it_is_and_what_was_seen(root: bytes) -> None:
     path = root + b"/sub/file"
     Path(os.fsdecode(path)).write_bytes(b"12345")
     os.link(path, root + b"/sub/link")
-    first, second = LocalSource([root]).walk()
+    first, second = items_of(LocalSource([root]))
     assert isinstance(first, Entry)
     assert isinstance(second, Entry)
     status, folder = os.stat(path), os.stat(root + b"/sub")
@@ -129,8 +130,8 @@ def test_a_name_that_is_listed_several_times_is_walked_once(
     once = walk()
     listed = DirectoryByDescriptor.items
 
-    def several_times(self: DirectoryByDescriptor, *, follow: bool) -> Iterator[bytes]:
-        items = list(listed(self, follow=follow))
+    def several_times(self: DirectoryByDescriptor, *, follow: bool, note: NameNotes | None = None) -> Iterator[bytes]:
+        items = list(listed(self, follow=follow, note=note))
         yield from items + items[:1] + items + items[-1:]
 
     monkeypatch.setattr(DirectoryByDescriptor, "items", several_times)
@@ -155,7 +156,7 @@ def test_paths_may_be_far_longer_than_the_system_takes(
     os.close(descriptor)
     source = LocalSource([root])
     before, most, paths = open_descriptors(), 0, []
-    for item in source.walk():
+    for item in items_of(source):
         assert isinstance(item, Entry)
         paths.append(item.path)
         most = max(most, open_descriptors() - before)
@@ -199,7 +200,7 @@ def test_an_abandoned_walk_leaves_nothing_open(
         os.makedirs(root + b"/" + name + b"/" + name)
         Path(os.fsdecode(root + b"/" + name + b"/" + name + b"/file")).touch()
     before = open_descriptors()
-    walked = LocalSource([root]).walk()
+    walked = items_of(LocalSource([root]))
     assert len(list(islice(walked, 2))) == 2
     assert open_descriptors() > before
     walked.close()  # type: ignore[attr-defined] # it is a generator, which its type does not promise
@@ -213,7 +214,7 @@ def test_a_path_beyond_the_limit_is_a_fault_and_the_rest_is_walked(
     (tmp_path / "next").mkdir()
     (tmp_path / "next" / "file").touch()
     monkeypatch.setattr(walk_module, "MAX_PATH_BYTES", len(bytes(tmp_path / "long")))
-    items = list(LocalSource([bytes(tmp_path)]).walk())
+    items = list(items_of(LocalSource([bytes(tmp_path)])))
     assert [item.path for item in items if isinstance(item, Entry)] == [
         bytes(tmp_path / "long" / "file"),
         bytes(tmp_path / "next" / "file"),

@@ -23,6 +23,8 @@ OUTSIDE = "HASHAUDIT_TEST_OUTSIDE"
 """Names the variable that holds a readable file outside of the roots."""
 INSIDE = "HASHAUDIT_TEST_INSIDE"
 """A file inside."""
+FILES_OF_SCAN = "HASHAUDIT_TEST_OWN_FILES"
+"""Files of the scan, such as its key, separated by colons."""
 LISTENER = "HASHAUDIT_TEST_LISTENER"
 """An abstract Unix socket that someone listens on."""
 
@@ -199,6 +201,20 @@ REFUSED: dict[str, Callable[[], object]] = {
 }
 """What the kernel refuses, so that it costs the worker nothing."""
 
+
+def read_secrets() -> None:
+    """Reads each of the files; raises PermissionError only if all of them are refused."""
+    for path in environment(FILES_OF_SCAN).split(":"):
+        try:
+            read(path)
+        except PermissionError:
+            continue
+        raise RuntimeError("readable")
+    raise PermissionError
+
+
+SECRETS: dict[str, Callable[[], object]] = {"read the secrets": read_secrets}
+
 HARMLESS: dict[str, Callable[[], object]] = {"thread": start_a_thread, "nothing": int}
 
 ACTS = (
@@ -206,6 +222,7 @@ ACTS = (
     | LIES
     | REFUSED
     | HARMLESS
+    | SECRETS
     | {"allocate and let go": allocate_and_let_go, "open without end": open_without_end}
 )
 NAMES = tuple(ACTS)

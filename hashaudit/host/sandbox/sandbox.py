@@ -9,6 +9,7 @@ from hashaudit.errors import HostError
 from hashaudit.host import process
 from hashaudit.host.memory import AddressSpace, can_limit
 from hashaudit.host.sandbox import capabilities, landlock, seccomp
+from hashaudit.host.sandbox.access import Access
 
 PARENT_DEATH_SIGNAL = "parent_death_signal"
 NO_NEW_PRIVILEGES = "no_new_privileges"
@@ -46,26 +47,47 @@ class Sandbox(msgspec.Struct, frozen=True, array_like=True):
     """Address space that the process may add to its use at the time of :meth:`apply`."""
     network: bool = False
     """The process may open connections, to read from a server itself."""
+    hidden: tuple[bytes, ...] = ()
+    """Absolute paths, without links, of files below ``readable`` that the process may not read."""
+    scratch: tuple[bytes, ...] = ()
+    """Directories in which the process may create, write and remove files. Without any, it may not write at all."""
 
-    def apply(self, space: AddressSpace) -> tuple[str, ...]:
+    def access(self) -> Access:
+        """Returns what the process may read, as the directories are now.
+
+        Raises:
+            HostError: the hidden files have too many other files beside them.
+        """
+        return Access(self.readable, self.hidden)
+
+    def apply(self, space: AddressSpace, access: Access | None = None) -> tuple[str, ...]:
         """Restricts this process. Returns the names of the layers that this activated.
 
         Load all code and open all files outside ``readable`` before. Forbid new privileges before.
 
         Args:
             space: measures and limits the address space of this process.
+            access: from :meth:`access`, if the caller needs it.
+
+        Raises:
+            HostError: as :meth:`access`.
         """
+        access = access or self.access()
         # Landlock and capabilities apply to one thread: a thread that a library has started would stay unrestricted.
         has_one_thread = process.has_one_thread()
         layers = {
-            NO_FILE_GROWTH: process.set_limit("RLIMIT_FSIZE", 0),
+            NO_FILE_GROWTH: not self.scratch and process.set_limit("RLIMIT_FSIZE", 0),
             ADDRESS_SPACE_LIMIT: space.limit(self.memory_bytes),
             FEW_CAPABILITIES: has_one_thread and capabilities.drop(),
         }
-        version = landlock.restrict(self.readable, network=self.network) if has_one_thread else 0
+        version = 0
+        if has_one_thread:
+            version = landlock.restrict(access.whole, network=self.network, names=access.beside, writable=self.scratch)
         layers[f"{LANDLOCK}_abi_{version}"] = version > 0
         # Last, because the filter refuses the calls that set up the other layers.
-        layers[f"{SECCOMP}_with_network" if self.network else SECCOMP] = seccomp.apply_filter(network=self.network)
+        layers[f"{SECCOMP}_with_network" if self.network else SECCOMP] = seccomp.apply_filter(
+            network=self.network, files=bool(self.scratch)
+        )
         return tuple(name for name, is_active in layers.items() if is_active)
 
 
@@ -91,13 +113,17 @@ def missing(layers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(wanted for wanted in LAYERS if not any(name.startswith(wanted) for name in layers))
 
 
-def require(layers: tuple[str, ...]) -> None:
+def require(layers: tuple[str, ...], but: str | None = None) -> None:
     """Checks that a sandbox is complete.
+
+    Args:
+        layers: those in force.
+        but: a layer that may be missing.
 
     Raises:
         HostError: a layer is missing.
     """
-    absent = missing(layers)
+    absent = tuple(name for name in missing(layers) if name != but)
     if absent:
         raise HostError(
             f"the sandbox is incomplete: '{', '.join(absent)}'; not available on this system",

@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from hashaudit.host.sandbox.syscalls import ABSENT, CHECKED, NETWORK, NEWEST, REFUSED, Numbers
+from hashaudit.host.sandbox.syscalls import ABSENT, CHECKED, FILES, NETWORK, NEWEST, REFUSED, Numbers
 
 _SET_MODE_FILTER = 1
 _GET_ACTION_AVAIL = 2
@@ -104,25 +104,26 @@ def available() -> bool:
     return machine is not None and _seccomp(machine, _GET_ACTION_AVAIL, 0, struct.pack("=I", _RET_ERRNO)) == 0
 
 
-def apply_filter(*, network: bool) -> bool:
+def apply_filter(*, network: bool, files: bool = False) -> bool:
     """Applies the filter to this process permanently. Returns whether it is active.
 
     The process must have forbidden new privileges before.
 
     Args:
         network: permits connections.
+        files: permits to create, write and remove files, which another layer limits to a directory.
     """
     machine = this_machine()
     if machine is None:
         return False
-    code = program(machine, os.getpid(), network=network)
+    code = program(machine, os.getpid(), network=network, files=files)
     instructions = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog: the count, padding, the address.
     filter_program = struct.pack("@HP", len(code) // _INSTRUCTION.size, ctypes.addressof(instructions))
     return _seccomp(machine, _SET_MODE_FILTER, _FLAG_TSYNC, filter_program) == 0
 
 
-def program(machine: Machine, pid: int, *, network: bool) -> bytes:
+def program(machine: Machine, pid: int, *, network: bool, files: bool = False) -> bytes:
     """Returns the filter for the process ``pid``, as an array of ``struct sock_filter``."""
     code = [(_LOAD, 0, 0, _ARCH_AT), (_JEQ, 1, 0, machine.arch), (_RET, 0, 0, _RET_KILL_PROCESS)]
     code.append((_LOAD, 0, 0, _NR_AT))
@@ -131,34 +132,38 @@ def program(machine: Machine, pid: int, *, network: bool) -> bytes:
     code += [(_JGT, 0, 1, NEWEST), (_RET, 0, 0, _ENOSYS)]
     # Calls with checked arguments come first. The kernel caches calls that are allowed by number alone
     # (seccomp_cache_prepare in kernel/seccomp.c) and skips the filter for them.
-    for name, check in _checks(pid, network=network).items():
+    permitted = (NETWORK if network else frozenset()) | (FILES if files else frozenset())
+    for name, check in _checks(pid, network=network, files=files).items():
         block = _block(check)
         for number in _numbers(machine, {name: (CHECKED | REFUSED)[name]}):
             code += [(_JEQ, 0, len(block), number), *block]
     for number in _numbers(machine, ABSENT):
         code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ENOSYS)]
-    for number in _numbers(machine, REFUSED, but=NETWORK if network else ()):
+    for number in _numbers(machine, REFUSED, but=permitted):
         code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _EPERM)]
     code.append((_RET, 0, 0, _ALLOW))
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
 
 
-def _checks(pid: int, *, network: bool) -> dict[str, Check]:
+def _checks(pid: int, *, network: bool, files: bool) -> dict[str, Check]:
     # A process may signal itself, because abort(3) does. Its pid is also the id of its main thread.
     own = Check(0, (pid,))
     of_network = {"socket": Check(0, _FAMILIES)} if network else {}
-    return of_network | {
-        "openat": Check(2, (0,), mask=_WRITING),
-        "open": Check(1, (0,), mask=_WRITING),
-        "clone": Check(0, (_CLONE_THREAD,), mask=_CLONE_THREAD | _CLONE_NAMESPACES),
-        "kill": own,
-        "tkill": own,
-        "tgkill": own,
-        "ioctl": Check(1, _IOCTLS),
-        "fcntl": Check(1, _FCNTLS_REFUSED, among=False),
-        "prctl": Check(0, _PRCTLS),
-        "prlimit64": Check(2, (0,), pointer=True),
-    }
+    reading = {"openat": Check(2, (0,), mask=_WRITING), "open": Check(1, (0,), mask=_WRITING)}
+    return (
+        of_network
+        | ({} if files else reading)
+        | {
+            "clone": Check(0, (_CLONE_THREAD,), mask=_CLONE_THREAD | _CLONE_NAMESPACES),
+            "kill": own,
+            "tkill": own,
+            "tgkill": own,
+            "ioctl": Check(1, _IOCTLS),
+            "fcntl": Check(1, _FCNTLS_REFUSED, among=False),
+            "prctl": Check(0, _PRCTLS),
+            "prlimit64": Check(2, (0,), pointer=True),
+        }
+    )
 
 
 def _block(check: Check) -> list[tuple[int, int, int, int]]:

@@ -21,6 +21,9 @@ NETWORK = frozenset({"socket", "connect", "bind"})
 """Calls that a worker needs to read from a server itself; resolving a host name needs ``bind``. A socket's family is
 checked. ``socketpair`` stays refused: a datagram socket of a pair can send to any Unix socket with a path."""
 
+FILES = frozenset({"creat", "truncate", "ftruncate", "unlink", "unlinkat", "fchmod"})
+"""Calls that a process with temporary files of its own needs."""
+
 REFUSED: dict[str, Numbers] = {
     # New connections. Open ones (the connection to the parent) are read and written with other calls.
     "socket": (41, 198),

@@ -82,7 +82,12 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
             # The libraries of object stores load parts of themselves late, and the sandbox lets them read their code.
             examiner.imports.install()
         if config.sandbox is not None:
-            layers += config.sandbox.apply(examiner.space)
+            try:
+                examiner.access = config.sandbox.access()
+            except HashauditError as error:
+                _send(stream, Rejected(str(error)))
+                return
+            layers += config.sandbox.apply(examiner.space, examiner.access)
         _send(stream, Ready(layers))
         for batch in examiner.ahead(_batches(stream)):
             try:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.host.memory import AddressSpace
+from hashaudit.host.sandbox.access import Access
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
 from hashaudit.lists.match.known_match import KnownFilters
-from hashaudit.model.entry import Consistency, State
+from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
+from hashaudit.model.location import Kind
 from hashaudit.model.results import Caveat, EntryResult, Match, Role, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
 from hashaudit.workers.child.import_guard import ImportGuard
@@ -76,6 +78,8 @@ class Examiner:
         self._objects = _objects(config, throttle)
         self._analyzer = Analyzer(config, progress, throttle, _pictures(config, algorithms, indexes), self._objects)
         self.space = AddressSpace()
+        self.access: Access | None = None
+        """The paths that this process may read; ``None`` outside of a sandbox."""
         self.imports = ImportGuard()
         self._has_decoded = False
 
@@ -106,6 +110,7 @@ class Examiner:
             self._progress[BEGUN_NS] = time.monotonic_ns()
             self._progress[POSITION] = position_word(batch.number, number)
             analysis = self._analyzer.analyze((batch.number, number), entry, item)
+            self._check_access(entry, analysis.faults)
             if refused := self.imports.faults():
                 analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
             counts.add(number, analysis)
@@ -136,6 +141,13 @@ class Examiner:
         if not matches:
             matches = self._filters.match(analysis.digests, size_bytes)
         return matches, confirmations
+
+    def _check_access(self, entry: Entry, faults: Sequence[Fault]) -> None:
+        """Ends the worker if the sandbox refuses a file only because it is newer than the sandbox."""
+        if self.access is None or entry.location.kind is not Kind.FILE:
+            return
+        if any(fault.code is FaultCode.PERMISSION_DENIED for fault in faults) and self.access.is_new(entry.path):
+            raise WorkerExhaustedError(errno.EACCES)
 
     def _check_fitness(self, faults: Sequence[Fault], *, decoded: bool) -> None:
         """Ends the worker if decoders have not left enough resources for the next file."""

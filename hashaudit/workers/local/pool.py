@@ -97,8 +97,10 @@ class _CannotMatchError(ProtocolError):
 class _Worker(Generic[ContextT]):
     """A process, its batches, and its watchdog."""
 
-    def __init__(self, process: WorkerProcess, watch: Watch) -> None:
+    def __init__(self, process: WorkerProcess, watch: Watch, number: int) -> None:
         self.process = process
+        self.number = number
+        """In the order in which workers start, from 1."""
         self.watch = watch
         self.batches: dict[int, _Batch[ContextT]] = {}
         self.ready = False
@@ -197,7 +199,9 @@ class Pool(Generic[ContextT]):
         self._workers: list[_Worker[ContextT]] = []
         self._queue: deque[_Batch[ContextT]] = deque()
         self._urgent: deque[_Batch[ContextT]] = deque()
-        self._suspects: deque[Task[ContextT]] = deque()
+        self._suspects: deque[tuple[int, Task[ContextT]]] = deque()
+        """Tasks to retry alone, each with the number of workers that had been started by then."""
+        self._started = 0
         self._events: deque[Event[ContextT]] = deque()
         self._next_number = 1
         self._failed_starts = 0
@@ -334,7 +338,8 @@ class Pool(Generic[ContextT]):
             process = self._spawn()
         except OSError as error:
             raise HostError(f"cannot start a worker process; {error.strerror}") from error
-        worker: _Worker[ContextT] = _Worker(process, Watch(self._deadlines, time.monotonic()))
+        self._started += 1
+        worker: _Worker[ContextT] = _Worker(process, Watch(self._deadlines, time.monotonic()), self._started)
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
         self._rate_limiter.register(process)
@@ -352,10 +357,11 @@ class Pool(Generic[ContextT]):
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            # Retry a suspect only in a fresh worker, so that a crash is its own. A fresh worker exists for each suspect
-            # because a crashed one is replaced.
-            if self._suspects and worker.ready and not worker.used:
-                self._assign(worker, _Batch((self._suspects.popleft(),), urgent=True))
+            # Retry a suspect only in a fresh worker, so that a crash is its own; and in one that started later, because
+            # the sandbox of an older one may refuse a file that is newer. Such a worker exists for each suspect because
+            # a crashed one is replaced.
+            if self._suspects and worker.ready and not worker.used and worker.number > self._suspects[0][0]:
+                self._assign(worker, _Batch((self._suspects.popleft()[1],), urgent=True))
         for depth in range(BATCHES_PER_WORKER):
             for worker in self._workers:
                 if not (self._urgent or self._queue):
@@ -491,7 +497,7 @@ class Pool(Generic[ContextT]):
     def _retry_alone(self, task: Task[ContextT], status: int, cause: DeadlineExceeded | _Violation | None) -> None:
         attempts = task.attempts + 1
         if attempts < ATTEMPTS:
-            self._suspects.append(msgspec.structs.replace(task, attempts=attempts))
+            self._suspects.append((self._started, msgspec.structs.replace(task, attempts=attempts)))
             return
         message, number = describe_end(status)
         code = STATUS_CODES.get(status, FaultCode.WORKER_CRASHED)
@@ -503,6 +509,7 @@ class Pool(Generic[ContextT]):
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:
             # Suspect the decoder first: without it, the file can still be hashed.
-            self._suspects.append(msgspec.structs.replace(task, decode=False, report=True, suspicion=fault))
+            undecoded = msgspec.structs.replace(task, decode=False, report=True, suspicion=fault)
+            self._suspects.append((self._started, undecoded))
         else:
             self._events.append(Failed(task, fault))

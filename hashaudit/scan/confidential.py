@@ -1,0 +1,83 @@
+"""The files that hold the secrets of a scan: its key, the trust store and its lists.
+
+Workers cannot read them, wherever the roots are, and the walk skips them as files of the scan.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.errors import SigningKeyError, UsageError
+from hashaudit.lists.load import LoadedLists
+from hashaudit.model.paths import for_terminal
+from hashaudit.objectstores.url import parse_root
+from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.key_policy import Signing, default_allowed_signers_path, default_key_path, key_path
+
+
+class Confidential(msgspec.Struct, frozen=True):
+    """Files that only the parent may read."""
+
+    paths: tuple[bytes, ...] = ()
+    """Absolute, with links resolved."""
+    identities: frozenset[tuple[int, int]] = frozenset()
+    """Device and inode of each."""
+
+
+def confidential_files(config: ScanConfig, lists: LoadedLists, signing: Signing) -> Confidential:
+    """Returns the key, the trust store and the lists of a scan."""
+    found: dict[bytes, tuple[int, int]] = {}
+    for path in (*_keys(signing), *_trust_stores(), *_list_files(config, lists)):
+        real = os.path.realpath(os.fsencode(path))
+        with contextlib.suppress(OSError):
+            status = os.stat(real)
+            found[real] = (status.st_dev, status.st_ino)
+    return Confidential(tuple(found), frozenset(found.values()))
+
+
+def require_one_name(config: ScanConfig, signing: Signing) -> None:
+    """Checks that no key has several names: any of them may be below a root, now or by a bind mount.
+
+    Raises:
+        UsageError: a key has several.
+    """
+    if all(parse_root(root) is not None for root in config.roots) and not config.follow_links:
+        return
+    for path in _keys(signing):
+        try:
+            names = os.stat(path).st_nlink
+        except OSError:
+            continue
+        if names > 1:
+            raise UsageError(
+                f"cannot keep the signing key from workers: '{for_terminal(os.fsencode(path))}'; the file has"
+                f" {names} names",
+                hint="remove the others (find DIRECTORY -samefile KEY), or copy the key to a file of its own",
+            )
+
+
+def _keys(signing: Signing) -> Iterator[str]:
+    named = None if signing.unsigned else key_path(signing)
+    if named is not None:
+        yield named
+    with contextlib.suppress(SigningKeyError):
+        yield default_key_path()
+
+
+def _trust_stores() -> Iterator[str]:
+    with contextlib.suppress(SigningKeyError):
+        yield default_allowed_signers_path()
+
+
+def _list_files(config: ScanConfig, lists: LoadedLists) -> Iterator[str | bytes]:
+    for spec in config.lists:
+        if os.path.isdir(spec.path):
+            with contextlib.suppress(OSError), os.scandir(spec.path) as pages:
+                yield from (page.path for page in pages)
+        else:
+            yield spec.path
+    for image in lists.images:
+        if image.path is not None:
+            yield image.path
