@@ -1,6 +1,7 @@
 """Finds and drops the pages of a file in the kernel's page cache.
 
-Source: cachestat(2), since Linux 6.5; preadv2(2) with RWF_NOWAIT, since Linux 4.14; posix_fadvise(2).
+Source: cachestat(2), since Linux 6.5; sync_file_range(2); preadv2(2) with RWF_NOWAIT, since Linux 4.14;
+posix_fadvise(2).
 """
 
 import ctypes
@@ -21,6 +22,10 @@ PROBES = 16
 
 NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None) if hasattr(os, "preadv") else None
 """The flag that reads cached pages only."""
+
+
+_SYNC_AND_WAIT = 0b111
+"""SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE and _WAIT_AFTER."""
 
 
 class _Range(ctypes.Structure):
@@ -48,6 +53,20 @@ def is_cached(descriptor: int, offset: int, length: int) -> bool:
         return any(_is_page_cached(descriptor, position) for position in range(offset, offset + length, step))
     finally:
         expect_sequential_read(descriptor)
+
+
+def is_written(descriptor: int) -> bool:
+    """Returns whether all cached pages of a file are on storage; false if the kernel does not report it.
+
+    Only then does the next write through a memory map fault, and gives the file a new time: the kernel write-protects
+    mapped pages when it writes them (folio_mkclean in mm/rmap.c). Where the kernel does not count pages, this makes it
+    write them.
+    """
+    counts = _counts(descriptor, 0, 0)
+    if counts is not None:
+        return not (counts.dirty or counts.writeback)
+    sync = _sync_file_range()
+    return sync is not None and sync(descriptor, 0, 0, _SYNC_AND_WAIT) == 0
 
 
 def read_if_cached(descriptor: int, buffer: memoryview) -> int | None:
@@ -90,12 +109,29 @@ def _advise(descriptor: int, offset: int, length: int, advice: str) -> None:
 
 def _count(descriptor: int, offset: int, length: int) -> int | None:
     """Returns the number of cached pages of a part of a file; ``None`` if the kernel cannot count them."""
+    counts = _counts(descriptor, offset, length)
+    return None if counts is None else int(counts.cached)
+
+
+def _counts(descriptor: int, offset: int, length: int) -> _Counts | None:
     syscall = _syscall()
     if syscall is None:
         return None
     part, counts = _Range(offset, length), _Counts()
     result = syscall(CACHESTAT_NUMBER, descriptor, ctypes.byref(part), ctypes.byref(counts), 0)
-    return int(counts.cached) if result == 0 else None
+    return counts if result == 0 else None
+
+
+@functools.cache
+def _sync_file_range() -> Callable[..., int] | None:
+    if platform.system() != "Linux":
+        return None
+    try:
+        function = ctypes.CDLL(None).sync_file_range
+    except (AttributeError, OSError, TypeError):  # no such function; no C library
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return function
 
 
 @functools.cache

@@ -14,18 +14,13 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from hashaudit.model.times import uncertain_left_ns
+
 MAX_IN_MEMORY_BYTES = 4 << 20
 """Records in memory, before they go to a temporary file."""
 
 MAX_CHANGED_NAMES = 4_000_000
 """Names of changed directories in memory, some 32 MB."""
-
-TICK_NS = 20 * 10**6
-"""Two changes within two ticks of the kernel's clock may get the same time (ktime_get_coarse_real_ts64; CONFIG_HZ is at
-least 100)."""
-
-COARSE_NS = 2 * 10**9
-"""The same for filesystems that store whole seconds, or every second one."""
 
 _RECORD = struct.Struct("=IIIiQQqQ")
 """Root, depth, bytes of the name, bytes of the link target or -1, device, inode, state, number of names."""
@@ -70,11 +65,6 @@ class Visited(msgspec.Struct, frozen=True):
     """Number of its names."""
 
 
-def uncertain_ns(mtime_ns: int, ctime_ns: int) -> int:
-    """Returns for how long after these times of a file or directory another change may leave them as they are."""
-    return COARSE_NS if mtime_ns % 10**9 == 0 and ctime_ns % 10**9 == 0 else TICK_NS
-
-
 def times_of(status: os.stat_result) -> int:
     """Returns a hash of the times of a directory."""
     return hash((status.st_mtime_ns, status.st_ctime_ns)) or 1
@@ -82,8 +72,7 @@ def times_of(status: os.stat_result) -> int:
 
 def state_of(status: os.stat_result, now_ns: int) -> int:
     """Returns the hash of the times of a directory; 0 if a change after ``now_ns`` could leave them as they are."""
-    latest = max(status.st_mtime_ns, status.st_ctime_ns)
-    if abs(now_ns - latest) < uncertain_ns(status.st_mtime_ns, status.st_ctime_ns):
+    if uncertain_left_ns(status.st_mtime_ns, status.st_ctime_ns, now_ns):
         return UNKNOWN
     return times_of(status)
 

@@ -22,6 +22,7 @@ from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import NOT_READY, Consistency, Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.model.location import Location, join_path
+from hashaudit.model.times import COARSE_NS, uncertain_left_ns
 from hashaudit.retry import retry_on_mount
 from hashaudit.sources.directory import Directory, NameNotes, open_directory, open_for_lookup
 from hashaudit.sources.directory_stack import DirectoryStack, Frame
@@ -30,7 +31,6 @@ from hashaudit.sources.filters import DirectoryRoot, Filters, Identity
 from hashaudit.sources.roots import reason_to_skip
 from hashaudit.sources.sort_names import ExternalSort
 from hashaudit.sources.visited_directories import (
-    COARSE_NS,
     FAULTY,
     UNKNOWN,
     Listed,
@@ -38,7 +38,6 @@ from hashaudit.sources.visited_directories import (
     VisitedDirectories,
     state_of,
     times_of,
-    uncertain_ns,
 )
 
 MAX_PATH_BYTES = 1 << 20
@@ -244,7 +243,7 @@ class Walker:
     def _wait_until_certain(self) -> None:
         """Waits until the last change seen gets another time than the next one would."""
         left_ns = self._certain_at_ns - time.time_ns()
-        if 0 < left_ns <= COARSE_NS:
+        if 0 < left_ns <= 2 * COARSE_NS:
             time.sleep(left_ns / 1e9)
 
     def _resume(self, frame: Frame) -> Iterator[Entry | PathFault | Skipped]:
@@ -408,8 +407,7 @@ class Walker:
         elif not self._visited.update(visited, state, names):
             fault = fault or _KEPT_CHANGING
         if state == UNKNOWN:
-            latest = max(status.st_mtime_ns, status.st_ctime_ns)
-            self._certain_at_ns = latest + uncertain_ns(status.st_mtime_ns, status.st_ctime_ns)
+            self._certain_at_ns = now_ns + uncertain_left_ns(status.st_mtime_ns, status.st_ctime_ns, now_ns)
         if visited is None and not self._before_start():
             self.directories_listed += 1
         return Frame(

@@ -47,6 +47,7 @@ def ripe(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         (tree / "picture.jpg").write_bytes(picture(1, "JPEG"))
         (tree / "photoshop").write_bytes(b"8BPS\0\x01 of a kind that is not decoded")
         trees.append(tree)
+    os.sync()
     time.sleep(RACY_S)
     return trees
 
@@ -285,6 +286,7 @@ def test_the_cache_inside_the_tree_is_left_out(hashaudit: Tool, make_list: MakeL
 def test_two_runs_at_once(hashaudit: Tool, make_list: MakeList, tree: Path) -> None:
     for number in range(1500):
         (tree / f"{number:05d}").write_bytes(b"%d" % number)
+    os.sync()
     time.sleep(RACY_S)
     wanted = make_list(b"wanted", b"1234")
     words = ("scan", tree, "--list", wanted, "--cache", tree.parent / "c.db", "-q", "--unsigned")
@@ -362,6 +364,7 @@ def test_a_run_that_is_gone_on_with_says_what_an_undisturbed_one_says(
         pytest.skip("no cache is used on this filesystem: give --basetemp a folder on ext4, xfs, btrfs or overlay")
     tree = tmp_path / "tree"
     contents = make_tree(tree, 3000)
+    os.sync()
     time.sleep(RACY_S)
     cache, before, whole, cut = (tmp_path / name for name in ("c.db", "before.jsonl", "whole.jsonl", "cut.jsonl"))
     words = ("scan", tree, "--cache", cache, "-q", "--max-rate", "100K")

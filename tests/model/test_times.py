@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hashaudit.cache.values import state_key
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.location import DirectoryRef, Location
-from hashaudit.model.times import time_ns
+from hashaudit.model.times import TICK_NS, time_ns, uncertain_left_ns
 
 FAR = [1 << 63, 20_000_000_000 * 10**9, -20_000_000_000 * 10**9, -(1 << 63), (1 << 63) - 1, 0, (1 << 93)]
 
@@ -33,3 +33,14 @@ def test_an_entry_is_sent_as_it_is(far: int) -> None:
 def test_two_far_times_are_two_states() -> None:
     keys = {state_key(Stat(0o100644, 1, 10, 1, 5, time_ns(far), 0)) for far in FAR}
     assert len(keys) == len(FAR)
+
+
+def test_times_are_uncertain_for_as_long_as_the_next_change_may_get_them() -> None:
+    now = 1_700_000_000 * 10**9
+    for fine in ((now, now + 1), (now + 1, now)):
+        assert 0 < uncertain_left_ns(*fine, now) <= uncertain_left_ns(*fine, now + 1) + 1 <= TICK_NS + 2
+        assert uncertain_left_ns(*fine, now + TICK_NS + 1) == 0
+    assert uncertain_left_ns(now, now, now + TICK_NS + 1) > 0
+    assert uncertain_left_ns(now, now - 10**12, now + 2 * 10**9) == 0
+    # A clock that was set back: the next change gets an earlier time.
+    assert uncertain_left_ns(now + 10**12, now, now) == 0

@@ -12,13 +12,18 @@ import msgspec
 from hashaudit.content.read.directory_cache import Directory, DirectoryCache, ReplacedError
 from hashaudit.content.read.feed import Sink, UnreadableError, feed, status_of
 from hashaudit.content.read.throttled_reader import Reader
+from hashaudit.host import page_cache
 from hashaudit.host.files import stat_of
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.times import uncertain_left_ns
 from hashaudit.retry import ON_MOUNT, RetryPolicy, is_transient_fault
 
 S = TypeVar("S", bound=Sink)
+
+SETTLE_WAITS = 2
+"""Pauses before each read of a file that has just been changed: 20 ms each, or 2 s where times are whole seconds."""
 
 
 class ReadLimits(msgspec.Struct, frozen=True):
@@ -50,6 +55,8 @@ class ReadOutcome(msgspec.Struct, Generic[S], frozen=True):
     changed_from: State | None = None
     """With ``changed_while_read``: the state before the last read, or the listed state; ``stat`` is the state after."""
     attempts: int = 1
+    has_unwritten_pages: bool = False
+    """A memory map may change the content without a new time. Set only on request."""
 
 
 class _Reading(msgspec.Struct, Generic[S]):
@@ -61,6 +68,7 @@ class _Reading(msgspec.Struct, Generic[S]):
     after: os.stat_result
     change: str
     """The detected change, for people; empty if there was none."""
+    has_unwritten_pages: bool = False
 
 
 def read_entry(
@@ -69,6 +77,8 @@ def read_entry(
     make_sink: Callable[[], S],
     reader: Reader,
     limits: ReadLimits = DEFAULT_LIMITS,
+    *,
+    checks_pages: bool = False,
 ) -> ReadOutcome[S]:
     """Reads an entry from its first byte to its last.
 
@@ -80,6 +90,7 @@ def read_entry(
         make_sink: makes a new sink for each attempt.
         reader: reads the content. Sinks get views of its buffer.
         limits: limits on attempts and growth.
+        checks_pages: find out whether pages of the file wait to be written to storage.
     """
     last: _Reading[S] | None = None
     fault: Fault | None = None
@@ -90,7 +101,7 @@ def read_entry(
             policy = limits.on_mount if waits_for_mount else limits.policy
             time.sleep(policy.pause_s(attempt))
         attempt += 1
-        result = _attempt(entry, cache, make_sink, reader, limits.growth_bytes)
+        result = _attempt(entry, cache, make_sink, reader, growth_bytes=limits.growth_bytes, checks_pages=checks_pages)
         if isinstance(result, Fault):
             fault = result
             if not is_transient_fault(fault.code, on_mount=entry.consistency is not Consistency.STABLE):
@@ -99,7 +110,14 @@ def read_entry(
             continue
         if not result.change:
             stable = entry.consistency
-            return ReadOutcome(result.sink, stat_of(result.after), result.bytes_read, stable, attempts=attempt)
+            return ReadOutcome(
+                result.sink,
+                stat_of(result.after),
+                result.bytes_read,
+                stable,
+                attempts=attempt,
+                has_unwritten_pages=result.has_unwritten_pages,
+            )
         last, fault = result, None
         if result.sink is None:
             break
@@ -127,7 +145,13 @@ def _changed(last: _Reading[S], fault: Fault | None, attempts: int) -> ReadOutco
 
 
 def _attempt(
-    entry: Entry, cache: DirectoryCache, make_sink: Callable[[], S], reader: Reader, growth_bytes: int
+    entry: Entry,
+    cache: DirectoryCache,
+    make_sink: Callable[[], S],
+    reader: Reader,
+    *,
+    growth_bytes: int,
+    checks_pages: bool,
 ) -> _Reading[S] | Fault:
     try:
         directory = cache.get(entry.location.directory, inodes_last=entry.consistency is Consistency.STABLE)
@@ -137,13 +161,18 @@ def _attempt(
     except ReplacedError as error:
         return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, str(error))
     try:
-        return _read(entry, directory, descriptor, make_sink(), reader=reader, growth_bytes=growth_bytes)
+        # Before the state is taken: from now on, a change through a memory map gets a new time.
+        is_unwritten = checks_pages and not page_cache.is_written(descriptor)
+        result = _read(entry, directory, descriptor, make_sink(), reader=reader, growth_bytes=growth_bytes)
     except UnreadableError as error:
         return fault_of(error.error, Stage.READ, "read the file")
     finally:
         # A network filesystem may report failed writes at close. This descriptor wrote nothing.
         with suppress(OSError):
             os.close(descriptor)
+    if isinstance(result, _Reading):
+        result.has_unwritten_pages = is_unwritten
+    return result
 
 
 def _read(
@@ -155,7 +184,7 @@ def _read(
     reader: Reader,
     growth_bytes: int,
 ) -> _Reading[S] | Fault:
-    before = status_of(descriptor)
+    before, is_certain = _settled(descriptor, entry)
     # A FUSE daemon may report holes where there is data, undetectably. The kernel's own filesystems do not.
     local = entry.consistency is Consistency.STABLE
     if not stat.S_ISREG(before.st_mode) or not _is_listed_file(before, entry.stat, inodes_last=local):
@@ -164,7 +193,27 @@ def _read(
     count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
     if count >= limit:
         return _Reading(None, count, before, after, "kept growing")
-    return _Reading(sink, count, before, after, _change(entry, directory, before, after, count))
+    change = _change(entry, directory, before, after, count)
+    if not change and not is_certain:
+        change = "changed within the resolution of its times"
+    return _Reading(sink, count, before, after, change)
+
+
+def _settled(descriptor: int, entry: Entry) -> tuple[os.stat_result, bool]:
+    """Returns the state of a file, and whether a later change would give it other times.
+
+    Waits for that, because equal times before and after a read prove nothing otherwise.
+    """
+    status = status_of(descriptor)
+    if entry.consistency is not Consistency.STABLE:
+        return status, True  # the clock of a server is not this host's, and the read is marked anyway
+    for _ in range(SETTLE_WAITS):
+        left_ns = uncertain_left_ns(status.st_mtime_ns, status.st_ctime_ns, time.time_ns())
+        if not left_ns:
+            return status, True
+        time.sleep(left_ns / 1e9)
+        status = status_of(descriptor)
+    return status, not uncertain_left_ns(status.st_mtime_ns, status.st_ctime_ns, time.time_ns())
 
 
 def _is_listed_file(status: os.stat_result, listed: Stat, *, inodes_last: bool) -> bool:

@@ -86,13 +86,16 @@ class Analyzer:
         before = opened(entry, item.known)
         if before and not item.known.reread and (hit := self._cache_reader.recall(before)) is not None:
             return self._from_cache(entry, hit, item.known.run_id)
-        analysis = self._read(entry, position, decode=item.decode)
+        analysis = self._read(entry, position, decode=item.decode, checks_pages=True)
         of_picture = None if analysis.seen is None else analysis.seen.values
         now = self._cache_reader.values_of(analysis.outcome, entry, of_picture)
         if not now:
             return analysis
         fault = mismatch(now, before or {}, item.known)
-        to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
+        to_cache = None
+        if fault is not None or not analysis.outcome.has_unwritten_pages:
+            # A cached value that was wrong is replaced in any case.
+            to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
 
@@ -118,8 +121,10 @@ class Analyzer:
         faults = () if seen is None else seen.faults
         return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None)
 
-    def _read(self, entry: Entry, position: tuple[int, int], *, decode: bool) -> AnalysisResult:
-        outcome = self._outcome(entry, position, decode=decode)
+    def _read(
+        self, entry: Entry, position: tuple[int, int], *, decode: bool, checks_pages: bool = False
+    ) -> AnalysisResult:
+        outcome = self._outcome(entry, position, decode=decode, checks_pages=checks_pages)
         digests = outcome.sink.digests() if outcome.sink is not None else {}
         self._progress[DECODING] = 1
         seen = self._hash_picture(outcome.sink, digests)
@@ -127,7 +132,9 @@ class Analyzer:
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
         return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read)
 
-    def _outcome(self, entry: Entry, position: tuple[int, int], *, decode: bool) -> ReadOutcome[Content]:
+    def _outcome(
+        self, entry: Entry, position: tuple[int, int], *, decode: bool, checks_pages: bool
+    ) -> ReadOutcome[Content]:
         capture = self._pictures.capture if self._pictures is not None and decode else None
 
         def sink() -> Content:
@@ -137,7 +144,7 @@ class Analyzer:
         try:
             if entry.location.kind is Kind.OBJECT:
                 return self._object(entry, position, sink)
-            return read_entry(entry, self._directories, sink, self._reader)
+            return read_entry(entry, self._directories, sink, self._reader, checks_pages=checks_pages)
         except Exception as error:  # noqa: BLE001 # an internal error on one file must not affect the others
             fault = internal_error(Stage.READ, error)
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))

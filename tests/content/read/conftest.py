@@ -12,6 +12,7 @@ from hashaudit.content.read import DirectoryCache, Reader, ReadLimits, ReadOutco
 from hashaudit.content.read.stable_read import DEFAULT_LIMITS
 from hashaudit.host import files
 from hashaudit.host.files import stat_of
+from hashaudit.model import times
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.location import DirectoryRef, Location
 
@@ -84,9 +85,10 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def read(cache: DirectoryCache, pauses: list[float], entry_of: EntryOf) -> Read:
-    """Reads an entry, or the entry of a path."""
+def read(cache: DirectoryCache, pauses: list[float], entry_of: EntryOf, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Reads an entry, or the entry of a path. The times of files that were just made count as certain."""
     assert pauses == []
+    monkeypatch.setattr(times, "TICK_NS", 0)
 
     def reading(
         what: Entry | bytes, act: Act = lambda _count: None, limits: ReadLimits = DEFAULT_LIMITS
