@@ -159,9 +159,8 @@ def algorithms() -> list[PerceptualAlgorithm]:
 
 def values_of(data: bytes, variants: Variants) -> Values:
     """The hashes of a file, by algorithm."""
-    hashes, _ = hash_image(data, algorithms(), HashOptions(variants))
     found: Values = {name: [] for name in NAMES}
-    for one in hashes:
+    for one in hash_image(data, algorithms(), HashOptions(variants)).hashes:
         found[one.algorithm].append(int(one.value, 16))
     return found
 
@@ -177,7 +176,7 @@ def examine(path: Path, side_px: int) -> tuple[Path, Values, Values, dict[str, d
         image = opened.convert("RGB")
     image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     original = encoded(image, "PNG")
-    plain, _ = hash_image(original, algorithms(), HashOptions(Variants.NONE))
+    plain = hash_image(original, algorithms(), HashOptions(Variants.NONE)).hashes
     if min(image.size) < MIN_SIDE_PX or not _is_stable(plain):
         return None
     listed = values_of(original, Variants.NONE)

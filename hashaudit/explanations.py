@@ -156,8 +156,8 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Scale the image down with another program, and scan the smaller copy.",
     ),
     FaultCode.TOO_MANY_FRAMES: Explanation(
-        "The image has more frames than the fixed limit, and the frames beyond it were not examined.",
-        "Split the image with another program, and scan the parts.",
+        "The image has more different frames than --max-frames, and a list has perceptual hashes to match.",
+        "Raise --max-frames, or split the image with another program and scan the parts.",
     ),
     FaultCode.ARCHIVED: Explanation(
         "The object is in an archive tier: the store returns it only after a restore, which a scan never requests.",

@@ -71,7 +71,11 @@ def _parameter(option: DeclaredOption) -> inspect.Parameter:
     names = (name, *([f"-{stated.short}"] if stated.short else []))
     panel = None if stated.group is Group.NONE else stated.group.value
     typed = typer.Option(
-        *names, metavar="" if option.is_flag else stated.metavar, help=help_text(option), rich_help_panel=panel, show_default=False
+        *names,
+        metavar="" if option.is_flag else stated.metavar,
+        help=help_text(option),
+        rich_help_panel=panel,
+        show_default=False,
     )
     return _keyword(option.field, Annotated[kind | None, typed], required=False)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode
-from hashaudit.model.results import AlgorithmName, PerceptualHash
+from hashaudit.model.results import AlgorithmName, ImageHashes, NoHash, PerceptualHash
 
 Values = dict[int, bytes]
 """By the number of the fingerprint, from 1."""
@@ -65,10 +65,17 @@ class _Hash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frame: int
     variant: str
     trimmed: bool
+    view: str
+
+
+class _Picture(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    faults: tuple[Fault, ...]
+    no_hash: NoHash | None
+    frames_skipped: int
 
 
 _HASHES = msgspec.msgpack.Decoder(tuple[_Hash, ...])
-_FAULTS = msgspec.msgpack.Decoder(tuple[Fault, ...])
+_PICTURES = msgspec.msgpack.Decoder(_Picture)
 
 
 def state_key(stat: Stat) -> bytes:
@@ -106,54 +113,46 @@ def unpack_numbers(data: bytes) -> frozenset[int]:
 
 
 def pack_picture(
-    hashes: Iterable[PerceptualHash],
-    faults: tuple[Fault, ...],
+    found: ImageHashes,
     perceptual: Mapping[AlgorithmName, int],
     decoder: int,
 ) -> Values:
     """Returns the values for an image; none if they may differ the next time.
 
     Args:
-        hashes: of all frames and variants.
-        faults: of decoding and hashing.
+        found: the hashes of all frames and variants, and the faults.
         perceptual: the numbers of the algorithms' fingerprints.
         decoder: the number for faults.
     """
     by_number: dict[int, list[_Hash]] = {number: [] for number in perceptual.values()}
-    if any(fault.code not in LASTING for fault in faults):
+    if any(fault.code not in LASTING for fault in found.faults):
         return {}
-    for item in hashes:
+    for item in found.hashes:
         if item.truncated:
             # Damaged, or the decoder lacked a resource at that moment.
             return {}
-        kept = _Hash(bytes.fromhex(item.value), item.quality, item.frame, item.variant, item.trimmed)
+        kept = _Hash(bytes.fromhex(item.value), item.quality, item.frame, item.variant, item.trimmed, item.view)
         by_number[perceptual[item.algorithm]].append(kept)
-    values = {number: _ENCODER.encode(found) for number, found in by_number.items()}
-    return values | {decoder: _ENCODER.encode(faults)}
+    values = {number: _ENCODER.encode(hashes) for number, hashes in by_number.items()}
+    return values | {decoder: _ENCODER.encode(_Picture(found.faults, found.no_hash, found.frames_skipped))}
 
 
-def unpack_hashes(values: Values, perceptual: Mapping[AlgorithmName, int]) -> tuple[PerceptualHash, ...]:
-    """Returns the hashes of an image, in the order of :func:`hashaudit.content.perceptual.hash_image.hash_image`.
+def unpack_picture(values: Values, perceptual: Mapping[AlgorithmName, int], decoder: int) -> ImageHashes:
+    """Returns the result for an image, in the order of :func:`hashaudit.content.perceptual.hash_image.hash_image`.
 
     Raises:
-        msgspec.DecodeError: they are of another form.
+        msgspec.DecodeError: the values are of another form.
     """
     found = [
-        PerceptualHash(name, item.value.hex(), item.quality, item.frame, item.variant, item.trimmed)
+        PerceptualHash(name, item.value.hex(), item.quality, item.frame, item.variant, item.trimmed, view=item.view)
         for name, number in perceptual.items()
         for item in _HASHES.decode(values[number])
     ]
+    picture = _PICTURES.decode(values[decoder])
     # A stable sort keeps the order of algorithms within a view, and of the orientations of each.
-    return tuple(sorted(found, key=lambda item: (item.frame, item.trimmed)))
-
-
-def unpack_faults(value: bytes) -> tuple[Fault, ...]:
-    """Returns the faults of an image.
-
-    Raises:
-        msgspec.DecodeError: they are malformed.
-    """
-    return _FAULTS.decode(value)
+    views = {view: place for place, view in enumerate(dict.fromkeys(item.view for item in found))}
+    found.sort(key=lambda item: (item.frame, views[item.view], item.trimmed))
+    return ImageHashes(tuple(found), picture.faults, picture.no_hash, picture.frames_skipped)
 
 
 def _seal_of(entry: Entry, content: bytes) -> bytes:

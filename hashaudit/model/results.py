@@ -72,6 +72,32 @@ class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     variant: str = "original"
     trimmed: bool = False
     truncated: bool = False
+    view: str = ""
+    """How the image was seen: empty for the usual way; ``black`` or ``no_alpha`` for a transparent image;
+    ``uncropped``."""
+
+
+class NoHash(StrEnum):
+    """Reasons why an intact image has no perceptual hash."""
+
+    FLAT = "flat"
+    """It has one level only, or so little contrast that all such images have the same hash."""
+    TOO_SMALL = "too_small"
+    """A side is below 5 px."""
+    TRANSPARENT = "transparent"
+    """No pixel is visible, and the colours below are of one level."""
+
+
+class ImageHashes(msgspec.Struct, frozen=True):
+    """The perceptual hashes of one file. All fields are empty if it is not an image."""
+
+    hashes: tuple[PerceptualHash, ...] = ()
+    """By frame, by way to see it, untrimmed before trimmed, in the order of the algorithms."""
+    faults: tuple[Fault, ...] = ()
+    no_hash: NoHash | None = None
+    """Why an intact image has no hash."""
+    frames_skipped: int = 0
+    """Frames beyond the limit."""
 
 
 class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,3 +121,7 @@ class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Number of matches beyond those in the record."""
     from_run: str | None = None
     """Id of the earlier scan that read the content, if the hashes came from the cache."""
+    no_hash: NoHash | None = None
+    """The entry is an image without a perceptual hash, although one was asked for."""
+    frames_skipped: int = 0
+    """Frames of an image beyond the limit."""

@@ -10,7 +10,7 @@ from hashaudit.model import paths
 from hashaudit.model.entry import Entry, State
 from hashaudit.model.faults import Fault, PathFault
 from hashaudit.model.location import Kind, Location
-from hashaudit.model.results import AlgorithmName, EntryResult, Match, has_deny_match
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, PerceptualHash, has_deny_match
 from hashaudit.record import schema, timestamps
 from hashaudit.record.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.record.header import HashList
@@ -128,12 +128,20 @@ def _fields(entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping
         "consistency": result.consistency if result.stat else None,
         "from_run": result.from_run,
         "digests": {AlgorithmName(name): value for name, value in result.digests.items()},
-        "perceptual": tuple(schema.PerceptualHash(**msgspec.structs.asdict(item)) for item in result.perceptual),
+        "perceptual": tuple(map(_perceptual, result.perceptual)),
+        "no_hash": result.no_hash,
+        "frames_skipped": result.frames_skipped,
         "matches": tuple(_match(match, list_names) for match in result.matches),
         "matches_omitted": result.matches_omitted,
         "faults": tuple(map(_fault, result.faults)),
         "changed": changed,
     }
+
+
+def _perceptual(item: PerceptualHash) -> schema.PerceptualHash:
+    # A record has hashes of the usual view only.
+    fields = {name: value for name, value in msgspec.structs.asdict(item).items() if name != "view"}
+    return schema.PerceptualHash(**fields)
 
 
 def _match(match: Match, list_names: Mapping[int, str]) -> schema.Match:

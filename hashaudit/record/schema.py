@@ -16,7 +16,7 @@ from hashaudit.model import paths
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
 from hashaudit.model.location import ResumeKey
-from hashaudit.model.results import AlgorithmName, Caveat, MatchType, Role
+from hashaudit.model.results import AlgorithmName, Caveat, MatchType, NoHash, Role
 from hashaudit.record.fields import (
     MAX_SAFE_INTEGER,
     MEMBER_TIME_PATTERN,
@@ -176,6 +176,10 @@ class EntryRecord(Value, frozen=True, kw_only=True):
     """The scan that read the content, if the hashes are from a cache."""
     digests: dict[AlgorithmName, Hex] = msgspec.field(default_factory=dict)
     perceptual: tuple[PerceptualHash, ...] = ()
+    no_hash: NoHash | None = None
+    """Present if the entry is an intact image without a perceptual hash."""
+    frames_skipped: Natural = 0
+    """Frames of an image that were not examined."""
     matches: tuple[Match, ...] = ()
     matches_omitted: Natural = 0
     """Further matches, beyond the 1,000 that a record holds."""

@@ -65,7 +65,7 @@ def checked(config: ScanConfig) -> ScanConfig:
     if config.variants not in VARIANTS:
         raise UsageError(f"--variants must be one of {', '.join(VARIANTS)}")
     if config.max_frames < 1 or not 0 <= config.min_quality <= MAX_QUALITY:
-        raise UsageError(f"--frames must be at least 1, --min-quality from 0 to {MAX_QUALITY}")
+        raise UsageError(f"--max-frames must be at least 1, --min-quality from 0 to {MAX_QUALITY}")
     if any(distance < 0 for distance in config.max_distances.values()):
         raise UsageError("--max-distance must not be negative")
     if not (MIN_TIMEOUT_S <= config.file_timeout_s < math.inf and MIN_TIMEOUT_S <= config.decode_timeout_s < math.inf):

@@ -204,9 +204,15 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = 50
     """A match of lower quality is marked ``low_quality`` because its hash is unstable."""
     max_frames: Annotated[
-        int, Option("frames", "Hash at most this many frames of an image.", Group.IMAGES, metavar="N")
-    ] = 33
-    """If there are more frames, evenly spaced ones are hashed, including the first, the middle and the last."""
+        int,
+        Option(
+            "max-frames",
+            "Hash at most this many frames of an image that differ from the one before.",
+            Group.IMAGES,
+            metavar="N",
+        ),
+    ] = 1_000
+    """Frames beyond the limit are counted in the record, and are a fault if a list has perceptual hashes."""
     variants: Annotated[
         str,
         Option(

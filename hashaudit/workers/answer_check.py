@@ -77,6 +77,8 @@ class AnswerCheck:
             and all(map(_is_fault, result.faults))
             and len(result.perceptual) <= MAX_HASHES
             and all(map(self._is_hash, result.perceptual))
+            and (result.no_hash is None or not result.perceptual)
+            and 0 <= result.frames_skipped < MAX_COUNT
             and _is_run(result.from_run, task)
         )
 
@@ -131,6 +133,7 @@ class AnswerCheck:
             # Other variants are matched, but not reported.
             and value.variant == "original"
             and not value.trimmed
+            and not value.view
         )
 
 

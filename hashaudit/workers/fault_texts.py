@@ -29,6 +29,8 @@ _ERROR_TYPES = "|".join(
             "UnsupportedModeError",
             "LinAlgError",
             "error",
+            "DamagedError",
+            "UnsupportedTiffError",
         }
         | {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "SSLError"}
         | {"ProxyConnectionError", "ServiceRequestError", "ServiceResponseError", "ServiceResponseTimeoutError"}
@@ -45,7 +47,7 @@ _DECODING = "|".join(
     (
         f"{_NUMBER} bytes; at most {_NUMBER} are decoded",
         f"{_NUMBER} x {_NUMBER} pixels; at most {_NUMBER} are decoded",
-        f"more than {_NUMBER} frames; later ones were not examined",
+        "this coding of the format is not decoded",
         f"not decoded within {_NUMBER} s",
         r"no decoder for this format(; install hashaudit\[heic\])?",
         "raw photograph without a JPEG preview",
@@ -68,6 +70,7 @@ _TEXTS = "|".join(
         r"the store refused the request: [A-Za-z0-9 .(),-]{0,60}",
         rf"the network or the store failed: ({_ERROR_TYPES})",
         rf"larger than the limit of {_NUMBER} bytes for decoding",
+        rf"{_NUMBER} frames were not examined",
         r"more memory was needed than --max-memory allows",
         rf"internal error: ({_ERROR_TYPES}) in [a-z0-9_]{{1,30}}\.py:\d{{1,6}}; please report it",
         rf"internal error: ({_ERROR_TYPES}) in an unknown place; please report it",

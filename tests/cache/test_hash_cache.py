@@ -27,7 +27,7 @@ from hashaudit.errors import CacheError
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import DirectoryRef, Location, Member
-from hashaudit.model.results import AlgorithmName, PerceptualHash
+from hashaudit.model.results import AlgorithmName, ImageHashes, PerceptualHash
 from hashaudit.workers.child.cache_values import CacheReader
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.protocol import PROGRESS_WORDS
@@ -93,11 +93,11 @@ def test_no_changed_byte_opens() -> None:
 
 
 def test_a_failing_decoder_is_asked_again_and_a_verdict_on_the_picture_is_kept(three: Path, tmp_path: Path) -> None:
-    (three / "photoshop").write_bytes(b"8BPS\0\x01 of a kind that is not decoded")
+    (three / "document").write_bytes(b"%PDF-1.7 of a kind that is not decoded")
     (three / "cut.png").write_bytes(picture(2)[:-300])
     first = scan(three, tmp_path / "c.db", perceptual=["pdq"])
     second = scan(three, tmp_path / "c.db", perceptual=["pdq"])
-    assert first.codes() == {"broken.jpg": ["decode_error"], "photoshop": ["unsupported_image"]}
+    assert first.codes() == {"broken.jpg": ["decode_error"], "document": ["unsupported_image"]}
     assert second.found == first.found
     assert second.recalled == 3
 
@@ -105,15 +105,15 @@ def test_a_failing_decoder_is_asked_again_and_a_verdict_on_the_picture_is_kept(t
 @pytest.mark.parametrize("code", FaultCode)
 def test_only_verdicts_on_the_file_last(code: FaultCode) -> None:
     numbers = {PDQ: 5}
-    packed = values.pack_picture((), (Fault(Stage.DECODE, code, "said"),), numbers, 6)
+    packed = values.pack_picture(ImageHashes(faults=(Fault(Stage.DECODE, code, "said"),)), numbers, 6)
     lasting = {"unsupported_image", "too_many_bytes", "too_many_pixels", "too_many_frames"}
     assert set(packed) == ({5, 6} if code.value in lasting else set())
 
 
 def test_hashes_of_what_was_filled_in_are_not_kept() -> None:
     whole = PerceptualHash(PDQ, "ab" * 32, 90)
-    assert values.pack_picture((whole,), (), {PDQ: 5}, 6)
-    assert not values.pack_picture((whole, msgspec.structs.replace(whole, truncated=True)), (), {PDQ: 5}, 6)
+    assert values.pack_picture(ImageHashes((whole,)), {PDQ: 5}, 6)
+    assert not values.pack_picture(ImageHashes((whole, msgspec.structs.replace(whole, truncated=True))), {PDQ: 5}, 6)
 
 
 def test_a_new_version_of_an_algorithm_costs_its_own_values_alone(
@@ -301,12 +301,13 @@ def test_hashes_come_back_in_the_order_in_which_they_were_found() -> None:
     framed = ImageOps.expand(Image.open(io.BytesIO(picture(1))), 12, "white")
     file = io.BytesIO()
     framed.save(file, "GIF", save_all=True, append_images=[ImageOps.mirror(framed), framed.convert("L")])
-    hashes, faults = hash_image(file.getvalue(), algorithms, HashOptions())
-    assert {(one.frame, one.trimmed) for one in hashes} == {(n, trimmed) for n in range(3) for trimmed in (False, True)}
+    found = hash_image(file.getvalue(), algorithms, HashOptions())
+    assert {(one.frame, one.trimmed) for one in found.hashes} == {
+        (n, trimmed) for n in range(3) for trimmed in (False, True)
+    }
     numbers = {row.name: number for number, row in enumerate(algorithms, 1)}
-    packed = values.pack_picture(hashes, faults, numbers, 9)
-    assert values.unpack_hashes(packed, numbers) == hashes
-    assert values.unpack_faults(packed[9]) == faults
+    packed = values.pack_picture(found, numbers, 9)
+    assert values.unpack_picture(packed, numbers, 9) == found
 
 
 def outcome(progress: memoryview, **changes: object) -> ReadOutcome[Content]:

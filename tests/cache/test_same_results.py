@@ -48,7 +48,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A list with a digest of one of the contents, and a hash that others are near to."""
     path = tmp_path_factory.mktemp("list") / "list.txt"
     path.touch(mode=0o600)
-    (one, *_), _ = hash_image(picture(1), [PDQ], HashOptions(variants=Variants.NONE))
+    (one, *_) = hash_image(picture(1), [PDQ], HashOptions(variants=Variants.NONE)).hashes
     path.write_text(f"SHA256 (x) = {hashlib.sha256(b'plain').hexdigest()}\nPDQ (y) = {one.value}\n")
     return path
 

@@ -22,7 +22,7 @@ ORDER = ("file", "environment", "command_line")
 CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("jobs", "workers", {"file": 1, "environment": "2", "command_line": "3"}),
     ("max-rate", "max_rate_bytes_per_s", {"file": "1G", "environment": "2G", "command_line": "3G"}),
-    ("frames", "max_frames", {"file": 4, "environment": "5", "command_line": "6"}),
+    ("max-frames", "max_frames", {"file": 4, "environment": "5", "command_line": "6"}),
     ("file-timeout", "file_timeout_s", {"file": 31.5, "environment": "32", "command_line": "33"}),
     ("follow-links", "follow_links", {"file": True, "environment": "no", "command_line": "--follow-links"}),
     ("path-style", "path_style", {"file": True, "environment": "1", "command_line": "--no-path-style"}),
@@ -138,8 +138,8 @@ def test_a_key_of_another_command_is_no_error(hashaudit: Tool, tmp_path: Path, l
 
 UNKNOWN = [
     ("[scan]\n\njob = 3\n", "unknown key in '{}' line 3: 'scan.job'", "did you mean 'jobs'?"),
-    ("max-rates = 3\n", "unknown key in '{}' line 1: 'max-rates'", "did you mean 'max-rate'?"),
-    ("max_rate = 3\n", "unknown key in '{}' line 1: 'max_rate'", "did you mean 'max-rate'?"),
+    ("max-rates = 3\n", "unknown key in '{}' line 1: 'max-rates'", "did you mean 'max-rate'"),
+    ("max_rate = 3\n", "unknown key in '{}' line 1: 'max_rate'", "did you mean 'max-rate'"),
     ("quiet = true\n[scam]\njobs = 3\n", "unknown section in '{}' line 2: 'scam'", "did you mean 'scan'?"),
     (
         '[scan]\nnote = """\njob = 1\n"""\ndays = 3\n',

@@ -144,7 +144,7 @@ def test_variants_and_distance_are_the_users_choice(hashaudit: Tool, reference: 
     "words",
     [
         ["--variants", "some"],
-        ["--frames", "0"],
+        ["--max-frames", "0"],
         ["--min-quality", "101"],
         ["--max-distance", "pdq"],
         ["--max-distance", "sha256=1"],

@@ -29,7 +29,7 @@ from findings_lab import (
 from hashaudit.model.entry import Consistency, Entry, ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef, Location, Member
-from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, PerceptualHash, Role
+from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, NoHash, PerceptualHash, Role
 from hashaudit.record import convert
 from hashaudit.record.codec import decode_line, encode_line
 from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord
@@ -64,6 +64,7 @@ def everything() -> list[Writable]:
     stored = Entry(Location(BucketRef("s3", "bucket"), b"a//\xff", "v1", root=1), state, Consistency.VERSION_PINNED)
     pinned = msgspec.structs.replace(examination(), stat=state, consistency=Consistency.VERSION_PINNED)
     cached = msgspec.structs.replace(examination(), from_run="01890a5d-ac96-774b-bcce-b302099a8057")
+    flat = msgspec.structs.replace(examination(), no_hash=NoHash.FLAT, frames_skipped=3)
     unopened = msgspec.structs.replace(examination(faults=[fault(), fault(FaultCode.TIMEOUT)]), stat=None, digests={})
     return [
         finding(b"\xff\n"),
@@ -72,6 +73,7 @@ def everything() -> list[Writable]:
         record(b"known", matches=[match(Role.KNOWN)]),
         of(entry(b"born"), born),
         of(entry(b"cached"), cached),
+        of(entry(b"flat"), flat),
         of(entry(b"unopened"), unopened),
         unlisted_folder(),
         of(stored, pinned),

@@ -85,6 +85,8 @@ LIES: dict[str, dict[str, Any]] = {
     "many matches": {"matches": (MATCH,) * 1001},
     "omitted without need": {"matches_omitted": 1},
     "negative omitted": {"matches_omitted": -1},
+    "negative frames": {"frames_skipped": -1},
+    "frames beyond numbers": {"frames_skipped": 1 << 62},
     "omitted beyond numbers": {"matches": (MATCH,) * 1000, "matches_omitted": 1 << 62},
     "caveats again and again": {"needs_confirmation": (Caveat.MD5_ONLY,) * 2},
     "negative attempts": of_fault(attempts=-7),

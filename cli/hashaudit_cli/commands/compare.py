@@ -10,13 +10,13 @@ from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import HostError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.host.files import open_regular
-from hashaudit.model.results import AlgorithmName, PerceptualHash
+from hashaudit.model.results import AlgorithmName, ImageHashes, PerceptualHash
 from hashaudit.scan.option import Option, options_of
 from hashaudit.scan.option_values import algorithm_names
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import log, quote
+from hashaudit_cli.ui.terminal import counted, log, quote
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,19 +78,16 @@ def compare(settings: Settings) -> int:
     algorithms = [
         algorithm for name in names if name not in DIGESTS and (algorithm := algorithm_named(name)) is not None
     ]
-    hashes_a, faults_a = hash_image(contents[0], algorithms, HashOptions(variants=Variants.ALL))
-    hashes_b, faults_b = hash_image(contents[1], algorithms, HashOptions(variants=Variants.NONE))
-    for path, faults, hashes in ((own.first, faults_a, hashes_a), (own.second, faults_b, hashes_b)):
-        for fault in faults:
-            log(f"{quote(path.encode(errors='surrogateescape'))}: {fault.code}: {fault.message}")
-        if not hashes and not faults:
-            log(f"{quote(path.encode(errors='surrogateescape'))}: not an image, or one without content to hash")
-    rows = [row for algorithm in algorithms for row in _rows(algorithm, hashes_a, hashes_b)]
+    found_a = hash_image(contents[0], algorithms, HashOptions(variants=Variants.ALL))
+    found_b = hash_image(contents[1], algorithms, HashOptions(variants=Variants.NONE))
+    for path, found in ((own.first, found_a), (own.second, found_b)):
+        _report(path, found)
+    rows = [row for algorithm in algorithms for row in _rows(algorithm, found_a.hashes, found_b.hashes)]
     if settings.make(JsonOption).as_json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
     elif rows:
         Console(file=sys.stdout, highlight=False).print(_table(rows))
-    return ExitCode.INCOMPLETE if faults_a or faults_b else ExitCode.COMPLETE
+    return ExitCode.INCOMPLETE if found_a.faults or found_b.faults else ExitCode.COMPLETE
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -98,6 +95,7 @@ class Row(msgspec.Struct, frozen=True):
 
     algorithm: AlgorithmName
     variant: str
+    view: str
     trimmed: bool
     frame_a: int
     frame_b: int
@@ -106,6 +104,17 @@ class Row(msgspec.Struct, frozen=True):
     threshold: int
     quality_a: int | None
     quality_b: int | None
+
+
+def _report(path: str, found: ImageHashes) -> None:
+    """Reports what of an image is not compared."""
+    shown = quote(path.encode(errors="surrogateescape"))
+    for fault in found.faults:
+        log(f"{shown}: {fault.code}: {fault.message}")
+    if found.frames_skipped:
+        log(f"{shown}: {counted(found.frames_skipped, 'frame')} beyond the limit not compared")
+    if not found.hashes and not found.faults:
+        log(f"{shown}: {f'an image without a hash: {found.no_hash}' if found.no_hash else 'not an image'}")
 
 
 def _content(path: str) -> bytes:
@@ -125,6 +134,7 @@ def _rows(
         Row(
             algorithm=algorithm.name,
             variant=one.variant,
+            view=one.view,
             trimmed=one.trimmed,
             frame_a=one.frame,
             frame_b=other.frame,
@@ -149,7 +159,7 @@ def _table(rows: Sequence[Row]) -> "Table":
         table.add_column(name, justify="left" if name in {"Algorithm", "Variant of A"} else "right")
     for row in rows:
         quality = "" if row.quality_a is None else f"{row.quality_a} / {row.quality_b}"
-        variant = f"{row.variant}, trimmed" if row.trimmed else row.variant
+        variant = ", ".join(filter(None, (row.variant, row.view, "trimmed" if row.trimmed else "")))
         style = "bold" if row.distance <= row.threshold else ""
         cells = (row.algorithm, variant, f"{row.frame_a} / {row.frame_b}", str(row.distance), str(row.bits))
         table.add_row(*cells, str(row.threshold), quality, style=style)

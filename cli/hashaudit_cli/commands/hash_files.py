@@ -65,7 +65,7 @@ def hash_files(settings: Settings) -> int:
     config = checked(settings.make(ScanConfig, variants="none", record=RecordScope.ALL))
     if own.form not in FORMS:
         raise UsageError(f"invalid --format: '{own.form}'; must be one of {', '.join(FORMS)}")
-    finished = None
+    finished, without_hash = None, 0
     with obeying_signals() as control, Session(config) as session:
         show_preparation(session.prepare(), quiet=quiet)
         perceptual = session.worker_config.perceptual
@@ -78,12 +78,17 @@ def hash_files(settings: Settings) -> int:
             "csv": Table((*digests, *pictures)),
         }
         with contextlib.closing(Output.create(own.output) if own.output is not None else standard_output()) as out:
-            loop = session.main_loop(HashWriter(out, line_form[own.form], digests), control)
+            writer = HashWriter(out, line_form[own.form], digests)
+            loop = session.main_loop(writer, control)
             follow(loop.events(), control, quiet=quiet)
             finished = loop.finished
+            # An image without a perceptual hash is examined, but not hashed if only such hashes are wanted.
+            without_hash = writer.without_hash if pictures and not config.algorithms else 0
     if finished is None:
         raise RuntimeError("the main loop ended without a result")
     if not quiet:
         totals = finished.totals
-        log(f"{counted(totals.examined, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}")
+        log(
+            f"{counted(totals.examined - without_hash, 'file')} hashed, {counted(sum(totals.faults.values()), 'fault')}"
+        )
     return finished.exit_code

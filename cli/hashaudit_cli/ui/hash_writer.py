@@ -13,7 +13,7 @@ from hashaudit.model import paths
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
-from hashaudit_cli.ui.terminal import log, quote
+from hashaudit_cli.ui.terminal import counted, log, quote
 
 FLUSH_BYTES = 1 << 16
 
@@ -102,21 +102,31 @@ class HashWriter:
         self._form = form
         self._pending = bytearray(form.header())
         self._count = 0
+        self.without_hash = 0
+        """Images without a perceptual hash."""
 
     def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
         """Writes the next record; reports a fault."""
         self.tally.count_line(record)
         self._count += 1
+        self._report(record)
         if isinstance(record, FileRecord):
             asked = {name: value for name, value in record.digests.items() if name in self._digests}
             self._pending += self._form.lines(msgspec.structs.replace(record, digests=asked))
             if len(self._pending) >= FLUSH_BYTES:
                 self._flush()
         elif isinstance(record, FaultRecord):
-            path = quote(paths.from_text(record.entry.path, record.entry.path_uri))
             fault = record.faults[0]
-            log(f"{path}: {fault.code}: {quote(os.fsencode(fault.message))}")
+            log(f"{_name(record)}: {fault.code}: {quote(os.fsencode(fault.message))}")
         return self._count
+
+    def _report(self, record: FindingRecord | FaultRecord | FileRecord) -> None:
+        """Reports what of an image is not hashed."""
+        if record.no_hash is not None:
+            self.without_hash += 1
+            log(f"{_name(record)}: no perceptual hash: {record.no_hash.replace('_', ' ')}")
+        if record.frames_skipped:
+            log(f"{_name(record)}: {counted(record.frames_skipped, 'frame')} beyond --max-frames not hashed")
 
     def tick(self) -> None:
         """Does nothing: no write is due by the clock."""
@@ -133,6 +143,10 @@ class HashWriter:
     def _flush(self) -> None:
         self._output.write(bytes(self._pending))
         self._pending.clear()
+
+
+def _name(record: FindingRecord | FaultRecord | FileRecord) -> str:
+    return quote(paths.from_text(record.entry.path, record.entry.path_uri))
 
 
 def _row(fields: list[str]) -> bytes:

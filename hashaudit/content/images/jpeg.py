@@ -15,6 +15,9 @@ MAX_SEGMENTS = 4096
 """Most segments before the image data. Metadata of many megabytes has fewer."""
 _FRAME_HEADERS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Sequential and progressive frames. The lossless types contain the sensor data of raw photographs."""
+_LOSSLESS = 0xC3
+_JPEG_LS = 0xF7
+_TABLES = frozenset({0xC4, 0xC8, 0xCC})
 _START_OF_SCAN = 0xDA
 _APP2 = 0xE2
 _MP_ENTRIES = 0xB002
@@ -59,6 +62,32 @@ def stated_pixels(data: bytes) -> int:
             height = int.from_bytes(data[segment.start + 1 : segment.start + 3], "big")
             return height * int.from_bytes(data[segment.start + 3 : segment.start + 5], "big")
     return 0
+
+
+class FrameHeader(msgspec.Struct, frozen=True):
+    """The coding of a stream, from its frame header."""
+
+    marker: int
+    precision: int
+    """Bits of a sample."""
+
+    @property
+    def is_decoded(self) -> bool:
+        """True if the decoder reads this coding: 8 bits; sequential, progressive or lossless."""
+        return self.precision == 8 and self.marker in _FRAME_HEADERS | {_LOSSLESS}
+
+    @property
+    def is_scalable(self) -> bool:
+        """True if the decoder can scale the image down."""
+        return self.marker in _FRAME_HEADERS
+
+
+def frame_header(data: bytes) -> FrameHeader | None:
+    """Returns the first frame header of a stream, of any coding; ``None`` if it has none before its first scan."""
+    for segment in segments(data):
+        if (0xC0 <= segment.marker <= 0xCF and segment.marker not in _TABLES) or segment.marker == _JPEG_LS:
+            return FrameHeader(segment.marker, data[segment.start]) if segment.start < len(data) else None
+    return None
 
 
 Span = tuple[int, int]

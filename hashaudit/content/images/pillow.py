@@ -25,13 +25,29 @@ PILLOW_NAMES: dict[ImageFormat, str] = {
     ImageFormat.AVIF: "AVIF",
     ImageFormat.JPEG_2000: "JPEG2000",
     ImageFormat.ICO: "ICO",
+    ImageFormat.CUR: "CUR",
+    ImageFormat.DIB: "DIB",
+    ImageFormat.NETPBM: "PPM",
+    ImageFormat.TGA: "TGA",
+    ImageFormat.PCX: "PCX",
+    ImageFormat.SGI: "SGI",
+    ImageFormat.DDS: "DDS",
+    ImageFormat.QOI: "QOI",
+    ImageFormat.ICNS: "ICNS",
+    ImageFormat.XBM: "XBM",
+    ImageFormat.XPM: "XPM",
+    ImageFormat.SUN: "SUN",
+    ImageFormat.PSD: "PSD",
     ImageFormat.HEIC: "HEIF",
 }
 """The decoders in use. A file is decoded only by the decoder of its detected format."""
 _HEIC_MODULE = "pillow_heif"
 _MODULES = tuple(
     f"PIL.{name}ImagePlugin"
-    for name in ("Avif", "Bmp", "Gif", "Ico", "Jpeg", "Jpeg2K", "Mpo", "Png", "Ppm", "Tiff", "WebP")
+    for name in (
+        *("Avif", "Bmp", "Gif", "Ico", "Jpeg", "Jpeg2K", "Mpo", "Png", "Ppm", "Tiff", "WebP"),
+        *("Cur", "Tga", "Pcx", "Sgi", "Dds", "Qoi", "Icns", "Xbm", "Xpm", "Sun", "Psd"),
+    )
 )
 """The modules of :data:`PILLOW_NAMES`, and Ppm, which Pillow loads with them."""
 
@@ -83,4 +99,12 @@ def open_image(data: bytes, kind: ImageFormat) -> Image.Image:
     if kind is ImageFormat.HEIC:
         # Imported only if needed, because it is optional and loads large libraries.
         _register_heic()
-    return Image.open(io.BytesIO(data), formats=(PILLOW_NAMES[kind],))
+    return open_stream(io.BytesIO(data), kind)
+
+
+def open_stream(file: io.BytesIO, kind: ImageFormat) -> Image.Image:
+    """Reads the header of a file in memory with the decoder of ``kind``. Errors of Pillow propagate."""
+    if PILLOW_NAMES[kind] not in Image.OPEN:
+        # Pillow knows only the formats of its most frequent modules before it is asked for another one.
+        load_decoders()
+    return Image.open(file, formats=(PILLOW_NAMES[kind],))

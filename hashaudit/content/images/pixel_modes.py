@@ -1,19 +1,25 @@
 """Converts images from every colour mode of the decoders to luma and to RGB.
 
-Transparent images are composed on white, as a web page shows them. Colour profiles are not applied, because PDQ's
-reference implementation does not apply them.
+Transparent images are composed on white, as a web page shows them, on black, as a viewer shows them, and once more
+without their alpha channel, as the reference implementations of the hashes see them. Colour profiles are not applied,
+because PDQ's reference implementation does not apply them.
 
 Source of the luma weights: ITU-R BT.601 (0.299, 0.587, 0.114).
 """
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-BACKGROUND = 255
-"""White, in each channel."""
+from hashaudit.content.images.sample_depth import from_fractions, from_integers
+
+WHITE, BLACK = 255, 0
+"""Backgrounds, in each channel."""
+_OPAQUE = 255
 _SIXTEEN_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _GREY = frozenset({"1", "L", "I", "F"}) | _SIXTEEN_BIT
+_WIDE = _SIXTEEN_BIT | {"I", "F"}
 _TRANSPARENT = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _DIRECT = frozenset({"1", "L", "RGB", "RGBX", "YCbCr", "P", "CMYK", "HSV"})
 """Modes that Pillow converts to RGB correctly."""
@@ -46,7 +52,7 @@ def to_colour(image: Image.Image) -> Image.Image:
     if plane is not None:
         return Image.fromarray(plane).convert("RGB")
     if _is_transparent(image):
-        return _on_white(_with_alpha(image))
+        return compositions(image)[0].make()
     if image.mode == "LAB":
         return _from_lab(image)
     if image.mode in _DIRECT:
@@ -71,12 +77,43 @@ def _with_alpha(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.getchannel("A").getextrema() == (BACKGROUND, BACKGROUND):
-        return image.convert("RGB")
-    background = Image.new("RGB", image.size, (BACKGROUND, BACKGROUND, BACKGROUND))
-    background.paste(image, mask=image.getchannel("A"))
-    return background
+def compositions(image: Image.Image, *, clear_is_opaque: bool = False) -> tuple["Composition", ...]:
+    """Returns the ways to show a transparent image: on white, on black, and without alpha; none if it is opaque.
+
+    Args:
+        image: of any mode.
+        clear_is_opaque: a format in which an alpha channel of zeros means an opaque image.
+    """
+    if image.mode in _WIDE or not _is_transparent(image):
+        return ()
+    with_alpha = _with_alpha(image)
+    low, high = with_alpha.getchannel("A").getextrema()
+    if low == _OPAQUE or (high == 0 and clear_is_opaque):
+        return (Composition("", with_alpha, None),)
+    return (
+        Composition("", with_alpha, WHITE),
+        Composition("black", with_alpha, BLACK),
+        Composition("no_alpha", with_alpha, None),
+    )
+
+
+class Composition(msgspec.Struct, frozen=True):
+    """One way to show a transparent image."""
+
+    name: str
+    """Empty for the usual way."""
+    image: Image.Image
+    """Mode ``RGBA``."""
+    background: int | None = None
+    """``None``: the alpha channel is dropped."""
+
+    def make(self) -> Image.Image:
+        """Returns the image in mode ``RGB``."""
+        if self.background is None:
+            return self.image.convert("RGB")
+        canvas = Image.new("RGB", self.image.size, (self.background,) * 3)
+        canvas.paste(self.image, mask=self.image.getchannel("A"))
+        return canvas
 
 
 def _wide_plane(image: Image.Image) -> npt.NDArray[np.uint8] | None:
@@ -85,26 +122,10 @@ def _wide_plane(image: Image.Image) -> npt.NDArray[np.uint8] | None:
         wide: npt.NDArray[np.uint16] = np.asarray(image)
         return (wide >> 8).astype(np.uint8)
     if image.mode == "I":
-        return _from_integers(np.asarray(image))
+        return from_integers(np.asarray(image))
     if image.mode == "F":
-        return _from_fractions(np.asarray(image, dtype=np.float32))
+        return from_fractions(np.asarray(image, dtype=np.float32))
     return None
-
-
-def _from_integers(values: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
-    """Returns the upper eight bits of 16, or of the length of the largest value if that is more. 8 bits stay."""
-    largest = int(values.max(initial=0))
-    shift = 0 if largest <= 0xFF else max(largest.bit_length(), 16) - 8
-    return (np.maximum(values, 0) >> shift).astype(np.uint8)
-
-
-def _from_fractions(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Scales 0..1 to 0..255 if no value exceeds 1, keeps 0..255 if none exceeds 255, else scales the largest to 255."""
-    finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    largest = float(finite.max(initial=0.0))
-    full = 1.0 if largest <= 1.0 else max(largest, 255.0)
-    scaled: npt.NDArray[np.uint8] = np.clip(np.rint(finite * np.float32(255.0 / full)), 0, 255).astype(np.uint8)
-    return scaled
 
 
 def _from_lab(image: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
-"""Finds the JPEG previews of raw photographs that are TIFF files (DNG, CR2, NEF, ARW).
+"""Finds what viewers show of raw photographs that are TIFF files (DNG, CR2, NEF, ARW).
 
-The sensor data is not developed, because every raw converter produces another image. The preview is the image that the
-camera displayed.
+The sensor data is not developed, because every raw converter produces another image. A JPEG preview is the image that
+the camera displayed. A viewer of TIFF files shows the pages, which can be another image than the preview.
 
 Source: TIFF/EP (ISO 12234-2), DNG specification 1.6 ("Preview Images"), TIFF technical note 2.
 """
@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 from hashaudit.content.images.jpeg import START, Span, stated_pixels
 from hashaudit.content.images.tiff import Directory, directories
+from hashaudit.content.images.tiff_samples import is_viewable
 
 MAX_DIRECTORIES = 64
 """A raw photograph has fewer than ten."""
+MAX_PREVIEWS = 8
+"""Largest previews that are hashed. A camera stores up to four."""
 _COMPRESSION = 0x0103
 _PHOTOMETRIC = 0x0106
 _STRIP_OFFSETS = 0x0111
@@ -34,7 +37,18 @@ def raw_previews(data: bytes) -> list[Span] | None:
         return None
     previews = {span for directory in found for span in _streams(data, directory)}
     sized = [(stated_pixels(data[start:stop]), (start, stop)) for start, stop in previews]
-    return [span for pixels, span in sorted(sized, reverse=True) if pixels]
+    return [span for pixels, span in sorted(sized, reverse=True) if pixels][:MAX_PREVIEWS]
+
+
+def viewable_pages(data: bytes) -> list[Directory]:
+    """Returns the pages of a raw photograph that a viewer of TIFF files shows, other than a single JPEG stream."""
+    return [
+        page
+        for page in directories(data, MAX_DIRECTORIES)
+        if is_viewable(page)
+        and page.number(_COMPRESSION) not in _SENSOR_COMPRESSIONS
+        and _stream(data, page, _STRIP_OFFSETS, _STRIP_BYTES) is None
+    ]
 
 
 def _is_sensor_data(directory: Directory) -> bool:
@@ -47,6 +61,13 @@ def _is_sensor_data(directory: Directory) -> bool:
 
 def _streams(data: bytes, directory: Directory) -> Iterator[Span]:
     for offset_tag, bytes_tag in ((_JPEG_OFFSET, _JPEG_BYTES), (_STRIP_OFFSETS, _STRIP_BYTES)):
-        offsets, sizes = directory.numbers(offset_tag), directory.numbers(bytes_tag)
-        if len(offsets) == len(sizes) == 1 and data[offsets[0] : offsets[0] + 3] == START:
-            yield offsets[0], offsets[0] + sizes[0]
+        span = _stream(data, directory, offset_tag, bytes_tag)
+        if span is not None:
+            yield span
+
+
+def _stream(data: bytes, directory: Directory, offset_tag: int, bytes_tag: int) -> Span | None:
+    offsets, sizes = directory.numbers(offset_tag), directory.numbers(bytes_tag)
+    if len(offsets) == len(sizes) == 1 and data[offsets[0] : offsets[0] + 3] == START:
+        return offsets[0], offsets[0] + sizes[0]
+    return None

@@ -39,6 +39,8 @@ class Directory(msgspec.Struct, frozen=True):
     values: dict[int, Value]
     order: str
     """Byte order, as a character of ``struct``."""
+    at: int = 0
+    """Position of the directory in the structure."""
 
     def number(self, tag: int) -> int | None:
         """Returns the first value of ``tag`` if it is a number."""
@@ -82,6 +84,14 @@ def directories(data: bytes, at_most: int, *, nested: bool = False) -> Iterator[
             pending.extend(reversed(directory.numbers(_SUB_IFDS)[:at_most]))
 
 
+def first_offset(data: bytes) -> tuple[int, str]:
+    """Returns where a TIFF structure states the position of its first page, and the ``struct`` format of it."""
+    layout = _layout(data)
+    if layout is None:
+        raise ValueError("not a TIFF structure")
+    return (8 if layout.offset == "Q" else 4), layout.order + layout.offset
+
+
 def _layout(data: bytes) -> _Layout | None:
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     version = _unpack(data, f"{order}H", 2) if order else ()
@@ -115,7 +125,7 @@ def _read(data: bytes, at: int, layout: _Layout) -> tuple[Directory, int] | None
         if value is not None:
             values[fields[0]] = value
     following = _unpack(data, layout.order + layout.offset, first + head[0] * layout.entry_bytes)
-    return Directory(values, layout.order), following[0] if following else 0
+    return Directory(values, layout.order, at), following[0] if following else 0
 
 
 def _value(data: bytes, fields: tuple[int, ...], at: int, layout: _Layout) -> Value | None:

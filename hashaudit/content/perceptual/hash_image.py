@@ -4,7 +4,7 @@ It is a pure function: it prints and keeps nothing and starts no thread, and no 
 thread-safe, because Pillow keeps its limits in module globals.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -12,12 +12,13 @@ import numpy as np
 from PIL import Image
 
 from hashaudit.content.images.border import content_box
-from hashaudit.content.images.decode import Frame, decode
+from hashaudit.content.images.decode import Frame, SkippedFrames, View, decode
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
+from hashaudit.content.perceptual.pdq import MIN_SIDE_PX
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import PerceptualHash
+from hashaudit.model.results import ImageHashes, NoHash, PerceptualHash
 
 
 class Variants(StrEnum):
@@ -28,7 +29,8 @@ class Variants(StrEnum):
     DIHEDRAL = "dihedral"
     """All eight orientations."""
     ALL = "all"
-    """All eight orientations, and again without the uniform border if there is one."""
+    """All eight orientations of each way in which the image is seen, and again without the uniform border if there is
+    one."""
 
 
 class HashOptions(msgspec.Struct, frozen=True):
@@ -38,9 +40,7 @@ class HashOptions(msgspec.Struct, frozen=True):
     limits: DecodeLimits = DecodeLimits()
 
 
-def hash_image(
-    data: bytes, algorithms: Sequence[PerceptualAlgorithm], options: HashOptions
-) -> tuple[tuple[PerceptualHash, ...], tuple[Fault, ...]]:
+def hash_image(data: bytes, algorithms: Sequence[PerceptualAlgorithm], options: HashOptions) -> ImageHashes:
     """Decodes an image once and hashes it with each of ``algorithms``.
 
     Skips frames without contrast, and values that images without content have in common.
@@ -49,63 +49,85 @@ def hash_image(
         data: the whole file, of any format.
         algorithms: rows of ``hashaudit.content.perceptual.perceptual_registry`` or of a plug-in.
         options: variants and limits.
-
-    Returns:
-        The hashes by frame, untrimmed before trimmed, in the order of ``algorithms``; and the faults. Both are empty if
-        ``data`` is not an image.
     """
     if not algorithms:
-        return (), ()
+        return ImageHashes()
     hashes: list[PerceptualHash] = []
     faults: list[Fault] = []
+    skipped = 0
+    reasons: set[NoHash] = set()
     colour = any(algorithm.needs is Needs.COLOUR for algorithm in algorithms)
     for item in decode(data, options.limits, colour=colour):
+        if isinstance(item, SkippedFrames):
+            skipped = item.count
+            continue
+        if isinstance(item, Frame):
+            reasons.add(_reason(item))
         for found in [item] if isinstance(item, Fault) else _hash_frame(item, algorithms, options.variants):
             if isinstance(found, Fault):
                 faults.append(found)
             else:
                 hashes.append(found)
-    return tuple(hashes), tuple(faults)
+    no_hash = None
+    if reasons and not hashes and not faults:
+        no_hash = next(iter(reasons)) if len(reasons) == 1 else NoHash.FLAT
+    return ImageHashes(tuple(hashes), tuple(faults), no_hash, skipped)
+
+
+def _reason(frame: Frame) -> NoHash:
+    """Returns the reason why a frame has no hash, if it has none."""
+    if min(frame.luma.size) < MIN_SIDE_PX:
+        return NoHash.TOO_SMALL
+    return NoHash.TRANSPARENT if frame.is_transparent else NoHash.FLAT
 
 
 def _hash_frame(
     frame: Frame, algorithms: Sequence[PerceptualAlgorithm], variants: Variants
 ) -> Iterator[PerceptualHash | Fault]:
-    plane = frame.plane
-    if plane.min() == plane.max():
-        return
-    orientations = ORIENTATIONS[:1] if variants is Variants.NONE else ORIENTATIONS
-    yield from _hash_view(frame, algorithms, orientations, trimmed=False)
-    box = content_box(plane) if variants is Variants.ALL else None
-    if box is not None and np.ptp(box.of(plane)):
-        bounds = (box.left, box.top, box.right, box.bottom)
-        view = msgspec.structs.replace(
-            frame, luma=frame.luma.crop(bounds), colour=frame.colour.crop(bounds) if frame.colour else None
-        )
-        yield from _hash_view(view, algorithms, orientations, trimmed=True)
+    ways: list[tuple[str, Callable[[], View]]] = [("", lambda: frame), *frame.others]
+    is_first = True
+    for name, make in ways:
+        if variants is not Variants.ALL and not is_first:
+            return
+        view = make()
+        if np.ptp(view.plane) == 0:
+            continue
+        # A white drawing has its first hash on black: one way of each frame is the usual one.
+        seen = _Seen(frame, "" if is_first else name, trimmed=False)
+        is_first = False
+        orientations = ORIENTATIONS[:1] if variants is Variants.NONE else ORIENTATIONS
+        yield from _hash_view(view, algorithms, orientations, seen)
+        box = content_box(view.plane) if variants is Variants.ALL else None
+        if box is not None and np.ptp(box.of(view.plane)):
+            bounds = (box.left, box.top, box.right, box.bottom)
+            inner = View(view.luma.crop(bounds), view.colour.crop(bounds) if view.colour else None)
+            yield from _hash_view(inner, algorithms, orientations, msgspec.structs.replace(seen, trimmed=True))
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """How a hash came about."""
+
+    frame: Frame
+    view: str
+    trimmed: bool
 
 
 def _hash_view(
-    frame: Frame, algorithms: Sequence[PerceptualAlgorithm], orientations: tuple[Orientation, ...], *, trimmed: bool
+    view: View, algorithms: Sequence[PerceptualAlgorithm], orientations: tuple[Orientation, ...], seen: _Seen
 ) -> Iterator[PerceptualHash | Fault]:
     for algorithm in algorithms:
-        image = frame.luma if algorithm.needs is Needs.LUMA or frame.colour is None else frame.colour
-        yield from _apply(algorithm, image, orientations, frame, trimmed=trimmed)
+        image = view.luma if algorithm.needs is Needs.LUMA or view.colour is None else view.colour
+        yield from _apply(algorithm, image, orientations, seen)
 
 
 def _apply(
-    algorithm: PerceptualAlgorithm,
-    image: Image.Image,
-    orientations: tuple[Orientation, ...],
-    frame: Frame,
-    *,
-    trimmed: bool,
+    algorithm: PerceptualAlgorithm, image: Image.Image, orientations: tuple[Orientation, ...], seen: _Seen
 ) -> Iterator[PerceptualHash | Fault]:
     try:
         found = algorithm.hasher.hashes(image, orientations)
     except Exception as error:  # noqa: BLE001 # a plug-in may raise anything; the other hashes of the file still count
         code = FaultCode.OUT_OF_MEMORY if isinstance(error, MemoryError) else FaultCode.INTERNAL_ERROR
-        yield Fault(Stage.HASH, code, f"{algorithm.name}, frame {frame.number}: {type(error).__name__}")
+        yield Fault(Stage.HASH, code, f"{algorithm.name}, frame {seen.frame.number}: {type(error).__name__}")
         return
     for hashed in found:
         if not algorithm.is_constant(hashed.value):
@@ -113,8 +135,9 @@ def _apply(
                 algorithm.name,
                 hashed.value.hex(),
                 hashed.quality,
-                frame.number,
+                seen.frame.number,
                 hashed.orientation.value,
-                trimmed,
-                frame.truncated,
+                seen.trimmed,
+                seen.frame.truncated,
+                seen.view,
             )

@@ -74,6 +74,11 @@ class NearMatcher:
         self._min_quality = min_quality
         self._probes = _probes(indexes, thresholds, plugged)
 
+    @property
+    def has_lists(self) -> bool:
+        """True if a loaded list has perceptual hashes."""
+        return bool(self._probes)
+
     def match(self, hashes: Sequence[PerceptualHash]) -> Outcome:
         """Returns all entries within the radius of a file's hashes.
 

@@ -113,8 +113,8 @@ class Analyzer:
 
     def _from_cache(self, entry: Entry, hit: CacheHit, run_id: str) -> AnalysisResult:
         seen = None
-        if self._pictures is not None and hit.is_picture:
-            seen = self._pictures.recall(hit.hashes, hit.faults)
+        if self._pictures is not None and hit.picture is not None:
+            seen = self._pictures.recall(hit.picture)
         size_bytes = entry.stat.size
         # An interrupted part of this scan read the content: it counts as read, as it would without the interruption.
         outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)

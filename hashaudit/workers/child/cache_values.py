@@ -10,15 +10,14 @@ from hashaudit.cache.values import (
     pack_numbers,
     seal,
     state_key,
-    unpack_faults,
-    unpack_hashes,
+    unpack_picture,
     unseal,
 )
 from hashaudit.content.read import ReadOutcome
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Kind
-from hashaudit.model.results import AlgorithmName, PerceptualHash
+from hashaudit.model.results import AlgorithmName, ImageHashes
 from hashaudit.workers.child.sink import Content
 
 
@@ -26,10 +25,8 @@ class CacheHit(msgspec.Struct, frozen=True):
     """All requested hashes of a file, from the cache."""
 
     digests: dict[AlgorithmName, bytes]
-    is_picture: bool
-    hashes: tuple[PerceptualHash, ...] = ()
-    """Hashes of all frames and variants."""
-    faults: tuple[Fault, ...] = ()
+    picture: ImageHashes | None
+    """``None`` if the file is not an image."""
 
 
 class CacheReader:
@@ -45,10 +42,9 @@ class CacheReader:
             return None
         digests = {name: values[number] for name, number in recipes.digests.items()}
         if not recipes.no_picture or recipes.no_picture in values:
-            return CacheHit(digests, is_picture=False)
+            return CacheHit(digests, None)
         try:
-            faults = unpack_faults(values[recipes.decoder])
-            return CacheHit(digests, is_picture=True, hashes=unpack_hashes(values, recipes.perceptual), faults=faults)
+            return CacheHit(digests, unpack_picture(values, recipes.perceptual, recipes.decoder))
         except msgspec.DecodeError:
             return None
 

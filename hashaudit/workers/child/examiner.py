@@ -228,6 +228,8 @@ def _examination(
         () if analysis.seen is None else analysis.seen.hashes,
         len(matches) - len(kept),
         analysis.from_run,
+        None if analysis.seen is None else analysis.seen.no_hash,
+        0 if analysis.seen is None else analysis.seen.frames_skipped,
     )
 
 

@@ -26,7 +26,7 @@ from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.near_match import NearMatcher
 from hashaudit.lists.plugin_hashes import plug_in
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import AlgorithmName, Caveat, Match, PerceptualHash
+from hashaudit.model.results import AlgorithmName, Caveat, ImageHashes, Match, NoHash, PerceptualHash
 from hashaudit.workers.child.internal_errors import internal_error
 from hashaudit.workers.protocol import PerceptualConfig
 
@@ -42,6 +42,8 @@ class PictureResult(msgspec.Struct, frozen=True):
     matches: tuple[Match, ...] = ()
     confirmations: tuple[Caveat, ...] = ()
     faults: tuple[Fault, ...] = ()
+    no_hash: NoHash | None = None
+    frames_skipped: int = 0
     values: Values = {}
     """For the cache."""
 
@@ -66,7 +68,8 @@ class ContentBuffer:
         """Adds the next bytes of the file."""
         if not self._started:
             self._started = True
-            if sniff(bytes(data[:HEAD_BYTES])) is not None:
+            # A file without a signature is recognised by its size, if it is read at once.
+            if sniff(bytes(data[:HEAD_BYTES]), len(data)) is not None:
                 self._chunks = []
         if self._chunks is not None:
             self._size += len(data)
@@ -139,7 +142,7 @@ class Pictures:
             return NOTHING
         if not capture.is_whole:
             message = f"larger than the limit of {self._options.limits.max_bytes} bytes for decoding"
-            return self._seen((), (Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),))
+            return self._seen(ImageHashes(faults=(Fault(Stage.DECODE, FaultCode.TOO_MANY_BYTES, message),)))
         if capture.starved is not None:
             return PictureResult(faults=(internal_error(Stage.DECODE, capture.starved),))
         try:
@@ -158,29 +161,36 @@ class Pictures:
                 self._remembered.popitem(last=False)
         return seen
 
-    def recall(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
+    def recall(self, found: ImageHashes) -> PictureResult:
         """Returns the result for an image whose hashes and faults are cached."""
         try:
-            return self._matched(hashes, faults)
+            return self._matched(found)
         except HashauditError:
             raise
         except Exception as error:  # noqa: BLE001 # as in examine
             return PictureResult(faults=(internal_error(Stage.MATCH, error),))
 
     def _examine(self, content: bytes) -> PictureResult:
-        return self._seen(*hash_image(content, self._algorithms, self._options))
+        return self._seen(hash_image(content, self._algorithms, self._options))
 
-    def _seen(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
-        seen = self._matched(hashes, faults)
+    def _seen(self, found: ImageHashes) -> PictureResult:
+        seen = self._matched(found)
         if self._recipes is None or not self._recipes.decoder:
             return seen
-        values = pack_picture(hashes, faults, self._recipes.perceptual, self._recipes.decoder)
+        values = pack_picture(found, self._recipes.perceptual, self._recipes.decoder)
         return msgspec.structs.replace(seen, values=values)
 
-    def _matched(self, hashes: tuple[PerceptualHash, ...], faults: tuple[Fault, ...]) -> PictureResult:
-        matches, confirmations = self._matcher.match(hashes)
-        shown = tuple(item for item in hashes if item.variant == Orientation.ORIGINAL and not item.trimmed)
-        return PictureResult(shown, matches, confirmations, faults)
+    def _matched(self, found: ImageHashes) -> PictureResult:
+        matches, confirmations = self._matcher.match(found.hashes)
+        shown = tuple(
+            item for item in found.hashes if item.variant == Orientation.ORIGINAL and not item.trimmed and not item.view
+        )
+        faults = found.faults
+        if found.frames_skipped and self._matcher.has_lists:
+            # Any of the frames that were not examined may be listed.
+            message = f"{found.frames_skipped} frames were not examined"
+            faults = (*faults, Fault(Stage.DECODE, FaultCode.TOO_MANY_FRAMES, message))
+        return PictureResult(shown, matches, confirmations, faults, found.no_hash, found.frames_skipped)
 
 
 def _load_all(algorithms: tuple[PerceptualAlgorithm, ...]) -> None:

@@ -45,9 +45,6 @@ NO_PICTURES = [
     b"\0\0\1\0\1\0\x10\x10\0\1",
     b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
     b"\0\0\0\x10ftypisom\0\0\0\0avif",
-    b"%PDF-1.7\xff\xd8\xff",
-    b"%!PS-Adobe-3.0 EPSF-3.0",
-    b"SIMPLE  =                    T",
     b"8BPS\0\3",
     b"II*\1",
 ]

@@ -1,4 +1,3 @@
-import itertools
 from collections.abc import Callable
 
 import pytest
@@ -6,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hashaudit.content.images.frame_count import chosen_frames, gif_frames, png_frames
+from hashaudit.content.images.frame_count import png_frames
+from hashaudit.content.images.gif import count_frames as gif_frames
 
 Encoder = Callable[..., bytes]
 
@@ -53,19 +53,3 @@ def test_any_bytes_are_counted_within_the_limit(data: bytes) -> None:
     assert 0 <= gif_frames(data, 7) <= 7
     assert 0 <= gif_frames(b"GIF89a\1\0\1\0\0\0\0" + data, 7) <= 7
     assert 1 <= png_frames(b"\x89PNG\r\n\x1a\n" + data, 7) <= 8
-
-
-@given(count=st.integers(1, 5000), at_most=st.integers(1, 99))
-def test_chosen_frames_are_even_and_have_both_ends(count: int, at_most: int) -> None:
-    chosen = chosen_frames(count, at_most)
-    assert len(chosen) == min(count, at_most)
-    assert chosen == sorted(set(chosen))
-    assert chosen[0] == 0
-    if at_most > 1:
-        assert chosen[-1] == count - 1
-    steps = {later - earlier for earlier, later in itertools.pairwise(chosen)}
-    assert not steps or max(steps) - min(steps) <= 1
-
-
-def test_the_middle_frame_is_chosen_of_an_odd_number() -> None:
-    assert 500 in chosen_frames(1001, 33)

@@ -63,9 +63,11 @@ def test_dng_with_its_preview_in_a_nested_directory(small: bytes, large: bytes) 
     thumbnail: Tags = {0xC612: 0x01040000, 0x0201: DATA_AT, 0x0202: len(small)}
     data = tiff_of("<", [thumbnail], [sensor, preview], small + large)
     assert raw_previews(data) == [(DATA_AT + len(small), DATA_AT + len(small + large)), (DATA_AT, DATA_AT + len(small))]
-    (frame,) = decode(data, DecodeLimits())
-    assert isinstance(frame, Frame)
-    assert frame.plane.shape == (480, 640)
+    first, second = decode(data, DecodeLimits())
+    assert isinstance(first, Frame)
+    assert first.plane.shape == (480, 640)
+    assert isinstance(second, Frame)
+    assert second.plane.shape == (120, 160)
 
 
 def test_cr2_with_its_preview_as_a_strip(small: bytes, large: bytes) -> None:
@@ -74,7 +76,7 @@ def test_cr2_with_its_preview_as_a_strip(small: bytes, large: bytes) -> None:
         {0x0201: DATA_AT, 0x0202: len(small)},
     ]
     data = tiff_of("<", pages, [], small + large, mark=b"CR\2\0")
-    (frame,) = decode(data, DecodeLimits())
+    frame, _ = decode(data, DecodeLimits())
     assert isinstance(frame, Frame)
     assert frame.plane.shape == (480, 640)
 
@@ -88,13 +90,14 @@ def test_nef_and_arw_by_their_makers_compression(compression: int, large: bytes)
     assert frame.plane.shape == (480, 640)
 
 
-def test_a_damaged_preview_is_replaced_by_the_next(small: bytes, large: bytes) -> None:
+def test_a_damaged_preview_is_a_fault_and_the_next_is_hashed(small: bytes, large: bytes) -> None:
     broken = bytearray(large)
     at = broken.index(b"\xff\xc0")
     broken[at + 9] = 99
     preview: Tags = {0x0201: DATA_AT + len(small), 0x0202: len(large)}
     pages: list[Tags] = [{0xC612: 1, 0x0201: DATA_AT, 0x0202: len(small)}]
-    (frame,) = decode(tiff_of("<", pages, [preview], small + bytes(broken)), DecodeLimits())
+    fault, frame = decode(tiff_of("<", pages, [preview], small + bytes(broken)), DecodeLimits())
+    assert isinstance(fault, Fault)
     assert isinstance(frame, Frame)
     assert frame.plane.shape == (120, 160)
 

@@ -14,7 +14,7 @@ from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS
 from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, PDQ, algorithm_named
 from hashaudit.model.faults import FaultCode
-from hashaudit.model.results import PerceptualHash
+from hashaudit.model.results import ImageHashes, PerceptualHash
 
 PLAIN = HashOptions(Variants.NONE)
 
@@ -38,9 +38,9 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def hashed(data: bytes, options: HashOptions = PLAIN, *names: str) -> list[PerceptualHash]:
-    hashes, faults = hash_image(data, [row(name) for name in names or ("pdq",)], options)
-    assert faults == ()
-    return list(hashes)
+    found = hash_image(data, [row(name) for name in names or ("pdq",)], options)
+    assert found.faults == ()
+    return list(found.hashes)
 
 
 def row(name: str) -> PerceptualAlgorithm:
@@ -180,18 +180,18 @@ def test_the_hash_of_a_truncated_image_is_marked(scene: Image.Image, listed: Per
 def test_a_fault_of_one_frame_leaves_the_others(scene: Image.Image) -> None:
     pages = [Image.new("L", (200, 200))] * 2
     data = encoded(scene.resize((90, 90)), "TIFF", save_all=True, append_images=pages)
-    hashes, faults = hash_image(data, [PDQ], HashOptions(Variants.NONE, DecodeLimits(max_pixels=8100)))
-    assert [one.frame for one in hashes] == [0]
-    assert [fault.code for fault in faults] == [FaultCode.TOO_MANY_PIXELS]
+    found = hash_image(data, [PDQ], HashOptions(Variants.NONE, DecodeLimits(max_pixels=8100)))
+    assert [one.frame for one in found.hashes] == [0]
+    assert [fault.code for fault in found.faults] == [FaultCode.TOO_MANY_PIXELS] * 2
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF"])
 def test_a_file_that_is_not_an_image_has_neither_hash_nor_fault(data: bytes) -> None:
-    assert hash_image(data, [PDQ], HashOptions()) == ((), ())
+    assert hash_image(data, [PDQ], HashOptions()) == ImageHashes()
 
 
 def test_without_algorithms_nothing_is_decoded() -> None:
-    assert hash_image(b"\xff\xd8\xffbroken", [], HashOptions()) == ((), ())
+    assert hash_image(b"\xff\xd8\xffbroken", [], HashOptions()) == ImageHashes()
 
 
 @pytest.mark.parametrize("size", [(4, 200), (200, 4), (1, 30_000), (30_000, 1), (1, 1), (5, 5)])
@@ -206,5 +206,4 @@ def test_narrow_images_never_fail(size: tuple[int, int], scene: Image.Image) -> 
     st.sampled_from([b"\xff\xd8\xff", b"GIF89a", b"II*\0", b"RIFF....WEBP", b"\x89PNG\r\n\x1a\n"]),
 )
 def test_no_bytes_raise_an_error(data: bytes, head: bytes) -> None:
-    hashes, faults = hash_image(head + data, [PDQ], HashOptions())
-    assert hashes or faults or hashes == ()
+    assert isinstance(hash_image(head + data, [PDQ], HashOptions()), ImageHashes)

@@ -95,16 +95,16 @@ def test_a_plugin_is_a_row_of_the_registry(scene: Image.Image) -> None:
     algorithm = load_hasher("licensed_hash:Toy")
     assert (algorithm.name, algorithm.length_bytes, algorithm.threshold) == ("toy", 144, 40_000)
     assert (algorithm.metric, algorithm.needs) == (Metric.SQUARED, Needs.LUMA)
-    hashes, faults = hash_image(png(scene), [algorithm], HashOptions(Variants.DIHEDRAL))
-    assert not faults
-    assert len({found.value for found in hashes}) == len(hashes) == 8
+    result = hash_image(png(scene), [algorithm], HashOptions(Variants.DIHEDRAL))
+    assert not result.faults
+    assert len({found.value for found in result.hashes}) == len(result.hashes) == 8
 
 
 def test_a_changed_copy_is_within_the_threshold_and_another_image_is_not(scene: Image.Image) -> None:
     algorithm = load_hasher("licensed_hash:Toy")
 
     def value(image: Image.Image) -> bytes:
-        ((found,), _) = hash_image(png(image), [algorithm], HashOptions(Variants.NONE))
+        (found,) = hash_image(png(image), [algorithm], HashOptions(Variants.NONE)).hashes
         return bytes.fromhex(found.value)
 
     near = distance(Metric.SQUARED, value(scene), value(scene.resize((80, 60))))
@@ -122,27 +122,28 @@ def test_orientations_of_plugins_equal_those_of_other_hashes(turn: str, scene: I
         "flip_minus_1": Image.Transpose.TRANSVERSE,
     }
     algorithm = load_hasher("licensed_hash:Toy")
-    hashes, _ = hash_image(png(scene), [algorithm], HashOptions(Variants.DIHEDRAL))
-    ((turned,), _) = hash_image(png(scene.transpose(transposes[turn])), [algorithm], HashOptions(Variants.NONE))
+    hashes = hash_image(png(scene), [algorithm], HashOptions(Variants.DIHEDRAL)).hashes
+    (turned,) = hash_image(png(scene.transpose(transposes[turn])), [algorithm], HashOptions(Variants.NONE)).hashes
     assert [found.variant for found in hashes if found.value == turned.value] == [turn]
 
 
 def test_a_hasher_of_colours_gets_colours(scene: Image.Image) -> None:
-    hashes, faults = hash_image(png(scene), [load_hasher("licensed_hash:Colours")], HashOptions(Variants.NONE))
-    assert len(hashes) == 1
-    assert not faults
+    found = hash_image(png(scene), [load_hasher("licensed_hash:Colours")], HashOptions(Variants.NONE))
+    assert len(found.hashes) == 1
+    assert not found.faults
 
 
 def test_an_image_without_a_value_has_no_hash(scene: Image.Image) -> None:
     small = png(scene.resize((9, 9)))
-    assert hash_image(small, [load_hasher("licensed_hash:Toy")], HashOptions()) == ((), ())
+    assert hash_image(small, [load_hasher("licensed_hash:Toy")], HashOptions()).hashes == ()
 
 
 @pytest.mark.parametrize("name", ["Failing", "Short"])
 def test_a_failure_is_a_fault_and_the_other_hashes_count(name: str, scene: Image.Image) -> None:
     algorithms = [load_hasher(f"licensed_hash:{name}"), load_hasher("licensed_hash:Colours")]
-    hashes, (fault,) = hash_image(png(scene), algorithms, HashOptions(Variants.NONE))
-    assert len(hashes) == 1
+    found = hash_image(png(scene), algorithms, HashOptions(Variants.NONE))
+    (fault,) = found.faults
+    assert len(found.hashes) == 1
     assert (fault.stage, fault.code) == (Stage.HASH, FaultCode.INTERNAL_ERROR)
     assert "secret" not in fault.message
 

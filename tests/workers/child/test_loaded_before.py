@@ -30,9 +30,9 @@ for path, content in contents.items():
     # The slow ones on one picture: what they load does not depend on it.
     wanted, algorithms = algorithms, algorithms[:1]
     for data in content, content[: len(content) // 2]:
-        hashes, faults = hash_image(data, wanted, HashOptions())
-        if data is content and (not hashes or faults):
-            seen.append((path, faults))
+        found = hash_image(data, wanted, HashOptions())
+        if data is content and (not found.hashes or found.faults):
+            seen.append((path, found.faults))
 print(seen)
 """
 
