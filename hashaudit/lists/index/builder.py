@@ -1,23 +1,23 @@
 """Builder of an index from the entries of one or more lists, in memory independent of their number."""
 
 import re
+from array import array
 from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import msgspec
-import numpy as np
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.lists.index import index_layout
-from hashaudit.lists.index.columns import ColumnWriter, pad, spool
-from hashaudit.lists.index.digest_sections import Positions, write_sections
+from hashaudit.lists.index.columns import ColumnWriter
+from hashaudit.lists.index.digest_records import DigestRecords
 from hashaudit.lists.index.duplicates import Duplicates, fingerprint
 from hashaudit.lists.index.index_layout import Column, ListRecord, StoredColumn
 from hashaudit.lists.index.index_writer import ImageWriter
-from hashaudit.lists.index.near.near_build import write_pieces
-from hashaudit.lists.index.sort import DigestSorter
+from hashaudit.lists.index.small_sections import little_endian, write_small_sections
+from hashaudit.lists.index.spool import pad, spool
 from hashaudit.lists.index.strings import StringTable
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
 from hashaudit.model.results import AlgorithmName, Role
@@ -72,7 +72,7 @@ class IndexBuilder:
         self._resources.callback(self._text.close)
         self._columns = self._resources.enter_context(spool(directory))
         self._duplicates = Duplicates()
-        self._sorters: dict[AlgorithmName, DigestSorter] = {}
+        self._digests: dict[AlgorithmName, DigestRecords] = {}
         self._finished: list[_FinishedList] = []
         self._list: _OpenList | None = None
         self._row = 0
@@ -110,12 +110,12 @@ class IndexBuilder:
             raise ValueError("entry without a digest")
         record_row = row.to_bytes(index_layout.ROW_BYTES, "little")
         for algorithm, digest in entry.digests.items():
-            sorter = self._sorters.get(algorithm) or self._new_sorter(algorithm)
-            if len(digest) != sorter.width_bytes:
+            records = self._digests.get(algorithm) or self._new_records(algorithm)
+            if len(digest) != records.width_bytes:
                 raise ValueError(f"{algorithm} digest of {len(digest)} bytes")
             current.algorithms.add(algorithm)
-            sorter.pending += digest
-            sorter.pending += record_row
+            records.pending += digest
+            records.pending += record_row
         id_code = self._id_code(entry.id)
         role = entry.role or current.role
         self._add_attributes(current, entry, id_code, role)
@@ -136,19 +136,18 @@ class IndexBuilder:
         current = self._current()
         if not block.digests:
             return
-        sorter = self._sorters.get(block.algorithm) or self._new_sorter(block.algorithm)
-        count, rest = divmod(len(block.digests), sorter.width_bytes)
+        records = self._digests.get(block.algorithm) or self._new_records(block.algorithm)
+        count, rest = divmod(len(block.digests), records.width_bytes)
         if rest:
             raise ValueError(f"block of {len(block.digests)} bytes of {block.algorithm}")
         self._check_room(count)
         current.algorithms.add(block.algorithm)
-        sorter.extend(block.digests, self._row)
-        lines = np.arange(block.first_line, block.first_line + count, dtype=np.uint64)
-        current.ids.extend(lines << np.uint64(index_layout.ID_TAG_BITS) | np.uint64(index_layout.LINE_ID))
-        current.roles.extend(np.full(count, index_layout.ROLE_CODES[current.role], np.uint64))
-        nothing = np.zeros(count, np.uint64)
+        records.extend(block.digests, self._row)
+        first_id = block.first_line << index_layout.ID_TAG_BITS | index_layout.LINE_ID
+        current.ids.extend_evenly(first_id, 1 << index_layout.ID_TAG_BITS, count)
+        current.roles.extend_evenly(index_layout.ROLE_CODES[current.role], 0, count)
         for column in (current.labels, current.sizes, current.unsupported):
-            column.extend(nothing)
+            column.extend_evenly(0, 0, count)
         current.all_sized = False
         self._advance(count)
 
@@ -156,7 +155,6 @@ class IndexBuilder:
         """Ends the list. :meth:`write` fills in its counts of accepted entries and of duplicates."""
         current = self._current()
         self._list = None
-        self._duplicates.end_list()
         ids, labels, sizes, roles, unsupported = (column.finish(self._columns) for column in current.columns)
         algorithms = tuple(name for name in LENGTHS_BYTES if name in current.algorithms)
         rows = self._row - current.first_row
@@ -177,30 +175,30 @@ class IndexBuilder:
         writer = ImageWriter(target)
         digest_columns: list[dict[AlgorithmName, Column]] = [{} for _ in self._finished]
         for algorithm in LENGTHS_BYTES:
-            sorter = self._sorters.pop(algorithm, None)
-            if sorter is not None:
-                self._write_algorithm(writer, algorithm, sorter, digest_columns)
-                sorter.close()
+            records = self._digests.pop(algorithm, None)
+            if records is not None:
+                self._write_algorithm(writer, algorithm, records, digest_columns)
+                records.close()
         writer.copy(index_layout.COLUMNS, self._columns)
         writer.copy(index_layout.TEXT, self._text.content())
-        records = self._final_records(digest_columns)
+        lists = self._final_records(digest_columns)
         with writer.section(index_layout.LISTS) as section:
-            section.write(index_layout.LISTS_ENCODER.encode(records))
+            section.write(index_layout.LISTS_ENCODER.encode(lists))
         writer.finish(self._row)
-        return tuple(record.info for record in records)
+        return tuple(record.info for record in lists)
 
     def _current(self) -> _OpenList:
         if self._list is None:
             raise ValueError("no list was begun")
         return self._list
 
-    def _new_sorter(self, algorithm: AlgorithmName) -> DigestSorter:
+    def _new_records(self, algorithm: AlgorithmName) -> DigestRecords:
         width_bytes = LENGTHS_BYTES.get(algorithm)
         if width_bytes is None:
             raise ValueError(f"an index cannot hold {algorithm} digests")
-        sorter = self._sorters[algorithm] = DigestSorter(width_bytes, self._duplicates, self._directory)
-        self._resources.callback(sorter.close)
-        return sorter
+        records = self._digests[algorithm] = DigestRecords(width_bytes, self._duplicates, self._directory)
+        self._resources.callback(records.close)
+        return records
 
     def _check_room(self, count: int) -> None:
         if self._row + count > index_layout.MAX_ROWS:
@@ -231,29 +229,41 @@ class IndexBuilder:
         self._check_room(0)
         for column in self._current().columns:
             column.flush_full()
-        for sorter in self._sorters.values():
-            sorter.flush_full()
+        for records in self._digests.values():
+            records.flush_full()
 
     def _write_algorithm(
         self,
         writer: ImageWriter,
         algorithm: AlgorithmName,
-        sorter: DigestSorter,
+        records: DigestRecords,
         digest_columns: list[dict[AlgorithmName, Column]],
     ) -> None:
         several = [item.several_digests and algorithm in item.algorithms for item in self._finished]
-        positions: Positions | None = np.zeros(self._row, np.uint32) if any(several) else None
-        count = write_sections(writer, algorithm, sorter, positions, self._directory)
-        if algorithm in PERCEPTUAL_LENGTHS_BYTES:
-            write_pieces(writer, algorithm, sorter.width_bytes, count, self._directory)
+        positions = array("I", bytes(4 * self._row)) if any(several) else None
+        if records.is_small:
+            write_small_sections(writer, algorithm, records, positions)
+        else:
+            self._write_large(writer, algorithm, records, positions)
         if positions is None:
             return
         for item, wanted, columns in zip(self._finished, several, digest_columns, strict=True):
             if wanted:
                 offset = pad(self._columns)
                 here = positions[item.first_row : item.first_row + item.record.rows]
-                self._columns.write(here.astype("<u4", copy=False).tobytes())
+                self._columns.write(little_endian(here))
                 columns[algorithm] = StoredColumn(offset, index_layout.ROW_BYTES)
+
+    def _write_large(
+        self, writer: ImageWriter, algorithm: AlgorithmName, records: DigestRecords, positions: "array[int] | None"
+    ) -> None:
+        # Start-up: a scan with small lists needs no numpy.
+        from hashaudit.lists.index.digest_sections import write_sections  # noqa: PLC0415 # as above
+        from hashaudit.lists.index.near.near_build import write_pieces  # noqa: PLC0415 # as above
+
+        count = write_sections(writer, algorithm, records.sorter(), positions, self._directory)
+        if algorithm in PERCEPTUAL_LENGTHS_BYTES:
+            write_pieces(writer, algorithm, records.width_bytes, count, self._directory)
 
     def _final_records(self, digest_columns: list[dict[AlgorithmName, Column]]) -> tuple[ListRecord, ...]:
         records = []

@@ -1,26 +1,24 @@
-"""Writer for columns: one value for each row, and nothing if the values are evenly spaced."""
+"""Writer for columns: one value for each row, and nothing if the values are evenly spaced.
 
-import tempfile
+Numpy takes longer to import than a small list takes to write, so it is imported for full chunks only.
+"""
+
+import sys
 from array import array
-from typing import BinaryIO, cast
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, BinaryIO
 
 from hashaudit.lists.index.index_layout import AffineColumn, Column, StoredColumn
+from hashaudit.lists.index.spool import pad, spool
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _CHUNK_VALUES = 1 << 16
 """Values between two checks of their spacing: half a megabyte."""
 
-SPOOL_BYTES = 8 << 20
-"""Maximum size in memory of a temporary part of an index; a larger one goes to a file."""
-
-COLUMN_ALIGNMENT_BYTES = 8
-
-
-def spool(directory: str | None) -> BinaryIO:
-    """Returns a temporary file without a name that only this user can read; a small one is kept in memory."""
-    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES, dir=directory))
+_WORD_BYTES = 4
+"""Width of a stored value below ``2 ** 32``."""
 
 
 class ColumnWriter:
@@ -49,17 +47,41 @@ class ColumnWriter:
         if len(self._pending) >= _CHUNK_VALUES:
             self._flush()
 
-    def extend(self, values: npt.NDArray[np.uint64]) -> None:
-        """Adds many values."""
+    def extend_evenly(self, first: int, step: int, count: int) -> None:
+        """Adds ``count`` values, each ``step`` more than the one before."""
+        if len(self._pending) + count < _CHUNK_VALUES:
+            self._pending.extend(range(first, first + step * count, step) if step else array("Q", [first]) * count)
+            return
+        import numpy as np  # noqa: PLC0415 # start-up: see above
+
         self._flush()
-        self._add(values)
+        self._add(np.arange(count, dtype=np.uint64) * np.uint64(step) + np.uint64(first))
+
+    def finish(self, target: BinaryIO) -> Column:
+        """Appends the stored values to the section ``columns`` and returns the column."""
+        if not self._affine_count and self._stored is None:
+            return _small_column(self._pending, target)
+        import numpy as np  # noqa: PLC0415 # start-up: see above
+
+        self._flush()
+        if self._stored is None:
+            return AffineColumn(self._base, self._step)
+        width = _WORD_BYTES if self._largest < 1 << 32 else 8
+        offset = pad(target)
+        self._stored.seek(0)
+        while chunk := self._stored.read(_CHUNK_VALUES * 8):
+            target.write(np.frombuffer(chunk, "<u8").astype(f"<u{width}").tobytes())
+        self.close()
+        return StoredColumn(offset, width)
 
     def _flush(self) -> None:
+        import numpy as np  # noqa: PLC0415 # start-up: see above
+
         values = np.array(self._pending, dtype=np.uint64)
         del self._pending[:]
         self._add(values)
 
-    def _add(self, values: npt.NDArray[np.uint64]) -> None:
+    def _add(self, values: "npt.NDArray[np.uint64]") -> None:
         if not len(values):
             return
         self._largest = max(self._largest, int(values.max()))
@@ -73,7 +95,9 @@ class ColumnWriter:
                 self._stored.write(self._evenly_spaced(begin, end).tobytes())
         self._stored.write(values.astype("<u8", copy=False).tobytes())
 
-    def _continues(self, values: npt.NDArray[np.uint64]) -> bool:
+    def _continues(self, values: "npt.NDArray[np.uint64]") -> bool:
+        import numpy as np  # noqa: PLC0415 # start-up: see above
+
         if not self._affine_count:
             self._base = int(values[0])
         if self._affine_count <= 1:
@@ -82,25 +106,22 @@ class ColumnWriter:
         expected = self._evenly_spaced(self._affine_count, self._affine_count + len(values))
         return bool(np.array_equal(values, expected))
 
-    def _evenly_spaced(self, begin: int, end: int) -> npt.NDArray[np.uint64]:
+    def _evenly_spaced(self, begin: int, end: int) -> "npt.NDArray[np.uint64]":
+        import numpy as np  # noqa: PLC0415 # start-up: see above
+
         return np.arange(begin, end, dtype=np.uint64) * np.uint64(self._step) + np.uint64(self._base)
 
-    def finish(self, target: BinaryIO) -> Column:
-        """Appends the stored values to the section ``columns`` and returns the column."""
-        self._flush()
-        if self._stored is None:
-            return AffineColumn(self._base, self._step)
-        width = 4 if self._largest < 1 << 32 else 8
-        offset = pad(target)
-        self._stored.seek(0)
-        while chunk := self._stored.read(_CHUNK_VALUES * 8):
-            target.write(np.frombuffer(chunk, "<u8").astype(f"<u{width}").tobytes())
-        self.close()
-        return StoredColumn(offset, width)
 
-
-def pad(target: BinaryIO) -> int:
-    """Pads a section under construction to the alignment of columns, and returns the offset."""
-    offset = target.tell()
-    target.write(bytes(-offset % COLUMN_ALIGNMENT_BYTES))
-    return target.tell()
+def _small_column(values: "array[int]", target: BinaryIO) -> Column:
+    """Returns a column of less than a chunk, and appends its values to the section if they are not evenly spaced."""
+    base = values[0] if values else 0
+    step = max(0, values[1] - base) if len(values) > 1 else 0
+    if all(value == base + number * step for number, value in enumerate(values)):
+        return AffineColumn(base, step)
+    width = _WORD_BYTES if max(values) < 1 << 32 else 8
+    stored = array("I" if width == _WORD_BYTES else "Q", values)
+    if sys.byteorder == "big":
+        stored.byteswap()
+    offset = pad(target)
+    target.write(stored.tobytes())
+    return StoredColumn(offset, width)

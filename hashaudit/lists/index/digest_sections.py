@@ -1,25 +1,16 @@
-"""Writer for the three sections of one algorithm, from its sorted records."""
+"""Writer for the three sections of one algorithm, from its sorted records. Numpy is fastest for large lists."""
+
+from array import array
 
 import numpy as np
-import numpy.typing as npt
 
 from hashaudit.lists.index import index_layout
-from hashaudit.lists.index.columns import spool
 from hashaudit.lists.index.index_writer import ImageWriter
 from hashaudit.lists.index.lookup import LEADING_BITS
+from hashaudit.lists.index.prefix_bits import prefix_bits
 from hashaudit.lists.index.sort import DigestSorter, Records, words_of
+from hashaudit.lists.index.spool import spool
 from hashaudit.model.results import AlgorithmName
-
-_RECORDS_PER_SLOT_LOG2 = 1
-"""Two to four records share a slot of the prefix table. It then takes a tenth of the space of sha256 digests, and a
-miss reads one or two cache lines of digests."""
-
-_MIN_PREFIX_BITS = 8
-_MAX_PREFIX_BITS = 24
-"""Maximum prefix, for a table of 64 MiB. Beyond it, a lookup in a hundred million entries gains less than the
-larger table costs the cache."""
-
-Positions = npt.NDArray[np.uint32]
 
 
 class _PrefixCounter:
@@ -44,7 +35,7 @@ def write_sections(
     writer: ImageWriter,
     algorithm: AlgorithmName,
     sorter: DigestSorter,
-    positions: Positions | None,
+    positions: "array[int] | None",
     directory: str | None,
 ) -> int:
     """Writes the sections for digests, rows and prefixes.
@@ -59,9 +50,9 @@ def write_sections(
     Returns:
         Number of digests.
     """
-    bits = sorter.total.bit_length() - 1 - _RECORDS_PER_SLOT_LOG2
-    prefixes = _PrefixCounter(min(max(bits, _MIN_PREFIX_BITS), _MAX_PREFIX_BITS))
+    prefixes = _PrefixCounter(prefix_bits(sorter.total))
     done = 0
+    by_row = None if positions is None else np.frombuffer(positions, np.uint32)
     with spool(directory) as rows_file:
         with writer.section(index_layout.DIGESTS + algorithm) as digests:
             for records in sorter.sorted_chunks():
@@ -69,8 +60,8 @@ def write_sections(
                 digests.write(np.ascontiguousarray(records["digest"]).tobytes())
                 rows_file.write(rows.astype("<u4", copy=False).tobytes())
                 prefixes.add(records)
-                if positions is not None:
-                    positions[rows] = np.arange(done + 1, done + 1 + len(rows), dtype=np.uint32)
+                if by_row is not None:
+                    by_row[rows] = np.arange(done + 1, done + 1 + len(rows), dtype=np.uint32)
                 done += len(rows)
         writer.copy(index_layout.ROWS + algorithm, rows_file)
     with writer.section(index_layout.PREFIXES + algorithm) as section:

@@ -6,12 +6,12 @@ Two entries are duplicates if their list, digests, size, labels, role and own id
 
 import hashlib
 from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from hashaudit.lists.index.sort import Records
 from hashaudit.lists.interface import ListEntry
 from hashaudit.model.results import Role
 
@@ -21,6 +21,8 @@ BARE = 0
 _FINGERPRINT_BYTES = 8
 """Size of a fingerprint. Only entries of one list that share a digest are compared, so a forged collision can at
 most lose an entry of the forger's own list."""
+
+_MANY_ROWS = 1 << 16
 
 _ENCODER = msgspec.msgpack.Encoder(order="sorted")
 
@@ -39,76 +41,48 @@ def fingerprint(entry: ListEntry, own_id: str | None, role: Role) -> int:
 
 
 class Duplicates:
-    """Filter that drops records of duplicates and collects their rows."""
+    """The fingerprints of the entries of all lists, and the rows of dropped duplicates."""
 
     def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._fingerprints: list[npt.NDArray[np.uint64] | None] = []
-        self._current = array("Q")
-        self._dropped: list[npt.NDArray[np.uint32]] = []
+        self.firsts: list[int] = []
+        """First row of each list."""
+        self._fingerprints: list[array[int]] = []
+        self._dropped = array("I")
 
     def begin_list(self, first_row: int) -> None:
         """Begins the list whose rows start here."""
-        self.end_list()
-        self._firsts.append(first_row)
-        self._fingerprints.append(None)
-
-    def end_list(self) -> None:
-        """Ends the current list."""
-        if self._current:
-            self._fingerprints[-1] = np.array(self._current, dtype=np.uint64)
-            del self._current[:]
+        self.firsts.append(first_row)
+        self._fingerprints.append(array("Q"))
 
     def add(self, row: int, value: int) -> None:
         """Records the fingerprint of a row of the current list; rows without one are :data:`BARE`."""
-        missing = row - self._firsts[-1] - len(self._current)
+        current = self._fingerprints[-1]
+        missing = row - self.firsts[-1] - len(current)
         if missing:
-            self._current.frombytes(bytes(missing * self._current.itemsize))
-        self._current.append(value)
+            current.frombytes(bytes(missing * current.itemsize))
+        current.append(value)
 
-    def __call__(self, records: Records, tied: npt.NDArray[np.bool_]) -> Records:
-        """See :class:`hashaudit.lists.index.sort.DuplicateFilter`."""
-        if not tied.any():
-            return records
-        members = np.zeros(len(records), np.bool_)
-        members[1:] |= tied
-        members[:-1] |= tied
-        where = np.flatnonzero(members)
-        group_starts = np.concatenate([[True], ~tied])
-        groups = np.cumsum(group_starts)[where]
-        rows = records["row"][where]
-        lists = np.searchsorted(np.array(self._firsts), rows, side="right") - 1
-        prints = self._fingerprints_of(rows, lists)
-        # The sort is stable: among equals, rows stay in order, and so do lists.
-        order = np.lexsort((prints, groups))
-        columns = (groups[order], lists[order], prints[order])
-        repeated = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
-        repeats = where[order[1:][repeated]]
-        if not len(repeats):
-            return records
-        self._dropped.append(records["row"][repeats])
-        keep = np.ones(len(records), np.bool_)
-        keep[repeats] = False
-        return records[keep]
-
-    def _fingerprints_of(self, rows: npt.NDArray[np.uint32], lists: npt.NDArray[np.intp]) -> npt.NDArray[np.uint64]:
-        prints = np.zeros(len(rows), np.uint64)
-        for number in np.unique(lists):
-            known = self._fingerprints_of_list(int(number))
-            if known is not None:
-                here = lists == number
-                index = rows[here].astype(np.int64) - self._firsts[number]
-                inside = index < len(known)
-                prints[here] = np.where(inside, known[np.minimum(index, len(known) - 1)], BARE)
-        return prints
-
-    def _fingerprints_of_list(self, number: int) -> npt.NDArray[np.uint64] | None:
-        if number == len(self._firsts) - 1 and self._current:
-            return np.array(self._current, dtype=np.uint64)
+    def fingerprints(self, number: int) -> "array[int]":
+        """Returns the fingerprints of the first rows of a list. The other rows are :data:`BARE`."""
         return self._fingerprints[number]
+
+    def list_and_fingerprint(self, row: int) -> tuple[int, int]:
+        """Returns the position of the row's list, and the row's fingerprint."""
+        number = bisect_right(self.firsts, row) - 1
+        known, index = self._fingerprints[number], row - self.firsts[number]
+        return number, known[index] if index < len(known) else BARE
+
+    def drop(self, rows: Iterable[int]) -> None:
+        """Counts rows as duplicates. A row with several digests is dropped once for each."""
+        self._dropped.extend(rows)
 
     def dropped_by_list(self) -> list[int]:
         """Returns the number of dropped rows of each list."""
-        rows = np.unique(np.concatenate(self._dropped)) if self._dropped else np.zeros(0, np.uint32)
-        bounds = np.searchsorted(rows, [*self._firsts, np.iinfo(np.int64).max])
-        return [int(count) for count in np.diff(bounds)]
+        if len(self._dropped) > _MANY_ROWS:
+            import numpy as np  # noqa: PLC0415 # start-up: numpy is slow to import, and saves memory for many rows
+
+            rows = array("I", np.unique(np.frombuffer(self._dropped, np.uint32)).tobytes())
+        else:
+            rows = array("I", sorted(set(self._dropped)))
+        bounds = [bisect_left(rows, first) for first in self.firsts]
+        return [end - begin for begin, end in pairwise([*bounds, len(rows)])]

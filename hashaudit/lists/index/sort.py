@@ -11,15 +11,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hashaudit.lists.index.columns import spool
+from hashaudit.lists.index.digest_records import RUN_BYTES
+from hashaudit.lists.index.spool import spool
 from hashaudit.lists.index.words import Words, leading_words
 
 Records = npt.NDArray[np.void]
 """Structured array: ``digest`` of fixed width, ``row`` as a 4-byte number."""
-
-RUN_BYTES = 64 << 20
-"""Bytes of records of one algorithm that wait in memory. Sorting takes about four times that; one algorithm is
-sorted at a time."""
 
 MERGE_BYTES = 64 << 20
 """Bytes of records of all runs in memory while they are merged."""
@@ -75,7 +72,7 @@ class DigestSorter:
     """Sorter of the records of one algorithm."""
 
     def __init__(self, width_bytes: int, duplicates: DuplicateFilter, directory: str | None = None) -> None:
-        """Creates an empty sorter. It writes no file before :data:`RUN_BYTES` have been collected.
+        """Creates an empty sorter.
 
         Args:
             width_bytes: size of a digest.
@@ -84,7 +81,7 @@ class DigestSorter:
         """
         self.width_bytes = width_bytes
         self.pending = bytearray()
-        """Waiting records. Callers append directly, because a call for each record would double the cost."""
+        """Waiting records."""
         self._count = 0
         self._dtype = record_type(width_bytes)
         self._duplicates = duplicates
@@ -101,10 +98,9 @@ class DigestSorter:
         for run in self._runs:
             run.file.close()
 
-    def flush_full(self) -> None:
-        """Bounds the records waiting in memory."""
-        if len(self.pending) >= RUN_BYTES:
-            self._spill(self._sort_pending())
+    def spill(self) -> None:
+        """Writes the waiting records to a temporary file, sorted."""
+        self._spill(self._sort_pending())
 
     def extend(self, digests: bytes, first_row: int) -> None:
         """Adds digests whose rows count up from ``first_row``."""
@@ -113,7 +109,8 @@ class DigestSorter:
         records["digest"] = block
         records["row"] = np.arange(first_row, first_row + len(block), dtype=np.uint32)
         self.pending += records.tobytes()
-        self.flush_full()
+        if len(self.pending) >= RUN_BYTES:
+            self.spill()
 
     def sorted_chunks(self) -> Iterator[Records]:
         """Yields all records in order, in chunks that begin with a new digest. Call it once, at the end."""

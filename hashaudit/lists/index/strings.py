@@ -9,8 +9,8 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.index.columns import spool
 from hashaudit.lists.index.index_layout import ID_TAG_BITS, MAX_VALUE
+from hashaudit.lists.index.spool import spool
 
 _LENGTH = struct.Struct("<I")
 

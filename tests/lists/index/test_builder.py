@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hashaudit.errors import ListError
-from hashaudit.lists.index import columns, sort
+from hashaudit.lists.index import columns, digest_records, sort
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import Hit, ListIndex
 from hashaudit.lists.index.verify_index import verify_index
@@ -104,13 +104,19 @@ def as_tuple(hit: Hit) -> tuple[object, ...]:
     return (hit.list_number, hit.role, hit.id, hit.labels, hit.unsupported, hit.size, hit.digests)
 
 
-@pytest.mark.parametrize("record_bytes_in_memory", [64 << 20, 100])
+@pytest.mark.parametrize(("record_bytes_in_memory", "small_rows"), [(64 << 20, 1 << 14), (64 << 20, 0), (100, 0)])
 @given(contents=lists)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_index_agrees_with_comparing_all_with_all(
-    contents: list[ListContent], record_bytes_in_memory: int, monkeypatch: pytest.MonkeyPatch, index_of: IndexOf
+    contents: list[ListContent],
+    record_bytes_in_memory: int,
+    small_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
+    index_of: IndexOf,
 ) -> None:
     monkeypatch.setattr(sort, "RUN_BYTES", record_bytes_in_memory)
+    monkeypatch.setattr(digest_records, "RUN_BYTES", record_bytes_in_memory)
+    monkeypatch.setattr(digest_records, "SMALL_ROWS", small_rows)
     monkeypatch.setattr(sort, "MERGE_BYTES", record_bytes_in_memory)
     monkeypatch.setattr("hashaudit.lists.index.builder._HOUSEKEEPING_ROWS", 1)
     monkeypatch.setattr(columns, "_CHUNK_VALUES", 3)
@@ -133,10 +139,24 @@ def test_index_agrees_with_comparing_all_with_all(
             assert [hit.row for hit in hits] == sorted(hit.row for hit in hits)
 
 
+@given(contents=lists)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_small_index_has_the_bytes_of_a_large_one(
+    contents: list[ListContent], monkeypatch: pytest.MonkeyPatch, index_of: IndexOf
+) -> None:
+    small = bytes(index_of(contents).image)
+    with monkeypatch.context() as patch:
+        patch.setattr(digest_records, "SMALL_ROWS", 0)
+        patch.setattr(columns, "_CHUNK_VALUES", 3)
+        patch.setattr("hashaudit.lists.index.builder._HOUSEKEEPING_ROWS", 1)
+        assert bytes(index_of(contents).image) == small
+
+
 @pytest.fixture(params=[64 << 20, 1])
 def run_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries meet in one run, or only when runs are merged."""
     monkeypatch.setattr(sort, "RUN_BYTES", request.param)
+    monkeypatch.setattr(digest_records, "RUN_BYTES", request.param)
     monkeypatch.setattr("hashaudit.lists.index.builder._HOUSEKEEPING_ROWS", 1)
 
 

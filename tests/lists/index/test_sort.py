@@ -82,7 +82,7 @@ def test_merging_holds_no_more_than_its_windows(monkeypatch: pytest.MonkeyPatch)
 
 def test_runs_that_wait_hold_no_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sort, "RUN_BYTES", 1 << 20)
-    monkeypatch.setattr("hashaudit.lists.index.columns.SPOOL_BYTES", 1 << 10)
+    monkeypatch.setattr("hashaudit.lists.index.spool.SPOOL_BYTES", 1 << 10)
     sorter = DigestSorter(WIDTH, keep_all)
     digests = random.Random(7).randbytes(WIDTH << 16)
     tracemalloc.start()

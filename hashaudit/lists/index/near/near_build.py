@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hashaudit.lists.index import index_layout
-from hashaudit.lists.index.columns import spool
 from hashaudit.lists.index.index_writer import ImageWriter
 from hashaudit.lists.index.near.near_layout import Pieces
 from hashaudit.lists.index.near.pieces import Keys, choose_pieces, keys_of
+from hashaudit.lists.index.spool import spool
 from hashaudit.model.results import AlgorithmName
 
 _CHUNK_HASHES = 1 << 20

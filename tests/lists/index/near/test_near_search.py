@@ -14,7 +14,7 @@ from hashaudit.content.perceptual.distance import distance
 from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import ListError
-from hashaudit.lists.index import index_layout
+from hashaudit.lists.index import digest_records, index_layout
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.near import near_build, near_verify, pieces_search
 from hashaudit.lists.index.near.linear_search import NearPairs, scan
@@ -71,6 +71,7 @@ def tables_always(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pieces | None], 
     """Cuts even small lists into pieces and searches the tables at any cost."""
 
     def force(pieces: Pieces | None) -> None:
+        monkeypatch.setattr(digest_records, "SMALL_ROWS", 0)
         monkeypatch.setattr(near_build, "choose_pieces", lambda *_: pieces)
 
     monkeypatch.setattr(near_build, "_CHUNK_HASHES", 17)
@@ -216,6 +217,7 @@ def cut_values() -> list[bytes]:
 @pytest.fixture(scope="module")
 def cut_image(build: Build, cut_values: list[bytes]) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digest_records, "SMALL_ROWS", 0)
         patch.setattr(near_build, "choose_pieces", lambda *_: Pieces(16, 9))
         return build(content(row_of(PDQ), cut_values))
 

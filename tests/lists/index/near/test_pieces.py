@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashaudit.lists.index.digest_records import SMALL_ROWS
 from hashaudit.lists.index.near import pieces as pieces_module
 from hashaudit.lists.index.near.near_layout import Pieces
-from hashaudit.lists.index.near.pieces import choose_pieces, choose_radii, keys_of
+from hashaudit.lists.index.near.pieces import MIN_HASHES, choose_pieces, choose_radii, keys_of
 
 PDQ_BYTES = 32
 OTHER_BYTES_PER_PDQ = 32 + 4 + 2
@@ -77,3 +78,8 @@ def test_pieces_find_what_is_near_in_a_model_in_plain_python() -> None:
                 for piece in range(pieces.count)
             ]
             assert any(int(keys[0]).bit_count() <= radius for keys, radius in zip(apart, radii, strict=True))
+
+
+def test_a_small_list_has_no_pieces() -> None:
+    # Its sections are written without numpy, which pieces need.
+    assert SMALL_ROWS < MIN_HASHES

@@ -1,0 +1,78 @@
+"""Collects the digests of one algorithm with their rows, until they are sorted.
+
+Numpy takes longer to import than a small list takes to sort, so it is imported for large lists only.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hashaudit.lists.index.duplicates import Duplicates
+from hashaudit.lists.index.index_layout import ROW_BYTES
+
+if TYPE_CHECKING:
+    from hashaudit.lists.index.sort import DigestSorter
+
+SMALL_ROWS = 1 << 14
+"""Rows up to which an index is sorted without numpy, in some 20 ms."""
+
+RUN_BYTES = 64 << 20
+"""Bytes of records of one algorithm that wait in memory. Sorting takes about four times that; one algorithm is
+sorted at a time."""
+
+
+class DigestRecords:
+    """Records of one algorithm: a digest and its row, as a little-endian number of 4 bytes."""
+
+    def __init__(self, width_bytes: int, duplicates: Duplicates, directory: str | None = None) -> None:
+        """Starts without records.
+
+        Args:
+            width_bytes: size of a digest.
+            duplicates: the entries of all lists, by which duplicates are recognised.
+            directory: for temporary files; default: the system's.
+        """
+        self.width_bytes = width_bytes
+        self.pending = bytearray()
+        """Waiting records. Callers append directly, because a call for each record would double the cost."""
+        self.duplicates = duplicates
+        self._directory = directory
+        self._sorter: DigestSorter | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """True if all records wait in memory, and are few enough to be sorted without numpy."""
+        size = self.width_bytes + ROW_BYTES
+        return self._sorter is None and len(self.pending) <= SMALL_ROWS * size
+
+    def close(self) -> None:
+        """Closes the temporary files."""
+        if self._sorter is not None:
+            self._sorter.close()
+
+    def flush_full(self) -> None:
+        """Bounds the records waiting in memory."""
+        if len(self.pending) >= RUN_BYTES:
+            self.sorter().spill()
+
+    def extend(self, digests: bytes, first_row: int) -> None:
+        """Adds digests whose rows count up from ``first_row``."""
+        count = len(digests) // self.width_bytes
+        if count > SMALL_ROWS:
+            self.sorter().extend(digests, first_row)
+            return
+        for number in range(count):
+            self.pending += digests[number * self.width_bytes : (number + 1) * self.width_bytes]
+            self.pending += (first_row + number).to_bytes(ROW_BYTES, "little")
+        self.flush_full()
+
+    def sorter(self) -> "DigestSorter":
+        """Returns the sorter of a large list. It takes the waiting records."""
+        from hashaudit.lists.index.drop_duplicates import drop_duplicates  # noqa: PLC0415 # start-up: see above
+        from hashaudit.lists.index.sort import DigestSorter  # noqa: PLC0415 # as above
+
+        if self._sorter is None:
+            drop = partial(drop_duplicates, self.duplicates)
+            self._sorter = DigestSorter(self.width_bytes, drop, self._directory)
+        self._sorter.pending += self.pending
+        self.pending.clear()
+        return self._sorter
