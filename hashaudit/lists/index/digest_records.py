@@ -41,8 +41,7 @@ class DigestRecords:
     @property
     def is_small(self) -> bool:
         """True if all records wait in memory, and are few enough to be sorted without numpy."""
-        size = self.width_bytes + ROW_BYTES
-        return self._sorter is None and len(self.pending) <= SMALL_ROWS * size
+        return self._sorter is None and self._is_small_with(0)
 
     def close(self) -> None:
         """Closes the temporary files."""
@@ -57,13 +56,15 @@ class DigestRecords:
     def extend(self, digests: bytes, first_row: int) -> None:
         """Adds digests whose rows count up from ``first_row``."""
         count = len(digests) // self.width_bytes
-        if count > SMALL_ROWS:
+        if self._sorter is not None or not self._is_small_with(count):
             self.sorter().extend(digests, first_row)
             return
         for number in range(count):
             self.pending += digests[number * self.width_bytes : (number + 1) * self.width_bytes]
             self.pending += (first_row + number).to_bytes(ROW_BYTES, "little")
-        self.flush_full()
+
+    def _is_small_with(self, more: int) -> bool:
+        return len(self.pending) + more * (self.width_bytes + ROW_BYTES) <= SMALL_ROWS * (self.width_bytes + ROW_BYTES)
 
     def sorter(self) -> "DigestSorter":
         """Returns the sorter of a large list. It takes the waiting records."""
