@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import blake3
 import numpy as np
 
 from hashaudit.errors import ListError
@@ -16,28 +15,11 @@ from hashaudit.lists.index.arrays import (
     prefixes_of,
     rows_of,
 )
+from hashaudit.lists.index.checksums import verify_checksums
 from hashaudit.lists.index.index_layout import Column, ListRecord
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.lookup import DigestSection
 from hashaudit.lists.index.near.near_verify import verify_pieces
-
-
-def verify_checksums(index: ListIndex) -> None:
-    """Reads every byte and compares checksums. Finds all accidental damage, but not a deliberately wrong index.
-
-    Raises:
-        ListError: a section is damaged; the message names it.
-    """
-    with memoryview(index.image) as image:
-        end = index_layout.HEADER_BYTES
-        for section in index.header.sections:
-            if any(image[end : section.offset]):
-                raise _damaged("bytes between sections")
-            end = section.offset + section.size
-            with image[section.offset : section.offset + section.size] as content:
-                digest = blake3.blake3(content, max_threads=blake3.blake3.AUTO).digest()
-            if digest != section.checksum:
-                raise _damaged(f"checksum of {section.name}")
 
 
 def verify_index(index: ListIndex) -> None:

@@ -1,12 +1,13 @@
 """Limit on the nesting of JSON: the time of a streaming parser grows with the square of the depth."""
 
-import numpy as np
+from itertools import accumulate
 
 MAX_DEPTH = 64
 """Maximum depth; events with nested objects reach about ten."""
 
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_OPENING = np.frombuffer(b"[{", np.uint8)
+_STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")
+"""The change of depth at a bracket, as a signed byte."""
 
 
 class DepthMeter:
@@ -19,11 +20,10 @@ class DepthMeter:
 
     def exceeds(self, piece: bytes) -> bool:
         """Adds the next piece and returns whether nesting is deeper than :data:`MAX_DEPTH` in it."""
-        brackets = np.frombuffer(self._brackets(piece), np.uint8)
-        depths = self._depth + np.cumsum(np.isin(brackets, _OPENING).astype(np.int64) * 2 - 1)
-        if len(depths):
-            self._depth = int(depths[-1])
-        return bool((depths > MAX_DEPTH).any())
+        steps = memoryview(self._brackets(piece).translate(_STEPS)).cast("b")
+        deepest = max(accumulate(steps, initial=self._depth))
+        self._depth += sum(steps)
+        return deepest > MAX_DEPTH
 
     def _brackets(self, piece: bytes) -> bytes:
         text = self._held + piece
