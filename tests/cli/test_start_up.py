@@ -1,0 +1,48 @@
+"""What a scan imports: packages that take long to load are loaded only by the scans that use them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from installed import COMMAND, Tool, Word
+
+SLOW = {"PIL", "dask", "dns", "boto3", "imagehash", "numpy", "pydantic", "rich", "scipy", "ssl", "tqdm", "typer"}
+OF_ERRORS = {"typer", "rich"}
+
+
+def imported(tool: Tool, *words: Word) -> set[str]:
+    """The top-level packages that a command imports; its parent process alone."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", COMMAND, *words],
+        capture_output=True,
+        check=False,
+        env=tool.environment,
+        timeout=60,
+    )
+    assert done.returncode in {0, 2, 8}
+    return {name.split(".")[0] for name in re.findall(r"\|\s+([\w.]+)$", done.stderr.decode(), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("words", [("--unsigned",), ("-q",), ("--record", "all")])
+def test_a_plain_scan_of_a_directory_imports_nothing_slow(
+    words: tuple[str, ...], hashaudit: Tool, tmp_path: Path
+) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "a").write_bytes(b"a")
+    (tmp_path / "list").touch(mode=0o600)
+    (tmp_path / "list").write_text(f"{'ab' * 32}\n")
+    names = imported(hashaudit, "scan", tmp_path / "tree", "--list", f"sha256={tmp_path / 'list'}", *words)
+    assert "hashaudit" in names
+    assert not names & SLOW
+
+
+def test_an_error_of_the_command_line_imports_typer(hashaudit: Tool) -> None:
+    # The twin of the test above: these names are seen if something imports them.
+    assert imported(hashaudit, "scan", "--nonsense") & OF_ERRORS
+
+
+def test_the_version_imports_next_to_nothing(hashaudit: Tool) -> None:
+    assert not imported(hashaudit, "--version") & (SLOW | {"msgspec", "typing", "importlib.metadata"})
