@@ -3,9 +3,8 @@
 It does not import the code that computes them, which loads slowly.
 """
 
-import functools
-
 from hashaudit.content.images.limits import DECODER_REVISION, DecodeLimits
+from hashaudit.installed_versions import of_package
 from hashaudit.model.results import AlgorithmName
 
 REVISIONS: dict[str, int] = {}
@@ -39,14 +38,5 @@ def needs_colour(name: AlgorithmName) -> bool:
     return name.partition("-")[0] == _COLOUR_FAMILY
 
 
-@functools.cache
 def _package(name: str) -> str:
-    from importlib.metadata import (  # noqa: PLC0415 # start-up: only a cache of perceptual hashes needs versions
-        PackageNotFoundError,
-        version,
-    )
-
-    try:
-        return f"{name}={version(name)}"
-    except PackageNotFoundError:
-        return f"{name}=none"
+    return f"{name}={of_package(name) or 'none'}"
