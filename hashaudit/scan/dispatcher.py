@@ -1,11 +1,10 @@
 """Divides entries into batches by count and bytes, sends large files first, and shares results among hard links."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import SkipReason
@@ -17,6 +16,9 @@ from hashaudit.scan.ordering import OrderedBatch, Ordering
 from hashaudit.sources.interface import Position
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.tasks import Task
+
+if TYPE_CHECKING:
+    from hashaudit.cache.hash_cache import Cache
 
 MAX_SPANS = 1_000_000
 """Finished batches in memory behind one that is not; of up to 256 files each, so only a stalled file reaches this."""
@@ -56,7 +58,7 @@ class Dispatcher:
         pool: Executor[TaskContext],
         ordering: Ordering[Any, WalkState],
         walk_state: Callable[[], WalkState],
-        cache: Cache | None = None,
+        cache: "Cache | None" = None,
     ) -> None:
         """Creates the dispatcher.
 
@@ -159,7 +161,7 @@ class Dispatcher:
             self._pool.submit(self._in_reading_order(part), urgent=urgent)
 
     @staticmethod
-    def _with_known(cache: Cache, batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
+    def _with_known(cache: "Cache", batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
         """Yields the same tasks with cached values, in one batch unless these are too large."""
         part: list[EntryTask] = []
         known_bytes = 0

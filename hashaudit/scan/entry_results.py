@@ -5,11 +5,10 @@ the resume points.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from hashaudit.cache.hash_cache import Cache
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.location import ResumeKey
@@ -21,6 +20,9 @@ from hashaudit.scan.resume.journal import Done, Journal, JournaledLink
 from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.workers.protocol import Answer, Cached
 from hashaudit.workers.tasks import Completed, Failed
+
+if TYPE_CHECKING:
+    from hashaudit.cache.hash_cache import Cache
 
 
 class Ended(NamedTuple):
@@ -56,7 +58,7 @@ class EntryResults:
         record_all: bool,
         journal: Journal | None,
         earlier: ResumeState | None,
-        cache: Cache | None,
+        cache: "Cache | None",
     ) -> None:
         self._dispatcher = dispatcher
         self._ordering = ordering

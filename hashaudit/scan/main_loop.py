@@ -9,12 +9,11 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from hashaudit import exit_codes
-from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import FindingsError, HashauditError
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, Stage
@@ -36,6 +35,9 @@ from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.sources.interface import Source
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import POLL_S
+
+if TYPE_CHECKING:
+    from hashaudit.cache.hash_cache import Cache
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""
@@ -97,7 +99,7 @@ class MainLoop:
         control: Control,
         journal: Journal | None = None,
         earlier: ResumeState | None = None,
-        cache: Cache | None = None,
+        cache: "Cache | None" = None,
         list_names: Mapping[int, str] | None = None,
         at_end: Callable[[], Iterable[PathFault]] = tuple,
     ) -> None:

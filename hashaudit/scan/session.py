@@ -4,11 +4,10 @@ import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from hashaudit.cache.hash_cache import Cache
 from hashaudit.host.priority import RESOURCES, lower_priority
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.load import LoadedLists, load_lists
@@ -28,6 +27,9 @@ from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
 from hashaudit.workers.local.plugin_probe import plug_in_all
 from hashaudit.workers.protocol import WorkerConfig
+
+if TYPE_CHECKING:
+    from hashaudit.cache.hash_cache import Cache
 
 
 class Session:
@@ -89,6 +91,9 @@ class Session:
             self.confidential = confidential_files(config, self.lists, self._signing)
         plan = plan_for(config, self.lists, self.confidential.paths)
         if config.cache:
+            # Start-up: it imports SQLite.
+            from hashaudit.cache.hash_cache import Cache  # noqa: PLC0415 # as above
+
             self.cache = self._stack.enter_context(
                 Cache(config.cache, config.cache_verify_percent, warn=self._report_cache)
             )

@@ -1,4 +1,4 @@
-"""Filesystem types: which ones are pseudo filesystems, and on which ones an unchanged stat proves nothing."""
+"""Filesystem types: which are pseudo, which are shared between hosts, and where an unchanged stat proves nothing."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,9 @@ import msgspec
 
 from hashaudit.host.mount_table import MountWatch, read_mount_table
 from hashaudit.model.entry import Consistency
+
+SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
+"""Their server assigns the inode numbers, so that all its clients see the same."""
 
 PSEUDO_TYPES = frozenset(
     {

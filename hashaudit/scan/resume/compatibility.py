@@ -10,8 +10,7 @@ from hashaudit.record.header import HashList, Root, RunHeader
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Resume, settings_with
 from hashaudit.scan.run_header import CACHE_STATE
-from hashaudit.sources.filesystems import Filesystem
-from hashaudit.workers.dask.mount_check import SHARED_TYPES
+from hashaudit.sources.filesystems import SHARED_TYPES, Filesystem
 
 _FILESYSTEMS = {"nfs": "nfs4"}
 """One export may be mounted by either version of the protocol."""

@@ -15,11 +15,8 @@ from hashaudit.host.mount_table import MountTable, read_mount_table
 from hashaudit.model.entry import Entry, Stat, State
 from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.paths import to_text
-from hashaudit.sources.filesystems import Filesystem
+from hashaudit.sources.filesystems import SHARED_TYPES, Filesystem
 from hashaudit.workers.dask.protocol import RootDirectory
-
-SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
-"""Their server assigns the inode numbers, so that all its clients see the same."""
 
 MAX_DIRECTORIES = 4096
 """Largest number of mounts below the roots that are compared."""
