@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 from hashaudit.lists.index.duplicates import Duplicates
 from hashaudit.lists.index.index_layout import ROW_BYTES
+from hashaudit.lists.index.spool import RUN_BYTES
 
 if TYPE_CHECKING:
     from hashaudit.lists.index.sort import DigestSorter
 
 SMALL_ROWS = 1 << 14
 """Rows up to which an index is sorted without numpy, in some 20 ms."""
-
-RUN_BYTES = 64 << 20
-"""Bytes of records of one algorithm that wait in memory. Sorting takes about four times that; one algorithm is
-sorted at a time."""
 
 
 class DigestRecords:

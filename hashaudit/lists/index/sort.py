@@ -11,8 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from hashaudit.lists.index.digest_records import RUN_BYTES
-from hashaudit.lists.index.spool import spool
+from hashaudit.lists.index.spool import RUN_BYTES, spool
 from hashaudit.lists.index.words import Words, leading_words
 
 Records = npt.NDArray[np.void]

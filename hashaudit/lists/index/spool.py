@@ -6,6 +6,10 @@ from typing import BinaryIO, cast
 SPOOL_BYTES = 8 << 20
 """Maximum size in memory of a temporary part of an index; a larger one goes to a file."""
 
+RUN_BYTES = 64 << 20
+"""Bytes of records of one algorithm that wait in memory. Sorting takes about four times that; one algorithm is
+sorted at a time."""
+
 COLUMN_ALIGNMENT_BYTES = 8
 
 
