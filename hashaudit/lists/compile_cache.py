@@ -16,7 +16,7 @@ from hashaudit.errors import ListError
 from hashaudit.host.private_files import make_private_directories
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.builder import IndexBuilder
-from hashaudit.lists.index.checksums import verify_checksums
+from hashaudit.lists.index.index_checksums import verify_checksums
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
 from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list

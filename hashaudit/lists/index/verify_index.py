@@ -15,7 +15,7 @@ from hashaudit.lists.index.arrays import (
     prefixes_of,
     rows_of,
 )
-from hashaudit.lists.index.checksums import verify_checksums
+from hashaudit.lists.index.index_checksums import verify_checksums
 from hashaudit.lists.index.index_layout import Column, ListRecord
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.lookup import DigestSection
