@@ -32,9 +32,11 @@ from hashaudit.lists.formats.threatexchange_local import ThreatExchangeLocal
 from hashaudit.lists.formats.threatexchange_updates import ThreatExchangeUpdates
 from hashaudit.lists.formats.vics import Vics
 from hashaudit.lists.formats.warninglist import Warninglist
+from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListFormat, ParseOptions, PathFormat
 from hashaudit.lists.not_a_list import refuse_other_files
 
+PLAIN = Plain()
 TABLE = Table()
 
 FORMATS: tuple[ListFormat, ...] = (
@@ -64,7 +66,7 @@ FORMATS: tuple[ListFormat, ...] = (
     ThreatExchangeLocal(),
     Md5deep(),
     Coreutils(),
-    Plain(),
+    PLAIN,
     TABLE,
 )
 """Formats in the order in which they are tried: those with a signature come before those recognised by shape."""
@@ -84,22 +86,36 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
 
     Args:
         head: first bytes of the list, at most 64 KiB, as UTF-8 without a byte-order mark.
-        options: mapped columns make a text that has them a table; lists of other formats are read as usual.
+        options: mapped columns make a text that has them a table; lists of other formats are read as usual. A stated
+            algorithm makes a text of no other format a plain list.
 
     Raises:
         ListError: the format is not supported; the message lists the supported formats.
     """
-    if not head.strip():
+    if not head.strip(b"\0 \t\r\n\x1a"):
         raise ListError("the list is empty")
     if TABLE.fits(head, options.columns):
         return TABLE
     refuse_other_files(head)
-    for candidate in FORMATS:
-        if candidate.recognises(head):
-            return candidate
+    found = recognised(head, options)
+    if found is not None:
+        return found
     if options.columns:
         return TABLE
-    raise ListError("unrecognised list format", hint=f"supported formats: {ACCEPTED}")
+    if PLAIN.fits(head, options.algorithm):
+        return PLAIN
+    first = next(number for number, line in enumerate(head.split(b"\n"), 1) if visible(line).strip())
+    raise ListError(
+        f"unrecognised list format: line {first} is neither a hash, nor the names of columns, nor the beginning of a "
+        "known format",
+        hint=f"state the algorithm to take every hash of its length from a text (sha256=FILE), or map the columns of a "
+        f"table (--column-map COLUMN=FIELD); supported formats: {ACCEPTED}",
+    )
+
+
+def recognised(head: bytes, options: ParseOptions) -> ListFormat | None:
+    """Returns the format that recognises the beginning of a list, or its outline; ``None`` if none does."""
+    return next((one for one in FORMATS if one.recognises(options.outline or head)), None)
 
 
 def detect_database(path: str) -> PathFormat:

@@ -3,15 +3,40 @@
 from binascii import Error, unhexlify
 from collections.abc import Iterable
 
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual.hash_names import BITS
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES
+from hashaudit.lists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES, UNDECIDED, is_unsupported
 from hashaudit.lists.flat_hashes import is_flat
+from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
 from hashaudit.model.results import AlgorithmName, Role
 
-_MAX_SIZE_DIGITS = 20
-"""Number of decimal digits of 2^64."""
+_MAX_SIZE_DIGITS = 18
+"""Number of decimal digits that always fit into 63 bits. No file system holds a larger file."""
+
+_PLACEHOLDERS = frozenset(
+    {"-", "--", "---", "?", "0", "n/a", "na", "n.a.", "none", "null", "nil", "nan", "unknown", "not available", "tbd"}
+)
+"""Texts that stand for an absent hash, in lower case."""
+
+NO_HASH = "the record has no hash"
+NOT_MARKED = "not marked for detection"
+PIECE = "hashes of pieces of a file, not of files"
+UNKNOWN_KIND = "what looks like a hash has an unknown kind"
+TOLD_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND})
+"""Details of unsupported records about which a warning tells."""
+
+_SIZE_TOO_LARGE = "a size is over 63 bits and is not used"
+_MAX_PLACEHOLDER_LENGTH = 20
+_PLACEHOLDER = "a placeholder stands for a hash; the entry keeps its other hashes"
+_ALL_ZERO = "an all-zero digest is a placeholder"
+
+
+TOO_FEW_FIELDS = "fewer fields than the header"
+_NOT_HEX = "a hash is not hexadecimal"
+_ODD = "a hash has an odd number of digits"
+_SIGNS_OF_TRUNCATION = (TOO_FEW_FIELDS, _ODD)
 
 
 def raw_digest(text: str | bytes) -> bytes | None:
@@ -23,11 +48,26 @@ def raw_digest(text: str | bytes) -> bytes | None:
 
 
 def _raw_value(algorithm: AlgorithmName, text: str | bytes) -> bytes | None:
-    """Same as :func:`raw_digest`, also for an odd number of digits as in imagehash (``colorhash``, ``whash_db4``)."""
+    """Same as :func:`raw_digest`, also for an odd number of digits as in imagehash (``colorhash``, ``whash_db4``).
+
+    Quotes, blanks and invisible characters around the digits are ignored.
+    """
     digits = -(-BITS.get(algorithm, 0) // 4)
     if digits % 2 and len(text) == digits:
         text = f"0{text}" if isinstance(text, str) else b"0" + text
-    return raw_digest(text)
+    raw = raw_digest(text)
+    if raw is None:
+        shown = visible(text.encode("utf-8", "replace") if isinstance(text, str) else text)
+        raw = raw_digest(shown.strip(b" \t\"'`").removeprefix(b"0x"))
+    return raw
+
+
+def is_placeholder(text: str | bytes) -> bool:
+    """Returns whether the text of a hash field stands for an absent hash."""
+    if len(text) > _MAX_PLACEHOLDER_LENGTH:
+        return False
+    shown = text if isinstance(text, str) else label_text(text)
+    return not shown.strip() or shown.strip().lower() in _PLACEHOLDERS
 
 
 def label_text(raw: bytes) -> str:
@@ -39,9 +79,15 @@ def label_text(raw: bytes) -> str:
 
 
 def size_or_none(text: str) -> int | None:
-    """Returns the decimal number of bytes in ``text``, or ``None``."""
-    text = text.strip()
+    """Returns the decimal number of bytes in ``text``, or ``None`` if it is none, or over 63 bits."""
+    text = text.strip().lstrip("0") or text.strip()[:1]
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_SIZE_DIGITS else None
+
+
+def size_remarks(text: str | bytes) -> tuple[str, ...]:
+    """Returns the remark about a size that is a decimal number and too large to be a size."""
+    digits = (text if isinstance(text, str) else label_text(text)).strip().lstrip("0")
+    return (_SIZE_TOO_LARGE,) if digits.isdecimal() and len(digits) > _MAX_SIZE_DIGITS else ()
 
 
 def check_digest(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected | None:
@@ -50,7 +96,7 @@ def check_digest(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Reje
     The length is checked for known algorithms.
     """
     if raw is None:
-        return Rejected(line, RejectReason.MALFORMED, "a hash is not hexadecimal")
+        return Rejected(line, RejectReason.MALFORMED, _NOT_HEX)
     if len(raw) != LENGTHS_BYTES.get(algorithm, len(raw)):
         return Rejected(line, RejectReason.WRONG_LENGTH, f"a hash has the wrong length for {algorithm}")
     if is_flat(algorithm, raw):
@@ -68,10 +114,12 @@ def entry_or_reject(
     size: int | None = None,
     labels: dict[str, str] | None = None,
     role: Role | None = None,
+    remarks: Iterable[str] = (),
 ) -> ListEntry | Rejected:
-    """Builds an entry from (algorithm, hex text) pairs. One bad hash, or one of empty input, rejects the whole record.
+    """Builds an entry from (algorithm, hex text) pairs. A hash of empty input rejects the whole record.
 
-    A flat perceptual hash does not invalidate the other hashes of its record: it is stored as unsupported.
+    A bad hash does not invalidate the other hashes of its record: the entry has a remark. A flat perceptual hash is
+    stored as unsupported. A placeholder (``n/a``, all zeros) is no hash.
 
     Args:
         line: line or record number, for rejects and as the id where the list has none.
@@ -80,12 +128,17 @@ def entry_or_reject(
         size: of the file, in bytes.
         labels: stored unchanged.
         role: the entry's own role, if it has one.
+        remarks: defects of the record that do not prevent the entry.
     """
     digests: dict[AlgorithmName, bytes] = {}
     unsupported: dict[str, str] = {}
     flat: Rejected | None = None
+    zero: Rejected | None = None
+    bad: list[Rejected] = []
+    absent = False
     for name, text in hashes:
-        if not text:
+        if not text or is_placeholder(text):
+            absent = absent or bool(text and text.strip())
             continue
         if name not in MATCHED:
             unsupported[name] = text if isinstance(text, str) else label_text(text)
@@ -93,22 +146,38 @@ def entry_or_reject(
         algorithm = AlgorithmName(name)
         raw = _raw_value(algorithm, text)
         reject = check_digest(line, algorithm, raw)
-        if reject is not None and reject.reason is RejectReason.FLAT:
+        if raw is not None and not any(raw) and (algorithm in DIGESTS or algorithm == UNDECIDED):
+            zero = Rejected(line, RejectReason.UNSUPPORTED, _ALL_ZERO)
+        elif reject is not None and reject.reason is RejectReason.FLAT:
             flat = reject
             unsupported[name] = text if isinstance(text, str) else label_text(text)
-            continue
-        if reject is not None or raw is None:
-            return reject or Rejected(line, RejectReason.MALFORMED)
-        digests[algorithm] = raw
+        elif reject is not None and reject.reason is RejectReason.EMPTY_INPUT:
+            return reject
+        elif reject is not None or raw is None:
+            bad.append(_odd_or(text, reject or Rejected(line, RejectReason.MALFORMED)))
+        else:
+            digests[algorithm] = raw
     if not digests:
-        return flat or _without_digest(line, unsupported)
+        return bad[0] if bad else flat or zero or _without_digest(line, unsupported)
     return ListEntry(
-        id=id or f"line {line}", digests=digests, size=size, labels=labels or {}, role=role, unsupported=unsupported
+        id=id or f"line {line}",
+        digests=digests,
+        size=size,
+        labels=labels or {},
+        role=role,
+        unsupported=unsupported,
+        remarks=(
+            *remarks,
+            *(f"{one.detail}; the entry keeps its other hashes" for one in bad),
+            *([_PLACEHOLDER] if absent or zero else []),
+        ),
     )
 
 
 def refuse_truncated(line: int, item: ListEntry | Rejected, *, ended: bool) -> ListEntry | Rejected:
     """Returns the item, unless the list seems to be truncated inside its last line.
+
+    A truncated line has a shorter run of hex, or too few fields. Other text without a line end is whole.
 
     Args:
         line: number of the item's line.
@@ -116,15 +185,22 @@ def refuse_truncated(line: int, item: ListEntry | Rejected, *, ended: bool) -> L
         ended: whether the line has a line end.
 
     Raises:
-        ListError: the line is not an entry and has no line end.
+        ListError: the line has no line end, and a hash of the wrong length or too few fields.
     """
-    whole = (RejectReason.EMPTY_INPUT, RejectReason.FLAT, RejectReason.UNSUPPORTED)
-    if not ended and isinstance(item, Rejected) and item.reason not in whole:
+    cut = (RejectReason.WRONG_LENGTH, RejectReason.TOO_LONG)
+    if not ended and isinstance(item, Rejected) and (item.reason in cut or item.detail in _SIGNS_OF_TRUNCATION):
         raise ListError(f"line {line}: the last line is truncated", hint="get the list again")
     return item
 
 
+def _odd_or(text: str | bytes, reject: Rejected) -> Rejected:
+    """Returns the reject with its detail, if the text is hex but half a byte is missing."""
+    odd = len(text) % 2 and raw_digest(text[:-1]) is not None
+    return Rejected(reject.line, reject.reason, _ODD) if odd else reject
+
+
 def _without_digest(line: int, unsupported: dict[str, str]) -> Rejected:
     if unsupported:
-        return Rejected(line, RejectReason.UNSUPPORTED, ", ".join(sorted(unsupported)))
-    return Rejected(line, RejectReason.MALFORMED, "no hash")
+        known = sorted(name for name in unsupported if is_unsupported(name))
+        return Rejected(line, RejectReason.UNSUPPORTED, ", ".join(known) or "hashes that are not supported")
+    return Rejected(line, RejectReason.UNSUPPORTED, NO_HASH)

@@ -1,6 +1,7 @@
 """Reads the items of a list into an index builder. Counts every record; a strict format tolerates no bad record."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,6 +9,7 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES
+from hashaudit.lists.entry_fields import NOT_MARKED, TOLD_DETAILS
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.interface import (
     DigestBlock,
@@ -19,9 +21,11 @@ from hashaudit.lists.interface import (
     ParseOptions,
     Rejected,
     RejectReason,
+    Remark,
 )
 from hashaudit.lists.list_directory import ListSource
 from hashaudit.lists.list_file import WORLD_READABLE
+from hashaudit.lists.malformed_limit import DEFAULT_LIMIT, MALFORMED_REASONS, NO_MALFORMED, MalformedLimit
 from hashaudit.lists.plugin_hashes import with_plugin_hashes
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.model.paths import to_text
@@ -32,8 +36,11 @@ Progress = Callable[[int], None]
 
 _PROGRESS_ENTRIES = 10_000
 
-_FATAL = frozenset({RejectReason.MALFORMED, RejectReason.WRONG_LENGTH, RejectReason.TOO_LONG})
-"""Reasons that make a list of a strict format unusable. Other rejects can occur in an intact list."""
+_POSITION_ID = re.compile(r"(?:line|row|record) [0-9]{1,17}", re.ASCII)
+"""Ids that are positions in the list. Any other id is the list's own, and is not shown."""
+
+_MAX_DETAILS = 20
+"""Kinds of rejects that are told apart."""
 
 _REPORTED_REJECTS = 5
 """Number of rejected lines reported one by one; the counts cover the rest."""
@@ -46,11 +53,15 @@ class ParseSpec(msgspec.Struct, frozen=True):
     columns: dict[str, str] = {}
     """Column of a delimited list -> its field."""
     selection: Selection = EVERYTHING
+    max_malformed: MalformedLimit | None = None
+    """Limit given by the user, which then holds for strict formats too; ``None`` for the default."""
+    include_unmarked: bool = False
+    """True to accept entries that the list does not mark for detection."""
 
     @property
     def parse_options(self) -> ParseOptions:
         """The settings for the list's parser."""
-        return ParseOptions(algorithm=self.spec.algorithm, columns=self.columns)
+        return ParseOptions(algorithm=self.spec.algorithm, columns=self.columns, include_unmarked=self.include_unmarked)
 
 
 def ingest_list(
@@ -87,7 +98,8 @@ def ingest_list(
             date=totals.meta.date,
             read=totals.accepted + totals.rejected.total(),
             rejected={reason.value: count for reason, count in sorted(totals.rejected.items())},
-            warnings=(*file.warnings(), *totals.warnings()),
+            warnings=(*file.warnings(), *totals.omissions(), *totals.warnings()),
+            omissions=totals.omissions(),
         )
     )
 
@@ -128,12 +140,15 @@ class _ListTotals:
     def __init__(self, parse_spec: ParseSpec, *, strict: bool, progress: Progress | None) -> None:
         self._role = parse_spec.spec.role
         self._selection = parse_spec.selection
-        self._strict = strict
+        self._limit = parse_spec.max_malformed or (NO_MALFORMED if strict else DEFAULT_LIMIT)
+        self._strict = strict and parse_spec.max_malformed is None
         self._progress = progress
         self._unreported = 0
         self._first_rejects: list[Rejected] = []
         self._carried: Counter[str] = Counter()
         self._own_known = 0
+        self._remarks: dict[str, list[int]] = {}
+        self._details: dict[tuple[RejectReason, str], list[int]] = {}
         self.meta = ListMeta()
         self.accepted = 0
         self.rejected: Counter[RejectReason] = Counter()
@@ -142,16 +157,7 @@ class _ListTotals:
         for parsed in items:
             item = with_plugin_hashes(parsed) if isinstance(parsed, ListEntry) and parsed.unsupported else parsed
             if isinstance(item, ListEntry):
-                if not self._selection.selects(item):
-                    self.rejected[RejectReason.NOT_SELECTED] += 1
-                elif item.digests:
-                    builder.add(item)
-                    self._own_known += item.role is Role.KNOWN
-                    if item.unsupported:
-                        self._carried.update(item.unsupported.keys())
-                    self._count(1)
-                else:
-                    self.rejected[RejectReason.UNSUPPORTED] += 1
+                self._add_entry(builder, item)
             elif isinstance(item, DigestBlock):
                 count = len(item.digests) // LENGTHS_BYTES[item.algorithm]
                 if self._selection.selects_unlabelled:
@@ -161,20 +167,73 @@ class _ListTotals:
                     self.rejected[RejectReason.NOT_SELECTED] += count
             elif isinstance(item, Rejected):
                 self._reject(item)
+            elif isinstance(item, Remark):
+                self._remark(item.text, f"line {item.line}")
             else:
                 self.meta = item
         self._report_progress()
+        self._check_limit()
         if not self.accepted:
-            counts = ", ".join(f"{count} {_reason_text(reason)}" for reason, count in sorted(self.rejected.items()))
-            raise ListError(f"it holds no entry that can be matched ({counts or 'empty'})")
+            raise ListError(f"it holds no entry that can be matched ({self._counts()})", hint=self._hint())
+
+    def _add_entry(self, builder: IndexBuilder, entry: ListEntry) -> None:
+        if not self._selection.selects(entry):
+            self.rejected[RejectReason.NOT_SELECTED] += 1
+            return
+        if not entry.digests:
+            self.rejected[RejectReason.UNSUPPORTED] += 1
+            return
+        builder.add(entry)
+        self._own_known += entry.role is Role.KNOWN
+        for text in entry.remarks:
+            self._remark(text, entry.id)
+        if entry.unsupported:
+            self._carried.update(entry.unsupported.keys())
+        self._count(1)
+
+    def _remark(self, text: str, position: str) -> None:
+        known = self._remarks.get(text)
+        if known is None:
+            self._remarks[text] = [1, int(position.rpartition(" ")[2]) if _POSITION_ID.fullmatch(position) else 0]
+        else:
+            known[0] += 1
+
+    def _check_limit(self) -> None:
+        malformed = sum(self.rejected[reason] for reason in MALFORMED_REASONS)
+        read = self.accepted + self.rejected.total()
+        allowed = self._limit.allowed(read)
+        if malformed > allowed:
+            raise ListError(
+                f"{_reject_text(self._first_rejects[0])}; {malformed:,} of {read:,} lines are malformed, "
+                f"more than the {allowed:,} allowed",
+                hint=f"correct the list, state its algorithm (ALGO=FILE), or allow them: --max-malformed {malformed}",
+            )
+
+    def _counts(self) -> str:
+        """Returns what was rejected, with the first line and the detail of each kind."""
+        details = [
+            f"{count:,} {_reason_text(reason)}" + (f": {detail}" if detail else "") + f", first in line {line}"
+            for (reason, detail), (count, line) in self._details.items()
+        ]
+        return "; ".join(details) or "empty"
+
+    def _hint(self) -> str | None:
+        if any(detail == NOT_MARKED for _, detail in self._details):
+            return "accept them all the same with --include-unmarked"
+        return None
 
     def _reject(self, item: Rejected) -> None:
         self.rejected[item.reason] += 1
-        if item.reason in _FATAL:
+        detail = self._details.get((item.reason, item.detail))
+        if detail is not None:
+            detail[0] += 1
+        elif len(self._details) < _MAX_DETAILS:
+            self._details[item.reason, item.detail] = [1, item.line]
+        if item.reason in MALFORMED_REASONS:
             if self._strict:
                 raise ListError(
                     f"unexpected record for this format: {_reject_text(item)}",
-                    hint="the list is damaged or has another format; get it again",
+                    hint="the list is damaged or has another format; get it again, or allow some: --max-malformed N",
                 )
             if len(self._first_rejects) < _REPORTED_REJECTS:
                 self._first_rejects.append(item)
@@ -190,9 +249,24 @@ class _ListTotals:
             self._progress(self._unreported)
         self._unreported = 0
 
-    def warnings(self) -> tuple[str, ...]:
+    def omissions(self) -> tuple[str, ...]:
+        """Returns the warnings about hashes that may be missing from the entries."""
+        malformed = sum(self.rejected[reason] for reason in MALFORMED_REASONS)
+        more = malformed - len(self._first_rejects)
         return (
             *(f"skipped {_reject_text(item)}" for item in self._first_rejects),
+            *([f"skipped {more:,} more malformed lines"] if more else []),
+            *(text + _times(count, line) for text, (count, line) in self._remarks.items()),
+            *(
+                f"skipped {count:,} records: {detail}, first in line {line}"
+                for (reason, detail), (count, line) in self._details.items()
+                if detail in TOLD_DETAILS and reason is RejectReason.UNSUPPORTED
+            ),
+        )
+
+    def warnings(self) -> tuple[str, ...]:
+        """Returns the other warnings."""
+        return (
             *(
                 f"{count} entries also have {name} hashes; they are stored but not matched"
                 for name, count in sorted(self._carried.items())
@@ -203,6 +277,12 @@ class _ListTotals:
                 else []
             ),
         )
+
+
+def _times(count: int, first_line: int) -> str:
+    if not first_line:
+        return f" ({count:,} entries)" if count > 1 else " (1 entry)"
+    return f" (line {first_line})" if count == 1 else f" ({count:,} times, first in line {first_line})"
 
 
 def _reject_text(item: Rejected) -> str:

@@ -41,6 +41,8 @@ class ListEntry(msgspec.Struct, frozen=True):
     """The entry's own role, which overrides the role of its list; ``None`` if it has none."""
     unsupported: dict[str, str] = {}
     """Hashes that are stored and counted but not matched (PhotoDNA, ...): name -> value as written in the list."""
+    remarks: tuple[str, ...] = ()
+    """Defects of the record that did not prevent the entry; never any part of the record."""
 
 
 class DigestBlock(msgspec.Struct, frozen=True):
@@ -87,6 +89,15 @@ class Rejected(msgspec.Struct, frozen=True):
     """Explanation for people; never contains any part of the line."""
 
 
+class Remark(msgspec.Struct, frozen=True):
+    """Something in a list that is passed over and may matter. Equal texts become one warning with their number."""
+
+    line: int
+    """Line number from 1; record number in binary formats."""
+    text: str
+    """Explanation for people; never contains any part of an entry. It may name a column."""
+
+
 class ListInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The description of a list in the run header. Holds no entry."""
 
@@ -110,6 +121,8 @@ class ListInfo(msgspec.Struct, frozen=True, kw_only=True):
     """True if every accepted entry gives the file's size."""
     warnings: tuple[str, ...] = ()
     """Warnings for people: file readable by others, first rejected lines (number and reason), ..."""
+    omissions: tuple[str, ...] = ()
+    """Those of the warnings that tell of hashes which may be missing from the entries. They are always displayed."""
 
 
 class ListMeta(msgspec.Struct, frozen=True):
@@ -127,10 +140,14 @@ class ParseOptions(msgspec.Struct, frozen=True):
     """Algorithm given as ``ALGO=FILE``."""
     columns: dict[str, str] = {}
     """Column of a delimited list -> its field: an algorithm, ``hash``, ``algorithm``, ``id``, ``size``, a label."""
+    include_unmarked: bool = False
+    """True to accept the hashes of a MISP event that are not marked for detection."""
+    outline: bytes = b""
+    """A JSON text with all root keys of the list, for a list whose first bytes do not identify its format."""
 
 
-ListItem = ListEntry | DigestBlock | Rejected | ListMeta
-"""An item from a parser. Every record of a list becomes one entry, one digest of a block or one reject."""
+ListItem = ListEntry | DigestBlock | Rejected | Remark | ListMeta
+"""An item from a parser. Every record of a list becomes at least one entry, one digest of a block or one reject."""
 
 
 class OpenedList(msgspec.Struct, frozen=True):

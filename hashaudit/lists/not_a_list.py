@@ -14,7 +14,7 @@ from hashaudit.lists.syntax.json_values import shape
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _MISP_HASHES = re.compile(rb"[0-9a-f]{32}," + _UUID.encode())
 _MISP_MANIFEST = re.compile(_UUID + r"\.(?:Orgc|info)\b.*")
-_CLAMAV_SECTION = re.compile(rb"(?:\*|[0-9]{1,20}):[0-9A-Fa-f]{32,64}:[^:]+(?::[0-9]+)*")
+_CLAMAV_SECTION = re.compile(rb"(?:\*|[0-9]+):[0-9A-Fa-f]{32,64}:[^:]+(?::[0-9]+)*")
 _SQL_DELTA = re.compile(rb"(?:BEGIN|INSERT INTO|UPDATE|DELETE FROM|PRAGMA)\b", re.IGNORECASE)
 _HASHKEEPER_SET = frozenset({"hashset_id", "vendor", "package"})
 _NSRL_SIDE_FILES = (

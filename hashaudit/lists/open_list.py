@@ -1,20 +1,27 @@
 """Opening of a list: decompresses and decodes it, detects its format and yields its items."""
 
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
+
+import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.detect import detect, detect_database
+from hashaudit.lists.detect import detect, detect_database, recognised
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListFormat, ListItem, OpenedList, ParseOptions
 from hashaudit.lists.syntax import sqlite_tables
 from hashaudit.lists.syntax.decompress import decompressed
-from hashaudit.lists.syntax.lines import chunks_of, decode_to_utf8, stream_of, with_head
+from hashaudit.lists.syntax.json_values import outline
+from hashaudit.lists.syntax.lines import HEAD_BYTES, chunks_of, decode_to_utf8, stream_of, with_head
 from hashaudit.model.results import AlgorithmName
 
 PAGED_FORMATS = frozenset({"ncmec", "stix", "stopncii", "tech-against-terrorism", "threatexchange-updates"})
 """Formats that are saved as pages, and whose records supersede and withdraw each other across pages."""
+
+_SPOOL_BYTES = 32 << 20
+"""Bytes of a JSON text that are kept in memory while its keys are sought; a longer one waits in a nameless file."""
 
 _POSITION_ID = re.compile(r"(?:line|row|record) [0-9]+", re.ASCII)
 """Ids that are positions in the list, for entries without an own id."""
@@ -32,6 +39,7 @@ class _Text(NamedTuple):
     name: str
     list_format: ListFormat
     content: BinaryIO
+    options: ParseOptions
 
 
 def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None) -> OpenedList:
@@ -49,7 +57,7 @@ def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None
     head, text = with_head(decode_to_utf8(content))
     if head.startswith(sqlite_tables.MAGIC):
         return _opened_database(None if compression else path, options)
-    return _opened(_detected(head, text, compression, options), options)
+    return _opened(_detected(head, text, compression, options))
 
 
 def open_pages(pages: Iterator[Page], options: ParseOptions) -> OpenedList:
@@ -68,7 +76,7 @@ def open_pages(pages: Iterator[Page], options: ParseOptions) -> OpenedList:
         raise ListError("the directory is empty")
     begin = _page_text(first, options)
     joined = stream_of(chain(chunks_of(begin.content), _further(begin, pages, options)))
-    return _opened(begin._replace(content=joined), options)
+    return _opened(begin._replace(content=joined))
 
 
 def _further(begin: _Text, pages: Iterable[Page], options: ParseOptions) -> Iterator[bytes]:
@@ -99,12 +107,29 @@ def _page_text(page: Page, options: ParseOptions) -> _Text:
 
 
 def _detected(head: bytes, content: BinaryIO, compression: str | None, options: ParseOptions) -> _Text:
+    if len(head) == HEAD_BYTES and head.lstrip()[:1] in (b"{", b"[") and recognised(head, options) is None:
+        # The keys that tell the format may come after the records.
+        content, options = _with_outline(content, options)
     list_format = detect(head, options)
-    return _Text(f"{list_format.name}+{compression}" if compression else list_format.name, list_format, content)
+    return _Text(
+        f"{list_format.name}+{compression}" if compression else list_format.name, list_format, content, options
+    )
 
 
-def _opened(text: _Text, options: ParseOptions) -> OpenedList:
-    items = _with_stated_algorithm(text.list_format.parse(text.content, options), options.algorithm)
+def _with_outline(content: BinaryIO, options: ParseOptions) -> tuple[BinaryIO, ParseOptions]:
+    # The stream cannot be read twice. The file has no name, so nothing of a list stays behind.
+    whole = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 # read until the items end
+    for chunk in chunks_of(content):
+        whole.write(chunk)
+    whole.seek(0)
+    found = outline(cast("BinaryIO", whole))
+    whole.seek(0)
+    return cast("BinaryIO", whole), msgspec.structs.replace(options, outline=found)
+
+
+def _opened(text: _Text) -> OpenedList:
+    stated = text.options.algorithm
+    items = _with_stated_algorithm(text.list_format.parse(text.content, text.options), stated)
     return OpenedList(text.name, text.list_format.strict, items)
 
 

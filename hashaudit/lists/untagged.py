@@ -1,19 +1,31 @@
-"""Detection of the algorithm of hashes without a name: from their length, and for 64 digits from the list as a whole.
+"""The algorithm of hashes without a name, from their length.
 
+Sixty-four digits are SHA-256, unless the list shows that they are not.
 Cryptographic digests have a random number of bits set; PDQ hashes have exactly half of their 256. One digest in twenty
-has that property, so eight distinct ones in a row are not chance (about 1 in 2.5e10).
+has that property, so eight in a list, and no other, are not chance (about 1 in 2.5e10).
 """
 
 from collections.abc import Iterable, Iterator
 
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, PDQ, PDQ_BITS_SET, SHA256, UNDECIDED
+from hashaudit.lists.algorithms import (
+    BY_HEX_LENGTH,
+    EMPTY_INPUT_NAMES,
+    LENGTHS_BYTES,
+    PDQ_BITS_SET,
+    SHA256,
+    UNDECIDED,
+    is_unsupported,
+)
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem
 from hashaudit.model.results import AlgorithmName
 
 _LENGTH_BYTES = LENGTHS_BYTES[SHA256]
 _MIN_SAMPLES = 8
-"""Number of distinct values with exactly half of their bits set that make a list PDQ."""
+"""Number of distinct values, all with exactly half of their bits set, that a list of SHA-256 does not have."""
+
+_MAX_SAMPLES = 1_000
+"""Number of such values at which the list is not read further."""
 
 
 def algorithm_of(length_bytes: int, stated: AlgorithmName | None) -> AlgorithmName | None:
@@ -28,11 +40,32 @@ def algorithm_of(length_bytes: int, stated: AlgorithmName | None) -> AlgorithmNa
     return UNDECIDED if length_bytes == _LENGTH_BYTES else BY_HEX_LENGTH.get(2 * length_bytes)
 
 
-def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
-    """Replaces :data:`UNDECIDED` in items by SHA-256 or PDQ. Holds items back until the list decides which.
+def refuse_proved_other(line: int, algorithm: str, raw: bytes | None) -> None:
+    """Refuses a list of bare hashes if one of them is the digest of empty input by another algorithm.
+
+    Args:
+        line: number of the hash's line.
+        algorithm: of the hash according to its length or the user.
+        raw: the hash.
 
     Raises:
-        ListError: the list has too few values to decide.
+        ListError: the hash proves that the list has another algorithm.
+    """
+    proved = None if raw is None else EMPTY_INPUT_NAMES.get(raw)
+    if proved is None or proved == (algorithm or SHA256):
+        return
+    matched = not is_unsupported(proved) and proved in LENGTHS_BYTES
+    raise ListError(
+        f"line {line}: the digest of empty input shows that the list has {proved} digests, not {algorithm or SHA256}",
+        hint=f"state the algorithm: {proved}=FILE" if matched else f"{proved} is not supported; use another list",
+    )
+
+
+def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
+    """Replaces :data:`UNDECIDED` in items by SHA-256. Holds items back while all values can be PDQ hashes.
+
+    Raises:
+        ListError: the list has eight or more values, and all can be PDQ hashes.
     """
     remaining = iter(items)
     pending: list[ListItem] = []
@@ -43,19 +76,19 @@ def resolve(items: Iterable[ListItem]) -> Iterator[ListItem]:
             yield item
             continue
         pending.append(item)
-        for value in values:
-            if value.bit_count() != PDQ_BITS_SET:
-                yield from _with_algorithm(pending, SHA256)
-                yield from _with_algorithm(remaining, SHA256)
-                return
-            if len(samples) < _MIN_SAMPLES:
-                samples.add(value)
-    if 0 < len(samples) < _MIN_SAMPLES:
+        if any(value.bit_count() != PDQ_BITS_SET for value in values):
+            yield from _with_algorithm(pending, SHA256)
+            yield from _with_algorithm(remaining, SHA256)
+            return
+        samples.update(values)
+        if len(samples) > _MAX_SAMPLES:
+            break
+    if len(samples) >= _MIN_SAMPLES:
         raise ListError(
-            "ambiguous hashes: 64 digits can be SHA-256 or PDQ, and the list has too few to decide",
-            hint="specify the algorithm as sha256=FILE or pdq=FILE",
+            "ambiguous hashes: PDQ or SHA-256? All of 64 digits have 128 bits set, as PDQ hashes have",
+            hint="state the algorithm: pdq=FILE or sha256=FILE",
         )
-    yield from _with_algorithm(pending, PDQ)
+    yield from _with_algorithm(pending, SHA256)
 
 
 def _undecided(item: ListItem) -> list[int]:

@@ -16,6 +16,7 @@ from hashaudit.lists.interface import (
     OpenedList,
     ParseOptions,
     Rejected,
+    Remark,
 )
 from hashaudit.lists.open_list import open_stream
 
@@ -29,6 +30,7 @@ class Read(msgspec.Struct):
     rejects: list[tuple[int, str]] = []
     details: list[str] = []
     meta: ListMeta | None = None
+    remarks: list[str] = []
 
     @property
     def hashes(self) -> list[dict[str, str]]:
@@ -45,6 +47,7 @@ class Read(msgspec.Struct):
     def add(self, item: ListItem) -> None:
         if isinstance(item, ListEntry):
             self.entries.append(item)
+            self.remarks += item.remarks
         elif isinstance(item, DigestBlock):
             length = LENGTHS_BYTES[item.algorithm]
             assert item.digests
@@ -55,6 +58,8 @@ class Read(msgspec.Struct):
         elif isinstance(item, Rejected):
             self.rejects.append((item.line, str(item.reason)))
             self.details.append(item.detail)
+        elif isinstance(item, Remark):
+            self.remarks.append(item.text)
         else:
             assert self.meta is None
             self.meta = item

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, label_text
+from hashaudit.lists.entry_fields import entry_or_reject, label_text, size_or_none, size_remarks
+from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 
-_LINE = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]{1,20}):([^:]+)(?::[0-9]+){0,2}")
+_LINE = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]+):([^:]+)(?::[0-9]+){0,2}")
 
 
 class ClamAv:
@@ -27,7 +28,7 @@ class ClamAv:
     def recognises(self, head: bytes) -> bool:
         """Returns whether the first line is a hash, a size and a name."""
         first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
-        return _LINE.fullmatch(first.removesuffix(b"\r")) is not None
+        return _LINE.fullmatch(visible(first).removesuffix(b"\r")) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the length is one of three
         """Yields an entry for each signature, its name as the label ``name``."""
@@ -39,13 +40,14 @@ class ClamAv:
 
 
 def _entry(number: int, line: bytes) -> ListEntry | Rejected:
-    match = _LINE.fullmatch(line)
+    match = _LINE.fullmatch(line) or _LINE.fullmatch(visible(line).strip())
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash, a size and a name")
     text, size, name = match.groups()
     return entry_or_reject(
         number,
         [(BY_HEX_LENGTH[len(text)], text)],
-        size=None if size == b"*" else int(size),
+        size=size_or_none(size.decode("ascii")),
         labels={"name": label_text(name)},
+        remarks=size_remarks(size),
     )

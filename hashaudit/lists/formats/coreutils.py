@@ -8,18 +8,22 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import entry_or_reject, label_text
+from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
+from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
-from hashaudit.lists.untagged import algorithm_of, resolve
+from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
 from hashaudit.model.results import AlgorithmName
 
 _UNTAGGED = re.compile(rb"(\\?)((?:[0-9A-Fa-f]{2}){16,64}) [ *](.+)", re.DOTALL)
-_TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) ?\((.*)\) ?= ([0-9A-Fa-f]+)", re.DOTALL)
+_TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) *\((.*)\) ?= ([0-9A-Fa-f]+)", re.DOTALL)
 """``.*`` is greedy, so the hash is what follows the last ``) = ``: a name may contain that too."""
 
 _BARE = re.compile(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
 """A hash in the form of plain lists."""
+
+_PIECE = re.compile(rb" offset \d+-\d+$")
+"""Mark of md5deep after a name: the hash is that of a piece of the file (``-p``)."""
 
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 _ESCAPE = re.compile(rb"\\.?", re.DOTALL)
@@ -37,7 +41,7 @@ class Coreutils:
         In a plain list something else than a file name can follow a hash.
         """
         *ended, last = head.split(_separator(head))
-        lines = [line.removesuffix(b"\r") for line in ended or [last] if not is_comment(line)]
+        lines = [shown for line in ended or [last] if not is_comment(shown := visible(line).removesuffix(b"\r"))]
         if not lines or not (_UNTAGGED.fullmatch(lines[0]) or _TAGGED.fullmatch(lines[0])):
             return False
         return not any(_BARE.match(line) for line in lines)
@@ -54,7 +58,8 @@ class Coreutils:
 
 def _separator(head: bytes) -> bytes:
     """Returns the line separator: NUL with ``-z``, which also disables escaping."""
-    return b"\0" if b"\0" in head else b"\n"
+    padded = b"\n" in head and b"\0" not in head.rstrip(b"\0")
+    return b"\n" if padded or b"\0" not in head else b"\0"
 
 
 def _items(stream: BinaryIO, separator: bytes, stated: AlgorithmName | None) -> Iterator[ListItem]:
@@ -68,9 +73,13 @@ def _items(stream: BinaryIO, separator: bytes, stated: AlgorithmName | None) -> 
 
 def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: bool) -> ListEntry | Rejected:
     untagged = _UNTAGGED.fullmatch(line)
+    if untagged is None and not _TAGGED.fullmatch(line):
+        line = visible(line).lstrip()
+        untagged = _UNTAGGED.fullmatch(line)
     if untagged is not None:
         mark, text, name = untagged.groups()
         algorithm: str | None = algorithm_of(len(text) // 2, stated)
+        refuse_proved_other(number, algorithm or "", raw_digest(text) if algorithm is not None else None)
     else:
         tagged = _TAGGED.fullmatch(line)
         if tagged is None:
@@ -84,6 +93,8 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
         if unescaped is None:
             return Rejected(number, RejectReason.MALFORMED, "the file name has a wrong escape")
         name = unescaped
+    if _PIECE.search(name):
+        return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     return entry_or_reject(number, [(algorithm, text)], labels={"name": label_text(name)})
 
 

@@ -7,19 +7,20 @@ first record, which only a newline in the recorded command or in a name can prod
 Source: the file FILEFORMAT of hashdeep 4.4.
 """
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import entry_or_reject, label_text
+from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, size_or_none, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import Line, numbered_lines
 
 _MAGIC = b"%%%% HASHDEEP-1.0"
 _COLUMNS_MARK = b"%%%% "
-_MAX_SIZE_DIGITS = 20
-"""Number of decimal digits of 2^64."""
+_PIECE = re.compile(rb" offset \d+-\d+$")
+"""Mark after a name: the hashes are those of a piece of the file (``-p``)."""
 
 
 class Hashdeep:
@@ -70,6 +71,14 @@ def _entry(number: int, line: bytes, hashes: list[str]) -> ListEntry | Rejected:
     if len(fields) != len(hashes) + 2:
         return Rejected(number, RejectReason.MALFORMED, "not the number of fields of the header")
     size, *texts, name = fields
-    if not (size.isdigit() and len(size) <= _MAX_SIZE_DIGITS and name and all(texts)):
+    if not (size.isdigit() and name and all(texts)):
         return Rejected(number, RejectReason.MALFORMED, "not a size, hashes and a file name")
-    return entry_or_reject(number, zip(hashes, texts, strict=True), size=int(size), labels={"name": label_text(name)})
+    if _PIECE.search(name):
+        return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
+    return entry_or_reject(
+        number,
+        zip(hashes, texts, strict=True),
+        size=size_or_none(size.decode("ascii")),
+        labels={"name": label_text(name)},
+        remarks=size_remarks(size),
+    )

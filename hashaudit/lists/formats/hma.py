@@ -5,6 +5,7 @@ Source: facebook/ThreatExchange, ``hasher-matcher-actioner`` 1.1, its bank inter
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import BinaryIO
 
 from hashaudit.lists.entry_fields import entry_or_reject
@@ -30,7 +31,7 @@ class HmaBank:
         """Returns whether the objects have ``signals`` and ``disable_until_ts``."""
         return _path(head) is not None
 
-    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each signal names its algorithm
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each content that is enabled now.
 
         Raises:
@@ -38,7 +39,7 @@ class HmaBank:
         """
         head, stream = with_head(stream)
         now_s = time.time()
-        for number, record in records(stream, _path(head) or ""):
+        for number, record in records(stream, _path(options.outline or head) or ""):
             if record is None:
                 yield Rejected(number, RejectReason.MALFORMED, "not an object")
             else:
@@ -58,7 +59,7 @@ def _item(number: int, record: Record, now_s: float) -> ListEntry | Rejected:
     bank = object_or_empty(record.get("bank"))
     until = record.get("disable_until_ts", _ENABLED)
     ratio = bank.get("matching_enabled_ratio", 1)
-    if ratio == 0 or until == _DISABLED or (isinstance(until, int | float) and until > now_s):
+    if ratio == 0 or until == _DISABLED or (isinstance(until, int | float | Decimal) and until > now_s):
         return withdrawn(number)
     signals = object_or_empty(record.get("signals"))
     hashes = [(signal_algorithm(name) or name.lower() or "unnamed", text_of(value)) for name, value in signals.items()]

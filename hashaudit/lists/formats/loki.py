@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import entry_or_reject, label_text, refuse_truncated
+from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 
@@ -24,7 +25,7 @@ class Loki:
     def recognises(self, head: bytes) -> bool:
         """Returns whether the first line is a hash and a semicolon."""
         first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
-        match = _LINE.fullmatch(first)
+        match = _LINE.fullmatch(visible(first))
         return match is not None and len(match[1]) in BY_HEX_LENGTH
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
@@ -41,7 +42,7 @@ class Loki:
 
 
 def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejected:
-    match = _LINE.fullmatch(line)
+    match = _LINE.fullmatch(line) or _LINE.fullmatch(visible(line))
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash and a comment")
     text, score, comment = match.groups()

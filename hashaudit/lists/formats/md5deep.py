@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, label_text
+from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest, size_or_none, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
+from hashaudit.lists.untagged import refuse_proved_other
 
-_LINE = re.compile(rb"(?=[ \d]{10})\s*(\d{1,20})  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
+_LINE = re.compile(rb"(?=[ \d]{10})\s*(\d+)  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
 """The size is right-aligned in ten columns, or more if needed."""
+
+
+_PIECE = re.compile(rb" offset \d+-\d+$")
+"""Mark after a name: the hash is that of a piece of the file (``-p``)."""
 
 
 class Md5deep:
@@ -48,4 +53,13 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
         return Rejected(number, RejectReason.WRONG_LENGTH)
-    return entry_or_reject(number, [(algorithm, text)], size=int(size), labels={"name": label_text(name)})
+    if _PIECE.search(name):
+        return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
+    refuse_proved_other(number, algorithm, raw_digest(text))
+    return entry_or_reject(
+        number,
+        [(algorithm, text)],
+        size=size_or_none(size.decode("ascii")),
+        labels={"name": label_text(name)},
+        remarks=size_remarks(size),
+    )

@@ -7,11 +7,23 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import NOT_MARKED, entry_or_reject, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import withdrawn
-from hashaudit.lists.syntax.json_values import Record, flag_of, objects_in, records, shape, size_of, text_of
+from hashaudit.lists.syntax.json_values import (
+    Record,
+    flag_of,
+    object_or_empty,
+    objects_in,
+    records,
+    shape,
+    size_of,
+    text_of,
+)
 from hashaudit.lists.syntax.lines import with_head
+
+_SEARCHES = ("response.Attribute", "Attribute")
+"""Paths of the result of a search for attributes, each of which names its event."""
 
 _PATHS = ("Event", "response.item.Event", "response.Event", "item.Event")
 _SAMPLE = "malware-sample"
@@ -28,19 +40,24 @@ class MispEvent:
         """Returns whether the text has an event with a field that every event has."""
         return _path(head) is not None
 
-    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each attribute names its algorithm
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each hash attribute and for each file object.
 
         Raises:
             ListError: the file is truncated or damaged.
         """
         head, stream = with_head(stream)
+        found = options.outline or head
+        path = _path(found) or ""
+        if path in _SEARCHES:
+            yield from _search_items(stream, path, options)
+            return
         count = 0
-        for number, event in records(stream, _path(head) or ""):
+        for number, event in records(stream, path):
             if event is None:
                 yield Rejected(number, RejectReason.MALFORMED, "the event is not an object")
                 continue
-            for item in _event_items(event, count):
+            for item in _event_items(event, count, options):
                 count += 1
                 yield item
 
@@ -50,25 +67,41 @@ def _path(head: bytes) -> str | None:
     for path in _PATHS:
         if not {f"{path}.info", f"{path}.Attribute", f"{path}.uuid", f"{path}.Orgc"}.isdisjoint(found):
             return path
-    return None
+    return next((path for path in _SEARCHES if {f"{path}.item.type", f"{path}.item.value"} <= found.keys()), None)
 
 
-def _event_items(event: Record, before: int) -> Iterator[ListEntry | Rejected]:
+def _search_items(stream: BinaryIO, path: str, options: ParseOptions) -> Iterator[ListEntry | Rejected]:
+    number = 0
+    for position, attribute in records(stream, f"{path}.item"):
+        if attribute is None:
+            yield Rejected(position, RejectReason.MALFORMED, "the attribute is not an object")
+            continue
+        event = object_or_empty(attribute.get("Event"))
+        labels = {"event": text_of(event.get("info")), "tlp": _tlp(event)}
+        item = _item([attribute], attribute, number + 1, labels, options)
+        if item is not None:
+            number += 1
+            yield item
+
+
+def _event_items(event: Record, before: int, options: ParseOptions) -> Iterator[ListEntry | Rejected]:
     labels = {"event": text_of(event.get("info")), "tlp": _tlp(event)}
     number = before
     for attribute in objects_in(event.get("Attribute")):
-        item = _item([attribute], attribute, number + 1, labels)
+        item = _item([attribute], attribute, number + 1, labels, options)
         if item is not None:
             number += 1
             yield item
     for group in objects_in(event.get("Object")):
-        item = _item(objects_in(group.get("Attribute")), group, number + 1, labels)
+        item = _item(objects_in(group.get("Attribute")), group, number + 1, labels, options)
         if item is not None:
             number += 1
             yield item
 
 
-def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str, str]) -> ListEntry | Rejected | None:
+def _item(
+    attributes: list[Record], owner: Record, number: int, labels: dict[str, str], options: ParseOptions
+) -> ListEntry | Rejected | None:
     """Returns one entry for the attributes of one file; ``None`` if none of them is a hash."""
     hashing = [attribute for attribute in attributes if _hash_type(attribute) is not None]
     if not hashing:
@@ -76,9 +109,10 @@ def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str
     current = [] if flag_of(owner.get("deleted")) else [one for one in hashing if not flag_of(one.get("deleted"))]
     if not current:
         return withdrawn(number)
-    detecting = [attribute for attribute in current if flag_of(attribute.get("to_ids"))]
+    wanted = options.include_unmarked
+    detecting = [attribute for attribute in current if wanted or flag_of(attribute.get("to_ids"))]
     if not detecting:
-        return Rejected(number, RejectReason.UNSUPPORTED, "not marked for detection")
+        return Rejected(number, RejectReason.UNSUPPORTED, NOT_MARKED)
     pairs = [(_hash_type(attribute) or "", _parts(attribute)[1]) for attribute in detecting]
     values = {
         **labels,
@@ -88,11 +122,13 @@ def _item(attributes: list[Record], owner: Record, number: int, labels: dict[str
         "comment": text_of(owner.get("comment")),
         "tags": " ".join(_tags(owner)),
     }
+    size = next((one.get("value") for one in attributes if one.get("type") == "size-in-bytes"), None)
     return entry_or_reject(
         number,
         pairs,
         id=text_of(owner.get("uuid")),
-        size=next((size_of(one.get("value")) for one in attributes if one.get("type") == "size-in-bytes"), None),
+        size=size_of(size),
+        remarks=size_remarks(text_of(size)),
         labels={label: text for label, text in values.items() if text},
     )
 
@@ -104,7 +140,9 @@ def _hash_type(attribute: Record) -> str | None:
         return "md5"
     if kind.startswith("x509-"):
         return None
-    return algorithm_named(kind) or (kind if is_unsupported(kind) else None)
+    if algorithm_named(kind) is None and is_unsupported(kind):
+        return kind
+    return algorithm_named(kind)
 
 
 def _parts(attribute: Record) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Bare hashes, one per line, with comments and an optional second field: the form of most shared lists.
+"""Hashes as words of lines, with comments and other words beside them: the form of most shared lists.
 
 Large lists are runs of equally long lines, which are converted a block at a time; every other line is converted alone.
 """
@@ -8,25 +8,26 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import BY_HEX_LENGTH, NEVER_ENTRIES
-from hashaudit.lists.entry_fields import check_digest, label_text, raw_digest
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, NEVER_BY_LENGTH, SHA256
+from hashaudit.lists.entry_fields import check_digest, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.flat_hashes import any_flat
+from hashaudit.lists.hash_words import HashWord, hash_words, visible
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import Line, is_comment, line_blocks, split_block
-from hashaudit.lists.untagged import algorithm_of, resolve
+from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
 from hashaudit.model.results import AlgorithmName
 
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A line. coreutils writes a leading backslash before a hash whose file name is escaped."""
 
+_HEX_RUN = re.compile(rb"[0-9A-Fa-f]+")
 _IMAGE_HEX_LENGTH = 16
 """Hex length of the perceptual hashes of 64 bits; the user must specify which one it is."""
 
-_COMPLETE_REJECTS = (RejectReason.EMPTY_INPUT, RejectReason.FLAT)
-"""Reasons to reject a hash that is complete."""
-
-_MARKS = (b"#", b";")
+_MARKS = (b"#", b";", b"//")
 _HEX_LENGTHS = frozenset({*BY_HEX_LENGTH, _IMAGE_HEX_LENGTH})
+_MARKUP = (b"{", b"[", b"<", b"%PDF", b"PK", b"MZ")
+"""Beginnings of texts that other readers know, or that nobody reads as lines."""
 
 _Bare = tuple[int, AlgorithmName, bytes]
 """Line number, algorithm and digest of a line that has nothing else."""
@@ -40,30 +41,61 @@ class Plain:
 
     def recognises(self, head: bytes) -> bool:
         """Returns whether the first line that is neither blank nor a comment begins with a hash of a known length."""
-        first = next((line for line in head.split(b"\n") if not is_comment(line, _MARKS)), b"")
-        match = _LINE.fullmatch(first.strip())
+        first = next((line for line in head.split(b"\n") if not is_comment(visible(line), _MARKS)), b"")
+        match = _LINE.fullmatch(visible(first).strip())
         return match is not None and len(match[1]) in _HEX_LENGTHS
 
+    def fits(self, head: bytes, stated: AlgorithmName | None) -> bool:
+        """Returns whether a text that no format recognises may be a plain list: a line has a hash as a word.
+
+        A stated algorithm, or comments only, are enough.
+        """
+        text = head.lstrip()
+        if b"\0" in head.rstrip(b"\0"):
+            return False
+        if stated is not None:
+            return True
+        if text.startswith(_MARKUP):
+            return False
+        lines = [line for line in head.split(b"\n") if not is_comment(visible(line), _MARKS)]
+        return not lines or any(hash_words(visible(line), None).hashes for line in lines)
+
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
-        """Yields blocks for bare lines, and entries for lines with a second field, the label ``comment``.
+        """Yields blocks for bare lines, and entries for lines with other words, the label ``comment``.
 
         Raises:
-            ListError: the last line is truncated, or 64-digit hashes are too few to determine their algorithm.
+            ListError: the last line is truncated, or the hashes show that they have another algorithm.
         """
         return resolve(_items(stream, options.algorithm))
 
 
 def _items(stream: BinaryIO, stated: AlgorithmName | None) -> Iterator[ListItem]:
-    seen: set[AlgorithmName] = set()
+    seen: set[int] = set()
     for first_line, block, ended in line_blocks(stream):
+        if not ended and block is not None:
+            _require_complete(first_line, block, seen, stated)
         for item in _block_items(first_line, block, stated):
-            if not ended:
-                _require_complete(item, seen)
             if isinstance(item, DigestBlock):
-                seen.add(item.algorithm)
+                seen.add(2 * (LENGTHS_BYTES[item.algorithm or SHA256]))
             elif isinstance(item, ListEntry):
-                seen.update(item.digests)
+                seen.update(2 * len(raw) for raw in item.digests.values())
             yield item
+
+
+def _require_complete(line: int, last: bytes, seen: set[int], stated: AlgorithmName | None) -> None:
+    """Refuses a last line without a line end that is a shorter run of hex digits than a hash of the list."""
+    run = _HEX_RUN.fullmatch(visible(last).strip())
+    if run is None:
+        return
+    length = len(run[0])
+    expected = {-(-8 * LENGTHS_BYTES[stated] // 4)} if stated else seen
+    if length in expected or (length in _HEX_LENGTHS and (not expected or length > max(expected))):
+        return
+    if stated is not None and length >= max(expected):
+        return
+    raise ListError(
+        f"line {line}: the last line is truncated", hint="get the list again, or add a line end if it is complete"
+    )
 
 
 def _block_items(first_line: int, block: bytes | None, stated: AlgorithmName | None) -> Iterator[ListItem]:
@@ -74,22 +106,7 @@ def _block_items(first_line: int, block: bytes | None, stated: AlgorithmName | N
     if uniform is not None:
         yield uniform
         return
-    yield from _merged(_read(line, stated) for line in split_block(first_line, block, ended=True))
-
-
-def _require_complete(item: ListItem, seen: set[AlgorithmName]) -> None:
-    """Refuses a last line without a line end that is not an entry, or is the first of its length.
-
-    Both are signs of truncation.
-    """
-    if isinstance(item, DigestBlock):
-        complete = not seen or item.algorithm in seen
-    elif isinstance(item, ListEntry):
-        complete = not seen or not seen.isdisjoint(item.digests)
-    else:
-        complete = isinstance(item, Rejected) and item.reason in _COMPLETE_REJECTS
-    if not complete:
-        raise ListError("the last line is truncated", hint="get the list again, or add a line end if it is complete")
+    yield from _merged(item for line in split_block(first_line, block, ended=True) for item in _read(line, stated))
 
 
 def _uniform(first_line: int, block: bytes, stated: AlgorithmName | None) -> DigestBlock | None:
@@ -110,32 +127,90 @@ def _uniform(first_line: int, block: bytes, stated: AlgorithmName | None) -> Dig
         return None
     length, odd = divmod(width - carriage_return, 2)
     algorithm = None if odd else algorithm_of(length, stated)
-    if algorithm is None or len(digests) != count * length or any(empty in digests for empty in NEVER_ENTRIES):
+    if algorithm is None or len(digests) != count * length:
         return None
-    return None if any_flat(algorithm, digests) else DigestBlock(algorithm, digests, first_line)
+    unusual = any(never in digests for never in NEVER_BY_LENGTH.get(length, ())) or any_flat(algorithm, digests)
+    return None if unusual else DigestBlock(algorithm, digests, first_line)
 
 
-def _read(line: Line, stated: AlgorithmName | None) -> _Bare | ListEntry | Rejected | None:
+def _read(line: Line, stated: AlgorithmName | None) -> Iterator[_Bare | ListEntry | Rejected]:
     number, text, _ = line
     if text is None:
-        return Rejected(number, RejectReason.TOO_LONG)
+        yield Rejected(number, RejectReason.TOO_LONG)
+        return
     if is_comment(text, _MARKS):
-        return None
+        return
     match = _LINE.fullmatch(text.strip())
     raw = raw_digest(match[1]) if match else None
-    if match is None or raw is None:
-        return Rejected(number, RejectReason.MALFORMED, "not a hash")
-    algorithm = algorithm_of(len(raw), stated)
-    reject = Rejected(number, RejectReason.WRONG_LENGTH) if algorithm is None else check_digest(number, algorithm, raw)
-    if algorithm is None or reject is not None:
-        return reject
-    comment = label_text((match[2] or b"").strip())
-    if comment:
-        return ListEntry(id=f"line {number}", digests={algorithm: raw}, labels={"comment": comment})
-    return number, algorithm, raw
+    algorithm = None if raw is None else algorithm_of(len(raw), stated)
+    if match is None or raw is None or algorithm is None or match[2]:
+        yield from _words(number, text, stated)
+        return
+    refuse_proved_other(number, algorithm, raw)
+    reject = check_digest(number, algorithm, raw)
+    if reject is not None:
+        yield reject
+    elif any(raw):
+        yield number, algorithm, raw
+    else:
+        yield entry_or_reject(number, [(algorithm, match[1])])
 
 
-def _merged(items: Iterable[_Bare | ListEntry | Rejected | None]) -> Iterator[ListItem]:
+def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[ListEntry | Rejected]:
+    """Yields the entries of a line with other words than one hash.
+
+    Hashes of several algorithms that follow each other at its beginning are those of one file.
+    """
+    line = visible(text)
+    if is_comment(line, _MARKS):
+        return
+    words = hash_words(line, stated)
+    leading = _leading(line, words.hashes)
+    comment = {"comment": rest} if (rest := _rest(line, words.hashes)) else {}
+    groups = [leading] if leading else []
+    groups += [[word] for word in words.hashes[len(leading) :]]
+    for group in groups:
+        for word in group:
+            if not word.tagged:
+                refuse_proved_other(number, word.algorithm, raw_digest(word.digits))
+        yield entry_or_reject(number, [(word.algorithm, word.digits) for word in group], labels=comment)
+    if not groups:
+        if words.unsupported:
+            yield Rejected(number, RejectReason.UNSUPPORTED, "a hash of another algorithm or meaning")
+        elif words.damaged:
+            yield Rejected(number, RejectReason.WRONG_LENGTH, "a run of hex digits that is no hash")
+        else:
+            yield Rejected(number, RejectReason.MALFORMED, "not a hash")
+
+
+def _leading(line: bytes, hashes: list[HashWord]) -> list[HashWord]:
+    """Returns the hashes at the beginning of a line with nothing between them, if each has its own algorithm."""
+    leading: list[HashWord] = []
+    end = 0
+    for word in hashes:
+        if line[end : word.begin].strip(_SEPARATORS):
+            break
+        leading.append(word)
+        end = word.end
+    return leading if len({word.algorithm or SHA256 for word in leading}) == len(leading) else []
+
+
+_SEPARATORS = b" \t,;|\"'`*-\\"
+
+
+def _rest(line: bytes, hashes: list[HashWord]) -> str:
+    """Returns the text of a line around its hashes, for the label ``comment``."""
+    pieces, end = [], 0
+    for word in hashes:
+        pieces.append(line[end : word.begin])
+        end = word.end
+    pieces.append(line[end:])
+    if len(pieces) == 2 and not pieces[0].strip(_SEPARATORS):
+        return label_text(pieces[1].removeprefix(b",").strip())
+    return label_text(b" ".join(stripped for piece in pieces if (stripped := piece.strip(_SEPARATORS))))
+
+
+def _merged(items: Iterable[_Bare | ListEntry | Rejected]) -> Iterator[ListItem]:
     """Joins consecutive bare lines to blocks."""
     run: list[_Bare] = []
     for item in items:
@@ -148,8 +223,7 @@ def _merged(items: Iterable[_Bare | ListEntry | Rejected | None]) -> Iterator[Li
         if run:
             yield _joined(run)
             run = []
-        if item is not None:
-            yield item
+        yield item
     if run:
         yield _joined(run)
 

@@ -1,7 +1,8 @@
-"""STIX 2.1 bundles: indicators whose pattern is file hashes combined by OR, and file objects.
+"""STIX 2.0 and 2.1: bundles and TAXII envelopes with indicators of file hashes, and with file objects.
 
-Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.7 (file), 7.2.1 (marking definitions, TLP) and 9
-(patterning); OASIS STIX common objects, extension definition for TLP 2.0.
+Source: OASIS STIX Version 2.1, sections 4.7 (indicator), 6.1 (artifact), 6.7 (file), 7.2.1 (marking definitions, TLP)
+and 9 (patterning); Version 2.0, parts 2 (observed data) and 4 (file); OASIS STIX common objects, extension definition
+for TLP 2.0; OASIS TAXII Version 2.1, section 3.7 (envelope).
 """
 
 import re
@@ -12,27 +13,11 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.lists.algorithms import algorithm_named
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import entry_or_reject, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.stix_pattern import alternatives_of
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, records, shape, size_of, text_of
-
-_COMPARISON = re.compile(
-    r"""file:hashes\.(?:'(?P<quoted>[^'\\]+)'|(?P<bare>[A-Za-z0-9_]+))\s*=\s*'(?P<value>[^'\\]*)'"""
-)
-_HASH, _OBSERVED = "\ue000", "\ue001"
-"""Private-use characters that replace, in a pattern, a comparison with a hash and an observation of only such
-comparisons."""
-
-_REDUCTIONS = (
-    (f"{_HASH}|{_HASH}", _HASH),
-    (f"({_HASH})", _HASH),
-    (f"[{_HASH}]", _OBSERVED),
-    (f"({_OBSERVED})", _OBSERVED),
-    (f"{_OBSERVED}|{_OBSERVED}", _OBSERVED),
-)
-_MAX_DEPTH = 64
-"""Maximum rounds of reduction: nested brackets, and powers of two of alternatives. No pattern in use comes near."""
 
 _MARKINGS = {
     "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "white",
@@ -47,6 +32,11 @@ _MARKINGS = {
 }
 """Marking objects with ids fixed by the standard, TLP 1.0 then TLP 2.0. No bundle can redefine them."""
 
+_ID = re.compile(r"([a-z0-9-]+)--[0-9a-fA-F-]{36}")
+_FILE_TYPES = frozenset({"file", "artifact"})
+
+_OTHER_CONDITIONS = "the pattern joins file hashes with other conditions"
+
 _TLP_2 = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 
 _REFERENCES = "object_marking_refs"
@@ -60,8 +50,12 @@ class StixBundle:
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """Returns whether the root object is a bundle."""
-        return shape(head).get("type") == "bundle"
+        """Returns whether the root object is a bundle, or has objects with the type and id of STIX."""
+        found = shape(head)
+        identity = _ID.fullmatch(text_of(found.get("objects.item.id")))
+        return found.get("type") == "bundle" or (
+            identity is not None and identity[1] == found.get("objects.item.type", identity[1])
+        )
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
         """Yields an entry for each hash of an indicator's pattern and one for each file object.
@@ -90,11 +84,22 @@ class StixBundle:
 def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
     """Returns the items of one object; none for objects of other types."""
     kind = record.get("type")
-    if kind == "file":
-        hashes = object_or_empty(record.get("hashes"))
-        pairs = [(_algorithm(name), text_of(value)) for name, value in hashes.items()]
-        return [_entry(number, record, pairs)] if pairs else []
+    if kind in _FILE_TYPES:
+        return _file_items(number, record, record)
+    if kind == "observed-data":
+        # Version 2.0 keeps the observed objects inside.
+        inner = object_or_empty(record.get("objects")).values()
+        files = [one for one in inner if isinstance(one, dict) and one.get("type") in _FILE_TYPES]
+        return [item for one in files for item in _file_items(number, one, record)]
     return _indicator_items(number, record, now) if kind == "indicator" else []
+
+
+def _file_items(number: int, file: Record, owner: Record) -> list[ListEntry | Rejected]:
+    hashes = object_or_empty(file.get("hashes"))
+    pairs = [(_algorithm(name), text_of(value)) for name, value in hashes.items()]
+    merged = {"id": owner.get("id"), "name": file.get("name"), "size": file.get("size")}
+    merged[_REFERENCES] = owner.get(_REFERENCES)
+    return [_entry(number, merged, pairs)] if pairs else []
 
 
 def _indicator_items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
@@ -103,10 +108,23 @@ def _indicator_items(number: int, record: Record, now: datetime) -> list[ListEnt
         return [withdrawn(number)]
     if end is None:
         return [Rejected(number, RejectReason.MALFORMED, "the end of validity is not a time")]
-    comparisons = _comparisons(record)
-    if not comparisons:
-        return [Rejected(number, RejectReason.UNSUPPORTED, "the pattern is not file hashes combined by OR")]
-    return [_entry(number, record, [comparison]) for comparison in comparisons]
+    pattern = record.get("pattern")
+    if record.get("pattern_type", "stix") != "stix" or not isinstance(pattern, str):
+        return [Rejected(number, RejectReason.UNSUPPORTED, "the pattern is not a STIX pattern")]
+    found = alternatives_of(pattern)
+    entries = [one for one in found or [] if one.exact and one.hashes]
+    passed = found is None or len(entries) < len(found)
+    items: list[ListEntry | Rejected] = [
+        _entry(number, {**record, "size": one.size, "name": record.get("name") or one.name}, list(one.hashes))
+        for one in entries
+    ]
+    if passed and not items:
+        about_files = ":hashes" in pattern
+        detail = _OTHER_CONDITIONS if about_files else "the pattern has no hash of a file"
+        items.append(Rejected(number, RejectReason.UNSUPPORTED, detail))
+    elif found is not None and any(one.hashes and not one.exact for one in found):
+        items.append(Rejected(number, RejectReason.UNSUPPORTED, _OTHER_CONDITIONS))
+    return items
 
 
 def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEntry | Rejected:
@@ -120,29 +138,9 @@ def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEnt
         pairs,
         id=text_of(record.get("id")) or f"record {number}",
         size=size_of(record.get("size")),
+        remarks=size_remarks(text_of(record.get("size"))),
         labels={label: text for label, text in labels.items() if text},
     )
-
-
-def _comparisons(record: Record) -> list[tuple[str, str]]:
-    """Returns the hashes of a pattern that asks for any one of them and nothing else."""
-    pattern = record.get("pattern")
-    if record.get("pattern_type", "stix") != "stix" or not isinstance(pattern, str):
-        return []
-    if _HASH in pattern or _OBSERVED in pattern:
-        return []
-    skeleton = re.sub(r"\bOR\b", "|", _COMPARISON.sub(f" {_HASH} ", pattern))
-    skeleton = "".join(skeleton.split())
-    for _ in range(_MAX_DEPTH):
-        before = len(skeleton)
-        for long, short in _REDUCTIONS:
-            skeleton = skeleton.replace(long, short)
-        if len(skeleton) == before:
-            break
-    if skeleton != _OBSERVED:
-        return []
-    found = _COMPARISON.finditer(pattern)
-    return [(_algorithm(match["quoted"] or match["bare"]), match["value"].strip()) for match in found]
 
 
 def _algorithm(name: str) -> str:

@@ -1,27 +1,39 @@
-"""Delimited text (comma, semicolon or tab) with column names in its first line or from the user.
+"""Delimited text (comma, semicolon, tab or bar) with column names in its first line or from the user.
 
-Layouts that only members of a scheme may see are read with columns named by the user; nothing about them is guessed.
+Layouts that only members of a scheme may see are read with columns named by the user; nothing about them is guessed. In
+tables of indicators one column gives the kind of a value, and another the value.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import LENGTHS_BYTES, algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import entry_or_reject, raw_digest, size_or_none
-from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
-from hashaudit.lists.syntax.lines import with_head
-from hashaudit.lists.untagged import algorithm_of, resolve
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, SHA256, UNDECIDED, algorithm_named, is_unsupported
+from hashaudit.lists.entry_fields import (
+    NOT_MARKED,
+    TOO_FEW_FIELDS,
+    UNKNOWN_KIND,
+    entry_or_reject,
+    is_placeholder,
+    raw_digest,
+    size_or_none,
+    size_remarks,
+)
+from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
+from hashaudit.lists.hash_words import hash_words, visible
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
+from hashaudit.lists.syntax.delimited import fields_of, rows
+from hashaudit.lists.syntax.lines import Line, numbered_lines, with_head
+from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
 from hashaudit.model.results import AlgorithmName, Role
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 
 _SYNONYMS: dict[str, frozenset[str]] = {
     "hash": frozenset({"hash", "hashvalue", "digest", "checksum"}),
-    "algorithm": frozenset({"algorithm", "algo", "hashtype", "hashalgorithm"}),
+    "algorithm": frozenset({"algorithm", "algo", "alg", "hashtype", "hashalgorithm"}),
     "id": frozenset({"id", "uuid", "guid", "entryid", "mediaid", "imageid"}),
     "size": frozenset({"size", "filesize", "bytes", "sizebytes", "length", "mediasize"}),
     "name": frozenset({"name", "filename", "filepath", "path", "file"}),
@@ -32,7 +44,7 @@ _SYNONYMS: dict[str, frozenset[str]] = {
     "score": frozenset({"score"}),
     "tlp": frozenset({"tlp"}),
     "tags": frozenset({"tags"}),
-    "comment": frozenset({"comment", "comments", "description", "note"}),
+    "comment": frozenset({"comment", "comments", "description", "note", "notes"}),
 }
 """Field -> names in use for its column, folded by :func:`_folded`."""
 
@@ -41,18 +53,93 @@ _ROLES: dict[str, Role] = {role.value: role for role in Role}
 _MAPPED_ONLY = frozenset({"role", "category_scheme", "classification_scheme", "source", "set", "status", "media_type"})
 """Fields that only the user can map a column to."""
 
-_NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role"})
+_NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role", "marked"})
+
+_KIND_COLUMNS = (
+    "indicatortype",
+    "ioctype",
+    "iocvaluetype",
+    "observabletype",
+    "attributetype",
+    "hashtype",
+    "datatype",
+    "entitytype",
+    "type",
+    "kind",
+    "indicator",
+    "ioc",
+)
+"""Columns that give the kind of the value beside them, folded, the surest first."""
+
+_VALUE_COLUMNS = (
+    "indicatorvalue",
+    "iocvalue",
+    "observablevalue",
+    "attributevalue",
+    "data",
+    "value",
+    "indicator",
+    "ioc",
+    "observable",
+    "content",
+    "hash",
+    "artifact",
+    "indicators",
+    "iocs",
+)
+"""Columns with the values, folded, the surest first."""
+
+_MARKED_COLUMN = "toids"
+"""MISP's column of the mark for detection."""
+
+_MAX_HEADER_LINES = 10
+"""Lines in which the column names are sought: some tables have a title above them."""
+
+_SAMPLE_LINES = 200
+"""Lines in which kinds and hashes are sought if no column name tells."""
+
+_MAX_SHOWN_NAME = 60
+_HEX_LENGTHS = frozenset(BY_HEX_LENGTH)
+_NOT_A_FILE_HASH = "not a hash of a file"
 
 
-class _Layout(msgspec.Struct, frozen=True):
+class _Layout(msgspec.Struct, frozen=True, kw_only=True):
     """The columns of a table."""
 
     width: int | None
     """Number of fields of every row; ``None`` without a header."""
-    hashes: list[tuple[int, str]]
+    hashes: list[tuple[int, str]] = []
     """Columns with a named algorithm."""
-    others: list[tuple[str, int]]
-    """Field (``hash``, ``algorithm``, ``id``, ``size``, ``role`` or a label) and column."""
+    bare: list[int] = []
+    """Columns of hashes without a named algorithm."""
+    kind: int | None = None
+    """Column of the kind of the value in the column ``value``."""
+    value: int | None = None
+    others: list[tuple[str, int]] = []
+    """Field (``algorithm``, ``id``, ``size``, ``role``, ``marked`` or a label) and column."""
+    names: list[str] = []
+    """Name of each column; empty without a header."""
+
+    @property
+    def has_hashes(self) -> bool:
+        """True if a column holds hashes."""
+        return bool(self.hashes or self.bare or self.kind is not None)
+
+    @property
+    def unread(self) -> frozenset[int]:
+        """Columns in which a hash is neither expected nor read."""
+        read = {column for column, _ in self.hashes} | {*self.bare, self.value}
+        read |= {column for field, column in self.others if field in {"id", "algorithm"}}
+        return frozenset(range(len(self.names))) - {column for column in read if column is not None}
+
+
+class _Plan(NamedTuple):
+    """The way to read a table, found from its beginning."""
+
+    delimiter: str
+    header_line: int
+    """Number of the line with the column names; 0 if no row has them."""
+    layout: _Layout
 
 
 class Table:
@@ -62,55 +149,98 @@ class Table:
     strict = False
 
     def recognises(self, head: bytes) -> bool:
-        """Returns whether the first line names a column of hashes, and the text has no NUL."""
-        return b"\0" not in head and any(
-            _from_header(header_row(head, delimiter)) is not None for delimiter in DELIMITERS
-        )
+        """Returns whether a line at the beginning names a column of hashes, or a column gives kinds of hashes."""
+        return b"\0" not in head.rstrip(b"\0") and _plan(head, {}) is not None
 
     def fits(self, head: bytes, columns: Mapping[str, str]) -> bool:
         """Returns whether the text has the mapped columns: by position, or all of them by name."""
         if not columns or _are_positions(columns):
             return bool(columns)
-        wanted = {column.lower() for column in columns}
-        return any(wanted <= {name.lower() for name in header_row(head, delimiter)} for delimiter in DELIMITERS)
+        return _header_with(head, columns) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
-        """Yields an entry for each row; columns that are neither known nor mapped are skipped.
+        """Yields an entry for each row, and a remark for each column of hashes that is neither known nor mapped.
 
         Raises:
-            ListError: a mapped column is missing, the quotes are wrong, the last row is truncated, or 64-digit hashes
-                in a column without an algorithm are too few to determine it.
+            ListError: a mapped column is missing, the last row is truncated, or hashes in a column without an algorithm
+                show that they have another algorithm.
         """
         head, stream = with_head(stream)
-        delimiter = max(DELIMITERS, key=lambda mark: len(header_row(head, mark)))
-        return resolve(_items(stream, delimiter, options))
+        plan = _plan(head, options.columns)
+        if plan is None:
+            raise ListError(
+                "line 1: no line at the beginning names a column of hashes",
+                hint="name it with --column-map COLUMN=FIELD",
+            )
+        return resolve(_items(stream, plan, options))
 
 
-def _items(stream: BinaryIO, delimiter: str, options: ParseOptions) -> Iterator[ListItem]:
-    table = rows_after_comments(stream, delimiter)
-    if options.columns and _are_positions(options.columns):
-        layout: _Layout | None = _by_position(options.columns)
-    else:
-        _, header, _ = next(table, (0, [], True))
-        names = [field.strip() for field in header]
-        layout = _mapped(names, options.columns) if options.columns else _from_header(names)
-    if layout is None:
-        raise ListError("the first line names no column of hashes", hint="name it with --column-map COLUMN=FIELD")
-    seen: set[AlgorithmName] = set()
-    for number, row, ended in table:
-        item = _entry(number, row, layout, options.algorithm)
-        if not ended and not _is_whole(item, seen):
-            raise ListError(f"line {number}: the last row is truncated", hint="get the list again")
-        if isinstance(item, ListEntry):
-            seen.update(item.digests)
-        yield item
+def _items(stream: BinaryIO, plan: _Plan, options: ParseOptions) -> Iterator[ListItem]:
+    layout, seen = plan.layout, set[AlgorithmName]()
+    unread = layout.unread
+    for number, row, ended in rows(_without_comments(numbered_lines(stream)), plan.delimiter, skip_initial_space=True):
+        if number == plan.header_line:
+            continue
+        if number < plan.header_line:
+            yield Rejected(number, RejectReason.MALFORMED, "a title above the column names")
+            continue
+        if not any(field.strip() for field in row):
+            continue
+        items = list(_entries(number, row, layout, options))
+        if not ended:
+            _refuse_truncated(number, row, layout, items, seen)
+        for item in items:
+            if isinstance(item, ListEntry):
+                seen.update(item.digests)
+            yield item
+        yield from _unread_hashes(number, row, layout, unread)
 
 
-def _is_whole(item: ListEntry | Rejected, seen: set[AlgorithmName]) -> bool:
-    """Returns whether a last row without a line end can be complete: an entry, and not the first of its length."""
-    if isinstance(item, Rejected):
-        return item.reason in {RejectReason.EMPTY_INPUT, RejectReason.FLAT}
-    return not seen or not seen.isdisjoint(item.digests)
+def _without_comments(lines: Iterator[Line]) -> Iterator[Line]:
+    return (line for line in lines if line[1] is None or not line[1].startswith((b"#", b"\xef\xbb\xbf#")))
+
+
+def _refuse_truncated(
+    number: int, row: list[str], layout: _Layout, items: list[ListEntry | Rejected], seen: set[AlgorithmName]
+) -> None:
+    """Refuses a last row without a line end that has too few fields, or a shorter hash than the rows before it."""
+    short = layout.width is not None and len(row) < layout.width
+    lengths = {LENGTHS_BYTES.get(name, 0) for name in seen}
+    for item in items:
+        if isinstance(item, Rejected):
+            short |= item.reason is RejectReason.WRONG_LENGTH or "odd number" in item.detail
+        elif seen and seen.isdisjoint(item.digests):
+            short |= max(len(raw) for raw in item.digests.values()) < max(lengths)
+    if short:
+        raise ListError(f"line {number}: the last row is truncated", hint="get the list again")
+
+
+def _unread_hashes(number: int, row: list[str], layout: _Layout, unread: frozenset[int]) -> Iterator[Remark]:
+    for column, text in enumerate(row):
+        if len(text) not in _HEX_LENGTHS or (column not in unread and column < len(layout.names)):
+            continue
+        if layout.names and raw_digest(text) is not None and not _is_read(text, row, layout):
+            yield Remark(
+                number,
+                f"{_column_name(column, layout)} holds what looks like hashes, which are not read; "
+                "map it with --column-map COLUMN=FIELD if it has hashes of files",
+            )
+
+
+def _is_read(text: str, row: list[str], layout: _Layout) -> bool:
+    columns = [*(column for column, _ in layout.hashes), *layout.bare]
+    return any(row[column].strip().lower() == text.lower() for column in columns if column < len(row))
+
+
+def _column_name(column: int, layout: _Layout) -> str:
+    name = layout.names[column].strip() if column < len(layout.names) else ""
+    plain = name.isprintable() and 0 < len(name) <= _MAX_SHOWN_NAME and not hash_words(name.encode(), None).damaged
+    return f"column '{name}'" if plain and not _hex_in(name) else f"column {column + 1}"
+
+
+def _hex_in(name: str) -> bool:
+    """Returns whether a name may be a value instead: then it is not shown."""
+    return bool(hash_words(name.encode("utf-8", "replace"), None).hashes)
 
 
 def _are_positions(columns: Mapping[str, str]) -> bool:
@@ -118,52 +248,71 @@ def _are_positions(columns: Mapping[str, str]) -> bool:
 
 
 def _folded(name: str) -> str:
-    return name.strip().lower().translate({ord(mark): None for mark in " _-"})
+    return "".join(mark for mark in name.strip().lower() if mark.isalnum())
 
 
-def _field_of(column: str) -> str | None:
-    """Returns the field of a column with this name, or ``None`` if the name is unknown."""
-    folded = _folded(column)
-    if folded in _FIELDS:
-        return _FIELDS[folded]
-    for candidate in (column.strip().lower(), folded, folded.removesuffix("hash"), folded.removeprefix("hash")):
-        if is_unsupported(candidate):
-            return candidate
-        if (algorithm := algorithm_named(candidate)) is not None:
-            return algorithm
+def _plan(head: bytes, columns: dict[str, str] | Mapping[str, str]) -> _Plan | None:
+    """Returns the way to read a table; ``None`` if nothing at its beginning tells."""
+    if columns:
+        return _mapped_plan(head, columns)
+    lines = _lines(head)
+    for number, line in [one for one in lines if not one[1].startswith(b"#")][:_MAX_HEADER_LINES]:
+        for delimiter in _by_fields(line):
+            layout = _from_header(fields_of(line, delimiter))
+            if layout is not None:
+                return _Plan(delimiter, number, layout)
+    comments = [line for _, line in lines if line.startswith(b"#")][:_SAMPLE_LINES]
+    for line in reversed(comments):
+        for delimiter in _by_fields(line):
+            layout = _from_header(fields_of(line.lstrip(b"# "), delimiter))
+            if layout is not None and (layout.width or 0) > 1:
+                return _Plan(delimiter, 0, layout)
+    return _from_content([line for _, line in lines if not line.startswith(b"#")][:_SAMPLE_LINES])
+
+
+def _lines(head: bytes) -> list[tuple[int, bytes]]:
+    """Returns the lines that are not blank, with their numbers."""
+    numbered = enumerate(head.split(b"\n"), 1)
+    return [(number, shown) for number, line in numbered if (shown := visible(line).strip(b" \r"))]
+
+
+def _by_fields(line: bytes) -> list[str]:
+    """Returns the delimiters, the one that gives the most fields first."""
+    return sorted(DELIMITERS, key=lambda mark: -len(fields_of(line, mark)))
+
+
+def _header_with(head: bytes, columns: Mapping[str, str]) -> tuple[str, int, list[str]] | None:
+    """Returns delimiter, line number and names of the header with all mapped columns."""
+    wanted = {column.lower() for column in columns}
+    for number, line in _lines(head)[:_SAMPLE_LINES]:
+        commented = line.startswith(b"#")
+        for delimiter in DELIMITERS:
+            names = fields_of(line.lstrip(b"# ") if commented else line, delimiter)
+            if wanted <= {name.lower() for name in names}:
+                return delimiter, 0 if commented else number, names
     return None
 
 
-def _layout(fields: dict[int, str], width: int | None) -> _Layout | None:
-    hashes = [(column, name) for column, name in fields.items() if algorithm_named(name) or is_unsupported(name)]
-    named = {column for column, _ in hashes}
-    others: dict[str, int] = {}
-    for column, field in fields.items():
-        if column not in named:
-            others.setdefault(field, column)
-    if not hashes and "hash" not in others:
-        return None
-    return _Layout(width, hashes, list(others.items()))
-
-
-def _from_header(names: list[str]) -> _Layout | None:
-    fields = {column: field for column, name in enumerate(names) if (field := _field_of(name)) is not None}
-    return _layout(fields, len(names))
-
-
-def _mapped(names: list[str], columns: dict[str, str]) -> _Layout | None:
+def _mapped_plan(head: bytes, columns: Mapping[str, str]) -> _Plan | None:
+    first = next((line for _, line in _lines(head) if not line.startswith(b"#")), b"")
+    if _are_positions(columns):
+        layout = _by_position(columns)
+        return None if layout is None else _Plan(_by_fields(first)[0], 0, layout)
+    found = _header_with(head, columns)
+    if found is None:
+        here = {name.lower() for name in fields_of(first, _by_fields(first)[0])}
+        missing = ", ".join(f"'{column}'" for column in sorted(columns) if column.lower() not in here)
+        raise ListError(f"mapped columns are missing from the first line: {missing}")
+    delimiter, number, names = found
     positions = {name.lower(): column for column, name in enumerate(names)}
-    missing = sorted(column for column in columns if column.lower() not in positions)
-    if missing:
-        names_missing = ", ".join(f"'{column}'" for column in missing)
-        raise ListError(f"mapped columns are missing from the first line: {names_missing}")
-    return _layout({positions[column.lower()]: _mapped_field(field) for column, field in columns.items()}, len(names))
+    fields = [(positions[column.lower()], _mapped_field(field)) for column, field in columns.items()]
+    return None if (layout := _layout(fields, names, len(names))) is None else _Plan(delimiter, number, layout)
 
 
-def _by_position(columns: dict[str, str]) -> _Layout | None:
+def _by_position(columns: Mapping[str, str]) -> _Layout | None:
     if "0" in columns:
         raise ListError("invalid mapped column: '0'; columns are counted from 1")
-    return _layout({int(column) - 1: _mapped_field(field) for column, field in columns.items()}, None)
+    return _layout([(int(column) - 1, _mapped_field(field)) for column, field in columns.items()], [], None)
 
 
 def _mapped_field(field: str) -> str:
@@ -177,35 +326,205 @@ def _mapped_field(field: str) -> str:
     )
 
 
-def _entry(number: int, row: list[str], layout: _Layout, stated: AlgorithmName | None) -> ListEntry | Rejected:
-    if layout.width is not None and len(row) != layout.width:
-        return Rejected(number, RejectReason.MALFORMED, "not the number of fields of the header")
-    width = len(row)
-    others = {field: row[column].strip() for field, column in layout.others if column < width and row[column]}
-    hashes = [(name, row[column].strip()) for column, name in layout.hashes if column < width]
-    if "hash" in others:
-        algorithm = _algorithm_of_row(others["hash"], others.get("algorithm"), stated)
-        if isinstance(algorithm, RejectReason):
-            return Rejected(number, algorithm, "unknown algorithm, or a hash of the wrong length")
-        hashes.append((algorithm, others["hash"]))
-    role = others.get("role", "").lower()
-    if role and role not in _ROLES:
-        return Rejected(number, RejectReason.MALFORMED, "the role is neither deny nor known")
-    return entry_or_reject(
-        number,
-        hashes,
-        id=others.get("id"),
-        size=size_or_none(others.get("size", "")),
-        labels={field: text for field, text in others.items() if field not in _NOT_LABELS},
-        role=_ROLES.get(role),
+def _field_of(column: str) -> str | None:
+    """Returns the field of a column with this name, or ``None`` if the name is unknown."""
+    return _FIELDS.get(_folded(column)) or kind_of_hash(column)
+
+
+def _from_header(names: list[str]) -> _Layout | None:
+    fields = [(column, field) for column, name in enumerate(names) if (field := _field_of(name)) is not None]
+    layout = _layout(fields, names, len(names))
+    if layout is None or not (layout.hashes and _has_supported(layout)):
+        typed = _typed_columns(names)
+        # A column ``hash`` beside a column ``type`` holds values of that kind.
+        if typed is not None and (layout is None or layout.bare == [typed[1]] or not layout.bare):
+            kind, value = typed
+            rest = [(column, field) for column, field in fields if column not in typed and field != "hash"]
+            return _layout(rest, names, len(names), kind=kind, value=value)
+    return layout if layout is not None and len(_hex_names(names)) == 0 else None
+
+
+def _has_supported(layout: _Layout) -> bool:
+    return any(not is_unsupported(name) for _, name in layout.hashes)
+
+
+def _hex_names(names: list[str]) -> list[str]:
+    return [name for name in names if len(name) in _HEX_LENGTHS and raw_digest(name) is not None]
+
+
+def _typed_columns(names: list[str]) -> tuple[int, int] | None:
+    """Returns the columns of kinds and of values, by their names."""
+    folded = [_folded(name) for name in names]
+    kind = next((folded.index(name) for name in _KIND_COLUMNS if name in folded), None)
+    if kind is None:
+        return None
+    value = next((folded.index(name) for name in _VALUE_COLUMNS if name in folded and folded.index(name) != kind), None)
+    return None if value is None else (kind, value)
+
+
+def _layout(
+    fields: list[tuple[int, str]],
+    names: list[str],
+    width: int | None,
+    *,
+    kind: int | None = None,
+    value: int | None = None,
+) -> _Layout | None:
+    hashes = [(column, name) for column, name in fields if algorithm_named(name) or is_unsupported(name)]
+    bare = [column for column, field in fields if field == "hash"]
+    if not hashes and not bare and kind is None:
+        return None
+    read = {column for column, _ in hashes} | {*bare, kind, value}
+    others: dict[str, int] = {}
+    for column, field in fields:
+        if column not in read:
+            others.setdefault(field, column)
+    known = read | {column for column, _ in fields}
+    # The columns of a mapping are all that the user wants.
+    for column, name in enumerate(names if kind is not None or _is_header(fields, names) else []):
+        folded = "_".join(name.lower().split())
+        if kind is not None and _folded(name) == _MARKED_COLUMN:
+            others.setdefault("marked", column)
+        elif column not in known and folded and folded not in _SYNONYMS and folded not in _NOT_LABELS:
+            others.setdefault(folded, column)
+    return _Layout(
+        width=width, hashes=hashes, bare=bare, kind=kind, value=value, others=list(others.items()), names=names
     )
 
 
-def _algorithm_of_row(text: str, named: str | None, stated: AlgorithmName | None) -> str | RejectReason:
-    if named is not None:
-        return named.lower() if is_unsupported(named) else (algorithm_named(named) or RejectReason.UNSUPPORTED)
+def _is_header(fields: list[tuple[int, str]], names: list[str]) -> bool:
+    """Returns whether fields come from the names themselves, not from the user's mapping."""
+    return all(_field_of(names[column]) == field for column, field in fields if column < len(names))
+
+
+def _from_content(lines: list[bytes]) -> _Plan | None:
+    """Returns the columns of kinds and of values that the rows show, whatever their names."""
+    for delimiter in DELIMITERS:
+        found: dict[tuple[int, int], int] = {}
+        for line in lines:
+            fields = fields_of(line, delimiter)
+            kinds = [column for column, text in enumerate(fields) if _is_kind(text)]
+            values = [
+                column
+                for column, text in enumerate(fields)
+                if len(text) in _HEX_LENGTHS and raw_digest(text) is not None
+            ]
+            for kind in kinds[:1]:
+                for value in values[:1]:
+                    found[kind, value] = found.get((kind, value), 0) + 1
+        if found:
+            kind, value = max(found, key=lambda pair: found[pair])
+            layout = _Layout(width=None, kind=kind, value=value)
+            return _Plan(delimiter, 0, layout)
+    return None
+
+
+def _is_kind(text: str) -> bool:
+    return len(text) <= _MAX_SHOWN_NAME and kind_of_hash(text) is not None
+
+
+def _entries(number: int, row: list[str], layout: _Layout, options: ParseOptions) -> Iterator[ListEntry | Rejected]:
+    width = len(row)
+    others = {field: row[column].strip() for field, column in layout.others if column < width and row[column].strip()}
+    remarks = [*_width_remarks(row, layout), *size_remarks(others.get("size", ""))]
+    role = others.get("role", "").lower()
+    if role and role not in _ROLES:
+        yield Rejected(number, RejectReason.MALFORMED, "the role is neither deny nor known")
+        return
+    found = _hashes_of_row(number, row, layout, others, options)
+    if isinstance(found, Rejected):
+        yield found
+        return
+    for pairs in _records(found):
+        yield entry_or_reject(
+            number,
+            pairs,
+            id=others.get("id"),
+            size=size_or_none(others.get("size", "")),
+            labels={field: text for field, text in others.items() if field not in _NOT_LABELS},
+            role=_ROLES.get(role),
+            remarks=remarks,
+        )
+
+
+def _width_remarks(row: list[str], layout: _Layout) -> list[str]:
+    if layout.width is None or len(row) == layout.width:
+        return []
+    if len(row) < layout.width:
+        return [f"a row has {TOO_FEW_FIELDS}"]
+    return ["a row has more fields than the header"] if any(text.strip() for text in row[layout.width :]) else []
+
+
+def _records(pairs: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Returns the hashes of a row as one record; further hashes of one algorithm are records of their own."""
+    first: dict[str, str] = {}
+    more: list[list[tuple[str, str]]] = []
+    named = any(name == SHA256 for name, _ in pairs)
+    for given, text in pairs:
+        name = SHA256 if named and given == UNDECIDED else given
+        if name not in first:
+            first[name] = text
+        elif first[name].lower() != text.lower():
+            more.append([(name, text)])
+    return [list(first.items()), *more]
+
+
+def _hashes_of_row(
+    number: int, row: list[str], layout: _Layout, others: dict[str, str], options: ParseOptions
+) -> list[tuple[str, str]] | Rejected:
+    """Returns (algorithm, hex text) pairs, several of one algorithm if the row has them."""
+    pairs: list[tuple[str, str]] = []
+    for column, name in layout.hashes:
+        if column < len(row):
+            pairs += _cell(name, row[column].strip())
+    columns: list[tuple[int, str | None]] = [(column, others.get("algorithm")) for column in layout.bare]
+    if layout.kind is not None and layout.value is not None:
+        kind = row[layout.kind].strip() if layout.kind < len(row) else ""
+        columns.append((layout.value, kind))
+        marked = others.get("marked", "").lower()
+        if marked in {"0", "false", "no", "n"} and not options.include_unmarked and kind_of_hash(kind) is not None:
+            return Rejected(number, RejectReason.UNSUPPORTED, NOT_MARKED)
+    for column, named in columns:
+        text = row[column].strip() if column < len(row) else ""
+        if is_placeholder(text):
+            continue
+        found = _named_hashes(number, text, named, options.algorithm)
+        if isinstance(found, Rejected):
+            if not pairs:
+                return found
+            continue
+        pairs += found
+    return pairs
+
+
+def _named_hashes(
+    number: int, text: str, named: str | None, stated: AlgorithmName | None
+) -> list[tuple[str, str]] | Rejected:
+    """Returns the hashes of a cell whose algorithm another cell, the user or the length gives."""
+    kind = ANY_HASH if named is None or is_placeholder(named) else kind_of_hash(named)
+    text = text.rpartition("|")[2].strip() or text
+    if kind is None:
+        looks = len(text) in _HEX_LENGTHS and raw_digest(text) is not None
+        return Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND if looks else _NOT_A_FILE_HASH)
+    if kind != ANY_HASH:
+        return _cell(kind, text)
     raw = raw_digest(text)
     if raw is None:
-        return RejectReason.MALFORMED
+        words = hash_words(visible(text.encode("utf-8", "replace")), stated)
+        if not words.hashes:
+            return Rejected(number, RejectReason.MALFORMED, "a hash is not hexadecimal")
+        return [(word.algorithm, word.digits.decode("ascii")) for word in words.hashes]
     algorithm = algorithm_of(len(raw), stated)
-    return RejectReason.WRONG_LENGTH if algorithm is None else algorithm
+    if algorithm is None:
+        return Rejected(number, RejectReason.WRONG_LENGTH, "a hash of the wrong length for every algorithm")
+    refuse_proved_other(number, algorithm, raw)
+    return [(algorithm, text)]
+
+
+def _cell(name: str, text: str) -> list[tuple[str, str]]:
+    """Returns the hashes of a cell with a known algorithm: usually one, or several with separators between them."""
+    algorithm = algorithm_named(name)
+    if algorithm is None or not text or len(text) <= 2 * LENGTHS_BYTES[algorithm]:
+        return [(name, text)]
+    words = hash_words(visible(text.encode("utf-8", "replace")), algorithm)
+    return [(name, word.digits.decode("ascii")) for word in words.hashes] or [(name, text)]

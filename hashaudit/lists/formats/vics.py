@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import algorithm_named
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import entry_or_reject, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ListMeta, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import (
     Record,
@@ -50,14 +50,14 @@ class Vics:
         """Returns whether the root object names one of the data models."""
         return _model(head) is not None
 
-    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the fields name the algorithms
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each medium; only its own fields count, not those of objects inside it.
 
         Raises:
             ListError: the file is truncated or damaged, or has neither media nor cases.
         """
         head, stream = with_head(stream)
-        model = _model(head)
+        model = _model(options.outline or head)
         if model is None or model[3] not in _PATHS:
             raise ListError("the VICS file has neither media nor cases")
         version = " ".join(part for part in model.group(1, 2) if part)
@@ -88,4 +88,7 @@ def _entry(number: int, record: Record, scheme: str) -> ListEntry | Rejected:
         if flag is not None:
             labels[label] = text_of(flag)
     identity = text_of(record.get("MediaID")) or f"record {number}"
-    return entry_or_reject(number, hashes, id=identity, size=size_of(record.get("MediaSize")), labels=labels)
+    size = record.get("MediaSize")
+    return entry_or_reject(
+        number, hashes, id=identity, size=size_of(size), labels=labels, remarks=size_remarks(text_of(size))
+    )

@@ -32,7 +32,7 @@ class Warninglist:
             ListError: the file is truncated or damaged.
         """
         head, stream = with_head(stream)
-        found = shape(head)
+        found = shape(options.outline or head)
         yield ListMeta(name=text_of(found.get("name")) or None, version=text_of(found.get("version")) or None)
         for number, value in values(stream, "list.item"):
             text = text_of(value)

@@ -1,6 +1,8 @@
 """Reader for rows of delimited text (RFC 4180, also tabs and semicolons) with line numbers and bounded fields."""
 
 import csv
+import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO
@@ -11,67 +13,118 @@ from hashaudit.lists.syntax.lines import MAX_LINE_BYTES, Line, numbered_lines
 Row = tuple[int, list[str], bool]
 """A row: number of its first line, its fields, and whether its last line has a line end."""
 
+_MAX_ROW_LINES = 200
+"""Lines of one quoted field at most. The longest comments in use have a few dozen."""
+
+_HASH_RUN = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})(?![0-9A-Za-z])")
+
+csv.field_size_limit(2 * _MAX_ROW_LINES * MAX_LINE_BYTES)
+
 
 def rows(lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = False) -> Iterator[Row]:
     """Yields every row that is not blank. Bytes that are not UTF-8 become hexadecimal escapes.
 
+    A quote that is never closed, or that would swallow other rows with hashes, is taken literally on its line.
+
     Raises:
-        ListError: a quote is wrong or never closed, or a line is over the limit; nothing after it can be trusted.
+        ListError: a line is over the limit; nothing after it can be trusted.
     """
     feed = _Feed(lines)
-    reader = csv.reader(feed, delimiter=delimiter, skipinitialspace=skip_initial_space, strict=True)
     while True:
-        try:
-            row = next(reader, None)
-        except csv.Error:
-            raise ListError(f"line {feed.number}: wrong quotes, or a field is over the limit") from None
-        if row is None:
-            return
-        if row:
-            yield feed.take_first_line(), row, feed.ended
+        reader = csv.reader(feed, delimiter=delimiter, skipinitialspace=skip_initial_space)
+        feed.restart()
+        for parsed in reader:
+            row = parsed
+            if feed.has_swallowed_rows():
+                row = next(csv.reader([feed.take_one_line()], delimiter=delimiter, quoting=csv.QUOTE_NONE))
+            number = feed.take_first_line()
+            if row:
+                yield number, row, feed.ended
+            if feed.limited:
+                break
         else:
-            feed.take_first_line()
+            if not feed.limited:
+                return
 
 
 class _Feed:
-    """The lines of a stream for the csv module; remembers the line where a row began."""
+    """The lines of a stream for the csv module; remembers the lines of the current row."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = iter(lines)
-        self._first: int | None = None
+        self._waiting: deque[tuple[int, str, bool]] = deque()
+        self._taken: list[tuple[int, str, bool]] = []
         self.number = 0
         self.ended = True
+        self.limited = False
+        """True if the reader was told that the text ends, because a row has too many lines."""
 
     def __iter__(self) -> "_Feed":
         return self
 
     def __next__(self) -> str:
-        self.number, line, self.ended = next(self._lines)
-        if line is None:
-            raise ListError(f"line {self.number}: the line is over the limit of {MAX_LINE_BYTES} bytes")
-        self._first = self._first or self.number
-        return line.decode("utf-8", "backslashreplace") + "\n"
+        if len(self._taken) >= _MAX_ROW_LINES:
+            self.limited = True
+            raise StopIteration
+        if self._waiting:
+            line = self._waiting.popleft()
+        else:
+            number, text, ended = next(self._lines)
+            if text is None:
+                raise ListError(f"line {number}: the line is over the limit of {MAX_LINE_BYTES} bytes")
+            line = (number, text.decode("utf-8", "backslashreplace").replace("\0", "") + "\n", ended)
+        self._taken.append(line)
+        self.number, content, self.ended = line
+        return content
+
+    def restart(self) -> None:
+        """Begins a row with another reader."""
+        self.limited = False
+
+    def has_swallowed_rows(self) -> bool:
+        """Returns whether the current row has lines that are rows of their own, or never ends."""
+        if len(self._taken) == 1:
+            return False
+        return self.limited or self._is_unclosed() or any(_HASH_RUN.search(line) for _, line, _ in self._taken[1:])
+
+    def _is_unclosed(self) -> bool:
+        return sum(line.count('"') for _, line, _ in self._taken) % 2 == 1
+
+    def take_one_line(self) -> str:
+        """Returns the first line of the current row; the others become rows again."""
+        first, *others = self._taken
+        self._waiting.extendleft(reversed(others))
+        self._taken = [first]
+        self.number, content, self.ended = first
+        return content
 
     def take_first_line(self) -> int:
         """Returns the number of the line where the last row began; the next line begins another row."""
-        first, self._first = self._first or self.number, None
+        first = self._taken[0][0] if self._taken else self.number
+        self._taken.clear()
         return first
 
 
 def header_row(head: bytes, delimiter: str) -> list[str]:
     """Returns the fields of the first line that is neither blank nor a comment; none if ``head`` is no such text."""
     line = next((line for line in head.split(b"\n") if line.strip() and not line.startswith(b"#")), b"")
+    return fields_of(line, delimiter)
+
+
+def fields_of(line: bytes, delimiter: str) -> list[str]:
+    """Returns the fields of one line; none if it is not UTF-8 or has a quote that is not closed."""
     try:
-        fields = next(csv.reader([line.decode("utf-8").rstrip("\r")], delimiter=delimiter, strict=True), [])
+        text = line.decode("utf-8").rstrip("\r").replace("\0", "")
+        fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True), [])
     except (csv.Error, UnicodeDecodeError):
         return []
     return [field.strip() for field in fields]
 
 
-def rows_after_comments(stream: BinaryIO, delimiter: str) -> Iterator[Row]:
+def rows_after_comments(stream: BinaryIO, delimiter: str, *, skip_initial_space: bool = False) -> Iterator[Row]:
     """Yields the rows of a stream without the comment lines (``#``) before the first row."""
     lines = numbered_lines(stream)
     for line in lines:
         if line[1] is None or (line[1].strip() and not line[1].startswith(b"#")):
-            yield from rows(chain([line], lines), delimiter)
+            yield from rows(chain([line], lines), delimiter, skip_initial_space=skip_initial_space)
             return

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated, size_or_none
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated, size_or_none, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 
@@ -48,17 +48,20 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
         identity = columns.get((self.id or "").lower())
         size = columns.get((self.size or "").lower())
         for number, row, ended in table:
-            if len(row) != len(header):
-                item: ListEntry | Rejected = Rejected(
-                    number, RejectReason.MALFORMED, "not the number of fields of the header"
-                )
+            item: ListEntry | Rejected
+            if len(row) < len(header):
+                item = Rejected(number, RejectReason.MALFORMED, TOO_FEW_FIELDS)
+            elif any(field.strip() for field in row[len(header) :]):
+                item = Rejected(number, RejectReason.MALFORMED, "more fields than the header")
             else:
+                # Some products end each row with another separator.
                 item = entry_or_reject(
                     number,
                     [(algorithm, row[column].strip()) for column, algorithm in hashes],
                     id=None if identity is None else row[identity].strip(),
                     size=None if size is None else size_or_none(row[size]),
                     labels={label: row[column] for column, label in labels if row[column]},
+                    remarks=() if size is None else size_remarks(row[size]),
                 )
             yield refuse_truncated(number, item, ended=ended)
 

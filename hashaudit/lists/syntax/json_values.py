@@ -1,7 +1,9 @@
 """Streaming reader for records of JSON texts: sets of millions are never in memory as a whole."""
 
 import io
+import json
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import BinaryIO
 
 import ijson  # type: ignore[import-untyped]  # it ships no annotations
@@ -18,6 +20,10 @@ must not fill memory."""
 
 _READ_BYTES = 64 << 10
 
+_OUTLINE_NODES = 2_000
+_OUTLINE_TEXT = 300
+"""Values of an outline, and characters of a text in it: its size stays below that of the head of a list."""
+
 _BROKEN = (ijson.JSONError, ValueError, ArithmeticError)
 """Errors of the parser for truncated or invalid JSON, or for excessive numbers."""
 
@@ -28,7 +34,7 @@ def shape(head: bytes) -> dict[str, object]:
     if head.lstrip()[:1] not in (b"{", b"[") or DepthMeter().exceeds(head):
         return found
     try:
-        for path, event, value in ijson.parse(io.BytesIO(head), use_float=True):
+        for path, event, value in ijson.parse(io.BytesIO(head), use_float=False):
             if event not in ("map_key", "end_map", "end_array"):
                 found.setdefault(path, event if value is None else value)
     except _BROKEN:
@@ -55,7 +61,7 @@ def values(stream: BinaryIO, path: str) -> Iterator[tuple[int, object]]:
         ListError: a text is truncated or invalid JSON, or a record is over a limit.
     """
     metered = _Metered(stream)
-    found = ijson.items(metered, path, use_float=True, multiple_values=True, buf_size=_READ_BYTES)
+    found = ijson.items(metered, path, use_float=False, multiple_values=True, buf_size=_READ_BYTES)
     number = 0
     while True:
         number += 1
@@ -98,7 +104,7 @@ def text_of(value: object) -> str:
         return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | Decimal):
         return str(value)
     if isinstance(value, list):
         return " ".join(text for item in value if (text := text_of(item)))
@@ -117,6 +123,59 @@ _FLAGS = {"true": True, "yes": True, "y": True, "t": True, "1": True} | {
     "f": False,
     "0": False,
 }
+
+
+def outline(stream: BinaryIO) -> bytes:
+    """Returns a small JSON text with the keys of a text: all of the root, and one item of each array.
+
+    Formats are recognised by keys, which may stand anywhere in a text. Returns nothing for damaged JSON.
+    """
+    metered = _Metered(stream)
+    abridged = _Abridged()
+    try:
+        for event, value in ijson.basic_parse(metered, use_float=False, buf_size=_READ_BYTES):
+            metered.since_record_bytes = 0
+            abridged.add(event, value)
+    except (*_BROKEN, ListError):
+        return b""
+    return json.dumps(abridged.root).encode()
+
+
+class _Abridged:
+    """The containers of a JSON text with one item of each array, and short texts."""
+
+    def __init__(self) -> None:
+        self.root: object = None
+        self._open: list[tuple[object, list[str]]] = []
+        self._nodes = 0
+
+    def add(self, event: str, value: object) -> None:
+        """Adds an event of ``ijson.basic_parse``."""
+        if event == "map_key":
+            self._open[-1][1][:] = [str(value)]
+        elif event in {"end_map", "end_array"}:
+            self._open.pop()
+        elif event in {"start_map", "start_array"}:
+            container: object = {} if event == "start_map" else []
+            self._open.append((container if self._attach(container) else None, []))
+        else:
+            self._attach(value[:_OUTLINE_TEXT] if isinstance(value, str) else text_of(value))
+
+    def _attach(self, value: object) -> bool:
+        if self._nodes >= _OUTLINE_NODES:
+            return False
+        if not self._open:
+            self.root = value
+        else:
+            container, key = self._open[-1]
+            if isinstance(container, list) and not container:
+                container.append(value)
+            elif isinstance(container, dict) and key and key[0] not in container:
+                container[key[0]] = value
+            else:
+                return False
+        self._nodes += 1
+        return True
 
 
 def size_of(value: object) -> int | None:

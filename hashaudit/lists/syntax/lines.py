@@ -29,6 +29,9 @@ CHUNK_BYTES = 256 * 1024
 
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
+_DOS_END = b"\x1a"
+"""Ctrl-Z, which ends texts of CP/M and DOS."""
+
 Line = tuple[int, bytes | None, bool]
 """A line: its number from 1, its content without the line end (``None`` if over the limit), and whether it has a
 line end."""
@@ -125,11 +128,14 @@ def line_blocks(stream: BinaryIO, separator: bytes = b"\n") -> Iterator[Line]:
             yield number, lines, True
             number += lines.count(separator) + 1
         too_long = len(rest) > MAX_LINE_BYTES
+        if too_long and separator != b"\0" and len(core := rest.rstrip(b"\0")) <= MAX_LINE_BYTES:
+            # A file that was allocated before it was written, or that an interrupted system padded.
+            too_long, rest = False, core + b"\0"
         if too_long:
             rest = b""
     if too_long:
         yield number, None, False
-    elif rest:
+    elif rest := rest.rstrip(b"\0" if separator != b"\0" else b"").rstrip(_DOS_END):
         yield number, rest, False
 
 
