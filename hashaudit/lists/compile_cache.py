@@ -28,7 +28,7 @@ _KEY_BYTES = 8
 _KEEP_S = 90 * 24 * 3600
 """Seconds after which an unused index is deleted: by then a newer list has most likely replaced it."""
 
-_REVISION = 2
+_REVISION = 3
 """Increase it when a parser gives other entries for the same content within one version of the program."""
 
 
@@ -85,6 +85,7 @@ def _key(file: ListSource, parse_spec: ParseSpec) -> str:
         spec.imagehash_pre4,
         sorted(parse_spec.columns.items()),
         parse_spec.selection,
+        parse_spec.tolerance,
     )
     return blake3.blake3(msgspec.msgpack.encode(parts)).hexdigest(_KEY_BYTES)
 

@@ -25,9 +25,10 @@ from hashaudit.lists.interface import (
 )
 from hashaudit.lists.list_directory import ListSource
 from hashaudit.lists.list_file import WORLD_READABLE
-from hashaudit.lists.malformed_limit import DEFAULT_LIMIT, MALFORMED_REASONS, NO_MALFORMED, MalformedLimit
+from hashaudit.lists.malformed_limit import DEFAULT_LIMIT, MALFORMED_REASONS, NO_MALFORMED
 from hashaudit.lists.plugin_hashes import with_plugin_hashes
 from hashaudit.lists.selection import EVERYTHING, Selection
+from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
 
@@ -53,15 +54,14 @@ class ParseSpec(msgspec.Struct, frozen=True):
     columns: dict[str, str] = {}
     """Column of a delimited list -> its field."""
     selection: Selection = EVERYTHING
-    max_malformed: MalformedLimit | None = None
-    """Limit given by the user, which then holds for strict formats too; ``None`` for the default."""
-    include_unmarked: bool = False
-    """True to accept entries that the list does not mark for detection."""
+    tolerance: Tolerance = DEFAULT_TOLERANCE
 
     @property
     def parse_options(self) -> ParseOptions:
         """The settings for the list's parser."""
-        return ParseOptions(algorithm=self.spec.algorithm, columns=self.columns, include_unmarked=self.include_unmarked)
+        return ParseOptions(
+            algorithm=self.spec.algorithm, columns=self.columns, include_unmarked=self.tolerance.include_unmarked
+        )
 
 
 def ingest_list(
@@ -140,8 +140,8 @@ class _ListTotals:
     def __init__(self, parse_spec: ParseSpec, *, strict: bool, progress: Progress | None) -> None:
         self._role = parse_spec.spec.role
         self._selection = parse_spec.selection
-        self._limit = parse_spec.max_malformed or (NO_MALFORMED if strict else DEFAULT_LIMIT)
-        self._strict = strict and parse_spec.max_malformed is None
+        self._limit = parse_spec.tolerance.max_malformed or (NO_MALFORMED if strict else DEFAULT_LIMIT)
+        self._strict = strict and parse_spec.tolerance.max_malformed is None
         self._progress = progress
         self._unreported = 0
         self._first_rejects: list[Rejected] = []
@@ -220,7 +220,9 @@ class _ListTotals:
     def _hint(self) -> str | None:
         if any(detail == NOT_MARKED for _, detail in self._details):
             return "accept them all the same with --include-unmarked"
-        return None
+        if self._remarks:
+            return next(iter(self._remarks))
+        return "if it is a table, name its columns: --column-map COLUMN=FIELD" if self._details else None
 
     def _reject(self, item: Rejected) -> None:
         self.rejected[item.reason] += 1

@@ -26,6 +26,7 @@ from hashaudit.lists.known_filter import FilterHandle, check_filter_spec, filter
 from hashaudit.lists.list_directory import ListSource, open_source
 from hashaudit.lists.list_file import ListFile
 from hashaudit.lists.selection import EVERYTHING, Selection
+from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
 
@@ -76,6 +77,7 @@ def load_lists(
     *,
     columns: Mapping[str, str] | None = None,
     selection: Selection = EVERYTHING,
+    tolerance: Tolerance = DEFAULT_TOLERANCE,
     progress: Progress | None = None,
 ) -> LoadedLists:
     """Loads lists in the order given, which is the order of their numbers.
@@ -86,6 +88,7 @@ def load_lists(
         columns: column of a delimited list -> its field.
         selection: the entries to accept. Not allowed with a compiled index, whose entries are selected when it is
             built.
+        tolerance: what to accept beyond the defaults.
         progress: receives the number of entries read since its last call.
 
     Raises:
@@ -93,7 +96,7 @@ def load_lists(
     """
     loaded = LoadedLists()
     try:
-        _Loader(loaded, dict(columns or {}), selection, progress).load(
+        _Loader(loaded, dict(columns or {}), selection, tolerance, progress).load(
             [spec if isinstance(spec, ListSpec) else ListSpec(os.fspath(spec)) for spec in specs]
         )
     except BaseException:
@@ -106,11 +109,17 @@ class _Loader:
     """The state of one call: collects descriptions by list number while indexes are created in another order."""
 
     def __init__(
-        self, loaded: LoadedLists, columns: dict[str, str], selection: Selection, progress: Progress | None
+        self,
+        loaded: LoadedLists,
+        columns: dict[str, str],
+        selection: Selection,
+        tolerance: Tolerance,
+        progress: Progress | None,
     ) -> None:
         self._loaded = loaded
         self._columns = columns
         self._selection = selection
+        self._tolerance = tolerance
         self._progress = progress
         self._infos: dict[int, ListInfo] = {}
         self._indexes: list[ListIndex] = []
@@ -129,9 +138,9 @@ class _Loader:
                     elif isinstance(file, ListFile) and file.is_filter:
                         self._load_filter(file, spec)
                     elif file.size_bytes > SMALL_LIST_BYTES:
-                        self._load_large(file, ParseSpec(spec, self._columns, self._selection))
+                        self._load_large(file, self._parse_spec(spec))
                     else:
-                        ingest_list(builder, file, ParseSpec(spec, self._columns, self._selection), self._progress)
+                        ingest_list(builder, file, self._parse_spec(spec), self._progress)
                         small += self._numbers(1)
             if small:
                 self._load_small(builder, tuple(small))
@@ -139,6 +148,9 @@ class _Loader:
         self._loaded.indexes = tuple(self._indexes)
         self._loaded.images = tuple(self._images)
         self._loaded.filters = tuple(self._filters)
+
+    def _parse_spec(self, spec: ListSpec) -> ParseSpec:
+        return ParseSpec(spec, self._columns, self._selection, self._tolerance)
 
     def _numbers(self, count: int) -> tuple[int, ...]:
         first = self._count + 1

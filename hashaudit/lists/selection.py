@@ -1,5 +1,7 @@
 """Selection of the entries of a list by category and by score."""
 
+import math
+
 import msgspec
 
 from hashaudit.lists.interface import ListEntry
@@ -35,9 +37,11 @@ class Selection(msgspec.Struct, frozen=True):
                 return False
         if self.min_score is not None and SCORE_LABEL in labels:
             try:
-                return float(labels[SCORE_LABEL]) >= self.min_score
+                score = float(labels[SCORE_LABEL])
             except ValueError:
                 return True
+            # A score that is no number says nothing about the entry.
+            return math.isnan(score) or score >= self.min_score
         return True
 
 

@@ -7,7 +7,9 @@ import msgspec
 
 from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES
 from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.malformed_limit import malformed_limit, malformed_limit_text
 from hashaudit.lists.selection import Selection
+from hashaudit.lists.tolerance import Tolerance
 from hashaudit.model.results import AlgorithmName
 from hashaudit.model.secret_masking import mask_address, mask_secrets
 from hashaudit.objectstores.interface import StoreOptions
@@ -20,6 +22,7 @@ from hashaudit.scan.option_values import (
     bytes_amount,
     column_mapping,
     deny_list,
+    finite_number,
     known_list,
     max_distance,
 )
@@ -110,8 +113,34 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     min_score: Annotated[
         float | None,
-        Option("min-score", "Ignore list entries with a lower score.", Group.LISTS, metavar="N", shown="none"),
+        Option(
+            "min-score",
+            "Ignore list entries with a lower score.",
+            Group.LISTS,
+            metavar="N",
+            shown="none",
+            parse=finite_number,
+        ),
     ] = None
+    max_malformed: Annotated[
+        str | None,
+        Option(
+            "max-malformed",
+            "Accept a list with at most N malformed lines, or N% of its lines.",
+            Group.LISTS,
+            metavar="N|N%",
+            shown="1%, at most 100; 0 where a program wrote the list",
+            parse=malformed_limit_text,
+        ),
+    ] = None
+    include_unmarked: Annotated[
+        bool,
+        Option(
+            "include-unmarked",
+            "Accept hashes that a MISP list does not mark for detection.",
+            Group.LISTS,
+        ),
+    ] = False
     category_names: Annotated[
         dict[str, str],
         Option(
@@ -477,6 +506,12 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     def selection(self) -> Selection:
         """The list entries that are kept."""
         return Selection(self.only_categories, self.min_score)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """What is accepted in a list beyond the defaults."""
+        limit = None if self.max_malformed is None else malformed_limit(self.max_malformed)
+        return Tolerance(limit, self.include_unmarked)
 
     @property
     def buckets(self) -> BucketOptions:

@@ -34,6 +34,21 @@ def bytes_amount(text: str) -> int:
     return int(amount)
 
 
+def finite_number(text: str) -> float:
+    """Returns the number of ``75`` or ``0.5``.
+
+    Raises:
+        ValueError: the text is not a number, or not a finite one.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("must be a number, such as 75 or 0.5")
+    return number
+
+
 def absolute_path(text: str) -> str:
     """Returns an absolute path, because a scan may be resumed from another directory. An empty text stays empty."""
     return os.path.abspath(text) if text else text

@@ -84,7 +84,7 @@ class Session:
         self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor))
         plug_in_all(config.hashers)
         self.lists = self._stack.enter_context(
-            load_lists(config.lists, columns=config.columns, selection=config.selection)
+            load_lists(config.lists, columns=config.columns, selection=config.selection, tolerance=config.tolerance)
         )
         yield from map(ListLoaded, self.lists.infos)
         if self._signing is not None:

@@ -108,7 +108,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 @command(
     "lists build",
     options_of(ListArguments),
-    select(ScanConfig, "columns", "only_categories", "min_score"),
+    select(ScanConfig, "columns", "only_categories", "min_score", "max_malformed", "include_unmarked"),
     options_of(BuildOptions),
     options_of(OutputOption),
     options_of(QuietOption),
@@ -126,6 +126,7 @@ def build(settings: Settings) -> int:
 @command(
     "lists merge",
     options_of(ListArguments),
+    select(ScanConfig, "max_malformed", "include_unmarked"),
     options_of(OutputOption),
     options_of(QuietOption),
     examples=("hashaudit lists merge a.hai b.hai -o both.hai",),
@@ -144,11 +145,18 @@ def _build(settings: Settings, *, as_known: bool) -> int:
     output, quiet = settings.make(OutputOption).output, settings.make(QuietOption).quiet
     counter = EntryCounter(quiet)
     start_s = time.monotonic()
-    infos = build_index(specs, output, columns=config.columns, selection=config.selection, progress=counter)
+    infos = build_index(
+        specs,
+        output,
+        columns=config.columns,
+        selection=config.selection,
+        tolerance=config.tolerance,
+        progress=counter,
+    )
     counter.finish()
+    for info in infos:
+        _say_list(info, quiet=quiet)
     if not quiet:
-        for info in infos:
-            _say_list(info)
         size, taken_s = bytes_shown(os.stat(output).st_size), time.monotonic() - start_s
         log(f"compiled {counted(sum(info.kept for info in infos), 'entry', 'entries')} into {size} in {taken_s:.1f} s")
     return ExitCode.COMPLETE
@@ -157,7 +165,7 @@ def _build(settings: Settings, *, as_known: bool) -> int:
 @command(
     "lists info",
     options_of(ListArguments),
-    select(ScanConfig, "columns"),
+    select(ScanConfig, "columns", "max_malformed", "include_unmarked"),
     options_of(JsonOption),
     examples=("hashaudit lists info hashes.csv",),
 )
@@ -167,8 +175,9 @@ def info(settings: Settings) -> int:
     from hashaudit.lists.index.index_reader import ListIndex
     from hashaudit.lists.load import load_lists
 
-    columns = settings.make(ScanConfig, roots=()).columns
-    with load_lists(settings.make(ListArguments).files, columns=columns) as loaded:
+    config = settings.make(ScanConfig, roots=())
+    files = settings.make(ListArguments).files
+    with load_lists(files, columns=config.columns, tolerance=config.tolerance) as loaded:
         if settings.make(JsonOption).as_json:
             _print_json([_described(info) for info in loaded.infos])
             return ExitCode.COMPLETE
@@ -208,7 +217,7 @@ def verify(settings: Settings) -> int:
     "lists check",
     options_of(ListArguments),
     options_of(CheckOptions),
-    select(ScanConfig, "columns"),
+    select(ScanConfig, "columns", "max_malformed", "include_unmarked"),
     options_of(JsonOption),
     examples=("sha256sum * | hashaudit lists check list.hai",),
 )
@@ -220,10 +229,10 @@ def check(settings: Settings) -> int:
     from hashaudit.lists.index.check_digests import check as look_up
     from hashaudit.lists.load import load_lists
 
-    columns, as_json = settings.make(ScanConfig, roots=()).columns, settings.make(JsonOption).as_json
-    options = ParseOptions(algorithm=settings.make(CheckOptions).algorithm, columns=columns)
+    config, as_json = settings.make(ScanConfig, roots=()), settings.make(JsonOption).as_json
+    options = ParseOptions(algorithm=settings.make(CheckOptions).algorithm, columns=config.columns)
     found = False
-    with load_lists(settings.make(ListArguments).files) as loaded:
+    with load_lists(settings.make(ListArguments).files, tolerance=config.tolerance) as loaded:
         for answer in look_up(sys.stdin.buffer, loaded.indexes, options):
             found = found or bool(answer.lists)
             if as_json:
@@ -236,7 +245,11 @@ def check(settings: Settings) -> int:
 
 
 @command(
-    "lists diff", options_of(DiffOptions), options_of(JsonOption), examples=("hashaudit lists diff old.hai new.hai",)
+    "lists diff",
+    options_of(DiffOptions),
+    select(ScanConfig, "max_malformed", "include_unmarked"),
+    options_of(JsonOption),
+    examples=("hashaudit lists diff old.hai new.hai",),
 )
 def diff(settings: Settings) -> int:
     """Count what two lists have in common and what only one of them has. Digests are never shown."""
@@ -245,7 +258,8 @@ def diff(settings: Settings) -> int:
 
     own = settings.make(DiffOptions)
     entry_ids, as_json = own.entry_ids, settings.make(JsonOption).as_json
-    with load_lists([own.first]) as one, load_lists([own.second]) as other:
+    tolerance = settings.make(ScanConfig, roots=()).tolerance
+    with load_lists([own.first], tolerance=tolerance) as one, load_lists([own.second], tolerance=tolerance) as other:
         sides = compare_indexes(_only(one), _only(other))
         names = ("only_in_a", "only_in_b")
         if as_json:
@@ -265,6 +279,7 @@ def diff(settings: Settings) -> int:
 @command(
     "lists export",
     options_of(ListArguments),
+    select(ScanConfig, "max_malformed", "include_unmarked"),
     options_of(ExportOptions),
     options_of(OutputOption),
     examples=("hashaudit lists export list.hai -a sha256 --show-entries -o plain.txt",),
@@ -283,7 +298,8 @@ def export(settings: Settings) -> int:
         )
     if form not in {"plain", "hashdeep"}:
         raise UsageError(f"invalid --format: '{form}'; must be plain or hashdeep")
-    with load_lists(settings.make(ListArguments).files) as loaded:
+    tolerance = settings.make(ScanConfig, roots=()).tolerance
+    with load_lists(settings.make(ListArguments).files, tolerance=tolerance) as loaded:
         index = _only(loaded)
         wanted = own.algorithm or index.algorithms
         if form == "plain" and len(wanted) != 1:
@@ -355,11 +371,12 @@ def _id(identity: str) -> str:
     return quote(identity.encode(errors="surrogateescape"))
 
 
-def _say_list(info: ListInfo) -> None:
-    rejected = _text(info.rejected)
-    kept = counted(info.kept, "entry", "entries")
-    log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, skipped: {rejected}")
-    for warning in info.warnings:
+def _say_list(info: ListInfo, *, quiet: bool) -> None:
+    if not quiet:
+        rejected = _text(info.rejected)
+        kept = counted(info.kept, "entry", "entries")
+        log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, skipped: {rejected}")
+    for warning in info.omissions if quiet else info.warnings:
         log(f"list {quote(os.fsencode(info.name))}: {warning}")
 
 

@@ -80,6 +80,9 @@ def show(event: Event, *, quiet: bool) -> None:
             )
         case Notice(source=NoticeSource.CACHE, message=message):
             log(message)
+        case ListLoaded(info=info) if quiet:
+            for warning in info.omissions:
+                log(f"list {info.name}: {warning}")
         case _:
             for line in () if quiet else _sentences(event):
                 log(line)

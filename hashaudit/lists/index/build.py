@@ -14,6 +14,7 @@ from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
 from hashaudit.lists.interface import DigestBlock, ListInfo, ListSpec
 from hashaudit.lists.list_directory import open_source
 from hashaudit.lists.selection import EVERYTHING, Selection
+from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 
 
 def build_index(
@@ -22,6 +23,7 @@ def build_index(
     *,
     columns: Mapping[str, str] | None = None,
     selection: Selection = EVERYTHING,
+    tolerance: Tolerance = DEFAULT_TOLERANCE,
     progress: Progress | None = None,
 ) -> tuple[ListInfo, ...]:
     """Compiles lists, and the lists of compiled indexes, into one index.
@@ -31,6 +33,7 @@ def build_index(
         path: of the new index, mode 0600. It appears only when complete, and replaces an index, never another file.
         columns: column of a delimited list -> its field.
         selection: the entries of lists to accept. Compiled indexes are copied completely.
+        tolerance: what to accept beyond the defaults.
         progress: receives the number of entries read since its last call.
 
     Returns:
@@ -46,7 +49,7 @@ def build_index(
                 if file.is_index:
                     copy_lists(builder, ListIndex.open(spec.path), progress)
                 else:
-                    ingest_list(builder, file, ParseSpec(spec, dict(columns or {}), selection), progress)
+                    ingest_list(builder, file, ParseSpec(spec, dict(columns or {}), selection, tolerance), progress)
         return builder.write(target)
 
 
