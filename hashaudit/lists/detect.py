@@ -4,14 +4,17 @@ The table is static: code found at run time could change what is evidence.
 """
 
 from hashaudit.errors import ListError
+from hashaudit.lists.formats.bill_of_materials import CycloneDx, SpdxJson, SpdxTags
 from hashaudit.lists.formats.clamav import ClamAv
 from hashaudit.lists.formats.coreutils import Coreutils
 from hashaudit.lists.formats.encase import Encase
+from hashaudit.lists.formats.file_manifests import DebianControl, Mtree, RpmDump
 from hashaudit.lists.formats.hashdeep import Hashdeep
 from hashaudit.lists.formats.hashkeeper import HASHKEEPER
 from hashaudit.lists.formats.hma import HmaBank
 from hashaudit.lists.formats.icse import ICSE
 from hashaudit.lists.formats.ilook import ILOOK_V1, ILOOK_V3, ILOOK_V4
+from hashaudit.lists.formats.json_records import JsonRecords
 from hashaudit.lists.formats.kdb import Kdb
 from hashaudit.lists.formats.loki import Loki
 from hashaudit.lists.formats.malwarebazaar import MalwareBazaar
@@ -31,7 +34,10 @@ from hashaudit.lists.formats.threatexchange_csv import ThreatExchangeCsv
 from hashaudit.lists.formats.threatexchange_local import ThreatExchangeLocal
 from hashaudit.lists.formats.threatexchange_updates import ThreatExchangeUpdates
 from hashaudit.lists.formats.vics import Vics
+from hashaudit.lists.formats.virustotal import VirusTotal
 from hashaudit.lists.formats.warninglist import Warninglist
+from hashaudit.lists.formats.windows_tools import Certutil, Fciv, GetFileHash
+from hashaudit.lists.formats.yara import Yara
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListFormat, ParseOptions, PathFormat
 from hashaudit.lists.not_a_list import refuse_other_files
@@ -59,8 +65,20 @@ FORMATS: tuple[ListFormat, ...] = (
     MispEvent(),
     StixBundle(),
     Warninglist(),
+    CycloneDx(),
+    SpdxJson(),
+    VirusTotal(),
+    JsonRecords(),
     Ncmec(),
     OpenIoc(),
+    SpdxTags(),
+    GetFileHash(),
+    Certutil(),
+    Fciv(),
+    Yara(),
+    Mtree(),
+    RpmDump(),
+    DebianControl(),
     ClamAv(),
     Loki(),
     ThreatExchangeLocal(),
@@ -77,7 +95,8 @@ ACCEPTED = (
     "plain hashes, checksum files of coreutils, BSD and b3sum, hashdeep, md5deep, "
     "comma, semicolon or tab separated text whose first line names the columns, NSRL, HashKeeper, ILook, EnCase .hash, "
     "Sleuth Kit .idx and .kdb, VICS, ICSE, NCMEC, ThreatExchange, StopNCII, Tech Against Terrorism, HMA, MISP, STIX, "
-    "OpenIOC, Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, zstd or zip"
+    "OpenIOC, VirusTotal, OTX, CycloneDX, SPDX, YARA, mtree, rpm --dump, Debian control files, Get-FileHash, certutil, fciv, "
+    "Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, zstd or zip"
 )
 
 

@@ -147,13 +147,10 @@ def _read(line: Line, stated: AlgorithmName | None) -> Iterator[_Bare | ListEntr
         yield from _words(number, text, stated)
         return
     refuse_proved_other(number, algorithm, raw)
-    reject = check_digest(number, algorithm, raw)
-    if reject is not None:
-        yield reject
-    elif any(raw):
-        yield number, algorithm, raw
-    else:
+    if not any(raw):
         yield entry_or_reject(number, [(algorithm, match[1])])
+        return
+    yield check_digest(number, algorithm, raw) or (number, algorithm, raw)
 
 
 def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[ListEntry | Rejected]:
@@ -195,7 +192,7 @@ def _leading(line: bytes, hashes: list[HashWord]) -> list[HashWord]:
     return leading if len({word.algorithm or SHA256 for word in leading}) == len(leading) else []
 
 
-_SEPARATORS = b" \t,;|\"'`*-\\"
+_SEPARATORS = b" \t,;|\"'`*-:=\\"
 
 
 def _rest(line: bytes, hashes: list[HashWord]) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, SHA256, UNDECIDED, algorithm_named, is_unsupported
+from hashaudit.lists.column_names import SYNONYMS, field_of, folded_name, typed_columns
 from hashaudit.lists.entry_fields import (
     NOT_MARKED,
     TOO_FEW_FIELDS,
@@ -31,63 +32,11 @@ from hashaudit.model.results import AlgorithmName, Role
 
 DELIMITERS = ",;\t|"
 
-_SYNONYMS: dict[str, frozenset[str]] = {
-    "hash": frozenset({"hash", "hashvalue", "digest", "checksum"}),
-    "algorithm": frozenset({"algorithm", "algo", "alg", "hashtype", "hashalgorithm"}),
-    "id": frozenset({"id", "uuid", "guid", "entryid", "mediaid", "imageid"}),
-    "size": frozenset({"size", "filesize", "bytes", "sizebytes", "length", "mediasize"}),
-    "name": frozenset({"name", "filename", "filepath", "path", "file"}),
-    "category": frozenset({"category"}),
-    "classification": frozenset({"classification", "severity"}),
-    "series": frozenset({"series", "seriesname"}),
-    "family": frozenset({"family", "malwarefamily", "signature"}),
-    "score": frozenset({"score"}),
-    "tlp": frozenset({"tlp"}),
-    "tags": frozenset({"tags"}),
-    "comment": frozenset({"comment", "comments", "description", "note", "notes"}),
-}
-"""Field -> names in use for its column, folded by :func:`_folded`."""
-
-_FIELDS = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms}
 _ROLES: dict[str, Role] = {role.value: role for role in Role}
 _MAPPED_ONLY = frozenset({"role", "category_scheme", "classification_scheme", "source", "set", "status", "media_type"})
 """Fields that only the user can map a column to."""
 
 _NOT_LABELS = frozenset({"hash", "algorithm", "id", "size", "role", "marked"})
-
-_KIND_COLUMNS = (
-    "indicatortype",
-    "ioctype",
-    "iocvaluetype",
-    "observabletype",
-    "attributetype",
-    "hashtype",
-    "datatype",
-    "entitytype",
-    "type",
-    "kind",
-    "indicator",
-    "ioc",
-)
-"""Columns that give the kind of the value beside them, folded, the surest first."""
-
-_VALUE_COLUMNS = (
-    "indicatorvalue",
-    "iocvalue",
-    "observablevalue",
-    "attributevalue",
-    "data",
-    "value",
-    "indicator",
-    "ioc",
-    "observable",
-    "content",
-    "hash",
-    "artifact",
-    "indicators",
-    "iocs",
-)
-"""Columns with the values, folded, the surest first."""
 
 _MARKED_COLUMN = "toids"
 """MISP's column of the mark for detection."""
@@ -247,10 +196,6 @@ def _are_positions(columns: Mapping[str, str]) -> bool:
     return all(column.isdecimal() for column in columns)
 
 
-def _folded(name: str) -> str:
-    return "".join(mark for mark in name.strip().lower() if mark.isalnum())
-
-
 def _plan(head: bytes, columns: dict[str, str] | Mapping[str, str]) -> _Plan | None:
     """Returns the way to read a table; ``None`` if nothing at its beginning tells."""
     if columns:
@@ -318,24 +263,19 @@ def _by_position(columns: Mapping[str, str]) -> _Layout | None:
 def _mapped_field(field: str) -> str:
     folded = algorithm_named(field) or field.strip().lower()
     # A closed set: a misspelt algorithm would otherwise become a label, and its column would never be matched.
-    if folded in _SYNONYMS or folded in _MAPPED_ONLY or folded in LENGTHS_BYTES or is_unsupported(folded):
+    if folded in SYNONYMS or folded in _MAPPED_ONLY or folded in LENGTHS_BYTES or is_unsupported(folded):
         return folded
-    known = sorted({*_SYNONYMS, *_MAPPED_ONLY})
+    known = sorted({*SYNONYMS, *_MAPPED_ONLY})
     raise ListError(
         f"invalid field for a mapped column: '{field}'", hint=f"use an algorithm or one of {', '.join(known)}"
     )
 
 
-def _field_of(column: str) -> str | None:
-    """Returns the field of a column with this name, or ``None`` if the name is unknown."""
-    return _FIELDS.get(_folded(column)) or kind_of_hash(column)
-
-
 def _from_header(names: list[str]) -> _Layout | None:
-    fields = [(column, field) for column, name in enumerate(names) if (field := _field_of(name)) is not None]
+    fields = [(column, field) for column, name in enumerate(names) if (field := field_of(name)) is not None]
     layout = _layout(fields, names, len(names))
     if layout is None or not (layout.hashes and _has_supported(layout)):
-        typed = _typed_columns(names)
+        typed = typed_columns(names)
         # A column ``hash`` beside a column ``type`` holds values of that kind.
         if typed is not None and (layout is None or layout.bare == [typed[1]] or not layout.bare):
             kind, value = typed
@@ -350,16 +290,6 @@ def _has_supported(layout: _Layout) -> bool:
 
 def _hex_names(names: list[str]) -> list[str]:
     return [name for name in names if len(name) in _HEX_LENGTHS and raw_digest(name) is not None]
-
-
-def _typed_columns(names: list[str]) -> tuple[int, int] | None:
-    """Returns the columns of kinds and of values, by their names."""
-    folded = [_folded(name) for name in names]
-    kind = next((folded.index(name) for name in _KIND_COLUMNS if name in folded), None)
-    if kind is None:
-        return None
-    value = next((folded.index(name) for name in _VALUE_COLUMNS if name in folded and folded.index(name) != kind), None)
-    return None if value is None else (kind, value)
 
 
 def _layout(
@@ -383,9 +313,9 @@ def _layout(
     # The columns of a mapping are all that the user wants.
     for column, name in enumerate(names if kind is not None or _is_header(fields, names) else []):
         folded = "_".join(name.lower().split())
-        if kind is not None and _folded(name) == _MARKED_COLUMN:
+        if kind is not None and folded_name(name) == _MARKED_COLUMN:
             others.setdefault("marked", column)
-        elif column not in known and folded and folded not in _SYNONYMS and folded not in _NOT_LABELS:
+        elif column not in known and folded and folded not in SYNONYMS and folded not in _NOT_LABELS:
             others.setdefault(folded, column)
     return _Layout(
         width=width, hashes=hashes, bare=bare, kind=kind, value=value, others=list(others.items()), names=names
@@ -394,7 +324,7 @@ def _layout(
 
 def _is_header(fields: list[tuple[int, str]], names: list[str]) -> bool:
     """Returns whether fields come from the names themselves, not from the user's mapping."""
-    return all(_field_of(names[column]) == field for column, field in fields if column < len(names))
+    return all(field_of(names[column]) == field for column, field in fields if column < len(names))
 
 
 def _from_content(lines: list[bytes]) -> _Plan | None:

@@ -78,6 +78,30 @@ def values(stream: BinaryIO, path: str) -> Iterator[tuple[int, object]]:
         yield number, value
 
 
+def values_at(stream: BinaryIO, paths: frozenset[str]) -> Iterator[object]:
+    """Yields every value at one of several paths, none of which is inside another, in the order of the text.
+
+    Raises:
+        ListError: same as :func:`values`.
+    """
+    metered = _Metered(stream)
+    builder: ijson.ObjectBuilder | None = None
+    inside = ""
+    try:
+        for path, event, value in ijson.parse(metered, use_float=False, multiple_values=True, buf_size=_READ_BYTES):
+            if builder is None:
+                metered.since_record_bytes = 0
+                if path not in paths or event.startswith("end_"):
+                    continue
+                builder, inside = ijson.ObjectBuilder(), path
+            builder.event(event, value)
+            if path == inside and not event.startswith("start_") and event != "map_key":
+                yield builder.value
+                builder = None
+    except _BROKEN:
+        raise ListError("the JSON text is damaged or truncated", hint="download it again") from None
+
+
 class _Metered:
     """A stream with limits on the size of one record and on the nesting depth."""
 

@@ -1,0 +1,118 @@
+"""Bills of materials: CycloneDX as JSON, and SPDX 2 as JSON and as tags with values.
+
+Source: CycloneDX 1.6, "components" and "hashes"; SPDX 2.3, sections 7.10 (package checksum) and 8.4 (file checksum).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of, values_at
+from hashaudit.lists.syntax.lines import numbered_lines
+
+_SPDX_PATHS = frozenset({"files.item", "packages.item"})
+_MAX_NESTING = 60
+_SPDX_LINE = re.compile(r"(File|Package)Checksum:\s*([A-Za-z0-9_-]+):\s*([0-9A-Fa-f]+)\s*")
+_SPDX_NAME = re.compile(r"(?:FileName|PackageName):\s*(.*)")
+
+
+class CycloneDx:
+    """Reader of CycloneDX JSON. Lenient: many components have no hashes."""
+
+    name = "cyclonedx"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the root object names the format."""
+        return shape(head).get("bomFormat") == "CycloneDX"
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
+        """Yields an entry for each component with hashes, also for components inside others.
+
+        Raises:
+            ListError: the file is truncated or damaged.
+        """
+        number = 0
+        for _, component in records(stream, "components.item"):
+            for one in _nested(component or {}, 0):
+                if one.get("hashes"):
+                    number += 1
+                    yield _entry(number, one, objects_in(one.get("hashes")), "alg", "content")
+
+
+class SpdxJson:
+    """Reader of SPDX 2 JSON. Lenient."""
+
+    name = "spdx"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the root object names the format's version."""
+        return "spdxVersion" in shape(head)
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
+        """Yields an entry for each file and package with checksums.
+
+        Raises:
+            ListError: the file is truncated or damaged.
+        """
+        number = 0
+        for value in values_at(stream, _SPDX_PATHS):
+            item = value if isinstance(value, dict) else {}
+            if item.get("checksums"):
+                number += 1
+                yield _entry(number, item, objects_in(item.get("checksums")), "algorithm", "checksumValue")
+
+
+class SpdxTags:
+    """Reader of SPDX 2 tags with values. Lenient."""
+
+    name = "spdx-tags"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the text begins with the version of the format."""
+        return re.match(rb"(?:\s|#[^\n]*\n)*SPDXVersion:", head) is not None
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
+        """Yields an entry for each checksum.
+
+        Raises:
+            ListError: the last line is truncated.
+        """
+        name = ""
+        for number, line, ended in numbered_lines(stream):
+            text = "" if line is None else line.decode("utf-8", "backslashreplace").strip()
+            named, checksum = _SPDX_NAME.fullmatch(text), _SPDX_LINE.fullmatch(text)
+            if named is not None:
+                name = named[1]
+            elif checksum is not None:
+                labels = {"name": name} if name else {}
+                item = entry_or_reject(number, [(_algorithm(checksum[2]), checksum[3])], labels=labels)
+                yield refuse_truncated(number, item, ended=ended)
+            elif "Checksum:" in text[:20]:
+                yield Rejected(number, RejectReason.MALFORMED, "not a checksum")
+
+
+def _nested(component: Record, depth: int) -> Iterator[Record]:
+    yield component
+    if depth < _MAX_NESTING:
+        for inner in objects_in(component.get("components")):
+            yield from _nested(inner, depth + 1)
+
+
+def _entry(number: int, owner: Record, hashes: list[Record], algorithm: str, value: str) -> ListEntry | Rejected:
+    labels = {"name": text_of(owner.get("fileName") or owner.get("name")), "version": text_of(owner.get("version"))}
+    return entry_or_reject(
+        number,
+        [(_algorithm(text_of(one.get(algorithm))), text_of(one.get(value))) for one in hashes],
+        id=f"record {number}",
+        labels={label: text for label, text in labels.items() if text},
+    )
+
+
+def _algorithm(name: str) -> str:
+    return algorithm_named(name) or name.lower() or "unnamed"
