@@ -95,8 +95,8 @@ ACCEPTED = (
     "plain hashes, checksum files of coreutils, BSD and b3sum, hashdeep, md5deep, "
     "comma, semicolon or tab separated text whose first line names the columns, NSRL, HashKeeper, ILook, EnCase .hash, "
     "Sleuth Kit .idx and .kdb, VICS, ICSE, NCMEC, ThreatExchange, StopNCII, Tech Against Terrorism, HMA, MISP, STIX, "
-    "OpenIOC, VirusTotal, OTX, CycloneDX, SPDX, YARA, mtree, rpm --dump, Debian control files, Get-FileHash, certutil, fciv, "
-    "Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, zstd or zip"
+    "OpenIOC, VirusTotal, OTX, CycloneDX, SPDX, YARA, mtree, rpm --dump, Debian control files, Get-FileHash, certutil, "
+    "fciv, Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, zstd or zip"
 )
 
 
@@ -111,7 +111,7 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
     Raises:
         ListError: the format is not supported; the message lists the supported formats.
     """
-    if not head.strip(b"\0 \t\r\n\x1a"):
+    if not head.strip():
         raise ListError("the list is empty")
     if TABLE.fits(head, options.columns):
         return TABLE

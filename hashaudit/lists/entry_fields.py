@@ -115,6 +115,7 @@ def entry_or_reject(
     labels: dict[str, str] | None = None,
     role: Role | None = None,
     remarks: Iterable[str] = (),
+    keep_good: bool = True,
 ) -> ListEntry | Rejected:
     """Builds an entry from (algorithm, hex text) pairs. A hash of empty input rejects the whole record.
 
@@ -129,6 +130,7 @@ def entry_or_reject(
         labels: stored unchanged.
         role: the entry's own role, if it has one.
         remarks: defects of the record that do not prevent the entry.
+        keep_good: False if a bad hash rejects the record, because a program wrote all its hashes.
     """
     digests: dict[AlgorithmName, bytes] = {}
     unsupported: dict[str, str] = {}
@@ -146,7 +148,7 @@ def entry_or_reject(
         algorithm = AlgorithmName(name)
         raw = _raw_value(algorithm, text)
         reject = check_digest(line, algorithm, raw)
-        if raw is not None and not any(raw) and (algorithm in DIGESTS or algorithm == UNDECIDED):
+        if raw is not None and not any(raw) and _is_whole_digest(algorithm, raw):
             zero = Rejected(line, RejectReason.UNSUPPORTED, _ALL_ZERO)
         elif reject is not None and reject.reason is RejectReason.FLAT:
             flat = reject
@@ -157,6 +159,8 @@ def entry_or_reject(
             bad.append(_odd_or(text, reject or Rejected(line, RejectReason.MALFORMED)))
         else:
             digests[algorithm] = raw
+    if bad and not keep_good:
+        return bad[0]
     if not digests:
         return bad[0] if bad else flat or zero or _without_digest(line, unsupported)
     return ListEntry(
@@ -191,6 +195,10 @@ def refuse_truncated(line: int, item: ListEntry | Rejected, *, ended: bool) -> L
     if not ended and isinstance(item, Rejected) and (item.reason in cut or item.detail in _SIGNS_OF_TRUNCATION):
         raise ListError(f"line {line}: the last line is truncated", hint="get the list again")
     return item
+
+
+def _is_whole_digest(algorithm: AlgorithmName, raw: bytes) -> bool:
+    return algorithm == UNDECIDED or (algorithm in DIGESTS and len(raw) == LENGTHS_BYTES[algorithm])
 
 
 def _odd_or(text: str | bytes, reject: Rejected) -> Rejected:

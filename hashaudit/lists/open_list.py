@@ -118,13 +118,18 @@ def _detected(head: bytes, content: BinaryIO, compression: str | None, options: 
 
 def _with_outline(content: BinaryIO, options: ParseOptions) -> tuple[BinaryIO, ParseOptions]:
     # The stream cannot be read twice. The file has no name, so nothing of a list stays behind.
-    whole = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 # read until the items end
+    whole = cast("BinaryIO", tempfile.SpooledTemporaryFile(_SPOOL_BYTES))  # noqa: SIM115 # closed by _then_close
     for chunk in chunks_of(content):
         whole.write(chunk)
     whole.seek(0)
-    found = outline(cast("BinaryIO", whole))
+    found = outline(whole)
     whole.seek(0)
-    return cast("BinaryIO", whole), msgspec.structs.replace(options, outline=found)
+    return stream_of(_then_close(whole)), msgspec.structs.replace(options, outline=found)
+
+
+def _then_close(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        yield from chunks_of(stream)
 
 
 def _opened(text: _Text) -> OpenedList:

@@ -51,9 +51,15 @@ def write(directory: Path, name: str, content: str | bytes, mode: int = 0o600) -
 HASHDEEP = "%%%% HASHDEEP-1.0\n%%%% size,md5,sha256,filename\n## comment\n"
 
 
+BAD_LINES = (
+    "skipped line 6: malformed (not a hash)",
+    "skipped line 8: wrong length (a run of hex digits that is no hash)",
+)
+
+
 def test_info_describes_the_file_and_counts_its_entries(directory: Path) -> None:
     empty = hashlib.sha256(b"").hexdigest()
-    content = f"# comment\n{hex_lines([1, 2, 1])}\nnot a hash\n{empty}\n{'a' * 30}\n"
+    content = f"# comment\n{hex_lines([1, 2, 1])}\nnot a hash\n{empty}\n{'a' * 30}\n{hex_lines(range(10, 210))}"
     spec = write(directory, "list.txt", content)
     os.utime(spec.path, ns=(5, 123_456_789))
     with load_lists([spec]) as lists:
@@ -67,11 +73,12 @@ def test_info_describes_the_file_and_counts_its_entries(directory: Path) -> None
                 mtime_ns=123_456_789,
                 format="plain",
                 algorithms=(SHA256,),
-                read=6,
-                kept=2,
+                read=206,
+                kept=202,
                 rejected={"duplicate": 1, "empty_input": 1, "malformed": 1, "wrong_length": 1},
                 all_sized=False,
-                warnings=("skipped line 6: malformed (not a hash)", "skipped line 8: wrong length"),
+                warnings=BAD_LINES,
+                omissions=BAD_LINES,
             ),
         )
         assert lists.indexes[0].infos == lists.infos
@@ -101,7 +108,10 @@ def test_undecodable_name_is_reported_as_text(directory: Path) -> None:
     [
         ("", "empty"),
         ("# only a comment\n", "a'; "),
-        (hashlib.sha256(b"").hexdigest() + "\n", r"a'; it holds no entry that can be matched \(1 empty input\)"),
+        (
+            hashlib.sha256(b"").hexdigest() + "\n",
+            r"a'; it holds no entry that can be matched \(1 empty input, first in line 1\)",
+        ),
         (HASHDEEP, r"a'; it holds no entry that can be matched \(empty\)"),
         (HASHDEEP + f"1,{'a' * 32},{'b' * 64},name\n1,{'a' * 32},{'b' * 64}\n", "a'; .*line 5: malformed"),
         (HASHDEEP + f"1,{'a' * 32},{'b' * 62},name\n", "a'; .*line 4: wrong length"),

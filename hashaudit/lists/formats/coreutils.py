@@ -58,7 +58,8 @@ class Coreutils:
 
 def _separator(head: bytes) -> bytes:
     """Returns the line separator: NUL with ``-z``, which also disables escaping."""
-    padded = b"\n" in head and b"\0" not in head.rstrip(b"\0")
+    text = head.rstrip(b"\0")
+    padded = b"\n" in head and b"\0" not in text and (head.endswith(b"\0\0") or text.endswith(b"\n"))
     return b"\n" if padded or b"\0" not in head else b"\0"
 
 

@@ -81,4 +81,5 @@ def _entry(number: int, line: bytes, hashes: list[str]) -> ListEntry | Rejected:
         size=size_or_none(size.decode("ascii")),
         labels={"name": label_text(name)},
         remarks=size_remarks(size),
+        keep_good=False,
     )

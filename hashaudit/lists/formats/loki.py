@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, label_text, refuse_truncated
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, label_text, refuse_truncated
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 
 _LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
+_BARE = re.compile(rb"\s*([0-9A-Fa-f]+)()()\s*")
+"""A hash without a comment, which some lists have among the others."""
 
 
 class Loki:
@@ -38,11 +40,13 @@ class Loki:
             if line is not None and is_comment(line):
                 continue
             item = Rejected(number, RejectReason.TOO_LONG) if line is None else _entry(number, line, options)
+            if line is not None and not ended and b";" not in line:
+                item = Rejected(number, RejectReason.MALFORMED, TOO_FEW_FIELDS)
             yield refuse_truncated(number, item, ended=ended)
 
 
 def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejected:
-    match = _LINE.fullmatch(line) or _LINE.fullmatch(visible(line))
+    match = _LINE.fullmatch(line) or _LINE.fullmatch(visible(line)) or _BARE.fullmatch(visible(line))
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash and a comment")
     text, score, comment = match.groups()

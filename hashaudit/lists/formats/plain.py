@@ -13,7 +13,7 @@ from hashaudit.lists.entry_fields import check_digest, entry_or_reject, label_te
 from hashaudit.lists.flat_hashes import any_flat
 from hashaudit.lists.hash_words import HashWord, hash_words, visible
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.syntax.lines import Line, is_comment, line_blocks, split_block
+from hashaudit.lists.syntax.lines import HEAD_BYTES, Line, is_comment, line_blocks, split_block
 from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
 from hashaudit.model.results import AlgorithmName
 
@@ -21,6 +21,9 @@ _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A line. coreutils writes a leading backslash before a hash whose file name is escaped."""
 
 _HEX_RUN = re.compile(rb"[0-9A-Fa-f]+")
+_LAST_WORD = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{17,}$")
+"""Hex digits at the end of a line that are long enough for the beginning of a hash."""
+
 _IMAGE_HEX_LENGTH = 16
 """Hex length of the perceptual hashes of 64 bits; the user must specify which one it is."""
 
@@ -58,7 +61,7 @@ class Plain:
         if text.startswith(_MARKUP):
             return False
         lines = [line for line in head.split(b"\n") if not is_comment(visible(line), _MARKS)]
-        return not lines or any(hash_words(visible(line), None).hashes for line in lines)
+        return (not lines and len(head) >= HEAD_BYTES) or any(hash_words(visible(line), None).hashes for line in lines)
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields blocks for bare lines, and entries for lines with other words, the label ``comment``.
@@ -84,10 +87,11 @@ def _items(stream: BinaryIO, stated: AlgorithmName | None) -> Iterator[ListItem]
 
 def _require_complete(line: int, last: bytes, seen: set[int], stated: AlgorithmName | None) -> None:
     """Refuses a last line without a line end that is a shorter run of hex digits than a hash of the list."""
-    run = _HEX_RUN.fullmatch(visible(last).strip())
-    if run is None:
+    text = visible(last).strip()
+    last_word = _HEX_RUN.fullmatch(text) or _LAST_WORD.search(text)
+    if last_word is None:
         return
-    length = len(run[0])
+    length = len(last_word[0])
     expected = {-(-8 * LENGTHS_BYTES[stated] // 4)} if stated else seen
     if length in expected or (length in _HEX_LENGTHS and (not expected or length > max(expected))):
         return
@@ -158,7 +162,7 @@ def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[L
 
     Hashes of several algorithms that follow each other at its beginning are those of one file.
     """
-    line = visible(text)
+    line = visible(text).removeprefix(b"\\")
     if is_comment(line, _MARKS):
         return
     words = hash_words(line, stated)

@@ -118,7 +118,7 @@ class Table:
         plan = _plan(head, options.columns)
         if plan is None:
             raise ListError(
-                "line 1: no line at the beginning names a column of hashes",
+                "the first line names no column of hashes",
                 hint="name it with --column-map COLUMN=FIELD",
             )
         return resolve(_items(stream, plan, options))

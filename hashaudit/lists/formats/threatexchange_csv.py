@@ -6,7 +6,7 @@ Source: facebook/ThreatExchange, ``python-threatexchange``, the dataset command.
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 from hashaudit.lists.threatexchange_signals import signal_algorithm
@@ -41,8 +41,10 @@ class ThreatExchangeCsv:
 
 
 def _entry(number: int, row: list[str]) -> ListEntry | Rejected:
-    if len(row) != len(_COLUMNS):
-        return Rejected(number, RejectReason.MALFORMED, "not the number of fields of the header")
+    if len(row) < len(_COLUMNS):
+        return Rejected(number, RejectReason.MALFORMED, TOO_FEW_FIELDS)
+    if len(row) > len(_COLUMNS):
+        return Rejected(number, RejectReason.MALFORMED, "more fields than the header")
     fields = dict(zip(_COLUMNS, row, strict=True))
     algorithm = signal_algorithm(fields["signal_type"])
     if algorithm is None:

@@ -9,12 +9,15 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.threatexchange_signals import signal_algorithm
 
 _LINE = re.compile(rb"([A-Za-z][A-Za-z0-9_]{1,30}) (\S.*)", re.DOTALL)
+
+
+_FIELDS = 2
 
 
 class ThreatExchangeLocal:
@@ -48,6 +51,8 @@ class ThreatExchangeLocal:
 
 def _entry(number: int, line: bytes) -> ListEntry | Rejected:
     match = _LINE.fullmatch(line)
+    if match is None and len(line.split()) < _FIELDS:
+        return Rejected(number, RejectReason.MALFORMED, TOO_FEW_FIELDS)
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a signal type and a signal")
     algorithm = signal_algorithm(match[1].decode("ascii"))

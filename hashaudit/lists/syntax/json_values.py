@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import BinaryIO
@@ -20,6 +22,11 @@ must not fill memory."""
 
 _READ_BYTES = 64 << 10
 
+_MAX_DIGITS = min(4_000, sys.get_int_max_str_digits() or 4_000)
+_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % _MAX_DIGITS)
+"""A run of digits at which the parser's conversion to an integer fails: the parser in C then ends the process (ijson
+3.6.0 with ``use_float=False``)."""
+
 _OUTLINE_NODES = 2_000
 _OUTLINE_TEXT = 300
 """Values of an outline, and characters of a text in it: its size stays below that of the head of a list."""
@@ -33,6 +40,8 @@ def shape(head: bytes) -> dict[str, object]:
     found: dict[str, object] = {}
     if head.lstrip()[:1] not in (b"{", b"[") or DepthMeter().exceeds(head):
         return found
+    long_number = _LONG_NUMBER.search(head)
+    head = head if long_number is None else head[: long_number.start()]
     try:
         for path, event, value in ijson.parse(io.BytesIO(head), use_float=False):
             if event not in ("map_key", "end_map", "end_array"):
@@ -108,6 +117,7 @@ class _Metered:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._depth = DepthMeter()
+        self._last_digits = 0
         self.since_record_bytes = 0
 
     def read(self, size: int) -> bytes:
@@ -115,9 +125,22 @@ class _Metered:
         self.since_record_bytes += len(data)
         if self.since_record_bytes > MAX_RECORD_BYTES:
             raise ListError(f"a record is larger than {MAX_RECORD_BYTES >> 20} MiB")
+        if self._has_long_number(data):
+            raise ListError(f"a number or text has over {_MAX_DIGITS} digits in a row")
         if self._depth.exceeds(data):
             raise ListError(f"the JSON text is nested more than {MAX_DEPTH} levels deep")
         return data
+
+    def _has_long_number(self, data: bytes) -> bool:
+        # A run may begin in one piece and end in another.
+        first = len(data) - len(data.lstrip(_DIGITS))
+        spans = self._last_digits + first >= _MAX_DIGITS
+        last = len(data) - len(data.rstrip(_DIGITS))
+        self._last_digits = self._last_digits + last if last == len(data) else last
+        return spans or _LONG_NUMBER.search(data) is not None
+
+
+_DIGITS = b"0123456789"
 
 
 def text_of(value: object) -> str:

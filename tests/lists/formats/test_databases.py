@@ -68,11 +68,11 @@ def test_one_file_under_many_names_is_one_entry_in_a_minimal_set(read_path: Call
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (("", "", "", "a", 6), "malformed"),
-        ((SHA256[:-1] + "G", SHA1, MD5, "a", 6), "malformed"),
-        ((SHA256[:-2], SHA1, MD5, "a", 6), "wrong_length"),
+        (("", "", "", "a", 6), "unsupported"),
+        ((SHA256[:-1] + "G", "", "", "a", 6), "malformed"),
+        ((SHA256[:-2], "", "", "a", 6), "wrong_length"),
         ((SHA256, SHA1, "D41D8CD98F00B204E9800998ECF8427E", "a", 0), "empty_input"),
-        ((SHA256, b"\xff\x00", MD5, "a", 6), "malformed"),
+        (("", b"\xff\x00", "", "a", 6), "malformed"),
     ],
 )
 def test_rds_rejects(
@@ -83,6 +83,13 @@ def test_rds_rejects(
     reason: str,
 ) -> None:
     assert [reason_found for _, reason_found in read_path(build(tmp_path / "rds", [row])).rejects] == [reason]
+
+
+@pytest.mark.parametrize("bad", [SHA256[:-1] + "G", SHA256[:-2], "n/a", "0" * 64])
+def test_one_bad_hash_of_a_row_leaves_the_others(read_path: Callable[..., Any], tmp_path: Path, bad: str) -> None:
+    (entry,) = read_path(minimal(tmp_path / "rds", [(bad, SHA1, MD5, "a", 6)])).entries
+    assert [*entry.digests] == ["sha1", "md5"]
+    assert len(entry.remarks) == 1
 
 
 def test_names_and_sizes_of_any_type_pass(read_path: Callable[..., Any], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hashaudit.errors import ListError
+from hashaudit.lists.interface import ParseOptions
 from hashaudit.model.results import Role
 
 MD5, SHA1 = "b1946ac92492d2347c6235b4d2611184", "f572d396fae9206628714fb2ce00f72e94f2258f"
@@ -113,7 +114,7 @@ def test_an_object_is_marked_as_its_hashes_are(read: Callable[..., Any]) -> None
         (attribute("sha512/256", SHA256), "unsupported"),
         (attribute("md5", SHA1), "wrong_length"),
         (attribute("md5", "hello"), "malformed"),
-        (attribute("md5", ""), "malformed"),
+        (attribute("md5", ""), "unsupported"),
         (attribute("md5", EMPTY_MD5), "empty_input"),
     ],
 )
@@ -140,6 +141,32 @@ def test_a_truncated_event_is_refused(read: Callable[..., Any]) -> None:
         read(dump(event(attribute("md5", MD5)))[:-1])
 
 
+def test_unmarked_hashes_are_taken_if_the_user_says_so(read: Callable[..., Any]) -> None:
+    content = dump(event(attribute("md5", MD5, to_ids=False), attribute("sha1", SHA1, to_ids=False, deleted=True)))
+    assert read(content).details == ["not marked for detection", ""]
+    result = read(content, ParseOptions(include_unmarked=True))
+    assert (result.hashes, result.rejects) == ([{"md5": MD5}], [(2, "withdrawn")])
+
+
+def test_the_result_of_a_search_for_attributes(read: Callable[..., Any]) -> None:
+    found = [{**attribute("md5", MD5), "Event": {"info": "i"}}, attribute("domain", "x"), attribute("sha1", SHA1)]
+    result = read(dump({"response": {"Attribute": found}}))
+    assert (result.format, result.hashes) == ("misp-event", [{"md5": MD5}, {"sha1": SHA1}])
+    assert result.labels[0]["event"] == "i"
+
+
+def test_a_size_beyond_64_bits_is_not_used(read: Callable[..., Any]) -> None:
+    parts = [attribute("md5", MD5), attribute("size-in-bytes", "9" * 30)]
+    result = read(dump(event(Object=[{"uuid": "o", "Attribute": parts}])))
+    assert (result.entries[0].size, result.remarks) == (None, ["a size is over 63 bits and is not used"])
+
+
+def test_one_bad_hash_of_a_file_leaves_the_others(read: Callable[..., Any]) -> None:
+    parts = [attribute("md5", "N/A"), attribute("sha1", SHA1 + "0"), attribute("sha256", SHA256)]
+    result = read(dump(event(Object=[{"uuid": "o", "Attribute": parts}])))
+    assert (result.hashes, len(result.remarks)) == ([{"sha256": SHA256}], 2)
+
+
 def test_warninglist(read: Callable[..., Any]) -> None:
     content = {"name": "Empty", "version": 3, "description": "d", "matching_attributes": ["md5"]}
     result = read(dump({**content, "list": [MD5, SHA256, EMPTY_MD5, "example.org", "10.0.0.0/8", MD5[:-1] + "g"]}))
@@ -150,7 +177,7 @@ def test_warninglist(read: Callable[..., Any]) -> None:
     assert [reason for _, reason in result.rejects] == ["empty_input", *["unsupported"] * 3]
 
 
-@pytest.mark.parametrize("content", [{"list": [MD5]}, {"description": "d"}, {"description": "d", "list": [7]}])
+@pytest.mark.parametrize("content", [{"list": ["a"]}, {"description": "d"}, {"description": "d", "list": [7]}])
 def test_other_json_is_not_a_warninglist(read: Callable[..., Any], content: object) -> None:
     with pytest.raises(ListError, match="unrecognised list format"):
         read(dump(content))

@@ -86,8 +86,8 @@ def test_fingerprints_of_every_type_are_accepted(read: Callable[..., Any]) -> No
 @pytest.mark.parametrize(
     ("prints", "reason"),
     [
-        ("", "malformed"),
-        ("<md5></md5>", "malformed"),
+        ("", "unsupported"),
+        ("<md5></md5>", "unsupported"),
         ("<md5>hello</md5>", "malformed"),
         (f"<md5>{SHA1}</md5>", "wrong_length"),
         (f"<md5>{EMPTY_MD5}</md5><sha1>{SHA1}</sha1>", "empty_input"),

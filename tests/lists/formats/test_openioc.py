@@ -59,7 +59,7 @@ def test_hashes_under_or(read: Callable[..., Any], wrap: Callable[[str], bytes])
         (item("FileItem/FileName", "a.exe"), "unsupported"),
         ("<IndicatorItem condition='is'/>", "unsupported"),
         (item("FileItem/Md5sum", "hello"), "malformed"),
-        (item("FileItem/Md5sum", ""), "malformed"),
+        (item("FileItem/Md5sum", ""), "unsupported"),
         (item("FileItem/Md5sum", SHA1), "wrong_length"),
         (item("FileItem/Md5sum", EMPTY_MD5), "empty_input"),
     ],

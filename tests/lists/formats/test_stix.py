@@ -30,6 +30,17 @@ def bundle(*objects: object) -> bytes:
         (f"[file:hashes.'SHA-1' = '{SHA1}'] OR [file:hashes.MD5 = '{MD5}']", [{"sha1": SHA1}, {"md5": MD5}]),
         (f"([(file:hashes.MD5 = '{MD5}')] OR ([file:hashes.'SHA-1' = '{SHA1}']))", [{"md5": MD5}, {"sha1": SHA1}]),
         (f"[file:hashes.'SHA3-256' = '{SHA256}']", [{"sha3-256": SHA256}]),
+        (f"[artifact:hashes.MD5 = '{MD5}']", [{"md5": MD5}]),
+        (f"[file:hashes.SHA-256 = '{SHA256}']", [{"sha256": SHA256}]),
+        (f"[file:hashes.MD5 IN ('{MD5}','{MD5[::-1]}')]", [{"md5": MD5}, {"md5": MD5[::-1]}]),
+        (f"[file:hashes.MD5 = '{MD5}' OR file:name = 'a']", [{"md5": MD5}]),
+        (f"[file:hashes.MD5 = '{MD5}' OR domain-name:value = 'a']", [{"md5": MD5}]),
+        (f"[file:hashes.MD5 = '{MD5}' AND file:hashes.'SHA-1' = '{SHA1}']", [{"md5": MD5, "sha1": SHA1}]),
+        (f"[file:hashes.MD5 = '{MD5}' AND file:name = 'a' AND file:size = 6]", [{"md5": MD5}]),
+        (
+            f"[(file:hashes.MD5 = '{MD5}' OR file:hashes.'SHA-1' = '{SHA1}') AND file:size = 6]",
+            [{"md5": MD5}, {"sha1": SHA1}],
+        ),
         (" OR ".join([f"[file:hashes.MD5 = '{MD5}']"] * 300), [{"md5": MD5}] * 300),
     ],
 )
@@ -44,17 +55,18 @@ def test_patterns(read: Callable[..., Any], pattern: str, hashes: list[dict[str,
 @pytest.mark.parametrize(
     "pattern",
     [
-        f"[file:hashes.MD5 = '{MD5}' AND file:size = 6]",
+        f"[file:hashes.MD5 = '{MD5}' AND process:pid = 6]",
+        f"[file:hashes.MD5 = '{MD5}' AND file:hashes.MD5 = '{MD5[::-1]}']",
+        f"[file:hashes.MD5 = '{MD5}' AND NOT file:name = 'a']",
+        f"[file:hashes.MD5 NOT IN ('{MD5}')]",
+        f"[file:hashes.MD5 = '{MD5}' AND (file:name = 'a']",
+        "[" + "(" * 5000,
         f"[file:hashes.MD5 = '{MD5}'] AND [file:hashes.MD5 = '{MD5}']",
         f"[file:hashes.MD5 = '{MD5}'] FOLLOWEDBY [file:hashes.MD5 = '{MD5}']",
         f"[file:hashes.MD5 = '{MD5}'] WITHIN 5 SECONDS",
-        f"[file:hashes.MD5 = '{MD5}' OR file:name = 'a']",
-        f"[file:hashes.MD5 IN ('{MD5}')]",
         f"[file:hashes.MD5 != '{MD5}']",
         f"[NOT file:hashes.MD5 = '{MD5}']",
         f"[x:file:hashes.MD5 = '{MD5}']",
-        f"[artifact:hashes.MD5 = '{MD5}']",
-        f"[file:hashes.SHA-256 = '{SHA256}']",
         f"file:hashes.MD5 = '{MD5}'",
         f"[file:hashes.MD5 = '{MD5}'",
         f"[file:hashes.MD5 = '{MD5}'] OR",
@@ -162,12 +174,48 @@ def test_file_objects(read: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(MD5[:-1] + "g", "malformed"), (SHA1, "wrong_length"), (EMPTY_MD5, "empty_input"), ("", "malformed")],
+    [(MD5[:-1] + "g", "malformed"), (SHA1, "wrong_length"), (EMPTY_MD5, "empty_input"), ("", "unsupported")],
 )
 def test_hashes_that_are_none(read: Callable[..., Any], value: str, reason: str) -> None:
     file = {"type": "file", "id": "file--1", "hashes": {"MD5": value}}
     assert read(bundle(file)).rejects == [(1, reason)]
     assert read(bundle(indicator(f"[file:hashes.MD5 = '{value}']"))).rejects == [(1, reason)]
+
+
+def test_a_pattern_gives_the_name_and_size_of_the_file(read: Callable[..., Any]) -> None:
+    pattern = f"[file:hashes.MD5 = '{MD5}' AND file:name = 'it\\'s' AND file:size = {'9' * 40}]"
+    result = read(bundle(indicator(pattern, name=None)))
+    assert (result.entries[0].labels["name"], result.entries[0].size) == ("it's", None)
+    assert result.remarks == ["a size is over 63 bits and is not used"]
+
+
+def test_one_alternative_with_other_conditions_is_counted(read: Callable[..., Any]) -> None:
+    pattern = f"[file:hashes.MD5 = '{MD5}' OR (file:hashes.'SHA-1' = '{SHA1}' AND process:pid = 1)]"
+    result = read(bundle(indicator(pattern)))
+    assert (result.hashes, result.rejects) == ([{"md5": MD5}], [(1, "unsupported")])
+
+
+def test_files_inside_observed_data_of_version_2_0(read: Callable[..., Any]) -> None:
+    objects = {
+        "0": {"type": "file", "name": "a", "size": 6, "hashes": {"MD5": MD5}},
+        "1": {"type": "domain-name", "value": "x"},
+        "2": {"type": "file", "hashes": {"SHA-1": SHA1}},
+    }
+    result = read(bundle({"type": "observed-data", "id": "observed-data--1", "objects": objects}))
+    assert result.hashes == [{"md5": MD5}, {"sha1": SHA1}]
+    assert (result.ids, result.labels[0]) == (["observed-data--1"] * 2, {"name": "a"})
+
+
+@pytest.mark.parametrize("keys", [{"more": True, "next": "2"}, {}])
+def test_an_envelope_of_taxii(read: Callable[..., Any], keys: dict[str, Any]) -> None:
+    one = {**indicator(), "id": "indicator--00000000-0000-4000-8000-000000000000"}
+    assert read(json.dumps({**keys, "objects": [one]}).encode()).format == "stix"
+
+
+@pytest.mark.parametrize("length", [10, 200_000])
+def test_the_type_of_a_bundle_may_come_last(read: Callable[..., Any], length: int) -> None:
+    objects = [{"type": "note", "x": "y" * length}, indicator()]
+    assert len(read(json.dumps({"objects": objects, "type": "bundle"}).encode()).entries) == 1
 
 
 def test_a_truncated_bundle_is_refused(read: Callable[..., Any]) -> None:

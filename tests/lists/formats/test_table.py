@@ -13,6 +13,7 @@ from hashaudit.model.results import AlgorithmName, Role
 
 MD5, SHA1 = hashlib.md5(b"a").hexdigest(), hashlib.sha1(b"a").hexdigest()
 SHA256 = hashlib.sha256(b"a").hexdigest()
+OTHER = hashlib.md5(b"b").hexdigest()
 
 VALID = {
     "comma": (f"md5,name\n{MD5},a\n", {"md5": MD5}, {"name": "a"}),
@@ -24,16 +25,16 @@ VALID = {
     "a missing hash": (f"md5,sha1\n,{SHA1}\n", {"sha1": SHA1}, {}),
     "untyped": (f"hash,tlp\n{SHA1},amber\n", {"sha1": SHA1}, {"tlp": "amber"}),
     "typed by another column": (f"hash,algorithm\n{SHA256},BLAKE3\n", {"blake3": SHA256}, {}),
-    "unknown columns": (f"md5,whatever\n{MD5},x\n", {"md5": MD5}, {}),
+    "unknown columns": (f"md5,What Ever\n{MD5},x\n", {"md5": MD5}, {"what_ever": "x"}),
     "comments first": (f"# made today\n\nmd5,score\n{MD5},7\n", {"md5": MD5}, {"score": "7"}),
     "windows": (f"\ufeffmd5,family\r\n{MD5},F\r\n", {"md5": MD5}, {"family": "F"}),
     "spaces": (f"md5 , name\n {MD5} , a\n", {"md5": MD5}, {"name": "a"}),
 }
 
 INVALID = {
-    "too few fields": (f"{MD5}", "malformed"),
-    "too many fields": (f"{MD5},a,b", "malformed"),
-    "no hash": (",a", "malformed"),
+    "no hash": (",a", "unsupported"),
+    "all zeros": (f"{'0' * 32},a", "unsupported"),
+    "placeholder": ("N/A,a", "unsupported"),
     "not hex": (f"{MD5[:-1]}g,a", "malformed"),
     "another length": (f"{SHA1},a", "wrong_length"),
     "empty input": ("d41d8cd98f00b204e9800998ecf8427e,a", "empty_input"),
@@ -61,11 +62,28 @@ def test_a_last_row_without_line_end_that_is_not_an_entry_is_truncated(
     read: Callable[..., Any], line: str, reason: str
 ) -> None:
     content = f"md5,name\n{MD5},a\n{line}".encode()
-    if reason == "empty_input":
+    if reason != "wrong_length":
         assert read(content).rejects == [(3, reason)]
         return
     with pytest.raises(ListError, match="line 3: the last row is truncated"):
         read(content)
+
+
+@pytest.mark.parametrize("line", [MD5, MD5[:-2] + ",a", MD5[:-1] + ",a", MD5[:5]])
+def test_a_last_row_without_line_end_and_with_less_than_the_others_is_truncated(
+    read: Callable[..., Any], line: str
+) -> None:
+    with pytest.raises(ListError, match="line 3: the last row is truncated"):
+        read(f"md5,name\n{MD5},a\n{line}".encode())
+
+
+@pytest.mark.parametrize(
+    ("line", "remark"),
+    [(MD5, "a row has fewer fields than the header"), (f"{MD5},a,b", "a row has more fields than the header")],
+)
+def test_a_row_of_another_width_keeps_its_hash(read: Callable[..., Any], line: str, remark: str) -> None:
+    result = read(f"md5,name\n{MD5},a\n{line}\n{MD5},b,\n".encode())
+    assert (result.hashes, result.remarks) == ([{"md5": MD5}] * 3, [remark])
 
 
 def test_a_hash_truncated_to_the_length_of_another_is_refused(read: Callable[..., Any]) -> None:
@@ -74,10 +92,79 @@ def test_a_hash_truncated_to_the_length_of_another_is_refused(read: Callable[...
         read(f"name,hash\na,{SHA1}\nb,{SHA1[:32]}".encode())
 
 
-@pytest.mark.parametrize("line", [f'"{MD5}"x,a', f'"{MD5}', f'{MD5},"a\nb\n'])
-def test_broken_quotes_refuse_the_list(read: Callable[..., Any], line: str) -> None:
-    with pytest.raises(ListError, match="wrong quotes"):
-        read(f"md5,name\n{MD5},a\n{line}\n".encode())
+@pytest.mark.parametrize(
+    "line", [f'{MD5},"a', f'"{MD5}', f'{MD5},a "b', f'{MD5},"a" b', f'{MD5},"a,b', '"a"b",c', f'"{MD5}"x,a']
+)
+def test_a_broken_quote_swallows_no_other_row(read: Callable[..., Any], line: str) -> None:
+    result = read(f'md5,name\n{MD5},a\n{line}\n{OTHER},a\n{OTHER},"b"\n'.encode())
+    assert result.hashes[-2:] == [{"md5": OTHER}] * 2
+    assert result.ids[-2:] == ["line 4", "line 5"]
+
+
+def test_a_quote_that_is_never_closed_swallows_no_other_row(read: Callable[..., Any]) -> None:
+    rows = "".join(f"{OTHER},n{number}\n" for number in range(1000))
+    assert len(read(f'md5,name\n{MD5},"a\n{rows}'.encode()).entries) == 1001
+    names = "".join(f"n{number}\n" for number in range(1000))
+    assert len(read(f'md5,name\n{MD5},"a\n{names}{MD5},b\n'.encode()).entries) == 2
+
+
+def test_all_columns_of_hashes_are_read_or_told(read: Callable[..., Any]) -> None:
+    assert read(f"md5,md5,sha256,hash\n{MD5},{OTHER},{SHA256},{SHA256}\n".encode()).hashes == [
+        {"md5": MD5, "sha256": SHA256},
+        {"md5": OTHER},
+    ]
+    result = read(f"Seen,Hash,Payload Hash,\n1,{MD5},{OTHER},{SHA256}\n".encode())
+    assert result.hashes == [{"md5": MD5}]
+    assert [remark.partition(" holds")[0] for remark in result.remarks] == ["column 'Payload Hash'", "column 4"]
+    assert read(f"name,sha256\na,{SHA256} {SHA256[::-1]}\n".encode()).hashes == [
+        {"sha256": SHA256},
+        {"sha256": SHA256[::-1]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "kinds"),
+    [
+        ("Indicator_type,Data,Note", ["sha256", "SHA-256", "sha_256", "SHA256 hash", "sha256_hash"]),
+        ("Indicator,Data,Notes", ["sha256", "hash", "FileSha256"]),
+        ("Indicator type,Indicator,Description", ["FileHash-SHA256", "file hash"]),
+        ("IndicatorType,IndicatorValue,Action", ["FileSha256"]),
+        ('# "ioc_type","ioc_value","x"', ["sha256_hash"]),
+        ("any,thing,else", ["sha256", "hashes.SHA-256"]),
+        ("type,value,comment", ["sha256", "filename|sha256", "malware-sample|sha256"]),
+    ],
+)
+def test_tables_of_kinds_and_values(read: Callable[..., Any], header: str, kinds: list[str]) -> None:
+    rows = [f'"{kind}", "{"n|" if "|" in kind else ""}{SHA256}", "c"' for kind in kinds]
+    result = read("\n".join([header, '"domain", "evil.example", "c"', *rows, f"mystery,{MD5},d", ""]).encode())
+    assert (result.format, result.hashes) == ("table", [{"sha256": SHA256}] * len(kinds))
+    assert ("what looks like a hash has an unknown kind" in result.details) is True
+    assert {reason for _, reason in result.rejects} == {"unsupported"}
+
+
+def test_unmarked_rows_of_a_misp_export_are_told(read: Callable[..., Any]) -> None:
+    content = f'uuid,type,value,to_ids\n"u","md5","{MD5}",1\n"v","md5","{OTHER}",0\n'.encode()
+    result = read(content)
+    assert (result.hashes, result.details) == ([{"md5": MD5}], ["not marked for detection"])
+    assert len(read(content, ParseOptions(include_unmarked=True)).entries) == 2
+
+
+def test_titles_above_the_column_names_are_counted(read: Callable[..., Any]) -> None:
+    result = read(f"Report of today\n\nmd5,name\n{MD5},a\n".encode())
+    assert (result.hashes, result.rejects) == ([{"md5": MD5}], [(1, "malformed")])
+
+
+def test_one_bad_hash_leaves_the_good_ones(read: Callable[..., Any]) -> None:
+    result = read(f"md5,sha1\n{MD5}0,{SHA1}\nn/a,{SHA1}\n{SHA1},{SHA1}\n{MD5}0,\n".encode())
+    assert result.hashes == [{"sha1": SHA1}] * 3
+    assert result.rejects == [(5, "malformed")]
+    assert len(result.remarks) == 3
+
+
+@pytest.mark.parametrize("size", ["9" * 19, "9" * 400, str(1 << 63)])
+def test_a_size_beyond_64_bits_is_not_used(read: Callable[..., Any], size: str) -> None:
+    result = read(f"md5,size\n{MD5},{size}\n".encode())
+    assert (result.entries[0].size, result.remarks) == (None, ["a size is over 63 bits and is not used"])
 
 
 def test_a_line_over_the_limit_refuses_the_list(read: Callable[..., Any]) -> None:
@@ -146,15 +233,18 @@ def test_an_untyped_column_follows_the_stated_algorithm(read: Callable[..., Any]
         read(f"sha256,name\n{SHA256},a\n".encode(), options)
 
 
-def test_sample_is_pdq_where_every_hash_is_half_set(read_path: Callable[..., Any], samples: Path) -> None:
-    result = read_path(samples / "PDQMD5TestData.csv")
-    assert [next(iter(hashes)) for hashes in result.hashes] == ["pdq"] * 16 + ["md5"] * 2
+def test_a_table_where_every_hash_is_half_set_asks(read_path: Callable[..., Any], samples: Path) -> None:
+    with pytest.raises(ListError, match="PDQ or SHA-256"):
+        read_path(samples / "PDQMD5TestData.csv")
+    result = read_path(samples / "PDQMD5TestData.csv", ParseOptions(algorithm=AlgorithmName("pdq")))
+    assert [next(iter(hashes)) for hashes in result.hashes] == ["pdq"] * 16
+    assert [reason for _, reason in result.rejects] == ["wrong_length"] * 2
 
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
-@given(st.lists(st.tuples(st.binary(min_size=20, max_size=20), CELL), min_size=1), st.sampled_from(",;\t"))
+@given(st.lists(st.tuples(st.binary(min_size=20, max_size=20).filter(any), CELL), min_size=1), st.sampled_from(",;\t"))
 def test_written_lists_are_read_back(
     read: Callable[..., Any], written: list[tuple[bytes, str]], delimiter: str
 ) -> None:

@@ -80,7 +80,7 @@ def test_hashes_inside_other_objects_are_not_the_mediums(read: Callable[..., Any
     ("medium", "reason"),
     [
         ("text", "malformed"),
-        ({}, "malformed"),
+        ({}, "unsupported"),
         ({"MD5": 7}, "malformed"),
         ({"MD5": 17}, "wrong_length"),
         ({"MD5": MD5[:-1] + "G"}, "malformed"),
