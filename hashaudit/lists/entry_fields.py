@@ -24,8 +24,8 @@ NO_HASH = "the record has no hash"
 NOT_MARKED = "not marked for detection"
 PIECE = "hashes of pieces of a file, not of files"
 UNKNOWN_KIND = "what looks like a hash has an unknown kind"
-TOLD_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND})
-"""Details of unsupported records about which a warning tells."""
+REPORTED_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND})
+"""Details of unsupported records that become a warning."""
 
 _SIZE_TOO_LARGE = "a size is over 63 bits and is not used"
 _MAX_PLACEHOLDER_LENGTH = 20
@@ -79,7 +79,7 @@ def label_text(raw: bytes) -> str:
 
 
 def size_or_none(text: str) -> int | None:
-    """Returns the decimal number of bytes in ``text``, or ``None`` if it is none, or over 63 bits."""
+    """Returns the decimal number of bytes in ``text``, or ``None`` if it is not a number or over 63 bits."""
     text = text.strip().lstrip("0") or text.strip()[:1]
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_SIZE_DIGITS else None
 
@@ -120,7 +120,7 @@ def entry_or_reject(
     """Builds an entry from (algorithm, hex text) pairs. A hash of empty input rejects the whole record.
 
     A bad hash does not invalidate the other hashes of its record: the entry has a remark. A flat perceptual hash is
-    stored as unsupported. A placeholder (``n/a``, all zeros) is no hash.
+    stored as unsupported. A placeholder (``n/a``, all zeros) is not a hash.
 
     Args:
         line: line or record number, for rejects and as the id where the list has none.
@@ -139,7 +139,7 @@ def entry_or_reject(
     bad: list[Rejected] = []
     absent = False
     for name, text in hashes:
-        if not text or is_placeholder(text):
+        if len(text) <= _MAX_PLACEHOLDER_LENGTH and is_placeholder(text):
             absent = absent or bool(text and text.strip())
             continue
         if name not in MATCHED:
@@ -148,7 +148,7 @@ def entry_or_reject(
         algorithm = AlgorithmName(name)
         raw = _raw_value(algorithm, text)
         reject = check_digest(line, algorithm, raw)
-        if raw is not None and not any(raw) and _is_whole_digest(algorithm, raw):
+        if raw is not None and raw[:1] == b"\0" and not any(raw) and _is_whole_digest(algorithm, raw):
             zero = Rejected(line, RejectReason.UNSUPPORTED, _ALL_ZERO)
         elif reject is not None and reject.reason is RejectReason.FLAT:
             flat = reject
@@ -163,6 +163,9 @@ def entry_or_reject(
         return bad[0]
     if not digests:
         return bad[0] if bad else flat or zero or _without_digest(line, unsupported)
+    if bad or absent or zero:
+        kept = (f"{one.detail}; the entry keeps its other hashes" for one in bad)
+        remarks = (*remarks, *kept, *([_PLACEHOLDER] if absent or zero else []))
     return ListEntry(
         id=id or f"line {line}",
         digests=digests,
@@ -170,11 +173,7 @@ def entry_or_reject(
         labels=labels or {},
         role=role,
         unsupported=unsupported,
-        remarks=(
-            *remarks,
-            *(f"{one.detail}; the entry keeps its other hashes" for one in bad),
-            *([_PLACEHOLDER] if absent or zero else []),
-        ),
+        remarks=tuple(remarks),
     )
 
 

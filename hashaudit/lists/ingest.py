@@ -9,7 +9,7 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES
-from hashaudit.lists.entry_fields import NOT_MARKED, TOLD_DETAILS
+from hashaudit.lists.entry_fields import NOT_MARKED, REPORTED_DETAILS
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.interface import (
     DigestBlock,
@@ -41,7 +41,7 @@ _POSITION_ID = re.compile(r"(?:line|row|record) [0-9]{1,17}", re.ASCII)
 """Ids that are positions in the list. Any other id is the list's own, and is not shown."""
 
 _MAX_DETAILS = 20
-"""Kinds of rejects that are told apart."""
+"""Kinds of rejects that are counted separately."""
 
 _REPORTED_REJECTS = 5
 """Number of rejected lines reported one by one; the counts cover the rest."""
@@ -262,7 +262,7 @@ class _ListTotals:
             *(
                 f"skipped {count:,} records: {detail}, first in line {line}"
                 for (reason, detail), (count, line) in self._details.items()
-                if detail in TOLD_DETAILS and reason is RejectReason.UNSUPPORTED
+                if detail in REPORTED_DETAILS and reason is RejectReason.UNSUPPORTED
             ),
         )
 

@@ -90,7 +90,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Remark(msgspec.Struct, frozen=True):
-    """Something in a list that is passed over and may matter. Equal texts become one warning with their number."""
+    """A part of a list that is skipped although it may matter. Equal texts become one warning with their number."""
 
     line: int
     """Line number from 1; record number in binary formats."""
@@ -122,7 +122,7 @@ class ListInfo(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     """Warnings for people: file readable by others, first rejected lines (number and reason), ..."""
     omissions: tuple[str, ...] = ()
-    """Those of the warnings that tell of hashes which may be missing from the entries. They are always displayed."""
+    """Warnings about hashes that may be missing from the entries. ``--quiet`` does not hide them."""
 
 
 class ListMeta(msgspec.Struct, frozen=True):

@@ -108,7 +108,7 @@ def _page_text(page: Page, options: ParseOptions) -> _Text:
 
 def _detected(head: bytes, content: BinaryIO, compression: str | None, options: ParseOptions) -> _Text:
     if len(head) == HEAD_BYTES and head.lstrip()[:1] in (b"{", b"[") and recognised(head, options) is None:
-        # The keys that tell the format may come after the records.
+        # The keys that identify the format may come after the records.
         content, options = _with_outline(content, options)
     list_format = detect(head, options)
     return _Text(

@@ -1,4 +1,4 @@
-"""What a user accepts in a list beyond the defaults."""
+"""The defects and marks of a list that a user accepts beyond the defaults."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from hashaudit.lists.malformed_limit import MalformedLimit
 
 
 class Tolerance(msgspec.Struct, frozen=True):
-    """What the user accepts in a list beyond the defaults."""
+    """Defects and marks that the user accepts beyond the defaults."""
 
     max_malformed: MalformedLimit | None = None
     """Limit given by the user, which then holds for strict formats too; ``None`` for the default."""

@@ -509,7 +509,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tolerance(self) -> Tolerance:
-        """What is accepted in a list beyond the defaults."""
+        """Defects and marks of lists that are accepted beyond the defaults."""
         limit = None if self.max_malformed is None else malformed_limit(self.max_malformed)
         return Tolerance(limit, self.include_unmarked)
 

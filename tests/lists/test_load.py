@@ -53,7 +53,7 @@ HASHDEEP = "%%%% HASHDEEP-1.0\n%%%% size,md5,sha256,filename\n## comment\n"
 
 BAD_LINES = (
     "skipped line 6: malformed (not a hash)",
-    "skipped line 8: wrong length (a run of hex digits that is no hash)",
+    "skipped line 8: wrong length (a run of hex digits of no known length)",
 )
 
 

@@ -149,7 +149,7 @@ class RpmDump:
 
 
 class DebianControl:
-    """Reader of Debian's Release, Packages, ``.dsc`` and ``.changes``. Lenient: other fields are passed over."""
+    """Reader of Debian's Release, Packages, ``.dsc`` and ``.changes``. Lenient: other fields are skipped."""
 
     name = "debian-control"
     strict = False

@@ -20,6 +20,9 @@ from hashaudit.model.results import AlgorithmName
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A line. coreutils writes a leading backslash before a hash whose file name is escaped."""
 
+_MORE = re.compile(rb"[0-9A-Fa-f]{32}")
+"""Sign of another hash in the rest of a line."""
+
 _HEX_RUN = re.compile(rb"[0-9A-Fa-f]+")
 _LAST_WORD = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{17,}$")
 """Hex digits at the end of a line that are long enough for the beginning of a hash."""
@@ -147,14 +150,20 @@ def _read(line: Line, stated: AlgorithmName | None) -> Iterator[_Bare | ListEntr
     match = _LINE.fullmatch(text.strip())
     raw = raw_digest(match[1]) if match else None
     algorithm = None if raw is None else algorithm_of(len(raw), stated)
-    if match is None or raw is None or algorithm is None or match[2]:
+    rest = None if match is None else match[2]
+    if match is None or raw is None or algorithm is None or (rest and (_MORE.search(rest) or not rest.isascii())):
         yield from _words(number, text, stated)
         return
     refuse_proved_other(number, algorithm, raw)
     if not any(raw):
         yield entry_or_reject(number, [(algorithm, match[1])])
         return
-    yield check_digest(number, algorithm, raw) or (number, algorithm, raw)
+    comment = label_text(rest.strip()) if rest else ""
+    if comment:
+        entry = ListEntry(id=f"line {number}", digests={algorithm: raw}, labels={"comment": comment})
+        yield check_digest(number, algorithm, raw) or entry
+    else:
+        yield check_digest(number, algorithm, raw) or (number, algorithm, raw)
 
 
 def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[ListEntry | Rejected]:
@@ -179,7 +188,7 @@ def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[L
         if words.unsupported:
             yield Rejected(number, RejectReason.UNSUPPORTED, "a hash of another algorithm or meaning")
         elif words.damaged:
-            yield Rejected(number, RejectReason.WRONG_LENGTH, "a run of hex digits that is no hash")
+            yield Rejected(number, RejectReason.WRONG_LENGTH, "a run of hex digits of no known length")
         else:
             yield Rejected(number, RejectReason.MALFORMED, "not a hash")
 

@@ -45,7 +45,7 @@ _MAX_HEADER_LINES = 10
 """Lines in which the column names are sought: some tables have a title above them."""
 
 _SAMPLE_LINES = 200
-"""Lines in which kinds and hashes are sought if no column name tells."""
+"""Lines in which kinds and hashes are sought if the names of the columns do not say which they are."""
 
 _MAX_SHOWN_NAME = 60
 _HEX_LENGTHS = frozenset(BY_HEX_LENGTH)
@@ -197,7 +197,7 @@ def _are_positions(columns: Mapping[str, str]) -> bool:
 
 
 def _plan(head: bytes, columns: dict[str, str] | Mapping[str, str]) -> _Plan | None:
-    """Returns the way to read a table; ``None`` if nothing at its beginning tells."""
+    """Returns the way to read a table; ``None`` if its beginning does not show it."""
     if columns:
         return _mapped_plan(head, columns)
     lines = _lines(head)
@@ -328,7 +328,7 @@ def _is_header(fields: list[tuple[int, str]], names: list[str]) -> bool:
 
 
 def _from_content(lines: list[bytes]) -> _Plan | None:
-    """Returns the columns of kinds and of values that the rows show, whatever their names."""
+    """Returns the columns of kinds and of values that the rows show, under any name."""
     for delimiter in DELIMITERS:
         found: dict[tuple[int, int], int] = {}
         for line in lines:
@@ -356,7 +356,8 @@ def _is_kind(text: str) -> bool:
 def _entries(number: int, row: list[str], layout: _Layout, options: ParseOptions) -> Iterator[ListEntry | Rejected]:
     width = len(row)
     others = {field: row[column].strip() for field, column in layout.others if column < width and row[column].strip()}
-    remarks = [*_width_remarks(row, layout), *size_remarks(others.get("size", ""))]
+    size = others.get("size", "")
+    remarks = [*_width_remarks(row, layout), *(size_remarks(size) if size else ())]
     role = others.get("role", "").lower()
     if role and role not in _ROLES:
         yield Rejected(number, RejectReason.MALFORMED, "the role is neither deny nor known")
@@ -370,7 +371,7 @@ def _entries(number: int, row: list[str], layout: _Layout, options: ParseOptions
             number,
             pairs,
             id=others.get("id"),
-            size=size_or_none(others.get("size", "")),
+            size=size_or_none(size) if size else None,
             labels={field: text for field, text in others.items() if field not in _NOT_LABELS},
             role=_ROLES.get(role),
             remarks=remarks,
@@ -387,6 +388,8 @@ def _width_remarks(row: list[str], layout: _Layout) -> list[str]:
 
 def _records(pairs: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """Returns the hashes of a row as one record; further hashes of one algorithm are records of their own."""
+    if len(pairs) <= 1:
+        return [pairs]
     first: dict[str, str] = {}
     more: list[list[tuple[str, str]]] = []
     named = any(name == SHA256 for name, _ in pairs)
@@ -453,8 +456,8 @@ def _named_hashes(
 
 def _cell(name: str, text: str) -> list[tuple[str, str]]:
     """Returns the hashes of a cell with a known algorithm: usually one, or several with separators between them."""
-    algorithm = algorithm_named(name)
-    if algorithm is None or not text or len(text) <= 2 * LENGTHS_BYTES[algorithm]:
+    length = LENGTHS_BYTES.get(AlgorithmName(name))
+    if length is None or len(text) <= 2 * length:
         return [(name, text)]
-    words = hash_words(visible(text.encode("utf-8", "replace")), algorithm)
+    words = hash_words(visible(text.encode("utf-8", "replace")), AlgorithmName(name))
     return [(name, word.digits.decode("ascii")) for word in words.hashes] or [(name, text)]

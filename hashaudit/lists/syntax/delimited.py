@@ -57,7 +57,7 @@ class _Feed:
         self.number = 0
         self.ended = True
         self.limited = False
-        """True if the reader was told that the text ends, because a row has too many lines."""
+        """True if the reader saw an end of the text, because a row has too many lines."""
 
     def __iter__(self) -> "_Feed":
         return self

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -23,9 +22,12 @@ must not fill memory."""
 _READ_BYTES = 64 << 10
 
 _MAX_DIGITS = min(4_000, sys.get_int_max_str_digits() or 4_000)
-_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % _MAX_DIGITS)
+_DIGITS = b"0123456789"
+_ZERO_FOR_DIGIT = bytes(ord("0") if byte in _DIGITS else ord(" ") for byte in range(256))
+_LONG_NUMBER = b"0" * _MAX_DIGITS
 """A run of digits at which the parser's conversion to an integer fails: the parser in C then ends the process (ijson
-3.6.0 with ``use_float=False``)."""
+3.6.0 with ``use_float=False``). It is sought in a text whose digits are replaced by zeros, which is many times faster
+than a regular expression."""
 
 _OUTLINE_NODES = 2_000
 _OUTLINE_TEXT = 300
@@ -40,8 +42,8 @@ def shape(head: bytes) -> dict[str, object]:
     found: dict[str, object] = {}
     if head.lstrip()[:1] not in (b"{", b"[") or DepthMeter().exceeds(head):
         return found
-    long_number = _LONG_NUMBER.search(head)
-    head = head if long_number is None else head[: long_number.start()]
+    long_number = head.translate(_ZERO_FOR_DIGIT).find(_LONG_NUMBER)
+    head = head if long_number < 0 else head[:long_number]
     try:
         for path, event, value in ijson.parse(io.BytesIO(head), use_float=False):
             if event not in ("map_key", "end_map", "end_array"):
@@ -137,10 +139,7 @@ class _Metered:
         spans = self._last_digits + first >= _MAX_DIGITS
         last = len(data) - len(data.rstrip(_DIGITS))
         self._last_digits = self._last_digits + last if last == len(data) else last
-        return spans or _LONG_NUMBER.search(data) is not None
-
-
-_DIGITS = b"0123456789"
+        return spans or _LONG_NUMBER in data.translate(_ZERO_FOR_DIGIT)
 
 
 def text_of(value: object) -> str:
