@@ -25,7 +25,7 @@ _BARE_NBSP = re.compile(rb"(?<![\x80-\xff])\xa0(?![\x80-\xff])")
 """The no-break space of Windows-1252, which is not UTF-8."""
 
 _WORD = re.compile(rb"[^\s,;|\"'`<>()\[\]{}=:*\x00\x1a]+")
-_HEX = re.compile(rb"(?:0x)?([0-9A-Fa-f]{16,})")
+_HEX = re.compile(rb"([0-9A-Fa-f]{16,})")
 _HEX_DIGITS_UNDECIDED = 64
 _MIN_DAMAGED_DIGITS = 24
 """Hex digits of a word that is taken for a damaged hash. A date, an address or a number has fewer."""

@@ -201,10 +201,11 @@ def _plan(head: bytes, columns: dict[str, str] | Mapping[str, str]) -> _Plan | N
     if columns:
         return _mapped_plan(head, columns)
     lines = _lines(head)
-    for number, line in [one for one in lines if not one[1].startswith(b"#")][:_MAX_HEADER_LINES]:
+    rows_only = [one for one in lines if not one[1].startswith(b"#")]
+    for place, (number, line) in enumerate(rows_only[:_MAX_HEADER_LINES]):
         for delimiter in _by_fields(line):
             layout = _from_header(fields_of(line, delimiter))
-            if layout is not None:
+            if layout is not None and (not place or _is_confirmed(layout, delimiter, rows_only[place + 1 :])):
                 return _Plan(delimiter, number, layout)
     comments = [line for _, line in lines if line.startswith(b"#")][:_SAMPLE_LINES]
     for line in reversed(comments):
@@ -213,6 +214,16 @@ def _plan(head: bytes, columns: dict[str, str] | Mapping[str, str]) -> _Plan | N
             if layout is not None and (layout.width or 0) > 1:
                 return _Plan(delimiter, 0, layout)
     return _from_content([line for _, line in lines if not line.startswith(b"#")][:_SAMPLE_LINES])
+
+
+def _is_confirmed(layout: _Layout, delimiter: str, following: list[tuple[int, bytes]]) -> bool:
+    """Returns whether a row soon after the names of columns has a hash where they say. Prose can look like names."""
+    columns = [*(column for column, _ in layout.hashes), *layout.bare, *([layout.value] if layout.value else [])]
+    for _, line in following[:_MAX_HEADER_LINES]:
+        fields = fields_of(line, delimiter)
+        if any(hash_words(fields[column].encode(), None).hashes for column in columns if column < len(fields)):
+            return True
+    return False
 
 
 def _lines(head: bytes) -> list[tuple[int, bytes]]:
@@ -435,7 +446,9 @@ def _named_hashes(
 ) -> list[tuple[str, str]] | Rejected:
     """Returns the hashes of a cell whose algorithm another cell, the user or the length gives."""
     kind = ANY_HASH if named is None or is_placeholder(named) else kind_of_hash(named)
-    text = text.rpartition("|")[2].strip() or text
+    # ``filename|hash`` of MISP
+    tail = text.rpartition("|")[2].strip()
+    text = tail if raw_digest(tail) else text
     if kind is None:
         looks = len(text) in _HEX_LENGTHS and raw_digest(text) is not None
         return Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND if looks else _NOT_A_FILE_HASH)
