@@ -20,16 +20,18 @@ class MalformedLimit(msgspec.Struct, frozen=True):
     records: int | None = None
     """Maximum number; ``None`` for no such limit."""
     percent: float | None = None
-    """Maximum share of all records, rounded up to a whole record; ``None`` for no such limit."""
+    """Maximum share of all records; ``None`` for no such limit."""
+    always: int = 0
+    """Number that is allowed in the shortest list too: a title above the hashes."""
 
     def allowed(self, read: int) -> int:
         """Returns how many of ``read`` records may be malformed."""
-        share = read if self.percent is None else math.ceil(read * self.percent / _MAX_PERCENT)
-        return share if self.records is None else min(share, self.records)
+        share = read if self.percent is None else math.floor(read * self.percent / _MAX_PERCENT)
+        return max(self.always, share if self.records is None else min(share, self.records))
 
 
-DEFAULT_LIMIT = MalformedLimit(records=100, percent=1.0)
-"""One in a hundred, and never more than a hundred: what editing by hand leaves behind."""
+DEFAULT_LIMIT = MalformedLimit(records=100, percent=1.0, always=1)
+"""One in a hundred and never more than a hundred, but one in any list: editing by hand leaves as many behind."""
 
 NO_MALFORMED = MalformedLimit(records=0)
 """The limit of strict formats, whose records were all written by a program."""

@@ -49,6 +49,7 @@ _SAMPLE_LINES = 200
 
 _MAX_SHOWN_NAME = 60
 _HEX_LENGTHS = frozenset(BY_HEX_LENGTH)
+_SHORTEST_HEX = min(BY_HEX_LENGTH)
 _NOT_A_FILE_HASH = "not a hash of a file"
 
 
@@ -165,8 +166,11 @@ def _refuse_truncated(
 
 
 def _unread_hashes(number: int, row: list[str], layout: _Layout, unread: frozenset[int]) -> Iterator[Remark]:
-    for column, text in enumerate(row):
-        if len(text) not in _HEX_LENGTHS or (column not in unread and column < len(layout.names)):
+    for column, cell in enumerate(row):
+        if len(cell) < _SHORTEST_HEX or (column not in unread and column < len(layout.names)):
+            continue
+        text = cell.strip()
+        if len(text) not in _HEX_LENGTHS:
             continue
         if layout.names and raw_digest(text) is not None and not _is_read(text, row, layout):
             yield Remark(
