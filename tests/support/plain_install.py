@@ -55,10 +55,11 @@ def install(target: Path, *requirements: str, interpreter: str | Path = sys.exec
     """
     target.mkdir(parents=True, exist_ok=True)
     if not python_of(target).exists():
-        _run(target, interpreter, "-m", "venv", target)
-    _run(
-        target, python_of(target), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", TOP, *requirements
-    )
+        _run(target, interpreter, "-m", "venv", "--without-pip", target)
+    # The pip of this environment works in the other one, which saves installing pip there. Compiling every module of
+    # numpy takes longer than all tests of an install.
+    pip = (sys.executable, "-m", "pip", "--python", python_of(target), "--disable-pip-version-check")
+    _run(target, *pip, "install", "--quiet", "--no-compile", _wheel() or TOP, *requirements)
 
 
 def python_of(target: Path) -> Path:
@@ -85,13 +86,25 @@ def _run(directory: Path, *words: str | Path) -> None:
         raise PlainInstallError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip failed")
 
 
-def _source_state() -> str:
-    """Returns a digest of everything that the wheel is built from, and of the interpreter."""
-    digest = hashlib.sha256(f"{sys.version}\n{os.path.realpath(sys.executable)}\n".encode())
+def _wheel() -> Path | None:
+    """Returns the wheel that make has built; ``None`` if there is none, or it is older than a source file."""
+    wheels = sorted(BUILD.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    newest = max(path.stat().st_mtime for path in _sources())
+    return wheels[-1] if wheels and wheels[-1].stat().st_mtime >= newest else None
+
+
+def _sources() -> list[Path]:
+    """Returns the files that the wheel is built from."""
     files = [TOP / "pyproject.toml", TOP / "README.md", TOP / "LICENSE"]
     for package in (TOP / "hashaudit", TOP / "cli"):
         files += sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    for path in files:
+    return files
+
+
+def _source_state() -> str:
+    """Returns a digest of everything that the wheel is built from, and of the interpreter."""
+    digest = hashlib.sha256(f"{sys.version}\n{os.path.realpath(sys.executable)}\n".encode())
+    for path in _sources():
         digest.update(f"{path.relative_to(TOP)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
