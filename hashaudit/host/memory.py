@@ -12,6 +12,14 @@ from hashaudit.host.process import HAS_RESOURCE_LIMITS, set_limit
 STATM = "/proc/self/statm"
 
 
+def physical_bytes() -> int | None:
+    """Returns the size of this machine's memory; ``None`` if the system does not report it."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
 def can_limit() -> bool:
     """Returns whether this system enforces a limit."""
     return HAS_RESOURCE_LIMITS and os.access(STATM, os.R_OK)

@@ -7,6 +7,8 @@ import contextlib
 import os
 import stat
 import time
+from collections.abc import Callable
+from typing import BinaryIO
 
 import blake3
 import msgspec
@@ -15,11 +17,11 @@ from hashaudit import __version__
 from hashaudit.errors import ListError
 from hashaudit.host.private_files import make_private_directories
 from hashaudit.lists.index import index_layout
-from hashaudit.lists.index.builder import IndexBuilder
+from hashaudit.lists.index.compile_lists import CompileRequest
 from hashaudit.lists.index.index_checksums import verify_checksums
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
+from hashaudit.lists.ingest import ParseSpec
 from hashaudit.lists.list_directory import ListSource
 
 _SUFFIX = ".hai"
@@ -49,7 +51,12 @@ def user_cache_directory() -> str | None:
     return directory if os.path.isabs(directory) and private else None
 
 
-def compiled(file: ListSource, parse_spec: ParseSpec, directory: str, progress: Progress | None = None) -> str:
+def compiled(
+    file: ListSource,
+    parse_spec: ParseSpec,
+    directory: str,
+    compile_into: Callable[[CompileRequest, BinaryIO], None],
+) -> str:
     """Returns the path of a list's index.
 
     Uses the index in ``directory`` if it is intact, else compiles the list there.
@@ -60,10 +67,13 @@ def compiled(file: ListSource, parse_spec: ParseSpec, directory: str, progress: 
     sha256 = file.sha256()
     path = os.path.join(directory, f"{sha256}-{_key(file, parse_spec)}{_SUFFIX}")
     if not _is_usable(path, sha256):
-        with new_file(path) as target, IndexBuilder(directory) as builder:
-            ingest_list(builder, file, parse_spec, progress)
-            (info,) = builder.write(target)
-            if info.sha256 != sha256:
+        with new_file(path) as target:
+            request = CompileRequest(
+                (parse_spec.spec,), parse_spec.columns, parse_spec.selection, parse_spec.tolerance
+            )
+            compile_into(request, target)
+            target.flush()
+            if [info.sha256 for info in ListIndex.open(target.name).infos] != [sha256]:
                 raise ListError(
                     f"list changed while it was read: '{file.path}'", hint="start again when the list is complete"
                 )

@@ -4,27 +4,27 @@ The result is one or more indexes. Small text lists share one index in memory, a
 user's cache and mapped, and a compiled index is mapped unchanged.
 """
 
-import io
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.compile_cache import compiled, user_cache_directory
-from hashaudit.lists.index.builder import IndexBuilder
+from hashaudit.lists.index.compile_lists import CompileRequest
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list, relocated
+from hashaudit.lists.ingest import ParseSpec, Progress, relocated
 from hashaudit.lists.interface import ListInfo, ListSpec
 from hashaudit.lists.known_filter import FilterHandle, check_filter_spec, filter_info
-from hashaudit.lists.list_directory import ListSource, open_source
+from hashaudit.lists.list_directory import open_source
 from hashaudit.lists.list_file import ListFile
+from hashaudit.lists.list_parser import ListParser, memory_file
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 from hashaudit.model.paths import to_text
@@ -79,6 +79,7 @@ def load_lists(
     selection: Selection = EVERYTHING,
     tolerance: Tolerance = DEFAULT_TOLERANCE,
     progress: Progress | None = None,
+    parser: ListParser | None = None,
 ) -> LoadedLists:
     """Loads lists in the order given, which is the order of their numbers.
 
@@ -90,15 +91,18 @@ def load_lists(
             built.
         tolerance: what to accept beyond the defaults.
         progress: receives the number of entries read since its last call.
+        parser: a process that has not been used yet; default: a new one.
 
     Raises:
         ListError: a list cannot be used. The message names the file and, where there is one, the line and reason.
+        HostError: the parser's sandbox is incomplete and is required.
     """
     loaded = LoadedLists()
     try:
-        _Loader(loaded, dict(columns or {}), selection, tolerance, progress).load(
-            [spec if isinstance(spec, ListSpec) else ListSpec(os.fspath(spec)) for spec in specs]
-        )
+        with parser or ListParser() as used:
+            _Loader(loaded, dict(columns or {}), selection, tolerance, progress, used).load(
+                [spec if isinstance(spec, ListSpec) else ListSpec(os.fspath(spec)) for spec in specs]
+            )
     except BaseException:
         loaded.close()
         raise
@@ -115,7 +119,11 @@ class _Loader:
         selection: Selection,
         tolerance: Tolerance,
         progress: Progress | None,
+        parser: ListParser,
     ) -> None:
+        self._parser = parser
+        self._has_begun = False
+        self._to_parse: tuple[ListSpec, ...] = ()
         self._loaded = loaded
         self._columns = columns
         self._selection = selection
@@ -129,21 +137,22 @@ class _Loader:
         self._cache_directory: str | None = None
 
     def load(self, specs: Sequence[ListSpec]) -> None:
-        small: list[int] = []
-        with IndexBuilder() as builder:
-            for spec in specs:
-                with open_source(spec.path) as file:
-                    if file.is_index:
-                        self._load_index(spec)
-                    elif isinstance(file, ListFile) and file.is_filter:
-                        self._load_filter(file, spec)
-                    elif file.size_bytes > SMALL_LIST_BYTES:
-                        self._load_large(file, self._parse_spec(spec))
-                    else:
-                        ingest_list(builder, file, self._parse_spec(spec), self._progress)
-                        small += self._numbers(1)
-            if small:
-                self._load_small(builder, tuple(small))
+        small: dict[int, ListSpec] = {}
+        large: dict[int, ListSpec] = {}
+        for spec in specs:
+            with open_source(spec.path) as file:
+                if file.is_index:
+                    self._load_index(spec)
+                elif isinstance(file, ListFile) and file.is_filter:
+                    self._load_filter(file, spec)
+                else:
+                    (number,) = self._numbers(1)
+                    (large if file.size_bytes > SMALL_LIST_BYTES else small)[number] = spec
+        self._to_parse = (*small.values(), *large.values())
+        for number, spec in large.items():
+            self._load_large(number, spec)
+        if small:
+            self._load_small(small)
         self._loaded.infos = tuple(self._infos[number] for number in sorted(self._infos))
         self._loaded.indexes = tuple(self._indexes)
         self._loaded.images = tuple(self._images)
@@ -182,23 +191,42 @@ class _Loader:
         self._infos[number] = filter_info(image, spec, sha256)
         self._filters.append(image)
 
-    def _load_large(self, file: ListSource, parse_spec: ParseSpec) -> None:
+    def _load_large(self, number: int, spec: ListSpec) -> None:
         if self._cache_directory is None:
             self._cache_directory = user_cache_directory() or self._loaded.private_directory()
-        path = compiled(file, parse_spec, self._cache_directory, self._progress)
-        index = ListIndex.open(path)
-        self._add(self._numbers(1), index, [relocated(info, file) for info in index.infos], path)
+        with open_source(spec.path) as file:
+            path = compiled(file, self._parse_spec(spec), self._cache_directory, self._compile)
+            index = ListIndex.open(path)
+            self._add((number,), index, [relocated(info, file) for info in index.infos], path)
 
-    def _load_small(self, builder: IndexBuilder, numbers: tuple[int, ...]) -> None:
-        if builder.rows <= SMALL_IMAGE_ROWS:
-            target = io.BytesIO()
-            infos = builder.write(target)
-            self._add(numbers, ListIndex.from_bytes(target.getvalue()), infos)
+    def _load_small(self, specs: dict[int, ListSpec]) -> None:
+        with memory_file() as target:
+            request = CompileRequest(tuple(specs.values()), self._columns, self._selection, self._tolerance)
+            self._compile(request, target)
+            target.seek(0)
+            index = ListIndex.from_bytes(target.read())
+        # The parser states the digests, and may be wrong: it has read hostile bytes.
+        if len(index.infos) != len(specs):
+            raise ListError("the list parser compiled other lists than it was given")
+        for info, spec in zip(index.infos, specs.values(), strict=True):
+            with open_source(spec.path) as file:
+                if file.sha256() != info.sha256 or info.role is not spec.role:
+                    raise ListError(
+                        f"list changed while it was read: '{spec.path}'", hint="start again when the list is complete"
+                    )
+        if index.header.rows <= SMALL_IMAGE_ROWS:
+            self._add(tuple(specs), index, index.infos)
             return
         path = os.path.join(self._loaded.private_directory(), "lists.hai")
         with new_file(path) as file:
-            infos = builder.write(file)
-        self._add(numbers, ListIndex.open(path), infos, path)
+            file.write(index.image)
+        self._add(tuple(specs), ListIndex.open(path), index.infos, path)
+
+    def _compile(self, request: CompileRequest, target: BinaryIO) -> None:
+        if not self._has_begun:
+            self._parser.begin(self._to_parse, self._cache_directory)
+            self._has_begun = True
+        self._parser.compile(request, target, self._progress)
 
     def _add(
         self, numbers: tuple[int, ...], index: ListIndex, infos: Sequence[ListInfo], path: str | None = None

@@ -35,6 +35,11 @@ def plug_in(name: str, length_bytes: int) -> None:
     LENGTHS_BYTES[AlgorithmName(name)] = length_bytes
 
 
+def plugin_lengths() -> dict[str, int]:
+    """Returns the length of the values of each registered plug-in, in bytes."""
+    return dict(_PLUGIN_LENGTHS)
+
+
 def with_plugin_hashes(entry: ListEntry) -> ListEntry:
     """Returns the entry with the stored values of registered plug-ins among its digests."""
     found = {

@@ -26,6 +26,11 @@ class Confidential(msgspec.Struct, frozen=True):
     """Device and inode of each."""
 
 
+def key_paths(signing: Signing) -> tuple[bytes, ...]:
+    """Returns the absolute paths, without links, of the key that signs and of the user's own key."""
+    return tuple(os.path.realpath(os.fsencode(path)) for path in _keys(signing))
+
+
 def confidential_files(config: ScanConfig, lists: LoadedLists, signing: Signing) -> Confidential:
     """Returns the key, the trust store and the lists of a scan."""
     found: dict[bytes, tuple[int, int]] = {}

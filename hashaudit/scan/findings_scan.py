@@ -7,11 +7,13 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Self
 
 from hashaudit.errors import UsageError
+from hashaudit.lists.list_parser import ListParser
 from hashaudit.model import paths
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason
 from hashaudit.scan.check_config import checked
+from hashaudit.scan.confidential import key_paths
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
@@ -110,6 +112,8 @@ class Scan:
     def _run(self) -> Generator[Event]:
         reports: deque[Event] = deque()
         with contextlib.ExitStack() as stack:
+            # Before the key is in memory: the process that parses lists may be a copy of this one.
+            parser = stack.enter_context(self._list_parser())
             signer = load_signer(self._signing, reports.append)
             yield from drained(reports)
             config, interrupted = self._config, None
@@ -120,7 +124,7 @@ class Scan:
                     self.exit_code = interrupted.exit_code
                     yield AlreadyComplete(interrupted.exit_code)
                     return
-            session = stack.enter_context(Session(config, reports, self._signing))
+            session = stack.enter_context(Session(config, reports, self._signing, parser))
             yield from session.prepare()
             yield Prepared()
             own_files: set[FileIdentity] = set() if signer is None or signer.identity is None else {signer.identity}
@@ -137,6 +141,11 @@ class Scan:
                 opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
             stack.enter_context(opened.writer)
             yield from self._examine(session, opened, header, own_files, _mount_points(interrupted))
+
+    def _list_parser(self) -> ListParser:
+        has_lists = bool(self._config.lists) or self._resume is not None
+        has_secret = isinstance(self._signing.passphrase, bytes)
+        return ListParser(forks=has_lists and not has_secret, hidden=key_paths(self._signing))
 
     def _header(self, session: Session, signer: SigningKey | None) -> RunHeader:
         return run_header(

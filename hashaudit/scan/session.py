@@ -10,9 +10,10 @@ import msgspec
 
 from hashaudit.host.priority import RESOURCES, lower_priority
 from hashaudit.host.sandbox.sandbox import require
+from hashaudit.lists.list_parser import ListParser
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
-from hashaudit.scan.confidential import Confidential, confidential_files, require_one_name
+from hashaudit.scan.confidential import Confidential, confidential_files, key_paths, require_one_name
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, PriorityNotLowered
@@ -42,18 +43,27 @@ class Session:
     lists: LoadedLists
     worker_config: WorkerConfig
 
-    def __init__(self, config: ScanConfig, reports: deque[Event] | None = None, signing: Signing | None = None) -> None:
+    def __init__(
+        self,
+        config: ScanConfig,
+        reports: deque[Event] | None = None,
+        signing: Signing | None = None,
+        parser: ListParser | None = None,
+    ) -> None:
         """Takes the options; :meth:`prepare` opens everything.
 
         Args:
             config: the options.
             reports: receives the events that the parts report while no event is requested.
             signing: names the key that workers may not read; ``None``: no key is in use.
+            parser: the process that parses the lists; default: a new one.
         """
         self.config = config
         self.confidential = Confidential()
         """The files that only this process may read, for the walk to skip."""
         self._signing = signing
+        self._parser = parser or ListParser(hidden=() if signing is None else key_paths(signing))
+        self._parser.requires_sandbox = config.require_sandbox
         self.roots: Sequence[RootDescription] = ()
         self.cache: Cache | None = None
         self.sandbox: tuple[str, ...] = ()
@@ -84,7 +94,13 @@ class Session:
         self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor))
         plug_in_all(config.hashers)
         self.lists = self._stack.enter_context(
-            load_lists(config.lists, columns=config.columns, selection=config.selection, tolerance=config.tolerance)
+            load_lists(
+                config.lists,
+                columns=config.columns,
+                selection=config.selection,
+                tolerance=config.tolerance,
+                parser=self._parser,
+            )
         )
         yield from map(ListLoaded, self.lists.infos)
         if self._signing is not None:

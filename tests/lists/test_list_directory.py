@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from hashaudit.errors import ListError
-from hashaudit.lists import compile_cache, load
+from hashaudit.lists import load
+from hashaudit.lists.index import compile_lists
 from hashaudit.lists.index.build import build_index
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.interface import ListSpec
@@ -237,7 +238,7 @@ def test_large_directories_are_cached(directory: Path, monkeypatch: pytest.Monke
         with load_lists([spec]) as lists:
             assert listed(lists.indexes) == [1, 2]
             infos.append(lists.infos)
-        monkeypatch.setattr(compile_cache, "ingest_list", None)
+        monkeypatch.setattr(compile_lists, "ingest_list", None)
     assert infos[0] == infos[1]
     assert len(infos[0][0].warnings) == 2
     (directory / "b").rename(directory / "c")

@@ -138,6 +138,7 @@ def merge(settings: Settings) -> int:
 
 def _build(settings: Settings, *, as_known: bool) -> int:
     from hashaudit.lists.index.build import build_index
+    from hashaudit.lists.list_parser import ListParser
 
     config = settings.make(ScanConfig, roots=())
     role = Role.KNOWN if as_known else Role.DENY
@@ -152,6 +153,7 @@ def _build(settings: Settings, *, as_known: bool) -> int:
         selection=config.selection,
         tolerance=config.tolerance,
         progress=counter,
+        parser=ListParser(forks=True),
     )
     counter.finish()
     for info in infos:

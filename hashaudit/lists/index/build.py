@@ -5,14 +5,13 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from hashaudit.errors import ListError
-from hashaudit.lists.index.builder import IndexBuilder
-from hashaudit.lists.index.entry_reader import EntryReader
+from hashaudit.lists.index.compile_lists import CompileRequest
 from hashaudit.lists.index.index_layout import MAGIC, is_index
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
-from hashaudit.lists.interface import DigestBlock, ListInfo, ListSpec
-from hashaudit.lists.list_directory import open_source
+from hashaudit.lists.ingest import Progress
+from hashaudit.lists.interface import ListInfo, ListSpec
+from hashaudit.lists.list_parser import ListParser, compile_with
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 
@@ -25,6 +24,7 @@ def build_index(
     selection: Selection = EVERYTHING,
     tolerance: Tolerance = DEFAULT_TOLERANCE,
     progress: Progress | None = None,
+    parser: ListParser | None = None,
 ) -> tuple[ListInfo, ...]:
     """Compiles lists, and the lists of compiled indexes, into one index.
 
@@ -35,6 +35,7 @@ def build_index(
         selection: the entries of lists to accept. Compiled indexes are copied completely.
         tolerance: what to accept beyond the defaults.
         progress: receives the number of entries read since its last call.
+        parser: a process that has not been used yet; default: a new one.
 
     Returns:
         The description of each list of the index.
@@ -43,14 +44,11 @@ def build_index(
         ListError: a list cannot be used, or the index cannot be written.
     """
     _require_replaceable(path, specs)
-    with new_file(path) as target, IndexBuilder(os.path.dirname(path) or ".") as builder:
-        for spec in specs:
-            with open_source(spec.path) as file:
-                if file.is_index:
-                    copy_lists(builder, ListIndex.open(spec.path), progress)
-                else:
-                    ingest_list(builder, file, ParseSpec(spec, dict(columns or {}), selection, tolerance), progress)
-        return builder.write(target)
+    with new_file(path) as target:
+        request = CompileRequest(tuple(specs), dict(columns or {}), selection, tolerance)
+        compile_with(parser, request, target, os.path.dirname(path) or ".", progress)
+        target.flush()
+        return ListIndex.open(target.name).infos
 
 
 def _require_replaceable(path: str, specs: Sequence[ListSpec]) -> None:
@@ -69,23 +67,3 @@ def _require_replaceable(path: str, specs: Sequence[ListSpec]) -> None:
         raise ListError(f"cannot write index: '{path}'; it is one of the inputs", hint="choose another name")
     if not is_index(head):
         raise ListError(f"already exists: '{path}'; only a compiled index is ever replaced", hint="choose another name")
-
-
-def copy_lists(builder: IndexBuilder, index: ListIndex, progress: Progress | None = None) -> None:
-    """Copies all lists of an index into a builder.
-
-    Raises:
-        ListError: the index is damaged.
-    """
-    reader = EntryReader(index)
-    for position, info in enumerate(index.infos):
-        builder.begin(info.role)
-        for item in reader.entries(position):
-            before = builder.rows
-            if isinstance(item, DigestBlock):
-                builder.add_block(item)
-            else:
-                builder.add(item)
-            if progress is not None:
-                progress(builder.rows - before)
-        builder.end(info)

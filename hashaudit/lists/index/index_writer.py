@@ -99,7 +99,9 @@ def new_file(path: str) -> Iterator[BinaryIO]:
     except OSError as error:
         raise ListError(f"cannot write index: '{path}'; {error.strerror}") from error
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        # By its name, which a reader of the file can use; a descriptor alone has none.
+        os.close(descriptor)
+        with open(temporary, "r+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from distributed import get_worker
 from distributed.worker import Worker
 
 from hashaudit.errors import HashauditError
+from hashaudit.host.process import forbid_core_dumps
 from hashaudit.workers.dask import version_check
 from hashaudit.workers.dask.dask_session import END_TIMEOUT_S, Session, lists_of
 from hashaudit.workers.dask.list_store import ListStore, share
@@ -56,6 +57,8 @@ def has_lists(run: str, digests: tuple[str, ...]) -> tuple[bool, ...]:
 
 def store_chunk(payload: Payload) -> str:
     """Stores the next chunk of a list; returns an error message or an empty string."""
+    # The process is not this program's, so its owner's monitors stay able to inspect it.
+    forbid_core_dumps()
     try:
         chunk = CHUNK_DECODER.decode(payload.data)
         ListStore(chunk.run).store(chunk.file, chunk.offset, chunk.data)
@@ -85,6 +88,7 @@ def open_session(payload: Payload, key: str) -> bytes:
 
 def _open(request: WorkerRequest, key: str) -> OpenReply:
     worker = get_worker()
+    forbid_core_dumps()  # results with list entries pass through this process
     store = ListStore(request.run)
     if not all(map(store.has, lists_of(request))):
         return MissingLists()

@@ -1,0 +1,247 @@
+"""Starts the process that parses lists, and gives it lists to compile.
+
+Lists come from others, in formats whose parsers are large: databases, archives, XML. They are parsed in a sandbox, by a
+process without the signing key (docs/adr/0091-parse-lists-in-a-sandbox.md).
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import msgspec
+
+from hashaudit.errors import HashauditError, ListError
+from hashaudit.host.memory import physical_bytes
+from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES, NO_FILE_GROWTH, Sandbox, require
+from hashaudit.lists.index.compile_lists import CompileRequest, compile_lists
+from hashaudit.lists.ingest import Progress
+from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.parser_protocol import (
+    MAX_REPLY_BYTES,
+    REPLY_DECODER,
+    Begin,
+    Compile,
+    Compiled,
+    Failed,
+    Progressed,
+    Ready,
+    Reply,
+    receive,
+    send,
+)
+from hashaudit.lists.plugin_hashes import plugin_lengths
+from hashaudit.model.paths import for_terminal
+
+IN_PROCESS = os.name != "posix" or not hasattr(socket, "send_fds")
+"""True where descriptors cannot be passed: lists are then parsed in this process."""
+
+_CHILD = "from hashaudit.lists.parser_child import main; main()"
+
+_LIBRARIES = (
+    b"/lib",
+    b"/lib64",
+    b"/usr/lib",
+    b"/usr/lib64",
+    b"/etc/ld.so.cache",
+    b"/etc/localtime",
+    b"/usr/share/zoneinfo",
+)
+
+_MAX_MESSAGE_CHARACTERS = 4096
+"""A message about a list names its path, which has at most as many bytes."""
+
+
+class ListParser:
+    """A process that parses lists. A context manager that ends it.
+
+    Args:
+        forks: start it at once as a copy of this process, which must not have a secret yet. That takes milliseconds
+            instead of half a second. Otherwise it is a fresh interpreter, started when it is needed.
+        hidden: absolute paths, without links, of files that it may not read, wherever it loads code from.
+    """
+
+    def __init__(self, *, forks: bool = False, hidden: tuple[bytes, ...] = ()) -> None:
+        self.requires_sandbox = False
+        """Refuse to parse unless the sandbox is complete."""
+        self._hidden = hidden
+        self._resources = contextlib.ExitStack()
+        self._stream: socket.socket | None = None
+        self._scratch: str | None = None
+        # Another thread may hold a lock that the copy would wait for.
+        if forks and not IN_PROCESS and sys.platform == "linux" and threading.active_count() == 1:
+            self._fork()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the process and removes its temporary directory."""
+        self._stream = None
+        self._resources.close()
+
+    def begin(self, specs: Iterable[ListSpec], directory: str | None) -> None:
+        """Prepares to compile lists.
+
+        Args:
+            specs: all lists that will be compiled.
+            directory: for temporary files; default: the system's temporary directory.
+
+        Raises:
+            ListError: the process cannot be started, or there is no temporary space.
+            HostError: the sandbox is incomplete and is required.
+        """
+        if IN_PROCESS:
+            self._scratch = directory
+            return
+        try:
+            made = tempfile.TemporaryDirectory(prefix=".hashaudit-", dir=directory)
+        except OSError as error:
+            raise ListError(
+                f"cannot create a temporary directory: '{directory or tempfile.gettempdir()}'; {error.strerror}"
+            ) from error
+        self._scratch = os.path.realpath(self._resources.enter_context(made))
+        if self._stream is None:
+            self._spawn()
+        readable = tuple({os.path.realpath(os.fsencode(spec.path)) for spec in specs})
+        memory_bytes = max(DEFAULT_MEMORY_BYTES, (physical_bytes() or 0) // 2)
+        sandbox = Sandbox(readable + _code(), memory_bytes, hidden=self._hidden, scratch=(os.fsencode(self._scratch),))
+        reply = self._ask(Begin(sandbox, self._scratch, dict(plugin_lengths())))
+        if not isinstance(reply, Ready):
+            raise _broken()
+        if self.requires_sandbox:
+            require(reply.layers, but=NO_FILE_GROWTH)
+
+    def compile(self, request: CompileRequest, target: BinaryIO, progress: Progress | None = None) -> None:
+        """Writes an index of lists at the beginning of an empty file.
+
+        Args:
+            request: the lists, all of them named to :meth:`begin`.
+            target: an open file that can be read and positioned.
+            progress: receives the number of entries read since its last call.
+
+        Raises:
+            ListError: a list cannot be used, or its parser crashed.
+        """
+        if IN_PROCESS:
+            compile_lists(request, target, self._scratch, progress)
+            return
+        target.flush()
+        reply = self._ask(Compile(request), target.fileno())
+        while isinstance(reply, Progressed):
+            if progress is not None:
+                progress(max(0, reply.count))
+            reply = self._receive()
+        if isinstance(reply, Failed):
+            raise ListError(_shown(reply.message), hint=None if reply.hint is None else _shown(reply.hint))
+        if not isinstance(reply, Compiled):
+            raise _broken()
+        target.seek(0, os.SEEK_END)
+
+    def _ask(self, request: Begin | Compile, descriptor: int | None = None) -> Reply:
+        if self._stream is None:
+            raise _broken()
+        try:
+            send(self._stream, request, descriptor)
+        except OSError as error:
+            raise _broken() from error
+        return self._receive()
+
+    def _receive(self) -> Reply:
+        if self._stream is None:
+            raise _broken()
+        try:
+            data, descriptors = receive(self._stream, MAX_REPLY_BYTES)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return REPLY_DECODER.decode(data)
+        except (OSError, msgspec.MsgspecError, ValueError) as error:
+            raise _broken() from error
+
+    def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                child = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _CHILD, str(theirs.fileno()), str(os.getpid())],
+                    pass_fds=(theirs.fileno(),),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            except OSError as error:
+                ours.close()
+                raise ListError(f"cannot start the list parser; {error.strerror}") from error
+        self._resources.callback(child.wait)
+        self._resources.callback(child.kill)
+        self._stream = self._resources.enter_context(ours)
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        # Loaded before the copy is made, so that both have it.
+        from hashaudit.lists import parser_child  # noqa: PLC0415 # only here
+
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                keep = theirs.fileno()
+                os.closerange(3, keep)
+                os.closerange(keep + 1, 1 << 16)
+                parser_child.serve(theirs, parent)
+            finally:
+                os._exit(0)
+        theirs.close()
+        self._resources.callback(_end, pid)
+        self._stream = self._resources.enter_context(ours)
+
+
+def compile_with(
+    parser: ListParser | None, request: CompileRequest, target: BinaryIO, directory: str, progress: Progress | None
+) -> None:
+    """Compiles lists once, with a parser or with a new one; see :meth:`ListParser.compile`."""
+    with parser or ListParser() as used:
+        used.begin(request.specs, directory)
+        used.compile(request, target, progress)
+
+
+def memory_file() -> BinaryIO:
+    """Returns an empty file without a name, in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("hashaudit-lists"), "w+b")
+    return cast("BinaryIO", tempfile.TemporaryFile())
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _code() -> tuple[bytes, ...]:
+    """Returns the paths of program code, which parsers load in part only when they need it."""
+    found = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sys.path]
+    return _LIBRARIES + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)
+
+
+def _shown(text: str) -> str:
+    return for_terminal(text.encode(errors="surrogateescape"))[:_MAX_MESSAGE_CHARACTERS]
+
+
+def _broken() -> HashauditError:
+    return ListError(
+        "the list parser ended unexpectedly; a list is damaged or hostile, or memory ran out",
+        hint="load the lists one by one with hashaudit lists info to find out which one it is",
+    )
