@@ -5,7 +5,6 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.lists.index.builder import IndexBuilder
-from hashaudit.lists.index.entry_reader import EntryReader
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
 from hashaudit.lists.interface import DigestBlock, ListSpec
@@ -57,6 +56,9 @@ def copy_lists(builder: IndexBuilder, index: ListIndex, progress: Progress | Non
     Raises:
         ListError: the index is damaged.
     """
+    # Start-up: it loads numpy, which a scan without compiled indexes may not need.
+    from hashaudit.lists.index.entry_reader import EntryReader  # noqa: PLC0415 # as above
+
     reader = EntryReader(index)
     for position, info in enumerate(index.infos):
         builder.begin(info.role)
