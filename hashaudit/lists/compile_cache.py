@@ -68,9 +68,7 @@ def compiled(
     path = os.path.join(directory, f"{sha256}-{_key(file, parse_spec)}{_SUFFIX}")
     if not _is_usable(path, sha256):
         with new_file(path) as target:
-            request = CompileRequest(
-                (parse_spec.spec,), parse_spec.columns, parse_spec.selection, parse_spec.tolerance
-            )
+            request = CompileRequest((parse_spec.spec,), parse_spec.columns, parse_spec.selection, parse_spec.tolerance)
             compile_into(request, target)
             target.flush()
             if [info.sha256 for info in ListIndex.open(target.name).infos] != [sha256]:

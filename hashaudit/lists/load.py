@@ -100,7 +100,7 @@ def load_lists(
     loaded = LoadedLists()
     try:
         with parser or ListParser() as used:
-            _Loader(loaded, dict(columns or {}), selection, tolerance, progress, used).load(
+            _Loader(loaded, dict(columns or {}), selection, tolerance, progress=progress, parser=used).load(
                 [spec if isinstance(spec, ListSpec) else ListSpec(os.fspath(spec)) for spec in specs]
             )
     except BaseException:
@@ -118,6 +118,7 @@ class _Loader:
         columns: dict[str, str],
         selection: Selection,
         tolerance: Tolerance,
+        *,
         progress: Progress | None,
         parser: ListParser,
     ) -> None:

@@ -46,7 +46,8 @@ def compile_lists(
                 if file.is_index:
                     copy_lists(builder, ListIndex.open(spec.path), progress)
                 else:
-                    ingest_list(builder, file, ParseSpec(spec, request.columns, request.selection, request.tolerance), progress)
+                    parse_spec = ParseSpec(spec, request.columns, request.selection, request.tolerance)
+                    ingest_list(builder, file, parse_spec, progress)
         builder.write(target)
 
 
