@@ -13,7 +13,7 @@ import msgspec
 
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode
-from hashaudit.model.results import AlgorithmName, ImageHashes, NoHash, PerceptualHash
+from hashaudit.model.results import VIEWS, AlgorithmName, ImageHashes, NoHash, PerceptualHash
 
 Values = dict[int, bytes]
 """By the number of the fingerprint, from 1."""
@@ -150,8 +150,7 @@ def unpack_picture(values: Values, perceptual: Mapping[AlgorithmName, int], deco
     ]
     picture = _PICTURES.decode(values[decoder])
     # A stable sort keeps the order of algorithms within a view, and of the orientations of each.
-    views = {view: place for place, view in enumerate(dict.fromkeys(item.view for item in found))}
-    found.sort(key=lambda item: (item.frame, views[item.view], item.trimmed))
+    found.sort(key=lambda item: (item.frame, VIEWS.index(item.view) if item.view in VIEWS else 0, item.trimmed))
     return ImageHashes(tuple(found), picture.faults, picture.no_hash, picture.frames_skipped)
 
 

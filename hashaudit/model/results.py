@@ -74,7 +74,11 @@ class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     truncated: bool = False
     view: str = ""
     """How the image was seen: empty for the usual way; ``black`` or ``no_alpha`` for a transparent image;
-    ``uncropped``."""
+    ``uncropped``; ``negative``; ``window`` for a part that may be another image."""
+
+
+VIEWS = ("", "black", "no_alpha", "uncropped", "negative", "window")
+"""The views of an image, in the order in which they are hashed."""
 
 
 class NoHash(StrEnum):

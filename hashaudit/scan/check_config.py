@@ -32,7 +32,7 @@ MIN_MEMORY_BYTES = 64 << 20
 MAX_MEMORY_BYTES = 1 << 46
 """64 TiB, which is within the address space of any processor."""
 
-VARIANTS = ("none", "dihedral", "all")
+VARIANTS = ("none", "dihedral", "all", "thorough")
 """As it is; also in all eight orientations; also without a uniform border."""
 
 MAX_WAIT_S = 7 * 24 * 3600.0

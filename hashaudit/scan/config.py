@@ -246,9 +246,9 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Option(
             "variants",
-            "Match images as they are, also rotated and mirrored, or also without a uniform border.",
+            "Match images as they are, also rotated, also as negative or without border, or also their parts.",
             Group.IMAGES,
-            metavar="none|dihedral|all",
+            metavar="none|dihedral|all|thorough",
         ),
     ] = "all"
     """One of :data:`VARIANTS`."""

@@ -122,7 +122,7 @@ def _other_formats(colour: Image.Image, grey: Image.Image) -> Iterator[tuple[str
         yield f"plain.{ending}", encoded(colour, kind)
     yield "runs.tga", encoded(colour, "TGA", compression="tga_rle")
     yield "plain.pgm", encoded(grey, "PPM")
-    yield "plain.pfm", encoded(grey.convert("F"), "PPM")
+    yield "plain.pfm", encoded(Image.fromarray((np.asarray(grey) / 255).astype(np.float32)), "PPM")
     pam = f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n".encode()
     yield "plain.pam", pam + pixels.tobytes()
     rows = (pixels[::-1] / 255).astype("<f4")

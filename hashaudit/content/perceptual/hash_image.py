@@ -14,11 +14,12 @@ from PIL import Image
 from hashaudit.content.images.border import content_box
 from hashaudit.content.images.decode import Frame, SkippedFrames, View, decode
 from hashaudit.content.images.limits import DecodeLimits
+from hashaudit.content.perceptual import pdq
 from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
-from hashaudit.content.perceptual.pdq import MIN_SIDE_PX
+from hashaudit.content.perceptual.windows import windows
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import ImageHashes, NoHash, PerceptualHash
+from hashaudit.model.results import AlgorithmName, ImageHashes, NoHash, PerceptualHash
 
 
 class Variants(StrEnum):
@@ -29,8 +30,22 @@ class Variants(StrEnum):
     DIHEDRAL = "dihedral"
     """All eight orientations."""
     ALL = "all"
-    """All eight orientations of each way in which the image is seen, and again without the uniform border if there is
-    one."""
+    """All eight orientations of each way in which the image is seen and of its negative, and again without the uniform
+    border if there is one."""
+    THOROUGH = "thorough"
+    """The same, and the windows that may hold another image: below a caption, in a collage, on a screenshot."""
+
+
+_WITH_VIEWS = frozenset({Variants.ALL, Variants.THOROUGH})
+_WINDOW_ORIENTATIONS = (Orientation.ORIGINAL, Orientation.FLIP_Y)
+"""A window is seldom rotated: the image around it is upright."""
+MIN_QUALITY = 50
+"""Quality of PDQ below which neither a negative nor a window is matched: the image itself is not stable there."""
+WINDOW_SIDE_PX = 512
+"""Shortest side of the plane in which windows are looked for, if the image has it."""
+
+
+PDQ_NAME = AlgorithmName("pdq")
 
 
 class HashOptions(msgspec.Struct, frozen=True):
@@ -76,7 +91,7 @@ def hash_image(data: bytes, algorithms: Sequence[PerceptualAlgorithm], options: 
 
 def _reason(frame: Frame) -> NoHash:
     """Returns the reason why a frame has no hash, if it has none."""
-    if min(frame.luma.size) < MIN_SIDE_PX:
+    if min(frame.luma.size) < pdq.MIN_SIDE_PX:
         return NoHash.TOO_SMALL
     return NoHash.TRANSPARENT if frame.is_transparent else NoHash.FLAT
 
@@ -84,10 +99,49 @@ def _reason(frame: Frame) -> NoHash:
 def _hash_frame(
     frame: Frame, algorithms: Sequence[PerceptualAlgorithm], variants: Variants
 ) -> Iterator[PerceptualHash | Fault]:
+    found: list[PerceptualHash] = []
+    for item in _hash_ways(frame, algorithms, variants):
+        yield item
+        if isinstance(item, PerceptualHash) and not item.view:
+            found.append(item)
+    if variants in _WITH_VIEWS:
+        yield from _negatives(found)
+    if variants is Variants.THOROUGH and any(algorithm.name == PDQ_NAME for algorithm in algorithms):
+        yield from _hash_windows(frame)
+
+
+def _negatives(found: Sequence[PerceptualHash]) -> Iterator[PerceptualHash]:
+    """Yields the PDQ hashes of the negative: each coefficient changes its sign, so each bit does."""
+    for item in found:
+        if item.algorithm == PDQ_NAME and (item.quality or 0) >= MIN_QUALITY:
+            value = bytes(byte ^ 0xFF for byte in bytes.fromhex(item.value)).hex()
+            yield msgspec.structs.replace(item, value=value, view="negative")
+
+
+def _hash_windows(frame: Frame) -> Iterator[PerceptualHash]:
+    """Yields the PDQ hashes of the windows of a frame."""
+    factor = min(frame.luma.size) // WINDOW_SIDE_PX
+    plane = np.asarray(frame.luma.reduce(factor) if factor > 1 else frame.luma)
+    for box in windows(plane):
+        transform = pdq.transform(box.of(plane), is_exact=False)
+        if transform is None or transform.quality < MIN_QUALITY:
+            continue
+        for orientation in _WINDOW_ORIENTATIONS:
+            value = transform.hash(orientation).hex()
+            quality = transform.quality
+            yield PerceptualHash(
+                PDQ_NAME, value, quality, frame.number, orientation.value, truncated=frame.truncated, view="window"
+            )
+
+
+def _hash_ways(
+    frame: Frame, algorithms: Sequence[PerceptualAlgorithm], variants: Variants
+) -> Iterator[PerceptualHash | Fault]:
+    """Yields the hashes of each way in which a frame is seen, and of each without its border."""
     ways: list[tuple[str, Callable[[], View]]] = [("", lambda: frame), *frame.others]
     is_first = True
     for name, make in ways:
-        if variants is not Variants.ALL and not is_first:
+        if variants not in _WITH_VIEWS and not is_first:
             return
         view = make()
         if np.ptp(view.plane) == 0:
@@ -97,7 +151,7 @@ def _hash_frame(
         is_first = False
         orientations = ORIENTATIONS[:1] if variants is Variants.NONE else ORIENTATIONS
         yield from _hash_view(view, algorithms, orientations, seen)
-        box = content_box(view.plane) if variants is Variants.ALL else None
+        box = content_box(view.plane) if variants in _WITH_VIEWS else None
         if box is not None and np.ptp(box.of(view.plane)):
             bounds = (box.left, box.top, box.right, box.bottom)
             inner = View(view.luma.crop(bounds), view.colour.crop(bounds) if view.colour else None)

@@ -72,8 +72,9 @@ def test_variants(scene: Image.Image) -> None:
     assert [(one.variant, one.trimmed) for one in turned] == [(name.value, False) for name in ORIENTATIONS]
     everything = hashed(framed, HashOptions(Variants.ALL))
     assert everything[:8] == turned
-    assert [(one.variant, one.trimmed) for one in everything[8:]] == [(name.value, True) for name in ORIENTATIONS]
-    assert len(hashed(encoded(scene), HashOptions(Variants.ALL))) == 8
+    assert [(one.variant, one.trimmed) for one in everything[8:16]] == [(name.value, True) for name in ORIENTATIONS]
+    assert {one.view for one in everything[16:]} == {"negative"}
+    assert len(hashed(encoded(scene), HashOptions(Variants.ALL))) == 16
 
 
 @pytest.mark.parametrize(
