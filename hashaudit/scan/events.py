@@ -154,6 +154,8 @@ class Finished(msgspec.Struct, frozen=True):
     """As docs/reference/exit-codes.md lists them."""
     restarts: int
     """Worker processes that had to be replaced."""
+    empty_roots: tuple[bytes, ...] = ()
+    """Paths of roots, of several, in which no file was examined."""
 
 
 Event = (

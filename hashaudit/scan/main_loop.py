@@ -87,6 +87,7 @@ class MainLoop:
         cache: knows files that need not be read again.
         list_names: names of the hash lists by their numbers.
         at_end: returns faults of the roots as a whole, after the walk.
+        roots: paths of the roots, by the numbers that entries have.
     """
 
     def __init__(
@@ -102,11 +103,14 @@ class MainLoop:
         cache: "Cache | None" = None,
         list_names: Mapping[int, str] | None = None,
         at_end: Callable[[], Iterable[PathFault]] = tuple,
+        roots: Sequence[bytes] = (),
     ) -> None:
         self._config = config
         self._list_names = list_names or {}
         self._source = source
         self._at_end = at_end
+        self._roots = roots
+        self._roots_with_files: set[int] = set()
         self._unlisted: set[bytes] = set()
         """Paths with a fault of this walk; kept only for a resume."""
         self._pool = pool
@@ -245,6 +249,8 @@ class MainLoop:
                 break
             if isinstance(met, PathFault) and self._earlier is not None:
                 self._unlisted.add(met.path)
+            if isinstance(met, Entry):
+                self._roots_with_files.add(met.location.root)
             self._outcomes.add(met)
         self._tally.directories = self._directories_before + self._source.directories_listed
         if not self._pool.queued:
@@ -265,6 +271,18 @@ class MainLoop:
         if files < self._config.min_files:
             text = f"{files} files instead of at least {self._config.min_files}"
             yield PathFault(self._config.roots[0], Fault(Stage.WALK, FaultCode.ROOT_EMPTY, text), directory=True)
+        elif self._config.min_files:
+            for number in self._empty_roots():
+                fault = Fault(Stage.WALK, FaultCode.ROOT_EMPTY, "no file in this ROOT")
+                yield PathFault(self._roots[number], fault, directory=True, root=number)
+
+    def _empty_roots(self) -> list[int]:
+        """Returns the roots, of several, in which this scan has met no file. A shard may rightly meet none."""
+        if len(self._roots) < MANY or self._config.shard is not None:
+            return []
+        start = None if self._earlier is None else self._earlier.start
+        first = 0 if start is None else start.root + 1  # the interrupted scan has walked those before
+        return [number for number in range(first, len(self._roots)) if number not in self._roots_with_files]
 
     def _has_fault_above(self, path: bytes) -> bool:
         while path and path not in self._unlisted:
@@ -280,7 +298,7 @@ class MainLoop:
         for subject in subjects:
             now_ns = time.time_ns()
             if isinstance(subject, PathFault):
-                record: FindingRecord | FaultRecord | FileRecord | None = convert.of_path_fault(subject, now_ns)
+                record: FindingRecord | FaultRecord | FileRecord | None = of_walk(subject, now_ns)
             else:
                 result = named(subject.examination, self._config.category_names)
                 try:
@@ -341,7 +359,8 @@ class MainLoop:
                 self._journal.remove()
             else:
                 self._journal.close()
-        self.finished = Finished(self._tally.totals(), reason, exit_code, self._pool.restarts)
+        empty = tuple(self._roots[number] for number in self._empty_roots()) if self._walk_ended else ()
+        self.finished = Finished(self._tally.totals(), reason, exit_code, self._pool.restarts, empty)
         return self.finished
 
 
@@ -360,11 +379,29 @@ def checked(
     return record
 
 
+def of_walk(met: PathFault, time_ns: int) -> FaultRecord:
+    """Returns the record of a fault of the walk, or else of the fault that its record cannot be written."""
+    try:
+        record = convert.of_path_fault(met, time_ns)
+        decode_line(encode_line(msgspec.structs.replace(record, seq=LAST_SEQ))[:-1])
+    except (FindingsError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError):
+        fault = Fault(Stage.WALK, FaultCode.INTERNAL_ERROR, "a fault of the walk has a value that no record can hold")
+        path = met.path[:MAX_SHOWN_PATH_BYTES]
+        return convert.of_path_fault(PathFault(path, fault, directory=met.directory), time_ns)
+    return record
+
+
 def unrecordable(entry: Entry, time_ns: int) -> FaultRecord:
     """Returns the fault of an entry whose result the findings format cannot hold."""
     fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, "the result has a value that no record can hold")
     return convert.of_path_fault(PathFault(entry.path, fault, root=entry.location.root), time_ns)
 
+
+MANY = 2
+"""Roots from which each one is looked at; a single one that is empty makes the whole scan empty."""
+
+MAX_SHOWN_PATH_BYTES = 4096
+"""Of a path that no record can hold."""
 
 LAST_SEQ = MAX_SAFE_INTEGER
 """The longest number that a record can get."""

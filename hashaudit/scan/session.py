@@ -165,6 +165,7 @@ class Session:
             cache=self.cache,
             list_names={number: info.name for number, info in enumerate(self.lists.infos, 1)},
             at_end=lambda: self._unmounted(expected),
+            roots=[root.path for root in self.roots],
         )
 
     def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:

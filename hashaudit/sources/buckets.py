@@ -1,5 +1,6 @@
 """Object stores as a source: the keys below a prefix, from the listing of the bucket or from an inventory."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -7,7 +8,8 @@ from hashaudit.model.entry import NOT_READY, Entry, NotReady, pinned
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
 from hashaudit.model.location import Location
 from hashaudit.model.paths import for_terminal
-from hashaudit.objectstores.interface import ListedObject, StoreError
+from hashaudit.objectstores.interface import ListedObject, StoreError, StoreOptions
+from hashaudit.objectstores.store_endpoint import endpoint_of
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import BucketRoot
 from hashaudit.sources.filters import WalkOptions
@@ -61,11 +63,19 @@ class BucketSource:
         keys: gives their keys.
         options: which keys the user excludes.
         first_root: position of the first of them among all roots of the scan.
+        store: names the endpoint for the descriptions.
     """
 
     def __init__(
-        self, roots: Sequence[BucketRoot], keys: KeyList, options: WalkOptions = _DEFAULTS, *, first_root: int = 0
+        self,
+        roots: Sequence[BucketRoot],
+        keys: KeyList,
+        options: WalkOptions = _DEFAULTS,
+        *,
+        first_root: int = 0,
+        store: StoreOptions | None = None,
     ) -> None:
+        self._store = store or StoreOptions()
         self._roots = tuple(roots)
         self._keys = keys
         self._filters = KeyFilters(options)
@@ -89,7 +99,13 @@ class BucketSource:
 
     def describe_roots(self) -> tuple[RootDescription, ...]:
         """Returns the roots, in the order given."""
-        return tuple(RootDescription(root.given, root.path, is_bucket=True) for root in self._roots)
+        return tuple(
+            RootDescription(root.given, root.path, source=self._endpoint(root), is_bucket=True) for root in self._roots
+        )
+
+    def _endpoint(self, root: BucketRoot) -> bytes | None:
+        endpoint = endpoint_of(root.bucket.scheme, self._store)
+        return None if endpoint is None else os.fsencode(endpoint)
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields all entries of the roots: root by root, each in byte order of its keys.

@@ -144,7 +144,9 @@ def open_source(
     if local or not remote:
         sources.append((LocalSource(local, walk), len(local)))
     if remote:
-        sources.append((BucketSource(remote, _key_list(buckets), walk, first_root=len(local)), len(remote)))
+        sources.append(
+            (BucketSource(remote, _key_list(buckets), walk, first_root=len(local), store=buckets.store), len(remote))
+        )
     return sources[0][0] if len(sources) == 1 else Sources(sources)
 
 
@@ -161,7 +163,7 @@ def _reconciled(
         )
     if bucket.prefix and not bucket.prefix.endswith(b"/"):
         bucket = msgspec.structs.replace(bucket, prefix=bucket.prefix + b"/")
-    store = BucketSource([bucket], _key_list(buckets), walk)
+    store = BucketSource([bucket], _key_list(buckets), walk, store=buckets.store)
     return ReconciledSource(LocalSource([parsed[0][0]], walk), store, bucket.path, examine=buckets.read_unlisted)
 
 

@@ -417,3 +417,11 @@ def test_a_scan_of_nothing_is_never_silent(hashaudit: Tool, make_list: MakeList,
     (root / "file").write_bytes(b"x")
     clean = hashaudit(*words, "--min-files", "1")
     assert (clean.code, clean.err) == (0, "")
+    (tmp_path / "empty").mkdir()
+    several = hashaudit(*words, tmp_path / "empty")
+    assert (several.code, several.err.count("warning: no file was examined in ROOT")) == (0, 1)
+    assert f"{tmp_path / 'empty'}" in several.err
+    several = hashaudit(*words, tmp_path / "empty", "--min-files", "1")
+    (fault,) = of_kind(several.lines, "fault")
+    assert (several.code, fault["faults"][0]["code"]) == (16, "root_empty")
+    assert (fault["entry"]["path"], fault["entry"]["root"]) == (str(tmp_path / "empty"), 1)

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from hashaudit.model.entry import Consistency, Entry, Stat
-from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
 from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.record import convert
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line, encode_line
 from hashaudit.record.schema import FaultRecord
-from hashaudit.scan.main_loop import checked
+from hashaudit.scan.main_loop import checked, of_walk
 
 ENTRY = Entry(Location(DirectoryRef(b"/r", 1, 9), b"f\xff"), Stat(0o100644, 1, 2, 1, 3, 4, 5))
 MATCH = Match(1, "line 1", AlgorithmName("sha256"), MatchType.EXACT, Role.DENY, {})
@@ -51,3 +51,25 @@ def test_a_record_that_no_reader_takes_becomes_a_fault_of_its_entry(changes: dic
     assert record.entry.path_uri == "/r/f%FF"
     numbered = msgspec.structs.replace(record, seq=7)
     assert decode_line(encode_line(numbered)[:-1]) == numbered
+
+
+@pytest.mark.parametrize("directory", [True, False])
+@pytest.mark.parametrize(
+    "met",
+    [
+        PathFault(b"/r", msgspec.structs.replace(FAULT, message="x" * MAX_LINE_BYTES)),
+        PathFault(b"/" + b"\xff" * (MAX_LINE_BYTES // 6), FAULT),
+        PathFault(b"/r", msgspec.structs.replace(FAULT, attempts=-1)),
+        PathFault(b"/r", FAULT, root=-1),
+        PathFault(b"/r", FAULT, root=1 << 70),
+    ],
+)
+def test_a_fault_of_the_walk_that_no_reader_takes_is_one_fault(met: PathFault, directory: bool) -> None:  # a parameter
+    record = of_walk(msgspec.structs.replace(met, directory=directory), 10**18)
+    assert record.faults[0].code is FaultCode.INTERNAL_ERROR
+    numbered = msgspec.structs.replace(record, seq=7)
+    assert decode_line(encode_line(numbered)[:-1]) == numbered
+
+
+def test_an_honest_fault_of_the_walk_is_kept() -> None:
+    assert of_walk(PathFault(b"/r", FAULT), 10**18).faults[0].code is FaultCode.IO_ERROR

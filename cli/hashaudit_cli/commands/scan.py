@@ -169,6 +169,9 @@ class _Outcome:
             return
         if not finished.totals.seen - sum(finished.totals.skipped.values()):
             log("warning: no file was examined; check the ROOT, that it is mounted, and the patterns")
+        else:
+            for root in finished.empty_roots:
+                log(f"warning: no file was examined in ROOT {quote(root)}; check that it is mounted, and the patterns")
         if self._quiet:
             if finished.exit_code:
                 log(summary(finished))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hashaudit.model.entry import Consistency
-from hashaudit.record.header import HashList, Root, RunHeader
+from hashaudit.record.header import HashList, Root, RootType, RunHeader
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Resume, settings_with
 from hashaudit.scan.run_header import CACHE_STATE
@@ -53,10 +53,19 @@ def root_differences(before: RunHeader, now: RunHeader) -> tuple[str, ...]:
     """
     found: list[str] = []
     for root, other in zip(before.roots, now.roots, strict=False):
-        different = _root_difference(root, other, same_host=before.host == now.host)
+        if RootType.BUCKET in {root.type, other.type}:
+            different = _bucket_difference(root, other)
+        else:
+            different = _root_difference(root, other, same_host=before.host == now.host)
         if different is not None:
             found.append(f"ROOT '{root.path}': {different}")
     return tuple(found)
+
+
+def _bucket_difference(before: Root, now: Root) -> str | None:
+    if (before.type, before.mount_source) == (now.type, now.mount_source):
+        return None
+    return f"at {_endpoint(before)} before, at {_endpoint(now)} now"
 
 
 def _root_difference(before: Root, now: Root, *, same_host: bool) -> str | None:
@@ -78,6 +87,10 @@ def _root_difference(before: Root, now: Root, *, same_host: bool) -> str | None:
 def _is_device(root: Root) -> bool:
     """Returns whether the number is that of a block device. The kernel gives others away, 0:N, at each mount."""
     return root.device is not None and os.major(int(root.device)) != 0
+
+
+def _endpoint(root: Root) -> str:
+    return root.mount_source or "the endpoint of the provider"
 
 
 def _storage(root: Root) -> str:
