@@ -6,8 +6,9 @@ SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.
 PYTEST_ARGS ?=
 FUZZ_ARGS ?=
 SOAK_ARGS ?=
+ATTACK_ARGS ?=
 
-.PHONY: help demo scan test lint bench fuzz soak docs clean
+.PHONY: help demo scan test lint bench fuzz attack soak docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -72,6 +73,9 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 
 fuzz: $(VENV)/developed ## Mutate images, lists, indexes and findings 20,000 times (minutes); FUZZ_ARGS="--seed 7"
 	@$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
+
+attack: $(VENV)/developed ## Repeat the attacks that succeeded once (minutes; as root for those with mounts)
+	@$(BIN)/python benchmarks/attacks.py $(ATTACK_ARGS)
 
 soak: $(VENV)/developed ## Disturb runs in every way, then scan a million files twice (an hour, 8 GB)
 	@$(BIN)/python benchmarks/faults.py $(SOAK_ARGS)

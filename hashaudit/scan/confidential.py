@@ -5,6 +5,7 @@ Workers cannot read them, wherever the roots are, and the walk skips them as fil
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -15,6 +16,10 @@ from hashaudit.model.paths import for_terminal
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.key_policy import Signing, default_allowed_signers_path, default_key_path, key_path
+
+CREATION_CHECKS = 5
+CREATION_PAUSE_S = 0.05
+"""Another scan that creates the user's key links it to its name and then removes the temporary one."""
 
 
 class Confidential(msgspec.Struct, frozen=True):
@@ -51,16 +56,27 @@ def require_one_name(config: ScanConfig, signing: Signing) -> None:
     if all(parse_root(root) is not None for root in config.roots) and not config.follow_links:
         return
     for path in _keys(signing):
-        try:
-            names = os.stat(path).st_nlink
-        except OSError:
-            continue
+        names = _names(path)
         if names > 1:
             raise UsageError(
                 f"cannot keep the signing key from workers: '{for_terminal(os.fsencode(path))}'; the file has"
                 f" {names} names",
                 hint="remove the others (find DIRECTORY -samefile KEY), or copy the key to a file of its own",
             )
+
+
+def _names(path: str) -> int:
+    """Returns the number of names of a file; 0 if it cannot be examined. Waits for a key that is just being created."""
+    names = 0
+    for _ in range(CREATION_CHECKS):
+        try:
+            names = os.stat(path).st_nlink
+        except OSError:
+            return 0
+        if names <= 1:
+            break
+        time.sleep(CREATION_PAUSE_S)
+    return names
 
 
 def _keys(signing: Signing) -> Iterator[str]:

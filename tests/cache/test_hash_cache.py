@@ -24,6 +24,7 @@ from hashaudit.content.perceptual.interface import Needs
 from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, algorithm_named
 from hashaudit.content.read import ReadOutcome
 from hashaudit.errors import CacheError
+from hashaudit.host import page_cache
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import DirectoryRef, Location, Member
@@ -57,6 +58,15 @@ def three(tree: Path) -> Path:
 def test_what_changed_a_moment_ago_is_not_kept(three: Path, tmp_path: Path) -> None:
     for _ in range(2):
         assert scan(three, tmp_path / "c.db", racy=True).recalled == 0
+    assert scan(three, tmp_path / "c.db").recalled == 0
+    assert scan(three, tmp_path / "c.db").recalled == 3
+
+
+def test_a_file_with_unwritten_pages_is_not_kept(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(page_cache, "is_written", lambda _descriptor: False)
+        for _ in range(2):
+            assert scan(three, tmp_path / "c.db").recalled == 0
     assert scan(three, tmp_path / "c.db").recalled == 0
     assert scan(three, tmp_path / "c.db").recalled == 3
 
