@@ -277,7 +277,7 @@ class MainLoop:
                 yield PathFault(self._roots[number], fault, directory=True, root=number)
 
     def _empty_roots(self) -> list[int]:
-        """Returns the roots, of several, in which this scan has met no file. A shard may rightly meet none."""
+        """Returns the roots, of several, in which this scan has found no file. A shard may rightly find none."""
         if len(self._roots) < MANY or self._config.shard is not None:
             return []
         start = None if self._earlier is None else self._earlier.start
@@ -401,7 +401,7 @@ MANY = 2
 """Roots from which each one is looked at; a single one that is empty makes the whole scan empty."""
 
 MAX_SHOWN_PATH_BYTES = 4096
-"""Of a path that no record can hold."""
+"""Bytes shown of a path that no record can hold."""
 
 LAST_SEQ = MAX_SAFE_INTEGER
 """The longest number that a record can get."""
