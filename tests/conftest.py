@@ -35,9 +35,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture
-def hashaudit(tmp_path_factory: pytest.TempPathFactory) -> Generator[Tool]:
-    """The installed command."""
+def hashaudit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Tool]:
+    """The installed command. A module's ``JOBS`` is the number of workers of its scans; each takes time to start."""
     tool = Tool(tmp_path_factory.mktemp("home"))
+    if jobs := getattr(request.module, "JOBS", None):
+        tool.environment["HASHAUDIT_JOBS"] = jobs
     yield tool
     tool.end()
 

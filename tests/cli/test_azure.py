@@ -13,6 +13,8 @@ from azure.storage.blob import ContainerClient
 from installed import Result, Tool, key_of, of_kind, totals
 from object_store import AZURE_ACCOUNT, AZURE_KEY, Answer, Asked, proxied
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 CREDENTIALS = {"AZURE_STORAGE_ACCOUNT": AZURE_ACCOUNT, "AZURE_STORAGE_KEY": AZURE_KEY}
 
 KEYS = ["a//b", "blue", "blue/green", "dir/", "dir/full", "a b+c%20", "ü/é😀", "k" * 1024, "q?x=1&y#z"]

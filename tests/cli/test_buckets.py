@@ -18,6 +18,8 @@ import hostile_hasher
 from installed import Result, Tool, key_of, of_kind, parsed, totals
 from object_store import CREDENTIALS, PAGE_KEYS, Answer, Asked, Proxy, client, proxied
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MANY = PAGE_KEYS + 10
 Lists = Callable[..., Path]
 

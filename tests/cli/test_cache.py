@@ -23,6 +23,8 @@ from installed import COMMAND, Result, Tool, of_kind, totals
 from interrupted import interrupt, journal_of, make_tree
 from interrupted import told as told_of
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 RACY_S = 2.1

@@ -11,6 +11,8 @@ import pytest
 
 from installed import Tool, of_kind, parsed, totals
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 VECTORS = Path(str(files("cryptography_vectors"))) / "hashes"
 
 NIST_FILES = {

@@ -14,6 +14,8 @@ import pytest
 from installed import Result, Tool, key_of, of_kind, totals
 from object_store import CREDENTIALS, client
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
 
 

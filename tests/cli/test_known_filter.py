@@ -10,6 +10,8 @@ import pytest
 
 from installed import Result, Tool, of_kind, totals
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 FILTER = Path(__file__).parents[1] / "data" / "lists" / "hashlookup_synthetic.bloom"
 MakeList = Callable[..., Path]
 

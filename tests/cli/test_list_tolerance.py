@@ -6,6 +6,8 @@ from pathlib import Path
 
 from installed import Tool, of_kind
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

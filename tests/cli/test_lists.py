@@ -11,6 +11,8 @@ import pytest
 
 from installed import Tool, of_kind
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 GRADED = [(b"one", "1", "50"), (b"two", "2", "60"), (b"three", "3", "90")]

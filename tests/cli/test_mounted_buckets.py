@@ -11,6 +11,8 @@ from installed import Tool, of_kind, parsed, totals
 from mounted_bucket import PROGRAMS, mounted, why_not
 from object_store import CREDENTIALS, client
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 SHOWN = {"a/1", "a/2", "b/c/3", "plain", "blue", "sp ace", "caf\xe9"}

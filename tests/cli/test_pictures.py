@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from installed import Tool, of_kind, parsed, totals
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 SIDE_PX = 640
 
 TOY = '''
