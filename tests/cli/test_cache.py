@@ -47,7 +47,7 @@ def ripe(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         (tree / "again").hardlink_to(tree / "wanted")
         (tree / "deeper" / "clean").write_bytes(b"clean")
         (tree / "picture.jpg").write_bytes(picture(1, "JPEG"))
-        (tree / "photoshop").write_bytes(b"8BPS\0\x01 of a kind that is not decoded")
+        (tree / "drawing").write_bytes(b"gimp xcf v011\0 of a kind that is not decoded")
         trees.append(tree)
     os.sync()
     time.sleep(RACY_S)
