@@ -5,15 +5,17 @@ import os
 import stat
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hashaudit.errors import ListError
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.interface import ListItem, OpenedList, ParseOptions
 from hashaudit.lists.list_file import WORLD_READABLE, ListFile
-from hashaudit.lists.open_list import Page, open_pages
 from hashaudit.model.paths import to_text
 from hashaudit.model.times import TimeNs
+
+if TYPE_CHECKING:
+    from hashaudit.lists.open_list import Page
 
 _ESCAPES = {0x0A: b"\\n", 0x0D: b"\\r", 0x5C: b"\\\\"}
 
@@ -146,6 +148,8 @@ class HashedPages:
         Raises:
             ListError: same as :func:`hashaudit.lists.open_list.open_pages`.
         """
+        from hashaudit.lists.open_list import open_pages  # noqa: PLC0415 # start-up: only the process that parses lists needs the parsers
+
         opened = open_pages(self._pages, options)
         return OpenedList(opened.format, opened.strict, self._with_page_names(opened.items, options))
 
@@ -163,7 +167,9 @@ class HashedPages:
         self._directory.check_unchanged()
         return self._lines.hexdigest()
 
-    def _read(self) -> Generator[Page]:
+    def _read(self) -> "Generator[Page]":
+        from hashaudit.lists.open_list import Page  # noqa: PLC0415 # start-up: only the process that parses lists needs the parsers
+
         for position, name in enumerate(self._directory.names()):
             with self._directory.open_page(position) as file, file.hashed() as stream:
                 yield Page(to_text(name)[0], file.path, stream.buffered)

@@ -12,7 +12,6 @@ from hashaudit.lists import bloom
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.index.index_layout import MAGIC, is_index
 from hashaudit.lists.interface import OpenedList, ParseOptions
-from hashaudit.lists.open_list import open_stream
 from hashaudit.model.times import TimeNs, time_ns
 
 if TYPE_CHECKING:
@@ -127,6 +126,8 @@ class HashedStream:
         Raises:
             ListError: same as :func:`hashaudit.lists.open_list.open_stream`.
         """
+        from hashaudit.lists.open_list import open_stream  # noqa: PLC0415 # start-up: only the process that parses lists needs the parsers
+
         return open_stream(self.buffered, options, self._path)
 
     def finish(self) -> str:

@@ -9,7 +9,23 @@ import pytest
 
 from installed import COMMAND, Tool, Word
 
-SLOW = {"PIL", "dask", "dns", "boto3", "imagehash", "numpy", "pydantic", "rich", "scipy", "ssl", "tqdm", "typer"}
+SLOW = {
+    "PIL",
+    "dask",
+    "dns",
+    "boto3",
+    "ijson",
+    "imagehash",
+    "numpy",
+    "pydantic",
+    "rich",
+    "scipy",
+    "sqlite3",
+    "ssl",
+    "tqdm",
+    "typer",
+    "xml",
+}
 OF_ERRORS = {"typer", "rich"}
 
 
