@@ -4,7 +4,7 @@ Makes its own trees (40,000 small files of log-normal size; 8 x 256 MiB), warms 
 a round, and reports medians over the rounds. hashaudit runs as users run it: with a list to match, stability checks and
 signing. Peers that are not installed are left out and named.
 
-    python benchmarks/scan.py [--rounds 5] [--only start,small,large,memory,index,pictures] [--folder DIR]
+    python benchmarks/scan.py [--rounds 5] [--only start,small,large,memory,index,pictures] [--folder DIR] [--against COMMAND]
 
 ``index`` and ``pictures`` scan with a list of one entry and one of ``--millions`` entries (10); pictures are made up.
 """
@@ -27,6 +27,7 @@ HASHAUDIT = str(Path(sys.executable).with_name("hashaudit"))
 SMALL_FILES = 40_000
 LARGE_FILES, LARGE_BYTES = 8, 256 << 20
 LIST_ENTRIES = 10_000
+START_ENTRIES = (1, 10_000, 100_000)
 MEMORY_FILES = (10_000, 1_000_000)
 FINDINGS_EXIT = 8
 SEED = 20_26
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="start,small,large,memory")
     parser.add_argument("--folder", type=Path, help="where to make the trees; default: a temporary folder")
+    parser.add_argument("--against", help="the hashaudit command of another environment, for the start-up")
     parser.add_argument("--millions", type=int, default=10, help="entries of the large lists")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",")
@@ -65,7 +67,7 @@ def main() -> None:
         subprocess.run([HASHAUDIT, "keys", "new"], check=True, stdout=subprocess.DEVNULL)
         listed = make_list(work / "list.txt")
         if "start" in wanted:
-            bench_start(arguments.rounds)
+            bench_start(work, arguments.rounds, arguments.against)
         if "small" in wanted:
             make_small(work / "small")
             bench_tree(work, work / "small", listed, arguments.rounds)
@@ -96,9 +98,9 @@ def platform_line() -> str:
     return f"{model}, Linux {os.uname().release}"
 
 
-def make_list(path: Path) -> Path:
+def make_list(path: Path, entries: int = LIST_ENTRIES) -> Path:
     """A sha256 list of nothing that is in the trees."""
-    path.write_text("".join(hashlib.sha256(b"absent %d" % number).hexdigest() + "\n" for number in range(LIST_ENTRIES)))
+    path.write_text("".join(hashlib.sha256(b"absent %d" % number).hexdigest() + "\n" for number in range(entries)))
     path.chmod(0o600)
     return path
 
@@ -160,12 +162,20 @@ def bench_tree(work: Path, tree: Path, listed: Path, rounds: int) -> None:
     report(f"{tree.name} files, md5+sha1+sha256", three, rounds)
 
 
-def bench_start(rounds: int) -> None:
-    """How long the command takes to say its version."""
-    peers = [
-        Peer("hashaudit --version", [HASHAUDIT, "--version"]),
-        Peer("python -c pass", [sys.executable, "-c", "pass"]),
-    ]
+def bench_start(work: Path, rounds: int, against: str | None) -> None:
+    """How long the command takes beside an empty Python, where it has next to nothing to do."""
+    empty = work / "empty"
+    empty.mkdir()
+    lists = [make_list(work / f"{entries}.txt", entries) for entries in START_ENTRIES]
+    peers = [Peer("python -c pass", [sys.executable, "-c", "pass"])]
+    for label, program in (("", HASHAUDIT), *([("other ", against)] if against else [])):
+        peers += [
+            Peer(f"{label}--version", [program, "--version"]),
+            Peer(f"{label}scan --help", [program, "scan", "--help"]),
+        ]
+        for path in lists:
+            words = [program, "scan", str(empty), "--list", str(path), "--unsigned", "-q"]
+            peers.append(Peer(f"{label}scan of nothing, list of {int(path.stem):,}", words))
     report("start", peers, max(rounds, 9))
 
 
