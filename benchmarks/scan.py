@@ -4,7 +4,8 @@ Makes its own trees (40,000 small files of log-normal size; 8 x 256 MiB), warms 
 a round, and reports medians over the rounds. hashaudit runs as users run it: with a list to match, stability checks and
 signing. Peers that are not installed are left out and named.
 
-    python benchmarks/scan.py [--rounds 5] [--only start,small,large,memory,index,pictures] [--folder DIR] [--against COMMAND]
+    python benchmarks/scan.py [--rounds 5] [--only start,small,large,memory,index,pictures] [--folder DIR]
+                              [--against COMMAND]
 
 ``index`` and ``pictures`` scan with a list of one entry and one of ``--millions`` entries (10); pictures are made up.
 """
