@@ -71,8 +71,10 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 	@$(BIN)/python benchmarks/perceptual.py
 	@$(BIN)/python benchmarks/buckets.py
 
-fuzz: $(VENV)/developed ## Mutate images, lists, indexes and findings 20,000 times (minutes); FUZZ_ARGS="--seed 7"
+fuzz: $(VENV)/developed ## Mutate images, lists, indexes, findings, messages and signers (minutes); FUZZ_ARGS="--seed 7"
 	@$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
+	@$(BIN)/python benchmarks/fuzz_messages.py $(FUZZ_ARGS)
+	@HASHAUDIT_SIGNERS_EXAMPLES=3000 $(BIN)/pytest -q tests/signing/test_allowed_signers.py
 
 attack: $(VENV)/developed ## Repeat the attacks that succeeded once (minutes; as root for those with mounts)
 	@$(BIN)/python benchmarks/attacks.py $(ATTACK_ARGS)

@@ -32,6 +32,7 @@ from PIL import Image
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
+from hashaudit.lists import list_parser
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import ListSpec
@@ -255,6 +256,7 @@ class Fuzz:
         contents = list(whole.values())
         path = self.folder / "list"
         path.touch(0o600)
+        list_parser.IN_PROCESS = True  # a crash then ends this process, and no mutant costs a new one
         for _ in range(count):
             name, data = self.random.choice(list(whole.items()))
             mutant = self.mutate(data, contents)

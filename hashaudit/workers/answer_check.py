@@ -16,6 +16,7 @@ from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
 from hashaudit.model.faults import Fault
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, PerceptualHash
+from hashaudit.model.times import TimeNs
 from hashaudit.workers.fault_texts import worded
 from hashaudit.workers.protocol import MAX_LABEL_CHARACTERS, MAX_MATCHES, Answer, WorkerConfig
 from hashaudit.workers.tasks import ContextT, Task
@@ -64,6 +65,13 @@ class AnswerCheck:
         return None
 
     def _is_possible(self, result: EntryResult, task: Task[ContextT]) -> bool:
+        try:
+            return self._is_valid(result, task)
+        except (ArithmeticError, ValueError, TypeError, LookupError):
+            # A value that cannot even be compared.
+            return False
+
+    def _is_valid(self, result: EntryResult, task: Task[ContextT]) -> bool:
         entry = task.entry
         return (
             _is_state(result.stat, entry)
@@ -171,8 +179,14 @@ def _is_stat(state: Stat, entry: Entry) -> bool:
         and 0 <= state.links <= MAX_COUNT
         and 0 <= state.uid < 1 << 32
         and 0 <= state.gid < 1 << 32
-        and all(-(1 << 93) < time_ns < 1 << 93 for time_ns in times)
+        and all(map(_is_time, times))
     )
+
+
+def _is_time(time_ns: TimeNs) -> bool:
+    # A Decimal may also be infinite, no number, or a fraction.
+    whole = isinstance(time_ns, int) or (time_ns.is_finite() and time_ns == time_ns.to_integral_value())
+    return whole and -(1 << 93) < time_ns < 1 << 93
 
 
 def _is_object_state(state: ObjectState) -> bool:

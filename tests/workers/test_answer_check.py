@@ -1,5 +1,6 @@
 """A table of lies: each field of an answer, with values that no honest worker sends."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -94,6 +95,10 @@ LIES: dict[str, dict[str, Any]] = {
     "signal": of_fault(signal=9),
     "negative signal": of_fault(signal=-9),
     "many faults": {"faults": (FAULT,) * 5000},
+    "a time that is no number": of_stat(mtime_ns=Decimal("NaN")),
+    "an infinite time": of_stat(ctime_ns=Decimal("-Infinity")),
+    "a signalling time": of_stat(birth_ns=Decimal("sNaN")),
+    "a fraction of a nanosecond": of_stat(mtime_ns=Decimal("0.5")),
     "negative size": of_stat(size=-1),
     "size beyond 63 bits": of_stat(size=1 << 63),
     "another inode": of_stat(inode=77),
