@@ -200,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--mutations", type=int, default=20_000, help="in each part")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--folder", help="taken so that both fuzzers take the same words; nothing is written")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     for name, part in {"messages": fuzz_messages, "records": fuzz_records, "progress words": fuzz_progress}.items():

@@ -118,7 +118,9 @@ def test_a_prefix_is_what_keys_begin_with(bucket: Bucket, scan: Callable[..., Re
         bucket.put(key, key.encode())
     result = scan(f"s3://{bucket.name}/2024", "--record", "all", url=bucket.url)
     assert [key_of(line) for line in of_kind(result.lines, "file")] == ["2024", "2024-old", "2024/x"]
-    assert result.lines[0]["roots"] == [{"path": f"s3://{bucket.name}/2024", "type": "bucket"}]
+    assert result.lines[0]["roots"] == [
+        {"path": f"s3://{bucket.name}/2024", "type": "bucket", "mount_source": bucket.url.rstrip("/")}
+    ]
 
 
 def test_listings_of_many_pages_are_walked_to_their_end(many: Bucket, scan: Callable[..., Result]) -> None:
