@@ -2,14 +2,15 @@
 
 Pictures of every format go through the installed command's workers, a folder of mutants at a time: one line for each
 file, its digest right, an exit code that says complete or incomplete, no process left, the pictures that were not
-mutated hashed as ever. Lists either load or are refused, and nothing that they hold stands in the message. A mutated
-index does not verify. A mutated findings file does not verify. Ends with status 1 at the first that does not hold; the
-mutant is kept and named.
+mutated hashed as ever. Lists either load or are refused, and nothing that they hold stands in the message; of lists as
+people have them, changed as editing changes them, no hash is left out in silence. A mutated index does not verify. A
+mutated findings file does not verify. Ends with status 1 at the first that does not hold; the mutant is kept and named.
 
     python benchmarks/fuzz.py [--mutations 20000] [--seed N] [--folder DIR]
 """
 
 import argparse
+import codecs
 import contextlib
 import faulthandler
 import hashlib
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from list_shapes import Shapes
 from PIL import Image
 
 from hashaudit.content.digests.digest_registry import DIGESTS
@@ -47,10 +49,18 @@ BATCH = 500
 """Mutated pictures in one folder."""
 TRIAL_S = 30
 """No list, index or findings file of this size takes longer; one that does hangs."""
-SHARES = {"pictures": 0.7, "lists": 0.15, "indexes": 0.05, "findings": 0.1}
+SHARES = {"pictures": 0.65, "lists": 0.15, "shapes": 0.05, "indexes": 0.05, "findings": 0.1}
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 SAID = re.compile("[0-9a-fA-F]{16,}")
 """So many hex digits in a message can only be an entry's."""
+
+
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def whole_word(text: str) -> re.Pattern[str]:
+    """A hash as a word of its own."""
+    return re.compile(rf"(?<![\w./@-]){text}(?![\w./@-])")
 
 
 class Mutator:
@@ -278,14 +288,51 @@ class Fuzz:
             if SAID.search(told):
                 self.fail(mutant, f"{name}: the message holds an entry: {told}")
 
+    def fuzz_shapes(self, count: int) -> None:
+        """Lists as people have them, changed as pasting and editing change them: no hash is left out in silence."""
+        shapes = Shapes(self.random)
+        path = self.folder / "list"
+        path.touch(0o600)
+        for _ in range(count):
+            name, content, planted = shapes()
+            path.write_bytes(content)
+            self.counts["shapes"] += 1
+            try:
+                with load_lists([ListSpec(str(path), Role.DENY)]) as lists:
+                    info = lists.infos[0]
+                    told, said = " ".join(info.warnings), bool(info.omissions or info.rejected)
+                    missing = [
+                        text
+                        for text, raw in planted.items()
+                        if not any(
+                            index.lookup(one, raw)
+                            for index in lists.indexes
+                            for one in index.algorithms
+                            if DIGESTS[one].length_bytes == len(raw)
+                        )
+                    ]
+                    self.counts["shapes: loaded"] += 1
+            except ListError as error:
+                told, said, missing = f"{error} {error.hint or ''}", True, []
+                self.counts["shapes: refused"] += 1
+            except Exception as error:  # noqa: BLE001 # as above
+                self.fail(content, f"{name}: {type(error).__name__}: {error}")
+            if SAID.search(told):
+                self.fail(content, f"{name}: the message holds an entry: {told}")
+            # A hash that a change has damaged is not in the text any more; one whose line is a comment is left out.
+            whole = content.decode("utf-16" if content[:2] in UTF16 else "utf-8-sig", "replace").lower()
+            whole = "\n".join(line for line in whole.splitlines() if not line.lstrip().startswith(("#", ";", "//")))
+            silent = [text for text in missing if whole_word(text).search(whole)]
+            if silent and not said:
+                self.fail(content, f"{name}: {len(silent)} hashes are left out in silence")
+            self.counts["shapes: something left out, said"] += bool(silent)
+
     def fuzz_indexes(self, count: int) -> None:
         """Compiled indexes: refused when opened or when verified, and every lookup in between ends."""
         path = self.folder / "index.hai"
-        words = [
-            str(LISTS / name)
-            for name in ("hashdeep.txt", "md5deep.txt", "PDQMD5TestData.csv", "vics20_hashset_bom.json")
-        ]
-        code, _ = self.run("lists", "build", *words, "-o", path)
+        names = ("hashdeep.txt", "md5deep.txt", "vics20_hashset_bom.json")
+        words = [*(str(LISTS / name) for name in names), f"pdq={LISTS / 'PDQMD5TestData.csv'}"]
+        code, _ = self.run("lists", "build", *words, "--max-malformed", "2", "-o", path)
         if code:
             self.fail(b"", f"lists build ends with {code}")
         whole = path.read_bytes()

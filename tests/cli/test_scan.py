@@ -129,6 +129,10 @@ def test_usage_errors(words: list[str], said: str, hashaudit: Tool, make_list: M
     assert "Traceback" not in result.err
 
 
+HALF_SET = (0x0F, 0x17, 0x1B, 0x1D, 0x1E, 0x27, 0x2B, 0x2D)
+"""Bytes with half of their bits set, as PDQ hashes have."""
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -137,7 +141,7 @@ def test_usage_errors(words: list[str], said: str, hashaudit: Tool, make_list: M
         (b"hello world\n", "format"),
         (b"%%%% HASHDEEP-1.0\n%%%% size,md5,filename\n1,xyz,name\n", "line 3"),
         (b"ab" * 32 + b"\n" + b"ab" * 30, "truncated"),
-        (b"0f" * 32 + b"\n", "sha256=FILE"),
+        (b"".join(b"%02x" % number * 4 + b"0f" * 28 + b"\n" for number in HALF_SET), "sha256=FILE"),
     ],
 )
 def test_lists_that_cannot_be_used(content: bytes, said: str, hashaudit: Tool, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Source: GNU coreutils manual, "md5sum invocation" and "cksum general options"; b
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
@@ -25,6 +26,9 @@ _BARE = re.compile(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
 _PIECE = re.compile(rb" offset \d+-\d+$")
 """Mark of md5deep after a name: the hash is that of a piece of the file (``-p``)."""
 
+_NAME_IS_HASH = "a file has a hash as its name, which is not read"
+_HASHES = re.compile(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
+
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 _ESCAPE = re.compile(rb"\\.?", re.DOTALL)
 
@@ -42,7 +46,10 @@ class Coreutils:
         """
         *ended, last = head.split(_separator(head))
         lines = [shown for line in ended or [last] if not is_comment(shown := visible(line).removesuffix(b"\r"))]
-        if not lines or not (_UNTAGGED.fullmatch(lines[0]) or _TAGGED.fullmatch(lines[0])):
+        if not lines or not _is_entry(lines[0]):
+            return False
+        untagged = _UNTAGGED.fullmatch(lines[0])
+        if untagged is not None and _only_hashes(untagged[3]):
             return False
         return not any(_BARE.match(line) for line in lines)
 
@@ -60,7 +67,23 @@ def _separator(head: bytes) -> bytes:
     """Returns the line separator: NUL with ``-z``, which also disables escaping."""
     text = head.rstrip(b"\0")
     padded = b"\n" in head and b"\0" not in text and (head.endswith(b"\0\0") or text.endswith(b"\n"))
-    return b"\n" if padded or b"\0" not in head else b"\0"
+    if padded or b"\0" not in head:
+        return b"\n"
+    # A damaged text may have a NUL too, among lines that are entries.
+    records = [record for record in head.split(b"\0") if record]
+    are_entries = all(map(_is_entry, records[:-1])) and not any(
+        map(_is_entry, chain.from_iterable(record.split(b"\n")[1:] for record in records))
+    )
+    return b"\0" if are_entries else b"\n"
+
+
+def _only_hashes(name: bytes) -> bool:
+    """Returns whether a name is nothing but hashes: then it may be another column of a plain list."""
+    return _HASHES.fullmatch(name) is not None
+
+
+def _is_entry(line: bytes) -> bool:
+    return _UNTAGGED.fullmatch(line) is not None or _TAGGED.fullmatch(line) is not None
 
 
 def _items(stream: BinaryIO, separator: bytes, stated: AlgorithmName | None) -> Iterator[ListItem]:
@@ -87,6 +110,8 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
             return Rejected(number, RejectReason.MALFORMED, "not a checksum line")
         mark, tag, name, text = tagged.groups()
         algorithm = _tagged_algorithm(tag.decode("ascii"))
+    if escaping and b"\0" in name:
+        return Rejected(number, RejectReason.MALFORMED, "a NUL byte in a line")
     if algorithm is None:
         return Rejected(number, RejectReason.MALFORMED, "unknown algorithm, or a hash of the wrong length")
     if mark:
@@ -96,7 +121,8 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
         name = unescaped
     if _PIECE.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
-    return entry_or_reject(number, [(algorithm, text)], labels={"name": label_text(name)})
+    remarks = [_NAME_IS_HASH] if _only_hashes(name) else []
+    return entry_or_reject(number, [(algorithm, text)], labels={"name": label_text(name)}, remarks=remarks)
 
 
 def _tagged_algorithm(tag: str) -> str | None:

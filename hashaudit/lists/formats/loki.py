@@ -9,11 +9,16 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, label_text, refuse_truncated
-from hashaudit.lists.hash_words import visible
+from hashaudit.lists.hash_words import hash_words, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 
 _LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
+_ONLY_HASHES = re.compile(rb"(?:[\s;,]*[0-9A-Fa-f]{32,128})+[\s;,]*")
+"""Other hashes in place of a comment: the line is that of a plain list."""
+
+_LONG_HEX = re.compile(rb"[0-9A-Fa-f]{32}")
+_HASH_IN_COMMENT = "a comment holds what looks like a hash, which is not read"
 _BARE = re.compile(rb"\s*([0-9A-Fa-f]+)()()\s*")
 """A hash without a comment, which some lists have among the others."""
 
@@ -28,7 +33,7 @@ class Loki:
         """Returns whether the first line is a hash and a semicolon."""
         first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
         match = _LINE.fullmatch(visible(first))
-        return match is not None and len(match[1]) in BY_HEX_LENGTH
+        return match is not None and len(match[1]) in BY_HEX_LENGTH and not _ONLY_HASHES.fullmatch(match[3])
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each line.
@@ -55,6 +60,10 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     if algorithm is None:
         return Rejected(number, RejectReason.WRONG_LENGTH)
     labels = {"comment": label_text(comment.strip()), "score": label_text(score or b"")}
+    others = _LONG_HEX.search(comment) is not None and bool(hash_words(comment, None).hashes)
     return entry_or_reject(
-        number, [(algorithm, text)], labels={label: value for label, value in labels.items() if value}
+        number,
+        [(algorithm, text)],
+        labels={label: value for label, value in labels.items() if value},
+        remarks=[_HASH_IN_COMMENT] if others else [],
     )

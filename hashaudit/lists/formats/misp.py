@@ -6,8 +6,8 @@ Source: MISP core format (draft-16 of the internet draft), sections 2.2 to 2.7; 
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.algorithms import algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import NOT_MARKED, entry_or_reject, size_remarks
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, algorithm_named, is_unsupported
+from hashaudit.lists.entry_fields import NOT_MARKED, UNKNOWN_KIND, entry_or_reject, raw_digest, size_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import withdrawn
 from hashaudit.lists.syntax.json_values import (
@@ -62,6 +62,10 @@ class MispEvent:
                 yield item
 
 
+_NOT_OF_FILES = ("x509-", "ja3", "jarm", "hassh", "hash-", "favicon", "pgp-", "git-", "uuid", "cookie", "mac-")
+"""Beginnings of attribute types whose values are hex digits and not hashes of files."""
+
+
 def _path(head: bytes) -> str | None:
     found = shape(head)
     for path in _PATHS:
@@ -105,7 +109,8 @@ def _item(
     """Returns one entry for the attributes of one file; ``None`` if none of them is a hash."""
     hashing = [attribute for attribute in attributes if _hash_type(attribute) is not None]
     if not hashing:
-        return None
+        unknown = any(_looks_like_hash(attribute) for attribute in attributes)
+        return Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND) if unknown else None
     current = [] if flag_of(owner.get("deleted")) else [one for one in hashing if not flag_of(one.get("deleted"))]
     if not current:
         return withdrawn(number)
@@ -143,6 +148,12 @@ def _hash_type(attribute: Record) -> str | None:
     if algorithm_named(kind) is None and is_unsupported(kind):
         return kind
     return algorithm_named(kind)
+
+
+def _looks_like_hash(attribute: Record) -> bool:
+    text = text_of(attribute.get("value"))
+    known = text_of(attribute.get("type")).startswith(_NOT_OF_FILES)
+    return not known and len(text) in BY_HEX_LENGTH and raw_digest(text) is not None
 
 
 def _parts(attribute: Record) -> tuple[str, str]:

@@ -91,7 +91,10 @@ def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejec
         inner = object_or_empty(record.get("objects")).values()
         files = [one for one in inner if isinstance(one, dict) and one.get("type") in _FILE_TYPES]
         return [item for one in files for item in _file_items(number, one, record)]
-    return _indicator_items(number, record, now) if kind == "indicator" else []
+    if kind == "indicator":
+        return _indicator_items(number, record, now)
+    unknown = ":hashes" in text_of(record.get("pattern"))
+    return [Rejected(number, RejectReason.UNSUPPORTED, "a pattern in an object of another type")] if unknown else []
 
 
 def _file_items(number: int, file: Record, owner: Record) -> list[ListEntry | Rejected]:

@@ -4,6 +4,7 @@ Layouts that only members of a scheme may see are read with columns named by the
 tables of indicators one column gives the kind of a value, and another the value.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
@@ -48,6 +49,9 @@ _SAMPLE_LINES = 200
 """Lines in which kinds and hashes are sought if the names of the columns do not say which they are."""
 
 _MAX_SHOWN_NAME = 60
+_DIGITS = re.compile(r"[0-9A-Fa-f]{7}")
+"""Sign that a name may be a value, or hold one."""
+
 _HEX_LENGTHS = frozenset(BY_HEX_LENGTH)
 _SHORTEST_HEX = min(BY_HEX_LENGTH)
 _NOT_A_FILE_HASH = "not a hash of a file"
@@ -187,13 +191,9 @@ def _is_read(text: str, row: list[str], layout: _Layout) -> bool:
 
 def _column_name(column: int, layout: _Layout) -> str:
     name = layout.names[column].strip() if column < len(layout.names) else ""
-    plain = name.isprintable() and 0 < len(name) <= _MAX_SHOWN_NAME and not hash_words(name.encode(), None).damaged
-    return f"column '{name}'" if plain and not _hex_in(name) else f"column {column + 1}"
-
-
-def _hex_in(name: str) -> bool:
-    """Returns whether a name may be a value instead: then it is not shown."""
-    return bool(hash_words(name.encode("utf-8", "replace"), None).hashes)
+    # A header that is a row of values by mistake must not be repeated.
+    can_be_shown = name.isprintable() and 0 < len(name) <= _MAX_SHOWN_NAME and not _DIGITS.search(name)
+    return f"column '{name}'" if can_be_shown else f"column {column + 1}"
 
 
 def _are_positions(columns: Mapping[str, str]) -> bool:

@@ -33,7 +33,7 @@ def rows(lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = Fa
     while True:
         reader = csv.reader(feed, delimiter=delimiter, skipinitialspace=skip_initial_space)
         feed.restart()
-        for parsed in reader:
+        for parsed in _parsed(reader, feed):
             row = parsed
             if feed.has_swallowed_rows():
                 row = next(csv.reader([feed.take_one_line()], delimiter=delimiter, quoting=csv.QUOTE_NONE))
@@ -45,6 +45,13 @@ def rows(lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = Fa
         else:
             if not feed.limited:
                 return
+
+
+def _parsed(reader: Iterator[list[str]], feed: "_Feed") -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error:
+        raise ListError(f"line {feed.number}: wrong quotes, or a field is over the limit") from None
 
 
 class _Feed:
@@ -72,7 +79,13 @@ class _Feed:
             number, text, ended = next(self._lines)
             if text is None:
                 raise ListError(f"line {number}: the line is over the limit of {MAX_LINE_BYTES} bytes")
-            line = (number, text.decode("utf-8", "backslashreplace").replace("\0", "") + "\n", ended)
+            shown = text.decode("utf-8", "backslashreplace")
+            if "\0" in shown:
+                shown = shown.replace("\0", "")
+            if "\r" in shown and '"' not in shown:
+                # The csv module takes a carriage return outside quotes for damage.
+                shown = shown.replace("\r", " ")
+            line = (number, shown + "\n", ended)
         self._taken.append(line)
         self.number, content, self.ended = line
         return content

@@ -84,15 +84,21 @@ def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
 def decode_to_utf8(stream: BinaryIO) -> BinaryIO:
     """Returns the stream as UTF-8 without a byte-order mark; bytes without a mark are unchanged.
 
+    Carriage returns become line ends in a text that has no others, as of spreadsheets of old Macintoshes.
+
     Reading raises:
         ListError: UTF-16 ends in the middle of a unit.
     """
     head, stream = with_head(stream)
+    encoding = _UTF16_MARKS.get(head[:2])
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
-        return stream
-    encoding = _UTF16_MARKS.get(head[:2])
-    return stream if encoding is None else stream_of(_utf8_from(stream, encoding))
+    elif encoding is not None:
+        stream = stream_of(_utf8_from(stream, encoding))
+        head = head.decode(encoding, "ignore").encode("utf-8", "ignore")
+    if b"\r" in head and b"\n" not in head and b"\0" not in head:
+        return stream_of(chunk.replace(b"\r", b"\n") for chunk in chunks_of(stream))
+    return stream
 
 
 def _utf8_from(stream: BinaryIO, encoding: str) -> Iterator[bytes]:

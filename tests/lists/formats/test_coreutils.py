@@ -125,3 +125,41 @@ def test_escaped_names_come_back(read: Callable[..., Any], names: list[bytes]) -
         lines.append((b"\\" if escaped != name else b"") + MD5.encode() + b"  " + escaped + b"\n")
     result = read(b"".join(lines))
     assert [labels["name"] for labels in result.labels] == [name.decode("utf-8", "backslashreplace") for name in names]
+
+
+@pytest.mark.parametrize("place", ["in a name", "before a hash", "in a hash"])
+def test_a_nul_in_a_line_hides_no_other_line(read: Callable[..., Any], place: str) -> None:
+    other = {"in a name": f"{MD5}  a\0b", "before a hash": f"\0{MD5}  a", "in a hash": f"{MD5[:9]}\0{MD5[9:]}  a"}[
+        place
+    ]
+    result = read("\n".join([f"{SHA1}  x", other, f"{SHA256}  y", ""]).encode())
+    assert [*map(list, result.hashes)] == [["sha1"], ["sha256"]]
+    assert result.rejects == [(2, "malformed")]
+
+
+def test_padding_with_nul_ends_the_list(read: Callable[..., Any]) -> None:
+    content = f"{SHA1}  x\n{SHA256}  y\n".encode()
+    for count in (1, 2, 5_000, 200_000):
+        assert len(read(content + bytes(count)).entries) == 2
+
+
+def test_hashes_in_place_of_names_are_read(read: Callable[..., Any]) -> None:
+    result = read(f"{MD5}  {SHA1}  {SHA256}\n{SHA256}\u00a0 {SHA256[::-1]}\n".encode())
+    assert result.format == "plain"
+    assert result.hashes == [{"md5": MD5, "sha1": SHA1, "sha256": SHA256}, {"sha256": SHA256}, {"sha256": SHA256[::-1]}]
+    assert read(f"{MD5}  a\n{MD5}  {SHA256}\n".encode()).remarks == ["a file has a hash as its name, which is not read"]
+
+
+def test_padded_tags_and_pieces(read: Callable[..., Any]) -> None:
+    assert read(f"MD5   (f) = {MD5}\nSHA1  (f) = {SHA1}\n".encode()).hashes == [{"md5": MD5}, {"sha1": SHA1}]
+    result = read(f"{MD5}  /x offset 0-511\n{SHA1}  /x\n".encode())
+    assert (result.hashes, result.details) == ([{"sha1": SHA1}], ["hashes of pieces of a file, not of files"])
+
+
+def test_the_digest_of_empty_input_by_another_algorithm_refuses_the_list(read: Callable[..., Any]) -> None:
+    for name, options in (("blake2b", None), ("sha3_256", None), ("sha3_512", ParseOptions(AlgorithmName("sha512")))):
+        empty = hashlib.new(name, b"").hexdigest()
+        filler = "ab" * (len(empty) // 2)
+        with pytest.raises(ListError, match="line 2: the digest of empty input shows") as raised:
+            read(f"{filler}  a\n{empty}  b\n".encode(), options)
+        assert name.replace("_", "-") in (raised.value.hint or "")

@@ -148,6 +148,12 @@ def test_unmarked_hashes_are_taken_if_the_user_says_so(read: Callable[..., Any])
     assert (result.hashes, result.rejects) == ([{"md5": MD5}], [(2, "withdrawn")])
 
 
+def test_a_hash_of_an_unknown_type_is_counted(read: Callable[..., Any]) -> None:
+    found = [attribute("other", MD5), attribute("ja3-fingerprint-md5", MD5), attribute("md5", MD5)]
+    result = read(dump(event(*found)))
+    assert (result.hashes, result.details) == ([{"md5": MD5}], ["what looks like a hash has an unknown kind"])
+
+
 def test_the_result_of_a_search_for_attributes(read: Callable[..., Any]) -> None:
     found = [{**attribute("md5", MD5), "Event": {"info": "i"}}, attribute("domain", "x"), attribute("sha1", SHA1)]
     result = read(dump({"response": {"Attribute": found}}))

@@ -167,3 +167,39 @@ def test_written_lists_are_read_back(read: Callable[..., Any], lines: list[tuple
         return
     result = read(content)
     assert [(entry.id, *entry.digests.values()) for entry in result.entries if isinstance(entry, ListEntry)] == expected
+
+
+@pytest.mark.parametrize(
+    ("end", "count"),
+    [("", 1), ("\x1a", 1), ("\0" * 700, 1), ("\0" * 200_000, 1), ("\r\n\x1a", 1), ("\n\nhttps://x.example/y", 1)],
+)
+def test_ends_of_whole_lists(read: Callable[..., Any], end: str, count: int) -> None:
+    result = read(f"{MD5}\n{SHA1}{end}".encode())
+    assert result.hashes == [{"md5": MD5}, {"sha1": SHA1}]
+    assert len(result.rejects) <= count
+
+
+def test_carriage_returns_alone_are_line_ends(read: Callable[..., Any]) -> None:
+    assert read(f"{MD5}\r{SHA1}\r".encode()).hashes == [{"md5": MD5}, {"sha1": SHA1}]
+    assert read(f"md5,name\r{MD5},a\r".encode()).hashes == [{"md5": MD5}]
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", ",", ", ", "; ", " | ", "\u00a0"])
+def test_several_hashes_on_one_line(read: Callable[..., Any], separator: str) -> None:
+    other = SHA256[::-1]
+    result = read(f"{SHA256}{separator}{other}\n{MD5}{separator}{SHA1}{separator}{SHA256}{separator}name\n".encode())
+    assert result.hashes == [{"sha256": SHA256}, {"sha256": other}, {"md5": MD5, "sha1": SHA1, "sha256": SHA256}]
+
+
+def test_a_title_and_comments_before_the_hashes(read: Callable[..., Any]) -> None:
+    result = read(f"Sample list of today:\n{SHA256}\n".encode())
+    assert (result.format, result.hashes, result.rejects) == ("plain", [{"sha256": SHA256}], [(1, "malformed")])
+    comments = "// x\n" + "# c\n" * 30_000
+    assert read(f"{comments}{SHA256}\n".encode()).hashes == [{"sha256": SHA256}]
+    stated = read(f"see {SHA256} and {MD5}\n".encode(), ParseOptions(algorithm=AlgorithmName("sha256")))
+    assert stated.hashes == [{"sha256": SHA256}]
+
+
+def test_all_zeros_are_a_placeholder(read: Callable[..., Any]) -> None:
+    result = read(f"{'0' * 64}\n{SHA256}\n{'0' * 32}\n".encode())
+    assert (result.hashes, result.rejects) == ([{"sha256": SHA256}], [(1, "unsupported"), (3, "unsupported")])
