@@ -345,3 +345,27 @@ def test_old_hex_of_imagehash_is_read_where_the_user_says_so(hashaudit: Tool, tr
     assert hashaudit("scan", tree, "--list", tmp_path / "old.hai").code == 8
     refused = hashaudit("scan", tree, "--list", f"colorhash:imagehash-pre4={listed}")
     assert refused.code == 4
+
+
+def test_frames_that_are_skipped_and_images_without_hash_are_reported(
+    hashaudit: Tool, reference: Path, tree: Path, tmp_path: Path
+) -> None:
+    pages = [picture(seed, (64, 64)).convert("L") for seed in range(6)]
+    pages[0].save(tree / "long.gif", save_all=True, append_images=pages[1:])
+    Image.new("RGB", (90, 90), "white").save(tree / "white.png")
+    out = tmp_path / "found.jsonl"
+    options = ("--list", reference, "--unsigned", "-o", out, "--record", "all", "--max-frames", "4", "-q")
+    assert hashaudit("scan", tree, *options).code == 16
+    lines = {
+        Path(line["entry"]["path"]).name: line
+        for line in map(json.loads, out.read_text().splitlines())
+        if "entry" in line
+    }
+    assert lines["long.gif"]["frames_skipped"] == 2
+    assert [fault["code"] for fault in lines["long.gif"]["faults"]] == ["too_many_frames"]
+    assert (lines["white.png"]["kind"], lines["white.png"]["no_hash"]) == ("file", "flat")
+    done = hashaudit("hash", tree, "-a", "pdq", "--max-frames", "4", "-o", tmp_path / "list.txt")
+    assert done.code == 0
+    assert "white.png: no perceptual hash: flat" in done.err
+    assert "long.gif: 2 frames beyond --max-frames not hashed" in done.err
+    assert "1 file hashed, 0 faults" in done.err

@@ -78,6 +78,8 @@ def _bitmaps(colour: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "ten-bits.bmp", masked_bitmap(pixels, (0x3FF00000, 0xFFC00, 0x3FF), 32)
     yield "alpha-of-zeros.bmp", masked_bitmap(pixels, (0xFF0000, 0xFF00, 0xFF, 0xFF000000), 32)
     yield "short-header.bmp", os2_bitmap(pixels, 16)
+    palette = bytes(level for index in range(300) for level in (index % 256,) * 3 + (0,))
+    yield "large-palette.bmp", _palette_bitmap(np.asarray(colour.convert("L")), palette)
     yield "runs-of-four-bits.bmp", run_length_bitmap(np.asarray(colour.convert("L")))
 
 
@@ -105,7 +107,10 @@ def _tiffs(colour: Image.Image, grey: Image.Image) -> Iterator[tuple[str, bytes]
     yield "cmyk-alpha.tif", tiff(np.dstack([cmyk, alpha]), photometric=5, extra=2)
     yield "deflate-16.tif", tiff(0xFFFF - deep, photometric=0, compression=8)
     yield "predictor-16.tif", tiff(deep, photometric=1, compression=8, predictor=2)
-    yield "second-page.tif", tiff(deep, photometric=1)
+    reverse = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+    turned = np.frombuffer(deep.tobytes().translate(reverse), dtype="<u2").reshape(deep.shape)
+    yield "bits-reversed.tif", tiff(turned, photometric=1, fill_order=2)
+    yield "no-photometric.tif", tiff((levels / 255).astype("<f4"), photometric=None, form=3)
 
 
 def _other_formats(colour: Image.Image, grey: Image.Image) -> Iterator[tuple[str, bytes]]:
@@ -174,6 +179,9 @@ def undecodable(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "x.wmf", b"\xd7\xcd\xc6\x9a" + bytes(18)
     yield "x.emf", b"\1\0\0\0" + bytes(36) + b" EMF" + bytes(40)
     yield "x.x3f", b"FOVb" + bytes(40)
+    yield "x.blp", b"BLP2\1\0\0\0" + bytes(20)
+    yield "x.pcd", bytes(2048) + b"PCD_IPI" + bytes(40)
+    yield "header-only.tga", bytes.fromhex("000101000000010800000000800080000800")
     yield "x.jxl", b"\xff\x0a\xfa\x7f"
 
 
@@ -202,6 +210,13 @@ def os2_bitmap(pixels: Pixels, header_bytes: int) -> bytes:
     return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(body), 0, 0, 14 + len(header)) + header + body
 
 
+def _palette_bitmap(grey: Pixels, palette: bytes) -> bytes:
+    height, width = grey.shape
+    body = np.pad(grey[::-1], ((0, 0), (0, -width % 4))).tobytes()
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, len(body), 0, 0, len(palette) // 4, 0) + palette
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(body), 0, 0, 14 + len(header)) + header + body
+
+
 def run_length_bitmap(grey: Pixels) -> bytes:
     """Returns a bitmap of runs of four bits, whose last run of a row holds a pixel too many."""
     height, width = grey.shape[0], grey.shape[1] - 1 + grey.shape[1] % 2
@@ -226,7 +241,7 @@ def run_length_bitmap(grey: Pixels) -> bytes:
 def tiff(
     samples: npt.NDArray[np.generic],
     *,
-    photometric: int,
+    photometric: int | None,
     form: int = 1,
     planar: bool = False,
     tile: int = 0,
@@ -238,6 +253,7 @@ def tiff(
     compression: int = 1,
     claimed_compression: int | None = None,
     predictor: int = 1,
+    fill_order: int | None = None,
 ) -> bytes:
     """Returns a TIFF file of one page.
 
@@ -255,6 +271,7 @@ def tiff(
         compression: 1 or 8.
         claimed_compression: another number in the tag.
         predictor: 1 or 2.
+        fill_order: order of the bits of a byte.
     """
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
@@ -271,13 +288,15 @@ def tiff(
         257: [height],
         258: [bits] * channels,
         259: [claimed_compression or compression],
-        262: [photometric],
         277: [channels],
         284: [2 if planar else 1],
         339: [form] * channels,
     }
     if tile:
         values |= {322: [tile], 323: [tile]}
+    for tag, value in ((262, photometric), (266, fill_order)):
+        if value is not None:
+            values[tag] = [value]
     if predictor > 1:
         values[317] = [predictor]
     values |= (

@@ -35,6 +35,8 @@ class _Header(msgspec.Struct, frozen=True):
     depth: int
     compression: int
     masks: tuple[int, int, int, int]
+    colours: int
+    """As stated; 0: as many as the depth allows."""
     palette: npt.NDArray[np.uint8]
     """n x 3, red first."""
     pixels_at: int
@@ -61,7 +63,8 @@ def decode_bitmap(data: bytes, max_pixels: int, *, is_tolerant: bool) -> Image.I
     if header.compression in {4, 5}:
         raise UnsupportedBitmapError("bitmap with an embedded image")
     is_masked = header.depth in _MASKED_DEPTHS and header.compression in {0, *_STATED_MASKS}
-    is_odd = start > 0 or header.size not in _PILLOW_HEADERS
+    is_large = header.depth <= 8 and header.colours > 1 << header.depth
+    is_odd = start > 0 or header.size not in _PILLOW_HEADERS or is_large
     is_rle4 = header.compression == _RLE4 and header.depth == 4
     if not (is_masked or is_odd or is_rle4 or header.depth == 2):
         return None
@@ -105,7 +108,7 @@ def _header(data: bytes, at: int, file_at: int | None) -> _Header:
     table = np.frombuffer(data[palette_at : palette_at + held * entry_bytes], dtype=np.uint8)
     palette = table[: len(table) // entry_bytes * entry_bytes].reshape(-1, entry_bytes)[:, 2::-1]
     pixels_at = stated or palette_at + (min(colours, 1 << 16) if depth > 8 else held) * entry_bytes
-    return _Header(size, width, abs(height), height < 0, depth, compression, masks, palette, pixels_at)
+    return _Header(size, width, abs(height), height < 0, depth, compression, masks, colours, palette, pixels_at)
 
 
 def _masks(data: bytes, at: int, size: int, depth: int, compression: int) -> tuple[tuple[int, int, int, int], int]:

@@ -74,7 +74,8 @@ class ImageFormat(StrEnum):
     RAW = "raw"
     """Raw photographs that are not TIFF files: CR3, CRW, RAF, ORF, RW2, MRW, X3F."""
     OTHER = "other"
-    """Rare formats: BPG, FLIF, DjVu, XCF, DCX, FLI, farbfeld."""
+    """Rare formats: BPG, FLIF, DjVu, XCF, DCX, FLI, farbfeld, BLP, FTEX, MSP, PIXAR, IFUNC IM, PhotoCD, brushes of GIMP,
+    thumbnails of XV."""
 
 
 _DIB_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32, 64})
@@ -134,6 +135,14 @@ _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"gimp xcf ", ImageFormat.OTHER),
     (b"\xb1\x68\xde\x3a", ImageFormat.OTHER),
     (b"farbfeld", ImageFormat.OTHER),
+    (b"BLP1", ImageFormat.OTHER),
+    (b"BLP2", ImageFormat.OTHER),
+    (b"FTEX", ImageFormat.OTHER),
+    (b"DanM", ImageFormat.OTHER),
+    (b"LinS", ImageFormat.OTHER),
+    (b"P7 332", ImageFormat.OTHER),
+    (b"\x80\xe8\0\0\1\0\0\0", ImageFormat.OTHER),
+    (b"Image type: ", ImageFormat.OTHER),
 )
 _IFF_IMAGES = frozenset({b"ILBM", b"PBM ", b"ACBM", b"RGB8", b"RGBN", b"DEEP", b"ANIM", b"CIMG"})
 _NETPBM = re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+\d{1,9}(?:\s|#[^\n]*\n)+\d{1,9}[\s#]|P7\n")
@@ -194,6 +203,7 @@ def _by_structure(head: bytes, size_bytes: int | None) -> ImageFormat | None:
         (_is_pict, ImageFormat.PICT),
         (_is_metafile, ImageFormat.METAFILE),
         (_is_animator, ImageFormat.OTHER),
+        (_is_marked_later, ImageFormat.OTHER),
         (_is_xbm, ImageFormat.XBM),
         (_is_tga, ImageFormat.TGA),
         (_is_svg, ImageFormat.SVG),
@@ -304,7 +314,12 @@ def _is_metafile(head: bytes) -> bool:
 
 
 def _is_animator(head: bytes) -> bool:
-    return head[4:6] in {b"\x11\xaf", b"\x12\xaf"} and _number(head, 12) == 8 and 0 < _number(head, 8) <= 4096
+    return head[4:6] in {b"\x11\xaf", b"\x12\xaf"} and _number(head, 14) in {0, 3}
+
+
+def _is_marked_later(head: bytes) -> bool:
+    """Returns whether the signature of a brush of GIMP or of PhotoCD stands behind the beginning."""
+    return (head[20:24] == b"GIMP" and head[:2] == b"\0\0") or head[2048:2052] == b"PCD_"
 
 
 def _is_xbm(head: bytes) -> bool:
@@ -315,7 +330,7 @@ def _is_tga(head: bytes) -> bool:
     if len(head) < 18 or head[1] > 1 or head[16] not in _TGA_TYPES.get(head[2], ()) or head[17] & 0xC0:
         return False
     mapped = head[2] in {1, 9}
-    has_map = head[1] == 1 and _number(head, 5) > 0 and head[7] in {15, 16, 24, 32}
+    has_map = head[1] == 1 and _number(head, 5) > 0 and head[7] in {8, 15, 16, 24, 32}
     has_none = head[1] == 0 and not any(head[3:8])
     is_mapped = has_map if mapped else has_map or has_none
     # Attribute bits beyond those of the depth show that this is another format.

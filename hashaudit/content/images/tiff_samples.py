@@ -25,13 +25,17 @@ _PLANAR, _PREDICTOR, _COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT = 284, 317, 320, 322
 _TILE_OFFSETS, _TILE_BYTES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 324, 325, 338, 339
 _NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS = 1, 5, 8, 32946, 32773
 _COMPRESSIONS = frozenset({_NONE, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS})
-_PILLOW_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001})
+_PILLOW_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _LAB: 3}
 _UNSIGNED, _SIGNED, _FLOATING, _UNDEFINED = 1, 2, 3, 4
 _SIDE_BY_SIDE = 2
+_LOWEST_BIT_FIRST = 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _BYTE_PREDICTOR, _FLOAT_PREDICTOR = 2, 3
+MAX_CHANNELS = 16
+"""Most channels of a pixel. Each takes memory, also those that are not shown."""
+_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 MAX_SEGMENTS = 65_536
 """Most strips or tiles, as many as one entry of a directory may hold here."""
 
@@ -56,6 +60,8 @@ class _Layout(msgspec.Struct, frozen=True):
     offsets: tuple[int, ...]
     sizes: tuple[int, ...]
     order: str
+    is_reversed: bool
+    """The bits of each byte stand in reverse order."""
 
 
 def is_plain(directory: Directory, *, big_endian_bigtiff: bool) -> bool:
@@ -100,7 +106,7 @@ def decode_tiff(data: bytes, directory: Directory, max_pixels: int, *, is_tolera
         Image.DecompressionBombError: the image is too large.
     """
     layout = _layout(directory)
-    if layout.width * layout.height > max_pixels:
+    if max(layout.width * layout.height, layout.segment_width * layout.segment_height) > max_pixels:
         raise Image.DecompressionBombError(f"{layout.width} x {layout.height} pixels")
     samples = _samples(data, layout, is_tolerant=is_tolerant)
     return _image(samples, layout, directory)
@@ -109,13 +115,15 @@ def decode_tiff(data: bytes, directory: Directory, max_pixels: int, *, is_tolera
 def _layout(directory: Directory) -> _Layout:
     bits = directory.numbers(_BITS) or (1,)
     formats = set(directory.numbers(_SAMPLE_FORMAT) or (_UNSIGNED,))
+    channels = directory.number(_SAMPLES) or len(bits)
     photometric = directory.number(_PHOTOMETRIC)
+    if photometric is None:
+        photometric = _RGB if channels >= _CHANNELS[_RGB] else _BLACK_IS_ZERO
     compression = stated_compression(directory)
     width, height = directory.number(_WIDTH) or 0, directory.number(_HEIGHT) or 0
-    channels = directory.number(_SAMPLES) or 1
     if photometric not in _CHANNELS or compression not in _COMPRESSIONS:
         raise UnsupportedTiffError("kind of TIFF image")
-    if len(set(bits)) > 1 or len(formats) > 1 or directory.number(_FILL_ORDER) not in {None, 1}:
+    if len(set(bits)) > 1 or len(formats) > 1 or channels > MAX_CHANNELS:
         raise UnsupportedTiffError("kind of TIFF samples")
     kind = next(iter(formats))
     kind = _UNSIGNED if kind == _UNDEFINED else kind
@@ -146,6 +154,7 @@ def _layout(directory: Directory) -> _Layout:
         offsets=offsets,
         sizes=sizes,
         order=directory.order,
+        is_reversed=directory.number(_FILL_ORDER) == _LOWEST_BIT_FIRST,
     )
 
 
@@ -193,7 +202,8 @@ def _segment(
     needed = row_bytes * rows
     offset = layout.offsets[number]
     size = layout.sizes[number] if number < len(layout.sizes) else needed
-    raw = _decompressed(data[offset : offset + size], layout, row_bytes, rows)
+    stored = data[offset : offset + size]
+    raw = _decompressed(stored.translate(_REVERSED) if layout.is_reversed else stored, layout, row_bytes, rows)
     if len(raw) < needed and not is_tolerant:
         raise ValueError("a strip of the image is cut off")
     lines = np.frombuffer(raw[:needed].ljust(needed, b"\0"), dtype=np.uint8).reshape(rows, row_bytes)

@@ -39,7 +39,7 @@ Plane = npt.NDArray[np.uint8]
 class _Part(msgspec.Struct, frozen=True):
     box: Box
     strength: float
-    """Of its weakest edge."""
+    """Strength of the weakest edge."""
     depth: int
 
 

@@ -148,7 +148,7 @@ def test_transparency_is_seen_in_three_ways() -> None:
     (frame,) = frames_of(data)
     assert [name for name, _ in frame.others] == ["black", "no_alpha"]
     views = {one.view for one in hashed(data)}
-    assert views == {"", "black", "no_alpha"}
+    assert views == {"", "black", "no_alpha", "negative"}
     nearest = min((int(one.value, 16) ^ REFERENCE).bit_count() for one in hashed(data) if one.view == "no_alpha")
     assert nearest == 0
     assert {one.view for one in hashed(data, Variants.NONE)} == {""}
