@@ -74,8 +74,8 @@ class ImageFormat(StrEnum):
     RAW = "raw"
     """Raw photographs that are not TIFF files: CR3, CRW, RAF, ORF, RW2, MRW, X3F."""
     OTHER = "other"
-    """Rare formats: BPG, FLIF, DjVu, XCF, DCX, FLI, farbfeld, BLP, FTEX, MSP, PIXAR, IFUNC IM, PhotoCD, brushes of GIMP,
-    thumbnails of XV."""
+    """Rare formats: BPG, FLIF, DjVu, XCF, DCX, FLI, farbfeld, BLP, FTEX, MSP, PIXAR, IM of IFUNC, PhotoCD, brushes of
+    GIMP, thumbnails of XV."""
 
 
 _DIB_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32, 64})
