@@ -79,6 +79,9 @@ FULL_ROUNDS = 2
 MAX_ROUNDS = 6
 """Rounds after which a directory that still changes is a fault."""
 
+CONTROL_S = 0.2
+"""Time after which the caller regains control, for requests to stop, pause or report."""
+
 CHECKS_AT_ONCE = 256
 """Directories checked before the caller regains control."""
 
@@ -110,8 +113,10 @@ class Walker:
         self._sorter.close()
         self._visited.close()
 
-    def walk(self, root: DirectoryRoot, start: Place = ()) -> Iterator[Entry | PathFault | Skipped]:
+    def walk(self, root: DirectoryRoot, start: Place = ()) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything in a root from a place on. One walk at a time.
+
+        Gives control back within :data:`CONTROL_S` also where directories hold nothing.
 
         Raises:
             OutputError: temporary space for sorting cannot be written.
@@ -129,8 +134,12 @@ class Walker:
                 yield seen
                 return
             yield from self._descend(seen)
+            given_s = time.monotonic()
             while stack:
                 yield from self._resume(stack.innermost)
+                if time.monotonic() - given_s > CONTROL_S:
+                    yield NOT_READY
+                    given_s = time.monotonic()
         finally:
             stack.close()
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashaudit.host import files
-from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.entry import NOT_READY, Consistency, Entry
 from hashaudit.model.faults import FaultCode, PathFault
 from hashaudit.sources import directory_stack, sort_names
 from hashaudit.sources import walk as walk_module
@@ -225,3 +225,10 @@ def test_a_path_beyond_the_limit_is_a_fault_and_the_rest_is_walked(
         FaultCode.NAME_TOO_LONG,
         True,
     )
+
+
+def test_control_is_given_back_where_nothing_is_found(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        os.makedirs(root + b"/%d/empty" % number)
+    monkeypatch.setattr(walk_module, "CONTROL_S", -1.0)
+    assert list(LocalSource([root]).walk()).count(NOT_READY) >= 100
