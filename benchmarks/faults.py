@@ -161,8 +161,15 @@ def make_tree(lab: Lab, files: int) -> None:
 def children(pid: int) -> list[int]:
     """The worker processes of a run."""
     with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(word) for word in file.read().split()]
+        return [int(word) for word in file.read().split() if is_worker(int(word))]
     return []
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process is a worker, and not the one that parses lists."""
+    with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        return b"child_main" in file.read()
+    return False
 
 
 def runs(pid: int) -> bool:

@@ -333,7 +333,7 @@ class Pool(Generic[ContextT]):
         self._end_late_workers()
         self._hand_out()
 
-    def _start_worker(self) -> None:
+    def _start_worker(self) -> _Worker[ContextT]:
         try:
             process = self._spawn()
         except OSError as error:
@@ -344,6 +344,7 @@ class Pool(Generic[ContextT]):
         self._workers.append(worker)
         self._rate_limiter.register(process)
         self._send_config(worker)
+        return worker
 
     def _send_config(self, worker: _Worker[ContextT]) -> None:
         if self._config is not None:
@@ -356,18 +357,42 @@ class Pool(Generic[ContextT]):
         self._selector.modify(worker.process.socket, events, worker)
 
     def _hand_out(self) -> None:
-        for worker in self._workers:
-            # Retry a suspect only in a fresh worker, so that a crash is its own; and in one that started later, because
-            # the sandbox of an older one may refuse a file that is newer. Such a worker exists for each suspect because
-            # a crashed one is replaced.
-            if self._suspects and worker.ready and not worker.used and worker.number > self._suspects[0][0]:
-                self._assign(worker, _Batch((self._suspects.popleft()[1],), urgent=True))
+        if self._suspects:
+            self._hand_out_suspects()
         for depth in range(BATCHES_PER_WORKER):
             for worker in self._workers:
                 if not (self._urgent or self._queue):
                     return
                 if worker.ready and len(worker.batches) == depth:
                     self._assign(worker, (self._urgent or self._queue).popleft())
+
+    def _hand_out_suspects(self) -> None:
+        """Retries each suspect in a fresh worker, so that a crash is its own.
+
+        The worker has also started after the suspect's last crash, because the sandbox of an older one may refuse a
+        file that is newer. If no such worker is left, an idle one is replaced.
+        """
+        expected: list[_Worker[ContextT]] = []
+        for suspect in tuple(self._suspects):
+            since, task = suspect
+            # Oldest first: a worker that is too old for one suspect may serve another.
+            fresh = [one for one in self._workers if not one.used and one.number > since and one not in expected]
+            idle = [one for one in self._workers if one.ready and not one.batches and one not in expected]
+            if fresh and fresh[0].ready:
+                self._suspects.remove(suspect)
+                self._assign(fresh[0], _Batch((task,), urgent=True))
+            elif fresh:
+                expected.append(fresh[0])
+            elif idle:
+                expected.append(self._renew(idle[0]))
+
+    def _renew(self, worker: _Worker[ContextT]) -> _Worker[ContextT]:
+        """Ends an idle worker and returns the new one that replaces it."""
+        self._selector.unregister(worker.process.socket)
+        self._workers.remove(worker)
+        self._finished_bytes += worker.process.bytes_read()
+        worker.process.kill()
+        return self._start_worker()
 
     def _assign(self, worker: _Worker[ContextT], batch: _Batch[ContextT]) -> None:
         number = self._next_number

@@ -138,6 +138,27 @@ def test_a_suspect_is_tried_on_a_worker_that_has_done_nothing_else(tmp_path: Pat
     assert run(tmp_path, batches) == {name: "examined" for batch in batches for name in batch}
 
 
+@pytest.mark.parametrize("slow", [1, 2, 3, 4, 5, 6])
+def test_every_suspect_is_retried_whichever_worker_is_ready_first(slow: int, tmp_path: Path) -> None:
+    started: list[int] = []
+
+    def spawn() -> WorkerProcess:
+        started.append(len(started) + 1)
+        late = "import time; time.sleep(0.5)" if started[-1] == slow else ""
+        return WorkerProcess(f"{late}\n{FAKE}")
+
+    with Pool[str](workers=2, deadlines=PATIENT, spawn=spawn) as pool:
+        pool.begin(CONFIG)
+        pool.wait_ready()
+        for name in ("once", "segv", "a"):
+            pool.submit(tasks(tmp_path, name))
+        became = []
+        end_s = time.monotonic() + 30
+        while not pool.idle and time.monotonic() < end_s:
+            became += [type(event).__name__ for event in pool.collect()]
+    assert sorted(became) == ["Completed", "Completed", "Failed"]
+
+
 def test_an_item_that_ends_a_worker_before_it_is_begun_is_found_by_halving(tmp_path: Path) -> None:
     became = run(tmp_path, [["a", "b", "early", "c", "d"], ["e"]])
     fault = became.pop("early")
