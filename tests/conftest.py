@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hashaudit.lists import list_parser
 from installed import Tool
 
 # A suite that a script starts in the background ignores these signals, and so would the commands that it starts.
@@ -32,6 +33,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parses lists in this process, to save time; test_list_parser.py shows that another one gives the same."""
+    monkeypatch.setattr(list_parser, "IN_PROCESS", True)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import Tool, of_kind, parsed, totals
+from installed import Tool, of_kind, parsed, totals, wait_until
 from interrupted import interrupt, make_tree, resumptions
 
 SLOW = ("--max-rate", "40K", "-j", "2")
@@ -46,7 +46,8 @@ def faults(output: Path) -> list[tuple[str, str]]:
 def test_a_scan_of_an_unmounted_root_is_not_resumed_unasked(hashaudit: Tool, data: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     interrupt(hashaudit, "scan", data, "--record", "all", *SLOW, "-o", output, when=lambda: started(output))
-    subprocess.run(["umount", data], check=True)
+    # The workers of the killed scan end a moment later.
+    wait_until(lambda: subprocess.run(["umount", data], check=False).returncode == 0)
     before = output.read_bytes()
     result = hashaudit("scan", "--resume", output)
     assert result.code == 2

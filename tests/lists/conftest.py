@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hashaudit.lists import list_parser
 from hashaudit.lists.algorithms import LENGTHS_BYTES
 from hashaudit.lists.interface import (
     DigestBlock,
@@ -20,12 +19,6 @@ from hashaudit.lists.interface import (
     Remark,
 )
 from hashaudit.lists.open_list import open_stream
-
-
-@pytest.fixture(autouse=True)
-def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parses lists in this process, to save time; test_list_parser.py shows that another one gives the same."""
-    monkeypatch.setattr(list_parser, "IN_PROCESS", True)
 
 
 class Read(msgspec.Struct):
