@@ -41,6 +41,9 @@ def serve(stream: socket.socket, parent_pid: int) -> None:
     os.dup2(null, 1)
     os.dup2(null, 2)  # a traceback could show entries
     os.close(null)
+    # Here, because a copy of the scanning process is to load the parsers and that process is not.
+    import hashaudit.lists.open_list  # noqa: F401, PLC0415 # as above
+
     layers = {
         PARENT_DEATH_SIGNAL: process.die_with_parent(parent_pid),
         NO_NEW_PRIVILEGES: process.forbid_new_privileges(),
