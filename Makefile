@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed)
 PYTEST_ARGS ?=
+# One more than processors, because many tests wait for processes.
+PYTEST_JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 FUZZ_ARGS ?=
 SOAK_ARGS ?=
 ATTACK_ARGS ?=
@@ -62,7 +64,7 @@ lint: $(VENV)/developed ## Style, types, import contracts and the words of the g
 	@$(BIN)/python docs/check_prose.py
 
 test: lint ## The whole suite, against the installed wheel
-	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(PYTEST_JOBS) --dist worksteal $(PYTEST_ARGS)
 
 bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (about 20 minutes)
 	@$(BIN)/python benchmarks/scan.py
