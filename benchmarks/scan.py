@@ -325,7 +325,7 @@ def report(title: str, peers: Sequence[Peer], rounds: int) -> None:
 def is_installed(peer: Peer) -> bool:
     """Whether the program that a peer needs is on PATH."""
     program = peer.name.removeprefix("xargs ").split()[0].rstrip(",")
-    return peer.command[0] in {HASHAUDIT, sys.executable} or program == "hashaudit" or shutil.which(program) is not None
+    return os.path.isabs(peer.command[0]) or program == "hashaudit" or shutil.which(program) is not None
 
 
 def timed(command: Sequence[str]) -> Timing:
