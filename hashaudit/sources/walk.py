@@ -98,6 +98,8 @@ class Walker:
         self._visited = VisitedDirectories()
         self.lists_again = False
         """True once the walk lists changed directories again."""
+        self._given_up: set[int] = set()
+        """Numbers of the directories that have a fault because they could not be listed again."""
         self._stack = DirectoryStack(b"")
         self._start: Place | None = None
         self._root = 0
@@ -163,6 +165,8 @@ class Walker:
                 if checked % CHECKS_AT_ONCE == CHECKS_AT_ONCE - 1:
                     yield NOT_READY
                 if count >= FULL_ROUNDS and visited.number < new_from and visited.number not in wanted:
+                    continue
+                if visited.number in self._given_up:
                     continue
                 verdict = self._check(by_number[visited.root], visited)
                 if isinstance(verdict, Fault):
@@ -247,6 +251,7 @@ class Walker:
                 directory.close()
 
     def _again_fault(self, root: DirectoryRoot, visited: Visited, fault: Fault) -> PathFault:
+        self._given_up.add(visited.number)
         return PathFault(_path_of(root, visited), fault, directory=True, root=root.number)
 
     def _wait_until_certain(self) -> None:

@@ -13,6 +13,7 @@ from hashaudit.model import times
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.sources import visited_directories
+from hashaudit.sources.directory import open_directory
 from hashaudit.sources.filters import DirectoryRoot, WalkOptions
 from hashaudit.sources.local import LocalSource
 from hashaudit.sources.visited_directories import Visited, VisitedDirectories
@@ -265,3 +266,23 @@ def test_nothing_is_noted_in_an_empty_memory() -> None:
     visited = VisitedDirectories()
     assert list(visited) == []
     visited.close()
+
+
+def test_a_directory_that_cannot_be_listed_again_is_one_fault(tree: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Callable[..., Any] = open_directory
+    closed: list[bytes] = []
+
+    def opened(path: bytes, *rest: Any) -> Any:
+        if path in closed:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *rest)
+
+    monkeypatch.setattr("hashaudit.sources.walk.open_directory", opened)
+
+    def close() -> None:
+        make(tree, b"a/new")
+        closed.append(tree + b"/a")
+
+    seen = met(tree, {"z/4": close})
+    assert seen.count("a: permission_denied") == 1
+    assert "a/new" not in seen
