@@ -64,10 +64,10 @@ def _parameter(option: DeclaredOption) -> inspect.Parameter:
     stated = option.option
     kind: Any = bool if option.is_flag else list[str] if option.repeatable else str
     if stated.argument:
-        required = option.default is REQUIRED and not stated.optional
+        required = option.is_required
         argument = typer.Argument(metavar=stated.metavar, help=help_text(option), show_default=False)
         return _keyword(option.field, Annotated[kind if required else kind | None, argument], required=required)
-    name = f"--{option.name}/--{stated.negative or 'no-' + option.name}" if option.is_flag else f"--{option.name}"
+    name = f"--{option.name}/--{option.negative_name}" if option.is_flag else f"--{option.name}"
     names = (name, *([f"-{stated.short}"] if stated.short else []))
     panel = None if stated.group is Group.NONE else stated.group.value
     typed = typer.Option(

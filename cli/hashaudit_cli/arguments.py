@@ -7,7 +7,7 @@ and errors need it (docs/adr/0080-parse-command-lines-without-typer.md).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hashaudit.scan.option import REQUIRED, DeclaredOption
+from hashaudit.scan.option import DeclaredOption
 
 _Values = dict[str, Any]
 
@@ -60,7 +60,7 @@ def _words_of(options: Sequence[DeclaredOption]) -> Mapping[str, tuple[DeclaredO
         if one.option.short:
             found[f"-{one.option.short}"] = (one, True)
         if one.is_flag:
-            found[f"--{one.option.negative or 'no-' + one.name}"] = (one, False)
+            found[f"--{one.negative_name}"] = (one, False)
     return found
 
 
@@ -72,6 +72,6 @@ def _with_positional(options: Sequence[DeclaredOption], given: Sequence[str], va
         if remaining:
             values[one.field] = remaining if one.repeatable else remaining[0]
             remaining = [] if one.repeatable else remaining[1:]
-        elif one.default is REQUIRED and not one.option.optional:
+        elif one.is_required:
             return None
     return None if remaining else values

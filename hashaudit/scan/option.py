@@ -140,6 +140,16 @@ class DeclaredOption(msgspec.Struct, frozen=True):
         return self.type is bool
 
     @property
+    def negative_name(self) -> str:
+        """Long name, without dashes, that switches a flag off."""
+        return self.option.negative or f"no-{self.name}"
+
+    @property
+    def is_required(self) -> bool:
+        """True if an argument cannot be omitted."""
+        return self.option.argument and self.default is REQUIRED and not self.option.optional
+
+    @property
     def header(self) -> str:
         """Name in the run header."""
         return self.option.header or self.field

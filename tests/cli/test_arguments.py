@@ -63,7 +63,7 @@ def test_every_option_of_a_command_is_accepted(words: str) -> None:
         if one.option.argument:
             arguments.append("FILE")
         elif one.is_flag:
-            arguments += [f"--{one.name}", f"--{one.option.negative or 'no-' + one.name}"]
+            arguments += [f"--{one.name}", f"--{one.negative_name}"]
         else:
             arguments += [f"--{one.name}", "1", f"--{one.name}=2"]
             arguments += [f"-{one.option.short}", "3"] if one.option.short else []

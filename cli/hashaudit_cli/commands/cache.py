@@ -9,7 +9,7 @@ from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import bytes_shown, counted, printable
+from hashaudit_cli.ui.terminal import bytes_shown, counted, print_json, printable
 
 
 class CacheOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ def stats(settings: Settings) -> int:
 
     found = maintenance.stats(settings.make(CacheOptions).file)
     if settings.make(JsonOption).as_json:
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
         return ExitCode.COMPLETE
     print(f"{counted(found.files, 'file')} from {counted(found.runs, 'run')}, {bytes_shown(found.bytes)}")
     if found.first_met is not None:
@@ -63,7 +63,7 @@ def prune(settings: Settings) -> int:
 
     done = maintenance.prune(settings.make(CacheOptions).file, settings.make(PruneOptions).days)
     if settings.make(JsonOption).as_json:
-        print(msgspec.json.format(msgspec.json.encode(done), indent=2).decode())
+        print_json(done)
     else:
         print(f"removed {counted(done.forgotten, 'file')}, kept {done.kept:,}; size now {bytes_shown(done.bytes)}")
     return ExitCode.COMPLETE

@@ -16,7 +16,7 @@ from hashaudit.scan.option_values import algorithm_names
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, log, quote
+from hashaudit_cli.ui.terminal import counted, log, print_json, quote
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,7 +84,7 @@ def compare(settings: Settings) -> int:
         _report(path, found)
     rows = [row for algorithm in algorithms for row in _rows(algorithm, found_a.hashes, found_b.hashes)]
     if settings.make(JsonOption).as_json:
-        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        print_json(rows)
     elif rows:
         Console(file=sys.stdout, highlight=False).print(_table(rows))
     return ExitCode.INCOMPLETE if found_a.faults or found_b.faults else ExitCode.COMPLETE

@@ -1,9 +1,7 @@
 """``hashaudit doctor``: checks if this host is ready for a scan."""
 
 import os
-import shutil
 import socket
-import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated
@@ -20,13 +18,12 @@ from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, SigningOptions, select
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, printable, quote
+from hashaudit_cli.ui.terminal import counted, page_columns, printable, quote, wrapped
 
 FORM_VERSION = 1
 """``v`` of the JSON form."""
 
 MARKS = {State.OK: "ok     ", State.WARNING: "warning", State.PROBLEM: "PROBLEM"}
-NARROWEST_COLUMNS = 60
 
 
 class DoctorOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,24 +77,18 @@ def _own_key() -> str | None:
 
 
 def _page(checks: Sequence[Check]) -> str:
-    width = max(NARROWEST_COLUMNS, shutil.get_terminal_size().columns)
+    width = page_columns()
     lines: list[str] = []
     for check in checks:
         subject = f"{quote(check.subject)}: " if check.subject is not None else ""
         text = printable(f"{subject}{check.found}")
-        lines += _wrapped(f"{MARKS[check.state]}  {check.name:<26} ", text, width)
+        lines += wrapped(f"{MARKS[check.state]}  {check.name:<26} ", text, width)
         if check.advice is not None:
-            lines += _wrapped(f"{'':9}{'':26} -> ", printable(check.advice), width)
+            lines += wrapped(f"{'':9}{'':26} -> ", printable(check.advice), width)
     problems = sum(check.state is State.PROBLEM for check in checks)
     warnings = sum(check.state is State.WARNING for check in checks)
     lines.append(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}")
     return "\n".join(lines)
-
-
-def _wrapped(begin: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        text, width, initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False
-    ) or [begin]
 
 
 def _as_json(checks: Iterable[Check], state: State, code: ExitCode) -> str:

@@ -1,8 +1,5 @@
 """``hashaudit explain``: the meaning of a code, and what to do about it."""
 
-import json
-import shutil
-import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -16,8 +13,7 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.suggestions import closest, did_you_mean
-
-NARROWEST_COLUMNS = 60
+from hashaudit_cli.ui.terminal import page_columns, print_json, wrapped
 
 
 class ExplainOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +42,9 @@ def explain(settings: Settings) -> int:
         meant = did_you_mean(closest(str(text).lower(), _all_words()))
         raise UsageError(f"unknown code: '{text}'", hint=meant or "'hashaudit explain' lists all codes")
     if settings.make(JsonOption).as_json:
-        print(json.dumps({"codes": [_as_object(group, code) for group, code in found]}, indent=2))
+        print_json({"codes": [_as_object(group, code) for group, code in found]})
     else:
-        width = max(NARROWEST_COLUMNS, shutil.get_terminal_size().columns)
+        width = page_columns()
         print("\n".join(_list(width) if text is None else _details(found, width)))
     return ExitCode.COMPLETE
 
@@ -69,8 +65,8 @@ def _details(found: Iterable[tuple[CodeGroup, Code]], width: int) -> Iterator[st
             yield ""
         name = "" if code.name is None else f" {code.name}"
         yield f"{code.code}{name} ({group.kind.replace('_', ' ')})"
-        yield from _wrapped("  meaning:    ", code.meaning, width)
-        yield from _wrapped("  what to do: ", code.action, width)
+        yield from wrapped("  meaning:    ", code.meaning, width)
+        yield from wrapped("  what to do: ", code.action, width)
 
 
 def _list(width: int) -> Iterator[str]:
@@ -80,10 +76,6 @@ def _list(width: int) -> Iterator[str]:
             yield ""
         yield group.title
         for code in group.codes:
-            yield from _wrapped(f"  {code.code:<{column - 2}}", code.meaning, width)
+            yield from wrapped(f"  {code.code:<{column - 2}}", code.meaning, width)
     yield ""
-    yield from _wrapped("", "`hashaudit explain CODE` prints what to do about a code.", width)
-
-
-def _wrapped(begin: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False)
+    yield from wrapped("", "`hashaudit explain CODE` prints what to do about a code.", width)

@@ -19,7 +19,7 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, QuietOption, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.entry_counter import EntryCounter
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log, print_json, quote
 
 if TYPE_CHECKING:
     from hashaudit.lists.index.diff import Side
@@ -181,7 +181,7 @@ def info(settings: Settings) -> int:
     files = settings.make(ListArguments).files
     with load_lists(files, columns=config.columns, tolerance=config.tolerance) as loaded:
         if settings.make(JsonOption).as_json:
-            _print_json([_described(info) for info in loaded.infos])
+            print_json([_described(info) for info in loaded.infos])
             return ExitCode.COMPLETE
         for info in loaded.infos:
             for name, value in _described(info).items():
@@ -268,7 +268,7 @@ def diff(settings: Settings) -> int:
             summary: dict[str, Any] = {"common_of_a": sides[0].common, "common_of_b": sides[1].common}
             for name, side in zip(names, sides, strict=True):
                 summary[name] = _ids(side) if entry_ids else side.alone
-            _print_json(summary)
+            print_json(summary)
             return ExitCode.COMPLETE
         print(f"in both:   {sides[0].common:,} entries of A, {sides[1].common:,} of B")
         for name, side in zip(("A", "B"), sides, strict=True):
@@ -380,7 +380,3 @@ def _say_list(info: ListInfo, *, quiet: bool) -> None:
         log(f"list {quote(os.fsencode(info.name))}: {info.format}, {kept}, skipped: {rejected}")
     for warning in info.omissions if quiet else info.warnings:
         log(f"list {quote(os.fsencode(info.name))}: {warning}")
-
-
-def _print_json(value: object) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

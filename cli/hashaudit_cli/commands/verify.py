@@ -15,7 +15,7 @@ from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, TrustOptions
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, log_error, quote
+from hashaudit_cli.ui.terminal import counted, log_error, print_json, quote
 
 if TYPE_CHECKING:
     from hashaudit.record.verify.trust import Trust
@@ -94,7 +94,7 @@ def verify(settings: Settings) -> int:
                 print(line)
     if as_json:
         whole: object = results[0] if len(own.files) == 1 else {"files": results}
-        print(msgspec.json.format(msgspec.json.encode(whole, enc_hook=str), indent=2).decode())
+        print_json(whole)
     return worst
 
 

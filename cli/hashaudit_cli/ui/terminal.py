@@ -2,13 +2,19 @@
 
 import contextlib
 import os
+import shutil
 import sys
+import textwrap
+
+import msgspec
 
 from hashaudit.errors import OutputError
 from hashaudit.model.paths import for_terminal
 from hashaudit.model.secret_masking import mask_message
 from hashaudit.record.output import Output
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
+
+NARROWEST_COLUMNS = 60
 
 
 def log(text: str) -> None:
@@ -68,6 +74,23 @@ def standard_output() -> Output:
     if STANDARD_OUTPUT in opened_in_place:
         raise OutputError("standard output is closed", hint="write to a file with -o")
     return (TerminalOutput if os.isatty(STANDARD_OUTPUT) else Output).of_descriptor(STANDARD_OUTPUT)
+
+
+def print_json(value: object) -> None:
+    """Prints a value as indented JSON."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def page_columns() -> int:
+    """Returns the width of wrapped text: that of the terminal, but not less than :data:`NARROWEST_COLUMNS`."""
+    return max(NARROWEST_COLUMNS, shutil.get_terminal_size().columns)
+
+
+def wrapped(begin: str, text: str, columns: int) -> list[str]:
+    """Returns the lines of a text behind ``begin``, which the further lines are indented by."""
+    return textwrap.wrap(
+        text, columns, initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False
+    ) or [begin]
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
