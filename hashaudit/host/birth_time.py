@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from hashaudit.host.c_library import c_function
+
 _AT_FDCWD = -100
 _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_NO_AUTOMOUNT = 0x800
@@ -40,9 +42,8 @@ def _load() -> Any:
     """Returns the C library's function, or ``None``. Loaded at import, because a sandbox may forbid it later."""
     if sys.platform != "linux":
         return None
-    try:
-        function = ctypes.CDLL(None, use_errno=True).statx
-    except (AttributeError, OSError, TypeError):  # TypeError: this C library cannot be loaded without a name
+    function = c_function("statx", use_errno=True)
+    if function is None:
         return None
     function.restype = ctypes.c_int
     function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)

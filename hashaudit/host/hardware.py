@@ -10,6 +10,8 @@ import os
 import re
 from collections.abc import Iterator
 
+from hashaudit.host.c_library import c_function
+
 SYSFS_BLOCK = "/sys/dev/block"
 MEMINFO = "/proc/meminfo"
 CGROUP_OF_SELF = "/proc/self/cgroup"
@@ -51,9 +53,8 @@ def is_rotational(device: int) -> bool | None:
 
 def clock_is_synchronised() -> bool | None:
     """Returns whether a time source disciplines the kernel's clock; ``None`` if the system does not report it."""
-    try:
-        adjtimex = ctypes.CDLL(None).adjtimex
-    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows takes no None
+    adjtimex = c_function("adjtimex")
+    if adjtimex is None:
         return None
     state = adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     return None if state < 0 else bool(state != _TIME_ERROR)

@@ -10,6 +10,9 @@ import functools
 import os
 import platform
 from collections.abc import Callable
+from typing import cast
+
+from hashaudit.host.c_library import c_function
 
 HAS_FADVISE: bool = hasattr(os, "posix_fadvise")
 """The system accepts advice about the page cache. macOS and Windows do not."""
@@ -124,26 +127,21 @@ def _counts(descriptor: int, offset: int, length: int) -> _Counts | None:
 
 @functools.cache
 def _sync_file_range() -> Callable[..., int] | None:
-    if platform.system() != "Linux":
-        return None
-    try:
-        function = ctypes.CDLL(None).sync_file_range
-    except (AttributeError, OSError, TypeError):  # no such function; no C library
-        return None
-    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-    return function
+    return _typed("sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 @functools.cache
 def _syscall() -> Callable[..., int] | None:
-    if platform.system() != "Linux":
+    return _typed("syscall", ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
+
+
+def _typed(name: str, *types: type) -> Callable[..., int] | None:
+    """Returns a function of Linux with the types of its arguments; ``None`` elsewhere."""
+    function = c_function(name) if platform.system() == "Linux" else None
+    if function is None:
         return None
-    try:
-        syscall = ctypes.CDLL(None).syscall
-    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows does not accept None
-        return None
-    syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
-    return syscall
+    function.argtypes = types
+    return cast("Callable[..., int]", function)
 
 
 def _is_page_cached(descriptor: int, position: int) -> bool:

@@ -7,6 +7,8 @@ import ctypes
 import os
 import platform
 
+from hashaudit.host.c_library import c_function
+
 LEAST_NICE = 19
 """The lowest CPU priority (sched(7))."""
 
@@ -43,8 +45,8 @@ def _lower_disk_priority() -> bool:
     It has an effect only if the disk's scheduler supports classes.
     """
     number = _IOPRIO_SET_NUMBERS.get(platform.machine())
-    if number is None or platform.system() != "Linux":
+    syscall = c_function("syscall")
+    if number is None or syscall is None or platform.system() != "Linux":
         return False
-    syscall = ctypes.CDLL(None).syscall
     syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_int)
     return bool(syscall(number, _WHO_PROCESS, 0, _CLASS_IDLE << _CLASS_SHIFT) == 0)

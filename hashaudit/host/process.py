@@ -8,7 +8,8 @@ import importlib.util
 import math
 import os
 import signal
-from typing import Any
+
+from hashaudit.host.c_library import c_function
 
 HAS_RESOURCE_LIMITS: bool = importlib.util.find_spec("resource") is not None
 """The system has getrlimit(2). Windows does not."""
@@ -103,19 +104,12 @@ def has_one_thread() -> bool:
 
 def has_prctl() -> bool:
     """Returns whether this system has prctl(2)."""
-    return _library_function("prctl") is not None
+    return c_function("prctl") is not None
 
 
 def _prctl(option: int, value: int) -> bool:
-    prctl = _library_function("prctl")
+    prctl = c_function("prctl")
     if prctl is None:
         return False
     prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
     return bool(prctl(option, value, 0, 0, 0) == 0)
-
-
-def _library_function(name: str) -> Any:
-    try:
-        return getattr(ctypes.CDLL(None), name)
-    except (AttributeError, OSError, TypeError):  # no such function; no C library; Windows does not accept None
-        return None

@@ -23,7 +23,7 @@ find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "resource" else find_spec(name, *rest)
 
 import ctypes
-def no_library(name):
+def no_library(name, **options):
     raise TypeError("bad argument type for built-in operation")
 ctypes.CDLL = no_library
 

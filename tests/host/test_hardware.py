@@ -101,10 +101,10 @@ class Clock:
 
 @pytest.mark.parametrize(("state", "answer"), [(0, True), (3, True), (5, False), (-1, None)])
 def test_the_clock(monkeypatch: pytest.MonkeyPatch, state: int, answer: bool | None) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _name: Clock(state))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name, **_: Clock(state))
     assert hardware.clock_is_synchronised() is answer
 
 
 def test_a_system_that_does_not_report_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name, **_: object())
     assert hardware.clock_is_synchronised() is None

@@ -110,14 +110,14 @@ for limit in [256, -1], [20000, -1], [256, 300], [-1, -1]:
 
 
 def test_without_prctl_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_library(_name: object) -> object:
+    def no_library(_name: object, **_options: object) -> object:
         raise TypeError
 
     monkeypatch.setattr(ctypes, "CDLL", no_library)
     assert process.die_with_parent(1) is False
     assert process.forbid_new_privileges() is False
     assert process.forbid_inspection() is False
-    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name, **_: object())
     assert process.forbid_new_privileges() is False
 
 

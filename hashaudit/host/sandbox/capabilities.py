@@ -5,7 +5,8 @@ Source: capabilities(7), capget(2), linux/capability.h.
 
 import ctypes
 import struct
-from typing import Any
+
+from hashaudit.host.c_library import c_function
 
 KEPT = (1 << 2) | (1 << 3)
 """CAP_DAC_READ_SEARCH reads files and directories of other users; CAP_FOWNER preserves their access times. Without the
@@ -26,25 +27,16 @@ def available() -> bool:
 def drop() -> bool:
     """Reduces this thread's capabilities to :data:`KEPT` permanently. Returns whether that is active."""
     held = _get()
-    library = _library()
-    if held is None or library is None:
+    capset = c_function("capset")
+    if held is None or capset is None:
         return False
     kept = held[1] & KEPT
-    return bool(library.capset(_HEADER, _SETS.pack(held[0] & kept, kept, 0, 0, 0, 0)) == 0)
+    return bool(capset(_HEADER, _SETS.pack(held[0] & kept, kept, 0, 0, 0, 0)) == 0)
 
 
 def _get() -> tuple[int, ...] | None:
-    library = _library()
+    capget = c_function("capget")
     sets = ctypes.create_string_buffer(_SETS.size)
-    if library is None or library.capget(_HEADER, sets) != 0:
+    if capget is None or capget(_HEADER, sets) != 0:
         return None
     return _SETS.unpack(sets.raw)
-
-
-def _library() -> Any:
-    try:
-        library = ctypes.CDLL(None)
-        _ = library.capget, library.capset
-    except (AttributeError, OSError, TypeError):  # no such functions; no C library; Windows does not accept None
-        return None
-    return library

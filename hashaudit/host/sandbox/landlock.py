@@ -11,7 +11,9 @@ import stat
 import struct
 import sys
 from collections.abc import Callable, Iterable
+from typing import cast
 
+from hashaudit.host.c_library import c_function
 from hashaudit.host.files import HANDLE_FLAGS, open_directory
 
 NEWEST_ABI = 7
@@ -122,9 +124,7 @@ def _call(number: int, *arguments: int | bytes | None) -> int:
 
 @functools.cache
 def _syscall() -> Callable[..., int] | None:
-    try:
-        syscall = ctypes.CDLL(None, use_errno=True).syscall
-    except (AttributeError, OSError, TypeError):  # no such function; no C library
-        return None
-    syscall.restype = ctypes.c_long
-    return syscall
+    syscall = c_function("syscall", use_errno=True)
+    if syscall is not None:
+        syscall.restype = ctypes.c_long
+    return cast("Callable[..., int] | None", syscall)

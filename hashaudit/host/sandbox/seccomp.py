@@ -13,6 +13,7 @@ from collections.abc import Collection
 
 import msgspec
 
+from hashaudit.host.c_library import c_function
 from hashaudit.host.sandbox.syscalls import ABSENT, CHECKED, FILES, NETWORK, NEWEST, REFUSED, Numbers
 
 _SET_MODE_FILTER = 1
@@ -184,9 +185,8 @@ def _numbers(machine: Machine, calls: dict[str, Numbers], but: Collection[str] =
 
 
 def _seccomp(machine: Machine, operation: int, flags: int, argument: bytes) -> int:
-    try:
-        syscall = ctypes.CDLL(None, use_errno=True).syscall
-    except (AttributeError, OSError, TypeError):  # no such function; no C library
+    syscall = c_function("syscall", use_errno=True)
+    if syscall is None:
         return -1
     syscall.restype = ctypes.c_long
     syscall.argtypes = (ctypes.c_long, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p)
