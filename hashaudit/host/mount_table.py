@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from hashaudit.model.location import is_below
+
 MOUNTINFO = "/proc/self/mountinfo"
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
@@ -108,7 +110,7 @@ class MountTable:
 
         ``device`` decides where one mount hides another.
         """
-        containing = [mount for mount in self._mounts if _contains(mount.point, path)]
+        containing = [mount for mount in self._mounts if is_below(path, mount.point)]
         candidates = [mount for mount in containing if mount.device == device] or containing
         longest = max((len(mount.point) for mount in candidates), default=0)
         return next((mount for mount in reversed(candidates) if len(mount.point) == longest), None)
@@ -123,23 +125,19 @@ class MountTable:
 
         A later mount may hide the file there.
         """
-        length = max((len(mount.point) for mount in self._mounts if _contains(mount.point, path)), default=-1)
-        holding = [mount for mount in self._mounts if _contains(mount.point, path) and len(mount.point) == length]
-        for mount in holding:
+        containing = [mount for mount in self._mounts if is_below(path, mount.point)]
+        longest = max((len(mount.point) for mount in containing), default=0)
+        for mount in (one for one in containing if len(one.point) == longest):
             inside = _joined(mount.root, path[len(mount.point.rstrip(b"/")) :])
             for other in self._mounts:
-                if other.device == mount.device and _contains(other.root, inside):
+                if other.device == mount.device and is_below(inside, other.root):
                     alias = _joined(other.point, inside[len(other.root.rstrip(b"/")) :])
                     if alias != path:
                         yield alias
 
     def below(self, path: bytes) -> tuple[Mount, ...]:
         """Returns the mounts strictly below an absolute path."""
-        return tuple(mount for mount in self._mounts if mount.point != path and _contains(path, mount.point))
-
-
-def _contains(directory: bytes, path: bytes) -> bool:
-    return path == directory or path.startswith(directory if directory.endswith(b"/") else directory + b"/")
+        return tuple(mount for mount in self._mounts if mount.point != path and is_below(mount.point, path))
 
 
 def _joined(directory: bytes, below: bytes) -> bytes:

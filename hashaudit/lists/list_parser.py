@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ import msgspec
 
 from hashaudit.errors import HashauditError, ListError
 from hashaudit.host.memory import physical_bytes
+from hashaudit.host.sandbox.code_paths import code_paths
 from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES, NO_FILE_GROWTH, Sandbox, require
 from hashaudit.lists.index.compile_lists import CompileRequest, compile_lists
 from hashaudit.lists.ingest import Progress
@@ -45,16 +45,6 @@ IN_PROCESS = os.name != "posix" or not hasattr(socket, "send_fds")
 """True where descriptors cannot be passed: lists are then parsed in this process."""
 
 _CHILD = "from hashaudit.lists.parser_child import main; main()"
-
-_LIBRARIES = (
-    b"/lib",
-    b"/lib64",
-    b"/usr/lib",
-    b"/usr/lib64",
-    b"/etc/ld.so.cache",
-    b"/etc/localtime",
-    b"/usr/share/zoneinfo",
-)
 
 _MAX_MESSAGE_CHARACTERS = 4096
 """A message about a list names its path, which has at most as many bytes."""
@@ -118,7 +108,12 @@ class ListParser:
             self._spawn()
         readable = tuple({os.path.realpath(os.fsencode(spec.path)) for spec in specs})
         memory_bytes = max(DEFAULT_MEMORY_BYTES, (physical_bytes() or 0) // 2)
-        sandbox = Sandbox(readable + _code(), memory_bytes, hidden=self._hidden, scratch=(os.fsencode(self._scratch),))
+        sandbox = Sandbox(
+            readable + code_paths(),
+            memory_bytes,
+            hidden=self._hidden,
+            scratch=(os.fsencode(self._scratch),),
+        )
         reply = self._ask(Begin(sandbox, self._scratch, dict(plugin_lengths())))
         if not isinstance(reply, Ready):
             raise _broken()
@@ -228,12 +223,6 @@ def _end(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-
-
-def _code() -> tuple[bytes, ...]:
-    """Returns the paths of program code, which parsers load in part only when they need it."""
-    found = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sys.path]
-    return _LIBRARIES + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)
 
 
 def _shown(text: str) -> str:

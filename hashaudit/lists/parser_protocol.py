@@ -1,14 +1,12 @@
 """The messages between a process and its list parser, framed by their length, over a stream socket."""
 
 import socket
-import struct
 
 import msgspec
 
+from hashaudit.host.framing import HEADER, frame, receive_exactly
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.compile_lists import CompileRequest
-
-_HEADER = struct.Struct("<I")
 
 MAX_REPLY_BYTES = 1 << 20
 """Longer than any message about a list."""
@@ -67,13 +65,11 @@ def send(stream: socket.socket, message: Request | Reply, descriptor: int | None
     Raises:
         OSError: the other side is gone.
     """
-    data = ENCODER.encode(message)
-    header = _HEADER.pack(len(data))
-    if descriptor is None:
-        stream.sendall(header + data)
-        return
-    # The descriptor comes with the header, which a socket takes as a whole.
-    socket.send_fds(stream, [header], [descriptor])
+    data = frame(ENCODER.encode(message))
+    if descriptor is not None:
+        # The descriptor comes with the header, which a socket takes as a whole.
+        socket.send_fds(stream, [data[: HEADER.size]], [descriptor])
+        data = data[HEADER.size :]
     stream.sendall(data)
 
 
@@ -83,22 +79,18 @@ def receive(stream: socket.socket, limit_bytes: int | None = None) -> tuple[byte
     Raises:
         OSError: the other side is gone in the middle of a message, or a message is longer than the limit.
     """
-    header, descriptors, _, _ = socket.recv_fds(stream, _HEADER.size, 1)
-    if header and len(header) < _HEADER.size:
-        header += _exactly(stream, _HEADER.size - len(header))
+    header, descriptors, _, _ = socket.recv_fds(stream, HEADER.size, 1)
     if not header:
         return b"", descriptors
-    length = int(_HEADER.unpack(header)[0])
+    header += _rest(stream, HEADER.size - len(header))
+    length = int(HEADER.unpack(header)[0])
     if limit_bytes is not None and length > limit_bytes:
         raise OSError(0, "a message is too long")
-    return _exactly(stream, length), descriptors
+    return _rest(stream, length), descriptors
 
 
-def _exactly(stream: socket.socket, length: int) -> bytes:
-    data = bytearray()
-    while len(data) < length:
-        part = stream.recv(min(length - len(data), 1 << 20))
-        if not part:
-            raise OSError(0, "closed in the middle of a message")
-        data += part
+def _rest(stream: socket.socket, length: int) -> bytes:
+    data = receive_exactly(stream, length)
+    if data is None:
+        raise ConnectionError("closed in the middle of a message")
     return bytes(data)

@@ -154,3 +154,8 @@ def parse_cache_name(name: bytes) -> tuple[bytes, str | None, tuple[Member, ...]
 def join_path(directory: bytes, name: bytes) -> bytes:
     """Joins an absolute directory and a name, without a double slash at the filesystem's root."""
     return directory + name if directory.endswith(b"/") else directory + b"/" + name
+
+
+def is_below(path: bytes, directory: bytes) -> bool:
+    """Returns whether an absolute path is a directory or below it."""
+    return path == directory or path.startswith(directory.rstrip(b"/") + b"/")

@@ -1,12 +1,10 @@
-"""The files that a client of object stores needs: host names, certificates, credentials, code.
+"""The files that a client of object stores needs: host names, certificates, credentials.
 
 A sandboxed process must be able to read these, because it resolves host names and renews credentials throughout the
 scan.
 """
 
 import os
-import sys
-import sysconfig
 
 _SYSTEM = (
     b"/etc/resolv.conf",
@@ -15,17 +13,10 @@ _SYSTEM = (
     b"/etc/nsswitch.conf",
     b"/etc/gai.conf",
     b"/etc/services",
-    b"/etc/localtime",
-    b"/etc/ld.so.cache",
     b"/etc/ssl",
     b"/etc/pki",
     b"/etc/ca-certificates",
     b"/run/systemd/resolve",
-    b"/lib",
-    b"/lib64",
-    b"/usr/lib",
-    b"/usr/lib64",
-    b"/usr/share/zoneinfo",
     b"/usr/share/ca-certificates",
     b"/usr/local/share/ca-certificates",
 )
@@ -57,7 +48,5 @@ def sandbox_paths() -> tuple[bytes, ...]:
 
     certificates = ssl.get_default_verify_paths()
     named = [os.environ.get(name) for name in _PATH_VARIABLES]
-    # PYTHONPATH, .pth files and the user's site-packages also hold libraries, which load parts of themselves late.
-    code = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sys.path]
-    found = [*named, *code, certificates.cafile, certificates.capath, *(os.path.expanduser(path) for path in _HOME)]
+    found = [*named, certificates.cafile, certificates.capath, *(os.path.expanduser(path) for path in _HOME)]
     return _SYSTEM + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)

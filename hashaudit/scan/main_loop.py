@@ -73,6 +73,16 @@ class RecordWriter(Protocol):
         ...
 
 
+SEVERAL_ROOTS = 2
+"""Roots from which each one is looked at; a single one that is empty makes the whole scan empty."""
+
+MAX_SHOWN_PATH_BYTES = 4096
+"""Bytes shown of a path that no record can hold."""
+
+LAST_SEQ = MAX_SAFE_INTEGER
+"""The longest number that a record can get."""
+
+
 class MainLoop:
     """One scan over one source.
 
@@ -278,7 +288,7 @@ class MainLoop:
 
     def _empty_roots(self) -> list[int]:
         """Returns the roots, of several, in which this scan has found no file. A shard may rightly find none."""
-        if len(self._roots) < MANY or self._config.shard is not None:
+        if len(self._roots) < SEVERAL_ROOTS or self._config.shard is not None:
             return []
         start = None if self._earlier is None else self._earlier.start
         first = 0 if start is None else start.root + 1  # the interrupted scan has walked those before
@@ -371,37 +381,31 @@ def checked(
 
     Otherwise one value that the format does not have would make everything that is signed with it unreadable.
     """
-    try:
-        line = encode_line(msgspec.structs.replace(record, seq=LAST_SEQ))
-        decode_line(line[:-1])
-    except (FindingsError, ValueError, TypeError, ArithmeticError, RecursionError):
-        return unrecordable(entry, time_ns)
-    return record
+    return record if is_readable(record) else unrecordable(entry, time_ns)
 
 
 def of_walk(met: PathFault, time_ns: int) -> FaultRecord:
     """Returns the record of a fault of the walk, or else of the fault that its record cannot be written."""
     try:
         record = convert.of_path_fault(met, time_ns)
+    except (ValueError, TypeError, ArithmeticError, LookupError):
+        record = None
+    if record is not None and is_readable(record):
+        return record
+    fault = Fault(Stage.WALK, FaultCode.INTERNAL_ERROR, "a fault of the walk has a value that no record can hold")
+    return convert.of_path_fault(PathFault(met.path[:MAX_SHOWN_PATH_BYTES], fault, directory=met.directory), time_ns)
+
+
+def is_readable(record: FindingRecord | FaultRecord | FileRecord) -> bool:
+    """Returns whether the strict decoder of the format accepts a record."""
+    try:
         decode_line(encode_line(msgspec.structs.replace(record, seq=LAST_SEQ))[:-1])
     except (FindingsError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError):
-        fault = Fault(Stage.WALK, FaultCode.INTERNAL_ERROR, "a fault of the walk has a value that no record can hold")
-        path = met.path[:MAX_SHOWN_PATH_BYTES]
-        return convert.of_path_fault(PathFault(path, fault, directory=met.directory), time_ns)
-    return record
+        return False
+    return True
 
 
 def unrecordable(entry: Entry, time_ns: int) -> FaultRecord:
     """Returns the fault of an entry whose result the findings format cannot hold."""
     fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, "the result has a value that no record can hold")
     return convert.of_path_fault(PathFault(entry.path, fault, root=entry.location.root), time_ns)
-
-
-MANY = 2
-"""Roots from which each one is looked at; a single one that is empty makes the whole scan empty."""
-
-MAX_SHOWN_PATH_BYTES = 4096
-"""Bytes shown of a path that no record can hold."""
-
-LAST_SEQ = MAX_SAFE_INTEGER
-"""The longest number that a record can get."""

@@ -10,6 +10,7 @@ from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError, UsageError
 from hashaudit.host.hardware import cpu_count, is_rotational
 from hashaudit.host.process import raise_open_file_limit
+from hashaudit.host.sandbox.code_paths import code_paths
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.lists.index.index_layout import ROLE_CODES, AffineColumn, ListRecord
@@ -103,7 +104,7 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
     if not schemes:
         return Sandbox(readable, config.max_memory_bytes, hidden=hidden)
     return Sandbox(
-        readable + sandbox_paths.sandbox_paths(),
+        readable + code_paths() + sandbox_paths.sandbox_paths(),
         config.max_memory_bytes + sandbox_paths.RESERVED_BYTES,
         network=True,
         hidden=hidden,

@@ -10,6 +10,9 @@ from hashaudit.model.entry import Consistency
 SHARED_TYPES = frozenset({"beegfs", "ceph", "cifs", "fuse.glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"})
 """Their server assigns the inode numbers, so that all its clients see the same."""
 
+_FAMILIES = {"nfs": "nfs4"}
+"""One export may be mounted by either version of the protocol."""
+
 PSEUDO_TYPES = frozenset(
     {
         "apparmorfs",
@@ -76,6 +79,11 @@ _NETWORK_TYPES = frozenset(
 _AUTOMOUNTING_TYPES = frozenset({"afs", "autofs", "cifs", "nfs", "nfs4", "smb3"})
 """Opening a directory there may mount another filesystem over it, which is then rightly not the directory that was
 seen."""
+
+
+def family_of(fs_type: str | None) -> str | None:
+    """Returns the type by which two mounts of one file system are compared."""
+    return _FAMILIES.get(fs_type or "", fs_type)
 
 
 class Filesystem(msgspec.Struct, frozen=True):

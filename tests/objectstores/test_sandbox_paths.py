@@ -1,14 +1,12 @@
-"""Tests the files that a sandboxed client of stores may read."""
-
-import sys
+"""The files that a sandboxed client of stores may read."""
 
 import pytest
 
 from hashaudit.objectstores import sandbox_paths
 
 
-def test_libraries_may_be_anywhere_on_pythons_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", ["", "/opt/libraries", "/opt/archive.zip"])
+def test_files_that_variables_name_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/opt/authorities.pem")
     found = sandbox_paths.sandbox_paths()
-    assert {b"/opt/libraries", b"/opt/archive.zip"} <= set(found)
+    assert {b"/opt/authorities.pem", b"/etc/resolv.conf"} <= set(found)
     assert all(path.startswith(b"/") for path in found)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from hashaudit.errors import HostError
 from hashaudit.host.mount_table import MountTable, read_mount_table
+from hashaudit.model.location import is_below
 
 MAX_NAMES_BESIDE = 200_000
 """Names beside hidden files. Each is a rule in the kernel, which takes some 20 us and keeps an inode in memory."""
@@ -41,7 +42,7 @@ class Access:
             self._points = frozenset(mount.point for mount in table.mounts)
             present = frozenset(alias for path in present for alias in _aliases(table, path))
         for path in readable:
-            if any(_is_below(secret, path) for secret in present):
+            if any(is_below(secret, path) for secret in present):
                 self._divide(path.rstrip(b"/") or b"/", present)
             else:
                 self.whole.append(path)
@@ -65,7 +66,7 @@ class Access:
             path = os.path.join(directory, name)
             # The number in a listing is that of the directory below a mount point.
             names[name] = 0 if path in self._points else inode
-            if any(_is_below(secret, path) for secret in hidden):
+            if any(is_below(secret, path) for secret in hidden):
                 self._divide(path, hidden)
             elif not is_link:
                 self.beside.append(path)
@@ -92,10 +93,6 @@ def _inode_differs(path: bytes, inode: int | None) -> bool:
     except OSError:
         return False
     return inode is None or inode not in {0, now}
-
-
-def _is_below(path: bytes, directory: bytes) -> bool:
-    return path == directory or path.startswith(directory.rstrip(b"/") + b"/")
 
 
 def _aliases(table: MountTable, path: bytes) -> Iterator[bytes]:

@@ -99,9 +99,8 @@ def new_file(path: str) -> Iterator[BinaryIO]:
     except OSError as error:
         raise ListError(f"cannot write index: '{path}'; {error.strerror}") from error
     try:
-        # By its name, which a reader of the file can use; a descriptor alone has none.
-        os.close(descriptor)
-        with open(temporary, "r+b") as file:
+        # With its name, by which the new index can be opened. Nothing is opened again.
+        with open(temporary, "r+b", opener=lambda _name, _flags: descriptor) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

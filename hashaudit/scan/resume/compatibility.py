@@ -10,11 +10,7 @@ from hashaudit.record.header import HashList, Root, RootType, RunHeader
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Resume, settings_with
 from hashaudit.scan.run_header import CACHE_STATE
-from hashaudit.sources.filesystems import SHARED_TYPES, Filesystem
-
-_FILESYSTEMS = {"nfs": "nfs4"}
-"""One export may be mounted by either version of the protocol."""
-
+from hashaudit.sources.filesystems import SHARED_TYPES, Filesystem, family_of
 
 FREE_LIST_FIELDS = frozenset({"path", "path_uri", "mtime"})
 """A list is identified by its content, not by its location."""
@@ -71,8 +67,7 @@ def _bucket_difference(before: Root, now: Root) -> str | None:
 def _root_difference(before: Root, now: Root, *, same_host: bool) -> str | None:
     if before.inode is None or now.inode is None:
         return None
-    types = [_FILESYSTEMS.get(root.filesystem or "", root.filesystem) for root in (before, now)]
-    if types[0] != types[1] or before.mount_source != now.mount_source:
+    if family_of(before.filesystem) != family_of(now.filesystem) or before.mount_source != now.mount_source:
         return f"on {_storage(before)} before, on {_storage(now)} now"
     unverified = Filesystem(before.filesystem).consistency is Consistency.UNVERIFIED_MOUNT
     if not same_host and before.filesystem not in SHARED_TYPES and not unverified:

@@ -10,11 +10,11 @@ import msgspec
 
 from hashaudit.content.digests.selftest import self_test
 from hashaudit.errors import HashauditError
+from hashaudit.host.framing import frame, receive
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL
 from hashaudit.workers.child.examiner import Examiner, WorkerExhaustedError
 from hashaudit.workers.connection import Address, open_connection
-from hashaudit.workers.framing import frame, receive
 from hashaudit.workers.protocol import (
     BATCH_DECODER,
     CONFIG_DECODER,

@@ -18,6 +18,7 @@ import msgspec
 from hashaudit.errors import HashauditError, HostError
 from hashaudit.host.priority import lower_priority
 from hashaudit.host.process_owner import boot_id
+from hashaudit.host.sandbox.code_paths import code_paths
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterHandle
@@ -277,8 +278,9 @@ def _local_config(request: WorkerRequest, store: ListStore) -> WorkerConfig:
     filters = tuple(_filter(number, store.path(digest)) for number, digest in request.filters)
     sandbox = request.config.sandbox
     if sandbox is not None and sandbox.network and sandbox.readable != (b"/",):
-        # Names, certificates and credentials are looked up in different places on each machine.
-        sandbox = msgspec.structs.replace(sandbox, readable=sandbox.readable + sandbox_paths.sandbox_paths())
+        # Code, names, certificates and credentials are looked up in different places on each machine.
+        readable = sandbox.readable + code_paths() + sandbox_paths.sandbox_paths()
+        sandbox = msgspec.structs.replace(sandbox, readable=readable)
     return msgspec.structs.replace(request.config, indexes=indexes, filters=filters, sandbox=sandbox)
 
 

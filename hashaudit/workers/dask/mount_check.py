@@ -15,14 +15,11 @@ from hashaudit.host.mount_table import MountTable, read_mount_table
 from hashaudit.model.entry import Entry, Stat, State
 from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.paths import to_text
-from hashaudit.sources.filesystems import SHARED_TYPES, Filesystem
+from hashaudit.sources.filesystems import SHARED_TYPES, Filesystem, family_of
 from hashaudit.workers.dask.protocol import RootDirectory
 
 MAX_DIRECTORIES = 4096
 """Largest number of mounts below the roots that are compared."""
-
-_NFS = {"nfs": "nfs4"}
-"""One export may be mounted by either version of the protocol."""
 
 
 def root_directories(roots: Iterable[bytes]) -> tuple[RootDirectory, ...]:
@@ -115,8 +112,8 @@ def compare(
             continue
         if directory.fs_type not in SHARED_TYPES:
             raise HostError(f"'{name}' is on {directory.fs_type or 'a filesystem of unknown type'} of another machine")
-        if (_NFS.get(seen.fs_type or "", seen.fs_type), seen.source, seen.inode) != (
-            _NFS.get(directory.fs_type, directory.fs_type),
+        if (family_of(seen.fs_type), seen.source, seen.inode) != (
+            family_of(directory.fs_type),
             directory.source,
             directory.inode,
         ):

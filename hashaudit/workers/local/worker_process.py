@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hashaudit.host.framing import HEADER, frame
 from hashaudit.workers.connection import Connection
-from hashaudit.workers.framing import HEADER, frame
 from hashaudit.workers.message_size import MAX_MESSAGE_BYTES, check_objects
 from hashaudit.workers.protocol import (
     ALLOWED_BYTES,

@@ -241,7 +241,7 @@ LIARS: dict[str, str] = {
 def test_a_worker_that_violates_the_protocol_is_ended_and_its_item_fails(lie: str, tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         from hashaudit.workers.child import child_main as worker
-        from hashaudit.workers.framing import receive
+        from hashaudit.host.framing import receive
         import os, threading, time
         from hashaudit.workers.protocol import Answer, Ready, Rejected, BATCH_DECODER, position_word
         def serve(stream, progress, sandbox):
@@ -287,7 +287,7 @@ def test_no_word_of_a_worker_extends_its_deadline_for_ever(
     code = textwrap.dedent(f"""
         import time
         from hashaudit.workers.child import child_main as worker
-        from hashaudit.workers.framing import receive
+        from hashaudit.host.framing import receive
         from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
         def serve(stream, progress, sandbox):
             receive(stream)
@@ -326,7 +326,7 @@ def test_a_worker_that_names_others_as_the_cause_is_found_within_bounded_tries(t
     code = textwrap.dedent("""
         import os
         from hashaudit.workers.child import child_main as worker
-        from hashaudit.workers.framing import receive
+        from hashaudit.host.framing import receive
         from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
         def serve(stream, progress, sandbox):
             receive(stream)
@@ -358,7 +358,7 @@ def test_an_answer_counts_although_an_invalid_message_follows_it(tmp_path: Path)
     code = textwrap.dedent("""
         import os
         from hashaudit.workers.child import child_main as worker
-        from hashaudit.workers.framing import frame, receive
+        from hashaudit.host.framing import frame, receive
         from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, ENCODER, position_word
         def serve(stream, progress, sandbox):
             receive(stream)
@@ -382,7 +382,7 @@ def test_an_answer_counts_although_an_invalid_message_follows_it(tmp_path: Path)
 def test_an_answer_for_a_part_of_a_batch_leaves_the_rest_to_others(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         from hashaudit.workers.child import child_main as worker
-        from hashaudit.workers.framing import receive
+        from hashaudit.host.framing import receive
         from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, position_word
         def serve(stream, progress, sandbox):
             receive(stream)

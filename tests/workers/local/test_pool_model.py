@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashaudit.host.framing import HEADER, frame
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.location import DirectoryRef, Location
-from hashaudit.workers.framing import HEADER, frame
 from hashaudit.workers.local import pool as pool_module
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines

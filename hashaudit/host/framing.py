@@ -1,4 +1,4 @@
-"""Length-prefixed frames over a blocking stream socket, for the worker's side of the connection."""
+"""Length-prefixed frames over a blocking stream socket, for the side that waits for the next one."""
 
 import socket
 import struct
@@ -17,17 +17,22 @@ def receive(stream: socket.socket) -> bytearray | None:
     Raises:
         ConnectionError: the other side closed in the middle of a frame.
     """
-    header = _receive_exactly(stream, HEADER.size)
+    header = receive_exactly(stream, HEADER.size)
     if header is None:
         return None
     (length,) = HEADER.unpack(header)
-    payload = _receive_exactly(stream, length)
+    payload = receive_exactly(stream, length)
     if payload is None:
         raise ConnectionError("closed in the middle of a frame")
     return payload
 
 
-def _receive_exactly(stream: socket.socket, length: int) -> bytearray | None:
+def receive_exactly(stream: socket.socket, length: int) -> bytearray | None:
+    """Returns this many bytes, or ``None`` if the other side closed before the first.
+
+    Raises:
+        ConnectionError: the other side closed before the last.
+    """
     data = bytearray(length)
     view = memoryview(data)
     done = 0
