@@ -19,8 +19,9 @@ from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.answer_check import AnswerCheck, with_own_words
+from hashaudit.workers.local.pooled_worker import Batch, PooledWorker
 from hashaudit.workers.local.rate_limiter import RateLimiter
-from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, ProgressMark, Watch
+from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
 from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rejected, WorkBatch, WorkerConfig
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
@@ -35,18 +36,6 @@ WHOLE_RETRIES = 3
 """Workers that may end while they hold a batch before it is halved each time. It bounds the workers that an item can
 end by naming other items of its batch as the cause."""
 
-CREDIBLE_READS = 4
-"""Times that a worker may read its batches while it waits for a grant: three attempts, and one of the parent's."""
-
-CREDIBLE_BYTES = 16 << 20
-"""Bytes beyond that, because files grow and sizes of pseudo files are 0."""
-
-MAX_THREADS = 1024
-"""More than the fetching of objects and any decoder start: dav1d starts at most 256."""
-
-CENSUS_S = 0.5
-"""Interval of the checks of the number of threads."""
-
 FAILED_STARTS = 3
 """Number of workers in a row that end before they are ready, after which the scan aborts."""
 
@@ -58,22 +47,6 @@ START_TIMEOUT_S = 30.0
 
 POLL_S = 0.1
 """Interval of the checks for deadlines and signals while nothing happens."""
-
-
-class _Batch(msgspec.Struct, Generic[ContextT], frozen=True):
-    tasks: tuple[Task[ContextT], ...]
-    urgent: bool
-    losses: int = 0
-    """Number of workers that ended while they held it."""
-
-    def without(self, first: int, end: int) -> "_Batch[ContextT]":
-        """Returns the batch without the tasks from ``first`` to before ``end``."""
-        return msgspec.structs.replace(self, tasks=self.tasks[:first] + self.tasks[end:])
-
-    def halves(self) -> "tuple[_Batch[ContextT], _Batch[ContextT]]":
-        """Returns both halves. The second is empty for a single task."""
-        middle = -(-len(self.tasks) // 2)
-        return self.without(middle, len(self.tasks)), self.without(0, middle)
 
 
 class _Violation(msgspec.Struct, frozen=True):
@@ -92,79 +65,6 @@ _CANNOT_MATCH = _Violation(
 
 class _CannotMatchError(ProtocolError):
     """A worker rejects its configuration after it was ready."""
-
-
-class _Worker(Generic[ContextT]):
-    """A process, its batches, and its watchdog."""
-
-    def __init__(self, process: WorkerProcess, watch: Watch, number: int) -> None:
-        self.process = process
-        self.number = number
-        """In the order in which workers start, from 1."""
-        self.watch = watch
-        self.batches: dict[int, _Batch[ContextT]] = {}
-        self.ready = False
-        self.used = False
-        """True if it has received a batch."""
-        self.position = (0, 0)
-        """The last credible position."""
-        self.last_number = 0
-        """Number of the last batch that it received."""
-        self.counted_s = 0.0
-        """Time of the last count of its threads."""
-        self.taken_before = 0
-        """Bytes that it had read when its current item or batch began."""
-
-    def observe(self, now_s: float) -> None:
-        """Notes the worker's progress.
-
-        Raises:
-            ProtocolError: its position goes back, or is one that it does not have; or it has too many threads.
-        """
-        process = self.process
-        if now_s - self.counted_s > CENSUS_S:
-            # No limit of the kernel's would do: it counts the threads of all processes of the user together.
-            self.counted_s = now_s
-            if process.threads() > MAX_THREADS:
-                raise ProtocolError("too many threads")
-        position = number, item = process.position()
-        batch = self.batches.get(number)
-        if batch is not None and item < len(batch.tasks) and position >= self.position:
-            if position != self.position:
-                self.position = position
-                self.taken_before = process.bytes_taken()
-        elif position < self.position or batch is not None or number > self.last_number:
-            raise ProtocolError("an impossible position")
-        # Otherwise the position is still in a batch that was answered.
-        mark = ProgressMark(*self.position, process.bytes_read() + process.bytes_taken(), process.is_decoding())
-        self.watch.observe(mark, now_s)
-
-    def restart(self, now_s: float) -> None:
-        """Restarts all time limits, for something that is not the worker's doing."""
-        self.watch.restart(now_s)
-        self.taken_before = self.process.bytes_taken()
-
-    def is_held_back(self) -> bool:
-        """Returns whether the worker credibly waits for a grant: it has not been granted all that it can need."""
-        if not self.process.waiting:
-            return False
-        sizes = sum(task.entry.state.size for batch in self.batches.values() for task in batch.tasks)
-        taken = self.process.bytes_taken() - self.taken_before
-        return taken <= CREDIBLE_READS * sizes + CREDIBLE_BYTES
-
-    def blamed(self) -> int | None:
-        """Returns the item of the first batch that the worker was on; ``None`` if it had not begun one."""
-        first = min(self.batches)
-        number, item = self.process.position()
-        if number == first and (number, item) >= self.position and item < len(self.batches[first].tasks):
-            return item
-        return self.position[1] if self.position[0] == first else None
-
-    def task(self) -> Task[ContextT] | None:
-        """Returns the task in progress, or ``None`` before the first item of its batches."""
-        number, item = self.position
-        batch = self.batches.get(number)
-        return batch.tasks[item] if batch is not None and item < len(batch.tasks) else None
 
 
 class Pool(Generic[ContextT]):
@@ -196,9 +96,9 @@ class Pool(Generic[ContextT]):
         self._spawn = spawn
         self._rate_limiter = RateLimiter(max_rate_bytes_per_s)
         self._selector = selectors.DefaultSelector()
-        self._workers: list[_Worker[ContextT]] = []
-        self._queue: deque[_Batch[ContextT]] = deque()
-        self._urgent: deque[_Batch[ContextT]] = deque()
+        self._workers: list[PooledWorker[ContextT]] = []
+        self._queue: deque[Batch[ContextT]] = deque()
+        self._urgent: deque[Batch[ContextT]] = deque()
         self._suspects: deque[tuple[int, Task[ContextT]]] = deque()
         """Tasks to retry alone, each with the number of workers that had been started by then."""
         self._started = 0
@@ -275,7 +175,7 @@ class Pool(Generic[ContextT]):
 
     def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a batch. Urgent ones (large files) go first, so that none is left alone at the end."""
-        (self._urgent if urgent else self._queue).append(_Batch(tuple(tasks), urgent))
+        (self._urgent if urgent else self._queue).append(Batch(tuple(tasks), urgent))
         self._hand_out()
 
     def begin(self, config: WorkerConfig) -> None:
@@ -323,7 +223,7 @@ class Pool(Generic[ContextT]):
     def _poll(self, timeout_s: float) -> None:
         timeout_s = min(timeout_s, self._rate_limiter.interval_s or timeout_s)
         for key, mask in self._selector.select(timeout_s):
-            worker: _Worker[ContextT] = key.data
+            worker: PooledWorker[ContextT] = key.data
             if mask & selectors.EVENT_WRITE:
                 worker.process.flush()
                 self._update_selector(worker)
@@ -333,26 +233,26 @@ class Pool(Generic[ContextT]):
         self._end_late_workers()
         self._hand_out()
 
-    def _start_worker(self) -> _Worker[ContextT]:
+    def _start_worker(self) -> PooledWorker[ContextT]:
         try:
             process = self._spawn()
         except OSError as error:
             raise HostError(f"cannot start a worker process; {error.strerror}") from error
         self._started += 1
-        worker: _Worker[ContextT] = _Worker(process, Watch(self._deadlines, time.monotonic()), self._started)
+        worker: PooledWorker[ContextT] = PooledWorker(process, Watch(self._deadlines, time.monotonic()), self._started)
         self._selector.register(process.socket, selectors.EVENT_READ, worker)
         self._workers.append(worker)
         self._rate_limiter.register(process)
         self._send_config(worker)
         return worker
 
-    def _send_config(self, worker: _Worker[ContextT]) -> None:
+    def _send_config(self, worker: PooledWorker[ContextT]) -> None:
         if self._config is not None:
             worker.restart(time.monotonic())
             worker.process.send(self._config)
             self._update_selector(worker)
 
-    def _update_selector(self, worker: _Worker[ContextT]) -> None:
+    def _update_selector(self, worker: PooledWorker[ContextT]) -> None:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.process.wants_to_send else 0)
         self._selector.modify(worker.process.socket, events, worker)
 
@@ -372,7 +272,7 @@ class Pool(Generic[ContextT]):
         The worker has also started after the suspect's last crash, because the sandbox of an older one may refuse a
         file that is newer. If no such worker is left, an idle one is replaced.
         """
-        expected: list[_Worker[ContextT]] = []
+        expected: list[PooledWorker[ContextT]] = []
         for suspect in tuple(self._suspects):
             since, task = suspect
             # Oldest first: a worker that is too old for one suspect may serve another.
@@ -380,13 +280,13 @@ class Pool(Generic[ContextT]):
             idle = [one for one in self._workers if one.ready and not one.batches and one not in expected]
             if fresh and fresh[0].ready:
                 self._suspects.remove(suspect)
-                self._assign(fresh[0], _Batch((task,), urgent=True))
+                self._assign(fresh[0], Batch((task,), urgent=True))
             elif fresh:
                 expected.append(fresh[0])
             elif idle:
                 expected.append(self._renew(idle[0]))
 
-    def _renew(self, worker: _Worker[ContextT]) -> _Worker[ContextT]:
+    def _renew(self, worker: PooledWorker[ContextT]) -> PooledWorker[ContextT]:
         """Ends an idle worker and returns the new one that replaces it."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
@@ -394,7 +294,7 @@ class Pool(Generic[ContextT]):
         worker.process.kill()
         return self._start_worker()
 
-    def _assign(self, worker: _Worker[ContextT], batch: _Batch[ContextT]) -> None:
+    def _assign(self, worker: PooledWorker[ContextT], batch: Batch[ContextT]) -> None:
         number = self._next_number
         self._next_number += 1
         if not worker.batches:
@@ -405,7 +305,7 @@ class Pool(Generic[ContextT]):
         worker.process.send(ENCODER.encode(WorkBatch(number, grouped(batch.tasks))))
         self._update_selector(worker)
 
-    def _receive(self, worker: _Worker[ContextT]) -> None:
+    def _receive(self, worker: PooledWorker[ContextT]) -> None:
         try:
             messages, alive = worker.process.receive()
             for message in messages:
@@ -418,7 +318,7 @@ class Pool(Generic[ContextT]):
             if not alive:
                 self._replace_worker(worker)
 
-    def _handle(self, worker: _Worker[ContextT], message: Ready | Rejected | Answer) -> None:
+    def _handle(self, worker: PooledWorker[ContextT], message: Ready | Rejected | Answer) -> None:
         match message:
             case Ready() | Rejected() if worker.ready and not worker.batches:
                 raise ProtocolError("a message about nothing")
@@ -476,7 +376,9 @@ class Pool(Generic[ContextT]):
                 if overdue is not None:
                     self._replace_worker(worker, overdue)
 
-    def _replace_worker(self, worker: _Worker[ContextT], cause: DeadlineExceeded | _Violation | None = None) -> None:
+    def _replace_worker(
+        self, worker: PooledWorker[ContextT], cause: DeadlineExceeded | _Violation | None = None
+    ) -> None:
         """Removes a crashed, late or lying worker, requeues its items, and starts a replacement."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
@@ -505,17 +407,17 @@ class Pool(Generic[ContextT]):
         self.restarts += 1
         self._start_worker()
 
-    def _requeue_lost(self, batch: _Batch[ContextT]) -> None:
+    def _requeue_lost(self, batch: Batch[ContextT]) -> None:
         if batch.losses > WHOLE_RETRIES:
             self._requeue_halves(batch)
         else:
             self._requeue(batch)
 
-    def _requeue_halves(self, batch: _Batch[ContextT]) -> None:
+    def _requeue_halves(self, batch: Batch[ContextT]) -> None:
         for half in reversed(batch.halves()):
             self._requeue(half)
 
-    def _requeue(self, batch: _Batch[ContextT]) -> None:
+    def _requeue(self, batch: Batch[ContextT]) -> None:
         if batch.tasks:
             (self._urgent if batch.urgent else self._queue).appendleft(batch)
 
