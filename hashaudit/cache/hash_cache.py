@@ -92,6 +92,11 @@ class Cache:
         return permissions.identities(self._path)
 
     @property
+    def own_paths(self) -> frozenset[bytes]:
+        """Absolute paths of its files, without links."""
+        return frozenset(map(os.path.realpath, permissions.paths(self._path)))
+
+    @property
     def passed_over(self) -> tuple[str, ...]:
         """Types of filesystems in the walk on which nothing is cached."""
         return tuple(sorted(self._places.passed_over))

@@ -77,9 +77,14 @@ def identity(path: bytes) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def paths(path: bytes) -> tuple[bytes, ...]:
+    """Returns the paths of all files that a cache can have."""
+    return (path, *(path + suffix for suffix in SIDE_SUFFIXES))
+
+
 def identities(path: bytes) -> frozenset[tuple[int, int]]:
     """Returns device and inode of each existing file of a cache."""
-    found = map(identity, (path, *(path + suffix for suffix in SIDE_SUFFIXES)))
+    found = map(identity, paths(path))
     return frozenset(one for one in found if one is not None)
 
 

@@ -120,6 +120,18 @@ class Output:
         return frozenset(self._own)
 
     @property
+    def own_paths(self) -> frozenset[bytes]:
+        """Absolute paths of the same files, without links. Empty if the system does not name an open file."""
+        if not self._regular:
+            return frozenset()
+        if self._path is None:
+            with suppress(OSError):
+                return frozenset({os.readlink(b"/proc/self/fd/%d" % self._descriptor)})
+            return frozenset()
+        path = os.path.realpath(self._path)
+        return frozenset({path, path + SIDECAR_SUFFIX, *_backups(path)})
+
+    @property
     def takes_sidecar(self) -> bool:
         """True if the output has a path, so a sidecar can be written beside it."""
         return self._path is not None
@@ -324,12 +336,16 @@ def _create_backup(path: bytes) -> tuple[bytes, int]:
 def _identities_of_backups(path: bytes) -> set[tuple[int, int]]:
     """Returns device and inode of all backup files, which may be inside a scanned tree."""
     found = set()
-    for backup in takewhile(_exists, _backup_names(path)):
-        for name in (backup, backup + SIDECAR_SUFFIX):
-            with suppress(FileNotFoundError):
-                status = os.lstat(name)
-                found.add((status.st_dev, status.st_ino))
+    for name in _backups(path):
+        with suppress(FileNotFoundError):
+            status = os.lstat(name)
+            found.add((status.st_dev, status.st_ino))
     return found
+
+
+def _backups(path: bytes) -> Iterator[bytes]:
+    for backup in takewhile(_exists, _backup_names(path)):
+        yield from (backup, backup + SIDECAR_SUFFIX)
 
 
 def _copy(source: BinaryIO, target: int) -> str:

@@ -151,7 +151,7 @@ class Finished(msgspec.Struct, frozen=True):
     totals: Totals
     reason: EndReason
     exit_code: int
-    """As docs/reference/exit-codes.md lists them."""
+    """As docs/reference/codes.md lists them."""
     restarts: int
     """Worker processes that had to be replaced."""
     empty_roots: tuple[bytes, ...] = ()

@@ -18,7 +18,8 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
 from hashaudit.scan.key_policy import Signing, load_signer
-from hashaudit.scan.open_output import FileIdentity, OpenedScan, open_output
+from hashaudit.scan.open_output import OpenedScan, open_output
+from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.resume.open_resume import InterruptedScan, continue_scan, reopen
 from hashaudit.scan.run_header import run_header
 from hashaudit.scan.session import Session, drained
@@ -87,7 +88,7 @@ class Scan:
         self.result: Finished | None = None
         """The end of the scan, also of one that was closed early; ``None`` before it."""
         self.exit_code: int | None = None
-        """As docs/reference/exit-codes.md lists them; ``None`` before the end."""
+        """As docs/reference/codes.md lists them; ``None`` before the end."""
 
     def __iter__(self) -> Iterator[Event]:
         return self
@@ -127,11 +128,13 @@ class Scan:
             session = stack.enter_context(Session(config, reports, self._signing, parser))
             yield from session.prepare()
             yield Prepared()
-            own_files: set[FileIdentity] = set() if signer is None or signer.identity is None else {signer.identity}
-            own_files |= session.confidential.identities
+            own_files = OwnFiles(set(session.confidential.identities), set(session.confidential.paths))
+            if signer is not None and signer.identity is not None:
+                own_files.identities.add(signer.identity)
             header = self._header(session, signer)
             if session.cache is not None:
-                own_files |= session.cache.own_files
+                own_files.identities.update(session.cache.own_files)
+                own_files.paths.update(session.cache.own_paths)
                 session.cache.begin(header.run_id if interrupted is None else interrupted.header.run_id)
             if interrupted is None:
                 opened = open_output(
@@ -161,7 +164,7 @@ class Scan:
         )
 
     def _examine(
-        self, session: Session, opened: OpenedScan, header: RunHeader, own_files: set[FileIdentity], mounts: set[bytes]
+        self, session: Session, opened: OpenedScan, header: RunHeader, own_files: OwnFiles, mounts: set[bytes]
     ) -> Generator[Event]:
         loop = session.main_loop(opened.writer, self._control, own_files=own_files, opened=opened, mount_points=mounts)
         journal_failed = opened.journal is not None and opened.journal.failure is not None

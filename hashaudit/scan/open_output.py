@@ -13,13 +13,11 @@ from hashaudit.record.output import Output
 from hashaudit.record.writer import FindingsWriter
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import Event, JournalFailed
+from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.resume.journal import SUFFIX, Begin, Journal, seal_key
 from hashaudit.scan.resume.journal_file import AuthenticatedLog
 from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.signing.key_files import SigningKey
-
-FileIdentity = tuple[int, int]
-"""Device and inode."""
 
 
 class OpenedScan(msgspec.Struct, frozen=True):
@@ -38,7 +36,7 @@ def open_output(
     header: RunHeader,
     *,
     signer: SigningKey | None,
-    own_files: set[FileIdentity],
+    own_files: OwnFiles,
     report: Callable[[Event], None],
 ) -> OpenedScan:
     """Creates a findings file and signs its header at once, so that the file always shows how the scan began.
@@ -55,7 +53,8 @@ def open_output(
         HashauditError: the file cannot be created.
     """
     output = target if isinstance(target, Output) else Output.create(target)
-    own_files |= output.own_files
+    own_files.identities.update(output.own_files)
+    own_files.paths.update(output.own_paths)
     writer = FindingsWriter(output, header, signer=signer)
     journal = None
     if not isinstance(target, Output):
@@ -73,13 +72,14 @@ def new_journal(file: AuthenticatedLog, run_id: str, config: ScanConfig, writer:
     return Journal(file, Begin(run_id, _absolute(config), this_process()), writer.unsigned)
 
 
-def journal_file(path: bytes, run_id: str, signer: SigningKey | None, own_files: set[FileIdentity]) -> AuthenticatedLog:
+def journal_file(path: bytes, run_id: str, signer: SigningKey | None, own_files: OwnFiles) -> AuthenticatedLog:
     """Returns the file of a journal, beside the findings file at ``path``.
 
     Raises:
         SigningKeyError: the key cannot be used now.
     """
-    return AuthenticatedLog(path + SUFFIX, seal_key(signer, run_id), own_files)
+    own_files.paths.add(os.path.realpath(path + SUFFIX))
+    return AuthenticatedLog(path + SUFFIX, seal_key(signer, run_id), own_files.identities)
 
 
 def report_failure(journal: Journal, report: Callable[[Event], None]) -> None:

@@ -20,7 +20,8 @@ from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, Prior
 from hashaudit.scan.executors import ScanExecutor, executor_for
 from hashaudit.scan.key_policy import Signing
 from hashaudit.scan.main_loop import MainLoop, RecordWriter
-from hashaudit.scan.open_output import FileIdentity, OpenedScan
+from hashaudit.scan.open_output import OpenedScan
+from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import RootDescription
@@ -129,7 +130,7 @@ class Session:
         writer: RecordWriter,
         control: Control,
         *,
-        own_files: AbstractSet[FileIdentity] = frozenset(),
+        own_files: OwnFiles | None = None,
         opened: OpenedScan | None = None,
         mount_points: AbstractSet[bytes] = frozenset(),
     ) -> MainLoop:
@@ -142,13 +143,14 @@ class Session:
             opened: the findings file; ``None`` for another kind of output.
             mount_points: roots that were mount points when an interrupted scan began.
         """
-        config = self.config
+        config, own_files = self.config, own_files or OwnFiles()
         walk = WalkOptions(
             include=config.include,
             exclude=config.exclude,
             one_file_system=config.one_file_system,
             follow_links=config.follow_links,
-            own_files=own_files,
+            own_files=own_files.identities,
+            own_paths=own_files.paths,
         )
         expected = mount_points | {root.path for root in self.roots if root.mount_point == root.path}
         source = open_source(config.roots, walk, config.buckets)

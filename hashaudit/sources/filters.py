@@ -49,6 +49,21 @@ class WalkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns. Matching entries are skipped, directories with everything below them."""
     own_files: AbstractSet[Identity] = frozenset()
     """Files that this scan writes or signs with. May change during the walk."""
+    own_paths: AbstractSet[bytes] = frozenset()
+    """Absolute paths of the same files, without links."""
+
+
+def is_own_file(options: WalkOptions, consistency: Consistency, real: Callable[[], bytes]) -> bool:
+    """Returns whether a file with the device and inode of a file of the scan is that file.
+
+    On an unverified mount the numbers prove nothing: all its files may have the same.
+
+    Args:
+        options: name the files of the scan.
+        consistency: of the filesystem.
+        real: returns the absolute path of the file without links.
+    """
+    return consistency is Consistency.STABLE or real() in options.own_paths
 
 
 class Patterns:
@@ -127,13 +142,28 @@ class Filters:
         return bool(self._patterns.exclude) and self._patterns.exclude.match(name, below_root)
 
     def skip_reason(
-        self, name: bytes, status: stat_result, other_roots: frozenset[bytes], below_root: Callable[[], bytes]
+        self,
+        name: bytes,
+        status: stat_result,
+        other_roots: frozenset[bytes],
+        below_root: Callable[[], bytes],
+        real: Callable[[], bytes],
     ) -> SkipReason | None:
-        """Returns why a regular file is skipped, or ``None``."""
+        """Returns why a regular file is skipped, or ``None``.
+
+        Args:
+            name: of the file.
+            status: of the file.
+            other_roots: names in its directory that are roots themselves.
+            below_root: returns the path of its directory below the root.
+            real: returns its absolute path without links.
+        """
         if other_roots and name in other_roots:
             return SkipReason.OTHER_ROOT
         if self._options.own_files and (status.st_dev, status.st_ino) in self._options.own_files:
-            return SkipReason.OWN_OUTPUT
+            consistency = self._filesystems.of(status.st_dev, real).consistency
+            if is_own_file(self._options, consistency, real):
+                return SkipReason.OWN_OUTPUT
         if self._patterns.include and not self._patterns.include.match(name, below_root):
             return SkipReason.NOT_INCLUDED
         return None

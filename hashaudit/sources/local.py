@@ -10,7 +10,7 @@ from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped, SkipReason
 from hashaudit.model.paths import for_terminal
 from hashaudit.sources.filesystems import Filesystems
-from hashaudit.sources.filters import DirectoryRoot, Filters, Patterns, WalkOptions
+from hashaudit.sources.filters import DirectoryRoot, Filters, Patterns, WalkOptions, is_own_file
 from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.sources.roots import describe, resolve
 from hashaudit.sources.walk import Walker
@@ -121,6 +121,7 @@ class LocalSource:
     def _file(self, entry: Entry, *, again: bool) -> Entry | Skipped:
         if again:
             return Skipped(entry.path, SkipReason.OTHER_ROOT)
-        if (entry.stat.device, entry.stat.inode) in self._options.own_files:
+        numbers = (entry.stat.device, entry.stat.inode)
+        if numbers in self._options.own_files and is_own_file(self._options, entry.consistency, lambda: entry.path):
             return Skipped(entry.path, SkipReason.OWN_OUTPUT)
         return entry

@@ -311,7 +311,13 @@ class Walker:
         return self._other(frame, directory, name, status, followed=True)
 
     def _file(self, frame: Frame, name: bytes, status: stat_result, *, followed: bool) -> Entry | Skipped:
-        reason = self._filters.skip_reason(name, status, frame.other_roots, self._stack.below_root)
+        reason = self._filters.skip_reason(
+            name,
+            status,
+            frame.other_roots,
+            self._stack.below_root,
+            lambda: self._link_target(name) if followed else self._stack.real_path_of(name),
+        )
         consistency = frame.consistency
         if reason is None and status.st_dev != frame.device:  # a file may be a mount point
             filesystem = self._filesystems.of(status.st_dev, lambda: self._path_of(name))

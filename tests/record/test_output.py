@@ -40,6 +40,7 @@ def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     states = [os.stat(path), os.stat(path + b".sig")]
     assert [stat.S_IMODE(state.st_mode) for state in states] == [0o600, 0o600]
     assert output.own_files == {(state.st_dev, state.st_ino) for state in states}
+    assert output.own_paths == {os.path.realpath(path), os.path.realpath(path) + b".sig"}
 
 
 def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_a_descriptor_is_written_to_and_left_open(pipe: tuple[int, int]) -> None
     output.close()
     os.write(writer, b"still open\n")
     assert os.read(reader, 100) == b"line\nstill open\n"
-    assert output.own_files == frozenset()
+    assert output.own_files == output.own_paths == frozenset()
     assert not output.takes_sidecar
     with pytest.raises(OutputError, match="sidecar"):
         output.write_sidecar("x")
@@ -123,6 +124,7 @@ def test_a_file_on_standard_output_is_the_runs_own(tmp_path: Path) -> None:
         output = Output.of_descriptor(stream.fileno())
         state = os.fstat(stream.fileno())
         assert output.own_files == {(state.st_dev, state.st_ino)}
+        assert output.own_paths == {os.fsencode(tmp_path.resolve() / "f")}
 
 
 def test_a_reader_that_went_away_is_told_apart(pipe: tuple[int, int]) -> None:

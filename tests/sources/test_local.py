@@ -154,6 +154,29 @@ def test_the_runs_own_files_are_left_out(root: bytes, walk: Walk) -> None:
     assert walk(root + b"/findings", options=options) == ["skipped own_output findings"]
 
 
+def test_equal_numbers_hide_no_file_on_a_mount_that_gives_any(
+    root: bytes, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hard links stand for the files of a FUSE filesystem that gives all of them one inode number."""
+    make(root, b"d/findings")
+    for name in (b"d/evil", b"other"):
+        os.link(root + b"/d/findings", root + b"/" + name)
+    os.symlink(b"d/findings", root + b"/link")
+    monkeypatch.setattr(filesystems.Filesystems, "of", lambda *_arguments, **_options: Filesystem("fuse.mergerfs"))
+    own = frozenset({identity(root + b"/other")})
+    options = WalkOptions(own_files=own, own_paths={root + b"/d/findings"}, follow_links=True)
+    assert walk(options=options) == [
+        "skipped own_output link",
+        "entry other",
+        "entry d/evil",
+        "skipped own_output d/findings",
+    ]
+    assert walk(root + b"/other", root + b"/d/findings", options=options) == [
+        "entry other",
+        "skipped own_output d/findings",
+    ]
+
+
 @pytest.mark.parametrize(
     ("include", "exclude", "seen"),
     [

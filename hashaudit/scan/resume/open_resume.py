@@ -17,7 +17,8 @@ from hashaudit.record.verify.resume_read import Interrupted
 from hashaudit.record.writer import Clock, FindingsWriter
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import Event, Resumed
-from hashaudit.scan.open_output import FileIdentity, OpenedScan, journal_file, new_journal, report_failure
+from hashaudit.scan.open_output import OpenedScan, journal_file, new_journal, report_failure
+from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.resume.compatibility import differences, free_settings, root_differences
 from hashaudit.scan.resume.journal import SUFFIX, seal_key
 from hashaudit.scan.resume.resume_state import JournalContent, ResumeState, load_earlier, read_header, read_journal
@@ -82,7 +83,7 @@ def continue_scan(
     header: RunHeader,
     *,
     signer: SigningKey | None,
-    own_files: set[FileIdentity],
+    own_files: OwnFiles,
     report: Callable[[Event], None],
 ) -> OpenedScan:
     """Continues the chain of an interrupted scan.
@@ -111,7 +112,8 @@ def continue_scan(
         )
     interrupted, prior = opened.interrupted, opened.prior
     quarantined = opened.output.quarantine_tail(interrupted.end.size)
-    own_files |= opened.output.own_files
+    own_files.identities.update(opened.output.own_files)
+    own_files.paths.update(opened.output.own_paths)
     resumption = Resumption(
         time=timestamps.to_text(Clock().wall_ns()),
         moved_bytes=quarantined.size if quarantined else 0,

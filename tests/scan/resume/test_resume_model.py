@@ -30,6 +30,7 @@ from hashaudit.scan.control import Control
 from hashaudit.scan.dispatcher import TaskContext
 from hashaudit.scan.main_loop import MainLoop
 from hashaudit.scan.open_output import open_output
+from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.resume import journal as journals
 from hashaudit.scan.resume.journal_file import AuthenticatedLog
 from hashaudit.scan.resume.open_resume import continue_scan, reopen
@@ -201,10 +202,10 @@ def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, 
             if former.exit_code is not None:
                 return
             config = former.config
-            begun = continue_scan(former, HEADER, signer=None, own_files=set(), report=lambda _: None)
+            begun = continue_scan(former, HEADER, signer=None, own_files=OwnFiles(), report=lambda _: None)
         else:
             begun = open_output(
-                os.fsencode(output), CONFIG, HEADER, signer=None, own_files=set(), report=lambda _: None
+                os.fsencode(output), CONFIG, HEADER, signer=None, own_files=OwnFiles(), report=lambda _: None
             )
         stack.enter_context(begun.writer)
         source = ListedSource(items, lambda: stop_at(requests, chance.random() < stop))
