@@ -222,7 +222,8 @@ def _plan(head: bytes, columns: dict[str, str] | Mapping[str, str]) -> _Plan | N
 
 def _is_confirmed(layout: _Layout, delimiter: str, following: list[tuple[int, bytes]]) -> bool:
     """Returns whether a row soon after the names of columns has a hash where they say. Prose can look like names."""
-    columns = [*(column for column, _ in layout.hashes), *layout.bare, *([layout.value] if layout.value else [])]
+    value = [] if layout.value is None else [layout.value]
+    columns = [*(column for column, _ in layout.hashes), *layout.bare, *value]
     for _, line in following[:_MAX_HEADER_LINES]:
         fields = fields_of(line, delimiter)
         if any(hash_words(fields[column].encode(), None).hashes for column in columns if column < len(fields)):

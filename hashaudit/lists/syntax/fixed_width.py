@@ -45,8 +45,9 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
         columns = {column.strip().lower(): position for position, column in enumerate(header)}
         hashes = _positions(columns, {**self.hashes, **self.optional_hashes})
         labels = _positions(columns, self.labels)
-        identity = columns.get((self.id or "").lower())
-        size = columns.get((self.size or "").lower())
+        # A header may end with another separator, which gives a column without a name.
+        identity = None if self.id is None else columns.get(self.id.lower())
+        size = None if self.size is None else columns.get(self.size.lower())
         for number, row, ended in table:
             item: ListEntry | Rejected
             if len(row) < len(header):

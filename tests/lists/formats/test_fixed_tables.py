@@ -141,6 +141,13 @@ def test_a_separator_at_the_end_of_each_row_is_no_field(read: Callable[..., Any]
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_column_without_a_name_is_neither_id_nor_size(read: Callable[..., Any], case: Case) -> None:
+    mark = case.delimiter
+    entry = read(f"{case.header}{mark}\n{case.row}{mark}7\n".encode()).entries[0]
+    assert (entry.id, entry.size) == (case.id, case.size)
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_a_truncated_row_refuses_the_list(read: Callable[..., Any], case: Case) -> None:
     content = f"{case.header}\n{case.row}\n{case.row}"
     assert len(read(content.encode()).entries) == 2

@@ -154,6 +154,12 @@ def test_titles_above_the_column_names_are_counted(read: Callable[..., Any]) -> 
     assert (result.hashes, result.rejects) == ([{"md5": MD5}], [(1, "malformed")])
 
 
+@pytest.mark.parametrize(("header", "row"), [("value,type", f"{MD5},md5"), ("type,value", f"md5,{MD5}")])
+def test_a_title_above_a_table_of_kinds(read: Callable[..., Any], header: str, row: str) -> None:
+    result = read(f"Report of today\n{header},seen\n{row},n\n".encode())
+    assert (result.hashes, result.labels, result.rejects) == ([{"md5": MD5}], [{"seen": "n"}], [(1, "malformed")])
+
+
 def test_one_bad_hash_leaves_the_good_ones(read: Callable[..., Any]) -> None:
     result = read(f"md5,sha1\n{MD5}0,{SHA1}\nn/a,{SHA1}\n{SHA1},{SHA1}\n{MD5}0,\n".encode())
     assert result.hashes == [{"sha1": SHA1}] * 3
