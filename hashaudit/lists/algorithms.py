@@ -33,6 +33,9 @@ LENGTHS_BYTES: dict[AlgorithmName, int] = {
 UNDECIDED = AlgorithmName("")
 """Placeholder for the algorithm of a bare hash of 64 digits until the list decides it: see ``untagged``."""
 
+UNNAMED = "unnamed"
+"""Name of a hash whose algorithm the list does not give, and whose length does not give it either."""
+
 MATCHED = frozenset({*LENGTHS_BYTES, UNDECIDED})
 
 BY_HEX_LENGTH: dict[int, AlgorithmName] = {
@@ -124,6 +127,11 @@ def algorithm_named(name: str) -> AlgorithmName | None:
     folded = AlgorithmName(name.strip().lower().replace("sha2-", "sha"))
     candidate = canonical_name(folded) or perceptual.canonical_name(folded)
     return candidate if candidate in LENGTHS_BYTES else None
+
+
+def listed_name(name: str) -> str:
+    """Returns the name under which an entry keeps a hash: that of a matched algorithm, or ``name`` in lower case."""
+    return algorithm_named(name) or name.strip().lower() or UNNAMED
 
 
 def is_unsupported(name: str) -> bool:

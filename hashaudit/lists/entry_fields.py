@@ -78,16 +78,15 @@ def label_text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def size_or_none(text: str) -> int | None:
-    """Returns the decimal number of bytes in ``text``, or ``None`` if it is not a number or over 63 bits."""
-    text = text.strip().lstrip("0") or text.strip()[:1]
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_SIZE_DIGITS else None
-
-
-def size_remarks(text: str | bytes) -> tuple[str, ...]:
-    """Returns the remark about a size that is a decimal number and too large to be a size."""
-    digits = (text if isinstance(text, str) else label_text(text)).strip().lstrip("0")
-    return (_SIZE_TOO_LARGE,) if digits.isdecimal() and len(digits) > _MAX_SIZE_DIGITS else ()
+def _size_and_remarks(size: str | bytes | int | None) -> tuple[int | None, tuple[str, ...]]:
+    """Returns a size in bytes, and the remark about a number that is too large to be one."""
+    if not size or isinstance(size, int):
+        return (None if isinstance(size, str | bytes) else size), ()
+    text = (size if isinstance(size, str) else label_text(size)).strip()
+    if not (text.isascii() and text.isdecimal()):
+        return None, ()
+    digits = text.lstrip("0") or "0"
+    return (int(digits), ()) if len(digits) <= _MAX_SIZE_DIGITS else (None, (_SIZE_TOO_LARGE,))
 
 
 def check_digest(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Rejected | None:
@@ -111,7 +110,7 @@ def entry_or_reject(
     hashes: Iterable[tuple[str, str | bytes]],
     *,
     id: str | None = None,  # noqa: A002 - the field's name in ListEntry
-    size: int | None = None,
+    size: str | bytes | int | None = None,
     labels: dict[str, str] | None = None,
     role: Role | None = None,
     remarks: Iterable[str] = (),
@@ -126,8 +125,8 @@ def entry_or_reject(
         line: line or record number, for rejects and as the id where the list has none.
         hashes: names from the table of ``algorithms``; others are stored as unsupported. Empty texts are skipped.
         id: the list's own id.
-        size: of the file, in bytes.
-        labels: stored unchanged.
+        size: of the file, in bytes. A text that is not a number gives no size, a number over 63 bits a remark.
+        labels: stored unchanged, without those whose text is empty.
         role: the entry's own role, if it has one.
         remarks: defects of the record that do not prevent the entry.
         keep_good: False if a bad hash rejects the record, because a program wrote all its hashes.
@@ -163,14 +162,15 @@ def entry_or_reject(
         return bad[0]
     if not digests:
         return bad[0] if bad else flat or zero or _without_digest(line, unsupported)
-    if bad or absent or zero:
+    size_bytes, size_remarks = _size_and_remarks(size)
+    if size_remarks or bad or absent or zero:
         kept = (f"{one.detail}; the entry keeps its other hashes" for one in bad)
-        remarks = (*remarks, *kept, *([_PLACEHOLDER] if absent or zero else []))
+        remarks = (*remarks, *size_remarks, *kept, *([_PLACEHOLDER] if absent or zero else []))
     return ListEntry(
         id=id or f"line {line}",
         digests=digests,
-        size=size,
-        labels=labels or {},
+        size=size_bytes,
+        labels={label: text for label, text in labels.items() if text} if labels else {},
         role=role,
         unsupported=unsupported,
         remarks=tuple(remarks),

@@ -6,7 +6,7 @@ Source: OASIS STIX Version 2.1, section 9; Version 2.0, part 5.
 import re
 from typing import NamedTuple
 
-from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.algorithms import listed_name
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -176,8 +176,7 @@ def _condition(path: str, operator: str, value: str) -> FileHashes:
     equal = operator in {"=", "==", "IN"}
     named = _HASHES.fullmatch(path)
     if named is not None and equal:
-        name = named[1] or named[2] or named[3]
-        return FileHashes(((algorithm_named(name) or name.strip().lower(), value.strip()),))
+        return FileHashes(((listed_name(named[1] or named[2] or named[3]), value.strip()),))
     if path == "file:size" and equal:
         return FileHashes((), size=value)
     if path == "file:name" and operator in {"=", "==", "IN", "LIKE", "MATCHES"}:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of, values_at
@@ -90,8 +90,7 @@ class SpdxTags:
             if named is not None:
                 name = named[1]
             elif checksum is not None:
-                labels = {"name": name} if name else {}
-                item = entry_or_reject(number, [(_algorithm(checksum[2]), checksum[3])], labels=labels)
+                item = entry_or_reject(number, [(listed_name(checksum[2]), checksum[3])], labels={"name": name})
                 yield refuse_truncated(number, item, ended=ended)
             elif "Checksum:" in text[:20]:
                 yield Rejected(number, RejectReason.MALFORMED, "not a checksum")
@@ -108,11 +107,7 @@ def _entry(number: int, owner: Record, hashes: list[Record], algorithm: str, val
     labels = {"name": text_of(owner.get("fileName") or owner.get("name")), "version": text_of(owner.get("version"))}
     return entry_or_reject(
         number,
-        [(_algorithm(text_of(one.get(algorithm))), text_of(one.get(value))) for one in hashes],
+        [(listed_name(text_of(one.get(algorithm))), text_of(one.get(value))) for one in hashes],
         id=f"record {number}",
-        labels={label: text for label, text in labels.items() if text},
+        labels=labels,
     )
-
-
-def _algorithm(name: str) -> str:
-    return algorithm_named(name) or name.lower() or "unnamed"

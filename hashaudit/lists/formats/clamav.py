@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, label_text, size_or_none, size_remarks
+from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
@@ -44,10 +44,4 @@ def _entry(number: int, line: bytes) -> ListEntry | Rejected:
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash, a size and a name")
     text, size, name = match.groups()
-    return entry_or_reject(
-        number,
-        [(BY_HEX_LENGTH[len(text)], text)],
-        size=size_or_none(size.decode("ascii")),
-        labels={"name": label_text(name)},
-        remarks=size_remarks(size),
-    )
+    return entry_or_reject(number, [(BY_HEX_LENGTH[len(text)], text)], size=size, labels={"name": label_text(name)})

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, label_text, refuse_truncated, size_or_none, size_remarks
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED
+from hashaudit.lists.entry_fields import entry_or_reject, label_text, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import Line, is_comment, numbered_lines
 
@@ -99,19 +99,17 @@ def _joined(lines: Iterator[Line]) -> Iterator[Line]:
 def _mtree_entry(number: int, line: bytes) -> ListEntry | Rejected | None:
     name, *words = line.split()
     pairs: list[tuple[str, bytes]] = []
-    size = ""
+    size = b""
     for word in words:
         key, _, value = word.partition(b"=")
         if key.lower() in _MTREE_KEYS:
             pairs.append((_MTREE_KEYS[key.lower()], value))
         elif key.lower() == b"size":
-            size = label_text(value)
+            size = value
     if not pairs:
         return None
     shown = _OCTAL.sub(lambda match: bytes((int(match[1], 8) & 0xFF,)), name)
-    return entry_or_reject(
-        number, pairs, size=size_or_none(size), labels={"name": label_text(shown)}, remarks=size_remarks(size)
-    )
+    return entry_or_reject(number, pairs, size=size, labels={"name": label_text(shown)})
 
 
 class RpmDump:
@@ -134,15 +132,8 @@ class RpmDump:
             match = None if line is None else _RPM.fullmatch(line)
             if match is not None:
                 text = b"" if match[4] == b"X" else match[4]
-                algorithm = BY_HEX_LENGTH.get(len(text), "unnamed")
-                size = label_text(match[2])
-                yield entry_or_reject(
-                    number,
-                    [(algorithm, text)],
-                    size=size_or_none(size),
-                    labels={"name": label_text(match[1])},
-                    remarks=size_remarks(size),
-                )
+                algorithm = BY_HEX_LENGTH.get(len(text), UNNAMED)
+                yield entry_or_reject(number, [(algorithm, text)], size=match[2], labels={"name": label_text(match[1])})
             elif line is None or line.strip():
                 item = Rejected(number, RejectReason.MALFORMED, "not the fields of rpm --dump")
                 yield refuse_truncated(number, item, ended=ended)
@@ -189,20 +180,12 @@ def _debian_row(number: int, line: bytes, group: str) -> ListEntry | Rejected:
     match = _DEBIAN_ROW.fullmatch(line)
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a checksum, a size and a name")
-    size = label_text(match[2])
-    return entry_or_reject(
-        number,
-        [(group, match[1])],
-        size=size_or_none(size),
-        labels={"name": label_text(match[3])},
-        remarks=size_remarks(size),
-    )
+    return entry_or_reject(number, [(group, match[1])], size=match[2], labels={"name": label_text(match[3])})
 
 
 def _paragraph(number: int, own: dict[bytes, bytes]) -> Iterator[ListEntry | Rejected]:
     """Yields the entry of a paragraph about one file, as in ``Packages``."""
     pairs = [(_DEBIAN_GROUPS[key], value) for key, value in own.items() if key in _DEBIAN_GROUPS]
     if pairs:
-        name, size = own.get(b"filename", b""), label_text(own.get(b"size", b""))
-        labels = {"name": label_text(name)} if name else {}
-        yield entry_or_reject(number, pairs, size=size_or_none(size), labels=labels, remarks=size_remarks(size))
+        labels = {"name": label_text(own.get(b"filename", b""))}
+        yield entry_or_reject(number, pairs, size=own.get(b"size"), labels=labels)

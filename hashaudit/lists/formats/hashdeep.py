@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, size_or_none, size_remarks
+from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import Line, numbered_lines
 
@@ -78,8 +78,7 @@ def _entry(number: int, line: bytes, hashes: list[str]) -> ListEntry | Rejected:
     return entry_or_reject(
         number,
         zip(hashes, texts, strict=True),
-        size=size_or_none(size.decode("ascii")),
+        size=size,
         labels={"name": label_text(name)},
-        remarks=size_remarks(size),
         keep_good=False,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import BinaryIO
 
+from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import withdrawn
@@ -62,7 +63,7 @@ def _item(number: int, record: Record, now_s: float) -> ListEntry | Rejected:
     if ratio == 0 or until == _DISABLED or (isinstance(until, int | float | Decimal) and until > now_s):
         return withdrawn(number)
     signals = object_or_empty(record.get("signals"))
-    hashes = [(signal_algorithm(name) or name.lower() or "unnamed", text_of(value)) for name, value in signals.items()]
+    hashes = [(signal_algorithm(name) or listed_name(name), text_of(value)) for name, value in signals.items()]
     metadata = object_or_empty(record.get("metadata"))
     labels = {
         "set": text_of(bank.get("name")),
@@ -73,5 +74,5 @@ def _item(number: int, record: Record, now_s: float) -> ListEntry | Rejected:
         number,
         hashes,
         id=text_of(record.get("id")) or f"record {number}",
-        labels={label: text for label, text in labels.items() if text},
+        labels=labels,
     )

@@ -14,8 +14,6 @@ from hashaudit.lists.entry_fields import (
     entry_or_reject,
     is_placeholder,
     raw_digest,
-    size_or_none,
-    size_remarks,
 )
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -104,14 +102,12 @@ def _entry(number: int, record: Record, stated: AlgorithmName | None) -> ListEnt
         if isinstance(algorithm, Rejected):
             return algorithm
         pairs.append((algorithm, bare.rpartition("|")[2]))
-    size = fields.get("size", "")
     return entry_or_reject(
         number,
         pairs,
         id=fields.get("id") or f"record {number}",
-        size=size_or_none(size),
+        size=fields.get("size"),
         labels={name: text for name, text in labels.items() if folded_name(name)},
-        remarks=size_remarks(size),
     )
 
 

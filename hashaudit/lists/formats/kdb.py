@@ -45,12 +45,11 @@ class Kdb:
         with open_database(path) as connection:
             _require_schema(connection)
             for row_id, *texts, name, comment in connection.execute(_QUERY):
-                labels = {"name": name, "comment": comment}
                 yield entry_or_reject(
                     row_id,
                     zip(_ALGORITHMS.values(), texts, strict=True),
                     id=f"row {row_id}",
-                    labels={label: label_text(text) for label, text in labels.items() if text},
+                    labels={"name": label_text(name or b""), "comment": label_text(comment or b"")},
                 )
 
 

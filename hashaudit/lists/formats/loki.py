@@ -64,6 +64,6 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     return entry_or_reject(
         number,
         [(algorithm, text)],
-        labels={label: value for label, value in labels.items() if value},
+        labels=labels,
         remarks=[_HASH_IN_COMMENT] if others else [],
     )

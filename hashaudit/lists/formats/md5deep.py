@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest, size_or_none, size_remarks
+from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
@@ -56,10 +56,4 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     if _PIECE.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     refuse_proved_other(number, algorithm, raw_digest(text))
-    return entry_or_reject(
-        number,
-        [(algorithm, text)],
-        size=size_or_none(size.decode("ascii")),
-        labels={"name": label_text(name)},
-        remarks=size_remarks(size),
-    )
+    return entry_or_reject(number, [(algorithm, text)], size=size, labels={"name": label_text(name)})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import NOT_MARKED, UNKNOWN_KIND, entry_or_reject, raw_digest, size_remarks
+from hashaudit.lists.entry_fields import NOT_MARKED, UNKNOWN_KIND, entry_or_reject, raw_digest
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import withdrawn
 from hashaudit.lists.syntax.json_values import (
@@ -17,7 +17,6 @@ from hashaudit.lists.syntax.json_values import (
     objects_in,
     records,
     shape,
-    size_of,
     text_of,
 )
 from hashaudit.lists.syntax.lines import with_head
@@ -132,9 +131,8 @@ def _item(
         number,
         pairs,
         id=text_of(owner.get("uuid")),
-        size=size_of(size),
-        remarks=size_remarks(text_of(size)),
-        labels={label: text for label, text in values.items() if text},
+        size=text_of(size),
+        labels=values,
     )
 
 

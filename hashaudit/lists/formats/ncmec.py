@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
-from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected
 from hashaudit.lists.supersede import LatestRecords, withdrawn
@@ -55,7 +55,8 @@ def _item(number: int, element: Element, fields: dict[str, Element]) -> ListEntr
         return withdrawn(number)
     # Large fingerprints are stored elsewhere: such an element is empty and has a reference.
     hashes = [
-        (_algorithm(child), element_text(child) or child.get("href", "")) for child in _children(fields, "fingerprints")
+        (listed_name(local_name(child)), element_text(child) or child.get("href", ""))
+        for child in _children(fields, "fingerprints")
     ]
     classification = element_text(fields.get("classification"))
     labels = {
@@ -69,13 +70,8 @@ def _item(number: int, element: Element, fields: dict[str, Element]) -> ListEntr
         number,
         hashes,
         id=element_text(fields.get("id")) or f"record {number}",
-        labels={label: text for label, text in labels.items() if text},
+        labels=labels,
     )
-
-
-def _algorithm(fingerprint: Element) -> str:
-    name = local_name(fingerprint)
-    return algorithm_named(name) or name.lower()
 
 
 def _children(fields: dict[str, Element], name: str) -> list[Element]:

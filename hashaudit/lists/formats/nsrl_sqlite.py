@@ -46,7 +46,7 @@ class NsrlSqlite:
                     [(algorithm, text) for algorithm, text in zip(_HASHES, texts, strict=True) if text],
                     id=f"row {number}",
                     size=size if isinstance(size, int) and size >= 0 else None,
-                    labels={"name": label_text(name)} if isinstance(name, bytes) else {},
+                    labels={"name": label_text(name or b"")},
                 )
 
 

@@ -42,7 +42,7 @@ class OpenIoc:
         root = root_name(head) or ""
         number = 0
         for _, document in records(stream, root, frozenset({root})):
-            labels = {"name": _description(document)} if _description(document) else {}
+            labels = {"name": _description(document)}
             for item, alone in _indicator_items(document):
                 number += 1
                 yield _entry(number, item, labels, alone=alone)

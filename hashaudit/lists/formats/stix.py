@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashaudit.lists.algorithms import algorithm_named
-from hashaudit.lists.entry_fields import entry_or_reject, size_remarks
+from hashaudit.lists.algorithms import listed_name
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.stix_pattern import alternatives_of
 from hashaudit.lists.supersede import LatestRecords, withdrawn
-from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, records, shape, size_of, text_of
+from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, records, shape, text_of
 
 _MARKINGS = {
     "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "white",
@@ -99,7 +99,7 @@ def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejec
 
 def _file_items(number: int, file: Record, owner: Record) -> list[ListEntry | Rejected]:
     hashes = object_or_empty(file.get("hashes"))
-    pairs = [(_algorithm(name), text_of(value)) for name, value in hashes.items()]
+    pairs = [(listed_name(name), text_of(value)) for name, value in hashes.items()]
     merged = {"id": owner.get("id"), "name": file.get("name"), "size": file.get("size")}
     merged[_REFERENCES] = owner.get(_REFERENCES)
     return [_entry(number, merged, pairs)] if pairs else []
@@ -140,14 +140,9 @@ def _entry(number: int, record: Record, pairs: list[tuple[str, str]]) -> ListEnt
         number,
         pairs,
         id=text_of(record.get("id")) or f"record {number}",
-        size=size_of(record.get("size")),
-        remarks=size_remarks(text_of(record.get("size"))),
-        labels={label: text for label, text in labels.items() if text},
+        size=text_of(record.get("size")),
+        labels=labels,
     )
-
-
-def _algorithm(name: str) -> str:
-    return algorithm_named(name) or name.strip().lower() or "unnamed"
 
 
 def _end(record: Record) -> datetime | None:

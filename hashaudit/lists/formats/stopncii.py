@@ -62,5 +62,5 @@ def _item(number: int, record: Record) -> ListEntry | Rejected:
         number,
         [(algorithm, text_of(record.get("hashValue")))],
         id=f"record {number}",
-        labels={label: text for label, text in labels.items() if text},
+        labels=labels,
     )

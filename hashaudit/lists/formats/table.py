@@ -20,8 +20,6 @@ from hashaudit.lists.entry_fields import (
     entry_or_reject,
     is_placeholder,
     raw_digest,
-    size_or_none,
-    size_remarks,
 )
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
 from hashaudit.lists.hash_words import hash_words, visible
@@ -372,8 +370,7 @@ def _is_kind(text: str) -> bool:
 def _entries(number: int, row: list[str], layout: _Layout, options: ParseOptions) -> Iterator[ListEntry | Rejected]:
     width = len(row)
     others = {field: row[column].strip() for field, column in layout.others if column < width and row[column].strip()}
-    size = others.get("size", "")
-    remarks = [*_width_remarks(row, layout), *(size_remarks(size) if size else ())]
+    remarks = _width_remarks(row, layout)
     role = others.get("role", "").lower()
     if role and role not in _ROLES:
         yield Rejected(number, RejectReason.MALFORMED, "the role is neither deny nor known")
@@ -387,7 +384,7 @@ def _entries(number: int, row: list[str], layout: _Layout, options: ParseOptions
             number,
             pairs,
             id=others.get("id"),
-            size=size_or_none(size) if size else None,
+            size=others.get("size"),
             labels={field: text for field, text in others.items() if field not in _NOT_LABELS},
             role=_ROLES.get(role),
             remarks=remarks,

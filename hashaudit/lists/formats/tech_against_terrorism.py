@@ -6,7 +6,7 @@ Source: the fields as published for its partners' interface.
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.algorithms import algorithm_named
+from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import LatestRecords, withdrawn
@@ -46,13 +46,12 @@ class TechAgainstTerrorism:
 def _item(number: int, record: Record) -> ListEntry | Rejected:
     if flag_of(record.get("deleted")):
         return withdrawn(number)
-    name = text_of(record.get("algorithm"))
     labels = labels_of(record, _LABELS)
     if "category" in labels:
         labels["category_scheme"] = "tech-against-terrorism"
     return entry_or_reject(
         number,
-        [(algorithm_named(name) or name.lower() or "unnamed", text_of(record.get("hash_digest")))],
+        [(listed_name(text_of(record.get("algorithm"))), text_of(record.get("hash_digest")))],
         id=text_of(record.get("id")) or f"record {number}",
         labels=labels,
     )

@@ -49,6 +49,6 @@ def _entry(number: int, row: list[str]) -> ListEntry | Rejected:
     algorithm = signal_algorithm(fields["signal_type"])
     if algorithm is None:
         return Rejected(number, RejectReason.UNSUPPORTED, "the signal is not a hash of a file")
-    labels = {label: fields[column] for column, label in _LABELS.items() if fields[column]}
+    labels = {label: fields[column] for column, label in _LABELS.items()}
     role = Role.KNOWN if fields["category"] == _BENIGN else None
     return entry_or_reject(number, [(algorithm, fields["signal_str"].strip())], labels=labels, role=role)

@@ -55,7 +55,7 @@ def _item(number: int, record: Record) -> ListEntry | Rejected:
         number,
         [(algorithm, text_of(record.get("indicator")))],
         id=text_of(record.get("id")) or f"record {number}",
-        labels={label: text for label, text in labels.items() if text},
+        labels=labels,
     )
 
 

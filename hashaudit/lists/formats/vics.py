@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import algorithm_named
-from hashaudit.lists.entry_fields import entry_or_reject, size_remarks
+from hashaudit.lists.algorithms import listed_name
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ListMeta, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import (
     Record,
@@ -19,7 +19,6 @@ from hashaudit.lists.syntax.json_values import (
     objects_in,
     records,
     shape,
-    size_of,
     text_of,
 )
 from hashaudit.lists.syntax.lines import with_head
@@ -77,9 +76,10 @@ def _model(head: bytes) -> re.Match[str] | None:
 
 def _entry(number: int, record: Record, scheme: str) -> ListEntry | Rejected:
     hashes = [(algorithm, text_of(record[field])) for field, algorithm in _HASHES.items() if field in record]
-    for alternative in objects_in(record.get("AlternativeHashes")):
-        name = text_of(alternative.get("HashName"))
-        hashes.append((algorithm_named(name) or name.lower() or "unnamed", text_of(alternative.get("HashValue"))))
+    hashes += [
+        (listed_name(text_of(alternative.get("HashName"))), text_of(alternative.get("HashValue")))
+        for alternative in objects_in(record.get("AlternativeHashes"))
+    ]
     labels = labels_of(record, _LABELS)
     if "category" in labels:
         labels["category_scheme"] = scheme
@@ -88,7 +88,4 @@ def _entry(number: int, record: Record, scheme: str) -> ListEntry | Rejected:
         if flag is not None:
             labels[label] = text_of(flag)
     identity = text_of(record.get("MediaID")) or f"record {number}"
-    size = record.get("MediaSize")
-    return entry_or_reject(
-        number, hashes, id=identity, size=size_of(size), labels=labels, remarks=size_remarks(text_of(size))
-    )
+    return entry_or_reject(number, hashes, id=identity, size=text_of(record.get("MediaSize")), labels=labels)

@@ -6,9 +6,9 @@ Source: VirusTotal API version 3 documentation, "Files" and "Objects".
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import entry_or_reject, size_remarks
+from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.syntax.json_values import Record, object_or_empty, records, shape, size_of, text_of
+from hashaudit.lists.syntax.json_values import Record, object_or_empty, records, shape, text_of
 from hashaudit.lists.syntax.lines import with_head
 
 _PATHS = ("data.item", "data", "item.data", "item")
@@ -56,13 +56,10 @@ def _entry(number: int, record: Record) -> ListEntry | Rejected:
     pairs = [(name, text_of(attributes.get(name))) for name in _HASHES]
     if not any(text for _, text in pairs):
         pairs = [("sha256", text_of(record.get("id")))]
-    name = text_of(attributes.get("meaningful_name"))
-    size = attributes.get("size")
     return entry_or_reject(
         number,
         pairs,
         id=f"record {number}",
-        size=size_of(size),
-        labels={"name": name} if name else {},
-        remarks=size_remarks(text_of(size)),
+        size=text_of(attributes.get("size")),
+        labels={"name": text_of(attributes.get("meaningful_name"))},
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.algorithms import BY_HEX_LENGTH, algorithm_named, is_unsupported
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED, algorithm_named, listed_name
 from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -98,10 +98,8 @@ class Certutil:
             elif announced is not None and text:
                 if _CERTUTIL_HASH.fullmatch(text):
                     digits = text.replace(" ", "")
-                    name = _algorithm(announced[1])
-                    item = entry_or_reject(
-                        number, [(name, digits)], labels={"name": announced[2]} if announced[2] else {}
-                    )
+                    pairs = [(listed_name(announced[1]), digits)]
+                    item = entry_or_reject(number, pairs, labels={"name": announced[2]})
                     yield refuse_truncated(number, item, ended=ended)
                 else:
                     yield Rejected(number, RejectReason.MALFORMED, "not a hash")
@@ -135,7 +133,7 @@ class Fciv:
                 yield Rejected(number, RejectReason.MALFORMED, "not one or two hashes and a path")
                 continue
             first, second, name = match.groups()
-            pairs = [(BY_HEX_LENGTH.get(len(one), "unnamed"), one) for one in (first, second) if one]
+            pairs = [(BY_HEX_LENGTH.get(len(one), UNNAMED), one) for one in (first, second) if one]
             yield refuse_truncated(number, entry_or_reject(number, pairs, labels={"name": name}), ended=ended)
 
 
@@ -160,16 +158,10 @@ def _row(number: int, text: str) -> ListEntry | Rejected:
     name, digits, cut, path = match.groups()
     if cut:
         return Rejected(number, RejectReason.WRONG_LENGTH, "the hash is cut by the width of the window")
-    return entry_or_reject(number, [(_algorithm(name), digits)], labels={"name": path.strip()} if path.strip() else {})
+    return entry_or_reject(number, [(listed_name(name), digits)], labels={"name": path.strip()})
 
 
 def _record(number: int, record: dict[str, str]) -> ListEntry | Rejected:
     path = record.get("path", "")
-    pairs = [(_algorithm(record.get("algorithm", "")), record.get("hash", ""))]
-    return entry_or_reject(number, pairs, labels={"name": path} if path else {})
-
-
-def _algorithm(name: str) -> str:
-    if algorithm_named(name) is None and is_unsupported(name):
-        return name.lower()
-    return algorithm_named(name) or "unnamed"
+    pairs = [(listed_name(record.get("algorithm", "")), record.get("hash", ""))]
+    return entry_or_reject(number, pairs, labels={"name": path})

@@ -63,4 +63,4 @@ def _items(number: int, name: str, value: str, rule: str) -> Iterator[ListEntry 
         if algorithm is None:
             yield Rejected(number, RejectReason.WRONG_LENGTH, "a hash of the wrong length for every algorithm")
         else:
-            yield entry_or_reject(number, [(algorithm, text)], labels={"name": rule} if rule else {})
+            yield entry_or_reject(number, [(algorithm, text)], labels={"name": rule})

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated, size_or_none, size_remarks
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 
@@ -60,9 +60,8 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
                     number,
                     [(algorithm, row[column].strip()) for column, algorithm in hashes],
                     id=None if identity is None else row[identity].strip(),
-                    size=None if size is None else size_or_none(row[size]),
-                    labels={label: row[column] for column, label in labels if row[column]},
-                    remarks=() if size is None else size_remarks(row[size]),
+                    size=None if size is None else row[size],
+                    labels={label: row[column] for column, label in labels},
                 )
             yield refuse_truncated(number, item, ended=ended)
 

@@ -10,7 +10,6 @@ from typing import BinaryIO
 import ijson  # type: ignore[import-untyped]  # it ships no annotations
 
 from hashaudit.errors import ListError
-from hashaudit.lists.entry_fields import size_or_none
 from hashaudit.lists.syntax.json_depth import MAX_DEPTH, DepthMeter
 
 Record = dict[str, object]
@@ -222,11 +221,6 @@ class _Abridged:
                 return False
         self._nodes += 1
         return True
-
-
-def size_of(value: object) -> int | None:
-    """Returns a size in bytes, which some exports write as text."""
-    return size_or_none(text_of(value))
 
 
 def labels_of(record: Mapping[str, object], names: Mapping[str, str]) -> dict[str, str]:
