@@ -134,6 +134,11 @@ def listed_name(name: str) -> str:
     return algorithm_named(name) or name.strip().lower() or UNNAMED
 
 
+def is_known_name(name: str) -> bool:
+    """Returns whether ``name`` is that of a hash, and not any other text that a list has in place of it."""
+    return is_unsupported(name) or name in LENGTHS_BYTES or name in perceptual.LENGTHS_BYTES
+
+
 def is_unsupported(name: str) -> bool:
     """Returns whether ``name`` is a hash that is stored but not matched."""
     return name.strip().lower() in UNSUPPORTED

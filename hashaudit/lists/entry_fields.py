@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual.hash_names import BITS
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES, UNDECIDED, is_unsupported
+from hashaudit.lists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES, UNDECIDED, is_known_name
 from hashaudit.lists.flat_hashes import is_flat
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
@@ -208,6 +208,6 @@ def _odd_or(text: str | bytes, reject: Rejected) -> Rejected:
 
 def _without_digest(line: int, unsupported: dict[str, str]) -> Rejected:
     if unsupported:
-        known = sorted(name for name in unsupported if is_unsupported(name))
+        known = sorted(name for name in unsupported if is_known_name(name))
         return Rejected(line, RejectReason.UNSUPPORTED, ", ".join(known) or "hashes that are not supported")
     return Rejected(line, RejectReason.UNSUPPORTED, NO_HASH)

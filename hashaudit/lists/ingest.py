@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import LENGTHS_BYTES
+from hashaudit.lists.algorithms import LENGTHS_BYTES, is_known_name
 from hashaudit.lists.entry_fields import NOT_MARKED, REPORTED_DETAILS
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.interface import (
@@ -40,6 +40,7 @@ _PROGRESS_ENTRIES = 10_000
 _POSITION_ID = re.compile(r"(?:line|row|record) [0-9]{1,17}", re.ASCII)
 """Ids that are positions in the list. Any other id is the list's own, and is not shown."""
 
+_OTHER_NAME = "other"
 _MAX_DETAILS = 20
 """Kinds of rejects that are counted separately."""
 
@@ -85,6 +86,7 @@ def ingest_list(
             raise ListError(f"cannot read list: '{file.path}'; {error.strerror}") from error
         sha256 = stream.finish()
     path = to_text(os.fsencode(file.path))[0]
+    omissions = totals.omissions()
     builder.end(
         ListInfo(
             name=totals.meta.name or _file_name(path),
@@ -98,8 +100,8 @@ def ingest_list(
             date=totals.meta.date,
             read=totals.accepted + totals.rejected.total(),
             rejected={reason.value: count for reason, count in sorted(totals.rejected.items())},
-            warnings=(*file.warnings(), *totals.omissions(), *totals.warnings()),
-            omissions=totals.omissions(),
+            warnings=(*file.warnings(), *omissions, *totals.warnings()),
+            omissions=omissions,
         )
     )
 
@@ -188,7 +190,8 @@ class _ListTotals:
         for text in entry.remarks:
             self._remark(text, entry.id)
         if entry.unsupported:
-            self._carried.update(entry.unsupported.keys())
+            # A name from the list may be anything, such as a hash in the wrong place.
+            self._carried.update({name if is_known_name(name) else _OTHER_NAME for name in entry.unsupported})
         self._count(1)
 
     def _remark(self, text: str, position: str) -> None:
@@ -199,7 +202,7 @@ class _ListTotals:
             known[0] += 1
 
     def _check_limit(self) -> None:
-        malformed = sum(self.rejected[reason] for reason in MALFORMED_REASONS)
+        malformed = self._malformed()
         read = self.accepted + self.rejected.total()
         allowed = self._limit.allowed(read)
         if malformed > allowed:
@@ -208,6 +211,9 @@ class _ListTotals:
                 f"more than the {allowed:,} allowed",
                 hint=f"correct the list, state its algorithm (ALGO=FILE), or allow them: --max-malformed {malformed}",
             )
+
+    def _malformed(self) -> int:
+        return sum(self.rejected[reason] for reason in MALFORMED_REASONS)
 
     def _counts(self) -> str:
         """Returns what was rejected, with the first line and the detail of each kind."""
@@ -253,8 +259,7 @@ class _ListTotals:
 
     def omissions(self) -> tuple[str, ...]:
         """Returns the warnings about hashes that may be missing from the entries."""
-        malformed = sum(self.rejected[reason] for reason in MALFORMED_REASONS)
-        more = malformed - len(self._first_rejects)
+        more = self._malformed() - len(self._first_rejects)
         return (
             *(f"skipped {_reject_text(item)}" for item in self._first_rejects),
             *([f"skipped {more:,} more malformed lines"] if more else []),

@@ -138,6 +138,16 @@ def test_error_never_repeats_the_line(directory: Path) -> None:
     assert b"beefface" not in encoded
 
 
+def test_a_hash_in_the_place_of_a_name_is_not_repeated(directory: Path) -> None:
+    swapped = {"MD5": "a" * 32, "beefface" * 8: "SHA-256", "ssdeep": "3:a:b"}
+    bundle = {"type": "bundle", "objects": [{"type": "file", "id": "file--1", "hashes": swapped}]}
+    with load_lists([write(directory, "a", msgspec.json.encode(bundle).decode())]) as lists:
+        assert [text for text in lists.infos[0].warnings if "stored" in text] == [
+            "1 entries also have other hashes; they are stored but not matched",
+            "1 entries also have ssdeep hashes; they are stored but not matched",
+        ]
+
+
 @pytest.mark.parametrize("what", ["missing", "directory", "fifo", "socket-like link"])
 def test_a_path_that_is_not_a_file_is_refused_without_waiting(directory: Path, what: str) -> None:
     path = directory / what

@@ -189,6 +189,12 @@ def test_a_pattern_gives_the_name_and_size_of_the_file(read: Callable[..., Any])
     assert result.remarks == ["a size is over 63 bits and is not used"]
 
 
+@pytest.mark.parametrize("name", ["' '", "'x y'", "X"])
+def test_a_hash_with_an_unknown_name_is_counted(read: Callable[..., Any], name: str) -> None:
+    result = read(bundle(indicator(f"[file:hashes.{name} = '{'2d' * 32}']")))
+    assert (result.hashes, result.rejects) == ([], [(1, "unsupported")])
+
+
 def test_one_alternative_with_other_conditions_is_counted(read: Callable[..., Any]) -> None:
     pattern = f"[file:hashes.MD5 = '{MD5}' OR (file:hashes.'SHA-1' = '{SHA1}' AND process:pid = 1)]"
     result = read(bundle(indicator(pattern)))
