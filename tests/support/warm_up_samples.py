@@ -65,7 +65,6 @@ def main() -> None:
         ("dxt.dds", small, "DDS", {"pixel_format": "DXT1"}),
         ("colour.qoi", small, "QOI", {}),
         ("one-bit.xbm", grey.convert("1"), "XBM", {}),
-        ("colour.icns", colour.resize((16, 16)).convert("RGBA"), "ICNS", {"sizes": [(16, 16, 1)]}),
         ("colour.dib", small, "DIB", {}),
         ("alpha.ico", colour.convert("RGBA").resize((16, 16)), "ICO", {"sizes": [(16, 16)]}),
     ]
@@ -102,6 +101,10 @@ def _by_hand(image: Image.Image) -> dict[str, bytes]:
         + b"\0\0"
         + pixels.transpose(2, 0, 1).tobytes()
     )
+    # Pillow's writer adds every size up to 1,024 pixels.
+    portable = io.BytesIO()
+    image.resize((16, 16)).convert("RGBA").save(portable, "PNG")
+    entry = b"icp4" + struct.pack(">I", 8 + portable.tell()) + portable.getvalue()
     icon = io.BytesIO()
     image.resize((16, 16)).convert("RGBA").save(icon, "ICO", sizes=[(16, 16)], bitmap_format="bmp")
     cursor = b"\0\0\2\0" + icon.getvalue()[4:10] + b"\1\0\1\0" + icon.getvalue()[14:]
@@ -114,6 +117,7 @@ def _by_hand(image: Image.Image) -> dict[str, bytes]:
         "colour.ras": sun,
         "colour.psd": psd,
         "alpha.cur": cursor,
+        "colour.icns": b"icns" + struct.pack(">I", 8 + len(entry)) + entry,
         "float.tif": _tiff((pixels[:, :, 0] / 255).astype("<f4"), 3, 1, None),
         "deflate-16.tif": _tiff(pixels[:, :, 0].astype("<u2") * 257, 1, 0, 8),
         "lzw-16.tif": _lzw(pixels[:, :, 0]),

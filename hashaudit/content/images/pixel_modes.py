@@ -7,6 +7,8 @@ because PDQ's reference implementation does not apply them.
 Source of the luma weights: ITU-R BT.601 (0.299, 0.587, 0.114).
 """
 
+import functools
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -128,9 +130,14 @@ def _wide_plane(image: Image.Image) -> npt.NDArray[np.uint8] | None:
     return None
 
 
+@functools.cache
+def _lab_transform() -> ImageCms.ImageCmsTransform:
+    """Kept, because making it takes as long as decoding an image of a megapixel."""
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+
+
 def _from_lab(image: Image.Image) -> Image.Image:
-    transform = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
-    converted = ImageCms.applyTransform(image, transform)
+    converted = ImageCms.applyTransform(image, _lab_transform())
     if converted is None:
         raise UnsupportedModeError("colour mode LAB")
     return converted
