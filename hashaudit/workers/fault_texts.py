@@ -26,11 +26,8 @@ _ERROR_TYPES = "|".join(
         | {
             "UnidentifiedImageError",
             "DecompressionBombError",
-            "UnsupportedModeError",
             "LinAlgError",
             "error",
-            "DamagedError",
-            "UnsupportedTiffError",
         }
         | {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "SSLError"}
         | {"ProxyConnectionError", "ServiceRequestError", "ServiceResponseError", "ServiceResponseTimeoutError"}
@@ -52,7 +49,7 @@ _DECODING = "|".join(
         r"no decoder for this format(; install hashaudit\[heic\])?",
         "raw photograph without a JPEG preview",
         "a side of the image has no pixels",
-        r"image mode '?[A-Za-z0-9;]{1,8}'? is not supported",
+        r"colour mode [A-Za-z0-9;]{1,8} is not decoded",
     )
 )
 _TEXTS = "|".join(

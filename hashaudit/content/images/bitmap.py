@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hashaudit.content.images.refusal import unsupported_coding
+
 _FILE_HEADER_BYTES = 14
 _CORE_HEADER_BYTES = 12
 _INFO_HEADER_BYTES = 40
@@ -21,10 +23,6 @@ _OS2_HEADER_BYTES = 64
 _PILLOW_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 _MASKED_DEPTHS = frozenset({16, 32})
 _FULL = 255
-
-
-class UnsupportedBitmapError(ValueError):
-    """A valid kind of bitmap that is not decoded."""
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -52,7 +50,7 @@ def decode_bitmap(data: bytes, max_pixels: int, *, is_tolerant: bool) -> Image.I
         is_tolerant: missing pixels are black instead of an error.
 
     Raises:
-        UnsupportedBitmapError: a compression without a decoder.
+        RefusalError: a compression without a decoder.
         ValueError: the file is damaged.
         Image.DecompressionBombError: the image is too large.
     """
@@ -61,7 +59,7 @@ def decode_bitmap(data: bytes, max_pixels: int, *, is_tolerant: bool) -> Image.I
     header = _header(data, start + (_FILE_HEADER_BYTES if is_whole else 0), start if is_whole else None)
     header = msgspec.structs.replace(header, is_tolerant=is_tolerant)
     if header.compression in {4, 5}:
-        raise UnsupportedBitmapError("bitmap with an embedded image")
+        raise unsupported_coding()
     is_masked = header.depth in _MASKED_DEPTHS and header.compression in {0, *_STATED_MASKS}
     is_large = header.depth <= 8 and header.colours > 1 << header.depth
     is_odd = start > 0 or header.size not in _PILLOW_HEADERS or is_large
@@ -75,13 +73,13 @@ def decode_bitmap(data: bytes, max_pixels: int, *, is_tolerant: bool) -> Image.I
     if is_rle4 or (header.compression == _RLE8 and header.depth == 8):
         return _from_indices(_run_lengths(data, header), header)
     if header.compression:
-        raise UnsupportedBitmapError("compression of a bitmap")
+        raise unsupported_coding()
     if header.depth == 24:
         rows = _rows(data, header, header.width * 3).reshape(header.height, header.width, 3)
         return Image.fromarray(np.ascontiguousarray(_upright(rows[:, :, ::-1], header)))
     if header.depth <= 8:
         return _from_indices(_unpacked(data, header), header)
-    raise UnsupportedBitmapError("depth of a bitmap")
+    raise unsupported_coding()
 
 
 def _header(data: bytes, at: int, file_at: int | None) -> _Header:
@@ -96,7 +94,7 @@ def _header(data: bytes, at: int, file_at: int | None) -> _Header:
         colours = _unsigned(data, at + 32) if size >= 36 else 0
         entry_bytes = 4
     if compression == _BITFIELDS and (size == _OS2_HEADER_BYTES or depth not in _MASKED_DEPTHS | {24}):
-        raise UnsupportedBitmapError("compression of a bitmap of OS/2")
+        raise unsupported_coding()
     if width <= 0 or not height:
         raise ValueError("a side of the bitmap is not positive")
     masks, masks_bytes = _masks(data, at, size, depth, compression)

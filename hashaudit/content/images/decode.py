@@ -17,7 +17,7 @@ from hashaudit.content.images.frame_readers import Clock, FrameReader, Picture, 
 from hashaudit.content.images.iso_media import item_types
 from hashaudit.content.images.limits import MAX_FAULTY_FRAMES, DecodeLimits
 from hashaudit.content.images.pillow import can_decode
-from hashaudit.content.images.pixel_modes import UnsupportedModeError, compositions, is_grey, to_colour, to_luma
+from hashaudit.content.images.pixel_modes import compositions, is_grey, to_colour, to_luma
 from hashaudit.content.images.refusal import RefusalError, unsupported
 from hashaudit.model.faults import Fault, FaultCode, Stage
 
@@ -179,8 +179,6 @@ def _fault(kind: ImageFormat, error: Exception, frame: int | None = None) -> Fau
         code = FaultCode.OUT_OF_MEMORY
     elif isinstance(error, Image.DecompressionBombError):
         code = FaultCode.TOO_MANY_PIXELS
-    elif isinstance(error, UnsupportedModeError):
-        code = FaultCode.UNSUPPORTED_IMAGE
     else:
         code = FaultCode.DECODE_ERROR
     where = kind.value if frame is None else f"{kind.value}, frame {frame}"
@@ -189,7 +187,7 @@ def _fault(kind: ImageFormat, error: Exception, frame: int | None = None) -> Fau
 
 def _printable(error: Exception) -> str:
     """Returns a decoder's message without terminal control characters and object addresses."""
-    if isinstance(error, RefusalError | UnsupportedModeError):
+    if isinstance(error, RefusalError):
         return str(error)
     message = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in str(error))
     message = message.partition(" <")[0][:MAX_MESSAGE]

@@ -8,13 +8,14 @@ import io
 import struct
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol, TypeVar
 
 import msgspec
 from PIL import Image, UnidentifiedImageError
 
 from hashaudit.content.images import gif
-from hashaudit.content.images.bitmap import UnsupportedBitmapError, decode_bitmap
+from hashaudit.content.images.bitmap import decode_bitmap
 from hashaudit.content.images.formats import ImageFormat
 from hashaudit.content.images.frame_count import png_frames
 from hashaudit.content.images.iso_media import clean_aperture
@@ -22,28 +23,22 @@ from hashaudit.content.images.jpeg import Span, frame_header, jpeg_streams
 from hashaudit.content.images.limits import MAX_COUNTED_FRAMES, DecodeLimits
 from hashaudit.content.images.netpbm import decode_netpbm
 from hashaudit.content.images.pillow import can_decode, open_image, open_stream, with_limits
-from hashaudit.content.images.pixel_modes import UnsupportedModeError
 from hashaudit.content.images.raw import raw_previews, viewable_pages
-from hashaudit.content.images.refusal import DamagedError, RefusalError, unsupported
+from hashaudit.content.images.refusal import RefusalError, unsupported, unsupported_coding
 from hashaudit.content.images.repair import is_cut_animation, repaired
 from hashaudit.content.images.tiff import Directory, directories, first_offset
-from hashaudit.content.images.tiff_samples import (
-    UnsupportedTiffError,
-    decode_tiff,
-    has_known_compression,
-    is_plain,
-)
+from hashaudit.content.images.tiff_samples import decode_tiff, has_known_compression, is_plain
 from hashaudit.model.faults import FaultCode
 
 DRAFT_SIDE_PX = 512
 """Shortest side to which the JPEG decoder may shrink an image. Below it, hashes drift beyond their thresholds
 (docs/concepts/perceptual.md)."""
-_NO_CODING = "this coding of the format is not decoded"
 _ANY_JPEG_PIXELS = 1 << 32
 """More than the format can hold: only the pixels after scaling count."""
 _CODECS = {ImageFormat.AVIF: ImageFormat.HEIC, ImageFormat.HEIC: ImageFormat.AVIF}
 _Result = TypeVar("_Result")
-_DECIDED = (RefusalError, MemoryError, UnsupportedModeError, Image.DecompressionBombError)
+_Decoded = TypeVar("_Decoded", Image.Image, Image.Image | None)
+_DECIDED = (RefusalError, MemoryError, Image.DecompressionBombError)
 """Errors that another attempt would only repeat."""
 
 
@@ -188,8 +183,9 @@ class PillowReader:
         if self._source.kind is ImageFormat.JPEG:
             header = frame_header(repaired(self._data, ImageFormat.JPEG) or self._data)
             if header is not None and not header.is_decoded:
-                return unsupported(_NO_CODING)
-        return unsupported(_NO_CODING) if isinstance(error, NotImplementedError) else error
+                return unsupported_coding()
+        # Pillow's decoder of DDS raises it for pixel formats that it does not know.
+        return unsupported_coding() if isinstance(error, NotImplementedError) else error
 
     def _stated_frames(self) -> int:
         with with_limits(self._source.limits.max_pixels):
@@ -251,13 +247,39 @@ def check_size(image: Image.Image, limits: DecodeLimits) -> None:
 
 
 def refuse_flat(image: Image.Image) -> None:
-    """Raises :class:`DamagedError` if the image has no content, as a decoder that gives up leaves it."""
+    """Raises :class:`ValueError` if the image has no content, as a decoder that gives up leaves it."""
     extremes = image.getextrema()
     bands = list(extremes) if isinstance(extremes[0], tuple) else [extremes]
     # An alpha channel alone is not content.
     colours = bands[:-1] if image.mode in {"RGBA", "LA", "PA"} else bands
     if all(band[0] == band[1] for band in colours):
-        raise DamagedError("no content could be decoded")
+        raise ValueError("no content could be decoded")
+
+
+def _as_far_as_intact(decode: Callable[..., _Decoded]) -> tuple[_Decoded, bool]:
+    """Decodes strictly, then tolerantly. Returns the image, and whether it is truncated.
+
+    Args:
+        decode: takes ``is_tolerant``, whether it fills missing pixels. May return ``None`` to leave the file to another
+            decoder.
+
+    Raises:
+        Exception: the first error, if neither attempt gives content.
+    """
+    try:
+        return decode(is_tolerant=False), False
+    except (*_DECIDED, UnidentifiedImageError):
+        raise
+    except Exception as error:  # noqa: BLE001 # decoders of hostile files raise anything
+        try:
+            image = decode(is_tolerant=True)
+            if image is not None:
+                refuse_flat(image)
+        except _DECIDED:
+            raise
+        except Exception:  # noqa: BLE001 # as above
+            raise error from None
+        return image, True
 
 
 class _GifReader:
@@ -281,19 +303,12 @@ class _GifReader:
         return self._canvas.advance()
 
     def _decode(self, data: bytes) -> Image.Image:
-        limit = self._source.limits.max_pixels
-        try:
-            return self._loaded(data, limit, truncated=False)
-        except _DECIDED:
-            raise
-        except Exception:  # noqa: BLE001 # decoders of hostile files raise anything
-            image = self._loaded(data, limit, truncated=True)
-            refuse_flat(image)
-            self._truncated = True
-            return image
+        image, truncated = _as_far_as_intact(partial(self._loaded, data))
+        self._truncated = self._truncated or truncated
+        return image
 
-    def _loaded(self, data: bytes, limit: int, *, truncated: bool) -> Image.Image:
-        with with_limits(limit, truncated=truncated):
+    def _loaded(self, data: bytes, *, is_tolerant: bool) -> Image.Image:
+        with with_limits(self._source.limits.max_pixels, truncated=is_tolerant):
             image = open_image(data, ImageFormat.GIF)
             image.load()
             return image
@@ -311,16 +326,8 @@ class _ArrayReader:
 
     def read(self, number: int) -> Picture:
         self._source.clock.check()
-        limit = self._source.limits.max_pixels
-        truncated = False
-        try:
-            image = self._decode(self._source.data, limit, is_tolerant=False)
-        except UnsupportedBitmapError as error:
-            raise unsupported(_NO_CODING) from error
-        except ValueError:
-            image, truncated = self._decode(self._source.data, limit, is_tolerant=True), True
-            if image is not None:
-                refuse_flat(image)
+        data, limit = self._source.data, self._source.limits.max_pixels
+        image, truncated = _as_far_as_intact(partial(self._decode, data, limit))
         return PillowReader(self._source).read(number) if image is None else Picture(image, truncated)
 
 
@@ -366,43 +373,26 @@ class _TiffReader:
         if directory is None:
             return self._by_pillow(None)
         if not has_known_compression(directory):
-            raise unsupported(_NO_CODING)
+            raise unsupported_coding()
         is_big_endian_bigtiff = self._source.data[:4] == b"MM\0+"
         if not is_plain(directory, big_endian_bigtiff=is_big_endian_bigtiff):
-            return self._by_samples(directory, None)
+            return self._by_samples(directory)
         try:
             return self._by_pillow(directory)
         except UnidentifiedImageError as error:
-            return self._by_samples(directory, error)
-
-    def _by_samples(self, directory: Directory, refused: Exception | None) -> Picture:
-        data, limit = self._source.data, self._source.limits.max_pixels
-        try:
-            return Picture(decode_tiff(data, directory, limit, is_tolerant=False))
-        except UnsupportedTiffError as error:
-            raise unsupported(_NO_CODING) from error
-        except ValueError as error:
             try:
-                image = decode_tiff(data, directory, limit, is_tolerant=True)
-                refuse_flat(image)
+                return self._by_samples(directory)
             except ValueError:
-                raise refused or error from error
-            return Picture(image, truncated=True)
+                raise error from None
+
+    def _by_samples(self, directory: Directory) -> Picture:
+        data, limit = self._source.data, self._source.limits.max_pixels
+        return Picture(*_as_far_as_intact(partial(decode_tiff, data, directory, limit)))
 
     def _by_pillow(self, directory: Directory | None) -> Picture:
-        try:
-            return self._loaded(directory, is_tolerant=False)
-        except (*_DECIDED, UnidentifiedImageError):
-            raise
-        except Exception as error:  # noqa: BLE001 # decoders of hostile files raise anything
-            try:
-                picture = self._loaded(directory, is_tolerant=True)
-                refuse_flat(picture.image)
-            except DamagedError:
-                raise error from None
-            return picture
+        return Picture(*_as_far_as_intact(partial(self._loaded, directory)))
 
-    def _loaded(self, directory: Directory | None, *, is_tolerant: bool) -> Picture:
+    def _loaded(self, directory: Directory | None, *, is_tolerant: bool) -> Image.Image:
         limits = self._source.limits
         with with_limits(limits.max_pixels, truncated=is_tolerant):
             if directory is not None:
@@ -415,7 +405,8 @@ class _TiffReader:
             check_sides(image)
             check_size(image, limits)
             image.load()
-            return Picture(image.copy(), is_tolerant)
+            # Its file is set to another page for the next image.
+            return image.copy()
 
 
 class _RawReader:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from hashaudit.content.images.refusal import unsupported
 from hashaudit.content.images.sample_depth import from_fractions, from_integers
 
 WHITE, BLACK = 255, 0
@@ -25,10 +26,6 @@ _WIDE = _SIXTEEN_BIT | {"I", "F"}
 _TRANSPARENT = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _DIRECT = frozenset({"1", "L", "RGB", "RGBX", "YCbCr", "P", "CMYK", "HSV"})
 """Modes that Pillow converts to RGB correctly."""
-
-
-class UnsupportedModeError(ValueError):
-    """The colour mode is not one of those that decoders of photographs deliver."""
 
 
 def is_grey(image: Image.Image) -> bool:
@@ -48,7 +45,7 @@ def to_colour(image: Image.Image) -> Image.Image:
     """Converts an image to mode ``RGB``.
 
     Raises:
-        UnsupportedModeError: the mode is unknown.
+        RefusalError: the mode is unknown.
     """
     plane = _wide_plane(image)
     if plane is not None:
@@ -59,7 +56,7 @@ def to_colour(image: Image.Image) -> Image.Image:
         return _from_lab(image)
     if image.mode in _DIRECT:
         return image if image.mode == "RGB" else image.convert("RGB")
-    raise UnsupportedModeError(f"colour mode {image.mode}")
+    raise unsupported(f"colour mode {image.mode} is not decoded")
 
 
 def _is_transparent(image: Image.Image) -> bool:
@@ -139,5 +136,5 @@ def _lab_transform() -> ImageCms.ImageCmsTransform:
 def _from_lab(image: Image.Image) -> Image.Image:
     converted = ImageCms.applyTransform(image, _lab_transform())
     if converted is None:
-        raise UnsupportedModeError("colour mode LAB")
+        raise unsupported("colour mode LAB is not decoded")
     return converted

@@ -11,10 +11,15 @@ class RefusalError(Exception):
         self.code = code
 
 
-class DamagedError(ValueError):
-    """The decoder gives an image without content for a damaged file."""
-
-
 def unsupported(message: str) -> RefusalError:
-    """Returns the refusal of a kind of image that is not decoded."""
+    """Returns the refusal of a kind of image that is not decoded.
+
+    Args:
+        message: of the closed set in hashaudit/workers/fault_texts.py.
+    """
     return RefusalError(FaultCode.UNSUPPORTED_IMAGE, message)
+
+
+def unsupported_coding() -> RefusalError:
+    """Returns the refusal of an image in a rare coding of a format that is decoded otherwise."""
+    return unsupported("this coding of the format is not decoded")

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hashaudit.content.bit_order import REVERSED_BITS
+from hashaudit.content.images.refusal import unsupported_coding
 from hashaudit.content.images.sample_depth import to_8_bits
 from hashaudit.content.images.tiff import Directory
 
@@ -35,13 +37,8 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2
 _BYTE_PREDICTOR, _FLOAT_PREDICTOR = 2, 3
 MAX_CHANNELS = 16
 """Most channels of a pixel. Each takes memory, also those that are not shown."""
-_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 MAX_SEGMENTS = 65_536
 """Most strips or tiles, as many as one entry of a directory may hold here."""
-
-
-class UnsupportedTiffError(ValueError):
-    """A valid kind of TIFF image that is not decoded."""
 
 
 class _Layout(msgspec.Struct, frozen=True):
@@ -101,7 +98,7 @@ def decode_tiff(data: bytes, directory: Directory, max_pixels: int, *, is_tolera
         is_tolerant: missing samples are 0 instead of an error.
 
     Raises:
-        UnsupportedTiffError: a kind of image that is not decoded here.
+        RefusalError: a kind of image that is not decoded here.
         ValueError: the image is damaged.
         Image.DecompressionBombError: the image is too large.
     """
@@ -122,14 +119,14 @@ def _layout(directory: Directory) -> _Layout:
     compression = stated_compression(directory)
     width, height = directory.number(_WIDTH) or 0, directory.number(_HEIGHT) or 0
     if photometric not in _CHANNELS or compression not in _COMPRESSIONS:
-        raise UnsupportedTiffError("kind of TIFF image")
+        raise unsupported_coding()
     if len(set(bits)) > 1 or len(formats) > 1 or channels > MAX_CHANNELS:
-        raise UnsupportedTiffError("kind of TIFF samples")
+        raise unsupported_coding()
     kind = next(iter(formats))
     kind = _UNSIGNED if kind == _UNDEFINED else kind
     allowed = {_UNSIGNED: {*range(1, 17), 32}, _SIGNED: {8, 16, 32}, _FLOATING: {16, 32, 64}}
     if bits[0] not in allowed.get(kind, set()):
-        raise UnsupportedTiffError("depth of TIFF samples")
+        raise unsupported_coding()
     if width < 1 or height < 1 or channels < _CHANNELS[photometric]:
         raise ValueError("a side or the channels of the image are missing")
     tile = directory.number(_TILE_WIDTH), directory.number(_TILE_HEIGHT)
@@ -203,7 +200,7 @@ def _segment(
     offset = layout.offsets[number]
     size = layout.sizes[number] if number < len(layout.sizes) else needed
     stored = data[offset : offset + size]
-    raw = _decompressed(stored.translate(_REVERSED) if layout.is_reversed else stored, layout, row_bytes, rows)
+    raw = _decompressed(stored.translate(REVERSED_BITS) if layout.is_reversed else stored, layout, row_bytes, rows)
     if len(raw) < needed and not is_tolerant:
         raise ValueError("a strip of the image is cut off")
     lines = np.frombuffer(raw[:needed].ljust(needed, b"\0"), dtype=np.uint8).reshape(rows, row_bytes)
@@ -314,7 +311,7 @@ def _from_palette(indices: npt.NDArray[np.generic], directory: Directory) -> Ima
 
 def _lab(samples: npt.NDArray[np.generic], layout: _Layout) -> Image.Image:
     if layout.bits not in {8, 16} or layout.kind == _FLOATING:
-        raise UnsupportedTiffError("depth of CIELAB samples")
+        raise unsupported_coding()
     plain = np.ascontiguousarray(samples[:, :, :3]).view(f"u{samples.dtype.itemsize}")
     channels = (plain >> (layout.bits - 8)).astype(np.uint8)
     # L is unsigned, a and b are signed; Pillow stores those with 128 added.

@@ -5,10 +5,10 @@ Source: imagehash 4.3.2 (``str`` of a hash, ``old_hex_to_hash``); the PDQ paper 
 
 import string
 
+from hashaudit.content.bit_order import REVERSED_BITS
 from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 
 _HEX = frozenset(string.hexdigits)
-_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def from_hex(algorithm: PerceptualAlgorithm, text: str, *, imagehash_pre4: bool = False) -> bytes:
@@ -36,4 +36,4 @@ def from_hex(algorithm: PerceptualAlgorithm, text: str, *, imagehash_pre4: bool 
         return value
     if algorithm.bits % 8:
         raise ValueError(f"{algorithm.name} has no form from before imagehash 4.0")
-    return value.translate(_REVERSED)
+    return value.translate(REVERSED_BITS)

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from hashaudit.content.images.pixel_modes import UnsupportedModeError, is_grey, to_colour, to_luma
+from hashaudit.content.images.pixel_modes import is_grey, to_colour, to_luma
+from hashaudit.content.images.refusal import RefusalError
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.workers.fault_texts import worded
 
 ALIKE = ["RGB", "RGBA", "RGBX", "RGBa", "YCbCr", "CMYK", "HSV", "LAB"]
 
@@ -94,8 +97,11 @@ def test_a_transparent_grey_level_is_white() -> None:
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(UnsupportedModeError, match="colour mode XYZ"):
+    with pytest.raises(RefusalError, match="colour mode XYZ") as refused:
         to_colour(FakeImage())
+    fault = Fault(Stage.DECODE, refused.value.code, f"tiff: {refused.value}")
+    assert fault.code is FaultCode.UNSUPPORTED_IMAGE
+    assert worded(fault) == fault
 
 
 class FakeImage(Image.Image):
