@@ -1,7 +1,7 @@
 """Reads the frames of a file: one class for each way in which formats hold them.
 
-A reader tries the file as it is, then without what its decoder stumbles over, then as far as it is intact. It never
-takes an image without content from a damaged file.
+A reader tries the file as it is, then without the parts that its decoder fails at, then as far as it is intact. It
+never takes an image without content from a damaged file.
 """
 
 import io
@@ -25,7 +25,7 @@ from hashaudit.content.images.netpbm import decode_netpbm
 from hashaudit.content.images.pillow import can_decode, open_image, open_stream, with_limits
 from hashaudit.content.images.raw import raw_previews, viewable_pages
 from hashaudit.content.images.refusal import RefusalError, unsupported, unsupported_coding
-from hashaudit.content.images.repair import is_cut_animation, repaired
+from hashaudit.content.images.repair import is_cut_animation, repair
 from hashaudit.content.images.tiff import Directory, directories, first_offset
 from hashaudit.content.images.tiff_samples import decode_tiff, has_known_compression, is_plain
 from hashaudit.model.faults import FaultCode
@@ -148,19 +148,19 @@ class PillowReader:
         yield _Attempt(data, kind)
         if is_jpeg:
             yield _Attempt(data, kind, is_scaled=False)
-        mended = repaired(data, kind)
-        if mended is not None:
-            yield _Attempt(mended, kind, is_cut=kind is ImageFormat.WEBP and is_cut_animation(data))
+        repaired = repair(data, kind)
+        if repaired is not None:
+            yield _Attempt(repaired, kind, is_cut=kind is ImageFormat.WEBP and is_cut_animation(data))
             if is_jpeg:
-                yield _Attempt(mended, kind, is_scaled=False)
+                yield _Attempt(repaired, kind, is_scaled=False)
         other = _CODECS.get(kind)
         if other is not None and can_decode(other):
             yield _Attempt(data, other)
         yield _Attempt(data, kind, is_tolerant=True)
-        if mended is not None:
-            yield _Attempt(mended, kind, is_tolerant=True)
+        if repaired is not None:
+            yield _Attempt(repaired, kind, is_tolerant=True)
         if is_jpeg:
-            yield _Attempt(mended or data, kind, is_tolerant=True, is_scaled=False)
+            yield _Attempt(repaired or data, kind, is_tolerant=True, is_scaled=False)
 
     def _trying(self, act: Callable[[], _Result]) -> _Result:
         """Calls ``act`` with one attempt after the other. Later frames begin with the attempt that succeeded."""
@@ -181,7 +181,7 @@ class PillowReader:
     def _verdict(self, error: Exception) -> Exception:
         """Returns the refusal of a coding that is not decoded, else the error."""
         if self._source.kind is ImageFormat.JPEG:
-            header = frame_header(repaired(self._data, ImageFormat.JPEG) or self._data)
+            header = frame_header(repair(self._data, ImageFormat.JPEG) or self._data)
             if header is not None and not header.is_decoded:
                 return unsupported_coding()
         # Pillow's decoder of DDS raises it for pixel formats that it does not know.

@@ -1,4 +1,4 @@
-"""Rewrites a file without what its decoder stumbles over but other viewers skip.
+"""Rewrites a file without the parts that its decoder fails at and other viewers skip.
 
 Metadata is removed, checksums are corrected, and the incomplete end of an animation is cut off. Pixels stay.
 
@@ -18,11 +18,11 @@ _APP0, _APP14, _APP15, _COMMENT, _START_OF_SCAN = 0xE0, 0xEE, 0xEF, 0xFE, 0xDA
 _ADOBE_BYTES = 12
 
 
-def repaired(data: bytes, kind: ImageFormat) -> bytes | None:
+def repair(data: bytes, kind: ImageFormat) -> bytes | None:
     """Returns the file without metadata and with valid lengths; ``None`` if that changes nothing."""
-    mend = _MENDS.get(kind)
-    mended = None if mend is None else mend(data)
-    return None if mended == data else mended
+    repair_kind = _REPAIRS.get(kind)
+    repaired = None if repair_kind is None else repair_kind(data)
+    return None if repaired == data else repaired
 
 
 def _jpeg(data: bytes) -> bytes | None:
@@ -96,7 +96,7 @@ def _webp(data: bytes) -> bytes | None:
             kept.append(_riff_chunk(name, content))
     body = b"WEBP" + b"".join(kept)
     if chunks[0][0] == b"VP8X" and len(body) > 20:
-        # The flags of a profile and of metadata promise chunks that are gone.
+        # The flags of a profile and of metadata state chunks that are removed.
         flags = body[12] & ~0x2C
         body = body[:12] + bytes([flags]) + body[13:]
     return b"RIFF" + len(body).to_bytes(4, "little") + body
@@ -133,7 +133,7 @@ def _avif(data: bytes) -> bytes:
     return data[:8] + b"avif" + data[12:] if data[4:8] == b"ftyp" else data
 
 
-_MENDS: dict[ImageFormat, Callable[[bytes], bytes | None]] = {
+_REPAIRS: dict[ImageFormat, Callable[[bytes], bytes | None]] = {
     ImageFormat.JPEG: _jpeg,
     ImageFormat.PNG: _png,
     ImageFormat.WEBP: _webp,
