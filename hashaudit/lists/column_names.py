@@ -1,8 +1,9 @@
 """Names of the columns and keys of tables and JSON records, and the fields that they are."""
 
+import re
 from collections.abc import Sequence
 
-from hashaudit.lists.hash_kinds import kind_of_hash
+from hashaudit.lists.hash_kinds import folded_name, kind_of_hash
 
 SYNONYMS: dict[str, frozenset[str]] = {
     "hash": frozenset({"hash", "hashvalue", "digest", "checksum"}),
@@ -19,7 +20,11 @@ SYNONYMS: dict[str, frozenset[str]] = {
     "tags": frozenset({"tags"}),
     "comment": frozenset({"comment", "comments", "description", "note", "notes"}),
 }
-"""Field -> names in use for its column, folded by :func:`folded_name`."""
+"""Field -> names in use for its column, folded by :func:`hashaudit.lists.hash_kinds.folded_name`."""
+
+_MAX_SHOWN_LENGTH = 60
+_DIGITS = re.compile(r"[0-9A-Fa-f]{7}")
+"""Sign that a name may be a value, or hold one."""
 
 _FIELDS = {synonym: field for field, synonyms in SYNONYMS.items() for synonym in synonyms}
 _KIND_COLUMNS = (
@@ -57,9 +62,11 @@ _VALUE_COLUMNS = (
 """Columns with the values, folded, the surest first."""
 
 
-def folded_name(name: str) -> str:
-    """Returns the letters and digits of a name in lower case."""
-    return "".join(mark for mark in name.strip().lower() if mark.isalnum())
+def shown_name(name: str) -> str | None:
+    """Returns the name for a message; ``None`` if it may be a value by mistake, which must not be repeated."""
+    shown = name.strip()
+    can_be_shown = shown.isprintable() and 0 < len(shown) <= _MAX_SHOWN_LENGTH and not _DIGITS.search(shown)
+    return shown if can_be_shown else None
 
 
 def field_of(column: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual.hash_names import BITS
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import LENGTHS_BYTES, MATCHED, NEVER_ENTRIES, UNDECIDED, is_known_name
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, MATCHED, NEVER_ENTRIES, UNDECIDED, is_known_name
 from hashaudit.lists.flat_hashes import is_flat
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
@@ -23,6 +23,7 @@ _PLACEHOLDERS = frozenset(
 NO_HASH = "the record has no hash"
 NOT_MARKED = "not marked for detection"
 PIECE = "hashes of pieces of a file, not of files"
+NOT_A_FILE_HASH = "not a hash of a file"
 UNKNOWN_KIND = "what looks like a hash has an unknown kind"
 REPORTED_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND})
 """Details of unsupported records that become a warning."""
@@ -34,9 +35,12 @@ _ALL_ZERO = "an all-zero digest is a placeholder"
 
 
 TOO_FEW_FIELDS = "fewer fields than the header"
-_NOT_HEX = "a hash is not hexadecimal"
+WRONG_FOR_EVERY = "a hash of the wrong length for every algorithm"
+NOT_HEX = "a hash is not hexadecimal"
 _ODD = "a hash has an odd number of digits"
-_SIGNS_OF_TRUNCATION = (TOO_FEW_FIELDS, _ODD)
+_WRONG_LENGTH = "a hash has the wrong length for"
+_SIGNS_OF_TRUNCATION = (TOO_FEW_FIELDS, _ODD, _WRONG_LENGTH, WRONG_FOR_EVERY)
+"""Beginnings of the details and remarks that a truncated line can cause."""
 
 
 def raw_digest(text: str | bytes) -> bytes | None:
@@ -60,6 +64,11 @@ def _raw_value(algorithm: AlgorithmName, text: str | bytes) -> bytes | None:
         shown = visible(text.encode("utf-8", "replace") if isinstance(text, str) else text)
         raw = raw_digest(shown.strip(b" \t\"'`").removeprefix(b"0x"))
     return raw
+
+
+def looks_like_hash(text: str) -> bool:
+    """Returns whether a text is hex digits in the number of a usual digest."""
+    return len(text) in BY_HEX_LENGTH and raw_digest(text) is not None
 
 
 def is_placeholder(text: str | bytes) -> bool:
@@ -95,9 +104,9 @@ def check_digest(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Reje
     The length is checked for known algorithms.
     """
     if raw is None:
-        return Rejected(line, RejectReason.MALFORMED, _NOT_HEX)
+        return Rejected(line, RejectReason.MALFORMED, NOT_HEX)
     if len(raw) != LENGTHS_BYTES.get(algorithm, len(raw)):
-        return Rejected(line, RejectReason.WRONG_LENGTH, f"a hash has the wrong length for {algorithm}")
+        return Rejected(line, RejectReason.WRONG_LENGTH, f"{_WRONG_LENGTH} {algorithm}")
     if is_flat(algorithm, raw):
         return Rejected(line, RejectReason.FLAT)
     if raw in NEVER_ENTRIES:
@@ -155,7 +164,7 @@ def entry_or_reject(
         elif reject is not None and reject.reason is RejectReason.EMPTY_INPUT:
             return reject
         elif reject is not None or raw is None:
-            bad.append(_odd_or(text, reject or Rejected(line, RejectReason.MALFORMED)))
+            bad.append(or_odd_digits(text, reject or Rejected(line, RejectReason.MALFORMED)))
         else:
             digests[algorithm] = raw
     if bad and not keep_good:
@@ -164,7 +173,7 @@ def entry_or_reject(
         return bad[0] if bad else flat or zero or _without_digest(line, unsupported)
     size_bytes, size_remarks = _size_and_remarks(size)
     if size_remarks or bad or absent or zero:
-        kept = (f"{one.detail}; the entry keeps its other hashes" for one in bad)
+        kept = map(bad_hash_remark, bad)
         remarks = (*remarks, *size_remarks, *kept, *([_PLACEHOLDER] if absent or zero else []))
     return ListEntry(
         id=id or f"line {line}",
@@ -175,6 +184,11 @@ def entry_or_reject(
         unsupported=unsupported,
         remarks=tuple(remarks),
     )
+
+
+def bad_hash_remark(reject: Rejected) -> str:
+    """Returns the remark of an entry that has a bad hash beside good ones."""
+    return f"{reject.detail}; the entry keeps its other hashes"
 
 
 def refuse_truncated(line: int, item: ListEntry | Rejected, *, ended: bool) -> ListEntry | Rejected:
@@ -190,17 +204,24 @@ def refuse_truncated(line: int, item: ListEntry | Rejected, *, ended: bool) -> L
     Raises:
         ListError: the line has no line end, and a hash of the wrong length or too few fields.
     """
-    cut = (RejectReason.WRONG_LENGTH, RejectReason.TOO_LONG)
-    if not ended and isinstance(item, Rejected) and (item.reason in cut or item.detail in _SIGNS_OF_TRUNCATION):
+    if not ended and has_sign_of_truncation(item):
         raise ListError(f"line {line}: the last line is truncated", hint="get the list again")
     return item
+
+
+def has_sign_of_truncation(item: ListEntry | Rejected) -> bool:
+    """Returns whether an item of a line without a line end is what a truncated line gives."""
+    if isinstance(item, Rejected):
+        cut = item.reason in (RejectReason.WRONG_LENGTH, RejectReason.TOO_LONG)
+        return cut or item.detail.startswith(_SIGNS_OF_TRUNCATION)
+    return any(remark.startswith(_SIGNS_OF_TRUNCATION) for remark in item.remarks)
 
 
 def _is_whole_digest(algorithm: AlgorithmName, raw: bytes) -> bool:
     return algorithm == UNDECIDED or (algorithm in DIGESTS and len(raw) == LENGTHS_BYTES[algorithm])
 
 
-def _odd_or(text: str | bytes, reject: Rejected) -> Rejected:
+def or_odd_digits(text: str | bytes, reject: Rejected) -> Rejected:
     """Returns the reject with its detail, if the text is hex but half a byte is missing."""
     odd = len(text) % 2 and raw_digest(text[:-1]) is not None
     return Rejected(reject.line, reject.reason, _ODD) if odd else reject

@@ -25,7 +25,7 @@ def kind_of_hash(name: str) -> str | None:
     text = name.strip().lower()
     for prefix in _PREFIXES:
         text = text.removeprefix(prefix)
-    folded = _folded(text)
+    folded = folded_name(text)
     if not folded:
         return None
     for candidate in (text, text.replace("_", "-").replace(" ", "-"), folded):
@@ -51,5 +51,6 @@ def _stripped(folded: str) -> str:
     return folded
 
 
-def _folded(text: str) -> str:
-    return "".join(mark for mark in text if mark.isalnum())
+def folded_name(name: str) -> str:
+    """Returns the letters and digits of a name in lower case."""
+    return "".join(mark for mark in name.lower() if mark.isalnum())

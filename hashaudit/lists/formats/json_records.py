@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNDECIDED
-from hashaudit.lists.column_names import SYNONYMS, field_of, folded_name, typed_columns
+from hashaudit.lists.column_names import SYNONYMS, field_of, typed_columns
 from hashaudit.lists.entry_fields import (
     UNKNOWN_KIND,
     entry_or_reject,
     is_placeholder,
     raw_digest,
 )
-from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
+from hashaudit.lists.hash_kinds import ANY_HASH, folded_name, kind_of_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import Record, shape, text_of, values
 from hashaudit.lists.syntax.lines import with_head

@@ -167,6 +167,38 @@ def test_one_bad_hash_leaves_the_good_ones(read: Callable[..., Any]) -> None:
     assert len(result.remarks) == 3
 
 
+def test_a_bad_hash_without_an_algorithm_is_reported_beside_good_ones(read: Callable[..., Any]) -> None:
+    kept = "; the entry keeps its other hashes"
+    rows = f"{MD5},{SHA1}0,note\n{MD5},x{SHA1}y,n/a\n,{SHA1}0,{SHA1}\n,{SHA1}0,\n"
+    result = read(f"md5,hash,checksum\n{rows}".encode())
+    assert result.hashes == [{"md5": MD5}, {"md5": MD5}, {"sha1": SHA1}]
+    odd, text = f"a hash has an odd number of digits{kept}", f"a hash is not hexadecimal{kept}"
+    assert result.remarks == [odd, text, text, odd]
+    assert result.rejects == [(5, "malformed")]
+    # Values of other kinds are no bad hashes.
+    assert read(f"md5,type,value\n{MD5},domain,evil.example\n".encode()).remarks == []
+
+
+def test_a_hash_that_a_headerless_table_has_besides_is_reported(read: Callable[..., Any]) -> None:
+    result = read(f"md5,{MD5},{SHA1}\nmd5,{OTHER},x\n".encode())
+    assert (result.hashes, len(result.remarks)) == ([{"md5": MD5}, {"md5": OTHER}], 1)
+    assert result.remarks[0].startswith("column 3 holds what looks like hashes")
+
+
+@pytest.mark.parametrize("cut", [20, 21, 32])
+@pytest.mark.parametrize("header", ["md5,sha1", "md5,hash", "V3Hash,FileName,FilePath,FileSize,HashSHA1"])
+def test_a_row_that_is_truncated_in_its_second_hash_refuses_the_list(
+    read: Callable[..., Any], header: str, cut: int
+) -> None:
+    middle = "a,b,1," if "V3" in header else ""
+    content = f"{header}\n{MD5},{middle}{SHA1}\n{OTHER},{middle}{SHA1[:cut]}"
+    if (header, cut) == ("md5,hash", 32):
+        assert len(read(content.encode()).entries) == 3  # the length of an MD5
+        return
+    with pytest.raises(ListError, match=r"line 3: the last (row|line) is truncated"):
+        read(content.encode())
+
+
 @pytest.mark.parametrize("size", ["9" * 19, "9" * 400, str(1 << 63)])
 def test_a_size_beyond_64_bits_is_not_used(read: Callable[..., Any], size: str) -> None:
     result = read(f"md5,size\n{MD5},{size}\n".encode())
