@@ -4,7 +4,8 @@ Source of the lengths: FIPS 180-4; of PDQ's 256 bits: "The TMK+PDQF Video-Hashin
 Algorithm" (2019).
 """
 
-import hashlib
+import re
+from functools import lru_cache
 
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.content.perceptual import hash_names as perceptual
@@ -49,77 +50,85 @@ BY_HEX_LENGTH: dict[int, AlgorithmName] = {
 """Algorithm of a bare hash by its number of hex digits. 64 digits may also be PDQ: ``hashaudit.lists.untagged``
 decides."""
 
-UNSUPPORTED = frozenset(
+_UNSUPPORTED = frozenset(
     {
         "adler32",
         "authentihash",
-        "blake2b-256",
-        "blake2b-384",
+        "btih",
         "cdhash",
         "crc32",
+        "crc32c",
+        "ed2k",
+        "edon-r256",
+        "edon-r512",
+        "gost12-256",
+        "gost12-512",
+        "gost94",
+        "gost94-cryptopro",
+        "has-160",
         "impfuzzy",
         "imphash",
+        "k12",
+        "keccak",
+        "keccak-224",
+        "keccak-256",
+        "keccak-384",
+        "keccak-512",
         "md2",
         "md4",
         "netclean",
         "pdna",
         "pehash",
         "photodna",
+        "ripemd128",
         "ripemd160",
+        "ripemd256",
+        "ripemd320",
+        "rmd128",
+        "rmd160",
+        "rmd256",
+        "rmd320",
+        "sha2-512/224",
+        "sha2-512/256",
+        "sha3-224",
         "sha512-224",
         "sha512-256",
-        "sha512/224",
-        "sha512/256",
-        "sha3-224",
+        "shake128",
+        "shake256",
         "sm3",
+        "snefru-128",
+        "snefru-256",
         "ssdeep",
         "ssvh_pdna",
         "ssvh_safer_hash",
+        "streebog-256",
+        "streebog-512",
         "telfhash",
         "tiger",
         "tlsh",
         "tmk-pdqf",
+        "tth",
         "vhash",
         "videntifier",
         "whirlpool",
         "x509-fingerprint-md5",
         "x509-fingerprint-sha1",
         "x509-fingerprint-sha256",
+        "xxh128",
+        "xxh3",
+        "xxh32",
+        "xxh64",
     }
 )
-"""Names, in lower case, of hashes that occur in lists and that this program does not compute."""
+"""Names of hashes that occur in lists and that this program does not compute."""
+
+_UNSUPPORTED_FOLDED = frozenset("".join(filter(str.isalnum, name)) for name in _UNSUPPORTED)
+
+_CHOSEN_LENGTH = re.compile(r"(?:blake2[bs]|blake3|shake128|shake256)-?[0-9]{1,4}")
+"""Names with a length in bits that the user of a tool chose."""
 
 NEVER_ENTRIES = frozenset({row.empty() for row in DIGESTS.values()} | {bytes(LENGTHS_BYTES[PDQ])})
 """Digests of empty input, which match every empty file, and the PDQ hash of an image without contrast."""
-
-
-EMPTY_INPUT_NAMES: dict[bytes, str] = {
-    **{row.empty(): name for name, row in DIGESTS.items()},
-    bytes.fromhex("9c1185a5c5e9fc54612808977ee8f548b2258d31"): "ripemd160",
-    bytes.fromhex("6ed0dd02806fa89e25de060c19d3ac86cabb87d6a0ddd05c333b84f4"): "sha512-224",
-    bytes.fromhex("c672b8d1ef56ed28ab87c3622c5114069bdd3ad7b8f9737498d0c01ecef0967a"): "sha512-256",
-    bytes.fromhex("1ab21d8355cfa17f8e61194831e81a8f22bec8c728fefb747ed035eb5082aa2b"): "sm3",
-    bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"): "keccak-256",
-    bytes.fromhex(
-        "19fa61d75522a4669b44e39c1d2e1726c530232130d407f89afee0964997f7a7"
-        "3e83be698b288febcf88e3e03c4f0757ea8964e59b63d93708b138cc42a66eb3"
-    ): "whirlpool",
-    hashlib.sha3_224().digest(): "sha3-224",
-    hashlib.blake2b(digest_size=20).digest(): "blake2b-160",
-    hashlib.blake2b(digest_size=28).digest(): "blake2b-224",
-    hashlib.blake2b(digest_size=32).digest(): "blake2b-256",
-    hashlib.blake2b(digest_size=48).digest(): "blake2b-384",
-}
-"""Digest of empty input -> algorithm. Such a digest in a list without names proves the list's algorithm.
-
-Source of those not computed here: FIPS 180-4, the RIPEMD-160, Whirlpool and Keccak papers, GB/T 32905-2016.
-"""
-
-NEVER_BY_LENGTH: dict[int, frozenset[bytes]] = {
-    length: frozenset({bytes(length)} | {raw for raw in (*NEVER_ENTRIES, *EMPTY_INPUT_NAMES) if len(raw) == length})
-    for length in {len(raw) for raw in (*NEVER_ENTRIES, *EMPTY_INPUT_NAMES)}
-}
-"""Length in bytes -> the digests that are never accepted as entries, or that need a closer look."""
 
 
 def algorithm_named(name: str) -> AlgorithmName | None:
@@ -139,6 +148,10 @@ def is_known_name(name: str) -> bool:
     return is_unsupported(name) or name in LENGTHS_BYTES or name in perceptual.LENGTHS_BYTES
 
 
+@lru_cache(maxsize=4096)
 def is_unsupported(name: str) -> bool:
     """Returns whether ``name`` is a hash that is stored but not matched."""
-    return name.strip().lower() in UNSUPPORTED
+    folded = name.strip().lower()
+    if "".join(filter(str.isalnum, folded)) in _UNSUPPORTED_FOLDED:
+        return True
+    return _CHOSEN_LENGTH.fullmatch(folded) is not None and canonical_name(folded) is None

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual.hash_names import BITS
 from hashaudit.errors import ListError
-from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, MATCHED, NEVER_ENTRIES, UNDECIDED, is_known_name
+from hashaudit.lists.algorithms import (
+    BY_HEX_LENGTH,
+    LENGTHS_BYTES,
+    MATCHED,
+    NEVER_ENTRIES,
+    SHA256,
+    UNDECIDED,
+    is_known_name,
+)
+from hashaudit.lists.empty_digests import EMPTY_INPUT_NAMES
 from hashaudit.lists.flat_hashes import is_flat
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, Rejected, RejectReason
@@ -25,8 +34,9 @@ NOT_MARKED = "not marked for detection"
 PIECE = "hashes of pieces of a file, not of files"
 NOT_A_FILE_HASH = "not a hash of a file"
 UNKNOWN_KIND = "what looks like a hash has an unknown kind"
-REPORTED_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND})
-"""Details of unsupported records that become a warning."""
+OTHER_EMPTY = "the digest of empty input by another algorithm than the list names"
+REPORTED_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND, OTHER_EMPTY})
+"""Details of rejected records that become a warning."""
 
 _SIZE_TOO_LARGE = "a size is over 63 bits and is not used"
 _MAX_PLACEHOLDER_LENGTH = 20
@@ -109,9 +119,10 @@ def check_digest(line: int, algorithm: AlgorithmName, raw: bytes | None) -> Reje
         return Rejected(line, RejectReason.WRONG_LENGTH, f"{_WRONG_LENGTH} {algorithm}")
     if is_flat(algorithm, raw):
         return Rejected(line, RejectReason.FLAT)
-    if raw in NEVER_ENTRIES:
-        return Rejected(line, RejectReason.EMPTY_INPUT)
-    return None
+    if raw in EMPTY_INPUT_NAMES:
+        is_other = EMPTY_INPUT_NAMES[raw] != (algorithm or SHA256)
+        return Rejected(line, RejectReason.EMPTY_INPUT, OTHER_EMPTY if is_other else "")
+    return Rejected(line, RejectReason.EMPTY_INPUT) if raw in NEVER_ENTRIES else None
 
 
 def entry_or_reject(

@@ -266,8 +266,8 @@ class _ListTotals:
             *(text + _times(count, line) for text, (count, line) in self._remarks.items()),
             *(
                 f"skipped {count:,} records: {detail}, first in line {line}"
-                for (reason, detail), (count, line) in self._details.items()
-                if detail in REPORTED_DETAILS and reason is RejectReason.UNSUPPORTED
+                for (_, detail), (count, line) in self._details.items()
+                if detail in REPORTED_DETAILS
             ),
         )
 

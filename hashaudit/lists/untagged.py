@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import (
     BY_HEX_LENGTH,
-    EMPTY_INPUT_NAMES,
     LENGTHS_BYTES,
     PDQ_BITS_SET,
     SHA256,
     UNDECIDED,
     is_unsupported,
 )
+from hashaudit.lists.empty_digests import EMPTY_INPUT_NAMES
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem
 from hashaudit.model.results import AlgorithmName
 

@@ -113,7 +113,8 @@ def test_a_descriptor_is_written_to_and_left_open(pipe: tuple[int, int]) -> None
     output.close()
     os.write(writer, b"still open\n")
     assert os.read(reader, 100) == b"line\nstill open\n"
-    assert output.own_files == output.own_paths == frozenset()
+    assert output.own_files == frozenset()
+    assert output.own_paths == frozenset()
     assert not output.takes_sidecar
     with pytest.raises(OutputError, match="sidecar"):
         output.write_sidecar("x")

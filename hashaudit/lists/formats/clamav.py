@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, label_text
+from hashaudit.lists.entry_fields import entry_or_reject, label_text, raw_digest
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
+from hashaudit.lists.untagged import refuse_proved_other
 
 _LINE = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]+):([^:]+)(?::[0-9]+){0,2}")
 
@@ -31,7 +32,11 @@ class ClamAv:
         return _LINE.fullmatch(visible(first).removesuffix(b"\r")) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the length is one of three
-        """Yields an entry for each signature, its name as the label ``name``."""
+        """Yields an entry for each signature, its name as the label ``name``.
+
+        Raises:
+            ListError: a hash shows that the list has another algorithm.
+        """
         for number, line, _ in numbered_lines(stream):
             if line is None:
                 yield Rejected(number, RejectReason.TOO_LONG)
@@ -44,4 +49,5 @@ def _entry(number: int, line: bytes) -> ListEntry | Rejected:
     if match is None:
         return Rejected(number, RejectReason.MALFORMED, "not a hash, a size and a name")
     text, size, name = match.groups()
+    refuse_proved_other(number, BY_HEX_LENGTH[len(text)], raw_digest(text))
     return entry_or_reject(number, [(BY_HEX_LENGTH[len(text)], text)], size=size, labels={"name": label_text(name)})

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, label_text, refuse_truncated
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, label_text, raw_digest, refuse_truncated
 from hashaudit.lists.hash_words import hash_words, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
+from hashaudit.lists.untagged import refuse_proved_other
 
 _LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
 _ONLY_HASHES = re.compile(rb"(?:[\s;,]*[0-9A-Fa-f]{32,128})+[\s;,]*")
@@ -39,7 +40,7 @@ class Loki:
         """Yields an entry for each line.
 
         Raises:
-            ListError: the last line is truncated.
+            ListError: the last line is truncated, or a hash shows that the list has another algorithm.
         """
         for number, line, ended in numbered_lines(stream):
             if line is not None and is_comment(line):
@@ -59,6 +60,7 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
         return Rejected(number, RejectReason.WRONG_LENGTH)
+    refuse_proved_other(number, algorithm, raw_digest(text))
     labels = {"comment": label_text(comment.strip()), "score": label_text(score or b"")}
     others = _LONG_HEX.search(comment) is not None and bool(hash_words(comment, None).hashes)
     return entry_or_reject(

@@ -11,6 +11,7 @@ from hashaudit.lists.entry_fields import entry_or_reject, raw_digest
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import shape, text_of, values
 from hashaudit.lists.syntax.lines import with_head
+from hashaudit.lists.untagged import refuse_proved_other
 from hashaudit.model.results import Role
 
 
@@ -29,7 +30,7 @@ class Warninglist:
         """Yields the list's name, if near the beginning, and a known file for each hash, whichever role the list has.
 
         Raises:
-            ListError: the file is truncated or damaged.
+            ListError: the file is truncated or damaged, or a hash shows that the list has another algorithm.
         """
         head, stream = with_head(stream)
         found = shape(options.outline or head)
@@ -41,4 +42,5 @@ class Warninglist:
             if algorithm is None or raw_digest(text) is None:
                 yield Rejected(number, RejectReason.UNSUPPORTED, "the value is not a hash")
             else:
+                refuse_proved_other(number, algorithm, raw_digest(text))
                 yield entry_or_reject(number, [(algorithm, text)], id=f"record {number}", role=Role.KNOWN)

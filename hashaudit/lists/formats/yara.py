@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import entry_or_reject, raw_digest
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
+from hashaudit.lists.untagged import refuse_proved_other
 
 _RULE = re.compile(r"(?:^|[};\s])(?:(?:private|global)\s+)*rule\s+([A-Za-z_]\w{0,127})\b")
 _VALUE = re.compile(r"(?:^|[\s{])([A-Za-z_]\w{0,127})\s*=\s*\"([^\"\\]*)\"")
@@ -33,7 +34,11 @@ class Yara:
         return _BEGINNING.match(head) is not None
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - name or length give the algorithm
-        """Yields an entry for each hash, the rule as the label ``name``."""
+        """Yields an entry for each hash, the rule as the label ``name``.
+
+        Raises:
+            ListError: a hash without a name shows that it has another algorithm.
+        """
         rule, in_meta = "", False
         for number, line, _ in numbered_lines(stream):
             if line is None:
@@ -63,4 +68,6 @@ def _items(number: int, name: str, value: str, rule: str) -> Iterator[ListEntry 
         if algorithm is None:
             yield Rejected(number, RejectReason.WRONG_LENGTH, "a hash of the wrong length for every algorithm")
         else:
+            if kind == ANY_HASH:
+                refuse_proved_other(number, algorithm, raw_digest(text))
             yield entry_or_reject(number, [(algorithm, text)], labels={"name": rule})
