@@ -15,7 +15,7 @@ from hashaudit.exit_codes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]
-COMMANDS = ("scan", "verify", "keys", "lists", "hash", "compare", "cache", "explain")
+COMMANDS = ("scan", "verify", "show", "keys", "lists", "hash", "compare", "cache", "explain")
 TOOLS = ("bash", "ssh-keygen", "jq", "sha256sum")
 README = (TOP / "README.md").read_text()
 
@@ -38,7 +38,7 @@ def test_readme_names_every_exit_code() -> None:
 def commands() -> list[str]:
     blocks = re.findall(r"```(?:sh|ini)\n(.*?)```", README, re.DOTALL)
     text = re.sub(r"\$\([^)]*\)", "date", "\n".join(blocks).replace("\\\n", " "))
-    shown = re.compile(rf"(?:^|[ /=])hashaudit ((?:{'|'.join(COMMANDS)})\b.*)$", re.MULTILINE)
+    shown = re.compile(rf"(?:^|[ /=])hashaudit ((?:{'|'.join(COMMANDS)})\b.*?)(?: \| .*)?$", re.MULTILINE)
     return [match[1] for match in shown.finditer(text)]
 
 

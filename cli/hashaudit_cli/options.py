@@ -81,6 +81,28 @@ class TrustOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class SignerOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option that names the only accepted signer."""
+
+    signer: Annotated[
+        str | None,
+        Option(
+            "key",
+            "Accept only this public key: its file or its fingerprint.",
+            metavar="PUB",
+            setting="signer",
+            shown="any trusted key",
+        ),
+    ] = None
+
+
+HOW_TO_TRUST = (
+    "get the signer's public key or its fingerprint (SHA256:...) from the signer, then pass it with --key; "
+    "--allow-any-signer checks integrity only"
+)
+"""The hint where nobody vouches for a signer."""
+
+
 def select(table: type, *fields: str, **helps: str) -> tuple[DeclaredOption, ...]:
     """Returns some options of a class, in the order given.
 

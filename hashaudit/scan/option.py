@@ -21,6 +21,7 @@ class Group(StrEnum):
     LISTS = "Hash lists"
     FILES = "File selection"
     IMAGES = "Images"
+    SELECT = "Selection of records"
     OUTPUT = "Output"
     PERFORMANCE = "Performance"
     STORES = "Object stores"

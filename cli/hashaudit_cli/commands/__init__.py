@@ -3,6 +3,7 @@
 COMMAND_MODULES = {
     "scan": "hashaudit_cli.commands.scan",
     "verify": "hashaudit_cli.commands.verify",
+    "show": "hashaudit_cli.commands.show",
     "merge": "hashaudit_cli.commands.merge",
     "hash": "hashaudit_cli.commands.hash_files",
     "compare": "hashaudit_cli.commands.compare",

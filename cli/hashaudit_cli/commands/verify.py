@@ -13,18 +13,13 @@ from hashaudit.record.schema import EndReason, Totals
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, TrustOptions
+from hashaudit_cli.options import HOW_TO_TRUST, JsonOption, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import counted, log_error, print_json, quote
 
 if TYPE_CHECKING:
     from hashaudit.record.verify.trust import Trust
     from hashaudit.scan.verify_merged import MergedVerification
-
-HOW_TO_TRUST = (
-    "get the signer's public key or its fingerprint (SHA256:...) from the signer, then pass it with --key; "
-    "--allow-any-signer checks integrity only"
-)
 
 
 class VerifyOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,21 +34,20 @@ class VerifyOptions(msgspec.Struct, frozen=True, kw_only=True):
             metavar="FILE",
         ),
     ]
-    signer: Annotated[
-        str | None,
+    extract: Annotated[
+        bool,
         Option(
-            "key",
-            "Accept only this public key: its file or its fingerprint.",
-            metavar="PUB",
-            setting="signer",
-            shown="any trusted key",
+            "extract",
+            "Accept an extract (`show --extract`): segments may be absent if the chain of checkpoints is complete.",
+            setting="verify-extract",
         ),
-    ] = None
+    ] = False
 
 
 @command(
     "verify",
     options_of(VerifyOptions),
+    options_of(SignerOption),
     options_of(TrustOptions),
     options_of(JsonOption),
     examples=(
@@ -73,12 +67,12 @@ def verify(settings: Settings) -> int:
     from hashaudit.scan.trust_policy import choose_trust
 
     own, stated, as_json = settings.make(VerifyOptions), settings.make(TrustOptions), settings.make(JsonOption).as_json
-    trust = choose_trust(**msgspec.structs.asdict(stated), key=own.signer)
+    trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
     worst = ExitCode.COMPLETE
     results = []
     for file in own.files:
         try:
-            report = _verified(file, trust, allow_any_signer=stated.allow_any_signer)
+            report = _verified(file, trust, allow_any_signer=stated.allow_any_signer, extract=own.extract)
         except HashauditError as error:
             if len(own.files) == 1:
                 raise
@@ -112,13 +106,13 @@ def _named(file: str) -> dict[str, Any]:
     return {"file": name} if uri is None else {"file": name, "file_uri": uri}
 
 
-def _verified(file: str, trust: "Trust", *, allow_any_signer: bool) -> _Report:
+def _verified(file: str, trust: "Trust", *, allow_any_signer: bool, extract: bool) -> _Report:
     from hashaudit.record.verify.verifier import verify_file
     from hashaudit.scan.verify_merged import is_merge_result, verify_merged
 
     if is_merge_result(file):
         return _merge_report(verify_merged(file, trust), any_signer=allow_any_signer)
-    return _findings_report(verify_file(file, trust), any_signer=allow_any_signer)
+    return _findings_report(verify_file(file, trust, extract=extract), any_signer=allow_any_signer)
 
 
 def _findings_report(outcome: Verification, *, any_signer: bool) -> _Report:
@@ -127,6 +121,8 @@ def _findings_report(outcome: Verification, *, any_signer: bool) -> _Report:
         why = "it is empty" if not outcome.lines else "no line is a record"
         return _Report(headline=f"not a findings file; {why}", code=ExitCode.CANNOT_START, lines=[], fields=fields)
     code, headline = _verdict(outcome, any_signer=any_signer)
+    if outcome.undisclosed_records:
+        headline += f"; EXTRACT: {counted(outcome.undisclosed_records, 'record')} of the scan not in this file"
     if outcome.end_reason is not EndReason.COMPLETED:
         headline += f"; scan INCOMPLETE ({outcome.end_reason or 'no end is recorded'})"
     lines = []
@@ -229,7 +225,9 @@ def _fields(outcome: Verification) -> dict[str, Any]:
     return {
         "verified": outcome.verified,
         "intact": outcome.unmodified,
-        "complete": outcome.complete,
+        "complete": outcome.complete and not outcome.undisclosed_records,
+        "undisclosed_records": outcome.undisclosed_records,
+        "undisclosed_ranges": outcome.undisclosed,
         "end_reason": outcome.end_reason,
         "run_id": outcome.header.run_id if outcome.header else None,
         **_count_fields(last.totals if last is not None else None),

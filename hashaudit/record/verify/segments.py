@@ -41,13 +41,16 @@ class HeldRecords:
         self.dropped = 0
         """Number of records dropped since the last :meth:`take_all`."""
 
-    def append(self, line: NumberedLine) -> None:
-        """Adds the next record of the file."""
+    def append(self, line: NumberedLine) -> list[NumberedLine]:
+        """Adds the next record of the file, and returns the records that were dropped."""
         self._lines.append(line)
         self._bytes += len(line.raw)
+        dropped = []
         while len(self._lines) > MAX_SEGMENT_LINES or self._bytes > _MAX_WAITING_BYTES:
-            self._bytes -= len(self._lines.popleft().raw)
-            self.dropped += 1
+            dropped.append(self._lines.popleft())
+            self._bytes -= len(dropped[-1].raw)
+        self.dropped += len(dropped)
+        return dropped
 
     def covered(self, body: CheckpointBody) -> list[NumberedLine]:
         """Returns the records whose numbers a checkpoint covers, in the order of the file."""

@@ -6,6 +6,7 @@ does not affect the next (docs/adr/0012-verify-segments-independently.md).
 
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import msgspec
@@ -23,25 +24,30 @@ from hashaudit.record.verify.segments import HeldRecords, NumberedLine, damage, 
 from hashaudit.record.verify.trust import KeyRefusal, SignatureCheck, Trust
 from hashaudit.record.verify.verify_report import (
     MAX_PROBLEMS,
-    IntactRecords,
     Problem,
     ProblemCode,
     Problems,
+    RecordRanges,
     Sidecar,
     Verification,
 )
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
 
+RecordSink = Callable[[Sequence[NumberedLine], bool], None]
+"""Takes consecutive records. The second argument is true if a checkpoint proves them: their bytes are those that it
+closes, and its signature is accepted."""
+
 MAX_SIDECAR_BYTES = 4096
 """A signature has about 300."""
 
 
-def verify_file(path: str | bytes, trust: Trust = None) -> Verification:
+def verify_file(path: str | bytes, trust: Trust = None, *, extract: bool = False) -> Verification:
     """Verifies a file, and its sidecar ``FILE.sig`` if it exists.
 
     Args:
         path: the findings file.
         trust: whose signatures count; ``None`` accepts the key that the file names; its owner is then unknown.
+        extract: the file is an extract: segments may be absent, if the chain of checkpoints is complete.
 
     Raises:
         FindingsError: a file cannot be read. Any problem of its content is in the outcome instead.
@@ -49,25 +55,28 @@ def verify_file(path: str | bytes, trust: Trust = None) -> Verification:
     raw = os.fsencode(path)
     try:
         with open_regular(raw) as stream:
-            return verify(stream, trust, _read_sidecar(raw + SIDECAR_SUFFIX))
+            return verify(stream, trust, read_sidecar(raw), extract=extract)
     except OSError as error:
         raise FindingsError(f"cannot read '{for_terminal(raw)}' or its sidecar; {error.strerror}") from error
 
 
-def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) -> Verification:
+def verify(
+    stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None, *, extract: bool = False
+) -> Verification:
     """Verifies a findings file.
 
     Args:
         stream: the file from its start.
         trust: whose signatures count; ``None`` accepts the key that the file names; its owner is then unknown.
         sidecar: content of ``FILE.sig``, if there is one.
+        extract: as for :func:`verify_file`.
 
     Raises:
         OSError: the stream cannot be read.
     """
-    verifier = _Verifier(trust)
+    verifier = FileVerifier(trust, extract=extract)
     # Until the first trusted signature, the file may be an intact one by another signer.
-    anyone = None if trust is None else _Verifier(None)
+    anyone = None if trust is None else FileVerifier(None, extract=extract)
     for piece, continued in pieces(stream):
         verifier.feed(piece, continued=continued)
         if anyone is not None:
@@ -81,9 +90,14 @@ def verify(stream: BinaryIO, trust: Trust = None, sidecar: bytes | None = None) 
     return msgspec.structs.replace(outcome, problems=(problem, *outcome.problems)[:MAX_PROBLEMS])
 
 
-def _read_sidecar(path: bytes) -> bytes | None:
+def read_sidecar(path: bytes) -> bytes | None:
+    """Returns the content of the sidecar beside a findings file; ``None`` if there is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     try:
-        with open_regular(path) as stream:
+        with open_regular(path + SIDECAR_SUFFIX) as stream:
             return stream.read(MAX_SIDECAR_BYTES + 1)
     except FileNotFoundError:
         return None
@@ -104,8 +118,20 @@ def _read_body(checkpoint: Checkpoint, raw: bytes) -> CheckpointBody:
         raise _RejectedError(ProblemCode.CHECKPOINT_UNREADABLE, str(error)) from error
 
 
-class _Verifier:
-    def __init__(self, trust: Trust) -> None:
+class FileVerifier:
+    """Verifies one file, line by line."""
+
+    def __init__(self, trust: Trust, on_records: RecordSink | None = None, *, extract: bool = False) -> None:
+        """Prepares to read a file.
+
+        Args:
+            trust: whose signatures count; ``None`` accepts the key that the file names.
+            on_records: takes the records as soon as it is known whether they are proven.
+            extract: accept absent segments, if the chain of checkpoints is complete.
+        """
+        self._on_records = on_records
+        self._extract = extract
+        self._undisclosed = RecordRanges()
         self._problems = Problems()
         self._signatures = SignatureCheck(trust)
         self._sha256 = hashlib.sha256()
@@ -123,7 +149,7 @@ class _Verifier:
         self._holding = 0
         self._resumptions = 0
         self._gaps = 0
-        self._intact = IntactRecords()
+        self._intact = RecordRanges()
 
     @property
     def has_key(self) -> bool:
@@ -166,6 +192,8 @@ class _Verifier:
             checkpoints=self._holding,
             intact=self._intact.ranges,
             intact_records=self._intact.records,
+            undisclosed=self._undisclosed.ranges,
+            undisclosed_records=self._undisclosed.records,
             last=self._head,
             resumptions=self._resumptions,
             sidecar=state,
@@ -202,7 +230,7 @@ class _Verifier:
             return
         if isinstance(line, RunHeader):
             self._take_header(line)
-        self._waiting.append(NumberedLine(self._lines, raw, line))
+        self._emit(self._waiting.append(NumberedLine(self._lines, raw, line)))
 
     def _read_line(self, raw: bytes) -> Line:
         line = decode_line(without_newline(raw))
@@ -231,7 +259,8 @@ class _Verifier:
         covered = self._waiting.take(body.first, body.last)
         self._report_unclosed(self._waiting.dropped, self._waiting.take_all())
         self._check_segment(covered, body, contiguous=contiguous)
-        if body.final and not self._problems and body.file_sha256 != self._sha256.hexdigest():
+        whole = not self._problems and not self._undisclosed.records
+        if body.final and whole and body.file_sha256 != self._sha256.hexdigest():
             self._line_problem(ProblemCode.FILE_CHANGED, "the file before the final checkpoint was modified")
         self._head = body
         self._head_sha256 = hashlib.sha256(raw).hexdigest()
@@ -272,7 +301,7 @@ class _Verifier:
 
     def _check_place(self, body: CheckpointBody) -> None:
         if self._head is not None and body.first <= self._head.last:
-            self._waiting.take(body.first, body.last)
+            self._emit(self._waiting.take(body.first, body.last))
             raise _RejectedError(
                 ProblemCode.CHECKPOINT_REPEATED,
                 f"the checkpoint of records {body.first}-{body.last} is after that of record {self._head.last}",
@@ -298,7 +327,10 @@ class _Verifier:
 
     def _check_segment(self, lines: list[NumberedLine], body: CheckpointBody, *, contiguous: bool) -> None:
         intact = is_intact(lines, body)
-        if not intact:
+        self._emit(lines, proven=intact and self.has_key)
+        if self._is_undisclosed(lines, body):
+            self._undisclosed.add(body.first, body.last)
+        elif not intact:
             self._problems.add(*damage(lines, body, self._segment, self._unreadable))
         elif lines:
             self._check_header_key(lines[0].record)
@@ -307,6 +339,14 @@ class _Verifier:
         self._totals_hold = wrong is None
         if wrong is not None:
             self._line_problem(ProblemCode.TOTALS_WRONG, f"the checkpoint's totals: {wrong}")
+
+    def _is_undisclosed(self, lines: list[NumberedLine], body: CheckpointBody) -> bool:
+        """Returns whether an extract does not contain this segment: none of its records is there, not even damaged."""
+        return self._extract and not lines and not self._unreadable and body.first <= body.last
+
+    def _emit(self, lines: Sequence[NumberedLine], *, proven: bool = False) -> None:
+        if self._on_records is not None and lines:
+            self._on_records(lines, proven)
 
     def _check_header_key(self, record: Record) -> None:
         key = self._signatures.key
@@ -342,6 +382,7 @@ class _Verifier:
         return Sidecar.INVALID
 
     def _report_unclosed(self, dropped: int, lines: list[NumberedLine]) -> None:
+        self._emit(lines)
         if not (dropped or lines):
             return
         text = f"{dropped + len(lines)} records are not covered by a valid checkpoint"

@@ -112,13 +112,13 @@ class RecordRange(msgspec.Struct, frozen=True):
     last: int
 
 
-class IntactRecords:
-    """Collects the numbers of intact records; lists the first :data:`MAX_RANGES` ranges and counts all."""
+class RecordRanges:
+    """Collects the numbers of records; lists the first :data:`MAX_RANGES` ranges and counts all."""
 
     def __init__(self) -> None:
         self._ranges: list[RecordRange] = []
         self.records = 0
-        """Number of intact records."""
+        """Number of all records."""
 
     def add(self, first: int, last: int) -> None:
         """Adds one segment; segments come in the order of their numbers."""
@@ -152,6 +152,10 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     :data:`MAX_RANGES` ranges are listed."""
     intact_records: int
     """Number of intact records in all."""
+    undisclosed: tuple[RecordRange, ...] = ()
+    """Records of absent segments, if the file was verified as an extract. At most :data:`MAX_RANGES` ranges."""
+    undisclosed_records: int = 0
+    """Number of these records in all."""
     last: CheckpointBody | None
     """The last valid checkpoint."""
     resumptions: int = 0
@@ -213,7 +217,9 @@ def _proven(outcome: Verification) -> list[str]:
             proven.append(f"the signer is the given key {outcome.fingerprint}")
         case Basis.NAMED_KEY:
             proven.append(f"all signatures are by one key, {outcome.fingerprint}")
-    if outcome.last is not None and outcome.last.final and not outcome.problems:
+    if outcome.undisclosed_records and not outcome.problems:
+        proven.append(f"the chain of {outcome.checkpoints} checkpoints is complete")
+    elif outcome.last is not None and outcome.last.final and not outcome.problems:
         proven.append(f"nothing is missing between the start and the end, {outcome.last.end}: {outcome.last.reason}")
     if outcome.resumptions:
         times = "once" if outcome.resumptions == 1 else f"{outcome.resumptions} times"
@@ -225,6 +231,9 @@ def _proven(outcome: Verification) -> list[str]:
 
 def _unproven(outcome: Verification) -> list[str]:
     unproven = []
+    if outcome.undisclosed_records:
+        ranges = ", ".join(_shown(item) for item in outcome.undisclosed)
+        unproven.append(f"the content of records {ranges}: they are not in this extract")
     if outcome.basis is Basis.NONE:
         unproven.append("the signer: no signature is valid, so anyone could have written or changed this file")
     elif outcome.basis is Basis.NAMED_KEY:

@@ -18,7 +18,7 @@ from hashaudit.record.codec import MAX_LINE_BYTES
 from hashaudit.record.schema import Record
 from hashaudit.record.verify.segments import HeldRecords, NumberedLine
 from hashaudit.record.verify.verifier import verify, verify_file
-from hashaudit.record.verify.verify_report import MAX_PROBLEMS, MAX_RANGES, IntactRecords, ProblemCode, RecordRange
+from hashaudit.record.verify.verify_report import MAX_PROBLEMS, MAX_RANGES, ProblemCode, RecordRange, RecordRanges
 
 KEY = signing_key()
 
@@ -149,7 +149,7 @@ def test_problems_beyond_the_limit_are_counted() -> None:
 
 
 def test_stretches_of_intact_records_beyond_the_limit_are_counted() -> None:
-    intact = IntactRecords()
+    intact = RecordRanges()
     for number in range(MAX_RANGES + 10):
         intact.add(2 * number + 1, 2 * number + 1)
     intact.add(2 * (MAX_RANGES + 10), 2 * (MAX_RANGES + 10))
