@@ -1,4 +1,4 @@
-"""What the matches of a finding say in a few words."""
+"""Sums up the matches of a finding in a few words."""
 
 from collections.abc import Iterable
 
