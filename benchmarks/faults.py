@@ -172,8 +172,8 @@ def children(pid: int) -> list[int]:
 
 def is_worker(pid: int) -> bool:
     """Whether a process is a worker, and not the one that parses lists."""
-    with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-        return b"child_main" in file.read()
+    with suppress(OSError), open(f"/proc/{pid}/comm", "rb") as name, open(f"/proc/{pid}/cmdline", "rb") as words:
+        return name.read() == b"ha-worker\n" or b"child_main" in words.read()
     return False
 
 

@@ -1,6 +1,7 @@
 """Limits and settings that a process requests from the kernel for itself.
 
-Source: prctl(2), PR_SET_PDEATHSIG(2const), PR_SET_DUMPABLE(2const), PR_SET_NO_NEW_PRIVS(2const), getrlimit(2).
+Source: prctl(2), PR_SET_PDEATHSIG(2const), PR_SET_DUMPABLE(2const), PR_SET_NO_NEW_PRIVS(2const),
+PR_SET_CHILD_SUBREAPER(2const), PR_SET_NAME(2const), getrlimit(2).
 """
 
 import ctypes
@@ -21,6 +22,9 @@ THREADS = "/proc/self/task"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 
 _MANY_OPEN_FILES = 10_240
 """macOS refuses to raise the soft limit to an unlimited hard limit; it grants this many (OPEN_MAX of its limits.h)."""
@@ -100,6 +104,29 @@ def has_one_thread() -> bool:
         return len(os.listdir(THREADS)) == 1
     except OSError:
         return False
+
+
+def adopt_orphans(*, is_active: bool) -> bool:
+    """Makes this process the parent of its descendants whose parent ends, or ends that. Returns whether it worked."""
+    return _prctl(_PR_SET_CHILD_SUBREAPER, int(is_active))
+
+
+def is_adopting_orphans() -> bool | None:
+    """Returns whether :func:`adopt_orphans` is active; ``None`` if the system does not have it."""
+    prctl = c_function("prctl")
+    if prctl is None:
+        return None
+    value = ctypes.c_int(0)
+    prctl.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+    return bool(value.value) if prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(value), 0, 0, 0) == 0 else None
+
+
+def name_process(name: str) -> None:
+    """Names this process for ps(1), where the system can; at most 15 bytes."""
+    prctl = c_function("prctl")
+    if prctl is not None:
+        prctl.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+        prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def has_prctl() -> bool:

@@ -2,20 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 from hashaudit.errors import HostError
+from hashaudit.host.fork_server import ForkServer
 from hashaudit.scan.config import ExecutorKind, ScanConfig
 from hashaudit.scan.dispatcher import TaskContext
 from hashaudit.scan.plan import deadlines, worker_count
 from hashaudit.sources.interface import RootDescription
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import Pool
+from hashaudit.workers.local.worker_process import WorkerProcess
+from hashaudit.workers.local.worker_start import load_for
 
 ScanExecutor = Executor[TaskContext]
 
 
 def executor_for(
-    config: ScanConfig, roots: Sequence[RootDescription], report: Callable[[str], None]
+    config: ScanConfig,
+    roots: Sequence[RootDescription],
+    report: Callable[[str], None],
+    server: ForkServer | None = None,
 ) -> AbstractContextManager[ScanExecutor]:
     """Returns the executor that the configuration names, not yet started.
 
@@ -23,6 +30,7 @@ def executor_for(
         config: the options.
         roots: the roots as the source describes them.
         report: receives sentences for people about a cluster's workers.
+        server: starts local workers; ``None``: each of them is a fresh interpreter.
 
     Raises:
         HostError: this machine cannot run it.
@@ -33,6 +41,8 @@ def executor_for(
         workers=worker_count(config, roots),
         deadlines=deadlines(config),
         max_rate_bytes_per_s=config.max_rate_bytes_per_s,
+        spawn=partial(WorkerProcess, server=server),
+        prepare=None if server is None else partial(load_for, server, low_impact=config.low_impact),
     )
 
 

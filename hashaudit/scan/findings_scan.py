@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Self
 
 from hashaudit.errors import UsageError
+from hashaudit.host.fork_server import ForkServer
 from hashaudit.lists.list_parser import ListParser
 from hashaudit.model import paths
 from hashaudit.record.header import RunHeader
@@ -14,7 +15,7 @@ from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason
 from hashaudit.scan.check_config import checked
 from hashaudit.scan.confidential import key_paths
-from hashaudit.scan.config import ScanConfig
+from hashaudit.scan.config import ExecutorKind, ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
 from hashaudit.scan.key_policy import Signing, load_signer
@@ -25,6 +26,7 @@ from hashaudit.scan.run_header import run_header
 from hashaudit.scan.session import Session, drained
 from hashaudit.signing.key_files import SigningKey
 from hashaudit.sources.open_source import require_roots
+from hashaudit.workers.local.worker_start import start_server
 
 FilePath = str | bytes | os.PathLike[str]
 
@@ -37,6 +39,7 @@ def scan(
     signing: Signing | None = None,
     control: Control | None = None,
     argv: Sequence[str] = (),
+    owns_process: bool = False,
 ) -> "Scan":
     """Returns a scan: a context manager and an iterator of events. Nothing starts before the first event is requested.
 
@@ -47,11 +50,15 @@ def scan(
         signing: how to sign; default: with the user's own key, which is created at first use.
         control: requests to the running scan, for one scan only.
         argv: the command line, for the header.
+        owns_process: this process has nothing secret and does nothing else, so others may start as copies of it, which
+            is faster.
 
     Raises:
         UsageError: an option is out of range, or options are mutually exclusive.
     """
-    return Scan(config, output=output, resume=resume, signing=signing, control=control, argv=argv)
+    return Scan(
+        config, output=output, resume=resume, signing=signing, control=control, argv=argv, owns_process=owns_process
+    )
 
 
 class Scan:
@@ -70,6 +77,7 @@ class Scan:
         signing: Signing | None = None,
         control: Control | None = None,
         argv: Sequence[str] = (),
+        owns_process: bool = False,
     ) -> None:
         """Checks the options; see :func:`scan`."""
         if (output is None) is (resume is None):
@@ -84,6 +92,7 @@ class Scan:
         self._signing = signing or Signing()
         self._control = control or Control()
         self._argv = tuple(argv)
+        self._owns_process = owns_process
         self._events = self._run()
         self.result: Finished | None = None
         """The end of the scan, also of one that was closed early; ``None`` before it."""
@@ -113,8 +122,11 @@ class Scan:
     def _run(self) -> Generator[Event]:
         reports: deque[Event] = deque()
         with contextlib.ExitStack() as stack:
-            # Before the key is in memory: the process that parses lists may be a copy of this one.
+            # Before the key is in memory: the processes that parse lists and fork workers may be copies of this one.
             parser = stack.enter_context(self._list_parser())
+            server = self._server()
+            if server is not None:
+                stack.enter_context(server)
             signer = load_signer(self._signing, reports.append)
             yield from drained(reports)
             config, interrupted = self._config, None
@@ -125,7 +137,7 @@ class Scan:
                     self.exit_code = interrupted.exit_code
                     yield AlreadyComplete(interrupted.exit_code)
                     return
-            session = stack.enter_context(Session(config, reports, self._signing, parser))
+            session = stack.enter_context(Session(config, reports, self._signing, parser, server))
             yield from session.prepare()
             yield Prepared()
             own_files = OwnFiles(set(session.confidential.identities), set(session.confidential.paths))
@@ -147,8 +159,18 @@ class Scan:
 
     def _list_parser(self) -> ListParser:
         has_lists = bool(self._config.lists) or self._resume is not None
-        has_secret = isinstance(self._signing.passphrase, bytes)
-        return ListParser(forks=has_lists and not has_secret, hidden=key_paths(self._signing))
+        return ListParser(forks=has_lists and not self._has_secret, hidden=key_paths(self._signing))
+
+    def _server(self) -> ForkServer | None:
+        config = self._config
+        if config.executor is ExecutorKind.DASK:
+            return None
+        copies = self._owns_process and not self._has_secret
+        return start_server(copies=copies, low_impact=config.low_impact, images=bool(config.perceptual_algorithms))
+
+    @property
+    def _has_secret(self) -> bool:
+        return isinstance(self._signing.passphrase, bytes)
 
     def _header(self, session: Session, signer: SigningKey | None) -> RunHeader:
         return run_header(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from hashaudit.host.fork_server import ForkServer
 from hashaudit.host.priority import RESOURCES, lower_priority
 from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.list_parser import ListParser
@@ -50,6 +51,7 @@ class Session:
         reports: deque[Event] | None = None,
         signing: Signing | None = None,
         parser: ListParser | None = None,
+        server: ForkServer | None = None,
     ) -> None:
         """Takes the options; :meth:`prepare` opens everything.
 
@@ -58,11 +60,13 @@ class Session:
             reports: receives the events that the parts report while no event is requested.
             signing: names the key that workers may not read; ``None``: no key is in use.
             parser: the process that parses the lists; default: a new one.
+            server: starts the worker processes; ``None``: each of them is a fresh interpreter.
         """
         self.config = config
         self.confidential = Confidential()
         """The files that only this process may read, for the walk to skip."""
         self._signing = signing
+        self._server = server
         self._parser = parser or ListParser(hidden=() if signing is None else key_paths(signing))
         self._parser.requires_sandbox = config.require_sandbox
         self.roots: Sequence[RootDescription] = ()
@@ -91,8 +95,8 @@ class Session:
             lowered = lower_priority()
             yield from (PriorityNotLowered(name) for name in RESOURCES if name not in lowered)
         self.roots = open_source(config.roots, buckets=config.buckets).describe_roots()
-        # Workers start while the lists are loaded.
-        self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor))
+        # Workers, or the server that forks them, start while the lists are loaded.
+        self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor, self._server))
         plug_in_all(config.hashers)
         self.lists = self._stack.enter_context(
             load_lists(

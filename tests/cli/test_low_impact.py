@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import Tool, of_kind, parsed, totals, wait_until
+from installed import Tool, children, of_kind, parsed, totals, wait_until, workers
 
 MIB = 1 << 20
 
@@ -75,7 +75,7 @@ def test_low_impact_lowers_every_process(hashaudit: Tool, big: Path) -> None:
         "scan", big, "--record", "all", "--low-impact", "--max-rate", "2M", "-j", "2", stdout=subprocess.DEVNULL
     )
     try:
-        wait_until(lambda: len(children(process.pid)) == 2)
+        wait_until(lambda: len(workers(process.pid)) == 2)
         everyone = [process.pid, *children(process.pid)]
         assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in everyone} == {19}
         if os.uname().machine == "x86_64":
@@ -83,19 +83,6 @@ def test_low_impact_lowers_every_process(hashaudit: Tool, big: Path) -> None:
     finally:
         process.kill()
         process.wait()
-
-
-def children(pid: int) -> list[int]:
-    numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [number for number in numbers if parent_of(number) == pid]
-
-
-def parent_of(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def test_the_header_says_what_was_asked(hashaudit: Tool, tmp_path: Path) -> None:
@@ -168,7 +155,7 @@ class Running:
         ]
         self.process = hashaudit.start(*words, stderr=subprocess.PIPE)
         wait_until(lambda: output.exists() and b"checkpoint" in output.read_bytes())
-        self.workers = children(self.process.pid)
+        self.workers = workers(self.process.pid)
         before = bytes_read(self.workers)
         wait_until(lambda: bytes_read(self.workers) > before + 2 * MIB)
 
@@ -210,7 +197,7 @@ def test_a_pause_stops_parent_and_workers_until_it_is_continued(
     assert lines[-1]["kind"] == "checkpoint", "and signed"
     time.sleep(0.5)
     assert bytes_read(run.workers) == before
-    assert run.workers == children(run.process.pid)
+    assert run.workers == workers(run.process.pid)
     run.send(signal.SIGCONT)
     err = run.end()
     assert "paused" in err
@@ -226,14 +213,14 @@ def test_workers_stop_reading_without_a_rate_too(hashaudit: Tool, tmp_path: Path
     words = ["--record", "all", "-a", "md5,sha1,sha256,sha512,sha3-512", "-j", "1", "--quiet"]
     process = hashaudit.start("scan", tmp_path, *words, stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: bytes_read(children(process.pid)) > 100 * MIB)
+        wait_until(lambda: bytes_read(workers(process.pid)) > 100 * MIB)
         process.send_signal(signal.SIGTSTP)
         wait_until(lambda: state_of(process.pid) == "T")
-        before = bytes_read(children(process.pid))
+        before = bytes_read(workers(process.pid))
         time.sleep(0.3)
-        assert bytes_read(children(process.pid)) == before
+        assert bytes_read(workers(process.pid)) == before
         process.send_signal(signal.SIGCONT)
-        wait_until(lambda: bytes_read(children(process.pid)) > before + MIB)
+        wait_until(lambda: bytes_read(workers(process.pid)) > before + MIB)
     finally:
         process.kill()
         process.wait()

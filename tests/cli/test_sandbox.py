@@ -19,7 +19,7 @@ from dead_mount import dead_mount
 from hashaudit.scan.config import RecordScope
 from hashaudit.scan.events import Started
 from hashaudit.signing.key_files import new_key
-from installed import Result, Tool, of_kind, parsed, totals, wait_until
+from installed import Result, Tool, of_kind, parsed, totals, wait_until, workers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
@@ -281,15 +281,15 @@ def test_a_worker_holds_only_the_descriptors_that_it_needs(hashaudit: Tool, tmp_
             close_fds=False,
         )
     try:
-        wait_until(lambda: any("big" in held for worker in children(process.pid) for held in descriptors(worker)))
-        [worker] = children(process.pid)
+        wait_until(lambda: any("big" in held for worker in workers(process.pid) for held in descriptors(worker)))
+        [worker] = workers(process.pid)
         held = descriptors(worker)
     finally:
         process.kill()
         process.wait()
     kinds = sorted("board" if name.endswith(" (deleted)") else name.partition(":[")[0] for name in held)
     own = [str(tmp_path), str(tmp_path / "big"), f"/proc/{worker}/statm"]
-    assert kinds == sorted(["pipe", "/dev/null", "/dev/null", "socket", "board", *own])
+    assert kinds == sorted(["/dev/null", "/dev/null", "/dev/null", "socket", "board", *own])
 
 
 def test_a_read_that_nothing_can_end_costs_one_file(hashaudit: Tool, tmp_path: Path) -> None:
@@ -323,12 +323,12 @@ def test_a_killed_parent_takes_workers_along_that_loop_in_c(
     ]
     process = hashaudit.start(*words, env=outside, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: any(map(is_busy, children(process.pid))))
-        workers = children(process.pid)
+        wait_until(lambda: any(map(is_busy, workers(process.pid))))
+        started = workers(process.pid)
     finally:
         process.kill()
         process.wait()
-    wait_until(lambda: not any(map(is_busy, workers)))
+    wait_until(lambda: not any(map(is_busy, started)))
 
 
 def is_busy(pid: int) -> bool:
@@ -345,14 +345,6 @@ def descriptors(pid: int) -> list[str]:
     try:
         return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
     except OSError:
-        return []
-
-
-def children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:
         return []
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import COMMAND, Tool, parsed, wait_until
+from installed import COMMAND, Tool, children, parsed, status_of, wait_until
 
 MakeList = Callable[..., Path]
 
@@ -123,29 +123,8 @@ def test_a_quit_scan_leaves_no_core_file(hashaudit: Tool, make_list: MakeList, t
     assert not [path.name for path in place.iterdir() if path.name.startswith("core")]
 
 
-def children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        return [number for number in numbers if alive(number) and parent_of(number) == pid]
-
-
-def status_of(pid: int) -> list[str]:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ["Z", "0"]
-
-
 def alive(pid: int) -> bool:
     return status_of(pid)[0] != "Z"
-
-
-def parent_of(pid: int) -> int:
-    return int(status_of(pid)[1])
 
 
 def test_a_closed_pipe_ends_with_141(hashaudit: Tool, tmp_path: Path) -> None:

@@ -91,6 +91,32 @@ def totals(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process started, and that still exist."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and status_of(int(name))[1] == str(pid)]
+
+
+def workers(pid: int) -> list[int]:
+    """The workers of a scan: its children, but the process that forks them."""
+    return [number for number in children(pid) if name_of(number) != "ha-starter"]
+
+
+def name_of(pid: int) -> str:
+    """The name of a process, as ps shows it."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def status_of(pid: int) -> list[str]:
+    """State and parent of a process, and what else its stat file has after its name."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ["Z", "0"]
+
+
 def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
     """Waits for what another process has to do first."""
     end_s = time.monotonic() + timeout_s

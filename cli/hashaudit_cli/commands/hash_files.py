@@ -60,13 +60,15 @@ def hash_files(settings: Settings) -> int:
     """
     from hashaudit.scan.check_config import checked
     from hashaudit.scan.session import Session
+    from hashaudit.workers.local.worker_start import start_server
 
     own, quiet = settings.make(HashOptions), settings.make(QuietOption).quiet
     config = checked(settings.make(ScanConfig, variants="none", record=RecordScope.ALL))
     if own.form not in FORMS:
         raise UsageError(f"invalid --format: '{own.form}'; must be one of {', '.join(FORMS)}")
     finished, without_hash = None, 0
-    with obeying_signals() as control, Session(config) as session:
+    server = start_server(copies=True, low_impact=config.low_impact, images=bool(config.perceptual_algorithms))
+    with obeying_signals() as control, server or contextlib.nullcontext(), Session(config, server=server) as session:
         show_preparation(session.prepare(), quiet=quiet)
         perceptual = session.worker_config.perceptual
         pictures = perceptual.algorithms if perceptual else ()

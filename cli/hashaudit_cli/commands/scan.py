@@ -115,7 +115,15 @@ def _run(config: ScanConfig, *, output: str | None, resume: str | None, signing:
     with obeying_signals() as control:
         with interrupting_on_signals():
             argv = mask_options(sys.argv, secret_options((SigningOptions,)))
-            events = hashaudit.scan(config, output=target, resume=resume, signing=signing, control=control, argv=argv)
+            events = hashaudit.scan(
+                config,
+                output=target,
+                resume=resume,
+                signing=signing,
+                control=control,
+                argv=argv,
+                owns_process=True,
+            )
         with events:
             with interrupting_on_signals():
                 show_preparation(events, quiet=quiet)

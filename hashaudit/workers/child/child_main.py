@@ -14,6 +14,7 @@ from hashaudit.host.framing import frame, receive
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL
 from hashaudit.workers.child.examiner import Examiner, WorkerExhaustedError
+from hashaudit.workers.child.preload import single_threaded
 from hashaudit.workers.connection import Address, open_connection
 from hashaudit.workers.protocol import (
     BATCH_DECODER,
@@ -26,15 +27,21 @@ from hashaudit.workers.protocol import (
     WorkBatch,
 )
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Thread counts that numpy's linear algebra library reads when it is loaded, later."""
-
 PARENTS_SIGNALS = ("SIGINT", "SIGTSTP", "SIGUSR1", "SIGINFO")
 
 
 def main() -> None:
     """Serves the parent named on standard input until it closes the connection."""
-    address = msgspec.json.decode(sys.stdin.buffer.read(), type=Address)
+    _serve_parent(msgspec.json.decode(sys.stdin.buffer.read(), type=Address))
+
+
+def main_forked(descriptors: list[int], argument: bytes) -> None:
+    """Serves the parent in a process that a server has forked: with a socket, and the number of the parent."""
+    connection, progress = descriptors
+    _serve_parent(Address(int(argument), connection, progress))
+
+
+def _serve_parent(address: Address) -> None:
     layers = enter_sandbox(address.parent_pid)
     stream, progress = open_connection(address)
     with stream:
@@ -50,8 +57,7 @@ def enter_sandbox(parent_pid: int) -> tuple[str, ...]:
     for name in PARENTS_SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # Each worker is one thread of work: threads of numpy's library would only compete for the same cores.
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    single_threaded()
     # A traceback could show content of a list or file. Failures are reported as data.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -77,7 +77,8 @@ class Pool(Generic[ContextT]):
         workers: number of processes.
         deadlines: a worker that exceeds one is ended, and its item marked as failed.
         max_rate_bytes_per_s: bytes that all workers together read from storage per second; ``None``: no limit.
-        spawn: starts a process; tests replace it.
+        spawn: starts a process.
+        prepare: called with the configuration, after which the workers start; ``None``: they start on entry.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Pool(Generic[ContextT]):
         deadlines: Deadlines,
         max_rate_bytes_per_s: int | None = None,
         spawn: Callable[[], WorkerProcess] = WorkerProcess,
+        prepare: Callable[[WorkerConfig], None] | None = None,
     ) -> None:
         self._config: bytes | None = None
         self._check: AnswerCheck | None = None
@@ -94,6 +96,7 @@ class Pool(Generic[ContextT]):
         self._count = workers
         self._deadlines = deadlines
         self._spawn = spawn
+        self._prepare = prepare
         self._rate_limiter = RateLimiter(max_rate_bytes_per_s)
         self._selector = selectors.DefaultSelector()
         self._workers: list[PooledWorker[ContextT]] = []
@@ -115,10 +118,14 @@ class Pool(Generic[ContextT]):
     def __enter__(self) -> "Pool[ContextT]":
         # Each worker takes two descriptors in this process.
         raise_open_file_limit()
+        if self._prepare is None:
+            self._start_workers()
+        return self
+
+    def _start_workers(self) -> None:
         self._ready_by_s = time.monotonic() + START_TIMEOUT_S
         for _ in range(self._count):
             self._start_worker()
-        return self
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
@@ -150,7 +157,7 @@ class Pool(Generic[ContextT]):
     @property
     def workers(self) -> int:
         """Number of processes, busy or not."""
-        return len(self._workers)
+        return self._count
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -186,6 +193,9 @@ class Pool(Generic[ContextT]):
         self._decodes = config.perceptual is not None
         for worker in self._workers:
             self._send_config(worker)
+        if self._prepare is not None:
+            self._prepare(config)
+            self._start_workers()
 
     def poll_ready(self) -> tuple[str, ...] | None:
         """Waits a moment for the first worker; returns the sandbox layers in force once it is ready.
@@ -384,8 +394,9 @@ class Pool(Generic[ContextT]):
         self._workers.remove(worker)
         blamed = worker.blamed() if worker.batches else None
         self._finished_bytes += worker.process.bytes_read()
+        is_refused = worker.process.is_refused
         status = worker.process.kill()
-        if not worker.ready:
+        if not worker.ready and not is_refused:
             self._failed_starts += 1
             if self._failed_starts >= FAILED_STARTS:
                 raise HostError(f"worker processes do not start: {describe_end(status)[0]}")

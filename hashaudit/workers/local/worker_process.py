@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hashaudit.host.fork_server import ForkedProcess, ForkServer
 from hashaudit.host.framing import HEADER, frame
 from hashaudit.workers.connection import Connection
 from hashaudit.workers.message_size import MAX_MESSAGE_BYTES, check_objects
@@ -29,6 +30,8 @@ from hashaudit.workers.protocol import (
 )
 
 WORKER_CODE = "from hashaudit.workers.child.child_main import main; main()"
+
+WORKER_FUNCTION = "hashaudit.workers.child.child_main:main_forked"
 
 RECEIVE_BYTES = 1 << 18
 
@@ -59,8 +62,9 @@ class ProtocolError(Exception):
 class WorkerProcess:
     """A child that runs :mod:`hashaudit.workers.child.child_main`, its socket and its shared progress memory.
 
-    It is a fresh interpreter, because a fork would hold a copy of the signing key. It leaves the terminal's process
-    group, so that Ctrl-C reaches only the parent, which ends the scan in order.
+    It is forked from a server that never had the signing key, or a fresh interpreter; a fork of this process would hold
+    a copy of the key. It leaves the terminal's process group, so that Ctrl-C reaches only the parent, which ends the
+    scan in order.
 
     A compromised worker can write any number into the progress memory, so every method bounds what it returns.
     """
@@ -70,25 +74,25 @@ class WorkerProcess:
     _taken = 0
     """The highest credible value of :meth:`bytes_taken`."""
 
-    def __init__(self, code: str = WORKER_CODE) -> None:
-        """Starts the child. Tests run other code."""
+    def __init__(self, code: str = WORKER_CODE, server: ForkServer | None = None) -> None:
+        """Starts the child.
+
+        Args:
+            code: of a fresh interpreter; tests run other code.
+            server: starts the child, unless it has ended.
+        """
         link = Connection()
-        self.process = subprocess.Popen(
-            # -P: never import a hashaudit.py in the current directory.
-            [sys.executable, "-P", "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            pass_fds=link.inherited,
-            process_group=0 if os.name == "posix" else None,
-        )
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError), self.process.stdin as stdin:
-                stdin.write(msgspec.json.encode(link.address))
+        self.process = _forked(server, link) or _fresh(code, link)
         self.socket, self._progress_map = link.connect()
         self.socket.setblocking(False)  # noqa: FBT003 # the socket's own signature
         self._progress = memoryview(self._progress_map).cast("q")[:PROGRESS_WORDS]
         self._inbound = bytearray()
         self._outbound = bytearray()
+
+    @property
+    def is_refused(self) -> bool:
+        """True if the server that was to start the worker has not, and never will."""
+        return isinstance(self.process, ForkedProcess) and self.process.is_refused
 
     def position(self) -> tuple[int, int]:
         """Returns the batch and item in progress; batch 0 before the first."""
@@ -114,6 +118,8 @@ class WorkerProcess:
 
     def threads(self) -> int:
         """Returns the number of the worker's threads; 1 if the system does not report it."""
+        if isinstance(self.process, ForkedProcess) and not self.process.is_started:
+            return 1
         try:
             # The kernel adds the threads to the links of this directory (proc_task_getattr in fs/proc/base.c).
             return os.stat(f"/proc/{self.process.pid}/task").st_nlink - 2
@@ -211,6 +217,30 @@ class WorkerProcess:
         with contextlib.suppress(BufferError):
             self._progress_map.close()
         return status
+
+
+def _forked(server: ForkServer | None, link: Connection) -> ForkedProcess | None:
+    if server is None or server.is_lost:
+        return None
+    try:
+        return server.fork(WORKER_FUNCTION, link.inherited, str(os.getpid()).encode())
+    except OSError:
+        return None
+
+
+def _fresh(code: str, link: Connection) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        # -P: never import a hashaudit.py in the current directory.
+        [sys.executable, "-P", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        pass_fds=link.inherited,
+        process_group=0 if os.name == "posix" else None,
+    )
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(msgspec.json.encode(link.address))
+    return process
 
 
 def _decoded(payload: memoryview) -> Message:

@@ -3,12 +3,14 @@ import signal
 import textwrap
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from hashaudit.errors import HostError
+from hashaudit.host.fork_server import ForkServer, is_available
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import DirectoryRef, Location
@@ -196,7 +198,7 @@ def test_leaving_the_pool_leaves_no_process(tmp_path: Path) -> None:
         pool.submit(tasks(tmp_path, "hang"))
         pool.collect(0.2)
         processes = [worker.process.process for worker in pool._workers]
-    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
+    assert [process.wait(0) for process in processes] == [-signal.SIGKILL] * 2
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "import time"])
@@ -464,3 +466,28 @@ def test_the_parent_sees_what_each_worker_is_on(tmp_path: Path) -> None:
             if until() == ["hang"]:
                 break
         assert until() == ["hang"]
+
+
+@pytest.mark.skipif(not is_available(), reason="needs Linux")
+@pytest.mark.parametrize("ends", ["before", "while they start", "after"])
+def test_workers_start_without_the_server_that_was_to_fork_them(tmp_path: Path, ends: str) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    with ForkServer(copies=False) as server:
+        if ends == "before":
+            server.abandon()
+        elif ends == "while they start":
+            server.load("os:abort")
+        with Pool[str](
+            workers=4,  # more than may fail to start
+            deadlines=PATIENT,
+            spawn=partial(WorkerProcess, server=server),
+            prepare=lambda _config: None,
+        ) as pool:
+            pool.begin(CONFIG)
+            pool.wait_ready()
+            if ends == "after":
+                server.abandon()
+                pool._renew(pool._workers[0])
+            pool.submit(tasks(tmp_path, "a"))
+            events = [event for _ in range(100) if not pool.idle for event in pool.collect(0.5)]
+    assert [type(event) for event in events] == [Completed]

@@ -1,0 +1,46 @@
+"""Loads the code of workers in the process that forks them, so that each of them starts with it."""
+
+import importlib
+import os
+
+import msgspec
+
+from hashaudit.host.priority import lower_priority
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Thread counts that numpy's linear algebra library reads when it is loaded, later."""
+
+
+class Needs(msgspec.Struct, frozen=True, array_like=True):
+    """What workers need."""
+
+    low_impact: bool = False
+    images: bool = False
+    """Decoders and perceptual hashes."""
+    objects: bool = False
+    """Clients of object stores."""
+
+
+ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Needs)
+
+
+def load(argument: bytes) -> None:
+    """Loads what the encoded :class:`Needs` name. Repeating it costs nothing."""
+    needs = _DECODER.decode(argument)
+    single_threaded()
+    if needs.low_impact:
+        lower_priority()  # the processes that start from here inherit it; what this host cannot lower, the scan reports
+    importlib.import_module("hashaudit.workers.child.child_main")
+    if needs.images:
+        importlib.import_module("hashaudit.workers.child.pictures")
+        from hashaudit.content.images.warm_up import warm_up  # noqa: PLC0415 # decoders slow the start
+
+        warm_up()
+    if needs.objects:
+        importlib.import_module("hashaudit.workers.child.object_prefetch")
+
+
+def single_threaded() -> None:
+    """Keeps libraries from starting threads: each worker is one thread of work, on its own core."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
