@@ -12,7 +12,7 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class Needs(msgspec.Struct, frozen=True, array_like=True):
-    """What workers need."""
+    """The code that workers need, and their priority."""
 
     low_impact: bool = False
     images: bool = False
