@@ -11,7 +11,6 @@ import math
 import mmap
 import os
 import struct
-from types import TracebackType
 from typing import Self
 
 from hashaudit.errors import ListError
@@ -74,9 +73,7 @@ class BloomFilter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

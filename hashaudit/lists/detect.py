@@ -38,9 +38,8 @@ from hashaudit.lists.formats.virustotal import VirusTotal
 from hashaudit.lists.formats.warninglist import Warninglist
 from hashaudit.lists.formats.windows_tools import Certutil, Fciv, GetFileHash
 from hashaudit.lists.formats.yara import Yara
-from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListFormat, ParseOptions, PathFormat
-from hashaudit.lists.not_a_list import refuse_other_files
+from hashaudit.lists.not_a_list import description, refuse_other_files
 
 PLAIN = Plain()
 TABLE = Table()
@@ -96,7 +95,7 @@ ACCEPTED = (
     "comma, semicolon or tab separated text whose first line names the columns, NSRL, HashKeeper, ILook, EnCase .hash, "
     "Sleuth Kit .idx and .kdb, VICS, ICSE, NCMEC, ThreatExchange, StopNCII, Tech Against Terrorism, HMA, MISP, STIX, "
     "OpenIOC, VirusTotal, OTX, CycloneDX, SPDX, YARA, mtree, rpm --dump, Debian control files, Get-FileHash, certutil, "
-    "fciv, Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, zstd or zip"
+    "fciv, Loki, ClamAV and MalwareBazaar; text may be compressed with gzip, bzip2, xz, zstd or zip"
 )
 
 
@@ -123,13 +122,12 @@ def detect(head: bytes, options: ParseOptions) -> ListFormat:
         return TABLE
     if PLAIN.fits(head, options.algorithm):
         return PLAIN
-    first = next(number for number, line in enumerate(head.split(b"\n"), 1) if visible(line).strip())
-    raise ListError(
-        f"unrecognised list format: line {first} is neither a hash, nor the names of columns, nor the beginning of a "
-        "known format",
-        hint=f"state the algorithm to take every hash of its length from a text (sha256=FILE), or map the columns of a "
-        f"table (--column-map COLUMN=FIELD); supported formats: {ACCEPTED}",
+    what, hint = description(head)
+    other = (
+        "state the algorithm to take every hash of its length from a text (sha256=FILE), or map the columns of a table "
+        "(--column-map COLUMN=FIELD)"
     )
+    raise ListError(f"unrecognised list format: {what}", hint=f"{hint or other}; supported formats: {ACCEPTED}")
 
 
 def recognised(head: bytes, options: ParseOptions) -> ListFormat | None:

@@ -1,7 +1,7 @@
 """Conversion of the fields of one record into an entry, or into the reason why it is not one."""
 
 from binascii import Error, unhexlify
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual.hash_names import BITS
@@ -30,6 +30,7 @@ _PLACEHOLDERS = frozenset(
 """Texts that stand for an absent hash, in lower case."""
 
 NO_HASH = "the record has no hash"
+NOT_AN_OBJECT = "the record is not an object"
 NOT_MARKED = "not marked for detection"
 PIECE = "hashes of pieces of a file, not of files"
 NOT_A_FILE_HASH = "not a hash of a file"
@@ -45,7 +46,7 @@ _ALL_ZERO = "an all-zero digest is a placeholder"
 
 
 TOO_FEW_FIELDS = "fewer fields than the header"
-WRONG_FOR_EVERY = "a hash of the wrong length for every algorithm"
+WRONG_FOR_EVERY = "a hash of the length of no known algorithm"
 NOT_HEX = "a hash is not hexadecimal"
 _ODD = "a hash has an odd number of digits"
 _WRONG_LENGTH = "a hash has the wrong length for"
@@ -230,6 +231,15 @@ def has_sign_of_truncation(item: ListEntry | Rejected) -> bool:
 
 def _is_whole_digest(algorithm: AlgorithmName, raw: bytes) -> bool:
     return algorithm == UNDECIDED or (algorithm in DIGESTS and len(raw) == LENGTHS_BYTES[algorithm])
+
+
+def item_of(
+    number: int,
+    record: dict[str, object] | None,
+    parse: Callable[[int, dict[str, object]], ListEntry | Rejected],
+) -> ListEntry | Rejected:
+    """Returns the item of a JSON record, the reject if there is ``None`` in place of an object."""
+    return Rejected(number, RejectReason.MALFORMED, NOT_AN_OBJECT) if record is None else parse(number, record)
 
 
 def or_odd_digits(text: str | bytes, reject: Rejected) -> Rejected:

@@ -40,6 +40,8 @@ _PROGRESS_ENTRIES = 10_000
 _POSITION_ID = re.compile(r"(?:line|row|record) [0-9]{1,17}", re.ASCII)
 """Ids that are positions in the list. Any other id is the list's own, and is not shown."""
 
+_POSITION = re.compile(r"\b(?:line|row|record) [0-9]", re.ASCII)
+
 _OTHER_NAME = "other"
 _MAX_DETAILS = 20
 """Kinds of rejects that are counted separately."""
@@ -141,6 +143,7 @@ class _ListTotals:
 
     def __init__(self, parse_spec: ParseSpec, *, strict: bool, progress: Progress | None) -> None:
         self._role = parse_spec.spec.role
+        self._stated = parse_spec.spec.algorithm
         self._selection = parse_spec.selection
         self._limit = parse_spec.tolerance.max_malformed or (NO_MALFORMED if strict else DEFAULT_LIMIT)
         self._strict = strict and parse_spec.tolerance.max_malformed is None
@@ -156,7 +159,7 @@ class _ListTotals:
         self.rejected: Counter[RejectReason] = Counter()
 
     def add_items(self, builder: IndexBuilder, items: Iterable[ListItem]) -> None:
-        for parsed in items:
+        for parsed in self._positioned(items):
             item = with_plugin_hashes(parsed) if isinstance(parsed, ListEntry) and parsed.unsupported else parsed
             if isinstance(item, ListEntry):
                 self._add_entry(builder, item)
@@ -177,6 +180,16 @@ class _ListTotals:
         self._check_limit()
         if not self.accepted:
             raise ListError(f"it holds no entry that can be matched ({self._counts()})", hint=self._hint())
+
+    def _positioned(self, items: Iterable[ListItem]) -> Iterator[ListItem]:
+        """Yields items. An error without a position gets the number of records before it."""
+        try:
+            yield from items
+        except ListError as error:
+            read = self.accepted + self.rejected.total()
+            if not read or _POSITION.search(str(error)):
+                raise
+            raise ListError(f"after {read:,} records: {error}", hint=error.hint) from error
 
     def _add_entry(self, builder: IndexBuilder, entry: ListEntry) -> None:
         if not self._selection.selects(entry):
@@ -209,8 +222,11 @@ class _ListTotals:
             raise ListError(
                 f"{_reject_text(self._first_rejects[0])}; {malformed:,} of {read:,} lines are malformed, "
                 f"more than the {allowed:,} allowed",
-                hint=f"correct the list, state its algorithm (ALGO=FILE), or allow them: --max-malformed {malformed}",
+                hint=f"correct the list, {self._about_algorithm()}, or allow them: --max-malformed {malformed}",
             )
+
+    def _about_algorithm(self) -> str:
+        return f"omit '{self._stated}=' before its name" if self._stated else "state its algorithm (ALGO=FILE)"
 
     def _malformed(self) -> int:
         return sum(self.rejected[reason] for reason in MALFORMED_REASONS)
@@ -241,7 +257,8 @@ class _ListTotals:
             if self._strict:
                 raise ListError(
                     f"unexpected record for this format: {_reject_text(item)}",
-                    hint="the list is damaged or has another format; get it again, or allow some: --max-malformed N",
+                    hint="the list is damaged or has another format; get it again, "
+                    f"{self._about_algorithm()}, or allow some: --max-malformed N",
                 )
             if len(self._first_rejects) < _REPORTED_REJECTS:
                 self._first_rejects.append(item)

@@ -4,7 +4,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Generator, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from hashaudit.errors import ListError
@@ -48,9 +47,7 @@ class ListDirectory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Does nothing: pages are open only while they are read."""
 
     @property
@@ -137,9 +134,7 @@ class HashedPages:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pages.close()
 
     def open(self, options: ParseOptions) -> OpenedList:

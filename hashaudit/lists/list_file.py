@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import stat
-from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from hashaudit.errors import ListError
@@ -47,9 +46,7 @@ class ListFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -114,9 +111,7 @@ class HashedStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # The file itself stays open because its stream can be read again.
         self._raw.detach_file()
 

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
-from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 import msgspec
@@ -73,9 +72,7 @@ class ListParser:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from hashaudit.errors import ListError
 from hashaudit.lists.bloom import is_bloom_filter
+from hashaudit.lists.hash_words import visible
 from hashaudit.lists.syntax.delimited import header_row
 from hashaudit.lists.syntax.json_values import shape
 
@@ -69,6 +70,52 @@ _REFUSALS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
         "use its NSRLFile.txt",
     ),
 )
+
+
+_OTHER_KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+    (
+        re.compile(rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|.{257}ustar|MSCF\0\0\0\0", re.DOTALL),
+        "an archive",
+        "extract the list and use it directly",
+    ),
+    (
+        re.compile(rb"%PDF-|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1|\{\\rtf"),
+        "a document",
+        "copy its hashes into a text file, one a line",
+    ),
+    (
+        re.compile(rb"\s*<(?:!DOCTYPE\s+html|html)\b", re.IGNORECASE),
+        "a web page",
+        "download the list itself, or take every hash of one length from the page: sha256=FILE",
+    ),
+    (
+        re.compile(rb"\s*[{\[]"),
+        "a JSON text whose first records have no hash under a known name",
+        "",
+    ),
+    (re.compile(rb"\s*<[?!A-Za-z]"), "an XML text of another kind", ""),
+    (re.compile(rb"[^\0]*\0(?!\0*$)"), "a binary file", ""),
+)
+"""Beginnings of files of no known format: what they are, and what to try. They are sought last."""
+
+_HEX_RUN = re.compile(rb"\s*([0-9A-Fa-f]{24,})(?![0-9A-Za-z])")
+
+
+def description(head: bytes) -> tuple[str, str]:
+    """Returns what the beginning of a file of no known format is, and what to try: empty if nothing is known.
+
+    Args:
+        head: the first bytes of the file, not blank.
+    """
+    for beginning, kind, hint in _OTHER_KINDS:
+        if beginning.match(head):
+            return f"it is {kind}", hint
+    number, line = next((number, line) for number, line in enumerate(head.split(b"\n"), 1) if visible(line).strip())
+    run = _HEX_RUN.match(visible(line))
+    if run is not None:
+        return f"line {number}: {len(run[1])} hex digits, the length of no known hash", ""
+    beginnings = "neither a hash, nor the names of columns, nor the beginning of a known format"
+    return f"line {number} is {beginnings}", ""
 
 
 def refuse_other_files(head: bytes) -> None:

@@ -4,6 +4,7 @@ Source: OASIS STIX Version 2.1, section 9; Version 2.0, part 5.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from hashaudit.lists.algorithms import listed_name
@@ -76,10 +77,7 @@ class _Reader:
 
     def observations(self, depth: int) -> list[FileHashes]:
         """Reads observations that are joined by OR. Anything else between them cannot be read."""
-        found = self._observation(depth)
-        while self._take_word("OR"):
-            found = _bounded(found + self._observation(depth))
-        return found
+        return self._joined_by_or(self._observation, depth)
 
     def expect_end(self) -> None:
         if self._position != len(self._tokens):
@@ -93,14 +91,16 @@ class _Reader:
             self._require(")")
             return found
         self._require("[")
-        found = self._either(depth + 1)
+        found = self._joined_by_or(self._both, depth + 1)
         self._require("]")
         return found
 
-    def _either(self, depth: int) -> list[FileHashes]:
-        found = self._both(depth)
+    def _joined_by_or(self, read: Callable[[int], list[FileHashes]], depth: int) -> list[FileHashes]:
+        found = read(depth)
         while self._take_word("OR"):
-            found = _bounded(found + self._both(depth))
+            found += read(depth)
+            if len(found) > _MAX_ALTERNATIVES:
+                raise _UnreadableError
         return found
 
     def _both(self, depth: int) -> list[FileHashes]:
@@ -116,7 +116,7 @@ class _Reader:
         if depth > _MAX_DEPTH:
             raise _UnreadableError
         if self._take("("):
-            found = self._either(depth + 1)
+            found = self._joined_by_or(self._both, depth + 1)
             self._require(")")
             return found
         kind, path = self._next()
@@ -159,12 +159,6 @@ class _Reader:
     def _require(self, mark: str) -> None:
         if not self._take(mark):
             raise _UnreadableError
-
-
-def _bounded(found: list[FileHashes]) -> list[FileHashes]:
-    if len(found) > _MAX_ALTERNATIVES:
-        raise _UnreadableError
-    return found
 
 
 def _unquoted(text: str) -> str:

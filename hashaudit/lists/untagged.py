@@ -17,6 +17,7 @@ from hashaudit.lists.algorithms import (
     is_unsupported,
 )
 from hashaudit.lists.empty_digests import EMPTY_INPUT_NAMES
+from hashaudit.lists.entry_fields import WRONG_FOR_EVERY
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem
 from hashaudit.model.results import AlgorithmName
 
@@ -38,6 +39,11 @@ def algorithm_of(length_bytes: int, stated: AlgorithmName | None) -> AlgorithmNa
     if stated is not None:
         return stated if LENGTHS_BYTES.get(stated) == length_bytes else None
     return UNDECIDED if length_bytes == _LENGTH_BYTES else BY_HEX_LENGTH.get(2 * length_bytes)
+
+
+def wrong_length(stated: AlgorithmName | None) -> str:
+    """Returns the detail of the reject of a hash for which :func:`algorithm_of` returns ``None``."""
+    return f"a hash of another length than {stated} has" if stated else WRONG_FOR_EVERY
 
 
 def refuse_proved_other(line: int, algorithm: str, raw: bytes | None) -> None:

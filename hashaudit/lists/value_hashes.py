@@ -5,7 +5,6 @@ from hashaudit.lists.entry_fields import (
     NOT_A_FILE_HASH,
     NOT_HEX,
     UNKNOWN_KIND,
-    WRONG_FOR_EVERY,
     is_placeholder,
     looks_like_hash,
     or_odd_digits,
@@ -14,7 +13,7 @@ from hashaudit.lists.entry_fields import (
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
 from hashaudit.lists.hash_words import hash_words, visible
 from hashaudit.lists.interface import Rejected, RejectReason
-from hashaudit.lists.untagged import algorithm_of, refuse_proved_other
+from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, wrong_length
 from hashaudit.model.results import AlgorithmName
 
 Pairs = list[tuple[str, str]]
@@ -40,7 +39,7 @@ def hashes_of_value(number: int, text: str, named: str | None, stated: Algorithm
         return [(word.algorithm, word.digits.decode("ascii")) for word in words.hashes]
     algorithm = algorithm_of(len(raw), stated)
     if algorithm is None:
-        return Rejected(number, RejectReason.WRONG_LENGTH, WRONG_FOR_EVERY)
+        return Rejected(number, RejectReason.WRONG_LENGTH, wrong_length(stated))
     refuse_proved_other(number, algorithm, raw)
     return [(algorithm, text)]
 

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.lists.malformed_limit import DEFAULT_LIMIT, malformed_limit
 from hashaudit.lists.tolerance import Tolerance
+from hashaudit.model.results import AlgorithmName
 
 
 def plain(good: int, bad: int) -> str:
@@ -67,6 +69,22 @@ def test_a_strict_format_has_no_malformed_line_unless_allowed(tmp_path: Path) ->
     assert "--max-malformed" in (raised.value.hint or "")
     with load_lists([str(path)], tolerance=Tolerance(malformed_limit("1"))) as lists:
         assert lists.infos[0].kept == 500
+
+
+def test_a_list_that_ends_in_damage_says_after_how_many_records(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(gzip.compress(plain(20_000, 0).encode())[:-9])
+    with pytest.raises(ListError, match=r"after [0-9,]+ records: the compressed file is damaged or truncated after "):
+        load_lists([ListSpec(str(path))])
+
+
+@pytest.mark.parametrize("line", ["{}", "{}  name"])
+def test_a_list_with_another_algorithm_than_stated_says_so(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "list"
+    path.write_text("".join(line.format(text) + "\n" for text in plain(9, 0).split()))
+    with pytest.raises(ListError, match=r"line 1: wrong length \(a hash of another length than sha1 has\)") as raised:
+        load_lists([ListSpec(str(path), algorithm=AlgorithmName("sha1"))])
+    assert "omit 'sha1=' before its name" in (raised.value.hint or "")
 
 
 def test_a_list_compiled_with_another_limit_is_not_taken_from_the_cache(

@@ -31,7 +31,6 @@ def test_an_empty_list_is_refused(read: Callable[..., Any], content: bytes) -> N
 def test_a_file_of_unknown_format_is_refused_with_the_supported_ones(read: Callable[..., Any], content: bytes) -> None:
     with pytest.raises(ListError, match="unrecognised list format") as raised:
         read(content)
-    assert "line 1 is neither" in str(raised.value) or content.startswith(b"#")
     assert "supported formats: plain hashes" in (raised.value.hint or "")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import listed_name
-from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
+from hashaudit.lists.entry_fields import NOT_AN_OBJECT, entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of, values_at
 from hashaudit.lists.syntax.lines import numbered_lines
@@ -36,8 +36,11 @@ class CycloneDx:
             ListError: the file is truncated or damaged.
         """
         number = 0
-        for _, component in records(stream, "components.item"):
-            for one in _nested(component or {}, 0):
+        for position, component in records(stream, "components.item"):
+            if component is None:
+                yield Rejected(position, RejectReason.MALFORMED, NOT_AN_OBJECT)
+                continue
+            for one in _nested(component, 0):
                 if one.get("hashes"):
                     number += 1
                     yield _entry(number, one, objects_in(one.get("hashes")), "alg", "content")

@@ -13,7 +13,7 @@ from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
-from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
+from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve, wrong_length
 from hashaudit.model.results import AlgorithmName
 
 _UNTAGGED = re.compile(rb"(\\?)((?:[0-9A-Fa-f]{2}){16,64}) [ *](.+)", re.DOTALL)
@@ -113,7 +113,11 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
     if escaping and b"\0" in name:
         return Rejected(number, RejectReason.MALFORMED, "a NUL byte in a line")
     if algorithm is None:
-        return Rejected(number, RejectReason.MALFORMED, "unknown algorithm, or a hash of the wrong length")
+        if untagged is None:
+            reason, detail = RejectReason.MALFORMED, "a tag that names no known algorithm"
+        else:
+            reason, detail = RejectReason.WRONG_LENGTH, wrong_length(stated)
+        return Rejected(number, reason, detail)
     if mark:
         unescaped = _unescaped(name) if escaping else None
         if unescaped is None:

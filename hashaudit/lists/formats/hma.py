@@ -6,11 +6,12 @@ Source: facebook/ThreatExchange, ``hasher-matcher-actioner`` 1.1, its bank inter
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import listed_name
-from hashaudit.lists.entry_fields import entry_or_reject
-from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.entry_fields import entry_or_reject, item_of
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected
 from hashaudit.lists.supersede import withdrawn
 from hashaudit.lists.syntax.json_values import Record, object_or_empty, records, shape, text_of
 from hashaudit.lists.syntax.lines import with_head
@@ -41,10 +42,7 @@ class HmaBank:
         head, stream = with_head(stream)
         now_s = time.time()
         for number, record in records(stream, _path(options.outline or head) or ""):
-            if record is None:
-                yield Rejected(number, RejectReason.MALFORMED, "not an object")
-            else:
-                yield _item(number, record, now_s)
+            yield item_of(number, record, partial(_item, now_s=now_s))
 
 
 def _path(head: bytes) -> str | None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNDECIDED
 from hashaudit.lists.column_names import SYNONYMS, field_of, typed_columns
 from hashaudit.lists.entry_fields import (
+    NOT_AN_OBJECT,
     UNKNOWN_KIND,
     entry_or_reject,
     is_placeholder,
@@ -53,7 +54,7 @@ def _items(stream: BinaryIO, path: str, stated: AlgorithmName | None) -> Iterato
         elif isinstance(value, str):
             yield _entry(number, {ANY_HASH: value}, stated)
         else:
-            yield Rejected(number, RejectReason.MALFORMED, "the record is not an object")
+            yield Rejected(number, RejectReason.MALFORMED, NOT_AN_OBJECT)
 
 
 def _path(head: bytes) -> str | None:

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, label_text, raw_digest, refuse_truncated
+from hashaudit.lists.entry_fields import (
+    TOO_FEW_FIELDS,
+    WRONG_FOR_EVERY,
+    entry_or_reject,
+    label_text,
+    raw_digest,
+    refuse_truncated,
+)
 from hashaudit.lists.hash_words import hash_words, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
@@ -59,7 +66,7 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     # These sets contain no PDQ hashes: 64 digits are SHA-256 unless the user specifies another algorithm.
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
-        return Rejected(number, RejectReason.WRONG_LENGTH)
+        return Rejected(number, RejectReason.WRONG_LENGTH, WRONG_FOR_EVERY)
     refuse_proved_other(number, algorithm, raw_digest(text))
     labels = {"comment": label_text(comment.strip()), "score": label_text(score or b"")}
     others = _LONG_HEX.search(comment) is not None and bool(hash_words(comment, None).hashes)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
+from hashaudit.lists.entry_fields import PIECE, WRONG_FOR_EVERY, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
@@ -52,7 +52,7 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     # None of these tools writes PDQ: 64 digits are SHA-256 unless the user specifies another algorithm.
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
-        return Rejected(number, RejectReason.WRONG_LENGTH)
+        return Rejected(number, RejectReason.WRONG_LENGTH, WRONG_FOR_EVERY)
     if _PIECE.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     refuse_proved_other(number, algorithm, raw_digest(text))

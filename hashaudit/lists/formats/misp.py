@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, algorithm_named, is_unsupported
-from hashaudit.lists.entry_fields import NOT_MARKED, UNKNOWN_KIND, entry_or_reject, raw_digest
+from hashaudit.lists.entry_fields import NOT_AN_OBJECT, NOT_MARKED, UNKNOWN_KIND, entry_or_reject, raw_digest
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import withdrawn
 from hashaudit.lists.syntax.json_values import (
@@ -54,7 +54,7 @@ class MispEvent:
         count = 0
         for number, event in records(stream, path):
             if event is None:
-                yield Rejected(number, RejectReason.MALFORMED, "the event is not an object")
+                yield Rejected(number, RejectReason.MALFORMED, NOT_AN_OBJECT)
                 continue
             for item in _event_items(event, count, options):
                 count += 1
@@ -77,7 +77,7 @@ def _search_items(stream: BinaryIO, path: str, options: ParseOptions) -> Iterato
     number = 0
     for position, attribute in records(stream, f"{path}.item"):
         if attribute is None:
-            yield Rejected(position, RejectReason.MALFORMED, "the attribute is not an object")
+            yield Rejected(position, RejectReason.MALFORMED, NOT_AN_OBJECT)
             continue
         event = object_or_empty(attribute.get("Event"))
         labels = {"event": text_of(event.get("info")), "tlp": _tlp(event)}

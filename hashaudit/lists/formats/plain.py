@@ -16,7 +16,7 @@ from hashaudit.lists.flat_hashes import any_flat
 from hashaudit.lists.hash_words import HashWord, hash_words, visible
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import HEAD_BYTES, Line, is_comment, line_blocks, split_block
-from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
+from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve, wrong_length
 from hashaudit.model.results import AlgorithmName
 
 _LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
@@ -191,7 +191,8 @@ def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[L
         if words.unsupported:
             yield Rejected(number, RejectReason.UNSUPPORTED, "a hash of another algorithm or meaning")
         elif words.damaged:
-            yield Rejected(number, RejectReason.WRONG_LENGTH, "a run of hex digits of no known length")
+            detail = wrong_length(stated) if stated else "a run of hex digits of no known length"
+            yield Rejected(number, RejectReason.WRONG_LENGTH, detail)
         else:
             yield Rejected(number, RejectReason.MALFORMED, "not a hash")
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.lists.algorithms import listed_name
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import NOT_AN_OBJECT, entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.stix_pattern import alternatives_of
 from hashaudit.lists.supersede import LatestRecords, withdrawn
@@ -67,12 +67,15 @@ class StixBundle:
         now = datetime.now(UTC)
         markings: dict[str, str] = {}
         for number, record in records(stream, "objects.item"):
-            if record is not None and record.get("type") == "marking-definition":
+            if record is None:
+                yield Rejected(number, RejectReason.MALFORMED, NOT_AN_OBJECT)
+                continue
+            if record.get("type") == "marking-definition":
                 markings[text_of(record.get("id"))] = _defined_tlp(record)
-            items = _items(number, record or {}, now)
+            items = _items(number, record, now)
             if items:
-                identity = text_of((record or {}).get("id")) or f"record {number}"
-                superseded = latest.put(identity, number, items, text_of((record or {}).get("modified")))
+                identity = text_of(record.get("id")) or f"record {number}"
+                superseded = latest.put(identity, number, items, text_of(record.get("modified")))
                 if superseded is not None:
                     yield superseded
         # A marking may be defined after the objects that refer to it.

@@ -6,7 +6,7 @@ Source: the fields as facebook/ThreatExchange reads them from the partners' inte
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import entry_or_reject, item_of
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of
@@ -33,9 +33,7 @@ class StopNcii:
         """
         latest = LatestRecords()
         for number, record in records(stream, "hashRecords.item"):
-            item = (
-                Rejected(number, RejectReason.MALFORMED, "not an object") if record is None else _item(number, record)
-            )
+            item = item_of(number, record, _item)
             key = (text_of((record or {}).get("signalType")), text_of((record or {}).get("hashValue")).lower())
             if isinstance(item, Rejected) and item.reason is not RejectReason.WITHDRAWN:
                 yield item

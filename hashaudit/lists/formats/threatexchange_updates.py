@@ -8,7 +8,7 @@ Source: the fields that facebook/ThreatExchange, ``python-threatexchange``, read
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import entry_or_reject, item_of
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.supersede import LatestRecords, withdrawn
 from hashaudit.lists.syntax.json_values import Record, flag_of, object_or_empty, objects_in, records, shape, text_of
@@ -33,9 +33,7 @@ class ThreatExchangeUpdates:
         """
         latest = LatestRecords()
         for number, record in records(stream, "data.item"):
-            item = (
-                Rejected(number, RejectReason.MALFORMED, "not an object") if record is None else _item(number, record)
-            )
+            item = item_of(number, record, _item)
             identity = text_of((record or {}).get("id")) or f"record {number}"
             superseded = latest.put(identity, number, [item], text_of((record or {}).get("last_updated")).zfill(20))
             if superseded is not None:

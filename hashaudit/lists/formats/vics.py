@@ -6,12 +6,13 @@ number is stored unchanged, with the scheme that the file names. 0 is a category
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import listed_name
-from hashaudit.lists.entry_fields import entry_or_reject
-from hashaudit.lists.interface import ListEntry, ListItem, ListMeta, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.entry_fields import entry_or_reject, item_of
+from hashaudit.lists.interface import ListEntry, ListItem, ListMeta, ParseOptions, Rejected
 from hashaudit.lists.syntax.json_values import (
     Record,
     flag_of,
@@ -63,10 +64,7 @@ class Vics:
         yield ListMeta(version=version)
         scheme = f"vics {version}"
         for number, record in records(stream, _PATHS[model[3]]):
-            if record is None:
-                yield Rejected(number, RejectReason.MALFORMED, "the medium is not an object")
-            else:
-                yield _entry(number, record, scheme)
+            yield item_of(number, record, partial(_entry, scheme=scheme))
 
 
 def _model(head: bytes) -> re.Match[str] | None:

@@ -6,7 +6,7 @@ Source: VirusTotal API version 3 documentation, "Files" and "Objects".
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import entry_or_reject
+from hashaudit.lists.entry_fields import entry_or_reject, item_of
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.json_values import Record, object_or_empty, records, shape, text_of
 from hashaudit.lists.syntax.lines import with_head
@@ -33,10 +33,7 @@ class VirusTotal:
         """
         head, stream = with_head(stream)
         for number, record in records(stream, _path(options.outline or head) or ""):
-            if record is None:
-                yield Rejected(number, RejectReason.MALFORMED, "not an object")
-            else:
-                yield _entry(number, record)
+            yield item_of(number, record, _entry)
 
 
 def _path(head: bytes) -> str | None:

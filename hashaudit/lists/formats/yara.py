@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import entry_or_reject, raw_digest
+from hashaudit.lists.entry_fields import WRONG_FOR_EVERY, entry_or_reject, raw_digest
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
@@ -66,7 +66,7 @@ def _items(number: int, name: str, value: str, rule: str) -> Iterator[ListEntry 
     for text in re.split(r"[\s,;]+", value.strip()):
         algorithm = BY_HEX_LENGTH.get(len(text)) if kind == ANY_HASH else kind
         if algorithm is None:
-            yield Rejected(number, RejectReason.WRONG_LENGTH, "a hash of the wrong length for every algorithm")
+            yield Rejected(number, RejectReason.WRONG_LENGTH, WRONG_FOR_EVERY)
         else:
             if kind == ANY_HASH:
                 refuse_proved_other(number, algorithm, raw_digest(text))

@@ -3,7 +3,6 @@
 import re
 from array import array
 from contextlib import ExitStack
-from types import TracebackType
 from typing import BinaryIO, Self
 
 import msgspec
@@ -80,9 +79,7 @@ class IndexBuilder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._resources.close()
 
     @property

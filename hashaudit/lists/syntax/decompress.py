@@ -1,13 +1,15 @@
-"""Decompression of lists in gzip, zstd or a zip of one file, as a stream and with limits.
+"""Decompression of lists in gzip, bzip2, xz, zstd or a zip of one file, as a stream and with limits.
 
-Source of the signatures: RFC 1952, RFC 8878, PKWARE APPNOTE 4.3.
+Source of the signatures: RFC 1952, RFC 8878, PKWARE APPNOTE 4.3; bzip2 1.0.8 manual; "The .xz File Format", section 2.
 """
 
 import os
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import BinaryIO, Protocol
 
 import zstandard
 
@@ -35,8 +37,8 @@ _ZSTD_PIECE_BYTES = 512
 _ZSTD_WINDOW_BYTES = 128 << 20
 """Maximum window: what ``zstd --long`` needs. The tool itself refuses more, too."""
 
-_TRUNCATED = "the compressed file is damaged or truncated"
-_RETRY = "download it again"
+_XZ_MEMORY_BYTES = 256 << 20
+"""Maximum memory of the decompressor: four times what ``xz -9`` needs."""
 
 
 def decompressed(stream: BinaryIO, path: str | None) -> tuple[BinaryIO, str | None]:
@@ -55,6 +57,9 @@ def decompressed(stream: BinaryIO, path: str | None) -> tuple[BinaryIO, str | No
         return stream_of(_decompress_gzip(stream)), "gzip"
     if head.startswith(_ZSTD_MARK):
         return stream_of(_decompress_zstd(stream)), "zstd"
+    for name, (beginning, load) in _OPTIONAL.items():
+        if beginning.match(head):
+            return stream_of(_decompress_members(stream, *_loaded(name, load))), name
     if head.startswith((_ZIP_MARK, _EMPTY_ZIP_MARK)):
         if path is None:
             raise ListError("cannot read a zip as a stream", hint="use the zip as a file, not compressed again")
@@ -78,6 +83,11 @@ class _Limit:
             )
         return data
 
+    def damage(self) -> ListError:
+        """Returns the error for compressed data that cannot be read further."""
+        after = f" after {self._output_bytes:,} bytes of its content" if self._output_bytes else ""
+        return ListError(f"the compressed file is damaged or truncated{after}", hint="download it again")
+
 
 def _pieces(stream: BinaryIO, size: int, limit: _Limit) -> Iterator[bytes]:
     for chunk in chunks_of(stream):
@@ -100,9 +110,9 @@ def _decompress_gzip(stream: BinaryIO) -> Iterator[bytes]:
                 if member.eof:
                     data, member = member.unused_data.lstrip(b"\0"), None
     except zlib.error:
-        raise ListError(_TRUNCATED, hint=_RETRY) from None
+        raise limit.damage() from None
     if member is not None:
-        raise ListError(_TRUNCATED, hint=_RETRY)
+        raise limit.damage()
 
 
 def _decompress_zstd(stream: BinaryIO) -> Iterator[bytes]:
@@ -118,9 +128,74 @@ def _decompress_zstd(stream: BinaryIO) -> Iterator[bytes]:
                 if frame.eof:
                     data, frame = frame.unused_data, None
     except zstandard.ZstdError:
-        raise ListError(_TRUNCATED, hint=_RETRY) from None
+        raise limit.damage() from None
     if frame is not None:
-        raise ListError(_TRUNCATED, hint=_RETRY)
+        raise limit.damage()
+
+
+class _Member(Protocol):
+    """The decompressor of one bzip2 stream or one xz stream, of which a file may have several."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+_Loaded = tuple[Callable[[], _Member], type[Exception]]
+"""A maker of decompressors, and the error that they raise for damage."""
+
+
+def _bzip2() -> _Loaded:
+    import bz2  # noqa: PLC0415 # some builds of Python are without it
+
+    return bz2.BZ2Decompressor, OSError
+
+
+def _xz() -> _Loaded:
+    import lzma  # noqa: PLC0415 # as above
+
+    return partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _XZ_MEMORY_BYTES), lzma.LZMAError
+
+
+_OPTIONAL: dict[str, tuple[re.Pattern[bytes], Callable[[], _Loaded]]] = {
+    "bzip2": (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2),
+    "xz": (re.compile(rb"\xfd7zXZ\0"), _xz),
+}
+"""Name -> the first bytes, and what loads the decompressor."""
+
+
+def _loaded(name: str, load: Callable[[], _Loaded]) -> _Loaded:
+    try:
+        return load()
+    except ImportError:
+        raise ListError(f"this Python cannot read {name}", hint="decompress the list first") from None
+
+
+def _decompress_members(stream: BinaryIO, new: Callable[[], _Member], damage: type[Exception]) -> Iterator[bytes]:
+    limit, member = _Limit(), None
+    try:
+        for piece in _pieces(stream, CHUNK_BYTES, limit):
+            # Another member may follow, or zeros: xz allows padding.
+            data = piece if member else piece.lstrip(b"\0")
+            while data or (member and not member.needs_input):
+                member = member or new()
+                yield limit.check(member.decompress(data, CHUNK_BYTES))
+                data = b""
+                if member.eof:
+                    data, member = member.unused_data.lstrip(b"\0"), None
+    except (damage, EOFError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # The file itself cannot be read.
+        raise limit.damage() from None
+    if member is not None:
+        raise limit.damage()
 
 
 def _decompress_zip(path: str) -> Iterator[bytes]:
@@ -136,7 +211,7 @@ def _decompress_zip(path: str) -> Iterator[bytes]:
                 while data := member.read(CHUNK_BYTES):
                     yield limit.check(data)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError):
-        raise ListError(_TRUNCATED, hint=_RETRY) from None
+        raise limit.damage() from None
     except (NotImplementedError, RuntimeError):
         raise ListError(
             "the zip is encrypted or uses an unsupported compression method",

@@ -29,6 +29,9 @@ CHUNK_BYTES = 256 * 1024
 
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
+_UTF16_SAMPLE_BYTES = 16
+"""Bytes that show UTF-16 without a mark: eight characters, fewer than the shortest list has."""
+
 _DOS_END = b"\x1a"
 """Ctrl-Z, which ends texts of CP/M and DOS."""
 
@@ -82,7 +85,7 @@ def with_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
 
 
 def decode_to_utf8(stream: BinaryIO) -> BinaryIO:
-    """Returns the stream as UTF-8 without a byte-order mark; bytes without a mark are unchanged.
+    """Returns the stream as UTF-8 without a byte-order mark; bytes without a mark are unchanged, except UTF-16.
 
     Carriage returns become line ends in a text that has no others, as of spreadsheets of old Macintoshes.
 
@@ -94,15 +97,27 @@ def decode_to_utf8(stream: BinaryIO) -> BinaryIO:
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
     elif encoding is not None:
+        stream.read(2)
         stream = stream_of(_utf8_from(stream, encoding))
+    elif (encoding := _unmarked_utf16(head)) is not None:
+        stream = stream_of(_utf8_from(stream, encoding))
+    if encoding is not None:
         head = head.decode(encoding, "ignore").encode("utf-8", "ignore")
     if b"\r" in head and b"\n" not in head and b"\0" not in head:
         return stream_of(chunk.replace(b"\r", b"\n") for chunk in chunks_of(stream))
     return stream
 
 
+def _unmarked_utf16(head: bytes) -> str | None:
+    """Returns the encoding of a text that begins with ASCII characters of two bytes each."""
+    begin = head[:_UTF16_SAMPLE_BYTES]
+    high, low = begin[1::2], begin[::2]
+    if len(begin) == _UTF16_SAMPLE_BYTES and b"\0" not in low and not any(high):
+        return "utf-16-le"
+    return "utf-16-be" if len(begin) == _UTF16_SAMPLE_BYTES and b"\0" not in high and not any(low) else None
+
+
 def _utf8_from(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
-    stream.read(2)
     # A file name on Windows may hold half of a surrogate pair; surrogatepass keeps it.
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:

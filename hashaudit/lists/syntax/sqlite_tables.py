@@ -40,7 +40,7 @@ def open_database(path: str) -> Iterator[sqlite3.Connection]:
                 connection.execute(f"PRAGMA {pragma}")
             yield connection
     except sqlite3.Error as error:
-        raise ListError(f"cannot read the database: {error}") from error
+        raise ListError(f"cannot read the database: {error}", hint="get the database again") from error
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> frozenset[str]:

@@ -62,10 +62,17 @@ def records(stream: BinaryIO, root: str, names: frozenset[str]) -> Iterator[tupl
     documents = _Documents(stream, root)
     number = 0
     while documents.more():
-        for element in _document(documents, root, names):
-            number += 1
-            documents.since_record_bytes = 0
-            yield number, element
+        try:
+            for element in _document(documents, root, names):
+                number += 1
+                documents.since_record_bytes = 0
+                yield number, element
+        except (ParseError, DefusedXmlException, ValueError, LookupError):
+            # The parser's own message may repeat names from the text.
+            raise ListError(
+                f"record {number + 1}: the XML text is damaged or truncated, or has a document type",
+                hint="download it again",
+            ) from None
 
 
 def _document(documents: "_Documents", root: str, names: frozenset[str]) -> Iterator[Element]:
@@ -73,23 +80,17 @@ def _document(documents: "_Documents", root: str, names: frozenset[str]) -> Iter
     # A document that was UTF-16 is UTF-8 by now, but still declares UTF-16.
     encoding = "utf-8" if _DECLARES_UTF16.match(documents.beginning) else None
     parser = DefusedXMLParser(target=TreeBuilder(), encoding=encoding, forbid_dtd=True)
-    try:
-        for event, element in iterparse(documents, ("start", "end"), parser):
-            if event == "start":
-                if not parents and local_name(element) != root:
-                    raise ListError(f"a document's outermost element is not {root}")
-                parents.append(element)
-                continue
-            parents.pop()
-            if local_name(element) in names:
-                yield element
-                if parents:
-                    parents[-1].clear()
-    except (ParseError, DefusedXmlException, ValueError, LookupError):
-        # The parser's own message may repeat names from the text.
-        raise ListError(
-            "the XML text is damaged or truncated, or has a document type", hint="download it again"
-        ) from None
+    for event, element in iterparse(documents, ("start", "end"), parser):
+        if event == "start":
+            if not parents and local_name(element) != root:
+                raise ListError(f"a document's outermost element is not {root}")
+            parents.append(element)
+            continue
+        parents.pop()
+        if local_name(element) in names:
+            yield element
+            if parents:
+                parents[-1].clear()
 
 
 class _Documents:

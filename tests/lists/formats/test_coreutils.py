@@ -40,7 +40,7 @@ INVALID = {
     "no name": (f"{MD5}  a.txt\n{MD5}  \n", "malformed"),
     "rest of a name": (f"{MD5}  a.txt\nb.txt\n", "malformed"),
     "hash truncated": (f"{MD5}  a.txt\n{MD5[:-2]}  a.txt\n", "malformed"),
-    "unknown length": (f"{MD5}  a.txt\n{MD5}00  a.txt\n", "malformed"),
+    "unknown length": (f"{MD5}  a.txt\n{MD5}00  a.txt\n", "wrong_length"),
     "unknown escape": (f"{MD5}  a.txt\n\\{MD5}  a\\tb\n", "malformed"),
     "escape truncated": (f"{MD5}  a.txt\n\\{MD5}  ab\\\n", "malformed"),
     "mark without an escape": (f"{MD5}  a.txt\n\\{MD5}  ab\n", "malformed"),

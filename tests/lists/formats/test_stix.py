@@ -169,7 +169,7 @@ def test_file_objects(read: Callable[..., Any]) -> None:
     result = read(bundle(file, {"type": "file", "id": "file--2", "name": "b"}, {"type": "identity"}, 7))
     assert result.hashes == [{"md5": MD5, "sha1": SHA1}]
     assert (result.ids, result.entries[0].size, result.entries[0].unsupported) == (["file--1"], 6, {"tlsh": "T1"})
-    assert result.rejects == []
+    assert (result.rejects, result.details) == ([(4, "malformed")], ["the record is not an object"])
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ TEXT = "d41d8cd9 näme\r\n\U0001f600 two\n"
         codecs.BOM_UTF8 + TEXT.encode(),
         codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"),
         codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"),
+        TEXT.encode("utf-16-le"),
+        TEXT.encode("utf-16-be"),
     ],
-    ids=["utf-8", "utf-8 with mark", "utf-16 le", "utf-16 be"],
+    ids=["utf-8", "utf-8 with mark", "utf-16 le", "utf-16 be", "unmarked utf-16 le", "unmarked utf-16 be"],
 )
 def test_every_encoding_comes_as_utf8(content: bytes) -> None:
     assert decode_to_utf8(io.BytesIO(content)).read() == TEXT.encode()

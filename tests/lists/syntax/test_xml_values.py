@@ -69,7 +69,7 @@ EXTERNAL = b'<!DOCTYPE r SYSTEM "file:///etc/hostname"><r><a>1</a></r>'
     ],
 )
 def test_incomplete_xml_or_a_document_type_is_refused(content: bytes) -> None:
-    with pytest.raises(ListError, match="damaged or truncated"):
+    with pytest.raises(ListError, match=r"record [0-9]+: the XML text is damaged or truncated"):
         found(content)
 
 
