@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from hashaudit.content.containers import sniff
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.images.formats import SNIFF_REVISION
 from hashaudit.content.images.limits import DecodeLimits
@@ -16,6 +17,7 @@ from hashaudit.model.results import AlgorithmName
 
 _DECODER = "decoder"
 _NO_PICTURE = "no-picture"
+_CONTAINER = "container"
 
 
 class PictureSpec(msgspec.Struct, frozen=True):
@@ -32,6 +34,7 @@ class HashSpec(msgspec.Struct, frozen=True):
     """The fingerprints of a scan, as text."""
 
     digests: dict[AlgorithmName, str]
+    container: str
     perceptual: dict[AlgorithmName, str] = {}
     decoder: str | None = None
     no_picture: str | None = None
@@ -39,13 +42,15 @@ class HashSpec(msgspec.Struct, frozen=True):
     def texts(self) -> tuple[str, ...]:
         """All fingerprints."""
         others = [text for text in (self.decoder, self.no_picture) if text is not None]
-        return (*self.digests.values(), *self.perceptual.values(), *others)
+        return (*self.digests.values(), self.container, *self.perceptual.values(), *others)
 
 
 class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
     """The fingerprints of a scan, by their numbers in its cache."""
 
     digests: dict[AlgorithmName, int]
+    container: int
+    """Number for the kind of container that a file is, if it is one."""
     perceptual: dict[AlgorithmName, int] = {}
     decoder: int = 0
     """Number for faults of decoding. 0: results of images are not cached."""
@@ -56,7 +61,7 @@ class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
 
     def answer(self, kept: Collection[int]) -> bool:
         """Returns whether values under these numbers are all that the scan needs of a file."""
-        if not kept or any(number not in kept for number in self.digests.values()):
+        if self.container not in kept or any(number not in kept for number in self.digests.values()):
             return False
         if not self.no_picture or self.no_picture in kept:
             return True
@@ -66,15 +71,16 @@ class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
 def wanted(digests: Collection[AlgorithmName], pictures: PictureSpec | None) -> HashSpec:
     """Returns the fingerprints of a scan that computes ``digests`` and, if given, hashes images."""
     of_digests = {name: f"{name}/{DIGESTS[name].revision}" for name in digests}
+    container = f"{_CONTAINER}/{sniff.SNIFF_REVISION}"
     if pictures is None:
-        return HashSpec(of_digests)
+        return HashSpec(of_digests, container)
     no_picture = f"{_NO_PICTURE}/{SNIFF_REVISION}"
     if pictures.plugged:
-        return HashSpec(of_digests, no_picture=no_picture)
+        return HashSpec(of_digests, container, no_picture=no_picture)
     limits = DecodeLimits(max_frames=pictures.max_frames)
     decoder = decoder_version(pictures.algorithms, limits, pictures.variants)
     of_pictures = {name: f"{name}/{version_of(name)}; {decoder}" for name in pictures.algorithms}
-    return HashSpec(of_digests, of_pictures, f"{_DECODER}/{decoder}", no_picture)
+    return HashSpec(of_digests, container, of_pictures, f"{_DECODER}/{decoder}", no_picture)
 
 
 def numbered(recipes: HashSpec, numbers: Mapping[str, int]) -> Fingerprints:
@@ -88,6 +94,7 @@ def numbered(recipes: HashSpec, numbers: Mapping[str, int]) -> Fingerprints:
     families = {_family(text) for text in current}
     return Fingerprints(
         {name: numbers[text] for name, text in recipes.digests.items()},
+        numbers[recipes.container],
         {name: numbers[text] for name, text in recipes.perceptual.items()},
         numbers[recipes.decoder] if recipes.decoder is not None else 0,
         numbers[recipes.no_picture] if recipes.no_picture is not None else 0,

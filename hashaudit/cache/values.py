@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.results import VIEWS, AlgorithmName, ImageHashes, NoHash, PerceptualHash
@@ -135,6 +136,20 @@ def pack_picture(
         by_number[perceptual[item.algorithm]].append(kept)
     values = {number: _ENCODER.encode(hashes) for number, hashes in by_number.items()}
     return values | {decoder: _ENCODER.encode(_Picture(found.faults, found.no_hash, found.frames_skipped))}
+
+
+def pack_container(kind: ContainerKind | None) -> bytes:
+    """Returns the value for the kind of container that a file is; empty for none."""
+    return b"" if kind is None else kind.value.encode()
+
+
+def unpack_container(value: bytes) -> ContainerKind | None:
+    """Returns the kind that :func:`pack_container` packed.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    return ContainerKind(value.decode()) if value else None
 
 
 def unpack_picture(values: Values, perceptual: Mapping[AlgorithmName, int], decoder: int) -> ImageHashes:

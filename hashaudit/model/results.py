@@ -6,6 +6,7 @@ from typing import NewType
 
 import msgspec
 
+from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Consistency, State
 from hashaudit.model.faults import Fault
 
@@ -129,3 +130,5 @@ class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The entry is an image without a perceptual hash, although one was asked for."""
     frames_skipped: int = 0
     """Frames of an image beyond the limit."""
+    container: ContainerResult | None = None
+    """Present if the content is a container."""

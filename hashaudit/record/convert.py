@@ -7,6 +7,7 @@ import msgspec
 
 from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model import paths
+from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Entry, State
 from hashaudit.model.faults import Fault, PathFault
 from hashaudit.model.location import Kind, Location
@@ -135,7 +136,12 @@ def _fields(entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping
         "matches_omitted": result.matches_omitted,
         "faults": tuple(map(_fault, result.faults)),
         "changed": changed,
+        "container": None if result.container is None else _container(result.container),
     }
+
+
+def _container(container: ContainerResult) -> schema.Container:
+    return schema.Container(kind=container.kind, opened=container.opened)
 
 
 def _perceptual(item: PerceptualHash) -> schema.PerceptualHash:

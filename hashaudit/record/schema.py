@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from hashaudit.model import location as model
 from hashaudit.model import paths
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
 from hashaudit.model.location import ResumeKey
@@ -162,6 +163,13 @@ class Fault(Value, frozen=True, kw_only=True):
     signal: Natural | None = None
 
 
+class Container(Value, frozen=True, kw_only=True):
+    """A container, as the scan examined it."""
+
+    kind: ContainerKind
+    opened: bool
+
+
 class EntryRecord(Value, frozen=True, kw_only=True):
     """The fields that findings, faults and files share."""
 
@@ -186,6 +194,8 @@ class EntryRecord(Value, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     """An entry that was not fully examined, and the reasons."""
     changed: Change | None = None
+    container: Container | None = None
+    """Present if the content is a container."""
 
     def __post_init__(self) -> None:
         if self.state is None and self.consistency is not None:
@@ -269,6 +279,10 @@ class Totals(Value, frozen=True, kw_only=True):
     from_cache: Natural = 0
     """Entries whose content this run did not read: their hashes are from the cache."""
     bytes_from_cache: Size = 0
+    containers: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
+    """Containers that were opened, by kind."""
+    containers_unopened: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
+    """Containers that were read as files alone, by kind."""
 
     def imbalance(self) -> str | None:
         """The equation that does not hold, or ``None`` when the arithmetic closes."""

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from hashaudit.errors import FindingsError
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.record.fields import large
 from hashaudit.record.header import RunHeader
@@ -29,6 +30,8 @@ class TotalsCounter:
         self.bytes_from_cache = 0
         self.file_lines = 0
         self.skipped: Counter[SkipReason] = Counter()
+        self.containers: Counter[ContainerKind] = Counter()
+        self.containers_unopened: Counter[ContainerKind] = Counter()
         self.faults: Counter[FaultCode] = Counter()
 
     @property
@@ -70,8 +73,14 @@ class TotalsCounter:
         self.from_cache += 1
         self.bytes_from_cache += size_bytes
 
+    def count_container(self, kind: ContainerKind, *, opened: bool) -> None:
+        """Counts a container; by :meth:`count_line` if it has a record."""
+        (self.containers if opened else self.containers_unopened)[kind] += 1
+
     def count_line(self, record: Record) -> None:
         """Counts the result that a record states."""
+        if not isinstance(record, RunHeader) and record.container is not None:
+            self.count_container(record.container.kind, opened=record.container.opened)
         match record:
             case FindingRecord():
                 self.matched += 1
@@ -113,6 +122,8 @@ class TotalsCounter:
             file_lines=self.file_lines,
             from_cache=self.from_cache,
             bytes_from_cache=large(self.bytes_from_cache),
+            containers=dict(sorted(self.containers.items())),
+            containers_unopened=dict(sorted(self.containers_unopened.items())),
         )
         broken = totals.imbalance()
         if broken is not None or self.pending < 0:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.location import ResumeKey
@@ -152,7 +153,7 @@ class EntryResults:
             if outcome.examination is not None:
                 self._end_entry(number, entry, outcome.examination, None)
             else:
-                self._count_clean(number, None, known=outcome.known)
+                self._count_clean(number, None, known=outcome.known, container=None)
         if earlier.is_used_up and self._journal is not None:
             self._journal.drop_carried_behind(number)
         return True
@@ -219,15 +220,21 @@ class EntryResults:
         if self._record_all or examination.faults or has_deny_match(examination.matches):
             self._ordering.put(number, Ended(entry, examination))
         else:
-            self._count_clean(number, span, known=bool(examination.matches))
+            self._count_clean(number, span, known=bool(examination.matches), container=examination.container)
 
-    def _count_clean(self, number: int, span: OrderedBatch[WalkState] | None, *, known: bool) -> None:
+    def _count_clean(
+        self, number: int, span: OrderedBatch[WalkState] | None, *, known: bool, container: ContainerResult | None
+    ) -> None:
         """Counts an entry without a record."""
         if known:
             self._tally.record_known()
         else:
             self._tally.record_clean()
         count = Count(known=1) if known else Count(clean=1)
+        if container is not None:
+            self._tally.count_container(container.kind, opened=container.opened)
+            of_kind = {container.kind.value: 1}
+            count.add(Count(containers=of_kind) if container.opened else Count(containers_unopened=of_kind))
         if span is not None:
             span.count.add(count)
         else:

@@ -235,6 +235,8 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         tally.from_cache += totals.from_cache
         tally.bytes_from_cache += int(totals.bytes_from_cache)
         skipped.update(totals.skipped)
+        tally.containers.update(totals.containers)
+        tally.containers_unopened.update(totals.containers_unopened)
         faults.update(totals.faults)
         for path, (code, is_directory) in shard.walk_faults.items():
             if path not in seen_faults:

@@ -30,6 +30,9 @@ class Count(msgspec.Struct, array_like=True):
     from_cache: int = 0
     """Entries, including those with a record, whose content an earlier scan read."""
     bytes_from_cache: int = 0
+    containers: dict[str, int] = {}
+    """Containers that were opened, by kind. A value is never changed, because copies share it."""
+    containers_unopened: dict[str, int] = {}
 
     def add(self, other: "Count") -> None:
         """Adds another count to this one."""
@@ -38,6 +41,14 @@ class Count(msgspec.Struct, array_like=True):
         self.bytes_read += other.bytes_read
         self.from_cache += other.from_cache
         self.bytes_from_cache += other.bytes_from_cache
+        if other.containers:
+            self.containers = _summed(self.containers, other.containers)
+        if other.containers_unopened:
+            self.containers_unopened = _summed(self.containers_unopened, other.containers_unopened)
+
+
+def _summed(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {**one, **{key: one.get(key, 0) + count for key, count in other.items()}}
 
 
 class OrderedBatch(Generic[StateT]):

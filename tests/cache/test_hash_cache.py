@@ -137,7 +137,7 @@ def test_a_new_version_of_an_algorithm_costs_its_own_values_alone(
     assert scan(three, cache, digests=["sha256"]).recalled == 3
     assert scan(three, cache, digests=["sha256", "md5"]).recalled == 0
     assert scan(three, cache, digests=["sha256", "md5"]).recalled == 3
-    assert stats(str(cache)).recipes == {"md5/2": 3, "sha256/1": 3}
+    assert stats(str(cache)).recipes == {"container/1": 3, "md5/2": 3, "sha256/1": 3}
 
 
 def test_a_new_version_of_a_perceptual_hash_costs_pictures_alone(
@@ -194,7 +194,7 @@ def test_a_forged_entry_is_found_out_when_it_is_read_again(three: Path, tmp_path
         Location(DirectoryRef(os.fsencode(three), folder.st_dev, folder.st_ino), b"text"),
         Stat(0, 0, status.st_ino, 1, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
     )
-    sql(cache, "UPDATE entry SET value = ? WHERE name = ?", values.seal(at, {1: b"\0" * 32}), b"text")
+    sql(cache, "UPDATE entry SET value = ? WHERE name = ?", values.seal(at, {1: b"\0" * 32, 2: b""}), b"text")
     believed = scan(three, cache).found[os.fsencode(path)]
     assert believed.digests == {"sha256": "00" * 32}, "a cache is believed: that is what its file's mode is for"
     compared = scan(three, cache, verify_percent=100)
@@ -252,9 +252,10 @@ def test_the_light_table_knows_who_looks_at_colours() -> None:
 def test_a_plugged_hash_is_computed_each_time() -> None:
     recipes = wanted([SHA256], PictureSpec((AlgorithmName("own"),), "all", 33, plugged=True))
     now = numbered(recipes, {text: number for number, text in enumerate(recipes.texts(), 1)})
-    assert now.answer({1, 2}), "a file that is no picture"
-    assert not now.answer({1, 3, 4})
-    assert not Fingerprints({SHA256: 1}, {}, 0, 2).answer({1, 0})
+    assert now.answer({1, 2, 3}), "a file that is no picture"
+    assert not now.answer({1, 2, 4, 5})
+    assert not Fingerprints({SHA256: 1}, 3, {}, 0, 2).answer({1, 0, 3})
+    assert not Fingerprints({SHA256: 1}, 3).answer({1}), "a file of which no scan has said whether it is a container"
 
 
 def test_two_caches_open_at_once_share_what_they_keep(three: Path, tmp_path: Path) -> None:
@@ -341,4 +342,6 @@ def outcome(progress: memoryview, **changes: object) -> ReadOutcome[Content]:
 )
 def test_only_a_complete_read_of_the_expected_state_is_cached(changes: dict[str, object], kept: bool) -> None:
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
-    assert bool(CacheReader(Fingerprints({SHA256: 1})).values_of(outcome(progress, **changes), entry(), None)) is kept
+    assert (
+        bool(CacheReader(Fingerprints({SHA256: 1}, 2)).values_of(outcome(progress, **changes), entry(), None)) is kept
+    )

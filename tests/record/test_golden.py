@@ -26,6 +26,7 @@ from findings_lab import (
     unlisted_folder,
     write_run,
 )
+from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef, Location, Member
@@ -65,6 +66,7 @@ def everything() -> list[Writable]:
     pinned = msgspec.structs.replace(examination(), stat=state, consistency=Consistency.VERSION_PINNED)
     cached = msgspec.structs.replace(examination(), from_run="01890a5d-ac96-774b-bcce-b302099a8057")
     flat = msgspec.structs.replace(examination(), no_hash=NoHash.FLAT, frames_skipped=3)
+    archive = msgspec.structs.replace(examination(), container=ContainerResult(ContainerKind.ZIP))
     unopened = msgspec.structs.replace(examination(faults=[fault(), fault(FaultCode.TIMEOUT)]), stat=None, digests={})
     return [
         finding(b"\xff\n"),
@@ -74,6 +76,7 @@ def everything() -> list[Writable]:
         of(entry(b"born"), born),
         of(entry(b"cached"), cached),
         of(entry(b"flat"), flat),
+        of(entry(b"archive"), archive),
         of(entry(b"unopened"), unopened),
         unlisted_folder(),
         of(stored, pinned),

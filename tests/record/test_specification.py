@@ -10,6 +10,7 @@ import pytest
 
 from findings_lab import DOCUMENTED, allowed_signers, four_segments, shell_says, signing_key
 from hashaudit.lists.interface import RejectReason
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
 from hashaudit.model.results import Caveat, MatchType, Role
@@ -36,6 +37,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "### Fault of an entry": schema.Fault,
     "### Entry": schema.Entry,
     "### Member": schema.Member,
+    "### Container": schema.Container,
     "### State of a file": schema.FileState,
     "### State of an object": schema.ObjectState,
     "### List entry": schema.ListEntry,
@@ -102,7 +104,15 @@ def test_every_value_of_a_closed_set_is_listed(heading: str) -> None:
 
 
 def test_what_stands_in_the_text_is_in_the_code() -> None:
-    for value in (*RejectReason, *schema.EndReason, *header.ClockSync, *header.RootType, *Role, *MatchType):
+    for value in (
+        *RejectReason,
+        *ContainerKind,
+        *schema.EndReason,
+        *header.ClockSync,
+        *header.RootType,
+        *Role,
+        *MatchType,
+    ):
         assert f"`{value}`" in TEXT
     assert f"after {chain.MAX_SEGMENT_LINES} records or {chain.MAX_SEGMENT_BYTES >> 20} MiB of lines" in TEXT
     assert f"{chain.MAX_AGE_S:.0f} s after the first record, {chain.MAX_FINDING_AGE_S} s after a finding" in TEXT

@@ -44,6 +44,11 @@ def summary(finished: Finished) -> str:
     if totals.skipped:
         listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in totals.skipped.items())
         parts.append(f"{sum(totals.skipped.values()):,} skipped ({listed})")
+    if totals.containers_unopened:
+        ranked = sorted(totals.containers_unopened.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{kind} {count:,}" for kind, count in ranked)
+        number = counted(sum(totals.containers_unopened.values()), "container")
+        parts.append(f"{number} not opened ({listed})")
     if totals.pending:
         parts.append(f"{totals.pending:,} not reached")
     if finished.restarts:

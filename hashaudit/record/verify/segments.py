@@ -129,6 +129,11 @@ def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after
     for name, count in counted.items():
         if getattr(after, name) - (getattr(before, name) if before else 0) != count:
             return f"{name} does not agree with the records"
+    counted_kinds = {"containers": tally.containers, "containers_unopened": tally.containers_unopened}
+    for name, kinds in counted_kinds.items():
+        # Most containers have no record, so the totals may grow by more.
+        if not Counter(getattr(after, name)) >= Counter(getattr(before, name) if before else {}) + kinds:
+            return f"{name} does not agree with the records"
     if Counter(after.faults) != Counter(before.faults if before else {}) + tally.faults:
         return "faults does not agree with the records"
     return None

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError, OutputError
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind, ResumeKey
 from hashaudit.model.results import EntryResult
@@ -207,7 +208,13 @@ def _tally(interrupted: Interrupted, resume_point: JournaledPoint | None) -> Tot
         tally.bytes_read = resume_point.count.bytes_read
         tally.from_cache = resume_point.count.from_cache
         tally.bytes_from_cache = resume_point.count.bytes_from_cache
+        tally.containers.update(_by_kind(resume_point.count.containers))
+        tally.containers_unopened.update(_by_kind(resume_point.count.containers_unopened))
     return tally
+
+
+def _by_kind(counts: dict[str, int]) -> dict[ContainerKind, int]:
+    return {ContainerKind(kind): count for kind, count in counts.items()}
 
 
 def load_earlier(

@@ -10,6 +10,7 @@ from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_ent
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.errors import HostError
 from hashaudit.lists.algorithms import SHA256
+from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, Stage
 from hashaudit.model.location import Kind
@@ -41,6 +42,8 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     """Value for the cache."""
     damaged: bool = False
     """True if the cached value was damaged."""
+    container: ContainerResult | None = None
+    """Present if the content is a container."""
 
 
 class Analyzer:
@@ -119,7 +122,8 @@ class Analyzer:
         # An interrupted part of this scan read the content: it counts as read, as it would without the interruption.
         outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)
         faults = () if seen is None else seen.faults
-        return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None)
+        container = None if hit.container is None else ContainerResult(hit.container)
+        return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None, container=container)
 
     def _read(
         self, entry: Entry, position: tuple[int, int], *, decode: bool, checks_pages: bool = False
@@ -130,7 +134,9 @@ class Analyzer:
         seen = self._hash_picture(outcome.sink, digests)
         self._progress[DECODING] = 0
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
-        return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read)
+        kind = None if outcome.sink is None else outcome.sink.probe.kind
+        container = None if kind is None else ContainerResult(kind)
+        return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read, container=container)
 
     def _outcome(
         self, entry: Entry, position: tuple[int, int], *, decode: bool, checks_pages: bool

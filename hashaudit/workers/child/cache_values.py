@@ -7,13 +7,16 @@ from hashaudit.cache.values import (
     CachedFile,
     CachedValue,
     Values,
+    pack_container,
     pack_numbers,
     seal,
     state_key,
+    unpack_container,
     unpack_picture,
     unseal,
 )
 from hashaudit.content.read import ReadOutcome
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Kind
@@ -27,6 +30,8 @@ class CacheHit(msgspec.Struct, frozen=True):
     digests: dict[AlgorithmName, bytes]
     picture: ImageHashes | None
     """``None`` if the file is not an image."""
+    container: ContainerKind | None = None
+    """``None`` if the file is not a container."""
 
 
 class CacheReader:
@@ -41,11 +46,12 @@ class CacheReader:
         if not recipes.answer(values.keys()):
             return None
         digests = {name: values[number] for name, number in recipes.digests.items()}
-        if not recipes.no_picture or recipes.no_picture in values:
-            return CacheHit(digests, None)
         try:
-            return CacheHit(digests, unpack_picture(values, recipes.perceptual, recipes.decoder))
-        except msgspec.DecodeError:
+            container = unpack_container(values[recipes.container])
+            if not recipes.no_picture or recipes.no_picture in values:
+                return CacheHit(digests, None, container)
+            return CacheHit(digests, unpack_picture(values, recipes.perceptual, recipes.decoder), container)
+        except (msgspec.DecodeError, ValueError):
             return None
 
     def values_of(self, outcome: ReadOutcome[Content], entry: Entry, of_picture: Values | None) -> Values:
@@ -69,6 +75,7 @@ class CacheReader:
             return {}
         digests = content.digests()
         values = {number: digests[name] for name, number in self._recipes.digests.items()}
+        values[self._recipes.container] = pack_container(content.probe.kind)
         if of_picture is not None:
             values |= of_picture
         elif self._recipes.no_picture and content.capture is not None and not content.capture.is_picture:

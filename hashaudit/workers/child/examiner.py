@@ -123,6 +123,10 @@ class Examiner:
                 stat = self._analyzer.with_birth_time(entry, analysis.outcome.stat)
                 reported.append(_examination(number, analysis, stat, matches, confirmations))
                 answer_bytes += _length(reported[-1])
+            elif analysis.container is not None:
+                # It gets no record, but its kind is counted.
+                reported.append(_examination(number, analysis, analysis.outcome.stat, matches, confirmations))
+                answer_bytes += _length(reported[-1])
             elif matches:
                 known.append(number)
             answer_bytes += 0 if analysis.to_cache is None else len(analysis.to_cache.sealed)
@@ -230,6 +234,7 @@ def _examination(
         analysis.from_run,
         None if analysis.seen is None else analysis.seen.no_hash,
         0 if analysis.seen is None else analysis.seen.frames_skipped,
+        analysis.container,
     )
 
 

@@ -1,0 +1,1 @@
+"""Containers: which files are one, and the readers of their members."""

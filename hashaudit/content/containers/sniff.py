@@ -1,0 +1,278 @@
+"""Detects containers from the bytes that a file's digests are computed from, never from its name.
+
+Every known format is detected, also those without a reader here: their files are counted, never skipped in silence.
+
+Sources of the signatures: PKWARE APPNOTE 4.3, 7zFormat.txt, RAR 5.0 technical note, POSIX.1-2017 pax, RFC 1952,
+RFC 8878, the formats of bzip2, xz, lzip, lzop and lz4, cpio(5), ar(5), [MS-CAB], [MS-CFB], ISO 32000 7.5.2,
+[MS-PST] 2.2.2.6, sqlite.org/fileformat.html, ECMA-119 8, [MS-VHDX], the VHD and qcow2 specifications, UEFI 5.3,
+PRONOM, RFC 5322, RFC 4155.
+"""
+
+import re
+import struct
+
+from hashaudit.model.containers import ContainerKind
+
+SNIFF_REVISION = 1
+"""Raise it when :class:`ContainerProbe` detects containers in other files."""
+
+HEAD_BYTES = 4096
+"""First bytes of a file that are looked at, besides the volume descriptor of an ISO image."""
+
+END_RECORD_BYTES = 22
+"""Length of a zip's end record without its comment (APPNOTE 4.3.16)."""
+TAIL_BYTES = END_RECORD_BYTES + 0xFFFF
+"""The end record begins within these last bytes, because its comment has at most 65,535."""
+
+SEARCHED_BYTES = 1 << 20
+"""First bytes of a Windows program that are searched for an archive: the unpacking programs before it are smaller."""
+
+_FROM_START: tuple[tuple[bytes, ContainerKind], ...] = (
+    (b"PK\x03\x04", ContainerKind.ZIP),
+    (b"PK\x05\x06", ContainerKind.ZIP),
+    (b"PK\x07\x08PK\x03\x04", ContainerKind.ZIP),
+    (b"PK00PK\x03\x04", ContainerKind.ZIP),
+    (b"7z\xbc\xaf\x27\x1c", ContainerKind.SEVEN_ZIP),
+    (b"Rar!\x1a\x07", ContainerKind.RAR),
+    (b"RE~^", ContainerKind.RAR),
+    (b"\x1f\x8b\x08", ContainerKind.GZ),
+    (b"BZh", ContainerKind.BZ2),
+    (b"\xfd7zXZ\x00", ContainerKind.XZ),
+    (b"\x28\xb5\x2f\xfd", ContainerKind.ZST),
+    (b"\x04\x22\x4d\x18", ContainerKind.LZ4),
+    (b"\x02\x21\x4c\x18", ContainerKind.LZ4),
+    (b"LZIP\x01", ContainerKind.LZIP),
+    (b"\x89LZO\x00\r\n\x1a\n", ContainerKind.LZO),
+    (b"\x1f\x9d", ContainerKind.COMPRESS),
+    (b"070701", ContainerKind.CPIO),
+    (b"070702", ContainerKind.CPIO),
+    (b"070707", ContainerKind.CPIO),
+    (b"!<arch>\n", ContainerKind.AR),
+    (b"!<thin>\n", ContainerKind.AR),
+    (b"\xed\xab\xee\xdb", ContainerKind.RPM),
+    (b"MSCF\x00\x00\x00\x00", ContainerKind.CAB),
+    (b"xar!", ContainerKind.XAR),
+    (b"\x60\xea", ContainerKind.ARJ),
+    (b"hsqs", ContainerKind.SQUASHFS),
+    (b"sqsh", ContainerKind.SQUASHFS),
+    (b"MSWIM\x00\x00\x00", ContainerKind.WIM),
+    (b"WARC/", ContainerKind.WARC),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ContainerKind.OLE),
+    (b"%PDF-", ContainerKind.PDF),
+    (b"ITSF\x03\x00\x00\x00", ContainerKind.CHM),
+    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", ContainerKind.ONENOTE),
+    (b"!BDN", ContainerKind.PST),
+    (b"\x78\x9f\x3e\x22", ContainerKind.TNEF),
+    (b"SQLite format 3\x00", ContainerKind.SQLITE),
+    (b"CMMM", ContainerKind.THUMBCACHE),
+    (b"EVF\x09\x0d\x0a\xff\x00", ContainerKind.EWF),
+    (b"EVF2\x0d\x0a\x81\x00", ContainerKind.EWF),
+    (b"LVF\x09\x0d\x0a\xff\x00", ContainerKind.EWF),
+    (b"QFI\xfb\x00\x00\x00", ContainerKind.QCOW),
+    (b"conectix", ContainerKind.VHD),
+    (b"vhdxfile", ContainerKind.VHDX),
+    (b"KDMV", ContainerKind.VMDK),
+    (b"# Disk DescriptorFile", ContainerKind.VMDK),
+    (b"COWD", ContainerKind.VMDK),
+    (b"XFSB\x00\x00", ContainerKind.XFS),
+)
+
+_BY_FIRST_BYTE: dict[int, tuple[tuple[bytes, ContainerKind], ...]] = {}
+for _magic, _kind in _FROM_START:
+    _BY_FIRST_BYTE[_magic[0]] = (*_BY_FIRST_BYTE.get(_magic[0], ()), (_magic, _kind))
+
+_LZMA = re.compile(rb"\x5d\x00\x00(..)\x00{0,4}", re.DOTALL)
+_OLD_TAR = re.compile(rb"[0-7 ]{6}[0-7 \0][ \0][0-7 ]{6}[0-7 \0][ \0].{32}[0-7 ]{6}\0 ", re.DOTALL)
+"""Mode to checksum of a tar header, from byte 100; the 32 bytes are gid, size and time."""
+
+_HEADERS = (
+    rb"received|return-path|delivered-to|from|to|cc|subject|date|message-id|mime-version|x-[a-z-]+|dkim-signature"
+    rb"|arc-seal|authentication-results|content-type|reply-to|sender|x-mailer|user-agent|in-reply-to|references"
+    rb"|envelope-to|status|importance|thread-topic|content-transfer-encoding|received-spf|xref|newsgroups|path"
+)
+_FIRST_HEADER = re.compile(rb"(?:" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE)
+_EVERY_HEADER = re.compile(rb"^(" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE | re.MULTILINE)
+_TYPICAL = frozenset((b"received", b"message-id", b"mime-version", b"date", b"from", b"return-path"))
+LEAST_HEADERS = 3
+"""Fields of a message, two of them typical, without which a text is not taken for mail."""
+_MBOX = re.compile(rb"From [^\r\n]{0,200}? (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-6]\d)?[^\r\n]{0,60}\r?\n")
+_EMLX = re.compile(rb"\d{1,12} *\r?\n")
+
+_LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_DIGITS = frozenset(b"123456789")
+
+_TAR_MAGIC_AT = 257
+_ISO_AT = 0x8001
+
+_HOSTS: tuple[bytes, ...] = (
+    b"MZ", b"\x7fELF", b"#!", b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"%PDF", b"II*\x00", b"MM\x00*",
+    b"ID3", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"OggS", b"<html", b"<!DOC", b"<?php",
+)  # fmt: skip
+"""First bytes of programs, scripts, pages and media, behind which archives are hidden or appended with a comment."""
+_HOST_BYTES = frozenset(host[0] for host in _HOSTS)
+
+_SELF_EXTRACTING: tuple[tuple[bytes, ContainerKind], ...] = (
+    (b"Rar!\x1a\x07", ContainerKind.RAR),
+    (b"7z\xbc\xaf\x27\x1c", ContainerKind.SEVEN_ZIP),
+)
+
+
+class ContainerProbe:
+    """Looks at the bytes of one file as they pass, and says at the end which container it is.
+
+    A file without container costs some 2 us. Executables and media cost more, because archives are hidden in them.
+    """
+
+    __slots__ = ("_found", "_is_host", "_is_program", "_seen_bytes", "_tail")
+
+    def __init__(self) -> None:
+        self._found: ContainerKind | None = None
+        self._seen_bytes = 0
+        self._is_host = False
+        self._is_program = False
+        self._tail = b""
+
+    def take(self, data: bytes | bytearray | memoryview) -> None:
+        """Adds the next bytes of the file."""
+        if not self._seen_bytes:
+            self._begin(data)
+        self._seen_bytes += len(data)
+        if self._found is not None:
+            return
+        if self._is_host:
+            if self._is_program and self._seen_bytes <= SEARCHED_BYTES:
+                self._search(bytes(data))
+            self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+        elif len(data) >= END_RECORD_BYTES:
+            self._tail = bytes(data[-END_RECORD_BYTES:])
+        else:
+            self._tail = (self._tail + data)[-END_RECORD_BYTES:]
+
+    def _begin(self, data: bytes | bytearray | memoryview) -> None:
+        head = bytes(data[:HEAD_BYTES])
+        self._found = sniff(head)
+        if self._found is None:
+            if len(data) > _ISO_AT + 5 and bytes(data[_ISO_AT : _ISO_AT + 5]) == b"CD001":
+                self._found = ContainerKind.ISO
+            elif head and head[0] in _HOST_BYTES:
+                self._is_host = head.startswith(_HOSTS)
+                self._is_program = head.startswith(b"MZ")
+
+    @property
+    def kind(self) -> ContainerKind | None:
+        """The kind of container that the bytes so far are, as if the file ended here; ``None``: none."""
+        tail = self._tail
+        if self._found is not None or b"PK\x05\x06" not in tail:
+            return self._found
+        at = tail.rfind(b"PK\x05\x06")
+        return ContainerKind.ZIP if is_end_record(tail, at, self._seen_bytes) else None
+
+    def _search(self, data: bytes) -> None:
+        for magic, kind in _SELF_EXTRACTING:
+            if magic in data:
+                self._found = kind
+
+
+def is_end_record(tail: bytes, at: int, size_bytes: int) -> bool:
+    """Returns whether a zip's end record is at a position of a file's last bytes.
+
+    Args:
+        tail: the last bytes of the file.
+        at: position of the signature in them.
+        size_bytes: length of the file.
+    """
+    if at + END_RECORD_BYTES > len(tail):
+        return False
+    count, directory_bytes, offset, comment_bytes = struct.unpack_from("<HIIH", tail, at + 10)
+    before = size_bytes - len(tail) + at
+    if at + END_RECORD_BYTES + comment_bytes > len(tail):
+        return False
+    if 0xFFFFFFFF in {directory_bytes, offset} or count == 0xFFFF:
+        return True  # zip64: the numbers are in another record
+    fits: bool = directory_bytes + offset <= before and count * 46 <= directory_bytes
+    return fits
+
+
+def sniff(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one test a format
+    """Returns the kind of container that begins with these bytes; ``None``: none that is known.
+
+    Args:
+        head: the first bytes of the file, at least :data:`HEAD_BYTES` if it has so many.
+    """
+    if not head:
+        return None
+    first = head[0]
+    for magic, kind in _BY_FIRST_BYTE.get(first, ()):
+        if head.startswith(magic) and (kind not in _CONFIRM or _CONFIRM[kind](head)):
+            return kind
+    if first in _LETTERS and (found := _mail(head)) is not None:
+        return found
+    if first in _DIGITS and (end := _EMLX.match(head)) is not None and _mail(head[end.end() :]) is not None:
+        return ContainerKind.EML
+    if head[3:7] == b"NTFS":
+        return ContainerKind.NTFS
+    if first == 0x5D and _LZMA.match(head) and _is_lzma(head):
+        return ContainerKind.LZMA
+    if head[2:5] == b"-lh" and head[6:7] == b"-":
+        return ContainerKind.LHA
+    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
+        return ContainerKind.TAR
+    if head[154:156] == b"\0 " and _OLD_TAR.match(head, 100):
+        return ContainerKind.TAR
+    if head[510:512] == b"\x55\xaa" or head[1080:1082] == b"\x53\xef" or head[1024:1025] == b"H":
+        return _volume(head)
+    return None
+
+
+def _volume(head: bytes) -> ContainerKind | None:
+    if head[510:512] == b"\x55\xaa":
+        if head[54:57] == b"FAT" or head[82:85] == b"FAT" or head[3:8] == b"EXFAT":
+            return ContainerKind.FAT
+        if head[512:520] == b"EFI PART" or _has_partitions(head):
+            return ContainerKind.PARTITIONS
+    if len(head) >= 2048:
+        if head[1080:1082] == b"\x53\xef" and head[1024:1028] != b"\0\0\0\0":
+            return ContainerKind.EXT
+        if head[1024:1026] in {b"H+", b"HX"} and head[1026:1028] in {b"\0\x04", b"\0\x05"}:
+            return ContainerKind.HFS
+    return None
+
+
+def _has_partitions(head: bytes) -> bool:
+    """Returns whether the table of a boot record has partitions and nothing else (UEFI 5.2.1)."""
+    rows = [head[at : at + 16] for at in range(446, 510, 16)]
+    used = [row for row in rows if row[4]]
+    return bool(used) and all(row[0] in {0, 0x80} for row in rows) and all(any(row[8:12]) for row in used)
+
+
+def _mail(head: bytes) -> ContainerKind | None:
+    if head.startswith(b"From ") and _MBOX.match(head):
+        return ContainerKind.MBOX
+    if not _FIRST_HEADER.match(head):
+        return None
+    block = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
+    names = {name.lower() for name in _EVERY_HEADER.findall(block)}
+    return ContainerKind.EML if len(names) >= LEAST_HEADERS and len(names & _TYPICAL) > 1 else None
+
+
+def _is_lzma(head: bytes) -> bool:
+    if len(head) < 13:
+        return False
+    dictionary, size = struct.unpack_from("<IQ", head, 1)
+    is_power: bool = dictionary >= 1 << 12 and dictionary & dictionary - 1 == 0
+    return is_power and (size == (1 << 64) - 1 or size < 1 << 40)
+
+
+def _is_bz2(head: bytes) -> bool:
+    return b"1" <= head[3:4] <= b"9" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}
+
+
+def _is_arj(head: bytes) -> bool:
+    return len(head) > 12 and 30 <= int.from_bytes(head[2:4], "little") <= 2600 and head[10] == 2
+
+
+def _is_compress(head: bytes) -> bool:
+    return len(head) > 3 and head[2] & 0x60 == 0 and 9 <= head[2] & 0x1F <= 16
+
+
+_CONFIRM = {ContainerKind.BZ2: _is_bz2, ContainerKind.ARJ: _is_arj, ContainerKind.COMPRESS: _is_compress}

@@ -1,0 +1,152 @@
+"""Containers are detected from content, and nothing else is taken for one."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import random
+import sqlite3
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from hashaudit.content.containers import sniff as module
+from hashaudit.content.containers.sniff import TAIL_BYTES, ContainerProbe, sniff
+from hashaudit.model.containers import ContainerKind
+
+
+def kind_of(data: bytes, chunk: int = 1 << 18) -> ContainerKind | None:
+    probe = ContainerProbe()
+    for at in range(0, len(data), chunk):
+        probe.take(memoryview(data)[at : at + chunk])
+    return probe.kind
+
+
+def zipped(comment: bytes = b"", *names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names or ("a",):
+            archive.writestr(name, b"member")
+        archive.comment = comment
+    return buffer.getvalue()
+
+
+def tarred(format_: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=format_) as archive:
+        info = tarfile.TarInfo("a")
+        info.size = 6
+        archive.addfile(info, io.BytesIO(b"member"))
+    return buffer.getvalue()
+
+
+def old_tar() -> bytes:
+    """A header of Unix version 7: no magic, the sum alone proves it."""
+    header = bytearray(tarred(tarfile.USTAR_FORMAT))
+    header[257:512] = bytes(255)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return bytes(header)
+
+
+MAIL = b"Received: from a by b\r\nFrom: a@example.org\r\nTo: b@example.org\r\nDate: today\r\n\r\nText\r\n"
+
+
+def database(directory: Path) -> bytes:
+    with sqlite3.connect(directory / "d") as connection:
+        connection.execute("create table t (a)")
+    connection.close()
+    return (directory / "d").read_bytes()
+
+
+def test_made_containers_are_detected(tmp_path: Path) -> None:
+    made = {
+        ContainerKind.ZIP: (zipped(), zipped(b"a comment"), b"PK\x05\x06" + bytes(18)),
+        ContainerKind.GZ: (gzip.compress(b"a"), gzip.compress(b"")),
+        ContainerKind.BZ2: (bz2.compress(b"a"), bz2.compress(b"")),
+        ContainerKind.XZ: (lzma.compress(b"a"),),
+        ContainerKind.LZMA: (lzma.compress(b"a" * 100, lzma.FORMAT_ALONE),),
+        ContainerKind.ZST: (zstandard.compress(b"a"),),
+        ContainerKind.TAR: (
+            tarred(tarfile.USTAR_FORMAT),
+            tarred(tarfile.PAX_FORMAT),
+            tarred(tarfile.GNU_FORMAT),
+            old_tar(),
+        ),
+        ContainerKind.EML: (MAIL, b"%d\n" % len(MAIL) + MAIL, MAIL.replace(b"\r\n", b"\n")),
+        ContainerKind.MBOX: (b"From a@example.org Thu Jan  1 00:00:01 1970\n" + MAIL,),
+        ContainerKind.SQLITE: (database(tmp_path),),
+        ContainerKind.PDF: (b"%PDF-1.7\n",),
+        ContainerKind.ISO: (bytes(0x8001) + b"CD001\x01" + bytes(2048),),
+        ContainerKind.PARTITIONS: (bytes(446) + b"\x80\0\0\0\x83\0\0\0\0\x08\0\0\0\x10\0\0" + bytes(48) + b"\x55\xaa",),
+        ContainerKind.NTFS: (b"\xeb\x52\x90NTFS    " + bytes(600),),
+        ContainerKind.EXT: (bytes(1024) + b"\x01" * 56 + b"\x53\xef" + bytes(3000),),
+    }
+    for kind, samples in made.items():
+        for data in samples:
+            assert kind_of(data) is kind, (kind, data[:40])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"\xff\xd8\xff" + bytes(300_000), b"\x89PNG\r\n" + b"x" * 50, b"MZ" + os.urandom(400_000), b"#!/bin/sh\nexit\n"],
+)
+@pytest.mark.parametrize("comment", [b"", b"c" * 0xFFFF])
+@pytest.mark.parametrize("chunk", [1 << 18, 997])
+def test_a_zip_behind_another_file_is_found(host: bytes, comment: bytes, chunk: int) -> None:
+    assert kind_of(host + zipped(comment), chunk) is ContainerKind.ZIP
+    assert kind_of(host, chunk) is None
+
+
+def test_behind_an_unknown_file_a_zip_without_comment_is_found() -> None:
+    assert kind_of(b"some text" + zipped()) is ContainerKind.ZIP
+    assert kind_of(b"some text" + zipped(), 5) is ContainerKind.ZIP
+    assert kind_of(b"\x89PNG" + zipped()[:-1]) is None
+    assert kind_of(b"\x89PNG" + zipped() + bytes(TAIL_BYTES)) is None
+
+
+def test_a_self_extracting_program_is_found() -> None:
+    program = b"MZ" + bytes(200_000)
+    assert kind_of(program + b"7z\xbc\xaf\x27\x1c" + bytes(100)) is ContainerKind.SEVEN_ZIP
+    assert kind_of(program + b"Rar!\x1a\x07\x00" + bytes(100)) is ContainerKind.RAR
+    assert kind_of(b"text" + bytes(200_000) + b"Rar!\x1a\x07\x00") is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"P",
+        b"PK",
+        b"BZh is how it begins",
+        b"BZh9",
+        b"]\0\0",
+        b"]\0\0\0\0" + b"\xff" * 40,
+        b"`\xea" + bytes(40),
+        b"\x1f\x9d\xff" + bytes(40),
+        b"From: here\nTo: there\n\nA play in one act\n",
+        b"From here to eternity\n",
+        b"Subject: all of it\nStatus: open\nPath: none\n",
+        b"12\nFrom: here\n",
+        b"ustar" + bytes(600),
+        bytes(510) + b"\x55\xaa",
+        bytes(446) + b"code" * 16 + b"\x55\xaa",
+        bytes(4096),
+    ],
+)
+def test_what_only_looks_like_one_is_none(data: bytes) -> None:
+    assert kind_of(data) is None
+
+
+def test_random_bytes_are_no_container() -> None:
+    source = random.Random(1)
+    assert not [None for _ in range(20_000) if sniff(source.randbytes(600)) not in {None, ContainerKind.COMPRESS}]
+
+
+def test_each_kind_can_be_detected() -> None:
+    text = Path(module.__file__).read_text()
+    assert not [kind for kind in ContainerKind if f"ContainerKind.{kind.name}" not in text]
