@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hashaudit.scan.control import Control
     from hashaudit.scan.events import (
         AlreadyComplete,
+        Audited,
         CacheSkipped,
         Event,
         Finished,
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlreadyComplete",
+    "Audited",
     "CacheSkipped",
     "Control",
     "Entry",
@@ -85,6 +87,7 @@ _MODULES = {
     "hashaudit.scan.control": ("Control",),
     "hashaudit.scan.events": (
         "AlreadyComplete",
+        "Audited",
         "CacheSkipped",
         "Event",
         "Finished",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
 from hashaudit.model.results import Caveat
@@ -48,8 +49,8 @@ EXIT_CODES: dict[ExitCode, Explanation] = {
         "Fix what the message names, or run `hashaudit doctor` with the options of the scan to find all causes.",
     ),
     ExitCode.FINDINGS: Explanation(
-        "Everything was examined, and at least one file has a deny match.",
-        "Review the `finding` records, first those without a caveat.",
+        "Everything was examined, and at least one file has a deny match; for `audit`: the tree differs.",
+        "Review the `finding` records, first those without a caveat; after an audit, the `audit` records.",
     ),
     ExitCode.INCOMPLETE: Explanation(
         "No deny match, but something was not examined: see the `fault` records.",
@@ -317,6 +318,42 @@ class Code(NamedTuple):
     action: str
 
 
+OUTCOMES: dict[AuditOutcome, Explanation] = {
+    AuditOutcome.MATCHED: Explanation(
+        "The file is at its path, and all digests and the size agree with the manifest.",
+        "Nothing to do; the file is unchanged.",
+    ),
+    AuditOutcome.CHANGED: Explanation(
+        "The file is at its path with other content.", "Find out who changed it; its `state` has the times."
+    ),
+    AuditOutcome.MOVED: Explanation(
+        "The content is at another path, and its own path is gone.",
+        "Compare `path` with `expected.path`, and find out who moved it.",
+    ),
+    AuditOutcome.COPIED: Explanation(
+        "The content is at a further path that the manifest does not have.",
+        "Compare `path` with `expected.path`, and find out why there is a copy.",
+    ),
+    AuditOutcome.NEW: Explanation(
+        "The manifest has neither the path nor the content.",
+        "Find out where the file comes from, and make a new manifest if it belongs there.",
+    ),
+    AuditOutcome.MISSING: Explanation(
+        "The path is gone, and the content is at no other path.",
+        "Check that the storage is mounted, then find out who deleted the file.",
+    ),
+    AuditOutcome.UNREADABLE: Explanation(
+        "The file exists and could not be compared: it has a fault, was skipped by rule, or the manifest has no digest "
+        "for it.",
+        "See its `fault` record and the options that skip files, then audit again.",
+    ),
+    AuditOutcome.CONFLICT: Explanation(
+        "Some digests agree and others do not, or the size does not agree with the digests.",
+        "Take it for an attack on the weaker digest, or for a damaged manifest, until you know better.",
+    ),
+}
+
+
 class CodeGroup(NamedTuple):
     """The codes of one enumeration, in its order."""
 
@@ -372,6 +409,12 @@ GROUPS: tuple[CodeGroup, ...] = (
         "Consistency values",
         "The `consistency` of a record: what is known about changes during the read.",
         _codes(Consistency, CONSISTENCY),
+    ),
+    CodeGroup(
+        "audit_outcome",
+        "Outcomes of an audit",
+        "The `outcome` of an `audit` record and the keys of `audit` in the totals: a file beside a manifest.",
+        _codes(AuditOutcome, OUTCOMES),
     ),
 )
 

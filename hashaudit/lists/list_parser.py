@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO, Self, cast
 
 import msgspec
@@ -24,6 +24,7 @@ from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES, NO_FILE_GROWTH,
 from hashaudit.lists.index.compile_lists import CompileRequest, compile_lists
 from hashaudit.lists.ingest import Progress
 from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestInfo
 from hashaudit.lists.parser_protocol import (
     MAX_REPLY_BYTES,
     REPLY_DECODER,
@@ -32,13 +33,16 @@ from hashaudit.lists.parser_protocol import (
     Compiled,
     Failed,
     Progressed,
+    ReadManifest,
     Ready,
     Reply,
+    Rows,
     receive,
     send,
 )
 from hashaudit.lists.plugin_hashes import plugin_lengths
 from hashaudit.model.paths import for_terminal
+from hashaudit.model.results import AlgorithmName
 
 IN_PROCESS = os.name != "posix" or not hasattr(socket, "send_fds")
 """True where descriptors cannot be passed: lists are then parsed in this process."""
@@ -101,17 +105,59 @@ class ListParser:
                 f"cannot create a temporary directory: '{directory or tempfile.gettempdir()}'; {error.strerror}"
             ) from error
         self._scratch = os.path.realpath(self._resources.enter_context(made))
+        self._close_sandbox([spec.path for spec in specs], self._scratch)
+
+    def begin_manifests(self, files: Iterable[str]) -> None:
+        """Prepares to read manifests. A parser reads either manifests or lists.
+
+        Args:
+            files: all manifests that will be read.
+
+        Raises:
+            ListError: the process cannot be started.
+            HostError: the sandbox is incomplete and is required.
+        """
+        if not IN_PROCESS:
+            self._close_sandbox(files, None)
+
+    def read_manifest(
+        self, path: str, algorithm: AlgorithmName | None, take: Callable[[Sequence[ManifestEntry]], object]
+    ) -> ManifestInfo:
+        """Reads a manifest.
+
+        Args:
+            path: one of those named to :meth:`begin_manifests`.
+            algorithm: of digests whose algorithm the manifest does not name; ``None``: by their length.
+            take: receives the entries in runs.
+
+        Raises:
+            ListError: the manifest cannot be used, or its parser crashed.
+        """
+        if IN_PROCESS:
+            from hashaudit.lists.manifests.read_manifest import read_manifest  # noqa: PLC0415 # most runs read none
+
+            return read_manifest(path, algorithm, take)
+        reply = self._ask(ReadManifest(os.fsencode(path), algorithm))
+        while isinstance(reply, Rows):
+            take(reply.entries)
+            reply = self._receive()
+        if isinstance(reply, Failed):
+            raise ListError(
+                f"cannot use manifest '{for_terminal(os.fsencode(path))}'; {_shown(reply.message)}", hint=reply.hint
+            )
+        if not isinstance(reply, ManifestInfo):
+            raise _broken()
+        return reply
+
+    def _close_sandbox(self, files: Iterable[str], scratch: str | None) -> None:
+        """Starts the process if necessary, and limits it to some files."""
         if self._stream is None:
             self._spawn()
-        readable = tuple({os.path.realpath(os.fsencode(spec.path)) for spec in specs})
+        readable = tuple({os.path.realpath(os.fsencode(file)) for file in files})
         memory_bytes = max(DEFAULT_MEMORY_BYTES, (physical_bytes() or 0) // 2)
-        sandbox = Sandbox(
-            readable + code_paths(),
-            memory_bytes,
-            hidden=self._hidden,
-            scratch=(os.fsencode(self._scratch),),
-        )
-        reply = self._ask(Begin(sandbox, self._scratch, dict(plugin_lengths())))
+        writable = () if scratch is None else (os.fsencode(scratch),)
+        sandbox = Sandbox(readable + code_paths(), memory_bytes, hidden=self._hidden, scratch=writable)
+        reply = self._ask(Begin(sandbox, scratch or "", dict(plugin_lengths())))
         if not isinstance(reply, Ready):
             raise _broken()
         if self.requires_sandbox:
@@ -143,7 +189,7 @@ class ListParser:
             raise _broken()
         target.seek(0, os.SEEK_END)
 
-    def _ask(self, request: Begin | Compile, descriptor: int | None = None) -> Reply:
+    def _ask(self, request: Begin | Compile | ReadManifest, descriptor: int | None = None) -> Reply:
         if self._stream is None:
             raise _broken()
         try:

@@ -18,7 +18,9 @@ from hashaudit.lists.parser_protocol import (
     Compiled,
     Failed,
     Progressed,
+    ReadManifest,
     Ready,
+    Rows,
     receive,
     send,
 )
@@ -62,6 +64,8 @@ def serve(stream: socket.socket, parent_pid: int) -> None:
                     plug_in(name, length_bytes)
                 scratch = request.scratch
                 send(stream, Ready(in_force + request.sandbox.apply(AddressSpace())))
+            elif isinstance(request, ReadManifest):
+                _read_manifest(stream, request)
             else:
                 _compile(stream, request, descriptors[0], scratch)
     except OSError:
@@ -94,3 +98,16 @@ def _compile(stream: socket.socket, request: Compile, descriptor: int, scratch: 
     if waiting:
         send(stream, Progressed(waiting))
     send(stream, Compiled())
+
+
+def _read_manifest(stream: socket.socket, request: ReadManifest) -> None:
+    from hashaudit.lists.manifests.read_manifest import read_manifest  # noqa: PLC0415 # most runs read none
+
+    try:
+        info = read_manifest(os.fsdecode(request.path), request.algorithm, lambda entries: send(stream, Rows(entries)))
+    except HashauditError as error:
+        send(stream, Failed(str(error), error.hint))
+    except MemoryError:
+        send(stream, Failed("cannot read the manifest; out of memory", "use a machine with more memory"))
+    else:
+        send(stream, info)

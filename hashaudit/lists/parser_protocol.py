@@ -7,9 +7,11 @@ import msgspec
 from hashaudit.host.framing import HEADER, frame, receive_exactly
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.compile_lists import CompileRequest
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestInfo
+from hashaudit.model.results import AlgorithmName
 
 MAX_REPLY_BYTES = 1 << 20
-"""Longer than any message about a list."""
+"""Longer than any message about a list, and than any run of entries."""
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
@@ -28,6 +30,14 @@ class Compile(msgspec.Struct, frozen=True, tag="compile"):
     lists: CompileRequest
 
 
+class ReadManifest(msgspec.Struct, frozen=True, tag="read_manifest"):
+    """A request for the entries of a manifest."""
+
+    path: bytes
+    algorithm: AlgorithmName | None
+    """Algorithm of digests that the manifest gives without one."""
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The sandbox is in force."""
 
@@ -44,6 +54,12 @@ class Compiled(msgspec.Struct, frozen=True, tag="compiled"):
     """The index is complete."""
 
 
+class Rows(msgspec.Struct, frozen=True, tag="rows"):
+    """The next entries of a manifest."""
+
+    entries: tuple[ManifestEntry, ...]
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """A list cannot be used."""
 
@@ -51,8 +67,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     hint: str | None = None
 
 
-Request = Begin | Compile
-Reply = Ready | Progressed | Compiled | Failed
+Request = Begin | Compile | ReadManifest
+Reply = Ready | Progressed | Compiled | Rows | ManifestInfo | Failed
 
 ENCODER = msgspec.msgpack.Encoder()
 REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

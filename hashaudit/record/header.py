@@ -111,6 +111,32 @@ class HashList(Value, frozen=True, kw_only=True):
         check_path(self.path, self.path_uri)
 
 
+class ManifestSource(Value, frozen=True, kw_only=True):
+    """A manifest that the tree is compared with."""
+
+    path: str
+    path_uri: str | None = None
+    format: str
+    size: Size
+    sha256: Sha256
+    entries: Natural
+    run_id: RunId | None = None
+    """The scan that wrote it, if it is a findings file."""
+    signed_by: str | None = None
+    """Fingerprint of the key that signed it, if the signature is valid and the signer is trusted."""
+    base: str
+    """Directory that relative paths of the manifest are below, on this machine."""
+    base_uri: str | None = None
+    removed_prefix: str | None = None
+    """Directory that absolute paths of the manifest begin with, and that :attr:`base` replaces."""
+    outside: Natural = 0
+    """Entries outside of every root. They are not compared."""
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_uri)
+        check_path(self.base, self.base_uri)
+
+
 class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     """Line 1."""
 
@@ -142,6 +168,8 @@ class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     inclusions: tuple[str, ...]
     exclusions: tuple[str, ...]
     lists: tuple[HashList, ...]
+    against: tuple[ManifestSource, ...] = ()
+    """The manifests of an audit."""
     key_fingerprint: str | None
     """As ``ssh-keygen -l`` prints it; null when the run is unsigned."""
     sandbox: tuple[str, ...]

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from hashaudit.model import location as model
 from hashaudit.model import paths
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
@@ -251,6 +252,46 @@ class FileRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="
             raise ValueError("a file with a fault has a fault record")
 
 
+class ExpectedFile(Value, frozen=True, kw_only=True):
+    """A file as a manifest describes it."""
+
+    path: str
+    path_uri: str | None = None
+    size: Size | None = None
+    digests: dict[AlgorithmName, Hex] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_uri)
+
+
+class FoundFile(Value, frozen=True, kw_only=True):
+    """The content of a file as this scan read it."""
+
+    size: Size
+    digests: dict[AlgorithmName, Hex]
+
+
+class AuditRecord(Value, frozen=True, kw_only=True, tag_field="kind", tag="audit"):
+    """The outcome of an audit for one file, unless the file agrees with the manifest."""
+
+    seq: Natural = 0
+    time: Time
+    outcome: AuditOutcome
+    path: str
+    """Absolute path in the tree; of a missing file, its expected path."""
+    path_uri: str | None = None
+    expected: ExpectedFile | None = None
+    """Absent if the manifest has neither the path nor the content."""
+    found: FoundFile | None = None
+    """Absent if nothing was examined at the path."""
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_uri)
+        if self.outcome is AuditOutcome.MATCHED:
+            raise ValueError("a file that agrees with the manifest has no audit record")
+
+
 class Checkpoint(Value, frozen=True, kw_only=True, tag_field="kind", tag="checkpoint"):
     """Closes a segment. Has no number of its own."""
 
@@ -283,6 +324,8 @@ class Totals(Value, frozen=True, kw_only=True):
     """Containers that were opened, by kind."""
     containers_unopened: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
     """Containers that were read as files alone, by kind."""
+    audit: dict[AuditOutcome, Natural] = msgspec.field(default_factory=dict)
+    """Files by outcome, at the end of an audit."""
 
     def imbalance(self) -> str | None:
         """The equation that does not hold, or ``None`` when the arithmetic closes."""
@@ -340,7 +383,7 @@ class CheckpointBody(Value, frozen=True, kw_only=True):
             raise ValueError("file_sha256, end, reason and exit_code are fields of the final checkpoint only")
 
 
-Record = RunHeader | FindingRecord | FaultRecord | FileRecord
+Record = RunHeader | FindingRecord | FaultRecord | FileRecord | AuditRecord
 """A numbered record."""
 
 Line = Record | Checkpoint

@@ -3,11 +3,12 @@
 from collections import Counter
 
 from hashaudit.errors import FindingsError
+from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.record.fields import large
 from hashaudit.record.header import RunHeader
-from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord, Record, Totals
+from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FileRecord, FindingRecord, Record, Totals
 
 
 class TotalsCounter:
@@ -33,6 +34,12 @@ class TotalsCounter:
         self.containers: Counter[ContainerKind] = Counter()
         self.containers_unopened: Counter[ContainerKind] = Counter()
         self.faults: Counter[FaultCode] = Counter()
+        self.audit: Counter[AuditOutcome] = Counter()
+
+    @property
+    def differing(self) -> int:
+        """Number of files that differ from a manifest."""
+        return sum(count for outcome, count in self.audit.items() if outcome in DIFFERENCES)
 
     @property
     def examined(self) -> int:
@@ -79,7 +86,7 @@ class TotalsCounter:
 
     def count_line(self, record: Record) -> None:
         """Counts the result that a record states."""
-        if not isinstance(record, RunHeader) and record.container is not None:
+        if isinstance(record, EntryRecord) and record.container is not None:
             self.count_container(record.container.kind, opened=record.container.opened)
         match record:
             case FindingRecord():
@@ -97,6 +104,8 @@ class TotalsCounter:
                     self.known += 1
                 else:
                     self.clean += 1
+            case AuditRecord():
+                self.audit[record.outcome] += 1
             case RunHeader():
                 pass
 
@@ -124,6 +133,7 @@ class TotalsCounter:
             bytes_from_cache=large(self.bytes_from_cache),
             containers=dict(sorted(self.containers.items())),
             containers_unopened=dict(sorted(self.containers_unopened.items())),
+            audit=dict(sorted(self.audit.items())),
         )
         broken = totals.imbalance()
         if broken is not None or self.pending < 0:

@@ -15,6 +15,7 @@ from hashaudit.record.codec import MAX_LINE_BYTES, decode_line, encode_line
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
 from hashaudit.record.schema import (
+    AuditRecord,
     Checkpoint,
     EndReason,
     FaultRecord,
@@ -134,7 +135,7 @@ class FindingsWriter:
         """Returns the records that no checkpoint has closed yet, and the number of the next one."""
         return tuple(self._chain.pending), self._chain.next_seq
 
-    def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
+    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
         """Numbers, counts and writes one record, and closes the segment if it is due.
 
         Returns:

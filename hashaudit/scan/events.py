@@ -7,7 +7,7 @@ import msgspec
 from hashaudit.lists.interface import ListInfo
 from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Quarantined
-from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord, Totals
+from hashaudit.record.schema import AuditRecord, EndReason, FaultRecord, FindingRecord, Totals
 
 
 class KeyCreated(msgspec.Struct, frozen=True):
@@ -47,6 +47,8 @@ class NoticeSource(StrEnum):
     """The cache of hashes cannot be used, or not as it is."""
     EXECUTOR = "executor"
     """A worker of a cluster joined, left, or cannot be used."""
+    MANIFEST = "manifest"
+    """A manifest of an audit cannot be relied on as a whole."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -91,6 +93,12 @@ class Recorded(msgspec.Struct, frozen=True):
     """A finding or a fault is written."""
 
     record: FindingRecord | FaultRecord
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """A difference between the tree and its manifest is written."""
+
+    record: AuditRecord
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -169,6 +177,7 @@ Event = (
     | JournalFailed
     | Started
     | Recorded
+    | Audited
     | Progress
     | StatusReport
     | Paused

@@ -4,7 +4,9 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from hashaudit.errors import UsageError
 from hashaudit.host.fork_server import ForkServer
@@ -15,9 +17,19 @@ from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason
 from hashaudit.scan.check_config import checked
 from hashaudit.scan.confidential import key_paths
-from hashaudit.scan.config import ExecutorKind, ScanConfig
+from hashaudit.scan.config import ExecutorKind, RecordScope, ScanConfig
 from hashaudit.scan.control import Control
-from hashaudit.scan.events import AlreadyComplete, CacheSkipped, Event, Finished, JournalFailed, Prepared, Started
+from hashaudit.scan.events import (
+    AlreadyComplete,
+    CacheSkipped,
+    Event,
+    Finished,
+    JournalFailed,
+    Notice,
+    NoticeSource,
+    Prepared,
+    Started,
+)
 from hashaudit.scan.key_policy import Signing, load_signer
 from hashaudit.scan.open_output import OpenedScan, open_output
 from hashaudit.scan.own_files import OwnFiles
@@ -25,8 +37,13 @@ from hashaudit.scan.resume.open_resume import InterruptedScan, continue_scan, re
 from hashaudit.scan.run_header import run_header
 from hashaudit.scan.session import Session, drained
 from hashaudit.signing.key_files import SigningKey
+from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import require_roots
 from hashaudit.workers.local.worker_start import start_server
+
+if TYPE_CHECKING:
+    from hashaudit.manifest.load_manifest import LoadedManifest
+    from hashaudit.scan.auditor import Auditor, AuditRequest
 
 FilePath = str | bytes | os.PathLike[str]
 
@@ -40,6 +57,7 @@ def scan(
     control: Control | None = None,
     argv: Sequence[str] = (),
     owns_process: bool = False,
+    audit: "AuditRequest | None" = None,
 ) -> "Scan":
     """Returns a scan: a context manager and an iterator of events. Nothing starts before the first event is requested.
 
@@ -52,12 +70,20 @@ def scan(
         argv: the command line, for the header.
         owns_process: this process has nothing secret and does nothing else, so others may start as copies of it, which
             is faster.
+        audit: compares the files with manifests. Every file is recorded then, and the scan cannot be resumed.
 
     Raises:
         UsageError: an option is out of range, or options are mutually exclusive.
     """
     return Scan(
-        config, output=output, resume=resume, signing=signing, control=control, argv=argv, owns_process=owns_process
+        config,
+        output=output,
+        resume=resume,
+        signing=signing,
+        control=control,
+        argv=argv,
+        owns_process=owns_process,
+        audit=audit,
     )
 
 
@@ -78,6 +104,7 @@ class Scan:
         control: Control | None = None,
         argv: Sequence[str] = (),
         owns_process: bool = False,
+        audit: "AuditRequest | None" = None,
     ) -> None:
         """Checks the options; see :func:`scan`."""
         if (output is None) is (resume is None):
@@ -93,6 +120,8 @@ class Scan:
         self._control = control or Control()
         self._argv = tuple(argv)
         self._owns_process = owns_process
+        self._audit = audit
+        self._auditor: Auditor | None = None
         self._events = self._run()
         self.result: Finished | None = None
         """The end of the scan, also of one that was closed early; ``None`` before it."""
@@ -127,9 +156,13 @@ class Scan:
             server = self._server()
             if server is not None:
                 stack.enter_context(server)
+            manifests = self._load_manifests(self._audit) if self._audit is not None else ()
+            for manifest in manifests:
+                name = paths.for_terminal(os.fsencode(manifest.path))
+                yield from (Notice(NoticeSource.MANIFEST, f"manifest {name}: {text}") for text in manifest.warnings)
             signer = load_signer(self._signing, reports.append)
             yield from drained(reports)
-            config, interrupted = self._config, None
+            config, interrupted = self._configured(manifests), None
             if self._resume is not None:
                 interrupted = stack.enter_context(reopen(self._resume, signer, config))
                 config = interrupted.config
@@ -140,17 +173,27 @@ class Scan:
             session = stack.enter_context(Session(config, reports, self._signing, parser, server))
             yield from session.prepare()
             yield Prepared()
+            self._auditor = self._new_auditor(manifests, session.roots)
             own_files = OwnFiles(set(session.confidential.identities), set(session.confidential.paths))
             if signer is not None and signer.identity is not None:
                 own_files.identities.add(signer.identity)
             header = self._header(session, signer)
+            if self._auditor is not None:
+                own_files.identities.update(self._auditor.own_files)
+                own_files.paths.update(self._auditor.own_paths)
             if session.cache is not None:
                 own_files.identities.update(session.cache.own_files)
                 own_files.paths.update(session.cache.own_paths)
                 session.cache.begin(header.run_id if interrupted is None else interrupted.header.run_id)
             if interrupted is None:
                 opened = open_output(
-                    self._output, config, header, signer=signer, own_files=own_files, report=reports.append
+                    self._output,
+                    config,
+                    header,
+                    signer=signer,
+                    own_files=own_files,
+                    report=reports.append,
+                    is_resumable=self._audit is None,
                 )
             else:
                 opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
@@ -172,6 +215,36 @@ class Scan:
     def _has_secret(self) -> bool:
         return isinstance(self._signing.passphrase, bytes)
 
+    def _load_manifests(self, audit: "AuditRequest") -> "Sequence[LoadedManifest]":
+        # Start-up: an audit alone needs it.
+        from hashaudit.manifest.load_manifest import load_manifests  # noqa: PLC0415 # as above
+
+        # A process of its own: the sandbox of the other one is for lists.
+        with ListParser(forks=not self._has_secret, hidden=key_paths(self._signing)) as parser:
+            parser.requires_sandbox = self._config.require_sandbox
+            return load_manifests(audit.manifests, parser, audit.trust)
+
+    def _new_auditor(self, manifests: "Sequence[LoadedManifest]", roots: Sequence[RootDescription]) -> "Auditor | None":
+        if self._audit is None:
+            return None
+        from hashaudit.scan.auditor import Auditor  # noqa: PLC0415 # start-up
+
+        return Auditor(manifests, roots, self._audit.options)
+
+    def _configured(self, manifests: "Sequence[LoadedManifest]") -> ScanConfig:
+        """Returns the options. An audit computes the digests of its manifests and records every file.
+
+        Raises:
+            UsageError: no manifest has a digest that this program computes.
+        """
+        if self._audit is None:
+            return self._config
+        given = dict.fromkeys(name for one in manifests for entry in one.entries for name in entry.digests)
+        if not given:
+            raise UsageError("cannot audit: no manifest has a digest that can be compared")
+        algorithms = tuple(dict.fromkeys((*self._config.algorithms, *given)))
+        return msgspec.structs.replace(self._config, algorithms=algorithms, record=RecordScope.ALL)
+
     def _header(self, session: Session, signer: SigningKey | None) -> RunHeader:
         return run_header(
             session.config,
@@ -183,12 +256,20 @@ class Scan:
             key_fingerprint=signer.fingerprint if signer else None,
             sandbox=session.sandbox,
             cache_state=session.cache.state if session.cache is not None else None,
+            against=() if self._auditor is None else self._auditor.sources,
         )
 
     def _examine(
         self, session: Session, opened: OpenedScan, header: RunHeader, own_files: OwnFiles, mounts: set[bytes]
     ) -> Generator[Event]:
-        loop = session.main_loop(opened.writer, self._control, own_files=own_files, opened=opened, mount_points=mounts)
+        loop = session.main_loop(
+            opened.writer,
+            self._control,
+            own_files=own_files,
+            opened=opened,
+            mount_points=mounts,
+            auditor=self._auditor,
+        )
         journal_failed = opened.journal is not None and opened.journal.failure is not None
         opening = (*drained(session.reports), Started(header))
         try:

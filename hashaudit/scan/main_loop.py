@@ -15,20 +15,21 @@ import msgspec
 
 from hashaudit import exit_codes
 from hashaudit.errors import FindingsError, HashauditError
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, Stage
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import convert
 from hashaudit.record.codec import decode_line, encode_line
 from hashaudit.record.fields import MAX_SAFE_INTEGER
-from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.categories import named
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.dispatcher import Dispatcher, TaskContext, WalkState
 from hashaudit.scan.entry_results import Ended, EntryResults, ScanOrdering
-from hashaudit.scan.events import Event, Finished, Paused, Progress, Recorded, StatusReport, WorkerReport
+from hashaudit.scan.events import Audited, Event, Finished, Paused, Progress, Recorded, StatusReport, WorkerReport
 from hashaudit.scan.ordering import Ordering
 from hashaudit.scan.resume.journal import Journal
 from hashaudit.scan.resume.resume_state import ResumeState
@@ -38,6 +39,7 @@ from hashaudit.workers.local.pool import POLL_S
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.scan.auditor import Auditor
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""
@@ -56,7 +58,7 @@ class RecordWriter(Protocol):
         """When :meth:`tick` is due, in seconds on the monotonic clock; ``None`` while nothing waits."""
         ...
 
-    def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
+    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
         """Takes the next record; returns its number."""
         ...
 
@@ -98,6 +100,7 @@ class MainLoop:
         list_names: names of the hash lists by their numbers.
         at_end: returns faults of the roots as a whole, after the walk.
         roots: paths of the roots, by the numbers that entries have.
+        auditor: compares the files with manifests; ``None`` for a scan that is not an audit.
     """
 
     def __init__(
@@ -114,8 +117,10 @@ class MainLoop:
         list_names: Mapping[int, str] | None = None,
         at_end: Callable[[], Iterable[PathFault]] = tuple,
         roots: Sequence[bytes] = (),
+        auditor: "Auditor | None" = None,
     ) -> None:
         self._config = config
+        self._auditor = auditor
         self._list_names = list_names or {}
         self._source = source
         self._at_end = at_end
@@ -145,6 +150,8 @@ class MainLoop:
         )
         self._walk_ended = False
         self._is_examined = False
+        self._audit_records: Iterator[AuditRecord] | None = None
+        """The differences that are not written yet."""
         self.finished: Finished | None = None
         """The end of the scan; ``None`` before it."""
 
@@ -163,6 +170,7 @@ class MainLoop:
             yield from self._examine()
             yield from self._end_walk()
             yield self._progress()
+            yield from self._conclude()
             yield self._finish()
         except GeneratorExit:
             self._stop()
@@ -179,6 +187,21 @@ class MainLoop:
         self._is_examined = True
         return self._write(self._ordering.rest())
 
+    def _conclude(self) -> Iterator[Audited]:
+        """Writes the differences of an audit whose scan reached its end: a part of a tree proves no file missing.
+
+        A second call continues the first.
+        """
+        is_whole = self._walk_ended and self._pool.idle and not self._control.is_stopping
+        if self._auditor is None or not is_whole:
+            return
+        if self._audit_records is None:
+            self._tally.audit[AuditOutcome.MATCHED] += self._auditor.matched
+            self._audit_records = self._auditor.conclude(time.time_ns)
+        for record in self._audit_records:
+            self._writer.write(record)
+            yield Audited(record)
+
     def _stop(self) -> None:
         """Ends the scan because the caller takes no more events."""
         if self.finished is not None:
@@ -186,6 +209,8 @@ class MainLoop:
         if not self._is_examined:
             self._control.stop = True
             self._end_walk()
+        for _ in self._conclude():
+            pass
         self._finish()
 
     def _abort(self, error: BaseException) -> None:
@@ -320,6 +345,8 @@ class MainLoop:
             if not isinstance(subject, PathFault):
                 record = checked(record, subject.entry, now_ns)
             self._writer.write(record)
+            if self._auditor is not None:
+                self._auditor.observe(record)
             if not isinstance(record, FileRecord):
                 recorded.append(Recorded(record))
         return recorded
@@ -357,9 +384,10 @@ class MainLoop:
         reason = EndReason.STOPPED if stopped else EndReason.COMPLETED
         if signal_number is not None:
             reason = EndReason.SIGNAL
+        outside = 0 if self._auditor is None else self._auditor.outside
         exit_code = exit_codes.of_run(
-            findings=self._tally.matched,
-            faults=self._tally.faults.total(),
+            findings=self._tally.matched + self._tally.differing,
+            faults=self._tally.faults.total() + self._tally.audit[AuditOutcome.UNREADABLE] + outside,
             signal_number=signal_number,
             stopped=stopped,
         )

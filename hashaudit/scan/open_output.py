@@ -38,6 +38,7 @@ def open_output(
     signer: SigningKey | None,
     own_files: OwnFiles,
     report: Callable[[Event], None],
+    is_resumable: bool = True,
 ) -> OpenedScan:
     """Creates a findings file and signs its header at once, so that the file always shows how the scan began.
 
@@ -48,6 +49,7 @@ def open_output(
         signer: the key; ``None`` for an unsigned scan.
         own_files: the files that the walk excludes; the new files are added.
         report: receives a failure of the journal.
+        is_resumable: keep a journal beside a new file.
 
     Raises:
         HashauditError: the file cannot be created.
@@ -57,7 +59,7 @@ def open_output(
     own_files.paths.update(output.own_paths)
     writer = FindingsWriter(output, header, signer=signer)
     journal = None
-    if not isinstance(target, Output):
+    if is_resumable and not isinstance(target, Output):
         # Before the header: every file that has a header can then be resumed.
         file = journal_file(target, header.run_id, signer, own_files)
         journal = new_journal(file, header.run_id, config, writer)

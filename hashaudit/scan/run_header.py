@@ -14,7 +14,17 @@ from hashaudit.model import paths
 from hashaudit.model.secret_masking import mask_arguments
 from hashaudit.record import convert, timestamps
 from hashaudit.record.fields import Setting
-from hashaudit.record.header import FORMAT_VERSION, ClockSync, ConfigSource, Root, RootType, RunHeader, System, Tool
+from hashaudit.record.header import (
+    FORMAT_VERSION,
+    ClockSync,
+    ConfigSource,
+    ManifestSource,
+    Root,
+    RootType,
+    RunHeader,
+    System,
+    Tool,
+)
 from hashaudit.record.run_id import new_run_id
 from hashaudit.scan.config import ExecutorKind, ScanConfig
 from hashaudit.scan.option import DeclaredOption, options_of
@@ -35,6 +45,7 @@ def run_header(
     key_fingerprint: str | None,
     sandbox: Sequence[str],
     cache_state: str | None = None,
+    against: Sequence[ManifestSource] = (),
 ) -> RunHeader:
     """Describes a run that is about to begin.
 
@@ -48,6 +59,7 @@ def run_header(
         key_fingerprint: of the signing key; ``None`` for an unsigned run.
         sandbox: the layers in force in the workers.
         cache_state: what came of opening the cache, if there is one.
+        against: the manifests of an audit.
     """
     now_ns = time.time_ns()
     system = platform.uname()
@@ -85,6 +97,7 @@ def run_header(
         exclusions=tuple(paths.to_text(glob)[0] for glob in config.exclude)
         + tuple(f"pseudo filesystem {paths.to_text(mount)[0]}" for root in roots for mount in root.left_out),
         lists=tuple(convert.of_list(number, info) for number, info in enumerate(lists, 1)),
+        against=tuple(against),
         key_fingerprint=key_fingerprint,
         sandbox=tuple(sandbox),
     )

@@ -33,6 +33,7 @@ from hashaudit.workers.protocol import WorkerConfig
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.scan.auditor import Auditor
 
 
 class Session:
@@ -137,6 +138,7 @@ class Session:
         own_files: OwnFiles | None = None,
         opened: OpenedScan | None = None,
         mount_points: AbstractSet[bytes] = frozenset(),
+        auditor: "Auditor | None" = None,
     ) -> MainLoop:
         """Returns the main loop over the roots.
 
@@ -146,6 +148,7 @@ class Session:
             own_files: the files that the walk excludes, those that the scan writes.
             opened: the findings file; ``None`` for another kind of output.
             mount_points: roots that were mount points when an interrupted scan began.
+            auditor: compares the files with manifests.
         """
         config, own_files = self.config, own_files or OwnFiles()
         walk = WalkOptions(
@@ -172,6 +175,7 @@ class Session:
             list_names={number: info.name for number, info in enumerate(self.lists.infos, 1)},
             at_end=lambda: self._unmounted(expected),
             roots=[root.path for root in self.roots],
+            auditor=auditor,
         )
 
     def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:

@@ -10,6 +10,7 @@ import pytest
 
 from findings_lab import DOCUMENTED, allowed_signers, four_segments, shell_says, signing_key
 from hashaudit.lists.interface import RejectReason
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason, Stage
@@ -27,11 +28,15 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "### `finding`": schema.FindingRecord,
     "### `fault`": schema.FaultRecord,
     "### `file`": schema.FileRecord,
+    "### `audit`": schema.AuditRecord,
     "### `checkpoint`": schema.Checkpoint,
     "The body:": schema.CheckpointBody,
     "### Root": header.Root,
     "### Resumption": schema.Resumption,
     "### Hash list": header.HashList,
+    "### Manifest": header.ManifestSource,
+    "### Expected file": schema.ExpectedFile,
+    "### Found file": schema.FoundFile,
     "### Match": schema.Match,
     "### Perceptual hash": schema.PerceptualHash,
     "### Fault of an entry": schema.Fault,
@@ -50,6 +55,7 @@ SETS: dict[str, type[StrEnum]] = {
     "### Consistency": Consistency,
     "### Confirmation": Caveat,
     "### Reason to skip": SkipReason,
+    "### Outcome": AuditOutcome,
     "## What a verifier checks": ProblemCode,
 }
 

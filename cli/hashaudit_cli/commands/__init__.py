@@ -6,6 +6,7 @@ COMMAND_MODULES = {
     "show": "hashaudit_cli.commands.show",
     "merge": "hashaudit_cli.commands.merge",
     "hash": "hashaudit_cli.commands.hash_files",
+    "audit": "hashaudit_cli.commands.audit",
     "compare": "hashaudit_cli.commands.compare",
     "doctor": "hashaudit_cli.commands.doctor",
     "explain": "hashaudit_cli.commands.explain",

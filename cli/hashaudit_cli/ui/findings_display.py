@@ -9,7 +9,6 @@ import msgspec
 from hashaudit.errors import FindingsError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.record.entry_path import file_path, joined_path
-from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, EntryRecord, FindingRecord
 from hashaudit.record.verify.proven_records import ReadRecord
@@ -82,7 +81,7 @@ class FindingsDisplay:
         reader = source.reader()
         not_shown = 0
         for item in reader:
-            if isinstance(item.record, RunHeader):
+            if not isinstance(item.record, EntryRecord):
                 continue
             is_accepted = source.accepts(item)
             if not (is_accepted or self._unverified):
@@ -206,7 +205,7 @@ def show_record(
 def _is_wanted(item: ReadRecord, path: str | None, seq: int | None) -> bool:
     if path is None:
         return item.record.seq == seq
-    if isinstance(item.record, RunHeader):
+    if not isinstance(item.record, EntryRecord):
         return False
     return os.fsencode(path) in {file_path(item.record.entry), joined_path(item.record.entry)}
 

@@ -11,8 +11,9 @@ import msgspec
 
 from hashaudit.model import paths
 from hashaudit.record.output import Output
-from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
+from hashaudit_cli.ui.manifest_lines import escaped_name
 from hashaudit_cli.ui.terminal import counted, log, quote
 
 FLUSH_BYTES = 1 << 16
@@ -26,7 +27,15 @@ class LineFormat(Protocol):
         ...
 
     def lines(self, record: FileRecord) -> bytes:
-        """Returns the bytes for one file."""
+        """Returns the bytes for one file.
+
+        Raises:
+            OutputError: the form cannot hold the file's path.
+        """
+        ...
+
+    def footer(self) -> bytes:
+        """Returns the bytes behind the last file."""
         ...
 
 
@@ -40,13 +49,17 @@ class TaggedLines:
     def lines(self, record: FileRecord) -> bytes:
         """Returns one line for each hash."""
         raw = paths.from_text(record.entry.path, record.entry.path_uri)
-        name = raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+        name = escaped_name(raw)
         escape = b"\\" if name != raw else b""
         hashes = [(tag, value) for tag, value in record.digests.items()]
         hashes += [(item.algorithm, item.value) for item in record.perceptual]
         return b"".join(
             b"%s%s (%s) = %s\n" % (escape, str(tag).upper().encode(), name, value.encode()) for tag, value in hashes
         )
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
 
 
 class JsonLines:
@@ -62,6 +75,10 @@ class JsonLines:
         for name in ("kind", "seq", "time"):
             fields.pop(name, None)
         return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
 
 
 class Table:
@@ -86,9 +103,14 @@ class Table:
         for frame, values in (frames or {0: {}}).items():
             found = {str(name): value for name, value in (*record.digests.items(), *values.items())}
             size = "" if record.state is None else str(record.state.size)
-            about = [record.entry.path, size, str(frame), str(quality.get(frame, ""))]
+            path = os.fsdecode(paths.from_text(record.entry.path, record.entry.path_uri))
+            about = [path, size, str(frame), str(quality.get(frame, ""))]
             rows.append(_row([*about, *(found.get(name, "") for name in self._names)]))
         return b"".join(rows)
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
 
 
 class HashWriter:
@@ -105,11 +127,12 @@ class HashWriter:
         self.without_hash = 0
         """Images without a perceptual hash."""
 
-    def write(self, record: FindingRecord | FaultRecord | FileRecord) -> int:
+    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
         """Writes the next record; reports a fault."""
         self.tally.count_line(record)
         self._count += 1
-        self._report(record)
+        if not isinstance(record, AuditRecord):
+            self._report(record)
         if isinstance(record, FileRecord):
             asked = {name: value for name, value in record.digests.items() if name in self._digests}
             self._pending += self._form.lines(msgspec.structs.replace(record, digests=asked))
@@ -137,6 +160,8 @@ class HashWriter:
 
     def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the signature of RecordWriter
         """Writes the last lines."""
+        if reason is EndReason.COMPLETED:
+            self._pending += self._form.footer()
         self._flush()
         self._output.sync()
 
@@ -151,5 +176,6 @@ def _name(record: FindingRecord | FaultRecord | FileRecord) -> str:
 
 def _row(fields: list[str]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(fields)
-    return text.getvalue().encode(errors="surrogateescape")
+    # Before version 3.13, csv quotes only what is part of the line end.
+    csv.writer(text, lineterminator="\r\n").writerow(fields)
+    return text.getvalue().removesuffix("\r\n").encode(errors="surrogateescape") + b"\n"

@@ -78,7 +78,7 @@ def show(event: Event, *, quiet: bool) -> None:
                 f"cannot write the resume journal ({reason}); if interrupted, "
                 "files without a record will be re-examined"
             )
-        case Notice(source=NoticeSource.CACHE, message=message):
+        case Notice(source=NoticeSource.CACHE | NoticeSource.MANIFEST, message=message):
             log(message)
         case ListLoaded(info=info) if quiet:
             for warning in info.omissions:

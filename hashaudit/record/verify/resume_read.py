@@ -15,7 +15,7 @@ from hashaudit.record import timestamps
 from hashaudit.record.chain import ChainEnd
 from hashaudit.record.codec import decode_line
 from hashaudit.record.header import FORMAT_VERSION, RunHeader
-from hashaudit.record.schema import Checkpoint, CheckpointBody, EndReason, FaultRecord, Record
+from hashaudit.record.schema import AuditRecord, Checkpoint, CheckpointBody, EndReason, FaultRecord, Record
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import pieces, read_body, without_newline
 from hashaudit.record.verify.segments import NumberedLine, is_intact
@@ -174,6 +174,11 @@ class _Reader:
             if record.v != FORMAT_VERSION or self._header is not None:
                 raise FindingsError("the findings file has an unsupported header", hint="start a new scan")
             self._header = record
+        if isinstance(record, AuditRecord) or (isinstance(record, RunHeader) and record.against):
+            raise FindingsError(
+                "cannot resume an audit", hint="start the audit again; --cache spares files that were read"
+            )
+        if isinstance(record, RunHeader):
             return
         key = record.entry.resume_key
         if isinstance(record, FaultRecord) and record.directory:

@@ -5,6 +5,7 @@ from collections import Counter, deque
 
 import msgspec
 
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.record.chain import MAX_SEGMENT_BYTES, MAX_SEGMENT_LINES
 from hashaudit.record.codec import MAX_LINE_BYTES
 from hashaudit.record.schema import CheckpointBody, Record, Totals
@@ -136,7 +137,15 @@ def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after
             return f"{name} does not agree with the records"
     if Counter(after.faults) != Counter(before.faults if before else {}) + tally.faults:
         return "faults does not agree with the records"
+    if _recorded_outcomes(after) != _recorded_outcomes(before) + _recorded_outcomes(tally):
+        return "audit does not agree with the records"
     return None
+
+
+def _recorded_outcomes(totals: Totals | TotalsCounter | None) -> Counter[AuditOutcome]:
+    """Returns the number of audit records by outcome; a file that agrees with the manifest has none."""
+    outcomes = {} if totals is None else totals.audit
+    return Counter({name: count for name, count in outcomes.items() if name is not AuditOutcome.MATCHED})
 
 
 def listed(seqs: list[int]) -> str:

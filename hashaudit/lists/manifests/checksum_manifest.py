@@ -1,0 +1,79 @@
+"""Manifests of md5sum, sha256sum, b2sum, b3sum, cksum, md5deep, the BSD tools, and BagIt.
+
+Source: GNU coreutils manual, "md5sum invocation" and "cksum general options"; RFC 8493 section 2.1.3 (BagIt).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.algorithms import BY_HEX_LENGTH
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
+from hashaudit.model.results import AlgorithmName
+
+_UNTAGGED = re.compile(rb"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+)(.+)", re.DOTALL)
+_TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) ?\((.*)\) ?= ([0-9A-Fa-f]{32,})", re.DOTALL)
+"""``.*`` is greedy, so the digest is what follows the last ``) = ``: a name may contain that too."""
+
+_ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
+_ESCAPE = re.compile(rb"\\.?", re.DOTALL)
+_PIECE = re.compile(rb" offset \d+-\d+$")
+
+
+class ChecksumManifest:
+    """Reader of checksum files."""
+
+    name = "checksums"
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the first line that is not a comment is an entry."""
+        lines = [line.removesuffix(b"\r") for line in head.split(_separator(head))]
+        first = next((line for line in lines if not is_comment(line)), b"")
+        return _match(first) is not None
+
+    def parse(self, stream: BinaryIO, algorithm: AlgorithmName | None) -> Iterator[ManifestEntry]:
+        """Yields an entry for each line.
+
+        Raises:
+            ListError: a line is not an entry; see :meth:`ManifestFormat.parse`.
+        """
+        head, stream = with_head(stream)
+        separator = _separator(head)
+        for number, line, _ in numbered_lines(stream, separator):
+            if line is None:
+                raise malformed(number, "a line over the limit")
+            if not is_comment(line):
+                yield _entry(number, line, algorithm, escaping=separator == b"\n")
+
+
+def _separator(head: bytes) -> bytes:
+    """Returns the line separator: NUL with ``-z``, which also disables escaping."""
+    return b"\0" if b"\0" in head and _match(head.split(b"\0", 1)[0]) else b"\n"
+
+
+def _match(line: bytes) -> re.Match[bytes] | None:
+    return _UNTAGGED.fullmatch(line) or _TAGGED.fullmatch(line)
+
+
+def _entry(number: int, line: bytes, algorithm: AlgorithmName | None, *, escaping: bool) -> ManifestEntry:
+    tagged = _TAGGED.fullmatch(line)
+    untagged = _UNTAGGED.fullmatch(line)
+    if untagged is not None:
+        mark, digits, name = untagged.groups()
+        tag = str(algorithm or BY_HEX_LENGTH.get(len(digits)) or "")
+        if not tag:
+            raise malformed(number, "a digest of unknown length")
+    elif tagged is not None:
+        mark, tag_bytes, name, digits = tagged.groups()
+        tag = tag_bytes.decode("ascii")
+    else:
+        raise malformed(number, "not a checksum and a file name")
+    if _PIECE.search(name):
+        raise malformed(number, "the hash of a piece of a file, not of a file")
+    if mark and escaping:
+        escapes = set(_ESCAPE.findall(name))
+        if not escapes <= _ESCAPES.keys():
+            raise malformed(number, "the file name has a wrong escape")
+        name = _ESCAPE.sub(lambda match: _ESCAPES[match[0]], name)
+    return ManifestEntry(name, digests_of(number, [(tag, digits)]))

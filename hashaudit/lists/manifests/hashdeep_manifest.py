@@ -1,0 +1,56 @@
+"""Manifests in hashdeep's format, version 1.0.
+
+Source: the file FILEFORMAT of hashdeep 4.4.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.syntax.lines import numbered_lines
+from hashaudit.model.results import AlgorithmName
+
+_MAGIC = b"%%%% HASHDEEP-1.0"
+_PIECE = re.compile(rb" offset \d+-\d+$")
+
+
+class HashdeepManifest:
+    """Reader of hashdeep's files."""
+
+    name = "hashdeep"
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the first line is the format's name."""
+        return head.split(b"\n", 1)[0].rstrip(b"\r") == _MAGIC
+
+    def parse(self, stream: BinaryIO, algorithm: AlgorithmName | None) -> Iterator[ManifestEntry]:  # noqa: ARG002 - the header names the algorithms
+        """Yields an entry for each record.
+
+        Raises:
+            ListError: a line is not a record; see :meth:`ManifestFormat.parse`.
+        """
+        columns: list[str] = []
+        has_entries = False
+        for number, line, _ in numbered_lines(stream):
+            if line is None:
+                raise malformed(number, "a line over the limit")
+            if number == 2:
+                columns = line.removeprefix(b"%%%% ").decode("ascii", "replace").split(",")
+                if len(columns) < 3 or columns[0] != "size" or columns[-1] != "filename":
+                    raise malformed(number, "hashdeep's columns must be size, one or more hashes, filename")
+            elif number > 2 and not (line.startswith(b"#") and not has_entries):
+                has_entries = True
+                yield _entry(number, line, columns)
+        if not columns:
+            raise malformed(2, "hashdeep's line of column names is missing")
+
+
+def _entry(number: int, line: bytes, columns: list[str]) -> ManifestEntry:
+    fields = line.split(b",", len(columns) - 1)
+    if len(fields) != len(columns) or not fields[0].isdigit() or not fields[-1]:
+        raise malformed(number, "not a size, hashes and a file name")
+    if _PIECE.search(fields[-1]):
+        raise malformed(number, "hashes of pieces of a file, not of files")
+    digests = digests_of(number, zip(columns[1:-1], fields[1:-1], strict=True))
+    return ManifestEntry(fields[-1], digests, int(fields[0]))
