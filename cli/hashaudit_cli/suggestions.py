@@ -1,6 +1,5 @@
 """Hints for mistyped names."""
 
-import difflib
 from collections.abc import Sequence
 
 PROGRAM = "hashaudit"
@@ -14,7 +13,11 @@ def see_help(path: Sequence[str]) -> str:
 def closest(given: str, possible: Sequence[str]) -> list[str]:
     """Returns the names that a user may have meant by a mistyped one, best first; none if nothing is close."""
     longer = [name for name in possible if len(given) > 3 and name.startswith(given)]
-    return longer or difflib.get_close_matches(given, possible, n=2, cutoff=0.7)
+    if longer:
+        return longer
+    import difflib  # noqa: PLC0415 # start-up: only a mistake needs it
+
+    return difflib.get_close_matches(given, possible, n=2, cutoff=0.7)
 
 
 def did_you_mean(names: Sequence[str]) -> str | None:

@@ -10,7 +10,6 @@ import msgspec
 
 from hashaudit.content.containers import sniff
 from hashaudit.content.digests.digest_registry import DIGESTS
-from hashaudit.content.images.formats import SNIFF_REVISION
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.perceptual.hash_versions import decoder_version, version_of
 from hashaudit.model.results import AlgorithmName
@@ -74,6 +73,9 @@ def wanted(digests: Collection[AlgorithmName], pictures: PictureSpec | None) -> 
     container = f"{_CONTAINER}/{sniff.SNIFF_REVISION}"
     if pictures is None:
         return HashSpec(of_digests, container)
+    # Start-up: most scans have no cache, and every process knows the fingerprints' type.
+    from hashaudit.content.images.formats import SNIFF_REVISION  # noqa: PLC0415 # as above
+
     no_picture = f"{_NO_PICTURE}/{SNIFF_REVISION}"
     if pictures.plugged:
         return HashSpec(of_digests, container, no_picture=no_picture)

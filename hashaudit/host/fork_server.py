@@ -10,15 +10,17 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from hashaudit.host.fork_server_loop import REPLY_DECODER, Fork, Load, Reply, encoded, serve
 from hashaudit.host.process import adopt_orphans, has_one_thread, is_adopting_orphans
+
+if TYPE_CHECKING:
+    import subprocess
 
 MAX_MESSAGE_BYTES = 65_536
 
@@ -37,7 +39,7 @@ def is_available() -> bool:
 
 
 class ForkedProcess:
-    """A process that a server has started or is about to start. Has the part of ``subprocess.Popen`` that is used."""
+    """A process that a server has started or is about to start."""
 
     def __init__(self, server: "ForkServer") -> None:
         self._server = server
@@ -80,12 +82,8 @@ class ForkedProcess:
         if self._status is None:
             os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self, timeout_s: float) -> int:
-        """Waits for the end and returns the exit status as ``subprocess`` does (-N: signal N).
-
-        Raises:
-            subprocess.TimeoutExpired: the process runs on.
-        """
+    def wait(self, timeout_s: float) -> int | None:
+        """Waits for the end; returns the exit status as ``subprocess`` does (-N: signal N), ``None`` if it runs on."""
         if self._status is None:
             self._status = self._reap(timeout_s)
         return self._status
@@ -94,7 +92,7 @@ class ForkedProcess:
         """Takes the reply of the server."""
         self._reply = reply
 
-    def _reap(self, timeout_s: float) -> int:
+    def _reap(self, timeout_s: float) -> int | None:
         end_s = time.monotonic() + timeout_s
         if not self.is_started:
             self._server.take_replies(until=self, timeout_s=timeout_s)
@@ -109,7 +107,7 @@ class ForkedProcess:
                 return os.waitstatus_to_exitcode(status)
             left_s = end_s - time.monotonic()
             if left_s <= 0:
-                raise subprocess.TimeoutExpired("a forked process", timeout_s)
+                return None
             self._await_end(left_s)
 
     def _await_end(self, timeout_s: float) -> None:
@@ -147,13 +145,7 @@ class ForkServer:
                 if copies and has_one_thread():
                     self._pid = _copy(theirs)
                 else:
-                    self._popen = subprocess.Popen(
-                        [sys.executable, "-P", "-c", _SERVER_CODE, str(theirs.fileno()), str(os.getpid())],
-                        pass_fds=(theirs.fileno(),),
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.DEVNULL,
-                    )
+                    self._popen = _fresh(theirs)
             except OSError:
                 self._stream.close()
                 raise
@@ -252,6 +244,19 @@ def _await_input(descriptor: int, timeout_s: float | None) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(None if timeout_s is None else timeout_s * 1000))
+
+
+def _fresh(stream: socket.socket) -> "subprocess.Popen[bytes]":
+    import subprocess  # noqa: PLC0415 # start-up: the command forks
+
+    return subprocess.Popen(
+        # -P: never import a hashaudit.py in the current directory.
+        [sys.executable, "-P", "-c", _SERVER_CODE, str(stream.fileno()), str(os.getpid())],
+        pass_fds=(stream.fileno(),),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _copy(stream: socket.socket) -> int:

@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -210,6 +209,8 @@ class ListParser:
             raise _broken() from error
 
     def _spawn(self) -> None:
+        import subprocess  # noqa: PLC0415 # start-up: a scan of the command forks
+
         ours, theirs = socket.socketpair()
         with theirs:
             try:

@@ -18,12 +18,12 @@ from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.dispatcher import Dispatcher, EntryTask, TaskContext, WalkState
 from hashaudit.scan.ordering import Count, OrderedBatch, Ordering
 from hashaudit.scan.resume.journal import Done, Journal, JournaledLink
-from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.workers.protocol import Answer, Cached
 from hashaudit.workers.tasks import Completed, Failed
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.scan.resume.resume_state import ResumeState
 
 
 class Ended(NamedTuple):
@@ -58,7 +58,7 @@ class EntryResults:
         *,
         record_all: bool,
         journal: Journal | None,
-        earlier: ResumeState | None,
+        earlier: "ResumeState | None",
         cache: "Cache | None",
     ) -> None:
         self._dispatcher = dispatcher
@@ -132,7 +132,7 @@ class EntryResults:
             self._end_entry(number, entry, taken_over, None)
             self._note_done(number, entry, taken_over)
 
-    def _restore(self, earlier: ResumeState, number: int, entry: Entry) -> bool:
+    def _restore(self, earlier: "ResumeState", number: int, entry: Entry) -> bool:
         """Returns whether an earlier part of the scan examined the entry, and counts it then."""
         line = earlier.line_of(entry.location.resume_key)
         line_bytes = None if line is None else line.bytes_read
@@ -246,7 +246,7 @@ class EntryResults:
             self._journal.note(number, Done((entry,), (), (reported,), reported.bytes_read))
 
 
-def _has_line(earlier: ResumeState, item: PathFault) -> bool:
+def _has_line(earlier: "ResumeState", item: PathFault) -> bool:
     return earlier.has_directory(item.path) if item.directory else earlier.line_of(ResumeKey(item.path)) is not None
 
 

@@ -33,7 +33,6 @@ from hashaudit.scan.events import (
 from hashaudit.scan.key_policy import Signing, load_signer
 from hashaudit.scan.open_output import OpenedScan, open_output
 from hashaudit.scan.own_files import OwnFiles
-from hashaudit.scan.resume.open_resume import InterruptedScan, continue_scan, reopen
 from hashaudit.scan.run_header import run_header
 from hashaudit.scan.session import Session, drained
 from hashaudit.signing.key_files import SigningKey
@@ -44,6 +43,7 @@ from hashaudit.workers.local.worker_start import start_server
 if TYPE_CHECKING:
     from hashaudit.manifest.load_manifest import LoadedManifest
     from hashaudit.scan.auditor import Auditor, AuditRequest
+    from hashaudit.scan.resume.open_resume import InterruptedScan
 
 FilePath = str | bytes | os.PathLike[str]
 
@@ -164,6 +164,9 @@ class Scan:
             yield from drained(reports)
             config, interrupted = self._configured(manifests), None
             if self._resume is not None:
+                # Start-up: most scans are new.
+                from hashaudit.scan.resume.open_resume import reopen  # noqa: PLC0415 # as above
+
                 interrupted = stack.enter_context(reopen(self._resume, signer, config))
                 config = interrupted.config
                 if interrupted.exit_code is not None:
@@ -196,6 +199,8 @@ class Scan:
                     is_resumable=self._audit is None,
                 )
             else:
+                from hashaudit.scan.resume.open_resume import continue_scan  # noqa: PLC0415 # as above
+
                 opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
             stack.enter_context(opened.writer)
             yield from self._examine(session, opened, header, own_files, _mount_points(interrupted))
@@ -294,7 +299,7 @@ class Scan:
         yield loop.finished
 
 
-def _mount_points(interrupted: InterruptedScan | None) -> set[bytes]:
+def _mount_points(interrupted: "InterruptedScan | None") -> set[bytes]:
     """Returns the roots of an interrupted scan that were mount points."""
     roots = () if interrupted is None else interrupted.header.roots
     return {paths.from_text(root.path, root.path_uri) for root in roots if root.mount_point == root.path}

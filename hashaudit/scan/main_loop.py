@@ -32,7 +32,6 @@ from hashaudit.scan.entry_results import Ended, EntryResults, ScanOrdering
 from hashaudit.scan.events import Audited, Event, Finished, Paused, Progress, Recorded, StatusReport, WorkerReport
 from hashaudit.scan.ordering import Ordering
 from hashaudit.scan.resume.journal import Journal
-from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.sources.interface import Source
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import POLL_S
@@ -40,6 +39,7 @@ from hashaudit.workers.local.pool import POLL_S
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
     from hashaudit.scan.auditor import Auditor
+    from hashaudit.scan.resume.resume_state import ResumeState
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""
@@ -112,7 +112,7 @@ class MainLoop:
         writer: RecordWriter,
         control: Control,
         journal: Journal | None = None,
-        earlier: ResumeState | None = None,
+        earlier: "ResumeState | None" = None,
         cache: "Cache | None" = None,
         list_names: Mapping[int, str] | None = None,
         at_end: Callable[[], Iterable[PathFault]] = tuple,

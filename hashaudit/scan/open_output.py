@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,8 +17,10 @@ from hashaudit.scan.events import Event, JournalFailed
 from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.resume.journal import SUFFIX, Begin, Journal, seal_key
 from hashaudit.scan.resume.journal_file import AuthenticatedLog
-from hashaudit.scan.resume.resume_state import ResumeState
 from hashaudit.signing.key_files import SigningKey
+
+if TYPE_CHECKING:
+    from hashaudit.scan.resume.resume_state import ResumeState
 
 
 class OpenedScan(msgspec.Struct, frozen=True):
@@ -26,7 +29,7 @@ class OpenedScan(msgspec.Struct, frozen=True):
     writer: FindingsWriter
     journal: Journal | None = None
     """``None`` where there is no file to resume, as on standard output."""
-    prior: ResumeState | None = None
+    prior: "ResumeState | None" = None
     """The results of the interrupted scan; ``None`` for a new one."""
 
 

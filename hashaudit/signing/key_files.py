@@ -14,20 +14,12 @@ from contextlib import suppress
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-    load_ssh_private_key,
-)
 
 from hashaudit.errors import SigningKeyError
 from hashaudit.host.private_files import set_mode
 from hashaudit.model.paths import for_terminal
 from hashaudit.signing import sshsig
+from hashaudit.signing.openssh_private_key import MAGIC, parse_private_key
 from hashaudit.signing.public_key import PublicKey, unpack_string
 from hashaudit.signing.signer import CHECKPOINT_NAMESPACE, FILE_NAMESPACE
 
@@ -45,7 +37,6 @@ _MAX_KEY_BYTES = 64 * 1024
 
 _OPENSSH_BEGIN = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _OPENSSH_END = b"-----END OPENSSH PRIVATE KEY-----"
-_OPENSSH_MAGIC = b"openssh-key-v1\0"
 _PKCS8_BEGIN = b"-----BEGIN PRIVATE KEY-----"
 _PKCS8_ENCRYPTED_BEGIN = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
@@ -94,10 +85,20 @@ def load_key(path: str | bytes, passphrase: Passphrase = None) -> SigningKey:
     shown = for_terminal(os.fsencode(path))
     content, identity = _read_private(path, shown)
     try:
-        encrypted = _is_encrypted(content)
+        blob = _openssh_blob(content)
+        encrypted = _is_encrypted(content, blob)
     except ValueError as error:
         raise SigningKeyError(f"not a private key in OpenSSH or PKCS#8 PEM form: '{shown}'") from error
+    plain = None if blob is None else parse_private_key(blob)
+    if plain is not None:
+        return SigningKey(plain, identity)
     secret = _passphrase(passphrase, shown) if encrypted else None
+    # Start-up: the form that hashaudit writes is read above.
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 # as above
+        load_pem_private_key,
+        load_ssh_private_key,
+    )
+
     load = load_ssh_private_key if content.startswith(_OPENSSH_BEGIN) else load_pem_private_key
     try:
         key = load(content, secret)
@@ -128,6 +129,14 @@ def new_key(path: str | bytes, comment: str, passphrase: bytes | None = None) ->
         raise SigningKeyError(f"invalid key comment: {comment!a}; it must be one line of printable text")
     if passphrase == b"":
         raise SigningKeyError("the passphrase is empty", hint="give a passphrase, or omit the option")
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 # start-up, as in load_key
+        BestAvailableEncryption,
+        Encoding,
+        KeySerializationEncryption,
+        NoEncryption,
+        PrivateFormat,
+    )
+
     private_path = os.fsencode(path)
     key = Ed25519PrivateKey.generate()
     encryption: KeySerializationEncryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
@@ -190,11 +199,14 @@ def _read_private(path: str | bytes, shown: str) -> tuple[bytes, tuple[int, int]
     return content.lstrip(), (status.st_dev, status.st_ino)
 
 
-def _is_encrypted(content: bytes) -> bool:
-    if content.startswith(_PKCS8_ENCRYPTED_BEGIN):
-        return True
-    if content.startswith(_PKCS8_BEGIN):
-        return False
+def _openssh_blob(content: bytes) -> bytes | None:
+    """Returns the decoded content of a file in OpenSSH's form; ``None`` for PKCS#8.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if content.startswith((_PKCS8_BEGIN, _PKCS8_ENCRYPTED_BEGIN)):
+        return None
     text = content.removeprefix(_OPENSSH_BEGIN)
     if text == content:
         raise ValueError("neither form")
@@ -202,9 +214,15 @@ def _is_encrypted(content: bytes) -> bool:
         blob = base64.b64decode(b"".join(text.partition(_OPENSSH_END)[0].split()), validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
-    if not blob.startswith(_OPENSSH_MAGIC):
+    if not blob.startswith(MAGIC):
         raise ValueError("not OpenSSH's form")
-    cipher, _ = unpack_string(blob.removeprefix(_OPENSSH_MAGIC))
+    return blob
+
+
+def _is_encrypted(content: bytes, openssh_blob: bytes | None) -> bool:
+    if openssh_blob is None:
+        return content.startswith(_PKCS8_ENCRYPTED_BEGIN)
+    cipher, _ = unpack_string(openssh_blob.removeprefix(MAGIC))
     return cipher != b"none"
 
 

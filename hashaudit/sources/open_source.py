@@ -5,6 +5,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,15 +14,15 @@ from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.paths import for_terminal
 from hashaudit.model.secret_masking import mask_secrets
-from hashaudit.objectstores.store_registry import Stores
 from hashaudit.objectstores.url import SCHEMES, BucketRoot, parse_root
 from hashaudit.sources.bucket_options import BucketOptions
-from hashaudit.sources.buckets import BucketSource, KeyList, StoreListing
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Position, RootDescription, Source
 from hashaudit.sources.local import LocalSource
-from hashaudit.sources.reconcile import ReconciledSource
-from hashaudit.sources.s3_inventory import Inventory
+
+if TYPE_CHECKING:
+    from hashaudit.sources.buckets import BucketSource, KeyList
+    from hashaudit.sources.reconcile import ReconciledSource
 
 _URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:/")
 """The beginning of a URL, RFC 3986 section 3.1, also of one with a slash too few."""
@@ -144,15 +145,15 @@ def open_source(
     if local or not remote:
         sources.append((LocalSource(local, walk), len(local)))
     if remote:
-        sources.append(
-            (BucketSource(remote, _key_list(buckets), walk, first_root=len(local), store=buckets.store), len(remote))
-        )
+        sources.append((_buckets(remote, walk, buckets, first_root=len(local)), len(remote)))
     return sources[0][0] if len(sources) == 1 else Sources(sources)
 
 
 def _reconciled(
     parsed: Sequence[tuple[bytes, BucketRoot | None]], walk: WalkOptions, buckets: BucketOptions, url: bytes
-) -> ReconciledSource:
+) -> "ReconciledSource":
+    from hashaudit.sources.reconcile import ReconciledSource  # noqa: PLC0415 # start-up, as in _buckets
+
     bucket = parse_root(url)
     if bucket is None or len(parsed) != 1 or parsed[0][1] is not None:
         raise UsageError("--reconcile needs exactly one ROOT", hint="name the directory where the URL is mounted")
@@ -163,12 +164,27 @@ def _reconciled(
         )
     if bucket.prefix and not bucket.prefix.endswith(b"/"):
         bucket = msgspec.structs.replace(bucket, prefix=bucket.prefix + b"/")
-    store = BucketSource([bucket], _key_list(buckets), walk, store=buckets.store)
+    store = _buckets([bucket], walk, buckets)
     return ReconciledSource(LocalSource([parsed[0][0]], walk), store, bucket.path, examine=buckets.read_unlisted)
 
 
-def _key_list(buckets: BucketOptions) -> KeyList:
+def _buckets(
+    roots: Sequence[BucketRoot], walk: WalkOptions, buckets: BucketOptions, first_root: int = 0
+) -> "BucketSource":
+    # Start-up: most scans read no store.
+    from hashaudit.sources.buckets import BucketSource  # noqa: PLC0415 # as above
+
+    return BucketSource(roots, _key_list(buckets), walk, first_root=first_root, store=buckets.store)
+
+
+def _key_list(buckets: BucketOptions) -> "KeyList":
+    from hashaudit.objectstores.store_registry import Stores  # noqa: PLC0415 # as in _buckets
+
     stores = Stores(buckets.store)
     if buckets.inventory is not None:
+        from hashaudit.sources.s3_inventory import Inventory  # noqa: PLC0415 # as in _buckets
+
         return Inventory(buckets.inventory, stores, all_versions=buckets.all_versions)
+    from hashaudit.sources.buckets import StoreListing  # noqa: PLC0415 # as in _buckets
+
     return StoreListing(stores, all_versions=buckets.all_versions)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import sys
 import textwrap
 
@@ -83,6 +82,8 @@ def print_json(value: object) -> None:
 
 def page_columns() -> int:
     """Returns the width of wrapped text: that of the terminal, but not less than :data:`NARROWEST_COLUMNS`."""
+    import shutil  # noqa: PLC0415 # start-up: it imports three compressions
+
     return max(NARROWEST_COLUMNS, shutil.get_terminal_size().columns)
 
 

@@ -3,7 +3,6 @@
 The parent holds the signing key, so it never loads plug-in code.
 """
 
-import subprocess
 import sys
 
 import msgspec
@@ -48,6 +47,8 @@ def report_names(reference: str) -> None:
 
 
 def _ask(reference: str) -> HasherName:
+    import subprocess  # noqa: PLC0415 # start-up: most scans have no plug-in
+
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", _CODE, reference],

@@ -3,9 +3,9 @@
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,6 +28,9 @@ from hashaudit.workers.protocol import (
     Message,
     parse_position,
 )
+
+if TYPE_CHECKING:
+    import subprocess
 
 WORKER_CODE = "from hashaudit.workers.child.child_main import main; main()"
 
@@ -82,7 +85,7 @@ class WorkerProcess:
             server: starts the child, unless it has ended.
         """
         link = Connection()
-        self.process = _forked(server, link) or _fresh(code, link)
+        self.process: ForkedProcess | subprocess.Popen[bytes] = _forked(server, link) or _fresh(code, link)
         self.socket, self._progress_map = link.connect()
         self.socket.setblocking(False)  # noqa: FBT003 # the socket's own signature
         self._progress = memoryview(self._progress_map).cast("q")[:PROGRESS_WORDS]
@@ -208,10 +211,7 @@ class WorkerProcess:
 
     def reap(self, timeout_s: float) -> int:
         """Waits up to ``timeout_s`` for the end of a worker and frees its resources."""
-        try:
-            status = self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            status = -signal.SIGKILL
+        status = _status(self.process, timeout_s)
         self.socket.close()
         self._progress.release()
         with contextlib.suppress(BufferError):
@@ -228,7 +228,22 @@ def _forked(server: ForkServer | None, link: Connection) -> ForkedProcess | None
         return None
 
 
+def _status(process: "ForkedProcess | subprocess.Popen[bytes]", timeout_s: float) -> int:
+    """Waits for the end of a process; returns how it ended, or is about to."""
+    if isinstance(process, ForkedProcess):
+        status = process.wait(timeout_s)
+        return -signal.SIGKILL if status is None else status
+    import subprocess  # noqa: PLC0415 # as in _fresh
+
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return -signal.SIGKILL
+
+
 def _fresh(code: str, link: Connection) -> "subprocess.Popen[bytes]":
+    import subprocess  # noqa: PLC0415 # start-up: a scan of the command forks
+
     process = subprocess.Popen(
         # -P: never import a hashaudit.py in the current directory.
         [sys.executable, "-P", "-c", code],
