@@ -59,7 +59,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     options: tuple[Word, ...] = (tree, "--list", bad)
     code = tool("scan", *options, "-o", whole).code
     assert code == 8
-    # Both workers end their first units at the same moment, which the journal notes up to 0.2 s later: wait for a third.
+    # Both workers end their first units at one moment, which the journal notes up to 0.2 s later: wait for a third.
     ended = interrupt(tool, "scan", *options, *SLOW, "-o", output, when=lambda: lines_of(output) > 60)
     assert ended == -signal.SIGKILL
     assert 60 < lines_of(output) < lines_of(whole)
