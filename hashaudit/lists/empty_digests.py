@@ -6,6 +6,7 @@ RIPEMD, Whirlpool, Keccak and Snefru; libgcrypt 1.10, librhash 1.4.3 and xxHash 
 """
 
 import hashlib
+import sys
 from collections.abc import Iterator
 
 import blake3
@@ -68,10 +69,20 @@ EMPTY_INPUT_NAMES: dict[bytes, str] = {
 }
 """Digest of empty input -> algorithm. Such a digest in a list without names proves the list's algorithm."""
 
-UNUSUAL_BY_LENGTH: dict[int, frozenset[tuple[bytes]]] = {
-    length: frozenset(
-        {(bytes(length),)} | {(raw,) for raw in (*NEVER_ENTRIES, *EMPTY_INPUT_NAMES) if len(raw) == length}
-    )
-    for length in {len(raw) for raw in (*NEVER_ENTRIES, *EMPTY_INPUT_NAMES)}
-}
-"""Length in bytes -> the digests, as tuples of one, that are never accepted as entries or that need a closer look."""
+UNUSUAL = frozenset({*NEVER_ENTRIES, *EMPTY_INPUT_NAMES, *(bytes(len(raw)) for raw in EMPTY_INPUT_NAMES)})
+"""Digests that are never accepted as entries, or that need a closer look."""
+
+_WORD_BYTES = 4
+_UNUSUAL_WORDS = frozenset(int.from_bytes(raw[:_WORD_BYTES], sys.byteorder) for raw in UNUSUAL)
+
+
+def may_have_unusual(digests: bytes, length: int) -> bool:
+    """Returns whether one of some concatenated digests may be unusual. It seldom errs, and never for an unusual one.
+
+    Args:
+        digests: the digests.
+        length: of each, in bytes.
+    """
+    if length % _WORD_BYTES:
+        return False  # Perceptual hashes: no digest has such a length.
+    return not _UNUSUAL_WORDS.isdisjoint(memoryview(digests).cast("I")[:: length // _WORD_BYTES])

@@ -4,11 +4,14 @@ Source: GNU coreutils manual, "md5sum invocation" and "cksum general options"; b
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
-from hashaudit.lists.algorithms import algorithm_named, is_unsupported
+from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNDECIDED, algorithm_named, is_unsupported
+from hashaudit.lists.empty_digests import UNUSUAL
 from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -28,6 +31,8 @@ _PIECE = re.compile(rb" offset \d+-\d+$")
 
 _NAME_IS_HASH = "a file has a hash as its name, which is not read"
 _HASHES = re.compile(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
+
+_SHORTEST_HEX = min(BY_HEX_LENGTH)
 
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 _ESCAPE = re.compile(rb"\\.?", re.DOTALL)
@@ -91,8 +96,25 @@ def _items(stream: BinaryIO, separator: bytes, stated: AlgorithmName | None) -> 
     for number, line, _ in numbered_lines(stream, separator):
         if line is None:
             yield Rejected(number, RejectReason.TOO_LONG)
+        elif (entry := _ordinary(number, line, stated)) is not None:
+            yield entry
         elif not is_comment(line):
             yield _entry(number, line, stated, escaping=escaping)
+
+
+def _ordinary(number: int, line: bytes, stated: AlgorithmName | None) -> ListEntry | None:
+    """Returns the entry of an untagged line in which nothing needs a closer look, in half the time; else ``None``."""
+    match = _UNTAGGED.fullmatch(line)
+    if match is None:
+        return None
+    mark, text, name = match.groups()
+    if mark or b"\0" in name or b" offset " in name or (len(name) >= _SHORTEST_HEX and _only_hashes(name)):
+        return None
+    raw = unhexlify(text)
+    algorithm = algorithm_of(len(raw), stated)
+    if algorithm is None or (algorithm not in DIGESTS and algorithm != UNDECIDED) or raw in UNUSUAL:
+        return None
+    return ListEntry(f"line {number}", {algorithm: raw}, labels={"name": label_text(name)})
 
 
 def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: bool) -> ListEntry | Rejected:

@@ -4,13 +4,12 @@ Large lists are runs of equally long lines, which are converted a block at a tim
 """
 
 import re
-import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, SHA256
-from hashaudit.lists.empty_digests import UNUSUAL_BY_LENGTH
+from hashaudit.lists.empty_digests import may_have_unusual
 from hashaudit.lists.entry_fields import check_digest, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.flat_hashes import any_flat
 from hashaudit.lists.hash_words import HashWord, hash_words, visible
@@ -138,9 +137,8 @@ def _uniform(first_line: int, block: bytes, stated: AlgorithmName | None) -> Dig
     algorithm = None if odd else algorithm_of(length, stated)
     if algorithm is None or len(digests) != count * length:
         return None
-    unusual = UNUSUAL_BY_LENGTH.get(length, frozenset())
-    is_usual = unusual.isdisjoint(struct.iter_unpack(f"{length}s", digests)) and not any_flat(algorithm, digests)
-    return DigestBlock(algorithm, digests, first_line) if is_usual else None
+    unusual = may_have_unusual(digests, length) or any_flat(algorithm, digests)
+    return None if unusual else DigestBlock(algorithm, digests, first_line)
 
 
 def _read(line: Line, stated: AlgorithmName | None) -> Iterator[_Bare | ListEntry | Rejected]:

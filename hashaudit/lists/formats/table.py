@@ -22,6 +22,7 @@ from hashaudit.lists.entry_fields import (
 )
 from hashaudit.lists.hash_kinds import kind_of_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
+from hashaudit.lists.ordinary_rows import OrdinaryRows
 from hashaudit.lists.syntax.delimited import rows
 from hashaudit.lists.syntax.lines import Line, numbered_lines, with_head
 from hashaudit.lists.table_layout import NOT_LABELS, TableLayout, TablePlan, are_positions, header_with, table_plan
@@ -69,11 +70,16 @@ class Table:
 def _items(stream: BinaryIO, plan: TablePlan, options: ParseOptions) -> Iterator[ListItem]:
     layout, seen = plan.layout, set[AlgorithmName]()
     read = layout.read_columns
+    ordinary = OrdinaryRows(layout, options.algorithm)
     for number, row, ended in rows(_without_comments(numbered_lines(stream)), plan.delimiter, skip_initial_space=True):
         if number == plan.header_line:
             continue
         if number < plan.header_line:
             yield Rejected(number, RejectReason.MALFORMED, "a title above the column names")
+            continue
+        if ordinary.has_some and ended and (entry := ordinary.entry(number, row)) is not None:
+            seen.update(entry.digests)
+            yield entry
             continue
         if not any(field.strip() for field in row):
             continue
