@@ -25,7 +25,8 @@ class Observed(msgspec.Struct, frozen=True):
 
     path: bytes
     digests: dict[AlgorithmName, bytes]
-    size: int
+    size: int | None
+    """Bytes; ``None`` if it is not known."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -211,7 +212,7 @@ def compare(entry: ManifestEntry, file: Observed) -> tuple[AuditOutcome, str | N
         return AuditOutcome.CHANGED, None
     if not all(agreeing):
         return AuditOutcome.CONFLICT, DIGESTS_DISAGREE
-    if entry.size is not None and entry.size != file.size:
+    if None not in {entry.size, file.size} and entry.size != file.size:
         return AuditOutcome.CONFLICT, SIZE_DISAGREES
     return AuditOutcome.MATCHED, None
 

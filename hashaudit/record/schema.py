@@ -267,7 +267,7 @@ class ExpectedFile(Value, frozen=True, kw_only=True):
 class FoundFile(Value, frozen=True, kw_only=True):
     """The content of a file as this scan read it."""
 
-    size: Size
+    size: Size | None = None
     digests: dict[AlgorithmName, Hex]
 
 

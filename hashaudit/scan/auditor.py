@@ -89,7 +89,7 @@ class Auditor:
     def conclude(self, clock_ns: Callable[[], int]) -> Iterator[AuditRecord]:
         """Yields the record of every difference, in the order of paths. The scan has ended."""
         for difference in self._comparison.differences(_may_exist):
-            yield _record(difference, clock_ns())
+            yield record_of(difference, clock_ns())
 
     def _take(self, manifest: LoadedManifest, roots: Sequence[bytes], options: AuditOptions) -> ManifestSource:
         entries = manifest.entries
@@ -146,7 +146,13 @@ def _source(manifest: LoadedManifest, resolver: PathResolver, count: int, outsid
     )
 
 
-def _record(difference: Difference, time_ns: int) -> AuditRecord:
+def record_of(difference: Difference, time_ns: int = 0) -> AuditRecord:
+    """Returns the record of a difference.
+
+    Args:
+        difference: between a tree and a manifest.
+        time_ns: now, nanoseconds since the epoch.
+    """
     path, path_uri = paths.to_text(difference.path)
     observed = difference.observed
     return AuditRecord(
@@ -155,15 +161,18 @@ def _record(difference: Difference, time_ns: int) -> AuditRecord:
         path=path,
         path_uri=path_uri,
         expected=None if difference.expected is None else _expected(difference.expected),
-        found=None if observed is None else FoundFile(size=large(observed.size), digests=_hex(observed.digests)),
+        found=None if observed is None else FoundFile(size=_size(observed.size), digests=_hex(observed.digests)),
         note=difference.note,
     )
 
 
 def _expected(entry: ManifestEntry) -> ExpectedFile:
     path, path_uri = paths.to_text(entry.path)
-    size = None if entry.size is None else large(entry.size)
-    return ExpectedFile(path=path, path_uri=path_uri, size=size, digests=_hex(entry.digests))
+    return ExpectedFile(path=path, path_uri=path_uri, size=_size(entry.size), digests=_hex(entry.digests))
+
+
+def _size(size: int | None) -> int | str | None:
+    return None if size is None else large(size)
 
 
 def _hex(digests: dict[AlgorithmName, bytes]) -> dict[AlgorithmName, str]:

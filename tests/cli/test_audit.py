@@ -189,3 +189,30 @@ def test_usage(tree: Path, hashaudit: Tool) -> None:
     assert hashaudit("audit", tree).code == 2
     assert hashaudit("audit", tree, "--against", tree / "absent").code == 4
     assert hashaudit("hash", tree, "--format", "hashdeep", "-a", "blake3").code == 2
+
+
+def test_two_manifests_are_compared_without_the_trees(tree: Path, hashaudit: Tool) -> None:
+    before = [manifest_of(form, tree, hashaudit) for form in ("findings", "sums")]
+    expected = change(tree)
+    after = tree.parent / "after"
+    assert hashaudit("scan", tree, "--record", "all", "-o", after).code == 0
+    shutil.rmtree(tree)
+    for manifest in before:
+        result = hashaudit("diff", manifest, after)
+        assert (result.code, listed(result.out, tree)) == (8, expected), result.err
+    assert hashaudit("diff", *before, "-q") == (0, b"", "")
+    shown = json.loads(hashaudit("diff", before[0], after, "--json").out)
+    assert shown["outcomes"] == {"matched": 2, "changed": 1, "moved": 1, "copied": 1, "new": 1, "missing": 1}
+    assert {os.path.relpath(one["path"], tree): one["outcome"] for one in shown["differences"]} == expected
+
+
+def test_manifests_of_different_trees_are_compared_below_each(tree: Path, hashaudit: Tool) -> None:
+    copy = tree.parent / "elsewhere" / "copy"
+    shutil.copytree(tree, copy)
+    first, second = manifest_of("hashdeep", tree, hashaudit), tree.parent / "second"
+    assert hashaudit("scan", copy, "--record", "all", "-o", second).code == 0
+    assert hashaudit("diff", first, second).code == 0
+    assert hashaudit("diff", second, first).code == 0
+    md5 = tree.parent / "md5"
+    assert hashaudit("hash", tree, "--format", "sums", "-a", "sha1", "-q", "-o", md5).code == 0
+    assert hashaudit("diff", second, md5).code == 16

@@ -1,6 +1,7 @@
 """An audit's manifests, differences and end, in one line each."""
 
 import os
+from collections.abc import Mapping
 
 from hashaudit.model import paths
 from hashaudit.model.audit_outcome import AuditOutcome
@@ -45,13 +46,18 @@ def outside_line(source: ManifestSource) -> str:
 
 def audit_summary(totals: Totals) -> str:
     """Returns one line about the end of an audit, with its counts."""
-    outcomes = [f"{totals.audit[name]:,} {name}" for name in AuditOutcome if totals.audit.get(name)]
-    parts = [f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})", *outcomes]
+    parts = [f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})"]
+    parts += filter(None, [outcomes_text(totals.audit)])
     parts.append(counted(sum(totals.faults.values()), "fault"))
     if totals.skipped:
         listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in totals.skipped.items())
         parts.append(f"{sum(totals.skipped.values()):,} skipped ({listed})")
     return f"audit: {'; '.join(parts)}."
+
+
+def outcomes_text(counts: Mapping[AuditOutcome, int]) -> str:
+    """Returns the number of files by outcome; empty if there are none."""
+    return "; ".join(f"{counts[name]:,} {name}" for name in AuditOutcome if counts.get(name))
 
 
 def _named(source: ManifestSource) -> str:
