@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed)
+SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed -o -path '*/templates/*')
 PYTEST_ARGS ?=
 # One more than processors, because many tests wait for processes.
 PYTEST_JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
@@ -72,6 +72,7 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 	@$(BIN)/python benchmarks/near.py
 	@$(BIN)/python benchmarks/perceptual.py
 	@$(BIN)/python benchmarks/buckets.py
+	@$(BIN)/python benchmarks/triage.py
 
 fuzz: $(VENV)/developed ## Mutate images, lists, indexes, findings, messages and signers (minutes); FUZZ_ARGS="--seed 7"
 	@$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)

@@ -11,7 +11,8 @@ CATEGORY_LABELS = ("category", "classification")
 """Labels that hold the category of a list entry, in the lists' own words."""
 
 
-_CATEGORY_FIELDS = {*CATEGORY_LABELS, "category_name", "category_scheme"}
+CATEGORY_FIELDS = {*CATEGORY_LABELS, "category_name", "category_scheme"}
+"""Labels about the category, which :func:`category_text` sums up."""
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ def category_text(labels: dict[str, str]) -> str | None:
 def labels_text(labels: dict[str, str]) -> str:
     """Returns labels as one text: ``category 1: name; comment: demo``. The name of the category scheme is omitted."""
     found = category_text(labels)
-    rest = [f"{name}: {value}" for name, value in labels.items() if name not in _CATEGORY_FIELDS]
+    rest = [f"{name}: {value}" for name, value in labels.items() if name not in CATEGORY_FIELDS]
     return "; ".join([f"category {found}", *rest] if found is not None else rest)
 
 

@@ -14,7 +14,7 @@ from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
 from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, Role
 from hashaudit.record import convert, timestamps
-from hashaudit.record.header import ClockSync, Root, RootType, RunHeader, System, Tool
+from hashaudit.record.header import ClockSync, HashList, Root, RootType, RunHeader, System, Tool
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.writer import Clock, FindingsWriter
@@ -37,8 +37,8 @@ def signing_key(seed: int = 1) -> SigningKey:
     return SigningKey(Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
 
 
-def header(fingerprint: str | None, run_id: str = RUN_ID) -> RunHeader:
-    """Line 1 of a run over one folder."""
+def header(fingerprint: str | None, run_id: str = RUN_ID, *, lists: bool = False) -> RunHeader:
+    """Line 1 of a run over one folder; with one deny list if ``lists``."""
     return RunHeader(
         v=1,
         run_id=run_id,
@@ -54,9 +54,28 @@ def header(fingerprint: str | None, run_id: str = RUN_ID) -> RunHeader:
         roots=(Root(path="/srv", type=RootType.DIRECTORY, filesystem="ext4", mount_options=("ro",)),),
         inclusions=(),
         exclusions=(),
-        lists=(),
+        lists=(hash_list(),) if lists else (),
         key_fingerprint=fingerprint,
         sandbox=("rlimits",),
+    )
+
+
+def hash_list() -> HashList:
+    """List 1 of a run."""
+    return HashList(
+        number=1,
+        name=LIST_NAMES[1],
+        path="/lists/bad.txt",
+        role=Role.DENY,
+        size=100,
+        sha256="cd" * 32,
+        mtime=timestamps.to_text(START_NS),
+        format="plain",
+        algorithms=(AlgorithmName("sha256"),),
+        read=3,
+        kept=3,
+        rejected={},
+        all_sized=False,
     )
 
 
@@ -71,9 +90,9 @@ def entry(name: bytes = b"a.txt") -> Entry:
     return Entry(Location(DirectoryRef(b"/srv", 64769, 2), name), stat())
 
 
-def match(role: Role = Role.DENY, **labels: str) -> Match:
-    """An exact match with line 7 of list 1."""
-    return Match(1, "line 7", AlgorithmName("sha256"), MatchType.EXACT, role, labels)
+def match(role: Role = Role.DENY, *, labels: dict[str, str] | None = None, **more: str) -> Match:
+    """An exact match with line 7 of list 1, with labels as a table or as keywords."""
+    return Match(1, "line 7", AlgorithmName("sha256"), MatchType.EXACT, role, (labels or {}) | more)
 
 
 def fault(code: FaultCode = FaultCode.IO_ERROR) -> Fault:
@@ -137,13 +156,14 @@ def write_run(
     signer: SigningKey | None = None,
     run_id: str = RUN_ID,
     finish: bool = True,
+    lists: bool = False,
     clock: FakeClock | None = None,
 ) -> Path:
     """Writes a file of these segments, the header being in the first, and a final segment without lines."""
     fake = clock or FakeClock()
     with FindingsWriter(
         Output.create(str(path)),
-        header(signer.fingerprint if signer else None, run_id),
+        header(signer.fingerprint if signer else None, run_id, lists=lists),
         signer=signer,
         clock=fake.clock(),
     ) as writer:

@@ -4,6 +4,7 @@ COMMAND_MODULES = {
     "scan": "hashaudit_cli.commands.scan",
     "verify": "hashaudit_cli.commands.verify",
     "show": "hashaudit_cli.commands.show",
+    "report": "hashaudit_cli.commands.report",
     "merge": "hashaudit_cli.commands.merge",
     "hash": "hashaudit_cli.commands.hash_files",
     "audit": "hashaudit_cli.commands.audit",

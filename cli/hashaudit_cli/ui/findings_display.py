@@ -139,6 +139,9 @@ def _completeness(found: Verification) -> str:
         missing.append(f"{unexamined:,} of {counted(totals.seen, 'entry', 'entries')} not fully examined")
     if totals.directories_faulted:
         missing.append(f"{counted(totals.directories_faulted, 'directory', 'directories')} not completely listed")
+    unopened = sum(totals.containers_unopened.values())
+    if unopened:
+        missing.append(f"{counted(unopened, 'container')} not opened")
     if not missing:
         return f", all {counted(totals.seen, 'entry', 'entries')} accounted for"
     return f", {', '.join(missing)} (--faults)"

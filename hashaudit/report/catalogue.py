@@ -1,0 +1,175 @@
+"""The texts of a report, in one place for each language."""
+
+from enum import StrEnum
+
+
+class Language(StrEnum):
+    """A language that reports can be written in."""
+
+    ENGLISH = "en"
+
+
+TEXTS = {
+    "skip": "Skip to the content",
+    "contents": "Contents",
+    "brand": "hashaudit findings report",
+    "outcome": "Outcome",
+    "proof": "Can this be trusted?",
+    "accounting": "Account of every entry",
+    "accounting_short": "Every entry",
+    "series": "Compared with the runs before",
+    "series_short": "Runs",
+    "summary": "At a glance",
+    "findings": "Findings",
+    "faults": "Not examined",
+    "lists": "Lists that were looked for",
+    "lists_short": "Looked for",
+    "scope": "Extent and method of the scan",
+    "scope_short": "Extent and method",
+    "limits": "This report does not say",
+    "limits_short": "Limits",
+    "verify": "Check it yourself",
+    "settings": "Settings in force",
+    "settings_short": "Settings",
+    "examiner": "examiner as stated:",
+    "redacted": "Hidden in this report on request:",
+    "unknown_start": "start unknown",
+    "not_verified": "NOT VERIFIED",
+    "not_shown": "{number} records are not shown here, because nothing proves them.",
+    "not_viewed": (
+        "No person has viewed any of these files for this report. A match says that a file has a hash that a list "
+        "names. It does not say what the file shows, and the list may be wrong."
+    ),
+    "tile_findings": "findings",
+    "tile_without_caveat": "of them need no confirmation",
+    "unknown": "unknown",
+    "tile_unexamined": "entries not fully examined",
+    "tile_examined": "files examined",
+    "tile_read": "read",
+    "proof_ask": (
+        "Checked when this report was made, {made}. Anyone can alter a report; the findings file cannot be altered "
+        "without trace."
+    ),
+    "point_proven": "✓ proven",
+    "point_open": "○ not proven",
+    "point_problem": "✗ problem",
+    "accounting_caption": (
+        "Every name that the scan found in a directory, except the directories that it walked. The rows add up."
+    ),
+    "counts_unproven": "The file does not verify, so these counts are only what it states.",
+    "became": "Result",
+    "entries": "Entries",
+    "share": "Share",
+    "all_entries": "all entries",
+    "directories_faulted": "directories could not be listed completely. Entries below them may be unseen.",
+    "series_caption": (
+        "Each run is compared with the one before it. A finding is the same if its path and its list entries are. "
+        "This report lists the findings of the last run."
+    ),
+    "run": "Run",
+    "started": "Started",
+    "new": "New",
+    "gone": "Gone",
+    "same": "Unchanged",
+    "trust": "State",
+    "trust_verified": "verified",
+    "trust_signer_unknown": "signer unknown",
+    "trust_unsigned": "not signed",
+    "trust_interrupted": "interrupted",
+    "trust_damaged": "does not verify",
+    "state_verified": "The findings file verifies: nothing in it was changed, and you trust the signer.",
+    "state_signer_unknown": "The findings file is intact, but its signer is unknown.",
+    "state_unsigned": "The findings file is not signed.",
+    "state_interrupted": "The findings file has no end. Its signed part is intact.",
+    "state_damaged": "The findings file does not verify.",
+    "gone_title": "Findings of the run before that are not in the last run",
+    "more_rows": "{number} more are not listed here.",
+    "by_list": "Findings by list and category",
+    "by_distance": "Near matches only, by distance of {algorithm}",
+    "by_directory": "Directories with most findings",
+    "by_caveat": "To confirm before acting: {number} of {all} findings",
+    "search": "Find in path, list, entry, labels, digests",
+    "list": "List",
+    "category": "Category",
+    "kind": "Match",
+    "exact": "exact",
+    "near": "perceptual only",
+    "caveats": "Confirmation",
+    "without_caveat": "not needed",
+    "with_caveat": "needed",
+    "since": "Since the run before",
+    "all": "all",
+    "findings_caption": "One row for each file, in the order of the findings file.",
+    "below": "Paths are below",
+    "no_links": "Nothing here is a link: opening such a file can be an offence and changes traces.",
+    "record": "Record",
+    "path": "Path",
+    "size": "Size",
+    "entry": "List, entry, labels",
+    "agreement": "Match, caveats",
+    "details": "details",
+    "also_matches": "also matches",
+    "not_proven": "not proven",
+    "state_new": "new",
+    "state_same": "seen before",
+    "previous": "Previous",
+    "next": "Next",
+    "first_rows": "Without scripts, this page shows the first {shown} of {all} findings.",
+    "rows_omitted": "{number} more findings are counted above and not listed here. All are in the file of",
+    "faults_ask": "A match among these entries may have been missed.",
+    "reason": "Reason",
+    "action": "Action",
+    "directory_unseen": "directory: entries below may be unseen",
+    "also_finding": "also a finding",
+    "faults_not_shown": "The records of these entries are not shown, because nothing proves them.",
+    "no_faults": "No record says that anything was not examined.",
+    "skipped": "Skipped by rule",
+    "unopened": "Containers that were read as files, and not opened",
+    "unopened_text": "Their own content was compared. Their members were not, so a match inside may have been missed.",
+    "audit": "Compared with a manifest",
+    "lists_caption": (
+        "Each list is identified by its SHA-256. Entries are confidential: only the identifiers and labels of those "
+        "that matched are in this report."
+    ),
+    "role": "Role",
+    "form": "Form",
+    "rejected": "Rejected",
+    "matched": "Files matched",
+    "date": "Date of the list",
+    "no_lists": "The scan had no list.",
+    "verify_text": (
+        "This report is a reading of the findings file and is not evidence itself. The file is identified by its "
+        "SHA-256. Its signature needs ssh-keygen and the signer's public key, from a source other than this report."
+    ),
+    "file": "Findings file",
+    "signing_key": "Signing key",
+    "unsigned": "not signed",
+    "settings_summary": "{number} settings",
+    "made": "Made by {tool}, {made}.",
+}
+"""Text by key, in English."""
+
+_MATCHES = (
+    "A match is a match of numbers. An exact match of two digests leaves no practical doubt that the content is the "
+    "listed one. A match of MD5 or SHA-1 alone can be made on purpose. A perceptual match says that two images look "
+    "alike."
+)
+_NO_MATCH = (
+    "Lists hold what is known. A changed file has other digests, and a cropped or edited image may have another "
+    "perceptual hash."
+)
+_NOT_A_FILE = (
+    "Deleted data, slack space and encrypted content are not examined. Members of a container are examined only if "
+    "the container was opened."
+)
+
+LIMITS = (
+    ("What a file shows.", _MATCHES),
+    ("That a file without a match is harmless.", _NO_MATCH),
+    ("Anything that is not stored as a file.", _NOT_A_FILE),
+    ("When it happened.", "Times come from the clock of the scanning host. Only a time stamp by others proves a date."),
+    ("Who did it.", "Case, exhibit, examiner and note are what somebody typed."),
+)
+"""The things that a report does not say: headings and texts."""
+
+CATALOGUES = {Language.ENGLISH: TEXTS}

@@ -1,0 +1,195 @@
+"""A report: what it says of each state of a file, what it adds up to, what it hides, and that nothing in it acts."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from findings_lab import fault, finding, four_segments, match, record, signing_key, write_run
+from hashaudit.report import build_report as building
+from hashaudit.report.html_page import render_page
+from hashaudit.report.plain_report import render_markdown, render_text
+from hashaudit.report.redaction import Redact, Redaction
+from hashaudit.report.report_values import Report, Trust
+from reports_lab import HOSTILE, KEY, Page, hostile_file, report_of
+
+
+def page_of(report: Report) -> str:
+    return b"".join(render_page(report)).decode()
+
+
+def test_the_outcome_and_the_account_of_a_file(tmp_path: Path) -> None:
+    four_segments(tmp_path / "f", KEY)
+    report = report_of(tmp_path / "f")
+    assert report.is_trusted
+    assert report.warning == ""
+    assert report.sentences == (
+        "Nothing was looked for: the scan had no deny list.",
+        "2 entries were not fully examined.",
+        "1 directory could not be listed completely: entries below may be unseen.",
+    )
+    (run,) = report.runs
+    assert sum(bar.count for bar in run.accounting) == run.seen
+    assert report.findings == len(report.rows) == len(report.row_json) == 9
+    assert len(report.faults) == 4
+    assert "clean" not in page_of(report).lower()
+
+
+def with_list(path: Path, *, found: bool = False, faulted: bool = False, finish: bool = True) -> Path:
+    """A file of a scan that had a deny list."""
+    lines = [record(b"a"), *([finding()] if found else []), *([record(b"x", faults=[fault()])] if faulted else [])]
+    write_run(path, [lines], signer=KEY, finish=finish, lists=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("has", "outcome", "first"),
+    [
+        ((False, False, True), "none", "No file matches what was looked for, and every entry was examined or skipped"),
+        ((False, True, True), "incomplete", "No match is recorded, but not everything was examined."),
+        ((True, False, True), "findings", "1 file matches what was looked for."),
+        ((True, True, True), "findings", "At least 1 file matches what was looked for."),
+        ((False, False, False), "incomplete", "No match is recorded, but not everything was examined."),
+    ],
+)
+def test_every_outcome_in_words(tmp_path: Path, has: tuple[bool, bool, bool], outcome: str, first: str) -> None:
+    found, faulted, finish = has
+    report = report_of(with_list(tmp_path / "f", found=found, faulted=faulted, finish=finish))
+    assert report.outcome == outcome
+    assert report.sentences[0].startswith(first)
+    assert report.is_trusted is finish
+    assert ("NOT VERIFIED" in page_of(report)) is not finish
+
+
+def test_every_state_of_trust(tmp_path: Path) -> None:
+    lines = four_segments(tmp_path / "f", KEY)
+    assert report_of(tmp_path / "f").runs[0].trust is Trust.VERIFIED
+    for trust in (None, signing_key(2).public_key):
+        unknown = report_of(tmp_path / "f", trust=trust)
+        assert unknown.runs[0].trust is Trust.SIGNER_UNKNOWN
+        assert unknown.findings == 9
+        assert unknown.outcome == "findings"
+    (tmp_path / "cut").write_bytes(b"".join(lines[:18]))
+    cut = report_of(tmp_path / "cut")
+    assert (cut.runs[0].trust, cut.findings, cut.runs[0].not_shown) == (Trust.INTERRUPTED, 8, 2)
+    (tmp_path / "bad").write_bytes(b"".join([*lines[:7], lines[7].replace(b'"size":10', b'"size":11'), *lines[8:]]))
+    bad = report_of(tmp_path / "bad")
+    assert (bad.runs[0].trust, bad.findings, bad.runs[0].not_shown) == (Trust.DAMAGED, 7, 4)
+    page = page_of(bad)
+    assert "4 records are not shown here" in page
+    assert page.index("NOT VERIFIED") < page.index('id="verdict"')
+    everything = report_of(tmp_path / "bad", unverified=True)
+    assert everything.findings == 9
+    assert [row.is_proven for row in everything.rows].count(False) == 2
+    assert page_of(everything).count(">not proven</span>") == 3
+    four_segments(tmp_path / "unsigned", None)
+    unsigned = report_of(tmp_path / "unsigned", trust=None)
+    assert (unsigned.runs[0].trust, unsigned.findings) == (Trust.UNSIGNED, 0)
+    assert "No proven record names a match" not in unsigned.sentences[0]
+
+
+def test_nothing_in_a_page_acts(tmp_path: Path) -> None:
+    report = report_of(hostile_file(tmp_path / "f"), marking="</style><script>alert(9)</script>")
+    source = page_of(report)
+    page = Page(source)
+    assert [tag for tag, _ in page.tags].count("script") == 3
+    assert {tag for tag, _ in page.tags} & {
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "link",
+        "base",
+        "form",
+        "video",
+    } == set()
+    for tag, attributes in page.tags:
+        assert not any(name.startswith("on") or name in {"style", "src"} for name in attributes), tag
+        assert all(str(value).startswith("#") for name, value in attributes.items() if name == "href")
+    for text in HOSTILE[:8]:
+        assert text in page.text
+    assert "\u202e" not in source
+    assert "\u200b" not in source
+    assert "\x1b" not in source
+    policy = next(str(one["content"]) for tag, one in page.tags if tag == "meta" and "http-equiv" in one)
+    style = re.search(r"<style>(.*?)</style>", source, re.DOTALL)
+    assert style is not None
+    for text, kind in ((style[1], "style"), (page.scripts[-1], "script")):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    rows = json.loads(page.scripts[1])
+    assert len(rows) == report.findings == len(HOSTILE) + 1
+    assert [row[1] for row in rows] == [row.seq for row in report.rows]
+    assert "more characters" in page.text
+
+
+def test_markdown_keeps_data_in_code(tmp_path: Path) -> None:
+    report = report_of(hostile_file(tmp_path / "f"))
+    text = render_markdown(report)
+    outside = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
+    for harmful in ("<script", "<img", "http://", "@all", "javascript:"):
+        assert harmful in text
+        assert harmful not in outside
+    assert "# hashaudit findings report\n" in text
+    assert all(text.count(chr(code)) == 0 for code in (0x1B, 0x202E, 0x0D))
+    assert "`" not in re.sub(r"\S*``.*", "", render_text(report_of(_plain(tmp_path))))
+
+
+def _plain(tmp_path: Path) -> Path:
+    four_segments(tmp_path / "plain", KEY)
+    return tmp_path / "plain"
+
+
+@pytest.mark.parametrize(
+    ("kind", "hidden", "kept"),
+    [
+        (Redact.PATHS, ["/srv", "a-file.jpg", "host.example.org/"], ["secret label", "ab" * 32, "line 7"]),
+        (Redact.NAMES, ["a-file.jpg"], ["secret label", "ab" * 32, "dir-of-it"]),
+        (Redact.LABELS, ["secret label", "line 7"], ["a-file.jpg", "ab" * 32]),
+        (Redact.DIGESTS, ["ab" * 32], ["secret label", "a-file.jpg"]),
+    ],
+)
+def test_redaction(tmp_path: Path, kind: Redact, hidden: list[str], kept: list[str]) -> None:
+    found = record(b"dir-of-it/a-file.jpg", matches=[match(category="secret label")])
+    write_run(tmp_path / "f", [[found, record(b"dir-of-it/a-file.jpg", faults=[fault()])]], signer=KEY)
+    report = report_of(tmp_path / "f", redaction=Redaction(frozenset({kind})))
+    for text in (page_of(report), render_markdown(report), render_text(report)):
+        assert not [one for one in hidden if one in text]
+        assert text.count("[hidden]") > 0 or kind is Redact.DIGESTS
+    assert not [one for one in kept if one not in page_of(report)]
+
+
+def test_a_series_says_what_is_new_gone_and_unchanged(tmp_path: Path) -> None:
+    write_run(tmp_path / "1", [[finding(b"gone"), finding(b"same"), finding(b"broken")]], signer=KEY)
+    write_run(tmp_path / "2", [[finding(b"same"), finding(b"new"), record(b"broken", faults=[fault()])]], signer=KEY)
+    report = report_of(tmp_path / "1", tmp_path / "2")
+    assert report.is_series
+    compared = report.comparisons[1]
+    assert compared is not None
+    assert (compared.new, compared.gone, compared.same) == (1, 2, 1)
+    assert [row.state for row in report.rows] == ["same", "new"]
+    reasons = {str(path): reason for path, _, reason in compared.gone_rows}
+    assert "not fully examined in the later run" in reasons["/srv/broken"]
+    assert "no longer there" in reasons["/srv/gone"]
+    assert "Since the run before, 1 finding is new." in report.sentences
+    assert "Findings of the run before" in page_of(report)
+    assert "2 gone" in render_text(report)
+
+
+def test_more_rows_than_a_page_holds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    four_segments(tmp_path / "f", KEY)
+    monkeypatch.setattr(building, "MAX_ROWS", 5)
+    monkeypatch.setattr(building, "MAX_STATIC_ROWS", 2)
+    monkeypatch.setattr(building, "MAX_FAULT_ROWS", 1)
+    monkeypatch.setattr("hashaudit.report.html_page.PACKED_FROM_ROWS", 5)
+    report = report_of(tmp_path / "f")
+    assert (report.findings, len(report.row_json), len(report.rows), report.rows_omitted) == (9, 5, 2, 4)
+    page = page_of(report)
+    assert "4 more findings are counted above" in page
+    assert 'data-form="gzip"' in page
+    assert report.by_list[0].count == 9
+    assert msgspec.json.decode(report.row_json[0])[1] == 2
