@@ -90,10 +90,15 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
 
     def entries(self) -> list[tuple[Entry, Item]]:
         """Returns the entries in the order in which answers number them."""
-        return [(_entry(group, item), item) for group in self.groups for item in group.items]
+        return [(entry_of(group, item), item) for group, item in self.items()]
+
+    def items(self) -> list[tuple[Group, Item]]:
+        """Returns the items in the order in which answers number them."""
+        return [(group, item) for group in self.groups for item in group.items]
 
 
-def _entry(group: Group, item: Item) -> Entry:
+def entry_of(group: Group, item: Item) -> Entry:
+    """Returns the entry that an item stands for."""
     location = Location(group.container, item.name, item.version, item.within, group.root, item.via_symlink)
     return Entry(location, item.state, item.consistency)
 

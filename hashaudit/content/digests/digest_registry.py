@@ -31,8 +31,8 @@ class DigestAlgorithm(msgspec.Struct, frozen=True):
 
     name: AlgorithmName
     length_bytes: int
-    new: Callable[[], Digest]
-    """Makes a running digest."""
+    new: Callable[..., Digest]
+    """Makes a running digest, of the bytes that it is given, if any."""
     strength: int
     """Orders algorithms by collision resistance, then speed. A finding names the strongest matching algorithm first."""
     revision: int = 1
@@ -44,14 +44,14 @@ class DigestAlgorithm(msgspec.Struct, frozen=True):
         return self.new().digest()
 
 
-def _hashlib(name: str) -> Callable[[], Digest]:
+def _hashlib(name: str) -> Callable[..., Digest]:
     # A FIPS build of OpenSSL refuses MD5 for security use. Comparing with a list that has only MD5 is not such a use,
     # and a finding with no other matching digest is marked md5_only.
     constructor = cast("Callable[..., Digest]", getattr(hashlib, name))
     return partial(constructor, usedforsecurity=False)
 
 
-def _row(name: str, length_bytes: int, new: Callable[[], Digest], strength: int) -> DigestAlgorithm:
+def _row(name: str, length_bytes: int, new: Callable[..., Digest], strength: int) -> DigestAlgorithm:
     return DigestAlgorithm(AlgorithmName(name), length_bytes, new, strength)
 
 
@@ -64,7 +64,7 @@ DIGESTS: dict[AlgorithmName, DigestAlgorithm] = {
         _row("sha256", 32, _hashlib("sha256"), 3),
         _row("sha3-256", 32, _hashlib("sha3_256"), 4),
         _row("blake2s", 32, _hashlib("blake2s"), 5),
-        _row("blake3", 32, cast("Callable[[], Digest]", blake3.blake3), 6),
+        _row("blake3", 32, cast("Callable[..., Digest]", blake3.blake3), 6),
         _row("sha384", 48, _hashlib("sha384"), 7),
         _row("sha3-384", 48, _hashlib("sha3_384"), 8),
         _row("sha512", 64, _hashlib("sha512"), 9),

@@ -13,6 +13,8 @@ from hashaudit.model.location import DirectoryRef, Location
 MAX_OPEN_DIRECTORIES = 32
 """Entries arrive directory by directory. A few more directories stay open because batches alternate between them."""
 
+_PLAIN_FLAGS = files.READ_FLAGS | files.NOFOLLOW | files.NOATIME
+
 
 class ReplacedError(Exception):
     """A path does not refer to what the walk listed. The message names the difference, for people."""
@@ -74,6 +76,20 @@ class Directory:
         descriptor = os.open(path, flags, dir_fd=self._descriptor)
         self._noatime = 0  # files of a directory mostly have one owner, so the next call would fail too
         return descriptor
+
+    def open_plain(self, name: bytes) -> tuple[int, int] | None:
+        """Opens a file that is no link; returns its descriptor and that of this directory.
+
+        ``None`` on a system without directory descriptors, and once access times cannot be preserved: :meth:`open`
+        then does it.
+
+        Raises:
+            OSError: as open(2).
+        """
+        at = self._descriptor
+        if at is None or self._noatime != files.NOATIME:
+            return None
+        return os.open(name, _PLAIN_FLAGS, dir_fd=at), at
 
     def stat(self, location: Location) -> os.stat_result:
         """Returns the current state of the file at a location.

@@ -5,6 +5,8 @@ Every value from the image is checked before it is used as an offset, because an
 
 import mmap
 import struct
+from collections.abc import Callable
+from operator import itemgetter
 
 from hashaudit.errors import ListError
 from hashaudit.lists.index.index_layout import MAX_PREFIX_BITS, ROW_BYTES, Section
@@ -17,6 +19,9 @@ _WORD = struct.Struct("<I")
 _BOUNDS = struct.Struct("<II")
 _LEADING = struct.Struct(">I")
 LEADING_BITS = 32
+
+_SET_RECORDS = 16_384
+"""Number of records up to which a set is worth its memory, at most 2 MB in each worker."""
 
 _SCAN_RECORDS = 64
 """Number of records up to which searching the bytes of a bucket is faster than bisection in Python. Real digests
@@ -113,6 +118,14 @@ class DigestSection:
             return _NOWHERE
         first = (offset - base) // width
         return range(first, self._end_of_run(digest, first))
+
+    def membership(self) -> Callable[[bytes], object]:
+        """Returns a function that says whether a digest has a record: true if it has."""
+        if self.count > _SET_RECORDS:
+            return self.find
+        size = self.count * self.width_bytes
+        content = self._image[self._digests_offset : self._digests_offset + size]
+        return frozenset(map(itemgetter(0), struct.iter_unpack(f"{self.width_bytes}s", content))).__contains__
 
     def _bisect(self, digest: bytes, low: int, high: int) -> int:
         """Returns the first position in ``low``..``high`` whose digest is not less."""

@@ -26,13 +26,26 @@ published attack makes two files that agree in both at once: it takes a joint co
 class ExactMatcher:
     """Lookup of a file's digests in all loaded indexes."""
 
-    __slots__ = ("_probes",)
+    __slots__ = ("_probes", "_quick")
 
     def __init__(self, indexes: Sequence[ListIndex]) -> None:
         """Uses the indexes in the order of their lists' numbers."""
         self._probes = [
             (algorithm, index, index.sections[algorithm].find) for index in indexes for algorithm in index.algorithms
         ]
+        self._quick = [(algorithm, index.sections[algorithm].membership()) for algorithm, index, _ in self._probes]
+
+    def may_match(self, digests: Mapping[AlgorithmName, bytes]) -> bool:
+        """Returns whether a digest is on a list, which :meth:`match` then describes. The file must not be empty.
+
+        Raises:
+            ListError: an index is damaged.
+        """
+        for algorithm, has in self._quick:
+            digest = digests.get(algorithm)
+            if digest is not None and has(digest):
+                return True
+        return False
 
     def match(self, digests: Mapping[AlgorithmName, bytes], size_bytes: int) -> Outcome:
         """Returns all entries that agree with a file's digests.

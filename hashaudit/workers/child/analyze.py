@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.cache.values import CachedValue
+from hashaudit.content.containers.sniff import is_plain
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.content.read.directory_cache import ReplacedError
+from hashaudit.content.read.small_read import SmallReader
 from hashaudit.errors import HostError
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.model.containers import ContainerResult
-from hashaudit.model.entry import Consistency, Entry, State
+from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, Stage
-from hashaudit.model.location import Kind
+from hashaudit.model.location import BucketRef, DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
 from hashaudit.workers.child.internal_errors import internal_error
@@ -71,6 +74,8 @@ class Analyzer:
         self._cache_reader = None if config.recipes is None else CacheReader(config.recipes)
         self._directories = DirectoryCache()
         self._reader = Reader(throttle)
+        self._small = SmallReader(self._directories, throttle)
+        self._new = [(name, DIGESTS[name].new) for name in self._algorithms]
         self._objects = objects
 
     def analyze(self, position: tuple[int, int], entry: Entry, item: Item) -> AnalysisResult:
@@ -101,6 +106,40 @@ class Analyzer:
             to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
+
+    def quick_digests(
+        self, container: DirectoryRef | BucketRef, item: Item, now_ns: int
+    ) -> dict[AlgorithmName, bytes] | None:
+        """Returns the digests of a small local file that is nothing but its bytes; ``None``: :meth:`analyze` it.
+
+        Args:
+            container: the directory or bucket of the item.
+            item: as listed by the source.
+            now_ns: the time, at most as late as it is.
+        """
+        state = item.state
+        if (
+            item.known is not None
+            or item.via_symlink
+            or item.within
+            or item.consistency is not Consistency.STABLE
+            or not isinstance(container, DirectoryRef)
+            or not isinstance(state, Stat)
+        ):
+            return None
+        try:
+            digests = self._small.read(container, item.name, state, now_ns, self._digests)
+        except MemoryError:
+            return None
+        if digests is not None:
+            self._progress[FED_BYTES] += state.size
+        return digests
+
+    def _digests(self, content: memoryview) -> dict[AlgorithmName, bytes] | None:
+        """Returns the digests of the whole content of a file; ``None`` if it may be a container or an image."""
+        if not is_plain(content) or (self._pictures is not None and self._pictures.may_be_picture(content)):
+            return None
+        return {name: new(content).digest() for name, new in self._new}
 
     def with_birth_time(self, entry: Entry, state: State | None) -> State | None:
         """Returns a state with the time when its file was created, if that is known."""

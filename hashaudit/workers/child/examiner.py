@@ -30,8 +30,11 @@ from hashaudit.workers.protocol import (
     MAX_MATCHES,
     POSITION,
     Answer,
+    Group,
+    Item,
     WorkBatch,
     WorkerConfig,
+    entry_of,
     position_word,
 )
 
@@ -103,12 +106,21 @@ class Examiner:
         known: list[int] = []
         reported: list[EntryResult] = []
         counts = Counts()
-        entries = batch.entries()
+        entries = batch.items()
+        now_ns = time.time_ns()
+        progress, first_word = self._progress, position_word(batch.number, 0)
+        may_be_quick = not self._config.report_all
         answer_bytes = number = 0
-        for number, (entry, item) in enumerate(entries):
-            self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]
-            self._progress[BEGUN_NS] = time.monotonic_ns()
-            self._progress[POSITION] = position_word(batch.number, number)
+        for number, (group, item) in enumerate(entries):
+            progress[BEGUN_BYTES] = progress[FED_BYTES]
+            progress[BEGUN_NS] = time.monotonic_ns()
+            progress[POSITION] = first_word + number
+            if may_be_quick and not item.report and (is_known := self._is_known(group, item, now_ns)) is not None:
+                counts.bytes_read += item.state.size
+                if is_known:
+                    known.append(number)
+                continue
+            entry = entry_of(group, item)
             analysis = self._analyzer.analyze((batch.number, number), entry, item)
             self._check_access(entry, analysis.faults)
             if refused := self.imports.faults():
@@ -136,6 +148,20 @@ class Examiner:
         if not_begun and self._objects is not None:
             self._objects.forget(batch, number + 1)
         return Answer(batch.number, tuple(known), counts.bytes_read, tuple(reported), counts.cached(), not_begun)
+
+    def _is_known(self, group: Group, item: Item, now_ns: int) -> bool | None:
+        """Returns whether a plain small file is on a list of known files; ``None``: examine it in full.
+
+        A file on a deny list is examined in full, as everything is that gets a record.
+        """
+        digests = self._analyzer.quick_digests(group.container, item, now_ns)
+        if digests is None or self.imports.has_refused:
+            return None
+        size_bytes = item.state.size
+        if self._matcher.may_match(digests):
+            matches, _ = self._matcher.match(digests, size_bytes)
+            return None if has_deny_match(matches) else bool(matches)
+        return bool(self._config.filters) and bool(self._filters.match(digests, size_bytes))
 
     def _match(self, analysis: AnalysisResult) -> Outcome:
         size_bytes = analysis.size_bytes

@@ -38,6 +38,11 @@ class ImportGuard(MetaPathFinder):
             raise ImportError(f"imported inside the sandbox: '{fullname}'", name=fullname)
         return None
 
+    @property
+    def has_refused(self) -> bool:
+        """True if :meth:`faults` would return some."""
+        return bool(self._refused)
+
     def faults(self) -> tuple[Fault, ...]:
         """Returns an internal error for each module refused since the last call, and forgets them."""
         if not self._refused:

@@ -118,6 +118,11 @@ def load_algorithms(config: PerceptualConfig) -> tuple[PerceptualAlgorithm, ...]
 class Pictures:
     """Hashes and matches images."""
 
+    @staticmethod
+    def may_be_picture(content: memoryview) -> bool:
+        """Returns whether the whole content of a file begins like an image."""
+        return sniff(bytes(content[:HEAD_BYTES]), len(content)) is not None
+
     def __init__(
         self,
         config: PerceptualConfig,

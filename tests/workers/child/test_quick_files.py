@@ -1,0 +1,90 @@
+"""The short way through the worker says of no file what the long one does not say."""
+
+import array
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hashaudit.host.files import stat_of
+from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.load import load_lists
+from hashaudit.model.entry import Consistency
+from hashaudit.model.location import DirectoryRef
+from hashaudit.model.results import AlgorithmName, Role
+from hashaudit.workers.child.examiner import Examiner
+from hashaudit.workers.protocol import ALLOWED_BYTES, FED_BYTES, PROGRESS_WORDS, Answer, Group, Item, WorkBatch
+from hashaudit.workers.protocol import WorkerConfig as Config
+
+ALGORITHMS = tuple(map(AlgorithmName, ("md5", "sha1", "sha256")))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Files of every kind that the short way must leave, between ordinary ones; old enough to be read at once."""
+    contents = {f"plain{number}": os.urandom(number * 97 + 1) for number in range(40)}
+    contents |= {
+        "empty": b"",
+        "program": b"MZ" + bytes(3000),
+        "zip": b"PK\x03\x04" + bytes(100),
+        "mail": b"From: a\r\nTo: b\r\nDate: c\r\nSubject: d\r\n\r\ntext",
+        "end": bytes(1000) + b"PK\x05\x06" + bytes(18),
+        "large": os.urandom(300_000),
+    }
+    contents |= {"wanted": b"wanted" * 50, "common": b"common" * 50, "both": b"both" * 70}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, ns=(10**18, 10**18))
+    return contents
+
+
+def lists(folder: Path) -> tuple[list[ListSpec], set[str]]:
+    deny, known = folder / "deny", folder / "known"
+    deny.touch(0o600)
+    deny.write_text(f"{hashlib.sha1(b'wanted' * 50).hexdigest()}\n{hashlib.sha1(b'both' * 70).hexdigest()}\n")
+    known.touch(0o600)
+    known.write_text(f"{hashlib.md5(b'common' * 50).hexdigest()}\n{hashlib.md5(b'both' * 70).hexdigest()}\n")
+    return [ListSpec(str(deny)), ListSpec(str(known), role=Role.KNOWN)], {"wanted", "both"}
+
+
+def answer(folder: Path, names: list[str], specs: list[ListSpec], *, quick: bool) -> tuple[Answer, int]:
+    words = array.array("q", [0] * PROGRESS_WORDS)
+    progress = memoryview(words)
+    progress[ALLOWED_BYTES] = 1 << 40
+    with load_lists(specs) as loaded:
+        examiner = Examiner(Config(ALGORITHMS, False, tuple(loaded.images)), progress)
+        if not quick:
+            examiner._analyzer.quick_digests = lambda *_: None  # type: ignore[method-assign]
+        status = os.stat(folder)
+        items = tuple(
+            Item(
+                os.fsencode(name),
+                stat_of(os.lstat(folder / name)),
+                Consistency.STABLE,
+                True,
+                False,
+                None,
+                None,
+                (),
+                False,
+            )
+            for name in names
+        )
+        group = Group(DirectoryRef(os.fsencode(folder), status.st_dev, status.st_ino), 0, items)
+        return examiner.examine_batch(WorkBatch(1, (group,))), words[FED_BYTES]
+
+
+def test_both_ways_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    contents = tree(tmp_path / "tree")
+    specs, wanted = lists(tmp_path)
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    names = sorted(contents)
+    short, fed = answer(tmp_path / "tree", names, specs, quick=True)
+    long, _ = answer(tmp_path / "tree", names, specs, quick=False)
+    assert short == long
+    assert short.bytes_read == sum(map(len, contents.values())) <= fed
+    assert {names[result.item] for result in short.reported if result.matches} == wanted
+    assert [names[number] for number in short.known] == ["common"]
