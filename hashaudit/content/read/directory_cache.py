@@ -78,7 +78,7 @@ class Directory:
         return descriptor
 
     def open_plain(self, name: bytes) -> tuple[int, int] | None:
-        """Opens a file that is no link; returns its descriptor and that of this directory.
+        """Opens a file that is not a link; returns its descriptor and that of this directory.
 
         ``None`` on a system without directory descriptors, and once access times cannot be preserved: :meth:`open`
         then does it.

@@ -101,7 +101,7 @@ class SmallReader:
                 count = os.readv(descriptor, self._vector)
                 page_cache.drop_pages(descriptor, 0, 0)
             except OSError as error:
-                if error.errno == errno.EOPNOTSUPP:  # this filesystem cannot tell
+                if error.errno == errno.EOPNOTSUPP:  # this filesystem does not report it
                     self._nowait = None
                 raise
         self._throttle.consume(count)
