@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -18,6 +19,7 @@ from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.events import Audited, Event, Finished, Recorded, Started
 from hashaudit.scan.option import Group, Option, options_of, secret_options
 from hashaudit_cli.command import command
+from hashaudit_cli.end_options import EndOptions, run_and_report
 from hashaudit_cli.options import QuietOption, SigningOptions, TrustOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_summary, fault_line, outcome_line, outside_line, source_line
@@ -112,6 +114,7 @@ class AuditCommandOptions(msgspec.Struct, frozen=True, kw_only=True):
     options_of(AuditCommandOptions),
     options_of(SigningOptions),
     options_of(TrustOptions),
+    options_of(EndOptions),
     options_of(QuietOption),
     examples=(
         "hashaudit audit /srv --against files.hashdeep -o audit.jsonl",
@@ -146,11 +149,15 @@ def audit(settings: Settings) -> int:
         ScanConfig, origins=settings.origins(ScanConfig), config_file=path, record=RecordScope.ALL, perceptual=False
     )
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
-    return _run(config, request, own, signing, quiet=quiet)
+    return run_and_report(
+        settings.make(EndOptions),
+        own.output,
+        lambda take: _run(config, request, own, signing, _Display(take, quiet=quiet, verbose=own.verbose)),
+    )
 
 
 def _run(
-    config: ScanConfig, request: "AuditRequest", own: AuditCommandOptions, signing: "Signing", *, quiet: bool
+    config: ScanConfig, request: "AuditRequest", own: AuditCommandOptions, signing: "Signing", display: "_Display"
 ) -> int:
     """Runs the audit to its end and returns its exit code.
 
@@ -171,9 +178,8 @@ def _run(
             )
         stack.enter_context(events)
         with interrupting_on_signals():
-            show_preparation(events, quiet=quiet)
-        display = _Display(quiet=quiet, limit=None if own.verbose else MAX_LINES)
-        follow(events, control, quiet=quiet, on_event=display.take)
+            show_preparation(events, quiet=display.quiet)
+        follow(events, control, quiet=display.quiet, on_event=display.take)
         display.show(output)
     if events.exit_code is None:
         raise RuntimeError("an audit ended without an exit code")
@@ -189,15 +195,17 @@ def _no_file(stack: contextlib.ExitStack) -> int:
 class _Display:
     """Lists the differences on standard output, and the counts on standard error."""
 
-    def __init__(self, *, quiet: bool, limit: int | None) -> None:
-        self._quiet = quiet
-        self._limit = limit
+    def __init__(self, on_event: Callable[[Event], None], *, quiet: bool, verbose: bool) -> None:
+        self.quiet = quiet
+        self._on_event = on_event
+        self._limit = None if verbose else MAX_LINES
         self._listed = 0
         self._sources: tuple[ManifestSource, ...] = ()
         self._finished: Finished | None = None
 
     def take(self, event: Event) -> None:
         """Takes the next event."""
+        self._on_event(event)
         match event:
             case Started(header=header):
                 self._sources = header.against
@@ -215,7 +223,7 @@ class _Display:
                 pass
 
     def _log_source(self, source: ManifestSource) -> None:
-        if not self._quiet:
+        if not self.quiet:
             log(source_line(source))
         if source.outside:
             log(outside_line(source))
@@ -233,7 +241,7 @@ class _Display:
             log(f"{self._listed - self._limit:,} further differences are not listed; use --verbose")
         if finished.reason is not EndReason.COMPLETED:
             log("the audit did not reach its end, so no file is called missing, moved or new; start it again")
-        if not self._quiet or finished.exit_code:
+        if not self.quiet or finished.exit_code:
             log(audit_summary(finished.totals))
-        if path is not None and not self._quiet:
+        if path is not None and not self.quiet:
             log(f"to verify the audit: hashaudit verify {quote(os.fsencode(shlex.quote(path)))}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -16,6 +17,7 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded
 from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
 from hashaudit_cli.command import command
+from hashaudit_cli.end_options import EndOptions, run_and_report
 from hashaudit_cli.options import QuietOption, SigningOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
@@ -58,6 +60,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
     options_of(ScanConfig),
     options_of(ScanOptions),
     options_of(SigningOptions),
+    options_of(EndOptions),
     options_of(QuietOption),
     examples=(
         "hashaudit scan /srv --list bad.txt -o findings.jsonl",
@@ -81,7 +84,11 @@ def scan(settings: Settings) -> int:
     config = _config(settings, resumes=own.resume is not None, quiet=quiet)
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     output = None if own.resume is not None else own.output
-    return _run(config, output=output, resume=own.resume, signing=signing, quiet=quiet)
+    return run_and_report(
+        settings.make(EndOptions),
+        own.resume or output,
+        lambda take: _run(config, output=output, resume=own.resume, signing=signing, quiet=quiet, on_event=take),
+    )
 
 
 def _config(settings: Settings, *, resumes: bool, quiet: bool) -> ScanConfig:
@@ -97,7 +104,15 @@ def _config(settings: Settings, *, resumes: bool, quiet: bool) -> ScanConfig:
     return settings.make(ScanConfig, origins=settings.origins(ScanConfig), config_file=path)
 
 
-def _run(config: ScanConfig, *, output: str | None, resume: str | None, signing: "Signing", quiet: bool) -> int:
+def _run(
+    config: ScanConfig,
+    *,
+    output: str | None,
+    resume: str | None,
+    signing: "Signing",
+    quiet: bool,
+    on_event: Callable[[Event], None],
+) -> int:
     """Runs a scan to its end and returns its exit code.
 
     Args:
@@ -106,6 +121,7 @@ def _run(config: ScanConfig, *, output: str | None, resume: str | None, signing:
         resume: the findings file of an interrupted scan.
         signing: how to sign.
         quiet: display warnings and errors only.
+        on_event: receives every event.
 
     Raises:
         HashauditError: the scan cannot start or continue.
@@ -127,7 +143,12 @@ def _run(config: ScanConfig, *, output: str | None, resume: str | None, signing:
         with events:
             with interrupting_on_signals():
                 show_preparation(events, quiet=quiet)
-            follow(events, control, quiet=quiet, on_event=outcome.take)
+
+            def take(event: Event) -> None:
+                outcome.take(event)
+                on_event(event)
+
+            follow(events, control, quiet=quiet, on_event=take)
             outcome.show(resume or output)
     if events.exit_code is None:
         raise RuntimeError("a scan ended without an exit code")

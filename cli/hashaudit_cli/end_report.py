@@ -1,0 +1,124 @@
+"""Reports the end of a scan to other programs: a summary, metrics, and commands that receive the summary."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+import msgspec
+
+from hashaudit.errors import HashauditError, OutputError, UsageError
+from hashaudit.exit_codes import ExitCode
+from hashaudit.scan.run_summary import RunSummary, SummaryCollector, metrics_text
+from hashaudit_cli.end_options import EndOptions
+from hashaudit_cli.ui.terminal import log, quote
+
+COMMAND_TIMEOUT_S = 300
+"""Long enough to send a mail, short enough for the next start of a nightly job."""
+
+_METRICS_MODE = 0o644
+"""node_exporter runs as another user."""
+_SUMMARY_MODE = 0o600
+
+
+class EndReport:
+    """Reports the end of one scan. Its failures are errors of their own, because monitoring relies on it."""
+
+    def __init__(self, options: EndOptions, output: str | None) -> None:
+        """Checks the options.
+
+        Args:
+            options: what to report.
+            output: path of the findings file; ``None`` for none.
+
+        Raises:
+            OutputError: a directory cannot be written.
+            UsageError: a command is not one.
+        """
+        self._options = options
+        self.collector = SummaryCollector(output)
+        for name, path in (("summary", options.summary), ("metrics", options.metrics)):
+            directory = os.path.dirname(path or "") or "."
+            if path is not None and not os.access(directory, os.W_OK | os.X_OK):
+                raise OutputError(f"cannot write --{name}: '{quote(os.fsencode(path))}'; its directory is not writable")
+        for name, command in (("on-end", options.on_end), ("on-findings", options.on_findings)):
+            if command is not None:
+                _words(name, command)
+
+    def report_error(self, error: HashauditError) -> None:
+        """Reports an error because of which the scan could not start or continue."""
+        self._report(self.collector.summary(ExitCode.CANNOT_START, str(error)))
+
+    def conclude(self, exit_code: int) -> int:
+        """Reports the end of a scan and returns the exit code: that of the scan, or 4 if only the report failed."""
+        has_failed = self._report(self.collector.summary(exit_code))
+        return ExitCode.CANNOT_START if has_failed and not exit_code else exit_code
+
+    def _report(self, summary: RunSummary) -> bool:
+        """Reports a summary in every way that was asked for; returns whether anything failed."""
+        options = self._options
+        text = msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+        failures = []
+        if options.summary is not None:
+            failures.append(_replaced(options.summary, text, _SUMMARY_MODE))
+        if options.metrics is not None:
+            metrics = metrics_text(summary, _text_of(options.metrics), with_findings=options.finding_metrics)
+            failures.append(_replaced(options.metrics, metrics.encode(errors="backslashreplace"), _METRICS_MODE))
+        if options.on_findings is not None and summary.findings + summary.differences:
+            failures.append(_run("on-findings", options.on_findings, text))
+        if options.on_end is not None:
+            failures.append(_run("on-end", options.on_end, text))
+        for failure in filter(None, failures):
+            log(f"error: {failure}")
+        return any(failures)
+
+
+def _words(name: str, command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"invalid --{name}: '{command}'; {error}") from error
+    if not words:
+        raise UsageError(f"invalid --{name}: '{command}'; no command")
+    return words
+
+
+def _run(name: str, command: str, text: bytes) -> str | None:
+    """Runs a command with a text on its standard input; returns what failed."""
+    try:
+        # Standard output may have the findings.
+        done = subprocess.run(
+            _words(name, command), input=text, stdout=sys.stderr.fileno(), check=False, timeout=COMMAND_TIMEOUT_S
+        )
+    except OSError as error:
+        return f"cannot run --{name}: '{command}'; {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return f"stopped --{name}: '{command}'; it took longer than {COMMAND_TIMEOUT_S} seconds"
+    return f"--{name} failed: '{command}'; exit code {done.returncode}" if done.returncode else None
+
+
+def _text_of(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read(1 << 20)
+    except OSError:
+        return ""
+
+
+def _replaced(path: str, content: bytes, mode: int) -> str | None:
+    """Replaces a file in one step, so that no reader sees a part of it; returns what failed."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", prefix=".hashaudit-", delete=False) as new:
+            try:
+                new.write(content)
+                new.flush()
+                os.fchmod(new.fileno(), mode)
+                os.fsync(new.fileno())
+                os.replace(new.name, path)
+            except BaseException:
+                os.unlink(new.name)
+                raise
+    except OSError as error:
+        return f"cannot write: '{quote(os.fsencode(path))}'; {error.strerror}"
+    return None
