@@ -26,10 +26,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
-from list_shapes import Shapes
+from list_shapes import Planted, Shape, Shapes
 from PIL import Image
 
 from hashaudit.content.digests.digest_registry import DIGESTS
@@ -37,9 +37,10 @@ from hashaudit.errors import ListError
 from hashaudit.lists import list_parser
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.verify_index import verify_index
-from hashaudit.lists.interface import ListSpec
+from hashaudit.lists.interface import DigestBlock, ListEntry, ListSpec, ParseOptions
 from hashaudit.lists.load import load_lists
-from hashaudit.model.results import Role
+from hashaudit.lists.open_list import open_stream
+from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.record.verify.verifier import verify
 from hashaudit.signing.public_key import load_public_key
 
@@ -56,6 +57,45 @@ SAID = re.compile("[0-9a-fA-F]{16,}")
 
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+TWICE = {"duplicate", "withdrawn", "empty_input"}
+"""Reasons to reject that leave no hash out that the list still wants."""
+
+
+class Loaded(NamedTuple):
+    """What became of a list."""
+
+    told: str
+    omissions: tuple[str, ...]
+    rejected: Counter[str]
+    missing: list[str]
+    """Planted hashes that are not found."""
+    refused: bool = False
+
+
+def samples() -> dict[str, tuple[str, Planted]]:
+    """The sample lists of the tests that are text, with the digests that they give."""
+    found: dict[str, tuple[str, Planted]] = {}
+    for path in sorted(LISTS.iterdir()):
+        with contextlib.suppress(UnicodeDecodeError, ListError):
+            text = path.read_bytes().decode("utf-8-sig")
+            digests = {raw for entry in entries_of(path) for name, raw in entry.items() if name in DIGESTS}
+            if digests and b"\0" not in path.read_bytes():
+                found[path.name] = text, {raw.hex(): raw for raw in digests}
+    return found
+
+
+def entries_of(path: Path) -> Iterator[dict[AlgorithmName, bytes]]:
+    """The digests of each entry of a list."""
+    with path.open("rb") as stream:
+        for item in open_stream(stream, ParseOptions(), str(path)).items:
+            if isinstance(item, DigestBlock):
+                length = DIGESTS[item.algorithm].length_bytes
+                for begin in range(0, len(item.digests), length):
+                    yield {item.algorithm: item.digests[begin : begin + length]}
+            elif isinstance(item, ListEntry):
+                yield item.digests
 
 
 def whole_word(text: str) -> re.Pattern[str]:
@@ -290,42 +330,57 @@ class Fuzz:
 
     def fuzz_shapes(self, count: int) -> None:
         """Lists as people have them, changed as pasting and editing change them: no hash is left out in silence."""
-        shapes = Shapes(self.random)
+        shapes = Shapes(self.random, samples())
         path = self.folder / "list"
         path.touch(0o600)
+        list_parser.IN_PROCESS = True
+        rejected_before: dict[bytes, Counter[str]] = {}
         for _ in range(count):
-            name, content, planted = shapes()
-            path.write_bytes(content)
+            shape = shapes()
             self.counts["shapes"] += 1
-            try:
-                with load_lists([ListSpec(str(path), Role.DENY)]) as lists:
-                    info = lists.infos[0]
-                    told, said = " ".join(info.warnings), bool(info.omissions or info.rejected)
-                    missing = [
-                        text
-                        for text, raw in planted.items()
-                        if not any(
-                            index.lookup(one, raw)
-                            for index in lists.indexes
-                            for one in index.algorithms
-                            if DIGESTS[one].length_bytes == len(raw)
-                        )
-                    ]
-                    self.counts["shapes: loaded"] += 1
-            except ListError as error:
-                told, said, missing = f"{error} {error.hint or ''}", True, []
-                self.counts["shapes: refused"] += 1
-            except Exception as error:  # noqa: BLE001 # as above
-                self.fail(content, f"{name}: {type(error).__name__}: {error}")
-            if SAID.search(told):
-                self.fail(content, f"{name}: the message holds an entry: {told}")
+            before = rejected_before.get(shape.unchanged)
+            if before is None:
+                path.write_bytes(shape.unchanged)
+                before = rejected_before[shape.unchanged] = self.load(shape, path).rejected
+            path.write_bytes(shape.changed)
+            loaded = self.load(shape, path)
+            if SAID.search(loaded.told):
+                self.fail(shape.changed, f"{shape.name}: the message holds an entry: {loaded.told}")
             # A hash that a change has damaged is not in the text any more; one whose line is a comment is left out.
-            whole = content.decode("utf-16" if content[:2] in UTF16 else "utf-8-sig", "replace").lower()
+            encoding = "utf-16" if shape.changed[:2] in UTF16 else "utf-8-sig"
+            whole = shape.changed.decode(encoding, "replace").lower()
             whole = "\n".join(line for line in whole.splitlines() if not line.lstrip().startswith(("#", ";", "//")))
-            silent = [text for text in missing if whole_word(text).search(whole)]
+            silent = [text for text in loaded.missing if whole_word(text).search(whole)]
+            said = loaded.refused or loaded.omissions or loaded.rejected - before
             if silent and not said:
-                self.fail(content, f"{name}: {len(silent)} hashes are left out in silence")
-            self.counts["shapes: something left out, said"] += bool(silent)
+                self.fail(shape.changed, f"{shape.name}: {len(silent)} hashes are left out in silence")
+            self.counts[f"shapes: {'refused' if loaded.refused else 'loaded'}"] += 1
+            self.counts["shapes: something left out, said"] += bool(silent) and not loaded.refused
+
+    def load(self, shape: Shape, path: Path) -> Loaded:
+        """Loads a list and looks for its planted hashes."""
+        try:
+            with load_lists([ListSpec(str(path), Role.DENY)]) as lists:
+                info = lists.infos[0]
+                missing = [
+                    text
+                    for text, raw in shape.planted.items()
+                    if not any(
+                        index.lookup(one, raw)
+                        for index in lists.indexes
+                        for one in index.algorithms
+                        if DIGESTS[one].length_bytes == len(raw)
+                    )
+                ]
+                rejected = Counter({reason: number for reason, number in info.rejected.items() if reason not in TWICE})
+                if "withdrawn" in info.rejected:
+                    # The record that is left may be one that withdraws the hash.
+                    missing = []
+                return Loaded(" ".join(info.warnings), info.omissions, rejected, missing)
+        except ListError as error:
+            return Loaded(f"{error} {error.hint or ''}", (), Counter(), [], refused=True)
+        except Exception as error:  # noqa: BLE001 # as above
+            self.fail(path.read_bytes(), f"{shape.name}: {type(error).__name__}: {error}")
 
     def fuzz_indexes(self, count: int) -> None:
         """Compiled indexes: refused when opened or when verified, and every lookup in between ends."""

@@ -42,6 +42,7 @@ REPORTED_DETAILS = frozenset({NOT_MARKED, PIECE, UNKNOWN_KIND, OTHER_EMPTY})
 _SIZE_TOO_LARGE = "a size is over 63 bits and is not used"
 _MAX_PLACEHOLDER_LENGTH = 20
 _PLACEHOLDER = "a placeholder stands for a hash; the entry keeps its other hashes"
+_SEVERAL = "a record has several hashes of one algorithm; only the first is read"
 _ALL_ZERO = "an all-zero digest is a placeholder"
 
 
@@ -157,7 +158,7 @@ def entry_or_reject(
     flat: Rejected | None = None
     zero: Rejected | None = None
     bad: list[Rejected] = []
-    absent = False
+    absent = several = False
     for name, text in hashes:
         if len(text) <= _MAX_PLACEHOLDER_LENGTH and is_placeholder(text):
             absent = absent or bool(text and text.strip())
@@ -177,16 +178,17 @@ def entry_or_reject(
             return reject
         elif reject is not None or raw is None:
             bad.append(or_odd_digits(text, reject or Rejected(line, RejectReason.MALFORMED)))
-        else:
-            digests[algorithm] = raw
+        elif digests.setdefault(algorithm, raw) != raw:
+            several = True
     if bad and not keep_good:
         return bad[0]
     if not digests:
         return bad[0] if bad else flat or zero or _without_digest(line, unsupported)
     size_bytes, size_remarks = _size_and_remarks(size)
-    if size_remarks or bad or absent or zero:
+    if size_remarks or bad or absent or zero or several:
         kept = map(bad_hash_remark, bad)
         remarks = (*remarks, *size_remarks, *kept, *([_PLACEHOLDER] if absent or zero else []))
+        remarks = (*remarks, *([_SEVERAL] if several else []))
     return ListEntry(
         id=id or f"line {line}",
         digests=digests,

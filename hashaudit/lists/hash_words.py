@@ -26,6 +26,8 @@ _BARE_NBSP = re.compile(rb"(?<![\x80-\xff])\xa0(?![\x80-\xff])")
 
 _WORD = re.compile(rb"[^\s,;|\"'`<>()\[\]{}=:*\x00\x1a]+")
 _HEX = re.compile(rb"([0-9A-Fa-f]{16,})")
+_SHORTEST_HEX = min(BY_HEX_LENGTH)
+_LONG_HEX = re.compile(rb"[0-9A-Fa-f]{%d}" % _SHORTEST_HEX)
 _HEX_DIGITS_UNDECIDED = 64
 _MIN_DAMAGED_DIGITS = 24
 """Hex digits of a word that is taken for a damaged hash. A date, an address or a number has fewer."""
@@ -98,3 +100,30 @@ def hash_words(line: bytes, stated: AlgorithmName | None) -> Words:
         else:
             found.append(HashWord(algorithm, digits, begin, begin + len(digits), tag is not None))
     return Words(found, unsupported, damaged)
+
+
+NAME_HOLDS_HASH = "a name holds what looks like a hash, which is not read"
+"""Remark about an entry whose name :func:`holds_other_hash`. Two lines that were joined look so."""
+
+LINE_HOLDS_HASH = "a line holds what looks like a hash, which is not read"
+
+
+def holds_other_hash(text: bytes | str, *own: bytes | str) -> bool:
+    """Returns whether a word of a text is a hash, and none of those that the entry has.
+
+    Args:
+        text: a name, or a line that is not an entry.
+        own: hex texts of the entry's hashes.
+    """
+    if len(text) < _SHORTEST_HEX:
+        return False
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if _LONG_HEX.search(raw) is None:
+        return False
+    read = {one.encode("ascii", "replace").lower() if isinstance(one, str) else one.lower() for one in own}
+    return any(word.digits.lower() not in read for word in hash_words(visible(raw), None).hashes)
+
+
+def name_remarks(name: bytes | str, *own: bytes | str) -> list[str]:
+    """Returns the remark about a name that holds another hash than the entry's own, or nothing."""
+    return [NAME_HOLDS_HASH] if holds_other_hash(name, *own) else []

@@ -281,6 +281,7 @@ class _ListTotals:
             *(f"skipped {_reject_text(item)}" for item in self._first_rejects),
             *([f"skipped {more:,} more malformed lines"] if more else []),
             *(text + _times(count, line) for text, (count, line) in self._remarks.items()),
+            *self._carried_warnings({_OTHER_NAME} & self._carried.keys()),
             *(
                 f"skipped {count:,} records: {detail}, first in line {line}"
                 for (_, detail), (count, line) in self._details.items()
@@ -288,13 +289,14 @@ class _ListTotals:
             ),
         )
 
+    def _carried_warnings(self, names: Iterable[str]) -> Iterator[str]:
+        for name in sorted(names):
+            yield f"{self._carried[name]} entries also have {name} hashes; they are stored but not matched"
+
     def warnings(self) -> tuple[str, ...]:
         """Returns the other warnings."""
         return (
-            *(
-                f"{count} entries also have {name} hashes; they are stored but not matched"
-                for name, count in sorted(self._carried.items())
-            ),
+            *self._carried_warnings(self._carried.keys() - {_OTHER_NAME}),
             *(
                 [f"{self._own_known} entries are known files according to the list; they cause no findings"]
                 if self._own_known and self._role is Role.DENY

@@ -9,13 +9,17 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import NOT_AN_OBJECT, entry_or_reject, refuse_truncated
-from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.hash_words import LINE_HOLDS_HASH, NAME_HOLDS_HASH, holds_other_hash
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
 from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of, values_at
 from hashaudit.lists.syntax.lines import numbered_lines
 
 _SPDX_PATHS = frozenset({"files.item", "packages.item"})
 _MAX_NESTING = 60
 _SPDX_LINE = re.compile(r"(File|Package)Checksum:\s*([A-Za-z0-9_-]+):\s*([0-9A-Fa-f]+)\s*")
+_SPDX_OTHER_HASHES = ("PackageVerificationCode:", "ExternalDocumentRef:", "ExternalRef:")
+"""Fields with hashes of other things than files of the list."""
+
 _SPDX_NAME = re.compile(r"(?:FileName|PackageName):\s*(.*)")
 
 
@@ -92,11 +96,15 @@ class SpdxTags:
             named, checksum = _SPDX_NAME.fullmatch(text), _SPDX_LINE.fullmatch(text)
             if named is not None:
                 name = named[1]
+                if holds_other_hash(name):
+                    yield Remark(number, NAME_HOLDS_HASH)
             elif checksum is not None:
                 item = entry_or_reject(number, [(listed_name(checksum[2]), checksum[3])], labels={"name": name})
                 yield refuse_truncated(number, item, ended=ended)
             elif "Checksum:" in text[:20]:
                 yield Rejected(number, RejectReason.MALFORMED, "not a checksum")
+            elif not text.startswith(_SPDX_OTHER_HASHES) and holds_other_hash(text):
+                yield Remark(number, LINE_HOLDS_HASH)
 
 
 def _nested(component: Record, depth: int) -> Iterator[Record]:

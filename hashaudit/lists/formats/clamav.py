@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import entry_or_reject, label_text, raw_digest
-from hashaudit.lists.hash_words import visible
+from hashaudit.lists.hash_words import name_remarks, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
@@ -50,4 +50,10 @@ def _entry(number: int, line: bytes) -> ListEntry | Rejected:
         return Rejected(number, RejectReason.MALFORMED, "not a hash, a size and a name")
     text, size, name = match.groups()
     refuse_proved_other(number, BY_HEX_LENGTH[len(text)], raw_digest(text))
-    return entry_or_reject(number, [(BY_HEX_LENGTH[len(text)], text)], size=size, labels={"name": label_text(name)})
+    return entry_or_reject(
+        number,
+        [(BY_HEX_LENGTH[len(text)], text)],
+        size=size,
+        labels={"name": label_text(name)},
+        remarks=name_remarks(name, text),
+    )

@@ -10,10 +10,10 @@ from itertools import chain
 from typing import BinaryIO
 
 from hashaudit.content.digests.digest_registry import DIGESTS
-from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNDECIDED, algorithm_named, is_unsupported
+from hashaudit.lists.algorithms import UNDECIDED, algorithm_named, is_unsupported
 from hashaudit.lists.empty_digests import UNUSUAL
 from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
-from hashaudit.lists.hash_words import visible
+from hashaudit.lists.hash_words import holds_other_hash, name_remarks, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve, wrong_length
@@ -29,10 +29,7 @@ _BARE = re.compile(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
 _PIECE = re.compile(rb" offset \d+-\d+$")
 """Mark of md5deep after a name: the hash is that of a piece of the file (``-p``)."""
 
-_NAME_IS_HASH = "a file has a hash as its name, which is not read"
 _HASHES = re.compile(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
-
-_SHORTEST_HEX = min(BY_HEX_LENGTH)
 
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 _ESCAPE = re.compile(rb"\\.?", re.DOTALL)
@@ -108,7 +105,7 @@ def _ordinary(number: int, line: bytes, stated: AlgorithmName | None) -> ListEnt
     if match is None:
         return None
     mark, text, name = match.groups()
-    if mark or b"\0" in name or b" offset " in name or (len(name) >= _SHORTEST_HEX and _only_hashes(name)):
+    if mark or b"\0" in name or b" offset " in name or holds_other_hash(name, text):
         return None
     raw = unhexlify(text)
     algorithm = algorithm_of(len(raw), stated)
@@ -147,7 +144,7 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
         name = unescaped
     if _PIECE.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
-    remarks = [_NAME_IS_HASH] if _only_hashes(name) else []
+    remarks = name_remarks(name, text)
     return entry_or_reject(number, [(algorithm, text)], labels={"name": label_text(name)}, remarks=remarks)
 
 

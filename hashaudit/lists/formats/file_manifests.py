@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED
-from hashaudit.lists.entry_fields import entry_or_reject, label_text, refuse_truncated
-from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.entry_fields import UNKNOWN_KIND, entry_or_reject, label_text, refuse_truncated
+from hashaudit.lists.hash_words import LINE_HOLDS_HASH, holds_other_hash, name_remarks, visible
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
 from hashaudit.lists.syntax.lines import Line, is_comment, numbered_lines
 
 _MTREE_KEYS = {
@@ -32,7 +33,7 @@ _MTREE_PAIR = re.compile(rb"(?:^|\s)(md5|sha1|sha256|sha384|sha512|rmd160|ripemd
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 _RPM = re.compile(
-    rb"(/.*) (\d+) (\d+) ([0-9a-f]{32,128}|X) (0[0-7]{5,6}) (\S+) (\S+) ([01]) ([01]) (\d+|X) (.*)", re.DOTALL
+    rb"(/.*?) (\d+) (\d+) ([0-9a-f]{32,128}|X) (0[0-7]{5,6}) (\S+) (\S+) ([01]) ([01]) (\d+|X) (.*)", re.DOTALL
 )
 
 _DEBIAN_GROUPS = {
@@ -47,6 +48,8 @@ _DEBIAN_GROUPS = {
 }
 _DEBIAN_FIELD = re.compile(rb"([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)")
 _DEBIAN_ROW = re.compile(rb"[ \t]+([0-9A-Fa-f]{32,128})[ \t]+(\d+)[ \t]+(?:\S+[ \t]+\S+[ \t]+)?(\S+)[ \t]*")
+_DEBIAN_LOST_ROW = re.compile(rb"[ \t]*[0-9A-Fa-f]{32,128}[ \t]+\d+[ \t]")
+_DEBIAN_OTHER_HASHES = frozenset({b"description-md5"})
 _DEBIAN_BEGINNING = re.compile(
     rb"(?:-----BEGIN PGP SIGNED MESSAGE-----|Origin|Format|Package|Source|Suite|Codename|Label)(?::|\r?\n)"
 )
@@ -97,19 +100,26 @@ def _joined(lines: Iterator[Line]) -> Iterator[Line]:
 
 
 def _mtree_entry(number: int, line: bytes) -> ListEntry | Rejected | None:
-    name, *words = line.split()
+    name, *words = visible(line).split()
+    if name.partition(b"=")[0].lower() in _MTREE_KEYS:
+        # The line before has lost its continuation.
+        words, name = [name, *words], b""
     pairs: list[tuple[str, bytes]] = []
     size = b""
+    unknown = False
     for word in words:
         key, _, value = word.partition(b"=")
         if key.lower() in _MTREE_KEYS:
             pairs.append((_MTREE_KEYS[key.lower()], value))
         elif key.lower() == b"size":
             size = value
+        else:
+            unknown = unknown or holds_other_hash(word)
     if not pairs:
-        return None
+        return Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND) if unknown else None
     shown = _OCTAL.sub(lambda match: bytes((int(match[1], 8) & 0xFF,)), name)
-    return entry_or_reject(number, pairs, size=size, labels={"name": label_text(shown)})
+    remarks = [LINE_HOLDS_HASH] if unknown else []
+    return entry_or_reject(number, pairs, size=size, labels={"name": label_text(shown)}, remarks=remarks)
 
 
 class RpmDump:
@@ -133,7 +143,13 @@ class RpmDump:
             if match is not None:
                 text = b"" if match[4] == b"X" else match[4]
                 algorithm = BY_HEX_LENGTH.get(len(text), UNNAMED)
-                yield entry_or_reject(number, [(algorithm, text)], size=match[2], labels={"name": label_text(match[1])})
+                yield entry_or_reject(
+                    number,
+                    [(algorithm, text)],
+                    size=match[2],
+                    labels={"name": label_text(match[1])},
+                    remarks=name_remarks(match[1] + b" " + match[11]),
+                )
             elif line is None or line.strip():
                 item = Rejected(number, RejectReason.MALFORMED, "not the fields of rpm --dump")
                 yield refuse_truncated(number, item, ended=ended)
@@ -168,11 +184,15 @@ class DebianControl:
                 if value:
                     first = first or number
                     own[key] = value
+                    if key not in _DEBIAN_GROUPS and key not in _DEBIAN_OTHER_HASHES and holds_other_hash(value):
+                        yield Remark(number, LINE_HOLDS_HASH)
             elif not line.strip():
                 yield from _paragraph(first, own)
                 own, first, group = {}, 0, None
             elif group is not None:
                 yield refuse_truncated(number, _debian_row(number, line, group), ended=ended)
+            elif _DEBIAN_LOST_ROW.match(line):
+                yield Rejected(number, RejectReason.MALFORMED, "a checksum outside a group of checksums")
         yield from _paragraph(first, own)
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import algorithm_named, is_unsupported
 from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text
+from hashaudit.lists.hash_words import name_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import Line, numbered_lines
 
@@ -80,5 +81,6 @@ def _entry(number: int, line: bytes, hashes: list[str]) -> ListEntry | Rejected:
         zip(hashes, texts, strict=True),
         size=size,
         labels={"name": label_text(name)},
+        remarks=name_remarks(name, *texts),
         keep_good=False,
     )

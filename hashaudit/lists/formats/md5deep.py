@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import PIECE, WRONG_FOR_EVERY, entry_or_reject, label_text, raw_digest
+from hashaudit.lists.hash_words import name_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
@@ -56,4 +57,6 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     if _PIECE.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     refuse_proved_other(number, algorithm, raw_digest(text))
-    return entry_or_reject(number, [(algorithm, text)], size=size, labels={"name": label_text(name)})
+    return entry_or_reject(
+        number, [(algorithm, text)], size=size, labels={"name": label_text(name)}, remarks=name_remarks(name, text)
+    )

@@ -149,7 +149,7 @@ def _hash_type(attribute: Record) -> str | None:
 
 
 def _looks_like_hash(attribute: Record) -> bool:
-    text = text_of(attribute.get("value"))
+    text = _parts(attribute)[1]
     known = text_of(attribute.get("type")).startswith(_NOT_OF_FILES)
     return not known and len(text) in BY_HEX_LENGTH and raw_digest(text) is not None
 

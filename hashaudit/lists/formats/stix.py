@@ -86,17 +86,17 @@ class StixBundle:
 
 def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
     """Returns the items of one object; none for objects of other types."""
-    kind = record.get("type")
+    kind = text_of(record.get("type"))
     if kind in _FILE_TYPES:
         return _file_items(number, record, record)
     if kind == "observed-data":
         # Version 2.0 keeps the observed objects inside.
         inner = object_or_empty(record.get("objects")).values()
-        files = [one for one in inner if isinstance(one, dict) and one.get("type") in _FILE_TYPES]
+        files = [one for one in inner if isinstance(one, dict) and text_of(one.get("type")) in _FILE_TYPES]
         return [item for one in files for item in _file_items(number, one, record)]
     if kind == "indicator":
         return _indicator_items(number, record, now)
-    unknown = ":hashes" in text_of(record.get("pattern"))
+    unknown = ":hashes" in text_of(record.get("pattern")).lower()
     return [Rejected(number, RejectReason.UNSUPPORTED, "a pattern in an object of another type")] if unknown else []
 
 
@@ -125,7 +125,7 @@ def _indicator_items(number: int, record: Record, now: datetime) -> list[ListEnt
         for one in entries
     ]
     if passed and not items:
-        about_files = ":hashes" in pattern
+        about_files = ":hashes" in pattern.lower()
         detail = _OTHER_CONDITIONS if about_files else "the pattern has no hash of a file"
         items.append(Rejected(number, RejectReason.UNSUPPORTED, detail))
     elif found is not None and any(one.hashes and not one.exact for one in found):

@@ -117,7 +117,7 @@ def _unread_hashes(number: int, row: list[str], layout: TableLayout, read: froze
         return
     for column, cell in enumerate(row):
         if len(cell) >= _SHORTEST_HEX and column not in read:
-            text = cell.strip()
+            text = cell.rpartition("|")[2].strip()
             if looks_like_hash(text) and not _is_read(text, row, layout):
                 yield Remark(
                     number,

@@ -49,10 +49,11 @@ def _path(head: bytes) -> str | None:
 def _entry(number: int, record: Record) -> ListEntry | Rejected:
     if record.get("type") != "file":
         return Rejected(number, RejectReason.UNSUPPORTED, "not a file")
-    attributes = object_or_empty(record.get("attributes"))
+    attributes = {key.lower(): value for key, value in object_or_empty(record.get("attributes")).items()}
     pairs = [(name, text_of(attributes.get(name))) for name in _HASHES]
-    if not any(text for _, text in pairs):
-        pairs = [("sha256", text_of(record.get("id")))]
+    if not text_of(attributes.get("sha256")):
+        # An identifier is the SHA-256 of the file.
+        pairs.append(("sha256", text_of(record.get("id"))))
     return entry_or_reject(
         number,
         pairs,

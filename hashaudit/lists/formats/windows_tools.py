@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED, algorithm_named, listed_name
 from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
-from hashaudit.lists.hash_words import visible
+from hashaudit.lists.hash_words import holds_other_hash, name_remarks, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 
@@ -104,7 +104,7 @@ class Certutil:
                 else:
                     yield Rejected(number, RejectReason.MALFORMED, "not a hash")
                 announced = None
-            elif text and _CERTUTIL_HASH.fullmatch(text):
+            elif text and (_CERTUTIL_HASH.fullmatch(text) or holds_other_hash(text)):
                 yield Rejected(number, RejectReason.MALFORMED, "a hash without its algorithm")
 
 
@@ -134,7 +134,11 @@ class Fciv:
                 continue
             first, second, name = match.groups()
             pairs = [(BY_HEX_LENGTH.get(len(one), UNNAMED), one) for one in (first, second) if one]
-            yield refuse_truncated(number, entry_or_reject(number, pairs, labels={"name": name}), ended=ended)
+            yield refuse_truncated(
+                number,
+                entry_or_reject(number, pairs, labels={"name": name}, remarks=name_remarks(name, first, second or "")),
+                ended=ended,
+            )
 
 
 _FCIV_NAME = b"File Checksum Integrity Verifier"
@@ -158,10 +162,11 @@ def _row(number: int, text: str) -> ListEntry | Rejected:
     name, digits, cut, path = match.groups()
     if cut:
         return Rejected(number, RejectReason.WRONG_LENGTH, "the hash is cut by the width of the window")
-    return entry_or_reject(number, [(listed_name(name), digits)], labels={"name": path.strip()})
+    remarks = name_remarks(path, digits)
+    return entry_or_reject(number, [(listed_name(name), digits)], labels={"name": path.strip()}, remarks=remarks)
 
 
 def _record(number: int, record: dict[str, str]) -> ListEntry | Rejected:
     path = record.get("path", "")
     pairs = [(listed_name(record.get("algorithm", "")), record.get("hash", ""))]
-    return entry_or_reject(number, pairs, labels={"name": path})
+    return entry_or_reject(number, pairs, labels={"name": path}, remarks=name_remarks(path, record.get("hash", "")))

@@ -8,15 +8,22 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.entry_fields import WRONG_FOR_EVERY, entry_or_reject, raw_digest
+from hashaudit.lists.entry_fields import UNKNOWN_KIND, WRONG_FOR_EVERY, entry_or_reject, looks_like_hash, raw_digest
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
-from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.hash_words import LINE_HOLDS_HASH, holds_other_hash, visible
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
 _RULE = re.compile(r"(?:^|[};\s])(?:(?:private|global)\s+)*rule\s+([A-Za-z_]\w{0,127})\b")
 _VALUE = re.compile(r"(?:^|[\s{])([A-Za-z_]\w{0,127})\s*=\s*\"([^\"\\]*)\"")
-_TRAILING_NUMBER = re.compile(r"_?\d{1,3}$")
+_AROUND = re.compile(r"^(?:original|reference|source|related|parent)_(?=.)|(?<=.)_?\d{1,3}$")
+_SAMPLES = frozenset({"sample", "samples", "reference", "references"})
+"""Names of metadata that hold hashes of files or other texts."""
+
+_OTHER_MEANING = frozenset({"fingerprint", "id", "uuid", "guid", "rule_id", "logic_hash", "rule_hash"})
+"""Names of metadata about the rule itself."""
+
 _BEGINNING = re.compile(
     rb"(?:\s+|//[^\n]*\n|/\*.*?\*/|(?:import|include)\s+\"[^\"\n]*\")*(?:(?:private|global)\s+)*rule\s+[A-Za-z_]\w*\s*[:{\n]",
     re.DOTALL,
@@ -39,18 +46,23 @@ class Yara:
         Raises:
             ListError: a hash without a name shows that it has another algorithm.
         """
-        rule, in_meta = "", False
+        rule = ""
+        in_meta = False
         for number, line, _ in numbered_lines(stream):
             if line is None:
                 yield Rejected(number, RejectReason.TOO_LONG)
                 continue
-            text = line.decode("utf-8", "backslashreplace")
+            text = visible(line).decode("utf-8", "backslashreplace")
             found = _RULE.search(text)
             rule = found[1] if found else rule
             in_meta = _section(text, inside=in_meta)
-            if in_meta and not text.lstrip().startswith("//"):
-                for name, value in _VALUE.findall(text):
-                    yield from _items(number, name, value, rule)
+            if not text.lstrip().startswith("//"):
+                # Names of strings begin with a dollar sign, so a value with the name of a hash is metadata anywhere.
+                values = _VALUE.findall(text)
+                for name, value in values:
+                    yield from _items(number, name, value, rule, in_meta=in_meta)
+                if in_meta and not values and holds_other_hash(text):
+                    yield Remark(number, LINE_HOLDS_HASH)
 
 
 def _section(text: str, *, inside: bool) -> bool:
@@ -59,15 +71,22 @@ def _section(text: str, *, inside: bool) -> bool:
     return inside and re.search(r"\b(?:strings|condition|variables)\s*:", text) is None
 
 
-def _items(number: int, name: str, value: str, rule: str) -> Iterator[ListEntry | Rejected]:
-    kind = kind_of_hash(name) or kind_of_hash(_TRAILING_NUMBER.sub("", name))
+def _items(number: int, name: str, value: str, rule: str, *, in_meta: bool) -> Iterator[ListEntry | Rejected]:
+    bare = _AROUND.sub("", name.lower())
+    pieces = re.split(r"[\s,;]+", value.strip())
+    kind = kind_of_hash(name) or kind_of_hash(bare)
+    if kind is None and bare in _SAMPLES:
+        pieces = [text for text in pieces if looks_like_hash(text)]
+        kind = ANY_HASH
     if kind is None:
+        if in_meta and bare not in _OTHER_MEANING and any(map(looks_like_hash, pieces)):
+            yield Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND)
         return
-    for text in re.split(r"[\s,;]+", value.strip()):
+    for text in pieces:
         algorithm = BY_HEX_LENGTH.get(len(text)) if kind == ANY_HASH else kind
         if algorithm is None:
             yield Rejected(number, RejectReason.WRONG_LENGTH, WRONG_FOR_EVERY)
-        else:
-            if kind == ANY_HASH:
-                refuse_proved_other(number, algorithm, raw_digest(text))
-            yield entry_or_reject(number, [(algorithm, text)], labels={"name": rule})
+            continue
+        if kind == ANY_HASH:
+            refuse_proved_other(number, algorithm, raw_digest(text))
+        yield entry_or_reject(number, [(algorithm, text)], labels={"name": rule})

@@ -40,7 +40,7 @@ class FixedTable(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ListError: the quotes are wrong, or the last row is truncated.
         """
-        table = rows_after_comments(stream, self.delimiter)
+        table = rows_after_comments(stream, self.delimiter, skip_initial_space=True)
         _, header, _ = next(table, (0, [], True))
         columns = {column.strip().lower(): position for position, column in enumerate(header)}
         hashes = _positions(columns, {**self.hashes, **self.optional_hashes})

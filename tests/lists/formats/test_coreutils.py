@@ -147,7 +147,9 @@ def test_hashes_in_place_of_names_are_read(read: Callable[..., Any]) -> None:
     result = read(f"{MD5}  {SHA1}  {SHA256}\n{SHA256}\u00a0 {SHA256[::-1]}\n".encode())
     assert result.format == "plain"
     assert result.hashes == [{"md5": MD5, "sha1": SHA1, "sha256": SHA256}, {"sha256": SHA256}, {"sha256": SHA256[::-1]}]
-    assert read(f"{MD5}  a\n{MD5}  {SHA256}\n".encode()).remarks == ["a file has a hash as its name, which is not read"]
+    assert read(f"{MD5}  a\n{MD5}  {SHA256}\n".encode()).remarks == [
+        "a name holds what looks like a hash, which is not read"
+    ]
 
 
 def test_padded_tags_and_pieces(read: Callable[..., Any]) -> None:
