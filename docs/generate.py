@@ -21,8 +21,8 @@ For anyone who reads findings or calls hashaudit from a script. Each code has a 
 """
 
 EXIT_CODE_BITS = """
-Below 32, each bit has a meaning of its own: `code & 8` is set if a file has a deny match, `code & 16` if something was
-not examined. Codes 1 to 4 say nothing about the scanned data.
+Below 64, each bit has a meaning of its own: `code & 8` is set if a file has a deny match, `code & 16` if something was
+not examined, `code & 32` if `--max-time` ended the scan. Codes 1 to 4 say nothing about the scanned data.
 """
 
 

@@ -19,11 +19,20 @@ class ExitCode(IntEnum):
     FINDINGS = 8
     INCOMPLETE = 16
     FINDINGS_INCOMPLETE = 24
+    TIME_LIMIT = 48
+    FINDINGS_TIME_LIMIT = 56
     SIGNAL = 128
     CLOSED_PIPE = 141
 
 
-def of_run(*, findings: int, faults: int, signal_number: int | None = None, stopped: bool = False) -> int:
+def of_run(
+    *,
+    findings: int,
+    faults: int,
+    signal_number: int | None = None,
+    stopped: bool = False,
+    time_limit: bool = False,
+) -> int:
     """Returns the exit code of a scan.
 
     Args:
@@ -31,7 +40,9 @@ def of_run(*, findings: int, faults: int, signal_number: int | None = None, stop
         faults: number of faults.
         signal_number: signal that ended the scan; overrides the counts.
         stopped: the scan was stopped early, so something was not examined.
+        time_limit: its time limit stopped it.
     """
     if signal_number is not None:
         return ExitCode.SIGNAL + signal_number
-    return (ExitCode.FINDINGS if findings else 0) | (ExitCode.INCOMPLETE if faults or stopped else 0)
+    code = (ExitCode.FINDINGS if findings else 0) | (ExitCode.INCOMPLETE if faults or stopped else 0)
+    return code | ExitCode.TIME_LIMIT if time_limit else code

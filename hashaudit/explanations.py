@@ -56,6 +56,14 @@ EXIT_CODES: dict[ExitCode, Explanation] = {
         "No deny match, but something was not examined: see the `fault` records.",
         "Explain each fault code with `hashaudit explain CODE`, fix the causes and scan the affected paths again.",
     ),
+    ExitCode.TIME_LIMIT: Explanation(
+        "The limit of `--max-time` ended the scan, so something was not examined (16 + 32); no deny match until then.",
+        "Continue with `scan --resume FILE`; give the scan more time, or read less with `--cache`.",
+    ),
+    ExitCode.FINDINGS_TIME_LIMIT: Explanation(
+        "The limit of `--max-time` ended the scan, and at least one file has a deny match (8 + 16 + 32).",
+        "Review the `finding` records, then continue with `scan --resume FILE`.",
+    ),
     ExitCode.FINDINGS_INCOMPLETE: Explanation(
         "At least one file has a deny match, and something was not examined (8 + 16).",
         "Review the `finding` records, then fix the causes of the faults and scan the affected paths again.",

@@ -149,8 +149,8 @@ app = typer.Typer(
         "that a third party can verify."
     ),
     epilog=(
-        "Exit codes: 0 clean, 2 usage, 4 cannot start, 8 findings, 16 incomplete, 24 both, 128+N signal N, "
-        f"141 closed pipe. `hashaudit explain CODE` explains any code.\n\n{ENVIRONMENT_HELP}"
+        "Exit codes: 0 clean, 2 usage, 4 cannot start, 8 findings, 16 incomplete, 24 both, 48 and 56 --max-time, "
+        f"128+N signal N, 141 closed pipe. `hashaudit explain CODE` explains any code.\n\n{ENVIRONMENT_HELP}"
     ),
 )
 

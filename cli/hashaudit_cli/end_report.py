@@ -11,7 +11,7 @@ import msgspec
 from hashaudit.errors import HashauditError, OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.run_summary import RunSummary, SummaryCollector, metrics_text
-from hashaudit_cli.end_options import EndOptions
+from hashaudit_cli.options import EndOptions
 from hashaudit_cli.ui.terminal import log, quote
 
 COMMAND_TIMEOUT_S = 300

@@ -60,6 +60,55 @@ class SigningOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class EndOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options about the end of a scan."""
+
+    summary: Annotated[
+        str | None,
+        Option(
+            "summary",
+            "Replace FILE by a JSON summary at the end. It has counts, and no path of a file.",
+            Group.OUTPUT,
+            metavar="FILE",
+            setting="summary-file",
+            shown="none",
+        ),
+    ] = None
+    metrics: Annotated[
+        str | None,
+        Option(
+            "metrics",
+            "Replace FILE by metrics for node_exporter's textfile collector at the end.",
+            Group.OUTPUT,
+            metavar="FILE",
+            shown="none",
+        ),
+    ] = None
+    finding_metrics: Annotated[
+        bool, Option("finding-metrics", "Include the numbers of findings in the metrics.", Group.OUTPUT)
+    ] = True
+    on_end: Annotated[
+        str | None,
+        Option(
+            "on-end",
+            "Run this command at the end, with the JSON summary on its standard input.",
+            Group.OUTPUT,
+            metavar="CMD",
+            shown="none",
+        ),
+    ] = None
+    on_findings: Annotated[
+        str | None,
+        Option(
+            "on-findings",
+            "Run this command at the end if there are findings or differences, in the same way.",
+            Group.OUTPUT,
+            metavar="CMD",
+            shown="none",
+        ),
+    ] = None
+
+
 class TrustOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of commands that verify signatures."""
 

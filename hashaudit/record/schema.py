@@ -46,6 +46,8 @@ class EndReason(StrEnum):
     """Someone stopped it; ``exit_code`` is 128 and the signal's number."""
     STOPPED = "stopped"
     """The program that used the library stopped it; ``exit_code`` is 16, or 24 with findings."""
+    TIME_LIMIT = "time_limit"
+    """Its time limit stopped it; ``exit_code`` is 48, or 56 with findings."""
     ERROR = "error"
     """The program could not go on."""
 

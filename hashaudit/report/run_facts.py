@@ -125,6 +125,8 @@ def _ended(outcome: Verification) -> str:
             return "stopped by a signal before its end"
         case EndReason.STOPPED:
             return "stopped by the program that ran it before its end"
+        case EndReason.TIME_LIMIT:
+            return "stopped by its time limit before its end"
         case EndReason.ERROR:
             return "ended by an error before its end"
 

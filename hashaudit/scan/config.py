@@ -22,6 +22,7 @@ from hashaudit.scan.option_values import (
     bytes_amount,
     column_mapping,
     deny_list,
+    duration_s,
     finite_number,
     known_list,
     max_distance,
@@ -365,6 +366,19 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 120.0
     """Longer than a disk's own retries of a bad sector."""
+    max_time_s: Annotated[
+        float | None,
+        Option(
+            "max-time",
+            "End the scan in order after this time, such as 30m or 6h. It can be resumed.",
+            Group.PERFORMANCE,
+            metavar="TIME",
+            unit="seconds",
+            shown="no limit",
+            parse=duration_s,
+            resume=Resume.FREE,
+        ),
+    ] = None
     require_sandbox: Annotated[
         bool,
         Option("require-sandbox", "Refuse to run if a layer of the worker sandbox is missing.", Group.PERFORMANCE),

@@ -5,6 +5,7 @@ executor and the writer.
 """
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -133,6 +134,8 @@ class MainLoop:
         self._tally = writer.tally
         self._control = control
         self._begun_s = time.monotonic()
+        self._end_at_s = math.inf if config.max_time_s is None else self._begun_s + config.max_time_s
+        self._is_out_of_time = False
         self._journal = journal
         self._earlier = earlier
         cut = None if earlier is None else earlier.resume_point
@@ -240,6 +243,8 @@ class MainLoop:
             if self._journal is not None and self._journal.is_due():
                 self._outcomes.note_progress()
             now_s = time.monotonic()
+            if now_s >= self._end_at_s and not (self._walk_ended and self._pool.idle):
+                self._control.stop = self._is_out_of_time = True
             if now_s >= progress_at_s:
                 progress_at_s = now_s + PROGRESS_INTERVAL_S
                 yield self._progress()
@@ -382,6 +387,8 @@ class MainLoop:
         signal_number = self._control.signal_number
         stopped = self._control.stop and not (self._walk_ended and self._pool.idle)
         reason = EndReason.STOPPED if stopped else EndReason.COMPLETED
+        if self._is_out_of_time:
+            reason = EndReason.TIME_LIMIT
         if signal_number is not None:
             reason = EndReason.SIGNAL
         outside = 0 if self._auditor is None else self._auditor.outside
@@ -390,6 +397,7 @@ class MainLoop:
             faults=self._tally.faults.total() + self._tally.audit[AuditOutcome.UNREADABLE] + outside,
             signal_number=signal_number,
             stopped=stopped,
+            time_limit=self._is_out_of_time,
         )
         self._writer.finish(reason, exit_code)
         if self._journal is not None:

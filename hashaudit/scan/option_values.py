@@ -34,6 +34,26 @@ def bytes_amount(text: str) -> int:
     return int(amount)
 
 
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII | re.IGNORECASE)
+_UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+MAX_DURATION_S = 366 * 86_400
+"""Longer than any scan, so larger numbers are typing errors."""
+
+
+def duration_s(text: str) -> float:
+    """Returns the seconds of ``90``, ``30m`` or ``6.5h``.
+
+    Raises:
+        ValueError: the text is not a duration, is zero, or is more than a year.
+    """
+    form = _DURATION.fullmatch(text.strip())
+    seconds = float(form[1]) * _UNIT_S[form[2].lower()] if form else math.inf
+    if not 0 < seconds <= MAX_DURATION_S:
+        raise ValueError("must be a duration, such as 90, 30m or 6h")
+    return seconds
+
+
 def finite_number(text: str) -> float:
     """Returns the number of ``75`` or ``0.5``.
 

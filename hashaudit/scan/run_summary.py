@@ -188,7 +188,7 @@ def _modified_s(text: str) -> float:
 
 def _number(value: float) -> str:
     # The text of an enumeration's member is its name.
-    return repr(value) if isinstance(value, float) else str(int(value))
+    return str(int(value)) if isinstance(value, int) else repr(value)
 
 
 def _metric(name: str, meaning: str, value: float) -> Iterator[str]:

@@ -69,6 +69,7 @@ def test_what_a_resume_and_shards_may_change() -> None:
         "allow_different_root",
         "workers",
         "max_rate_bytes_per_s",
+        "max_time_s",
         "low_impact",
         "cache_state",
         "executor",
@@ -90,8 +91,8 @@ def test_options_that_hold_secrets_are_not_settings_of_a_scan() -> None:
 
 def test_the_panels_are_those_of_the_help() -> None:
     assert [group.value for group in Group] == [
-        *("Options", "Hash lists", "File selection", "Images", "Output", "Performance", "Object stores", "Cluster"),
-        "Case",
+        *("Options", "Hash lists", "File selection", "Images", "Selection of records", "Output", "Performance"),
+        *("Object stores", "Cluster", "Case"),
     ]
 
 

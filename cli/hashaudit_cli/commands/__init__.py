@@ -8,7 +8,7 @@ COMMAND_MODULES = {
     "merge": "hashaudit_cli.commands.merge",
     "hash": "hashaudit_cli.commands.hash_files",
     "audit": "hashaudit_cli.commands.audit",
-    "diff": "hashaudit_cli.commands.diff",
+    "diff": "hashaudit_cli.commands.manifest_diff",
     "compare": "hashaudit_cli.commands.compare",
     "doctor": "hashaudit_cli.commands.doctor",
     "explain": "hashaudit_cli.commands.explain",

@@ -19,8 +19,8 @@ from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.events import Audited, Event, Finished, Recorded, Started
 from hashaudit.scan.option import Group, Option, options_of, secret_options
 from hashaudit_cli.command import command
-from hashaudit_cli.end_options import EndOptions, run_and_report
-from hashaudit_cli.options import QuietOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_summary, fault_line, outcome_line, outside_line, source_line
 from hashaudit_cli.ui.scan_display import follow, show_preparation
@@ -98,6 +98,7 @@ class AuditCommandOptions(msgspec.Struct, frozen=True, kw_only=True):
         "workers",
         "max_rate_bytes_per_s",
         "low_impact",
+        "max_time_s",
         "cache",
         "cache_verify_percent",
         "require_sandbox",

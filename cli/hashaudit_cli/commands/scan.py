@@ -17,8 +17,8 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded
 from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
 from hashaudit_cli.command import command
-from hashaudit_cli.end_options import EndOptions, run_and_report
-from hashaudit_cli.options import QuietOption, SigningOptions
+from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions
+from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals

@@ -60,7 +60,7 @@ class ShowOptions(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     form: Annotated[
-        RecordFormat, Option("format", "table, csv, tsv, jsonl or paths.", Group.OUTPUT, setting="show-format")
+        RecordFormat, Option("format", "Choose how records are shown.", Group.OUTPUT, setting="show-format")
     ] = RecordFormat.TABLE
     null: Annotated[bool, Option("null", "End each path with NUL, for xargs -0.", Group.OUTPUT, short="0")] = False
     unverified: Annotated[

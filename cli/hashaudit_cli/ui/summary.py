@@ -30,6 +30,7 @@ def summary(finished: Finished) -> str:
         EndReason.COMPLETED: "Complete" if not (totals.faulted or totals.faults) else "Incomplete",
         EndReason.SIGNAL: "Stopped by a signal",
         EndReason.STOPPED: "Stopped",
+        EndReason.TIME_LIMIT: "Stopped by --max-time",
         EndReason.ERROR: "Aborted",
     }[finished.reason]
     parts = [

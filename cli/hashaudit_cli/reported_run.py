@@ -1,0 +1,33 @@
+"""Runs a scan, and reports its end to other programs if options ask for it."""
+
+from collections.abc import Callable
+
+from hashaudit.errors import HashauditError
+from hashaudit.scan.events import Event
+from hashaudit_cli.options import EndOptions
+
+
+def run_and_report(options: EndOptions, output: str | None, run: Callable[[Callable[[Event], None]], int]) -> int:
+    """Runs a scan, reports its end as the options say, and returns the exit code.
+
+    Args:
+        options: what to report.
+        output: path of the findings file; ``None`` for none.
+        run: runs the scan to its end and returns its exit code. It gives every event to its argument.
+
+    Raises:
+        UsageError: an option cannot be used.
+        HashauditError: the scan cannot start or continue.
+    """
+    if options == EndOptions():
+        return run(lambda _: None)
+    # Start-up: most scans report to nobody.
+    from hashaudit_cli.end_report import EndReport  # noqa: PLC0415 # as above
+
+    report = EndReport(options, output)
+    try:
+        exit_code = run(report.collector.take)
+    except HashauditError as error:
+        report.report_error(error)
+        raise
+    return report.conclude(exit_code)
