@@ -66,6 +66,8 @@ def main() -> None:
         for form in ("table", "csv", "jsonl", "paths"):
             run("show", path, *key, "--format", form)
         run("show", path, *key, "--summary")
+        for form in ("csv", "stix", "ocsf", "dfxml"):
+            run("export", form, path, *key)
         page = Path(os.environ.get("HASHAUDIT_KEEP_PAGE") or Path(folder) / "report.html")
         run("report", path, *key, "-o", page, output=page)
 

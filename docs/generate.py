@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hashaudit.explanations import GROUPS, Code, CodeGroup
+from hashaudit.exports.export_registry import ExportFormat, mapping_of
+from hashaudit.exports.interface import Field
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import DeclaredOption, options_of
 from hashaudit_cli.app import help_text
@@ -103,6 +105,53 @@ The column *on resume* says if a resumed scan may have another value: `equal` (n
 """
 
 
+EXPORTS_HEAD = """# Exports
+
+For anyone who hands findings on to another system. `hashaudit export FORMAT FILE -o NEW` verifies each file first and
+exports nothing from a file that does not verify. `make docs` generates this page from `hashaudit/exports/`.
+
+The tables say where each format has what a record holds. What a format cannot hold is counted on standard error.
+Exporting the same file again gives the same bytes: ids are made from the run id and the record number.
+
+| format | is | checked by |
+|---|---|---|
+| `csv` | RFC 4180, one row for each match | Python's strict reader |
+| `stix` | STIX 2.1 bundle: file, observed-data, indicator, sighting, identity | `stix2-validator` |
+| `misp` | MISP event with file objects and sightings | `pymisp` |
+| `ecs` | Elastic Common Schema 9.3, one event a line | the list of ECS fields |
+| `ocsf` | OCSF 1.6 Detection Finding, one event a line | `ocsf-json-schema` |
+| `sarif` | SARIF 2.1.0, a result for each finding, a notification for each fault | rules of the specification |
+| `syslog` | RFC 5424 with structured data, one message a line | the grammar of the RFC |
+| `cef` | CEF 0, one event a line | its rules of escaping |
+| `dfxml` | DFXML 1.2.0, a file object for each record | a schema of the documented order |
+| `case` | CASE 1.5 and UCO, JSON-LD | `case_validate` |
+| `vics` | Project VIC hash set; the category is null | read by `lists` |
+| `list` | a hash list of the findings | read by `lists` |
+| `sums` | SHA-256 of every record that has one | `sha256sum -c` |
+| `hashdeep` | MD5, SHA-1, SHA-256 of every record that has all | the format's header |
+| `cybertip` | a directory of drafts of CyberTipline reports | a schema of the documented order; `--xsd` your own |
+
+**cybertip** sends nothing. `fileViewedByEsp` is always false, and no classification is written, because only a person
+may give one. `FILL-IN` stands where the program cannot know a value; a draft with it does not validate. Give what you
+know with `--incident-type`, `--incident-time`, `--reporter-email` and `--platform`. `--with-paths` adds storage paths. The
+identifiers of report and file come from the service when you open the report. These drafts are not legal advice.
+
+**list** holds what may be confidential: it has the hashes of listed files. Its mode is 0600.
+
+**syslog**: the enterprise number 32473 is the one for examples (RFC 5612).
+"""
+
+
+def exports() -> str:
+    """Returns the reference page on exports."""
+    text = EXPORTS_HEAD
+    for form in ExportFormat:
+        mapping = mapping_of(form)
+        text += f"\n## `{form}`\n\n| a record holds | in the format |\n|---|---|\n"
+        text += "".join(f"| {field} | {mapping.get(field, '-')} |\n" for field in Field)
+    return text
+
+
 def options() -> str:
     """Returns the reference page on options."""
     text = OPTIONS_HEAD
@@ -130,3 +179,4 @@ def _option_row(one: DeclaredOption) -> str:
 if __name__ == "__main__":
     (DOCS / "reference" / "codes.md").write_text(codes())
     (DOCS / "reference" / "options.md").write_text(options())
+    (DOCS / "reference" / "exports.md").write_text(exports())

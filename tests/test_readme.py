@@ -15,7 +15,7 @@ from hashaudit.exit_codes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]
-COMMANDS = ("scan", "verify", "show", "report", "keys", "lists", "hash", "compare", "cache", "explain")
+COMMANDS = ("scan", "verify", "show", "report", "export", "keys", "lists", "hash", "compare", "cache", "explain")
 TOOLS = ("bash", "ssh-keygen", "jq", "sha256sum")
 README = (TOP / "README.md").read_text()
 
@@ -28,6 +28,7 @@ def test_page_of_codes_is_what_the_code_says() -> None:
     spec.loader.exec_module(generate)
     assert (TOP / "docs" / "reference" / "codes.md").read_text() == generate.codes()
     assert (TOP / "docs" / "reference" / "options.md").read_text() == generate.options()
+    assert (TOP / "docs" / "reference" / "exports.md").read_text() == generate.exports()
 
 
 def test_readme_names_every_exit_code() -> None:

@@ -1,0 +1,54 @@
+"""``export``: verified files only, new private outputs, what is lost on standard error."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from findings_lab import finding, four_segments, signing_key, write_run
+from installed import Tool
+
+TRUST = ("--key", signing_key().fingerprint)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    four_segments(tmp_path / "f.jsonl", signing_key())
+    return tmp_path / "f.jsonl"
+
+
+def test_an_export_to_a_new_private_file_and_to_standard_output(hashaudit: Tool, output: Path, tmp_path: Path) -> None:
+    result = hashaudit("export", "ecs", output, *TRUST, "-o", tmp_path / "e")
+    assert result.code == 0, result.err
+    assert "exported 9 records as ecs" in result.err
+    assert "not in ecs: fault records (3 records)" in result.err
+    assert (tmp_path / "e").stat().st_mode & 0o777 == 0o600
+    assert hashaudit("export", "ecs", output, *TRUST).out == (tmp_path / "e").read_bytes()
+    assert "already exists" in hashaudit("export", "csv", output, *TRUST, "-o", tmp_path / "e").err
+
+
+def test_nothing_is_exported_of_what_does_not_verify(hashaudit: Tool, output: Path, tmp_path: Path) -> None:
+    cut = write_run(tmp_path / "cut", [[finding()]], signer=signing_key(), finish=False)
+    result = hashaudit("export", "csv", output, cut, *TRUST, "-o", tmp_path / "e")
+    assert result.code == 4
+    assert "not verified: " in result.err
+    assert not (tmp_path / "e").exists()
+    result = hashaudit("export", "stix", output)
+    assert (result.code, result.out) == (4, b"")
+    assert "signer unknown" in result.err
+    result = hashaudit("export", "stix", output, "--allow-any-signer")
+    assert result.code == 3
+    assert json.loads(result.out)["type"] == "bundle"
+
+
+def test_cybertip_drafts_and_their_schema(hashaudit: Tool, output: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lxml", reason="needs lxml")
+    xsd = Path(__file__).parents[1] / "data" / "exports" / "cybertip_order.xsd"
+    words = ("export", "cybertip", output, *TRUST)
+    assert hashaudit(*words).code == 2
+    result = hashaudit(*words, "-o", tmp_path / "drafts", "--xsd", xsd)
+    assert result.code == 0, result.err
+    assert "warning: report.xml does not validate" in result.err
+    assert result.err.count("does not validate") == 1
+    assert (tmp_path / "drafts").stat().st_mode & 0o777 == 0o700
+    assert hashaudit(*words, "-o", tmp_path / "d2", "--incident-time", "yesterday").code == 2
