@@ -133,8 +133,8 @@ Exporting the same file again gives the same bytes: ids are made from the run id
 
 **cybertip** sends nothing. `fileViewedByEsp` is always false, and no classification is written, because only a person
 may give one. `FILL-IN` stands where the program cannot know a value; a draft with it does not validate. Give what you
-know with `--incident-type`, `--incident-time`, `--reporter-email` and `--platform`. `--with-paths` adds storage paths. The
-identifiers of report and file come from the service when you open the report. These drafts are not legal advice.
+know with `--incident-type`, `--incident-time`, `--reporter-email` and `--platform`. `--with-paths` adds storage paths.
+The identifiers of report and file come from the service when you open the report. These drafts are not legal advice.
 
 **list** holds what may be confidential: it has the hashes of listed files. Its mode is 0600.
 
