@@ -4,7 +4,7 @@ The table is static: code found at run time could change what is evidence.
 """
 
 from hashaudit.errors import ListError
-from hashaudit.lists.formats.bill_of_materials import CycloneDx, SpdxJson, SpdxTags
+from hashaudit.lists.formats.bill_of_materials import CycloneDx, CycloneDxXml, SpdxJson, SpdxTags
 from hashaudit.lists.formats.clamav import ClamAv
 from hashaudit.lists.formats.coreutils import Coreutils
 from hashaudit.lists.formats.encase import Encase
@@ -36,7 +36,7 @@ from hashaudit.lists.formats.threatexchange_updates import ThreatExchangeUpdates
 from hashaudit.lists.formats.vics import Vics
 from hashaudit.lists.formats.virustotal import VirusTotal
 from hashaudit.lists.formats.warninglist import Warninglist
-from hashaudit.lists.formats.windows_tools import Certutil, Fciv, GetFileHash
+from hashaudit.lists.formats.windows_tools import Certutil, Fciv, FcivXml, GetFileHash
 from hashaudit.lists.formats.yara import Yara
 from hashaudit.lists.interface import ListFormat, ParseOptions, PathFormat
 from hashaudit.lists.not_a_list import description, refuse_other_files
@@ -70,6 +70,8 @@ FORMATS: tuple[ListFormat, ...] = (
     JsonRecords(),
     Ncmec(),
     OpenIoc(),
+    CycloneDxXml(),
+    FcivXml(),
     SpdxTags(),
     GetFileHash(),
     Certutil(),

@@ -18,8 +18,11 @@ _INVISIBLE = re.compile(
 """UTF-8 of characters without width: byte-order mark, zero-width space and joiners, direction marks, soft hyphen,
 variation selectors (Unicode, general category Cf, and section 23.4)."""
 
-_BLANKS = re.compile(rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
-"""UTF-8 of blanks other than space and tab (Unicode property White_Space)."""
+_BLANKS = re.compile(
+    rb"\xc2[\x85\xa0\xab\xbb]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\x98-\x9f\xa2\xa8\xa9\xaf\xb9\xba]|\xe2\x81\x9f|"
+    rb"\xe3\x80[\x80\x8c-\x8f]"
+)
+"""UTF-8 of blanks other than space and tab (Unicode property White_Space), of typographic quotes and of the bullet."""
 
 _BARE_NBSP = re.compile(rb"(?<![\x80-\xff])\xa0(?![\x80-\xff])")
 """The no-break space of Windows-1252, which is not UTF-8."""

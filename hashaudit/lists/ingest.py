@@ -9,7 +9,7 @@ import msgspec
 
 from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import LENGTHS_BYTES, is_known_name
-from hashaudit.lists.entry_fields import NOT_MARKED, REPORTED_DETAILS
+from hashaudit.lists.entry_fields import NOT_MARKED, PIECE, REPORTED_DETAILS
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.interface import (
     DigestBlock,
@@ -242,6 +242,8 @@ class _ListTotals:
     def _hint(self) -> str | None:
         if any(detail == NOT_MARKED for _, detail in self._details):
             return "accept them all the same with --include-unmarked"
+        if any(detail == PIECE for _, detail in self._details):
+            return "create the list of whole files: md5deep and hashdeep without -p"
         if self._remarks:
             return next(iter(self._remarks))
         return "if it is a table, name its columns: --column-map COLUMN=FIELD" if self._details else None

@@ -1,4 +1,4 @@
-"""Bills of materials: CycloneDX as JSON, and SPDX 2 as JSON and as tags with values.
+"""Bills of materials: CycloneDX as JSON and XML, and SPDX 2 as JSON and as tags with values.
 
 Source: CycloneDX 1.6, "components" and "hashes"; SPDX 2.3, sections 7.10 (package checksum) and 8.4 (file checksum).
 """
@@ -11,9 +11,13 @@ from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import NOT_AN_OBJECT, entry_or_reject, refuse_truncated
 from hashaudit.lists.hash_words import LINE_HOLDS_HASH, NAME_HOLDS_HASH, holds_other_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
-from hashaudit.lists.syntax.json_values import Record, objects_in, records, shape, text_of, values_at
+from hashaudit.lists.syntax.json_values import Record, objects_in, shape, text_of, values_at
 from hashaudit.lists.syntax.lines import numbered_lines
+from hashaudit.lists.syntax.xml_values import element_attribute, element_text, local_name, root_name
+from hashaudit.lists.syntax.xml_values import records as xml_records
 
+_CYCLONEDX_PATHS = frozenset({"components.item", "metadata.component"})
+_CYCLONEDX_NAMESPACE = b"http://cyclonedx.org/schema/bom/"
 _SPDX_PATHS = frozenset({"files.item", "packages.item"})
 _MAX_NESTING = 60
 _SPDX_LINE = re.compile(r"(File|Package)Checksum:\s*([A-Za-z0-9_-]+):\s*([0-9A-Fa-f]+)\s*")
@@ -40,14 +44,42 @@ class CycloneDx:
             ListError: the file is truncated or damaged.
         """
         number = 0
-        for position, component in records(stream, "components.item"):
-            if component is None:
+        for position, component in enumerate(values_at(stream, _CYCLONEDX_PATHS), 1):
+            if not isinstance(component, dict):
                 yield Rejected(position, RejectReason.MALFORMED, NOT_AN_OBJECT)
                 continue
             for one in _nested(component, 0):
                 if one.get("hashes"):
                     number += 1
                     yield _entry(number, one, objects_in(one.get("hashes")), "alg", "content")
+
+
+class CycloneDxXml:
+    """Reader of CycloneDX XML. Lenient, as that of JSON."""
+
+    name = "cyclonedx-xml"
+    strict = False
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the outermost element is that of the format, with its namespace."""
+        return root_name(head) == "bom" and _CYCLONEDX_NAMESPACE in head
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - each hash names its algorithm
+        """Yields an entry for each component with hashes, also for components inside others.
+
+        Raises:
+            ListError: the file is truncated or damaged.
+        """
+        for number, component in xml_records(stream, "bom", frozenset({"component"})):
+            parts = {local_name(child): child for child in component}
+            hashes = parts.get("hashes")
+            if hashes is not None:
+                yield entry_or_reject(
+                    number,
+                    [(listed_name(element_attribute(one, "alg")), element_text(one)) for one in hashes],
+                    id=f"record {number}",
+                    labels={"name": element_text(parts.get("name")), "version": element_text(parts.get("version"))},
+                )
 
 
 class SpdxJson:

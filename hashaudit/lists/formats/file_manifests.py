@@ -189,10 +189,13 @@ class DebianControl:
             elif not line.strip():
                 yield from _paragraph(first, own)
                 own, first, group = {}, 0, None
-            elif group is not None:
+            elif group is not None and line.startswith((b" ", b"\t")):
                 yield refuse_truncated(number, _debian_row(number, line, group), ended=ended)
-            elif _DEBIAN_LOST_ROW.match(line):
-                yield Rejected(number, RejectReason.MALFORMED, "a checksum outside a group of checksums")
+            else:
+                # The signature of a signed file follows its last group.
+                group = None
+                if _DEBIAN_LOST_ROW.match(line):
+                    yield Rejected(number, RejectReason.MALFORMED, "a checksum outside a group of checksums")
         yield from _paragraph(first, own)
 
 

@@ -28,6 +28,9 @@ _HEX_RUN = re.compile(rb"[0-9A-Fa-f]+")
 _LAST_WORD = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{17,}$")
 """Hex digits at the end of a line that are long enough for the beginning of a hash."""
 
+_HAS_TEXT = re.compile(rb"[0-9A-Za-z\x80-\xff]")
+"""A line without this is a rule under a heading."""
+
 _IMAGE_HEX_LENGTH = 16
 """Hex length of the perceptual hashes of 64 bits; the user must specify which one it is."""
 
@@ -173,7 +176,7 @@ def _words(number: int, text: bytes, stated: AlgorithmName | None) -> Iterator[L
     Hashes of several algorithms that follow each other at its beginning are those of one file.
     """
     line = visible(text).removeprefix(b"\\")
-    if is_comment(line, _MARKS):
+    if is_comment(line, _MARKS) or not _HAS_TEXT.search(line):
         return
     words = hash_words(line, stated)
     leading = _leading(line, words.hashes)

@@ -4,6 +4,7 @@ Layouts that only members of a scheme may see are read with columns named by the
 tables of indicators one column gives the kind of a value, and another the value.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
@@ -31,6 +32,12 @@ from hashaudit.lists.value_hashes import Pairs, hashes_of_cell, hashes_of_value,
 from hashaudit.model.results import AlgorithmName, Role
 
 _ROLES: dict[str, Role] = {role.value: role for role in Role}
+_HAS_TEXT = re.compile(r"\w").search
+"""Finds a letter or digit. A row without one is blank, or a rule under the names of the columns."""
+
+_SEPARATOR = re.compile(r"sep=.?|sep=.{2}", re.IGNORECASE)
+"""The line in which a spreadsheet names the delimiter."""
+
 _SHORTEST_HEX = min(BY_HEX_LENGTH)
 
 
@@ -74,6 +81,8 @@ def _items(stream: BinaryIO, plan: TablePlan, options: ParseOptions) -> Iterator
     for number, row, ended in rows(_without_comments(numbered_lines(stream)), plan.delimiter, skip_initial_space=True):
         if number == plan.header_line:
             continue
+        if number < plan.header_line and _SEPARATOR.fullmatch(plan.delimiter.join(row)):
+            continue
         if number < plan.header_line:
             yield Rejected(number, RejectReason.MALFORMED, "a title above the column names")
             continue
@@ -81,7 +90,7 @@ def _items(stream: BinaryIO, plan: TablePlan, options: ParseOptions) -> Iterator
             seen.update(entry.digests)
             yield entry
             continue
-        if not any(field.strip() for field in row):
+        if not any(map(_HAS_TEXT, row)):
             continue
         items = list(_entries(number, row, layout, options))
         if not ended:

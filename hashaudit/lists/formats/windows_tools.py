@@ -3,6 +3,7 @@
 Source: Microsoft documentation, "Get-FileHash" and "certutil"; observation of all three.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
 from hashaudit.lists.hash_words import holds_other_hash, name_remarks, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
+from hashaudit.lists.syntax.xml_values import element_text, local_name, records, root_name
 
 _TABLE_HEADER = re.compile(r"\s*Algorithm\s+Hash\s+Path\s*")
 _TABLE_RULE = re.compile(r"\s*-{4,}[-\s]*")
@@ -20,9 +22,12 @@ _FIELD = re.compile(r"\s*(Algorithm|Hash|Path)\s*:\s?(.*)", re.IGNORECASE)
 _WRAPPED = re.compile(r"\s{4,}([0-9A-Fa-f]+)\s*")
 
 _CERTUTIL = re.compile(
-    r"(MD[245]|SHA-?\d+)\b.{0,40}?(?:of file|file|datei|fichier|archivo|bestand|of|von|de|di|:)\s*(.*):\s*",
+    r"(?:\w{1,20}[ -]){0,2}(MD[245]|SHA-?\d+)\b"
+    r".{0,40}?(?:of file|file|datei|fichier|archivo|bestand|of|von|de|di|du|da|:)\s*(.*?)\s*:\s*",
     re.IGNORECASE,
 )
+"""The line before a hash, in any language: the algorithm is one of its first words."""
+
 _CERTUTIL_HASH = re.compile(r"[0-9A-Fa-f]{2}(?: ?[0-9A-Fa-f]{2})+\s*")
 
 
@@ -139,6 +144,35 @@ class Fciv:
                 entry_or_reject(number, pairs, labels={"name": name}, remarks=name_remarks(name, first, second or "")),
                 ended=ended,
             )
+
+
+class FcivXml:
+    """Reader of the database of the File Checksum Integrity Verifier. Strict: a program wrote it."""
+
+    name = "fciv-xml"
+    strict = True
+
+    def recognises(self, head: bytes) -> bool:
+        """Returns whether the outermost element is that of the database."""
+        return root_name(head) == "FCIV"
+
+    def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:  # noqa: ARG002 - the elements name the algorithms
+        """Yields an entry for each file, its path as the label ``name``.
+
+        Raises:
+            ListError: the file is truncated or damaged.
+        """
+        for number, file in records(stream, "FCIV", frozenset({"FILE_ENTRY"})):
+            texts = {local_name(child).lower(): element_text(child) for child in file}
+            pairs = [(name, _hex_of_base64(texts[name])) for name in ("md5", "sha1") if texts.get(name)]
+            yield entry_or_reject(number, pairs, id=f"record {number}", labels={"name": texts.get("name", "")})
+
+
+def _hex_of_base64(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except ValueError:
+        return text
 
 
 _FCIV_NAME = b"File Checksum Integrity Verifier"

@@ -1,5 +1,6 @@
 """Output of tools of operating systems, bills of materials, and answers of services."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -49,6 +50,17 @@ VALID: dict[str, tuple[str, str, list[dict[str, str]]]] = {
         "certutil",
         [{"sha1": SHA1}],
     ),
+    "certutil in French, with blanks": (
+        f"Hachage SHA256 du fichier C:\\a.exe :\r\n{SPACED}\r\nCertUtil: -hashfile La commande est termin\u00e9e.\r\n",
+        "certutil",
+        [{"sha256": SHA256}],
+    ),
+    "certutil in Portuguese": (f"Hash MD5 de a b.exe:\r\n{MD5}\r\nCertUtil: ok\r\n", "certutil", [{"md5": MD5}]),
+    "fciv's database": (
+        f"<FCIV><FILE_ENTRY><name>c:\\x</name><MD5>{base64.b64encode(bytes.fromhex(MD5)).decode()}</MD5></FILE_ENTRY></FCIV>",
+        "fciv-xml",
+        [{"md5": MD5}],
+    ),
     "fciv": (
         f"//\r\n// File Checksum Integrity Verifier version 2.05.\r\n//\r\n{MD5} c:\\a b.txt\r\n{SHA1} c:\\b.txt\r\n",
         "fciv",
@@ -85,6 +97,14 @@ VALID: dict[str, tuple[str, str, list[dict[str, str]]]] = {
         "debian-control",
         [{"md5": MD5}, {"sha256": SHA256}],
     ),
+    "InRelease": (
+        (
+            f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nOrigin: x\nSHA256:\n {SHA256} 12 main/a\n"
+            "-----BEGIN PGP SIGNATURE-----\n\niQIzBAEB\n-----END PGP SIGNATURE-----\n"
+        ),
+        "debian-control",
+        [{"sha256": SHA256}],
+    ),
     "Packages": (
         (
             f"Package: a\nFilename: pool/a.deb\nSize: 9\nMD5sum: {MD5}\nSHA256: {SHA256}\nDescription: x\n y\n\n"
@@ -113,6 +133,27 @@ VALID: dict[str, tuple[str, str, list[dict[str, str]]]] = {
         ),
         "spdx",
         [{"sha1": SHA1}, {"sha256": SHA256}],
+    ),
+    "CycloneDX as XML": (
+        (
+            '<bom xmlns="http://cyclonedx.org/schema/bom/1.4"><metadata><component><hashes>'
+            f'<hash alg="MD5">{MD5}</hash></hashes></component></metadata><components><component><hashes>'
+            f'<hash alg="SHA-256">{SHA256}</hash><hash alg="SHA-1">{SHA1}</hash></hashes></component>'
+            "</components></bom>"
+        ),
+        "cyclonedx-xml",
+        [{"md5": MD5}, {"sha256": SHA256, "sha1": SHA1}],
+    ),
+    "CycloneDX's own component": (
+        json.dumps(
+            {
+                "bomFormat": "CycloneDX",
+                "metadata": {"component": {"hashes": [{"alg": "MD5", "content": MD5}]}},
+                "components": [{"hashes": [{"alg": "SHA-1", "content": SHA1}]}],
+            }
+        ),
+        "cyclonedx",
+        [{"md5": MD5}, {"sha1": SHA1}],
     ),
     "CycloneDX": (
         json.dumps(
@@ -165,6 +206,23 @@ def test_valid(read: Callable[..., Any], content: str, name: str, hashes: list[d
     result = read(content.encode())
     assert (result.format, result.hashes) == (name, hashes)
     assert {reason for _, reason in result.rejects} <= {"unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "count"),
+    [
+        (f"Known files\n===========\n\n{SHA256}\n-- \n{B256}\n", "plain", 2),
+        (f"\u201c{SHA256}\u201d\n\u2018{B256}\u2019\n\u2022{MD5}\n\u00ab{SHA1}\u00bb\n", "plain", 4),
+        (f"sep=;\r\nName;MD5\r\na;{MD5}\r\nb;{OTHER}\r\n", "table", 2),
+        (f"| File | MD5 |\n|------|:----|\n| a | {MD5} |\n| b | {OTHER} |\n", "table", 2),
+    ],
+)
+def test_rules_quotes_and_the_delimiter_of_a_spreadsheet(
+    read: Callable[..., Any], content: str, name: str, count: int
+) -> None:
+    result = read(content.encode())
+    assert (result.format, len(result.entries)) == (name, count)
+    assert len(result.rejects) == content.startswith("Known")
 
 
 REJECTED: dict[str, tuple[str, list[tuple[int, str]]]] = {
