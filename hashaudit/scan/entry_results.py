@@ -68,6 +68,7 @@ class EntryResults:
         self._journal = journal
         self._earlier = earlier
         self._cache = cache
+        self._found: list[Ended | PathFault] = []
         self._last_line_met = -1
         self.bytes_met = self.bytes_taken_over = tally.bytes_read
         """Sizes of all entries so far, and of those that need not be read; includes an earlier part of the scan."""
@@ -93,6 +94,7 @@ class EntryResults:
                 if not item.directory:
                     self._tally.add()
                 self._ordering.put(self._ordering.number(), item)
+                self._found.append(item)
 
     def take(self, event: Completed[TaskContext] | Failed[TaskContext]) -> None:
         """Accepts an event of the executor."""
@@ -104,6 +106,11 @@ class EntryResults:
             case Completed(tasks=tasks, answer=answer):
                 self._handle_answer(tasks, answer)
                 self._keep(tasks, answer.cache)
+
+    def take_found(self) -> list[Ended | PathFault]:
+        """Returns the findings and faults that were found since the last call."""
+        found, self._found = self._found, []
+        return found
 
     def note_progress(self) -> None:
         """Writes the progress into the journal, after every record that is ready was written."""
@@ -217,8 +224,12 @@ class EntryResults:
         self, number: int, entry: Entry, examination: EntryResult, span: OrderedBatch[WalkState] | None
     ) -> None:
         """Holds an entry with a record until its turn, and counts one without."""
-        if self._record_all or examination.faults or has_deny_match(examination.matches):
-            self._ordering.put(number, Ended(entry, examination))
+        has_news = examination.faults or has_deny_match(examination.matches)
+        if has_news or self._record_all:
+            ended = Ended(entry, examination)
+            self._ordering.put(number, ended)
+            if has_news:
+                self._found.append(ended)
         else:
             self._count_clean(number, span, known=bool(examination.matches), container=examination.container)
 

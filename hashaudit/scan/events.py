@@ -89,10 +89,22 @@ class Started(msgspec.Struct, frozen=True):
     header: RunHeader
 
 
+class Found(msgspec.Struct, frozen=True):
+    """A finding or a fault whose record must wait, because entries before it in the order are still being examined.
+
+    Its :class:`Recorded` follows, unless the program is killed before. Until then the journal has it, authenticated.
+    """
+
+    record: FindingRecord | FaultRecord
+    """As it will be written, with another time and another number."""
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """A finding or a fault is written."""
 
     record: FindingRecord | FaultRecord
+    was_found: bool = False
+    """True if a :class:`Found` event came before."""
 
 
 class Audited(msgspec.Struct, frozen=True):
@@ -176,6 +188,7 @@ Event = (
     | Resumed
     | JournalFailed
     | Started
+    | Found
     | Recorded
     | Audited
     | Progress

@@ -30,7 +30,17 @@ from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.dispatcher import Dispatcher, TaskContext, WalkState
 from hashaudit.scan.entry_results import Ended, EntryResults, ScanOrdering
-from hashaudit.scan.events import Audited, Event, Finished, Paused, Progress, Recorded, StatusReport, WorkerReport
+from hashaudit.scan.events import (
+    Audited,
+    Event,
+    Finished,
+    Found,
+    Paused,
+    Progress,
+    Recorded,
+    StatusReport,
+    WorkerReport,
+)
 from hashaudit.scan.ordering import Ordering
 from hashaudit.scan.resume.journal import Journal
 from hashaudit.sources.interface import Source
@@ -151,6 +161,10 @@ class MainLoop:
             earlier=earlier,
             cache=cache,
         )
+        self._found: set[int] = set()
+        """Identities of the subjects that were found and wait: they live until they are written."""
+        self._written: set[int] = set()
+        """Identities of the subjects that were written since the last call of :meth:`_waiting`."""
         self._walk_ended = False
         self._is_examined = False
         self._audit_records: Iterator[AuditRecord] | None = None
@@ -238,7 +252,9 @@ class MainLoop:
             walked = self._walk_on(walk)
             for event in self._pool.collect(0 if walked else self._patience_s()):
                 self._outcomes.take(event)
-            yield from self._write(self._ordering.ready())
+            written = self._write(self._ordering.ready())
+            yield from self._waiting()
+            yield from written
             self._writer.tick()
             if self._journal is not None and self._journal.is_due():
                 self._outcomes.note_progress()
@@ -330,30 +346,47 @@ class MainLoop:
             path = b"" if above == path else above
         return bool(path)
 
+    def _waiting(self) -> list[Found]:
+        """Returns the findings and faults that were found and could not be written at once."""
+        found = []
+        for subject in self._outcomes.take_found():
+            if id(subject) in self._written:
+                continue
+            record = self._record_of(subject)
+            if record is not None and not isinstance(record, FileRecord):
+                self._found.add(id(subject))
+                found.append(Found(record))
+        self._written.clear()
+        return found
+
+    def _record_of(self, subject: Ended | PathFault) -> FindingRecord | FaultRecord | FileRecord | None:
+        now_ns = time.time_ns()
+        if isinstance(subject, PathFault):
+            return of_walk(subject, now_ns)
+        result = named(subject.examination, self._config.category_names)
+        try:
+            record = convert.of_result(subject.entry, result, now_ns, self._list_names, record_all=True)
+        except (ValueError, TypeError, ArithmeticError, LookupError):
+            record = unrecordable(subject.entry, now_ns)
+        return None if record is None else checked(record, subject.entry, now_ns)
+
     def _write(self, subjects: Sequence[Ended | PathFault]) -> list[Recorded]:
         """Writes all records before any is yielded: a caller that takes no more events must lose none."""
         recorded = []
         if subjects and self._journal is not None:
             self._journal.write_links()
         for subject in subjects:
-            now_ns = time.time_ns()
-            if isinstance(subject, PathFault):
-                record: FindingRecord | FaultRecord | FileRecord | None = of_walk(subject, now_ns)
-            else:
-                result = named(subject.examination, self._config.category_names)
-                try:
-                    record = convert.of_result(subject.entry, result, now_ns, self._list_names, record_all=True)
-                except (ValueError, TypeError, ArithmeticError, LookupError):
-                    record = unrecordable(subject.entry, now_ns)
+            record = self._record_of(subject)
+            was_found = id(subject) in self._found
+            self._found.discard(id(subject))
             if record is None:
                 continue
-            if not isinstance(subject, PathFault):
-                record = checked(record, subject.entry, now_ns)
             self._writer.write(record)
             if self._auditor is not None:
                 self._auditor.observe(record)
             if not isinstance(record, FileRecord):
-                recorded.append(Recorded(record))
+                self._written.add(id(subject))
+                recorded.append(Recorded(record, was_found))
         return recorded
 
     def _progress(self) -> Progress:

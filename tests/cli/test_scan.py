@@ -429,3 +429,31 @@ def test_a_scan_of_nothing_is_never_silent(hashaudit: Tool, make_list: MakeList,
     (fault,) = of_kind(several.lines, "fault")
     assert (several.code, fault["faults"][0]["code"]) == (16, "root_empty")
     assert (fault["entry"]["path"], fault["entry"]["root"]) == (str(tmp_path / "empty"), 1)
+
+
+def test_a_finding_is_shown_while_a_large_file_before_it_is_read(hashaudit: Tool, tmp_path: Path) -> None:
+    tree, output = tmp_path / "tree", tmp_path / "out"
+    tree.mkdir()
+    with open(tree / "a", "wb") as large:
+        large.truncate(1 << 40)  # it has no data, and takes many minutes to hash
+    (tree / "b").write_bytes(b"wanted")
+    wanted = hashlib.sha256(b"wanted").hexdigest()
+    (tmp_path / "list").touch(0o600)
+    (tmp_path / "list").write_text(f"{wanted}\n")
+    process = hashaudit.start(
+        "scan", tree, "--list", tmp_path / "list", "-j", "2", "-o", output, stderr=subprocess.PIPE, bufsize=0
+    )
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, b"")
+    assert any(line.startswith(b"hashaudit: finding: ") and b"tree/b" in line for line in lines)
+    assert process.poll() is None
+    # Its turn in the file has not come. The scan that resumes this one shows it and writes it.
+    assert b"tree/b" not in output.read_bytes()
+    process.kill()
+    process.communicate()
+    (tree / "a").unlink()
+    (tree / "a").touch()
+    resumed = hashaudit("scan", "--resume", output)
+    assert resumed.err.count("finding: ") == 1
+    [finding] = of_kind(parsed(output.read_bytes()), "finding")
+    assert finding["entry"]["path"] == str(tree / "b")

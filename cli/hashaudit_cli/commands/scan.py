@@ -20,9 +20,10 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
-from hashaudit_cli.ui.summary import finding_line, summary
+from hashaudit_cli.ui.summary import summary
 from hashaudit_cli.ui.terminal import log, quote, standard_output
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _run(
                 outcome.take(event)
                 on_event(event)
 
-            follow(events, control, quiet=quiet, on_event=take)
+            follow(events, control, quiet=quiet, on_event=take, lines=FindingLines(quiet=quiet))
             outcome.show(resume or output)
     if events.exit_code is None:
         raise RuntimeError("a scan ended without an exit code")
@@ -170,8 +171,6 @@ class _Outcome:
             case Recorded(record=record):
                 if not self._quiet:
                     self._add(record)
-                elif isinstance(record, FindingRecord):
-                    log(finding_line(record))
             case CacheSkipped():
                 self._skipped = event
             case Finished():

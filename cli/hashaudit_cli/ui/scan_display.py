@@ -9,6 +9,7 @@ from hashaudit.scan.events import (
     CacheSkipped,
     Event,
     Finished,
+    Found,
     JournalFailed,
     KeyCreated,
     ListLoaded,
@@ -22,6 +23,7 @@ from hashaudit.scan.events import (
     Resumed,
     StatusReport,
 )
+from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.progress import display
 from hashaudit_cli.ui.signals import suspend
 from hashaudit_cli.ui.status import log_status
@@ -42,6 +44,7 @@ def follow(
     *,
     quiet: bool,
     on_event: Callable[[Event], None] = lambda _: None,
+    lines: FindingLines | None = None,
 ) -> None:
     """Displays the events of a running scan with a bar, and suspends the process where the scan pauses.
 
@@ -50,10 +53,14 @@ def follow(
         control: requests to the scan.
         quiet: display warnings and answers only.
         on_event: receives every event.
+        lines: displays findings and faults as they are found; ``None``: they are not displayed.
     """
     with display(quiet=quiet) as bar:
         for event in events:
             on_event(event)
+            if lines is not None and (line := lines.line(event)) is not None:
+                bar.clear()
+                log(line)
             match event:
                 case Progress():
                     bar.show(event)
@@ -63,7 +70,7 @@ def follow(
                 case Paused():
                     bar.clear()
                     suspend(control, quiet=quiet)
-                case Recorded() | Finished() | CacheSkipped():
+                case Found() | Recorded() | Finished() | CacheSkipped():
                     pass
                 case _:
                     bar.clear()

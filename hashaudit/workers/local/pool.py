@@ -27,7 +27,8 @@ from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rej
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
 
 BATCHES_PER_WORKER = 2
-"""One in progress and one waiting, so that a worker never idles while its answer travels."""
+"""One in progress and one waiting, so that a worker never idles while its answer travels. Nothing waits behind a large
+file, because that may take hours, and another worker may be free a moment later."""
 
 ATTEMPTS = 2
 """Number of workers that an item may end before it is marked as failed."""
@@ -273,7 +274,7 @@ class Pool(Generic[ContextT]):
             for worker in self._workers:
                 if not (self._urgent or self._queue):
                     return
-                if worker.ready and len(worker.batches) == depth:
+                if worker.ready and len(worker.batches) == depth and not worker.has_urgent:
                     self._assign(worker, (self._urgent or self._queue).popleft())
 
     def _hand_out_suspects(self) -> None:

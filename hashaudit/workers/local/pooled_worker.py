@@ -60,6 +60,11 @@ class PooledWorker(Generic[ContextT]):
         self.taken_before = 0
         """Bytes that it had read when its current item or batch began."""
 
+    @property
+    def has_urgent(self) -> bool:
+        """True if it has a large file or a task that is tried alone."""
+        return any(batch.urgent for batch in self.batches.values())
+
     def observe(self, now_s: float) -> None:
         """Notes the worker's progress.
 

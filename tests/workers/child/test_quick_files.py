@@ -14,6 +14,7 @@ from hashaudit.lists.load import load_lists
 from hashaudit.model.entry import Consistency
 from hashaudit.model.location import DirectoryRef
 from hashaudit.model.results import AlgorithmName, Role
+from hashaudit.workers.child import examiner as examiner_module
 from hashaudit.workers.child.examiner import Examiner
 from hashaudit.workers.protocol import ALLOWED_BYTES, FED_BYTES, PROGRESS_WORDS, Answer, Group, Item, WorkBatch
 from hashaudit.workers.protocol import WorkerConfig as Config
@@ -88,3 +89,16 @@ def test_both_ways_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monk
     assert short.bytes_read == sum(map(len, contents.values())) <= fed
     assert {names[result.item] for result in short.reported if result.matches} == wanted
     assert [names[number] for number in short.known] == ["common"]
+
+
+def test_a_slow_batch_ends_at_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    tree(tmp_path / "tree")
+    specs, _ = lists(tmp_path)
+    monkeypatch.setattr(examiner_module, "NEWS_NS", -1)
+    names = ["empty", "program", "common", "wanted", "zip", "mail"]
+    ended, _ = answer(tmp_path / "tree", names, specs, quick=True)
+    assert ended.not_begun == 2
+    assert [result.item for result in ended.reported if result.matches] == [3]
+    none, _ = answer(tmp_path / "tree", names[:3], specs, quick=True)
+    assert none.not_begun == 0
