@@ -6,7 +6,7 @@ from hashaudit_cli.ui.audit_lines import fault_line
 from hashaudit_cli.ui.summary import finding_line
 
 MOST_LINES = 50
-"""Of a scan that ends with a table. More lines would only push the first ones out of sight."""
+"""Limit for a scan that ends with a table. More lines would only push the first ones out of sight."""
 
 
 class FindingLines:
