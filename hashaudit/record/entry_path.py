@@ -17,3 +17,13 @@ def joined_path(entry: Entry) -> bytes:
     steps = [file_path(entry)]
     steps += [paths.from_text(member.name, member.name_uri) for member in entry.within]
     return MEMBER_SEPARATOR.join(steps)
+
+
+def container_kinds(entry: Entry) -> tuple[str, ...]:
+    """Returns the formats of the containers that the entry is in, from the outside inwards."""
+    return tuple(member.format for member in entry.within)
+
+
+def member_steps(entry: Entry) -> list[tuple[str, str, int]]:
+    """Returns format, name and ordinal of each step into a container, for tables."""
+    return [(member.format, member.name, member.ordinal) for member in entry.within]

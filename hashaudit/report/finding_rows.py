@@ -8,7 +8,7 @@ from hashaudit.record.entry_path import joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileState, FindingRecord, ObjectState
 from hashaudit.report.redaction import HIDDEN, Redact, Redaction
 from hashaudit.report.report_values import DETAILS, EntryText, FaultRow, FindingRow
-from hashaudit.report.visible_text import Shown, shown, shown_bytes
+from hashaudit.report.visible_text import MAX_LABEL_CHARACTERS, Shown, shown, shown_bytes
 from hashaudit.triage.match_view import CATEGORY_FIELDS, Agreement, agreements, deny_matches
 
 CAVEAT_NAMES = {
@@ -108,7 +108,14 @@ class RowMaker:
         hides = self._redaction.hides(Redact.LABELS)
         labels = {} if found.category is None else {"category": found.category}
         labels |= {name: value for name, value in found.labels.items() if name not in CATEGORY_FIELDS}
-        pairs = () if hides else tuple((shown(name), shown(value)) for name, value in labels.items())
+        pairs = (
+            ()
+            if hides
+            else tuple(
+                (shown(name, MAX_LABEL_CHARACTERS), shown(value, MAX_LABEL_CHARACTERS))
+                for name, value in labels.items()
+            )
+        )
         return EntryText(index, HIDDEN if hides else shown(found.entry), pairs, found.text)
 
     def _category(self, found: list[Agreement]) -> str:

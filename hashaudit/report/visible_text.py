@@ -10,15 +10,18 @@ from hashaudit.model.paths import for_terminal
 MAX_CHARACTERS = 4096
 """Characters of one text that are shown. A label or name of any length stays in the findings file."""
 
+MAX_LABEL_CHARACTERS = 500
+"""Characters of a label of a list, which stands in a narrow column."""
+
 Shown = str | list[str]
 """Text to show: plain, or text and escapes in turn, beginning with text."""
 
 
-def shown(text: str) -> Shown:
-    """Returns a text with its escapes apart, cut at :data:`MAX_CHARACTERS`."""
-    if len(text) > MAX_CHARACTERS:
-        rest = f" (and {len(text) - MAX_CHARACTERS:,} more characters)"
-        cut = shown(text[:MAX_CHARACTERS])
+def shown(text: str, limit: int = MAX_CHARACTERS) -> Shown:
+    """Returns a text with its escapes apart, cut after ``limit`` characters."""
+    if len(text) > limit:
+        rest = f" (and {len(text) - limit:,} more characters)"
+        cut = shown(text[:limit])
         return [cut, rest] if isinstance(cut, str) else [*cut, *([rest] if len(cut) % 2 else ["", rest])]
     if text.isprintable():
         return text

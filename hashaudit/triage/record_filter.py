@@ -8,7 +8,7 @@ import msgspec
 
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.results import Caveat
-from hashaudit.record.entry_path import joined_path
+from hashaudit.record.entry_path import container_kinds, joined_path
 from hashaudit.record.schema import EntryRecord, FindingRecord
 from hashaudit.triage.match_view import Agreement, agreements, category, deny_matches
 
@@ -50,7 +50,7 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _accepts_path(self, record: EntryRecord) -> bool:
-        if self.member_kinds and not any(member.format in self.member_kinds for member in record.entry.within):
+        if self.member_kinds and not set(self.member_kinds).intersection(container_kinds(record.entry)):
             return False
         if not self.patterns:
             return True

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from hashaudit.record.entry_path import member_steps
 from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord, Match, ObjectState
 from hashaudit.triage.match_view import category
 
@@ -89,7 +90,7 @@ def tsv_line(cells: Sequence[str]) -> bytes:
 
 def _entry_cells(record: EntryRecord) -> dict[str, str]:
     entry, state = record.entry, record.state
-    within = json.dumps([[member.format, member.name, member.ordinal] for member in entry.within])
+    within = json.dumps(member_steps(entry))
     return {
         "seq": str(record.seq),
         "time": record.time,

@@ -73,6 +73,7 @@ def check_that_the_text_is_that_of_the_file(seen: dict[str, Any], path_of_file: 
             path = paths.for_terminal(joined_path(one.entry)[len(b"/srv/") :]).replace("\\\\", "\\")
             assert path[:4000] in row
             assert str(one.seq) in row
+        assert "List, entry, labels" in page["text"]["light"]
     assert "<b>RESTRICTED</b>" in seen["hostile"]["text"]["light"]
 
 
