@@ -15,7 +15,20 @@ from hashaudit.exit_codes import ExitCode
 from installed import Tool
 
 TOP = Path(__file__).resolve().parents[1]
-COMMANDS = ("scan", "verify", "show", "report", "export", "keys", "lists", "hash", "compare", "cache", "explain")
+COMMANDS = (
+    "scan",
+    "verify",
+    "show",
+    "report",
+    "export",
+    "history",
+    "keys",
+    "lists",
+    "hash",
+    "compare",
+    "cache",
+    "explain",
+)
 TOOLS = ("bash", "ssh-keygen", "jq", "sha256sum")
 README = (TOP / "README.md").read_text()
 

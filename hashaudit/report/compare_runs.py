@@ -77,12 +77,12 @@ def is_series(headers: list[RunHeader | None]) -> bool:
     """Returns whether runs are one scan repeated: the same roots on the same host, and the same shard."""
     if len(headers) < 2 or any(header is None for header in headers):
         return False
-    scopes = {
-        (header.host, tuple((root.path, root.path_uri) for root in header.roots), header.config.get("shard"))
-        for header in headers
-        if header is not None
-    }
-    return len(scopes) == 1
+    return len({series_key(header) for header in headers if header is not None}) == 1
+
+
+def series_key(header: RunHeader) -> object:
+    """Returns what the runs of one series have in common: host, roots and shard."""
+    return header.host, tuple((root.path, root.path_uri) for root in header.roots), header.config.get("shard")
 
 
 def _digest(path: bytes) -> bytes:

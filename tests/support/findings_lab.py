@@ -37,12 +37,14 @@ def signing_key(seed: int = 1) -> SigningKey:
     return SigningKey(Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32))
 
 
-def header(fingerprint: str | None, run_id: str = RUN_ID, *, lists: bool = False) -> RunHeader:
+def header(
+    fingerprint: str | None, run_id: str = RUN_ID, *, lists: bool = False, start: str = timestamps.to_text(START_NS)
+) -> RunHeader:
     """Line 1 of a run over one folder; with one deny list if ``lists``."""
     return RunHeader(
         v=1,
         run_id=run_id,
-        start=timestamps.to_text(START_NS),
+        start=start,
         tool=Tool(name="hashaudit", version="0.1.0"),
         versions={"python": "3.11.7"},
         argv=("hashaudit", "scan", "/srv"),
@@ -157,13 +159,14 @@ def write_run(
     run_id: str = RUN_ID,
     finish: bool = True,
     lists: bool = False,
+    start: str = timestamps.to_text(START_NS),
     clock: FakeClock | None = None,
 ) -> Path:
     """Writes a file of these segments, the header being in the first, and a final segment without lines."""
     fake = clock or FakeClock()
     with FindingsWriter(
         Output.create(str(path)),
-        header(signer.fingerprint if signer else None, run_id, lists=lists),
+        header(signer.fingerprint if signer else None, run_id, lists=lists, start=start),
         signer=signer,
         clock=fake.clock(),
     ) as writer:

@@ -5,6 +5,7 @@ COMMAND_MODULES = {
     "verify": "hashaudit_cli.commands.verify",
     "show": "hashaudit_cli.commands.show",
     "report": "hashaudit_cli.commands.report",
+    "history": "hashaudit_cli.commands.history",
     "export": "hashaudit_cli.commands.export_findings",
     "merge": "hashaudit_cli.commands.merge",
     "hash": "hashaudit_cli.commands.hash_files",

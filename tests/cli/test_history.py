@@ -1,0 +1,28 @@
+"""``history``: one line a scan, and an exit code that says if every file verifies."""
+
+import json
+from pathlib import Path
+
+from findings_lab import finding, record, signing_key, write_run
+from installed import Tool
+
+TRUST = ("--key", signing_key().fingerprint)
+
+
+def test_scans_over_time(hashaudit: Tool, tmp_path: Path) -> None:
+    later = "2021-01-01T00:00:00.000000000Z"
+    write_run(tmp_path / "1", [[finding(b"a")]], signer=signing_key())
+    write_run(tmp_path / "2", [[record(b"a"), finding(b"b")]], signer=signing_key(), start=later)
+    result = hashaudit("history", tmp_path, *TRUST)
+    lines = result.out.decode().splitlines()
+    assert result.code == 0, result.err
+    assert lines[0] == "/srv on host.example.org"
+    assert lines[3].split() == ["2021-01-01", "00:00", "2", "2", "0", "B", "1", "1", "1", "0", "ok"]
+    assert "2 scans in 1 series" in result.err
+    said = json.loads(hashaudit("history", tmp_path, *TRUST, "--json").out)
+    assert [run["findings"] for run in said["series"][0]["runs"]] == [1, 1]
+    (tmp_path / "2").write_bytes((tmp_path / "2").read_bytes()[:-20])
+    result = hashaudit("history", tmp_path, *TRUST)
+    assert result.code == 4
+    assert "INTERRUPTED" in result.out.decode()
+    assert hashaudit("history", tmp_path / "1", "--allow-any-signer").code == 3
