@@ -77,7 +77,7 @@ class StixExport(Exporter):
                 "count": 1,
                 "sighting_of_ref": indicator["id"],
                 "observed_data_refs": [observed["id"]],
-                "where_sighted_refs": [_identity(run)["id"]],
+                "where_sighted_refs": [f"identity--{_identity_id(run)}"],
             }
             written += [self._write(indicator), self._write(sighting)]
         return b"".join(written)
@@ -98,12 +98,15 @@ class StixExport(Exporter):
 def _common(kind: str, identifier: str, run: ExportedRun) -> dict[str, Any]:
     start = milliseconds(run.header.start)
     fields = {"type": kind, "spec_version": "2.1", "id": f"{kind}--{identifier}", "created": start, "modified": start}
-    return fields if kind == "identity" else fields | {"created_by_ref": _identity(run)["id"]}
+    return fields if kind == "identity" else fields | {"created_by_ref": f"identity--{_identity_id(run)}"}
+
+
+def _identity_id(run: ExportedRun) -> str:
+    return stable_uuid(run, "identity", run.header.host)
 
 
 def _identity(run: ExportedRun) -> dict[str, Any]:
-    identifier = stable_uuid(run, "identity", run.header.host)
-    common = _common("identity", identifier, run)
+    common = _common("identity", _identity_id(run), run)
     return common | {"name": f"{TOOL} on {run.header.host}", "identity_class": "system"}
 
 

@@ -24,5 +24,5 @@ def test_scans_over_time(hashaudit: Tool, tmp_path: Path) -> None:
     (tmp_path / "2").write_bytes((tmp_path / "2").read_bytes()[:-20])
     result = hashaudit("history", tmp_path, *TRUST)
     assert result.code == 4
-    assert "INTERRUPTED" in result.out.decode()
+    assert "DAMAGED, INCOMPLETE" in result.out.decode()
     assert hashaudit("history", tmp_path / "1", "--allow-any-signer").code == 3
