@@ -1,6 +1,7 @@
 """``export``: verified files only, new private outputs, what is lost on standard error."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def test_nothing_is_exported_of_what_does_not_verify(hashaudit: Tool, output: Pa
     result = hashaudit("export", "stix", output, "--allow-any-signer")
     assert result.code == 3
     assert json.loads(result.out)["type"] == "bundle"
+
+
+def test_syslog_messages_to_a_local_socket(hashaudit: Tool, output: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(str(tmp_path / "log"))
+        daemon.setblocking(False)
+        result = hashaudit("export", "syslog", output, *TRUST, "--socket", tmp_path / "log")
+        assert result.code == 0, result.err
+        received = [daemon.recv(1 << 16) for _ in range(9)]
+    assert b"\n".join(received) + b"\n" == hashaudit("export", "syslog", output, *TRUST).out
+    assert hashaudit("export", "syslog", output, *TRUST, "--socket", tmp_path / "none").code == 4
+    assert hashaudit("export", "cef", output, *TRUST, "--socket", tmp_path / "log").code == 2
 
 
 def test_cybertip_drafts_and_their_schema(hashaudit: Tool, output: Path, tmp_path: Path) -> None:

@@ -43,6 +43,15 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
             setting="export-output",
         ),
     ] = None
+    socket: Annotated[
+        str | None,
+        Option(
+            "socket",
+            "syslog: send the messages to this local datagram socket, such as /dev/log.",
+            Group.OUTPUT,
+            metavar="PATH",
+        ),
+    ] = None
     spreadsheet_safe: Annotated[
         bool,
         Option(
@@ -111,6 +120,8 @@ def export(settings: Settings) -> int:
     own, stated = settings.make(ExportOptions), settings.make(TrustOptions)
     if own.form is ExportFormat.CYBERTIP and own.output is None:
         raise UsageError("missing option: '--output'; cybertip writes a directory")
+    if own.socket is not None and (own.form is not ExportFormat.SYSLOG or own.output is not None):
+        raise UsageError("--socket is for syslog, without --output")
     if own.output is not None and os.path.lexists(own.output):
         shown = quote(os.fsencode(own.output))
         raise OutputError(f"already exists: '{shown}'; hashaudit never overwrites it", hint="choose another name")
@@ -131,7 +142,7 @@ def export(settings: Settings) -> int:
     else:
         from hashaudit.exports.write_export import write_export
 
-        output = _Target(own.output)
+        output = _SyslogSocket(own.socket) if own.socket is not None else _Target(own.output)
         try:
             result = write_export(_exporter(own), files, runs, output.write)
         finally:
@@ -164,6 +175,31 @@ class _Target:
         if self._is_file:
             self._output.sync()
             self._output.close()
+
+
+class _SyslogSocket:
+    """A local socket of a log daemon, which takes one message in each datagram (unix(7), RFC 5426 section 3.1)."""
+
+    def __init__(self, path: str) -> None:
+        import socket
+
+        self._name = quote(os.fsencode(path))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            self._socket.connect(path)
+        except OSError as error:
+            self._socket.close()
+            raise OutputError(f"cannot connect to the socket: '{self._name}'; {error.strerror}") from error
+
+    def write(self, data: bytes) -> None:
+        for line in data.splitlines():
+            try:
+                self._socket.send(line)
+            except OSError as error:
+                raise OutputError(f"cannot send to the socket: '{self._name}'; {error.strerror}") from error
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def _incident(own: IncidentOptions) -> tuple["Incident", str | None]:
