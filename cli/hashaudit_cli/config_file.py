@@ -87,13 +87,17 @@ class ConfigFile:
         names = {key for name in inner for key in _keys(commands[name])}
         if path[-1] in names and not isinstance(value, dict):
             return
+        if isinstance(value, dict):
+            raise self._unknown("section", path, sorted(subsections))
+        raise self._unknown("key", path, sorted(names))
+
+    def _unknown(self, what: str, path: tuple[str, ...], known: Sequence[str]) -> UsageError:
         from hashaudit_cli.suggestions import closest, did_you_mean  # noqa: PLC0415 # start-up: only for an error
 
-        what = "section" if isinstance(value, dict) else "key"
-        similar = closest(path[-1], sorted(subsections if isinstance(value, dict) else names))
-        raise UsageError(
+        return UsageError(
             f"unknown {what} in {self._at(path)}: '{'.'.join(path)}'",
-            hint=did_you_mean(similar) or "see 'hashaudit COMMAND --help' for the options of a command",
+            hint=did_you_mean(closest(path[-1], known))
+            or "see 'hashaudit COMMAND --help' for the options of a command",
         )
 
     def value(self, command: str, option: DeclaredOption) -> FileValue | None:
@@ -112,6 +116,21 @@ class ConfigFile:
                 label = f"{option.setting} in {self._at((*words[:depth], option.setting))}"
                 return FileValue(_texts(option, value, label), label)
         return None
+
+    def check_table(self, name: str, keys: Sequence[str]) -> None:
+        """Refuses unknown keys in a table that is not a section of a command.
+
+        Raises:
+            UsageError: a key is unknown. The message has the line, and the hint a similar name.
+        """
+        table = self._data.get(name)
+        for key in table if isinstance(table, dict) else ():
+            if key not in keys:
+                raise self._unknown("key", (name, key), sorted(keys))
+
+    def table(self, name: str) -> object:
+        """Returns the value of a key at the top level, or ``None``."""
+        return self._data.get(name)
 
     def _at(self, path: Sequence[str]) -> str:
         return f"'{self.path}' line {self._line(path)}"

@@ -81,6 +81,10 @@ class Settings:
             if self._settings[one.field].origin is not Origin.DEFAULT
         }
 
+    def value(self, field: str) -> Any:
+        """Returns the value of a field."""
+        return self._settings[field].value
+
     def origin(self, field: str) -> Origin:
         """Returns where the value of a field comes from."""
         return self._settings[field].origin

@@ -506,6 +506,8 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Batches queued ahead of the workers: far enough to start large files early, and bounded."""
     waiting_records: Annotated[int, INTERNAL] = 10_000
     """Records held back until all earlier entries are done; beyond that the walk waits."""
+    previous_run: Annotated[str | None, INTERNAL] = None
+    """Run of the same job before this one."""
     origins: Annotated[dict[str, Origin], UNRECORDED] = {}
     """Header name of a setting -> the place that its value comes from. Defaults are omitted."""
     config_file: Annotated[str | None, UNRECORDED] = None

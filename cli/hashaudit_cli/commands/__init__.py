@@ -13,6 +13,8 @@ COMMAND_MODULES = {
     "diff": "hashaudit_cli.commands.manifest_diff",
     "compare": "hashaudit_cli.commands.compare",
     "doctor": "hashaudit_cli.commands.doctor",
+    "run": "hashaudit_cli.commands.run_job",
+    "job": "hashaudit_cli.commands.run_job",
     "explain": "hashaudit_cli.commands.explain",
     "lists": "hashaudit_cli.commands.lists",
     "keys": "hashaudit_cli.commands.keys",
@@ -24,6 +26,7 @@ GROUP_HELP = {
     "lists": (
         "Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to."
     ),
+    "job": "Check job files, and make units of systemd or lines of crontab for them.",
     "keys": "Create the keys that sign findings.",
     "cache": "Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
 }

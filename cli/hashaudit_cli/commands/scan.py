@@ -75,6 +75,19 @@ def scan(settings: Settings) -> int:
     Each file is read once, hashed, and looked up in the lists. Every file is recorded as examined or failed; the exit
     code is not zero if any file was not examined.
     """
+    return run_scan(settings)
+
+
+def run_scan(settings: Settings, previous_run: str | None = None) -> int:
+    """Runs a scan and returns its exit code.
+
+    Args:
+        settings: its options.
+        previous_run: the run of the same job before this one.
+
+    Raises:
+        HashauditError: the scan cannot start or continue.
+    """
     from hashaudit_cli.passphrase import signing_options
 
     for first, second in (("key", "unsigned"), ("passphrase_file", "passphrase_fd"), ("output", "resume")):
@@ -83,6 +96,8 @@ def scan(settings: Settings) -> int:
     if own.resume is not None and own.output is not None and settings.origin("output") is Origin.COMMAND_LINE:
         raise UsageError("--resume continues FILE", hint="do not use --output")
     config = _config(settings, resumes=own.resume is not None, quiet=quiet)
+    if previous_run is not None:
+        config = msgspec.structs.replace(config, previous_run=previous_run)
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     output = None if own.resume is not None else own.output
     return run_and_report(

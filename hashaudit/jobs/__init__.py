@@ -1,0 +1,1 @@
+"""Jobs: scans that run unattended again and again, with their outputs."""
