@@ -180,6 +180,30 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "The cache had other hashes for the same file state; the record has the hashes of the new read.",
         "Suspect a silent change or a failing disk, and scan again without `--cache`.",
     ),
+    FaultCode.ENCRYPTED: Explanation(
+        "A member of a container, or its directory, is encrypted, so its content was not examined.",
+        "Unpack it with its password into a directory, and scan that.",
+    ),
+    FaultCode.UNSUPPORTED: Explanation(
+        "The container or its member has a form that hashaudit does not read; the message names it.",
+        "Unpack it with another program into a directory, and scan that.",
+    ),
+    FaultCode.DAMAGED: Explanation(
+        "A checksum, the structure or the end of a container is wrong; digests beside it are of what is there.",
+        "Compare with another copy of the container, or repair it and scan the result.",
+    ),
+    FaultCode.LIMIT_REACHED: Explanation(
+        "Members of a container were not examined, because a limit was reached; the message names it and its value.",
+        "Raise `--inside-depth` or `--inside-bytes`, or unpack the container into a directory and scan that.",
+    ),
+    FaultCode.INCOMPLETE: Explanation(
+        "A part of a split container is missing, so members that begin in it were not examined.",
+        "Put all parts together and scan the result.",
+    ),
+    FaultCode.TRAILING_DATA: Explanation(
+        "Other data follows the end of a container, and no member that it may hold was examined.",
+        "Look at the end of the file with another program.",
+    ),
     FaultCode.INTERNAL_ERROR: Explanation(
         "A defect in hashaudit prevented the examination of this entry.",
         "Report the message, and examine the entry by other means.",
@@ -202,6 +226,10 @@ STAGES: dict[Stage, Explanation] = {
     Stage.DECODE: Explanation(
         "Decoding the image failed after its content was read.",
         "Rely on the digests of the record, if it has any, and not on perceptual hashes.",
+    ),
+    Stage.UNPACK: Explanation(
+        "Reading the members of a container failed, for one member or from there on.",
+        "Follow the fault code; what was found in other members stays valid.",
     ),
     Stage.HASH: Explanation(
         "Computing a hash failed, or a recomputed hash contradicts the cache.",

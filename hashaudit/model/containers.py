@@ -55,9 +55,53 @@ class ContainerKind(StrEnum):
     XFS = "xfs"
 
 
+class ContainerCategory(StrEnum):
+    """Groups of kinds that a user names."""
+
+    ARCHIVES = "archives"
+    DOCUMENTS = "documents"
+    MAIL = "mail"
+    DATABASES = "databases"
+    IMAGES = "images"
+
+
+_K = ContainerKind
+CATEGORIES: dict[ContainerCategory, frozenset[ContainerKind]] = {
+    ContainerCategory.DOCUMENTS: frozenset((_K.OLE, _K.PDF, _K.CHM, _K.ONENOTE)),
+    ContainerCategory.MAIL: frozenset((_K.EML, _K.MBOX, _K.PST, _K.TNEF)),
+    ContainerCategory.DATABASES: frozenset((_K.SQLITE, _K.THUMBCACHE)),
+    ContainerCategory.IMAGES: frozenset(
+        (
+            _K.ISO, _K.EWF, _K.QCOW, _K.VHD, _K.VHDX, _K.VMDK, _K.PARTITIONS, _K.NTFS, _K.FAT, _K.EXT, _K.HFS, _K.XFS,
+        )
+    ),
+}  # fmt: skip
+CATEGORIES[ContainerCategory.ARCHIVES] = frozenset(_K) - frozenset().union(*CATEGORIES.values())
+
+
 class ContainerResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The result of examining a container as such."""
+    """The result of examining a container as such. Counts are of members at all depths."""
 
     kind: ContainerKind
     opened: bool = False
     """False: the container was read as a file alone, and no member of it was examined."""
+    lines: int = 0
+    """Members with a result of their own."""
+    clean: int = 0
+    """Members without one: completely examined, no match."""
+    known: int = 0
+    """Members without one: completely examined, matches of known lists only."""
+    bytes: int = 0
+    """Content of members that was unpacked and hashed."""
+    containers: dict[str, int] = {}
+    """Members without a result that are containers and were opened, by kind."""
+    containers_unopened: dict[str, int] = {}
+    """Members without a result that are containers and were not opened, by kind."""
+    same_as: int | None = None
+    """The container is equal to the one that this number of links of its chain names (0: the file itself), so its
+    members are examined there."""
+
+    @property
+    def members(self) -> int:
+        """Members at all depths."""
+        return self.lines + self.clean + self.known

@@ -12,6 +12,8 @@ class Stage(StrEnum):
     OPEN = "open"
     READ = "read"
     DECODE = "decode"
+    UNPACK = "unpack"
+    """Reading the members of a container."""
     HASH = "hash"
     MATCH = "match"
 
@@ -53,6 +55,18 @@ class FaultCode(StrEnum):
     """The content read does not have the store's own checksum of the object."""
     CACHE_MISMATCH = "cache_mismatch"
     """The cache has other hashes for the same state of the file."""
+    ENCRYPTED = "encrypted"
+    """A member, or the directory of a container, needs a password."""
+    UNSUPPORTED = "unsupported"
+    """A form of a container that is detected and not read."""
+    DAMAGED = "damaged"
+    """A checksum, the structure or the end of a container is wrong."""
+    LIMIT_REACHED = "limit_reached"
+    """A limit on what is examined inside one file."""
+    INCOMPLETE = "incomplete"
+    """A part of a split container is missing."""
+    TRAILING_DATA = "trailing_data"
+    """Other data behind the end of a container."""
     INTERNAL_ERROR = "internal_error"
 
 

@@ -128,7 +128,7 @@ class Location(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def sort_key(self) -> tuple[int, Kind, tuple[bytes, ...], tuple[tuple[str, int], ...]]:
         """Compares as a walk goes: root, files before objects, path, then members by format and ordinal.
 
-        A container comes before its members. Versions of one key compare equal; a walk keeps the order of the store.
+        Members compare by format and ordinal. Versions of one key compare equal; a walk keeps the order of the store.
         """
         if self.container.kind is Kind.OBJECT:
             steps: tuple[bytes, ...] = (self.name,)

@@ -9,6 +9,7 @@ import msgspec
 from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Consistency, State
 from hashaudit.model.faults import Fault
+from hashaudit.model.location import Member
 
 AlgorithmName = NewType("AlgorithmName", str)
 """Lower-case name of a digest or perceptual hash as in the findings file: ``sha256``, ``blake3``, ``pdq``."""
@@ -132,3 +133,12 @@ class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Frames of an image beyond the limit."""
     container: ContainerResult | None = None
     """Present if the content is a container."""
+
+
+class MemberResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Everything a worker reports about one member of a container."""
+
+    within: tuple[Member, ...]
+    """From the file inwards."""
+    result: EntryResult
+    """Without a state, which is that of the file around it; ``bytes_read`` is the size of the member."""

@@ -7,11 +7,19 @@ import msgspec
 
 from hashaudit.lists.interface import ListInfo, RejectReason
 from hashaudit.model import paths
-from hashaudit.model.containers import ContainerResult
-from hashaudit.model.entry import Entry, State
+from hashaudit.model.containers import ContainerKind, ContainerResult
+from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, PathFault
 from hashaudit.model.location import Kind, Location
-from hashaudit.model.results import AlgorithmName, EntryResult, Match, PerceptualHash, has_deny_match
+from hashaudit.model.results import (
+    AlgorithmName,
+    Caveat,
+    EntryResult,
+    Match,
+    MemberResult,
+    PerceptualHash,
+    has_deny_match,
+)
 from hashaudit.record import schema, timestamps
 from hashaudit.record.fields import MAX_SAFE_INTEGER, Setting, large
 from hashaudit.record.header import HashList
@@ -41,6 +49,27 @@ def of_result(
     if result.faults:
         return schema.FaultRecord(**_fields(entry, result, time_ns, list_names))
     return schema.FileRecord(**_fields(entry, result, time_ns, list_names)) if record_all else None
+
+
+def of_member(
+    entry: Entry, of_file: EntryResult, member: MemberResult, time_ns: int, list_names: Mapping[int, str]
+) -> schema.FindingRecord | schema.FaultRecord | schema.FileRecord | None:
+    """Returns the record of a member of a container, with the state of the file around it.
+
+    Args:
+        entry: the file.
+        of_file: the result of its examination.
+        member: the result of the member.
+        time_ns: now, nanoseconds since the epoch.
+        list_names: names of the scan's lists by their numbers.
+    """
+    location = msgspec.structs.replace(entry.location, within=member.within)
+    state = of_file.stat or entry.state
+    result = msgspec.structs.replace(member.result, stat=state, consistency=of_file.consistency)
+    if of_file.consistency is Consistency.CHANGED_WHILE_READ and result.matches:
+        confirmations = (*result.needs_confirmation, Caveat.CHANGED_WHILE_READ)
+        result = msgspec.structs.replace(result, needs_confirmation=confirmations)
+    return of_result(msgspec.structs.replace(entry, location=location), result, time_ns, list_names, record_all=True)
 
 
 def of_path_fault(path_fault: PathFault, time_ns: int) -> schema.FaultRecord:
@@ -141,7 +170,21 @@ def _fields(entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping
 
 
 def _container(container: ContainerResult) -> schema.Container:
-    return schema.Container(kind=container.kind, opened=container.opened)
+    return schema.Container(
+        kind=container.kind,
+        opened=container.opened,
+        members=container.members,
+        clean=container.clean,
+        known=container.known,
+        bytes=large(container.bytes),
+        containers=_of_kinds(container.containers),
+        containers_unopened=_of_kinds(container.containers_unopened),
+        same_as=container.same_as,
+    )
+
+
+def _of_kinds(counts: dict[str, int]) -> dict[ContainerKind, int]:
+    return {ContainerKind(kind): count for kind, count in sorted(counts.items())}
 
 
 def _perceptual(item: PerceptualHash) -> schema.PerceptualHash:

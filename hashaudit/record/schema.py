@@ -171,6 +171,21 @@ class Container(Value, frozen=True, kw_only=True):
 
     kind: ContainerKind
     opened: bool
+    members: Natural = 0
+    """Members at all depths, of a file that was opened."""
+    clean: Natural = 0
+    """Members without a record: fully examined, no match."""
+    known: Natural = 0
+    """Members without a record: fully examined, matches of role ``known`` only."""
+    bytes: Size = 0
+    """Content of all members."""
+    containers: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
+    """Members without a record that were opened, by kind."""
+    containers_unopened: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
+    """Members without a record that are containers and were not opened, by kind."""
+    same_as: Natural | None = None
+    """The container that this number of links of ``within`` names (0: the file itself) is equal, so this one was not
+    opened."""
 
 
 class EntryRecord(Value, frozen=True, kw_only=True):
@@ -322,12 +337,27 @@ class Totals(Value, frozen=True, kw_only=True):
     from_cache: Natural = 0
     """Entries whose content this run did not read: their hashes are from the cache."""
     bytes_from_cache: Size = 0
+    members: Natural = 0
+    """Members of containers; the sum of the next four."""
+    members_clean: Natural = 0
+    members_known: Natural = 0
+    members_matched: Natural = 0
+    members_faulted: Natural = 0
+    member_file_lines: Natural = 0
+    """``file`` records of members."""
+    member_bytes: Size = 0
+    """Bytes of members that were unpacked."""
     containers: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
     """Containers that were opened, by kind."""
     containers_unopened: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
     """Containers that were read as files alone, by kind."""
     audit: dict[AuditOutcome, Natural] = msgspec.field(default_factory=dict)
     """Files by outcome, at the end of an audit."""
+
+    @property
+    def findings(self) -> int:
+        """Number of ``finding`` records, those of members included."""
+        return self.matched + self.members_matched
 
     def imbalance(self) -> str | None:
         """The equation that does not hold, or ``None`` when the arithmetic closes."""
@@ -337,6 +367,10 @@ class Totals(Value, frozen=True, kw_only=True):
             return "seen = examined + faulted + skipped + pending"
         if self.file_lines not in {0, self.clean + self.known}:
             return "file_lines = clean + known, or none"
+        if self.members != self.members_clean + self.members_known + self.members_matched + self.members_faulted:
+            return "members = members_clean + members_known + members_matched + members_faulted"
+        if self.member_file_lines not in {0, self.members_clean + self.members_known}:
+            return "member_file_lines = members_clean + members_known, or none"
         return None
 
 

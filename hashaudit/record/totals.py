@@ -1,6 +1,7 @@
 """Running totals of a scan: every entry seen ends in exactly one count, and the sums prove it."""
 
 from collections import Counter
+from typing import Protocol
 
 from hashaudit.errors import FindingsError
 from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
@@ -8,7 +9,45 @@ from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.record.fields import large
 from hashaudit.record.header import RunHeader
-from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FileRecord, FindingRecord, Record, Totals
+from hashaudit.record.schema import (
+    AuditRecord,
+    Container,
+    EntryRecord,
+    FaultRecord,
+    FileRecord,
+    FindingRecord,
+    Record,
+    Totals,
+)
+
+
+class InsideCounts(Protocol):
+    """Counts of containers and members without a record."""
+
+    @property
+    def members_clean(self) -> int:
+        """Clean members."""
+        ...
+
+    @property
+    def members_known(self) -> int:
+        """Known members."""
+        ...
+
+    @property
+    def member_bytes(self) -> int:
+        """Bytes of members."""
+        ...
+
+    @property
+    def containers(self) -> dict[str, int]:
+        """Opened containers, by kind."""
+        ...
+
+    @property
+    def containers_unopened(self) -> dict[str, int]:
+        """Other containers, by kind."""
+        ...
 
 
 class TotalsCounter:
@@ -31,6 +70,12 @@ class TotalsCounter:
         self.bytes_from_cache = 0
         self.file_lines = 0
         self.skipped: Counter[SkipReason] = Counter()
+        self.members_clean = 0
+        self.members_known = 0
+        self.members_matched = 0
+        self.members_faulted = 0
+        self.member_file_lines = 0
+        self.member_bytes = 0
         self.containers: Counter[ContainerKind] = Counter()
         self.containers_unopened: Counter[ContainerKind] = Counter()
         self.faults: Counter[FaultCode] = Counter()
@@ -45,6 +90,16 @@ class TotalsCounter:
     def examined(self) -> int:
         """Number of entries examined."""
         return self.clean + self.known + self.matched
+
+    @property
+    def members(self) -> int:
+        """Number of members of containers that were examined or have a fault."""
+        return self.members_clean + self.members_known + self.members_matched + self.members_faulted
+
+    @property
+    def findings(self) -> int:
+        """Number of findings, those of members included."""
+        return self.matched + self.members_matched
 
     @property
     def pending(self) -> int:
@@ -80,14 +135,24 @@ class TotalsCounter:
         self.from_cache += 1
         self.bytes_from_cache += size_bytes
 
-    def count_container(self, kind: ContainerKind, *, opened: bool) -> None:
-        """Counts a container; by :meth:`count_line` if it has a record."""
-        (self.containers if opened else self.containers_unopened)[kind] += 1
+    def count_inside(self, counts: InsideCounts) -> None:
+        """Counts containers without a record, and members without one."""
+        self.members_clean += counts.members_clean
+        self.members_known += counts.members_known
+        self.member_bytes += counts.member_bytes
+        self.containers.update({ContainerKind(kind): count for kind, count in counts.containers.items()})
+        self.containers_unopened.update(
+            {ContainerKind(kind): count for kind, count in counts.containers_unopened.items()}
+        )
 
     def count_line(self, record: Record) -> None:
         """Counts the result that a record states."""
-        if isinstance(record, EntryRecord) and record.container is not None:
-            self.count_container(record.container.kind, opened=record.container.opened)
+        if isinstance(record, EntryRecord):
+            if record.container is not None:
+                self._count_container(record.container, is_file=not record.entry.within)
+            if record.entry.within:
+                self._count_member(record)
+                return
         match record:
             case FindingRecord():
                 self.matched += 1
@@ -107,6 +172,32 @@ class TotalsCounter:
             case AuditRecord():
                 self.audit[record.outcome] += 1
             case RunHeader():
+                pass
+
+    def _count_container(self, container: Container, *, is_file: bool) -> None:
+        (self.containers if container.opened else self.containers_unopened)[container.kind] += 1
+        if is_file:
+            # Members of a member are counted with the file.
+            self.members_clean += container.clean
+            self.members_known += container.known
+            self.member_bytes += int(container.bytes)
+            self.containers.update(container.containers)
+            self.containers_unopened.update(container.containers_unopened)
+
+    def _count_member(self, record: EntryRecord) -> None:
+        self.faults.update(fault.code for fault in record.faults)
+        match record:
+            case FindingRecord():
+                self.members_matched += 1
+            case FaultRecord():
+                self.members_faulted += 1
+            case FileRecord():
+                self.member_file_lines += 1
+                if record.matches:
+                    self.members_known += 1
+                else:
+                    self.members_clean += 1
+            case _:
                 pass
 
     def totals(self) -> Totals:
@@ -131,6 +222,13 @@ class TotalsCounter:
             file_lines=self.file_lines,
             from_cache=self.from_cache,
             bytes_from_cache=large(self.bytes_from_cache),
+            members=self.members,
+            members_clean=self.members_clean,
+            members_known=self.members_known,
+            members_matched=self.members_matched,
+            members_faulted=self.members_faulted,
+            member_file_lines=self.member_file_lines,
+            member_bytes=large(self.member_bytes),
             containers=dict(sorted(self.containers.items())),
             containers_unopened=dict(sorted(self.containers_unopened.items())),
             audit=dict(sorted(self.audit.items())),

@@ -32,6 +32,9 @@ MIN_MEMORY_BYTES = 64 << 20
 MAX_MEMORY_BYTES = 1 << 46
 """64 TiB, which is within the address space of any processor."""
 
+MAX_DEPTH = 64
+"""Containers within one another; each takes some frames of the interpreter's stack in a worker."""
+
 VARIANTS = ("none", "dihedral", "all", "thorough")
 """As it is; also in all eight orientations; also without a uniform border."""
 
@@ -74,11 +77,17 @@ def checked(config: ScanConfig) -> ScanConfig:
         raise UsageError(
             f"--max-memory must be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
         )
+    _check_inside(config)
     _check_executor(config)
     if not config.perceptual and (config.perceptual_algorithms or config.hashers):
         raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
     _check_cache(config)
     return config
+
+
+def _check_inside(config: ScanConfig) -> None:
+    if not 1 <= config.inside_depth <= MAX_DEPTH or config.inside_bytes < 1:
+        raise UsageError(f"--inside-depth must be from 1 to {MAX_DEPTH}, --inside-bytes at least 1")
 
 
 def _perceptual_hash(name: str) -> AlgorithmName:

@@ -10,6 +10,7 @@ from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.malformed_limit import malformed_limit, malformed_limit_text
 from hashaudit.lists.selection import Selection
 from hashaudit.lists.tolerance import Tolerance
+from hashaudit.model.containers import ContainerCategory
 from hashaudit.model.results import AlgorithmName
 from hashaudit.model.secret_masking import mask_address, mask_secrets
 from hashaudit.objectstores.interface import StoreOptions
@@ -21,6 +22,7 @@ from hashaudit.scan.option_values import (
     algorithm_names,
     bytes_amount,
     column_mapping,
+    container_categories,
     deny_list,
     duration_s,
     finite_number,
@@ -210,6 +212,38 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
             Group.FILES,
             resume=Resume.FREE,
         ),
+    ] = False
+    inside: Annotated[
+        tuple[ContainerCategory, ...],
+        Option(
+            "inside",
+            "Examine the members of these containers: archives, documents, mail, databases, images, all or none.",
+            Group.CONTAINERS,
+            metavar="KIND,...",
+            parse=container_categories,
+            repeatable=False,
+            shown="archives,documents,mail",
+        ),
+    ] = (ContainerCategory.ARCHIVES, ContainerCategory.DOCUMENTS, ContainerCategory.MAIL)
+    inside_depth: Annotated[
+        int,
+        Option("inside-depth", "Open at most this many containers within one another.", Group.CONTAINERS, metavar="N"),
+    ] = 8
+    inside_bytes: Annotated[
+        int,
+        Option(
+            "inside-bytes",
+            "Unpack at most this many bytes inside one file, or 100 times its size.",
+            Group.CONTAINERS,
+            metavar="SIZE",
+            unit="bytes",
+            shown="64G",
+            parse=bytes_amount,
+        ),
+    ] = 64 << 30
+    inside_known: Annotated[
+        bool,
+        Option("inside-known", "Open also containers that a known list names as a whole.", Group.CONTAINERS),
     ] = False
     perceptual: Annotated[
         bool,

@@ -4,7 +4,7 @@ Every entry ends exactly once, as a record that waits for its turn or as a count
 the resume points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -18,6 +18,7 @@ from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.dispatcher import Dispatcher, EntryTask, TaskContext, WalkState
 from hashaudit.scan.ordering import Count, OrderedBatch, Ordering
 from hashaudit.scan.resume.journal import Done, Journal, JournaledLink
+from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer, Cached
 from hashaudit.workers.tasks import Completed, Failed
 
@@ -31,6 +32,10 @@ class Ended(NamedTuple):
 
     entry: Entry
     examination: EntryResult
+    members: MemberSpool | None = None
+    """Results of its members, which come before its own record."""
+    has_record: bool = True
+    """False: only its members have records."""
 
 
 ScanOrdering = Ordering[Ended | PathFault, WalkState]
@@ -103,8 +108,8 @@ class EntryResults:
                 examination = EntryResult(0, None, 0, task.entry.consistency, {}, faults=(fault,))
                 self._resolve(task, examination)
                 self._note_done(task.context.number, task.entry, examination)
-            case Completed(tasks=tasks, answer=answer):
-                self._handle_answer(tasks, answer)
+            case Completed(tasks=tasks, answer=answer, members=members):
+                self._handle_answer(tasks, answer, members)
                 self._keep(tasks, answer.cache)
 
     def take_found(self) -> list[Ended | PathFault]:
@@ -145,6 +150,10 @@ class EntryResults:
         line_bytes = None if line is None else line.bytes_read
         if line is not None:
             self._last_line_met = number
+            # Records of members come before that of their container.
+            earlier.drop_members(entry.location.resume_key)
+        elif earlier.has_members(entry.location.resume_key):
+            self._last_line_met = number
         found = earlier.outcome_of(entry)
         if line_bytes is None and found is None:
             return False
@@ -165,7 +174,7 @@ class EntryResults:
             self._journal.drop_carried_behind(number)
         return True
 
-    def _handle_answer(self, tasks: tuple[EntryTask, ...], answer: Answer) -> None:
+    def _handle_answer(self, tasks: tuple[EntryTask, ...], answer: Answer, members: Mapping[int, MemberSpool]) -> None:
         reported = {
             examination.item: _suspected(tasks[examination.item], examination) for examination in answer.reported
         }
@@ -175,7 +184,7 @@ class EntryResults:
             if examination is not None:
                 unreported_bytes -= examination.bytes_read
                 task.context.span.count.bytes_read += examination.bytes_read
-            self._resolve(task, examination)
+            self._resolve(task, examination, members.get(item))
         for item in answer.cache.hits:
             task = tasks[item] if item in reported else tasks[0]
             task.context.span.count.add(self._recall(tasks[item].entry))
@@ -206,9 +215,10 @@ class EntryResults:
         self._tally.recall(size_bytes)
         return Count(from_cache=1, bytes_from_cache=size_bytes)
 
-    def _resolve(self, task: EntryTask, examination: EntryResult | None) -> None:
+    def _resolve(self, task: EntryTask, examination: EntryResult | None, members: MemberSpool | None = None) -> None:
         group = task.context.group
-        for other in self._dispatcher.resolve(task, examination):
+        # Results of members are not kept for later names of the file, which are examined themselves.
+        for other in self._dispatcher.resolve(task, examination if members is None else None):
             if examination is not None:
                 if examination.from_run is not None:
                     other.context.span.count.add(self._recall(other.entry))
@@ -216,21 +226,27 @@ class EntryResults:
                 self._end_entry(other.context.number, other.entry, shared, other.context.span)
                 self._note_done(other.context.number, other.entry, shared)
         if examination is not None:
-            self._end_entry(task.context.number, task.entry, examination, task.context.span)
+            self._end_entry(task.context.number, task.entry, examination, task.context.span, members)
         if self._journal is not None and group is not None and group.result is not None:
             self._journal.link(JournaledLink(group.location, group.stat, group.result))
 
     def _end_entry(
-        self, number: int, entry: Entry, examination: EntryResult, span: OrderedBatch[WalkState] | None
+        self,
+        number: int,
+        entry: Entry,
+        examination: EntryResult,
+        span: OrderedBatch[WalkState] | None,
+        members: MemberSpool | None = None,
     ) -> None:
         """Holds an entry with a record until its turn, and counts one without."""
-        has_news = examination.faults or has_deny_match(examination.matches)
-        if has_news or self._record_all:
-            ended = Ended(entry, examination)
+        has_news = bool(examination.faults) or has_deny_match(examination.matches)
+        has_record = has_news or self._record_all
+        if has_record or members is not None:
+            ended = Ended(entry, examination, members, has_record)
             self._ordering.put(number, ended)
             if has_news:
                 self._found.append(ended)
-        else:
+        if not has_record:
             self._count_clean(number, span, known=bool(examination.matches), container=examination.container)
 
     def _count_clean(
@@ -243,9 +259,9 @@ class EntryResults:
             self._tally.record_clean()
         count = Count(known=1) if known else Count(clean=1)
         if container is not None:
-            self._tally.count_container(container.kind, opened=container.opened)
-            of_kind = {container.kind.value: 1}
-            count.add(Count(containers=of_kind) if container.opened else Count(containers_unopened=of_kind))
+            of_container = _count_of(container)
+            self._tally.count_inside(of_container)
+            count.add(of_container)
         if span is not None:
             span.count.add(count)
         else:
@@ -255,6 +271,20 @@ class EntryResults:
         if self._journal is not None:
             reported = msgspec.structs.replace(examination, item=0)
             self._journal.note(number, Done((entry,), (), (reported,), reported.bytes_read))
+
+
+def _count_of(container: ContainerResult) -> Count:
+    """Returns the counts of a container without a record, and of those of its members."""
+    of_kind = {container.kind.value: 1}
+    count = Count(
+        containers=container.containers,
+        containers_unopened=container.containers_unopened,
+        members_clean=container.clean,
+        members_known=container.known,
+        member_bytes=container.bytes,
+    )
+    count.add(Count(containers=of_kind) if container.opened else Count(containers_unopened=of_kind))
+    return count
 
 
 def _has_line(earlier: "ResumeState", item: PathFault) -> bool:

@@ -46,6 +46,7 @@ from hashaudit.scan.resume.journal import Journal
 from hashaudit.sources.interface import Source
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import POLL_S
+from hashaudit.workers.member_spool import MemberSpool
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
@@ -91,6 +92,9 @@ SEVERAL_ROOTS = 2
 
 MAX_SHOWN_PATH_BYTES = 4096
 """Bytes shown of a path that no record can hold."""
+
+MAX_RECORDED_MEMBERS = 1000
+"""Records of members of one container that become events. The findings file has all of them."""
 
 LAST_SEQ = MAX_SAFE_INTEGER
 """The longest number that a record can get."""
@@ -376,6 +380,10 @@ class MainLoop:
         if subjects and self._journal is not None:
             self._journal.write_links()
         for subject in subjects:
+            if isinstance(subject, Ended) and subject.members is not None:
+                recorded += self._write_members(subject, subject.members)
+            if isinstance(subject, Ended) and not subject.has_record:
+                continue
             record = self._record_of(subject)
             was_found = id(subject) in self._found
             self._found.discard(id(subject))
@@ -389,6 +397,31 @@ class MainLoop:
                 recorded.append(Recorded(record, was_found))
         return recorded
 
+    def _write_members(self, ended: Ended, members: MemberSpool) -> list[Recorded]:
+        """Writes the records of members, but those that the interrupted scan has written."""
+        recorded: list[Recorded] = []
+        for member in members:
+            now_ns = time.time_ns()
+            location = msgspec.structs.replace(ended.entry.location, within=member.within)
+            if self._earlier is not None and self._earlier.line_of(location.resume_key) is not None:
+                continue
+            entry = msgspec.structs.replace(ended.entry, location=location)
+            named_member = msgspec.structs.replace(member, result=named(member.result, self._config.category_names))
+            try:
+                record = convert.of_member(ended.entry, ended.examination, named_member, now_ns, self._list_names)
+            except (ValueError, TypeError, ArithmeticError, LookupError):
+                record = unrecordable(entry, now_ns)
+            if record is None:
+                continue
+            record = checked(record, entry, now_ns)
+            self._writer.write(record)
+            if not isinstance(record, FileRecord) and len(recorded) < MAX_RECORDED_MEMBERS:
+                recorded.append(Recorded(record))
+        members.clear()
+        if self._earlier is not None:
+            self._earlier.drop_members(ended.entry.location.resume_key)
+        return recorded
+
     def _progress(self) -> Progress:
         tally = self._tally
         return Progress(
@@ -396,7 +429,7 @@ class MainLoop:
             files_done=tally.examined + tally.faulted + self._ordering.waiting,
             bytes_walked=self._outcomes.bytes_met,
             bytes_done=self._pool.bytes_read() + self._outcomes.bytes_taken_over,
-            findings=tally.matched,
+            findings=tally.findings,
             faults=tally.faults.total(),
             walk_ended=self._walk_ended,
         )
@@ -426,7 +459,7 @@ class MainLoop:
             reason = EndReason.SIGNAL
         outside = 0 if self._auditor is None else self._auditor.outside
         exit_code = exit_codes.of_run(
-            findings=self._tally.matched + self._tally.differing,
+            findings=self._tally.findings + self._tally.differing,
             faults=self._tally.faults.total() + self._tally.audit[AuditOutcome.UNREADABLE] + outside,
             signal_number=signal_number,
             stopped=stopped,
@@ -477,4 +510,7 @@ def is_readable(record: FindingRecord | FaultRecord | FileRecord) -> bool:
 def unrecordable(entry: Entry, time_ns: int) -> FaultRecord:
     """Returns the fault of an entry whose result the findings format cannot hold."""
     fault = Fault(Stage.READ, FaultCode.INTERNAL_ERROR, "the result has a value that no record can hold")
-    return convert.of_path_fault(PathFault(entry.path, fault, root=entry.location.root), time_ns)
+    record = convert.of_path_fault(PathFault(entry.path, fault, root=entry.location.root), time_ns)
+    return (
+        msgspec.structs.replace(record, entry=convert.of_location(entry.location)) if entry.location.within else record
+    )

@@ -120,7 +120,7 @@ def merge_shards(
         lists=first.lists,
         config={name: value for name, value in first.config.items() if name != "shard"},
         totals=totals,
-        exit_code=exit_codes.of_run(findings=totals.matched, faults=sum(totals.faults.values())),
+        exit_code=exit_codes.of_run(findings=totals.findings, faults=sum(totals.faults.values())),
     )
     return result, tuple(shards)
 
@@ -235,6 +235,12 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         tally.from_cache += totals.from_cache
         tally.bytes_from_cache += int(totals.bytes_from_cache)
         skipped.update(totals.skipped)
+        tally.members_clean += totals.members_clean
+        tally.members_known += totals.members_known
+        tally.members_matched += totals.members_matched
+        tally.members_faulted += totals.members_faulted
+        tally.member_file_lines += totals.member_file_lines
+        tally.member_bytes += int(totals.member_bytes)
         tally.containers.update(totals.containers)
         tally.containers_unopened.update(totals.containers_unopened)
         faults.update(totals.faults)

@@ -20,6 +20,7 @@ class Group(StrEnum):
     NONE = "Options"
     LISTS = "Hash lists"
     FILES = "File selection"
+    CONTAINERS = "Containers"
     IMAGES = "Images"
     SELECT = "Selection of records"
     OUTPUT = "Output"

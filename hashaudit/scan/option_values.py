@@ -6,6 +6,7 @@ import re
 
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.lists.interface import ListSpec
+from hashaudit.model.containers import ContainerCategory
 from hashaudit.model.results import AlgorithmName, Role
 
 IMAGEHASH_PRE4 = "imagehash-pre4"
@@ -148,6 +149,23 @@ def algorithm_names(text: str) -> tuple[AlgorithmName, ...]:
         ValueError: an algorithm is unknown.
     """
     return tuple(algorithm_name(name) for name in text.split(",") if name.strip())
+
+
+def container_categories(text: str) -> tuple[ContainerCategory, ...]:
+    """Returns the categories of ``archives,mail``, each once and in their order; ``all`` and ``none`` stand alone.
+
+    Raises:
+        ValueError: a category is unknown.
+    """
+    names = {name.strip().lower() for name in text.split(",") if name.strip()}
+    if names == {"none"}:
+        return ()
+    if names == {"all"}:
+        return tuple(ContainerCategory)
+    known = {category.value for category in ContainerCategory}
+    if not names or not names <= known:
+        raise ValueError(f"must be all, none, or some of {', '.join(sorted(known))}")
+    return tuple(category for category in ContainerCategory if category.value in names)
 
 
 def max_distance(text: str) -> tuple[tuple[AlgorithmName, int], ...]:

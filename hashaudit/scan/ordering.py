@@ -33,6 +33,11 @@ class Count(msgspec.Struct, array_like=True):
     containers: dict[str, int] = {}
     """Containers that were opened, by kind. A value is never changed, because copies share it."""
     containers_unopened: dict[str, int] = {}
+    members_clean: int = 0
+    members_known: int = 0
+    """Members without a record, in containers without one."""
+    member_bytes: int = 0
+    """Content of all members in those containers."""
 
     def add(self, other: "Count") -> None:
         """Adds another count to this one."""
@@ -41,6 +46,9 @@ class Count(msgspec.Struct, array_like=True):
         self.bytes_read += other.bytes_read
         self.from_cache += other.from_cache
         self.bytes_from_cache += other.bytes_from_cache
+        self.members_clean += other.members_clean
+        self.members_known += other.members_known
+        self.member_bytes += other.member_bytes
         if other.containers:
             self.containers = _summed(self.containers, other.containers)
         if other.containers_unopened:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
+from hashaudit.content.containers.inside_budget import InsideLimits
+from hashaudit.content.containers.reader_registry import readable_kinds
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError, UsageError
@@ -16,6 +18,7 @@ from hashaudit.lists.algorithms import SHA256
 from hashaudit.lists.index.index_layout import ROLE_CODES, AffineColumn, ListRecord
 from hashaudit.lists.known_filter import SHA1
 from hashaudit.lists.load import LoadedLists
+from hashaudit.model.containers import CATEGORIES, ContainerKind
 from hashaudit.model.entry import Consistency
 from hashaudit.model.results import Role
 from hashaudit.objectstores import sandbox_paths
@@ -27,7 +30,7 @@ from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
 from hashaudit.workers.local.watchdog import Deadlines
-from hashaudit.workers.protocol import PerceptualConfig, WorkerConfig
+from hashaudit.workers.protocol import InsideConfig, PerceptualConfig, WorkerConfig
 
 READERS_ON_SPINNING_DISK = 1
 """Several readers make a spinning disk seek: 160 MB/s fall to 25."""
@@ -78,7 +81,17 @@ def plan_for(config: ScanConfig, lists: LoadedLists, hidden: tuple[bytes, ...] =
         sandbox=_sandbox(config, schemes, hidden),
         stores=config.buckets.store if schemes else None,
         schemes=schemes,
+        inside=_inside(config),
     )
+
+
+def _inside(config: ScanConfig) -> InsideConfig | None:
+    """Returns the settings for containers: the kinds that the user names and that have a reader."""
+    named: frozenset[ContainerKind] = frozenset().union(*(CATEGORIES[category] for category in config.inside))
+    kinds = named & readable_kinds()
+    if not kinds:
+        return None
+    return InsideConfig(kinds, InsideLimits(config.inside_depth, config.inside_bytes), config.inside_known)
 
 
 def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:
@@ -113,7 +126,7 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
 
 def deadlines(config: ScanConfig) -> Deadlines:
     """Returns the time limits of a worker for one file."""
-    return Deadlines(config.file_timeout_s, config.decode_timeout_s)
+    return Deadlines(config.file_timeout_s, config.decode_timeout_s, config.inside_bytes)
 
 
 def recipes_for(plan: WorkerConfig) -> HashSpec:

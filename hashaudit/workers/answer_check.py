@@ -12,13 +12,14 @@ import msgspec
 from hashaudit.cache.values import MAX_VALUE_BYTES
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_names
+from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
 from hashaudit.model.faults import Fault
 from hashaudit.model.location import Kind
-from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, PerceptualHash
+from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, MemberResult, PerceptualHash
 from hashaudit.model.times import TimeNs
 from hashaudit.workers.fault_texts import worded
-from hashaudit.workers.protocol import MAX_LABEL_CHARACTERS, MAX_MATCHES, Answer, WorkerConfig
+from hashaudit.workers.protocol import MAX_LABEL_CHARACTERS, MAX_MATCHES, Answer, MemberFrame, WorkerConfig
 from hashaudit.workers.tasks import ContextT, Task
 
 MAX_SIZE = (1 << 63) - 1
@@ -31,6 +32,10 @@ MAX_ATTEMPTS = 10_000
 MAX_FAULTS = 4096
 MAX_HASHES = 100_000
 """Perceptual hashes of one image. One of 33 frames has some hundred for each algorithm."""
+MAX_FRAME_RESULTS = 1000
+MAX_DEPTH = 100
+MAX_NAME_BYTES = 1 << 16
+"""Longest name of a member: that of a zip. A longer one of a tar is cut by the worker."""
 MAX_PLUGIN_BYTES = 4096
 """Longest value of a plug-in hash. The parent does not load plug-ins."""
 
@@ -46,6 +51,7 @@ class AnswerCheck:
         self._digests = {name: 2 * DIGESTS[name].length_bytes for name in config.algorithms if name in DIGESTS}
         self._lists = {number for index in config.indexes for number in index.list_numbers}
         self._lists |= {handle.list_number for handle in config.filters}
+        self._inside = config.inside
         perceptual = config.perceptual
         self._perceptual = frozenset[AlgorithmName]() if perceptual is None else frozenset(perceptual.algorithms)
         self._has_plugins = perceptual is not None and bool(perceptual.hashers)
@@ -78,7 +84,40 @@ class AnswerCheck:
             and _is_state(result.changed_from, entry)
             and _is_count_of_bytes(result, entry)
             and _is_consistency(result.consistency, entry)
-            and self._are_digests(result)
+            and self._is_hashed(result)
+            and _is_run(result.from_run, task)
+        )
+
+    def are_members(self, frame: MemberFrame, task: Task[ContextT]) -> bool:
+        """Returns whether results of members of a container can be true."""
+        if self._inside is None or not task.inside or len(frame.results) > MAX_FRAME_RESULTS:
+            return False
+        try:
+            return all(self._is_member(item, task.entry) for item in frame.results)
+        except (ArithmeticError, ValueError, TypeError, LookupError):
+            return False
+
+    def _is_member(self, item: MemberResult, entry: Entry) -> bool:
+        result = item.result
+        # Its state is that of the file around it.
+        in_file = msgspec.structs.replace(result, stat=entry.state)
+        kinds = ContainerKind.__members__.values()
+        return (
+            result.stat is None
+            and result.changed_from is None
+            and result.from_run is None
+            and 0 < len(item.within) <= MAX_DEPTH
+            and all(
+                member.format in kinds and len(member.name) <= MAX_NAME_BYTES and 0 <= member.ordinal < MAX_COUNT
+                for member in item.within
+            )
+            and 0 <= result.bytes_read <= MAX_SIZE
+            and self._is_hashed(in_file)
+        )
+
+    def _is_hashed(self, result: EntryResult) -> bool:
+        return (
+            self._are_digests(result)
             and self._are_matches(result)
             and len(set(result.needs_confirmation)) == len(result.needs_confirmation)
             and len(result.faults) <= MAX_FAULTS
@@ -87,7 +126,24 @@ class AnswerCheck:
             and all(map(self._is_hash, result.perceptual))
             and (result.no_hash is None or not result.perceptual)
             and 0 <= result.frames_skipped < MAX_COUNT
-            and _is_run(result.from_run, task)
+            and self._is_container(result.container)
+        )
+
+    def _is_container(self, container: ContainerResult | None) -> bool:
+        if container is None:
+            return True
+        kinds = frozenset(ContainerKind)
+        of_kinds = {**container.containers, **container.containers_unopened}
+        counts = (container.lines, container.clean, container.known, container.bytes, container.same_as or 0)
+        return (
+            (not container.opened or (self._inside is not None and container.kind in self._inside.kinds))
+            and (container.opened or not any(counts[:4]))
+            and all(0 <= count <= MAX_COUNT for count in counts)
+            and of_kinds.keys() <= kinds
+            and all(
+                0 < count <= MAX_COUNT
+                for count in (*container.containers.values(), *container.containers_unopened.values())
+            )
         )
 
     def _are_digests(self, result: EntryResult) -> bool:
@@ -154,6 +210,18 @@ def with_own_words(answer: Answer) -> Answer:
         for result in answer.reported
     )
     return msgspec.structs.replace(answer, reported=reported)
+
+
+def members_with_own_words(results: tuple[MemberResult, ...]) -> tuple[MemberResult, ...]:
+    """Returns results of members with the texts of faults from a closed set."""
+    return tuple(
+        msgspec.structs.replace(
+            item, result=msgspec.structs.replace(item.result, faults=tuple(map(worded, item.result.faults)))
+        )
+        if item.result.faults
+        else item
+        for item in results
+    )
 
 
 def _is_state(state: State | None, entry: Entry) -> bool:

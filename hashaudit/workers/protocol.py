@@ -10,13 +10,15 @@ import msgspec
 
 from hashaudit.cache.fingerprints import Fingerprints
 from hashaudit.cache.values import CachedFile, CachedValue
+from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterHandle
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef, DirectoryRef, Location, Member
-from hashaudit.model.results import AlgorithmName, EntryResult
+from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
 from hashaudit.objectstores.interface import StoreOptions
 
 
@@ -33,6 +35,16 @@ class PerceptualConfig(msgspec.Struct, frozen=True, array_like=True):
     decode_timeout_s: float
     hashers: tuple[str, ...]
     """Plug-ins that the user named, as ``module:callable``."""
+
+
+class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
+    """Settings for containers."""
+
+    kinds: frozenset[ContainerKind]
+    """Kinds that are opened."""
+    limits: InsideLimits
+    opens_known: bool
+    """Open also containers that a known list names as a whole."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
@@ -55,6 +67,18 @@ class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
     """URL schemes of the object stores in use."""
     recipes: Fingerprints | None = None
     """Fingerprints of the cached values; ``None``: there is no cache."""
+    inside: InsideConfig | None = None
+    """``None``: containers are not opened."""
+
+
+class Blame(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A member on which workers ended."""
+
+    member: int
+    """Number in the order of the examination, from 0."""
+    code: FaultCode
+    decode_only: bool
+    """Read it, without decoding it as an image."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -72,6 +96,10 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: str | None
     within: tuple[Member, ...]
     via_symlink: bool
+    blames: tuple[Blame, ...] = ()
+    """Members that are not examined again."""
+    inside: bool = True
+    """Open the entry if it is a container. False once opening it has ended too many workers."""
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True):
@@ -154,7 +182,19 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     """Items at the end of the batch that the worker did not begin, because its answer is already long."""
 
 
-Message = Ready | Rejected | Answer
+class MemberFrame(msgspec.Struct, frozen=True, array_like=True, tag="members"):
+    """Results of members of one item, sent before the answer, so that neither process holds all of them."""
+
+    number: int
+    """Number of the batch."""
+    item: int
+    first: int
+    """Number of results of the item that were sent before. 0: what was sent before is void, because the item is
+    examined again."""
+    results: tuple[MemberResult, ...]
+
+
+Message = Ready | Rejected | Answer | MemberFrame
 
 ENCODER = msgspec.msgpack.Encoder()
 CONFIG_DECODER = msgspec.msgpack.Decoder(WorkerConfig)
@@ -164,7 +204,7 @@ MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Mess
 ITEM_BITS = 20
 """Low bits of a position word that number the item; a batch has fewer than 2**20 items."""
 
-PROGRESS_WORDS = 8
+PROGRESS_WORDS = 10
 """Words of the progress memory that a worker shares with its parent, at the indexes below."""
 
 POSITION = 0
@@ -183,6 +223,10 @@ DECODING = 6
 """1 while the worker decodes, hashes and matches an image."""
 BEGUN_NS = 7
 """Start time of the current item on the monotonic clock."""
+MEMBER = 8
+"""Number of the member in progress inside the current item, from 1; 0: the item itself."""
+UNPACKED_BYTES = 9
+"""Bytes of content of members since the worker started."""
 
 STATUS_CODES: dict[int, FaultCode] = {
     errno.ENOMEM: FaultCode.OUT_OF_MEMORY,

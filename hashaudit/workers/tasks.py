@@ -9,7 +9,8 @@ import msgspec
 from hashaudit.cache.values import CachedFile
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault
-from hashaudit.workers.protocol import Answer, Group, Item
+from hashaudit.workers.member_spool import MemberSpool
+from hashaudit.workers.protocol import Answer, Blame, Group, Item
 
 ContextT = TypeVar("ContextT")
 
@@ -24,8 +25,12 @@ class Task(msgspec.Struct, Generic[ContextT], frozen=True):
     """Cached values; ``None``: the cache does not apply."""
     attempts: int = 0
     decode: bool = True
+    blames: tuple[Blame, ...] = ()
+    """Members that have ended workers."""
+    inside: bool = True
+    """Open the entry if it is a container."""
     suspicion: Fault | None = None
-    """Set when a decoder has crashed workers on this entry, which is now examined without decoding."""
+    """Set when a decoder has crashed workers on this entry, which is now examined without decoding or opening it."""
 
 
 class Completed(msgspec.Struct, Generic[ContextT], frozen=True):
@@ -33,6 +38,8 @@ class Completed(msgspec.Struct, Generic[ContextT], frozen=True):
 
     tasks: tuple[Task[ContextT], ...]
     answer: Answer
+    members: dict[int, MemberSpool] = {}
+    """Results of members, by the positions of their containers in the batch."""
 
 
 class Failed(msgspec.Struct, Generic[ContextT], frozen=True):
@@ -104,4 +111,6 @@ def _item(task: Task[ContextT]) -> Item:
         at.version,
         at.within,
         at.via_symlink,
+        task.blames,
+        task.inside,
     )

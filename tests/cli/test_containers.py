@@ -1,16 +1,23 @@
 """Containers in a scan, seen from outside: the installed command on archives made by other programs."""
 
 import gzip
+import hashlib
 import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from installed import Tool, of_kind, totals
+import hostile_hasher
+from installed import Tool, of_kind, parsed, totals
 
 JOBS = "1"
+
+MakeList = Callable[..., Path]
 
 
 @pytest.fixture
@@ -29,11 +36,11 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_containers_that_are_not_opened_are_counted_and_named(
-    hashaudit: Tool, make_list: Callable[..., Path], tree: Path, tmp_path: Path
+    hashaudit: Tool, make_list: MakeList, tree: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache.db"
-    done = hashaudit("scan", tree, "--record", "all", "--cache", cache)
-    again = hashaudit("scan", tree, "--cache", cache, "--list", make_list(b"other"))
+    done = hashaudit("scan", tree, "--record", "all", "--cache", cache, "--inside", "none")
+    again = hashaudit("scan", tree, "--cache", cache, "--list", make_list(b"other"), "--inside", "none")
     for result in (done, again):
         assert result.code == 0, result.err
         assert totals(result.lines)["containers_unopened"] == {"gz": 1, "zip": 4}
@@ -48,3 +55,76 @@ def test_containers_that_are_not_opened_are_counted_and_named(
         "e.gz": {"kind": "gz", "opened": False},
         "plain.zip": None,
     }
+
+
+def chain(record: dict[str, Any]) -> list[tuple[str, str, int]]:
+    return [(step["format"], step["name"], step["ordinal"]) for step in record["entry"].get("within", ())]
+
+
+def test_a_listed_member_is_a_finding_that_names_the_way_to_it(
+    hashaudit: Tool, make_list: MakeList, tree: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "o.jsonl"
+    result = hashaudit("scan", tree, "--list", make_list(b"listed content"), "-o", output)
+    assert result.code == 8, result.err
+    lines = parsed(output.read_bytes())
+    found = [(Path(line["entry"]["path"]).name, chain(line)) for line in of_kind(lines, "finding")]
+    inner = [("zip", "inner", 0)]
+    assert found == [("a.zip", inner), ("b", inner), ("c", inner), ("d.jpg", inner), ("e.gz", [("gz", "", 0)])]
+    record = of_kind(lines, "finding")[0]
+    assert record["digests"]["sha256"] == hashlib.sha256(b"listed content").hexdigest()
+    assert record["state"]["inode"] == str((tree / "a.zip").stat().st_ino)
+    counted = totals(lines)
+    assert (counted["seen"], counted["clean"], counted["matched"], counted["members_matched"]) == (6, 6, 0, 5)
+    assert counted["containers"] == {"gz": 1, "zip": 4}
+    assert "5 members of containers" in result.err
+    assert "a.zip//inner" in result.err
+    assert hashaudit("verify", output).code == 0
+
+
+def test_a_known_container_is_opened_only_by_wish(
+    hashaudit: Tool, make_list: MakeList, tree: Path, tmp_path: Path
+) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text(hashlib.sha256((tree / "b").read_bytes()).hexdigest() + "\n")
+    known.chmod(0o600)
+    words = ("scan", tree, "--list", make_list(b"listed content"), "--known", known)
+    left = of_kind(hashaudit(*words).lines, "finding")
+    assert [Path(line["entry"]["path"]).name for line in left] == ["d.jpg", "e.gz"]
+    assert len(of_kind(hashaudit(*words, "--inside-known").lines, "finding")) == 5
+
+
+def test_a_member_that_ends_workers_costs_that_member(hashaudit: Tool, tmp_path: Path) -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    pixels[0, 0] = hostile_hasher.NAMES.index("segfault")
+    Image.fromarray(pixels).save(tmp_path / "crash.png")
+    root = tmp_path / "tree"
+    root.mkdir()
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        archive.writestr("before", b"before")
+        archive.write(tmp_path / "crash.png", "crash.png")
+        archive.writestr("after", b"after")
+    (root / "other").write_bytes(b"other")
+    result = hashaudit(
+        "scan",
+        root,
+        "--record",
+        "all",
+        "--hasher",
+        "hostile_hasher:Hostile",
+        "--variants",
+        "none",
+        env={"PYTHONPATH": str(Path(hostile_hasher.__file__).parent)},
+    )
+    assert result.code == 16, result.err
+    [fault] = of_kind(result.lines, "fault")
+    assert chain(fault) == [("zip", "crash.png", 1)]
+    assert fault["faults"][0]["code"] == "worker_crashed"
+    assert fault["digests"]["sha256"] == hashlib.sha256((tmp_path / "crash.png").read_bytes()).hexdigest()
+    files = [(Path(line["entry"]["path"]).name, chain(line)) for line in of_kind(result.lines, "file")]
+    assert files == [("a.zip", [("zip", "before", 0)]), ("a.zip", [("zip", "after", 2)]), ("a.zip", []), ("other", [])]
+
+
+def test_invalid_values_of_the_options_are_refused(hashaudit: Tool, tree: Path) -> None:
+    for words in (("--inside", "archive"), ("--inside", "none,mail"), ("--inside-depth", "0"), ("--inside-bytes", "0")):
+        assert hashaudit("scan", tree, "--record", "all", *words).code == 2, words

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in range(300):
             (top / f"d{folder}" / f"{name}").write_bytes(b"%d-%d" % (folder, name) * (1 + name % 7))
     Image.linear_gradient("L").save(top / "d4" / "0.png")
+    with zipfile.ZipFile(top / "d1" / "0", "w") as archive:
+        for name in range(5):
+            archive.writestr(f"m{name}", b"member %d" % name)
     (top / "large").write_bytes(b"large" * 2_000_000)
     os.link(top / "d0" / "5", top / "d5" / "another name")
     (top / "link").symlink_to("large")

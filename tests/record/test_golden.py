@@ -38,6 +38,8 @@ from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord
 GOLDEN = Path(__file__).parent / "golden" / "findings.jsonl"
 SIDECAR = GOLDEN.with_name("findings.jsonl.sig")
 KEY = signing_key(7)
+OPENED = ContainerResult(ContainerKind.ZIP, True, 1, 2, 3, 4, {"gz": 1}, {"pdf": 2})
+SAME = ContainerResult(ContainerKind.ZIP, same_as=0)
 
 
 def of(at: Entry, result: EntryResult) -> Writable:
@@ -66,7 +68,12 @@ def everything() -> list[Writable]:
     pinned = msgspec.structs.replace(examination(), stat=state, consistency=Consistency.VERSION_PINNED)
     cached = msgspec.structs.replace(examination(), from_run="01890a5d-ac96-774b-bcce-b302099a8057")
     flat = msgspec.structs.replace(examination(), no_hash=NoHash.FLAT, frames_skipped=3)
-    archive = msgspec.structs.replace(examination(), container=ContainerResult(ContainerKind.ZIP))
+    archive = msgspec.structs.replace(
+        examination(), container=ContainerResult(ContainerKind.ZIP, True, 1, 2, 3, 4, {"gz": 1}, {"pdf": 2})
+    )
+    quine = msgspec.structs.replace(
+        examination(matches=[match()]), container=ContainerResult(ContainerKind.ZIP, same_as=0)
+    )
     unopened = msgspec.structs.replace(examination(faults=[fault(), fault(FaultCode.TIMEOUT)]), stat=None, digests={})
     return [
         finding(b"\xff\n"),
@@ -77,6 +84,7 @@ def everything() -> list[Writable]:
         of(entry(b"cached"), cached),
         of(entry(b"flat"), flat),
         of(entry(b"archive"), archive),
+        of(inside, quine),
         of(entry(b"unopened"), unopened),
         unlisted_folder(),
         of(stored, pinned),

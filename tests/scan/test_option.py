@@ -91,7 +91,16 @@ def test_options_that_hold_secrets_are_not_settings_of_a_scan() -> None:
 
 def test_the_panels_are_those_of_the_help() -> None:
     assert [group.value for group in Group] == [
-        *("Options", "Hash lists", "File selection", "Images", "Selection of records", "Output", "Performance"),
+        *(
+            "Options",
+            "Hash lists",
+            "File selection",
+            "Containers",
+            "Images",
+            "Selection of records",
+            "Output",
+            "Performance",
+        ),
         *("Object stores", "Cluster", "Case"),
     ]
 

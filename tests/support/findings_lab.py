@@ -172,7 +172,7 @@ def write_run(
     ) as writer:
         for segment in segments:
             for line in segment:
-                if not (isinstance(line, FaultRecord) and line.directory):
+                if not (line.entry.within or (isinstance(line, FaultRecord) and line.directory)):
                     writer.tally.add()
                 writer.write(line)
             fake.wall += 60 * timestamps.NS_PER_S

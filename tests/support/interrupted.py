@@ -1,10 +1,12 @@
 """Runs that are interrupted, and what must be the same once they were gone on with."""
 
+import io
 import os
 import random
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ def make_tree(folder: Path, files: int) -> list[bytes]:
         below.mkdir(parents=True, exist_ok=True)
         content = source.randbytes(source.randrange(30, 90))
         contents.append(content)
-        (below / f"f{number}").write_bytes(content)
+        (below / f"f{number}").write_bytes(zipped(number, content) if number % 44 < 2 else content)
         if number % 17 == 0:
             other = folder / f"d{(number + 3) % 7}"
             other.mkdir(exist_ok=True)
@@ -33,6 +35,15 @@ def make_tree(folder: Path, files: int) -> list[bytes]:
         if number % 300 == 0:
             (folder / f"d{number % 7}" / f"l{number}").symlink_to("nowhere")
     return contents
+
+
+def zipped(number: int, content: bytes) -> bytes:
+    """An archive with the content, and others before and behind it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in (("a", b"%d" % number), ("b", content), ("c", b"behind")):
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
 
 
 class Told(msgspec.Struct):

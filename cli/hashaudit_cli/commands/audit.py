@@ -147,7 +147,12 @@ def audit(settings: Settings) -> int:
     )
     path = settings.config_file.path if settings.config_file is not None else None
     config = settings.make(
-        ScanConfig, origins=settings.origins(ScanConfig), config_file=path, record=RecordScope.ALL, perceptual=False
+        ScanConfig,
+        origins=settings.origins(ScanConfig),
+        config_file=path,
+        record=RecordScope.ALL,
+        perceptual=False,
+        inside=(),
     )
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     return run_and_report(

@@ -68,7 +68,7 @@ def hash_files(settings: Settings) -> int:
     from hashaudit.workers.local.worker_start import start_server
 
     own, quiet = settings.make(HashOptions), settings.make(QuietOption).quiet
-    config = checked(settings.make(ScanConfig, variants="none", record=RecordScope.ALL))
+    config = checked(settings.make(ScanConfig, variants="none", record=RecordScope.ALL, inside=()))
     if own.form not in FORMS:
         raise UsageError(f"invalid --format: '{own.form}'; must be one of {', '.join(FORMS)}")
     if own.form == "hashdeep" and not config.algorithms:

@@ -124,6 +124,6 @@ def _log_summary(result: "MergedResult", path: bytes) -> None:
         log(f"warning: other storage: {different}")
     log(
         f"{counted(len(result.shards), 'shard')}: {counted(totals.examined, 'file')} examined; "
-        f"{counted(totals.matched, 'finding')}; {counted(sum(totals.faults.values()), 'fault')}"
+        f"{counted(totals.findings, 'finding')}; {counted(sum(totals.faults.values()), 'fault')}"
     )
     log(f"checksums in {quote(path)}, signed in {quote(path + SIDECAR_SUFFIX)}; totals in {quote(path)}.json")

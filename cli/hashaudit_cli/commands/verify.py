@@ -189,7 +189,7 @@ def _how_to_trust(outcome: "Verification | MergedVerification", code: ExitCode) 
 
 def _counts(totals: Totals) -> str:
     return (
-        f"{counted(totals.seen, 'file')} seen, {totals.examined:,} examined; {counted(totals.matched, 'finding')}; "
+        f"{counted(totals.seen, 'file')} seen, {totals.examined:,} examined; {counted(totals.findings, 'finding')}; "
         f"{counted(sum(totals.faults.values()), 'fault')}"
     )
 
@@ -198,7 +198,7 @@ def _count_fields(totals: Totals | None) -> dict[str, int | None]:
     counts: dict[str, Callable[[Totals], int]] = {
         "files": lambda of: of.seen,
         "examined": lambda of: of.examined,
-        "findings": lambda of: of.matched,
+        "findings": lambda of: of.findings,
         "faults": lambda of: sum(of.faults.values()),
     }
     return {name: None if totals is None else count(totals) for name, count in counts.items()}

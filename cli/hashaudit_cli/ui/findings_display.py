@@ -133,7 +133,7 @@ def _completeness(found: Verification) -> str:
     if found.last is None or not found.last.final or found.end_reason is not EndReason.COMPLETED:
         return ", scan INCOMPLETE"
     totals = found.last.totals
-    unexamined = totals.faulted + totals.pending
+    unexamined = totals.faulted + totals.members_faulted + totals.pending
     missing = []
     if unexamined:
         missing.append(f"{unexamined:,} of {counted(totals.seen, 'entry', 'entries')} not fully examined")

@@ -1,7 +1,7 @@
 """A scan's findings and its end, in one line each."""
 
-from hashaudit.model import paths
 from hashaudit.model.results import Role
+from hashaudit.record.entry_path import joined_path
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.events import Finished
 from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
@@ -9,7 +9,7 @@ from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
 
 def shown_path(record: FindingRecord | FaultRecord) -> str:
     """Returns the path of a record in a form that is safe on a terminal."""
-    return quote(paths.from_text(record.entry.path, record.entry.path_uri))
+    return quote(joined_path(record.entry))
 
 
 def safe(text: str) -> str:
@@ -35,9 +35,11 @@ def summary(finished: Finished) -> str:
     }[finished.reason]
     parts = [
         f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})",
-        counted(totals.matched, "finding"),
+        counted(totals.findings, "finding"),
         f"{counted(sum(totals.faults.values()), 'fault')}",
     ]
+    if totals.members:
+        parts.insert(1, f"{counted(totals.members, 'member')} of containers ({bytes_shown(int(totals.member_bytes))})")
     if totals.from_cache:
         parts.append(f"{totals.from_cache:,} from the cache ({bytes_shown(int(totals.bytes_from_cache))} not read)")
     if totals.known:

@@ -35,10 +35,14 @@ class Tables:
         console = Console(file=sys.stderr, highlight=False)
         if self._findings:
             console.print(self._findings_table())
-            _print_rest(console, totals.matched - len(self._findings), "finding")
+            _print_rest(console, totals.findings - len(self._findings), "finding")
         if self._faults:
             console.print(self._faults_table())
-            _print_rest(console, totals.faulted + totals.directories_faulted - len(self._faults), "fault")
+            _print_rest(
+                console,
+                totals.faulted + totals.members_faulted + totals.directories_faulted - len(self._faults),
+                "fault",
+            )
 
     def _findings_table(self) -> Table:
         table = Table(title="Findings", title_justify="left")

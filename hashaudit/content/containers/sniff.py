@@ -19,6 +19,9 @@ SNIFF_REVISION = 1
 HEAD_BYTES = 4096
 """First bytes of a file that are looked at, besides the volume descriptor of an ISO image."""
 
+FIRST_BYTES = 0x8006
+"""Bytes of a file that the first call of :meth:`ContainerProbe.take` has to get, if it has so many."""
+
 END_RECORD_BYTES = 22
 """Length of a zip's end record without its comment (APPNOTE 4.3.16)."""
 TAIL_BYTES = END_RECORD_BYTES + 0xFFFF
@@ -168,6 +171,16 @@ class ContainerProbe:
             return self._found
         at = tail.rfind(b"PK\x05\x06")
         return ContainerKind.ZIP if is_end_record(tail, at, self._seen_bytes) else None
+
+    @property
+    def begins_as(self) -> ContainerKind | None:
+        """The kind of container that the first bytes are."""
+        return self._found
+
+    @property
+    def may_hide(self) -> bool:
+        """True if the file begins like one behind which archives are appended."""
+        return self._is_host
 
     def _search(self, data: bytes) -> None:
         for magic, kind in _SELF_EXTRACTING:

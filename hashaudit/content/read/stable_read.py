@@ -79,6 +79,7 @@ def read_entry(
     limits: ReadLimits = DEFAULT_LIMITS,
     *,
     checks_pages: bool = False,
+    examine_open: Callable[[S, int, int], None] | None = None,
 ) -> ReadOutcome[S]:
     """Reads an entry from its first byte to its last.
 
@@ -90,6 +91,8 @@ def read_entry(
         make_sink: makes a new sink for each attempt.
         reader: reads the content. Sinks get views of its buffer.
         limits: limits on attempts and growth.
+        examine_open: called with the sink, the descriptor and the size of a file that was read in one state, before it
+            is closed. A change during the call counts as one during the read.
         checks_pages: find out whether pages of the file wait to be written to storage.
     """
     last: _Reading[S] | None = None
@@ -101,7 +104,15 @@ def read_entry(
             policy = limits.on_mount if waits_for_mount else limits.policy
             time.sleep(policy.pause_s(attempt))
         attempt += 1
-        result = _attempt(entry, cache, make_sink, reader, growth_bytes=limits.growth_bytes, checks_pages=checks_pages)
+        result = _attempt(
+            entry,
+            cache,
+            make_sink,
+            reader,
+            growth_bytes=limits.growth_bytes,
+            checks_pages=checks_pages,
+            examine_open=examine_open,
+        )
         if isinstance(result, Fault):
             fault = result
             if not is_transient_fault(fault.code, on_mount=entry.consistency is not Consistency.STABLE):
@@ -152,6 +163,7 @@ def _attempt(
     *,
     growth_bytes: int,
     checks_pages: bool,
+    examine_open: Callable[[S, int, int], None] | None,
 ) -> _Reading[S] | Fault:
     try:
         directory = cache.get(entry.location.directory, inodes_last=entry.consistency is Consistency.STABLE)
@@ -163,7 +175,15 @@ def _attempt(
     try:
         # Before the state is taken: from now on, a change through a memory map gets a new time.
         is_unwritten = checks_pages and not page_cache.is_written(descriptor)
-        result = _read(entry, directory, descriptor, make_sink(), reader=reader, growth_bytes=growth_bytes)
+        result = _read(
+            entry,
+            directory,
+            descriptor,
+            make_sink(),
+            reader=reader,
+            growth_bytes=growth_bytes,
+            examine_open=examine_open,
+        )
     except UnreadableError as error:
         return fault_of(error.error, Stage.READ, "read the file")
     finally:
@@ -183,6 +203,7 @@ def _read(
     *,
     reader: Reader,
     growth_bytes: int,
+    examine_open: Callable[[S, int, int], None] | None,
 ) -> _Reading[S] | Fault:
     before, is_certain = _settled(descriptor, entry)
     # A FUSE daemon may report holes where there is data, undetectably. The kernel's own filesystems do not.
@@ -196,6 +217,9 @@ def _read(
     change = _change(entry, directory, before, after, count)
     if not change and not is_certain:
         change = "changed within the resolution of its times"
+    if not change and examine_open is not None:
+        examine_open(sink, descriptor, count)
+        change = _change(entry, directory, before, status_of(descriptor), count)
     return _Reading(sink, count, before, after, change)
 
 

@@ -185,7 +185,13 @@ class _Reader:
             self._folders.add(key.path)
         elif record.seq >= self._first_line:
             from_cache = record.from_run is not None
-            read = int(record.state.size) if record.state is not None and record.digests and not from_cache else 0
+            read = (
+                0
+                if key.within
+                else int(record.state.size)
+                if record.state is not None and record.digests and not from_cache
+                else 0
+            )
             self._lines.append(RecordedLine(record.seq, key, read, from_cache))
 
 

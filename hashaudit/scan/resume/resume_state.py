@@ -10,7 +10,6 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError, OutputError
-from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind, ResumeKey
 from hashaudit.model.results import EntryResult
@@ -102,6 +101,11 @@ class ResumeState:
         self.resume_point = resume_point
         self._lines = {line.key: line for line in interrupted.lines}
         self._directories = interrupted.folders
+        self._members: dict[ResumeKey, list[ResumeKey]] = {}
+        """Members with a record, by the file around them."""
+        for line in interrupted.lines:
+            if line.key.within:
+                self._members.setdefault(line.key._replace(within=()), []).append(line.key)
         self._done: dict[Entry, PriorResult] = {}
         self._rest: dict[int, int] = {}
         self.links: Sequence[JournaledLink] = ()
@@ -113,7 +117,9 @@ class ResumeState:
             self._read_as = {(link.stat.device, link.stat.inode): link.location.path for link in journal.links}
             for batch in journal.done:
                 outcomes = dict(_outcomes(batch))
-                self._done.update(outcomes)
+                self._done.update(
+                    {entry: outcome for entry, outcome in outcomes.items() if not _has_member_lines(outcome)}
+                )
                 self._rest[id(batch)] = batch.bytes_read - sum(map(_bytes_read, outcomes, outcomes.values()))
         last = interrupted.end.last
         kept = range(last + 1, last + 1 if resume_point is None else max(last, resume_point.lines) + 1)
@@ -135,7 +141,7 @@ class ResumeState:
     @property
     def unseen_paths(self) -> tuple[bytes, ...]:
         """Paths of entries with a record that were not seen yet, in the order of the file."""
-        return tuple(key.path for key in self._lines)
+        return tuple(key.path for key in self._lines if not key.within)
 
     @property
     def is_used_up(self) -> bool:
@@ -145,6 +151,15 @@ class ResumeState:
     def line_of(self, key: ResumeKey) -> RecordedLine | None:
         """Removes and returns the summary of the entry's record; ``None`` if it has none."""
         return self._lines.pop(key, None)
+
+    def has_members(self, key: ResumeKey) -> bool:
+        """Returns whether members of the file have a record."""
+        return key in self._members
+
+    def drop_members(self, key: ResumeKey) -> None:
+        """Forgets the members of a file that was examined completely."""
+        for member in self._members.pop(key, ()):
+            self._lines.pop(member, None)
 
     def has_directory(self, path: bytes) -> bool:
         """Returns whether a directory has a record."""
@@ -190,6 +205,12 @@ def _outcomes(batch: Done) -> Iterable[tuple[Entry, PriorResult]]:
         yield entry, PriorResult(item in known, examination, batch, item in cache_hits or from_run is not None)
 
 
+def _has_member_lines(outcome: PriorResult) -> bool:
+    """Returns whether members of the entry have results, which a journal does not hold: it is examined again."""
+    examination = outcome.examination
+    return examination is not None and examination.container is not None and examination.container.lines > 0
+
+
 def _bytes_read(entry: Entry, outcome: PriorResult) -> int:
     if outcome.examination is not None:
         return outcome.examination.bytes_read
@@ -198,7 +219,7 @@ def _bytes_read(entry: Entry, outcome: PriorResult) -> int:
 
 def _tally(interrupted: Interrupted, resume_point: JournaledPoint | None) -> TotalsCounter:
     tally = interrupted.tally
-    tally.seen = len(interrupted.lines)
+    tally.seen = sum(not line.key.within for line in interrupted.lines)
     if resume_point is not None:
         tally.seen += resume_point.walk.seen
         tally.directories = resume_point.walk.directories
@@ -208,13 +229,8 @@ def _tally(interrupted: Interrupted, resume_point: JournaledPoint | None) -> Tot
         tally.bytes_read = resume_point.count.bytes_read
         tally.from_cache = resume_point.count.from_cache
         tally.bytes_from_cache = resume_point.count.bytes_from_cache
-        tally.containers.update(_by_kind(resume_point.count.containers))
-        tally.containers_unopened.update(_by_kind(resume_point.count.containers_unopened))
+        tally.count_inside(resume_point.count)
     return tally
-
-
-def _by_kind(counts: dict[str, int]) -> dict[ContainerKind, int]:
-    return {ContainerKind(kind): count for kind, count in counts.items()}
 
 
 def load_earlier(

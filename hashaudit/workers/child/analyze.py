@@ -11,15 +11,16 @@ from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.content.read.small_read import SmallReader
-from hashaudit.errors import HostError
+from hashaudit.errors import HashauditError, HostError
 from hashaudit.lists.algorithms import SHA256
-from hashaudit.model.containers import ContainerResult
+from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, Stage
 from hashaudit.model.location import BucketRef, DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
-from hashaudit.workers.child.internal_errors import internal_error
+from hashaudit.workers.child.inside import Inside
+from hashaudit.workers.child.internal_errors import WorkerExhaustedError, internal_error
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, WorkerConfig
@@ -58,6 +59,7 @@ class Analyzer:
         throttle: limits reading.
         pictures: hashes images; ``None``: images are not decoded.
         objects: reads objects; ``None``: only local files.
+        inside: examines members of containers; ``None``: containers are not opened.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Analyzer:
         throttle: SharedThrottle,
         pictures: "Pictures | None",
         objects: "Objects | None",
+        *,
+        inside: Inside | None = None,
     ) -> None:
         self._algorithms = config.algorithms
         self._progress = progress
@@ -77,6 +81,7 @@ class Analyzer:
         self._small = SmallReader(self._directories, throttle)
         self._new = [(name, DIGESTS[name].new) for name in self._algorithms]
         self._objects = objects
+        self._inside = inside
 
     def analyze(self, position: tuple[int, int], entry: Entry, item: Item) -> AnalysisResult:
         """Returns the hashes of an entry.
@@ -90,11 +95,12 @@ class Analyzer:
             HashauditError: a compiled list is damaged, which is no fault of the entry.
         """
         if self._cache_reader is None or item.known is None:
-            return self._read(entry, position, decode=item.decode)
+            return self._read(entry, position, item)
         before = opened(entry, item.known)
-        if before and not item.known.reread and (hit := self._cache_reader.recall(before)) is not None:
+        hit = self._cache_reader.recall(before) if before and not item.known.reread else None
+        if hit is not None and not self._would_open(hit.container, item):
             return self._from_cache(entry, hit, item.known.run_id)
-        analysis = self._read(entry, position, decode=item.decode, checks_pages=True)
+        analysis = self._read(entry, position, item, checks_pages=True)
         of_picture = None if analysis.seen is None else analysis.seen.values
         now = self._cache_reader.values_of(analysis.outcome, entry, of_picture)
         if not now:
@@ -141,6 +147,10 @@ class Analyzer:
             return None
         return {name: new(content).digest() for name, new in self._new}
 
+    def _would_open(self, kind: ContainerKind | None, item: Item) -> bool:
+        """Returns whether a container is opened. The cache has no results of members."""
+        return kind is not None and self._inside is not None and item.inside and kind in self._inside.config.kinds
+
     def with_birth_time(self, entry: Entry, state: State | None) -> State | None:
         """Returns a state with the time when its file was created, if that is known."""
         if state is None or state.kind is not Kind.FILE:
@@ -165,22 +175,30 @@ class Analyzer:
         return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None, container=container)
 
     def _read(
-        self, entry: Entry, position: tuple[int, int], *, decode: bool, checks_pages: bool = False
+        self, entry: Entry, position: tuple[int, int], item: Item, *, checks_pages: bool = False
     ) -> AnalysisResult:
-        outcome = self._outcome(entry, position, decode=decode, checks_pages=checks_pages)
+        outcome = self._outcome(entry, position, item, checks_pages=checks_pages)
         digests = outcome.sink.digests() if outcome.sink is not None else {}
         self._progress[DECODING] = 1
         seen = self._hash_picture(outcome.sink, digests)
         self._progress[DECODING] = 0
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
-        kind = None if outcome.sink is None else outcome.sink.probe.kind
-        container = None if kind is None else ContainerResult(kind)
+        container = None
+        if outcome.sink is not None:
+            kind = outcome.sink.probe.kind
+            container = outcome.sink.container or (None if kind is None else ContainerResult(kind))
+            faults = (*faults, *outcome.sink.container_faults)
         return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read, container=container)
 
     def _outcome(
-        self, entry: Entry, position: tuple[int, int], *, decode: bool, checks_pages: bool
+        self, entry: Entry, position: tuple[int, int], item: Item, *, checks_pages: bool
     ) -> ReadOutcome[Content]:
-        capture = self._pictures.capture if self._pictures is not None and decode else None
+        capture = self._pictures.capture if self._pictures is not None and item.decode else None
+        inside = self._inside if item.inside else None
+
+        def examine_open(content: Content, descriptor: int, size_bytes: int) -> None:
+            if inside is not None:
+                inside.examine(content, descriptor, size_bytes, position, item.blames)
 
         def sink() -> Content:
             self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]
@@ -189,8 +207,19 @@ class Analyzer:
         try:
             if entry.location.kind is Kind.OBJECT:
                 return self._object(entry, position, sink)
-            return read_entry(entry, self._directories, sink, self._reader, checks_pages=checks_pages)
-        except Exception as error:  # noqa: BLE001 # an internal error on one file must not affect the others
+            return read_entry(
+                entry,
+                self._directories,
+                sink,
+                self._reader,
+                checks_pages=checks_pages,
+                examine_open=None if inside is None else examine_open,
+            )
+        except WorkerExhaustedError:
+            raise
+        except Exception as error:  # an internal error on one file must not affect the others
+            if isinstance(error, HashauditError) and entry.location.kind is Kind.FILE:
+                raise  # a compiled list is damaged
             fault = internal_error(Stage.READ, error)
             return ReadOutcome(sink=None, stat=None, bytes_read=0, consistency=entry.consistency, faults=(fault,))
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
@@ -13,7 +14,8 @@ from hashaudit.errors import HashauditError
 from hashaudit.host.framing import frame, receive
 from hashaudit.host.process import die_with_parent, forbid_core_dumps, forbid_new_privileges, raise_open_file_limit
 from hashaudit.host.sandbox.sandbox import NO_CORE_DUMPS, NO_NEW_PRIVILEGES, PARENT_DEATH_SIGNAL
-from hashaudit.workers.child.examiner import Examiner, WorkerExhaustedError
+from hashaudit.workers.child.examiner import Examiner
+from hashaudit.workers.child.internal_errors import WorkerExhaustedError
 from hashaudit.workers.child.preload import single_threaded
 from hashaudit.workers.connection import Address, open_connection
 from hashaudit.workers.protocol import (
@@ -80,7 +82,7 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
         config = CONFIG_DECODER.decode(request)
         try:
             self_test(config.algorithms)
-            examiner = Examiner(config, progress)
+            examiner = Examiner(config, progress, partial(_send, stream))
         except HashauditError as error:
             _send(stream, Rejected(str(error)))
             return

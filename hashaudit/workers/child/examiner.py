@@ -3,7 +3,7 @@
 import errno
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,50 +16,37 @@ from hashaudit.lists.match.known_match import KnownFilters
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.location import Kind
-from hashaudit.model.results import Caveat, EntryResult, Match, Role, has_deny_match
+from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
 from hashaudit.workers.child.import_guard import ImportGuard
+from hashaudit.workers.child.inside import Hashing, Inside
+from hashaudit.workers.child.internal_errors import WorkerExhaustedError
+from hashaudit.workers.child.result_bounds import bounded_matches, result_length
 from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.message_size import FULL_ANSWER_BYTES
 from hashaudit.workers.protocol import (
     BEGUN_BYTES,
     BEGUN_NS,
-    ENCODER,
     FED_BYTES,
-    MAX_LABEL_CHARACTERS,
-    MAX_MATCHES,
+    MEMBER,
     POSITION,
     Answer,
     Group,
     Item,
+    MemberFrame,
     WorkBatch,
     WorkerConfig,
     entry_of,
     position_word,
 )
 
-LABELS_OMITTED = {"labels": "omitted: too long for one record"}
-
 NEWS_NS = 250 * 10**6
 """A batch that has taken longer ends early after a finding or a fault, so that people see it within a second."""
-
-FEW_VALUES = 8
-SHORT_RESULT_BYTES = 4096
-"""Assumed for a result with fewer than :data:`FEW_VALUES` values, which is not measured, to save time."""
 
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
     from hashaudit.workers.child.object_prefetch import Objects
     from hashaudit.workers.child.pictures import PictureResult, Pictures
-
-
-class WorkerExhaustedError(Exception):
-    """A file used up resources of this process that it cannot recover. It must not examine another."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-        """Exit status."""
 
 
 class Examiner:
@@ -68,12 +55,15 @@ class Examiner:
     Args:
         config: names what to compute and match.
         progress: memory shared with the parent.
+        send: sends results of members to the parent.
 
     Raises:
         HashauditError: a compiled list cannot be opened, or an algorithm does not exist.
     """
 
-    def __init__(self, config: WorkerConfig, progress: memoryview) -> None:
+    def __init__(
+        self, config: WorkerConfig, progress: memoryview, send: Callable[[MemberFrame], None] = lambda _: None
+    ) -> None:
         self._config = config
         self._progress = progress
         algorithms = _perceptual_algorithms(config)
@@ -82,7 +72,17 @@ class Examiner:
         self._filters = KnownFilters(config.filters)
         throttle = SharedThrottle(progress)
         self._objects = _objects(config, throttle)
-        self._analyzer = Analyzer(config, progress, throttle, _pictures(config, algorithms, indexes), self._objects)
+        pictures = _pictures(config, algorithms, indexes)
+        inside = None
+        if config.inside is not None:
+            inside = Inside(
+                config.inside,
+                Hashing(config.algorithms, pictures, self._match, self._check_fitness, config.report_all),
+                progress,
+                throttle,
+                send,
+            )
+        self._analyzer = Analyzer(config, progress, throttle, pictures, self._objects, inside=inside)
         self.space = AddressSpace()
         self.access: Access | None = None
         """The paths that this process may read; ``None`` outside of a sandbox."""
@@ -116,6 +116,7 @@ class Examiner:
         may_be_quick = not self._config.report_all
         answer_bytes = number = 0
         for number, (group, item) in enumerate(entries):
+            progress[MEMBER] = 0
             progress[BEGUN_BYTES] = progress[FED_BYTES]
             progress[BEGUN_NS] = time.monotonic_ns()
             progress[POSITION] = first_word + number
@@ -130,7 +131,7 @@ class Examiner:
             if refused := self.imports.faults():
                 analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
             counts.add(number, analysis)
-            matches, confirmations = self._match(analysis)
+            matches, confirmations = self._match(analysis.digests, analysis.size_bytes, analysis.seen)
             self._check_fitness(
                 analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None
             )
@@ -138,15 +139,19 @@ class Examiner:
                 # Only now, because most entries get no record.
                 stat = self._analyzer.with_birth_time(entry, analysis.outcome.stat)
                 reported.append(_examination(number, analysis, stat, matches, confirmations))
-                answer_bytes += _length(reported[-1])
+                answer_bytes += result_length(reported[-1])
             elif analysis.container is not None:
-                # It gets no record, but its kind is counted.
-                reported.append(_examination(number, analysis, analysis.outcome.stat, matches, confirmations))
-                answer_bytes += _length(reported[-1])
+                # It gets no record, but its kind is counted. The records of its members have its state.
+                stat = analysis.outcome.stat
+                if analysis.container.lines:
+                    stat = self._analyzer.with_birth_time(entry, stat)
+                reported.append(_examination(number, analysis, stat, matches, confirmations))
+                answer_bytes += result_length(reported[-1])
             elif matches:
                 known.append(number)
             answer_bytes += 0 if analysis.to_cache is None else len(analysis.to_cache.sealed)
-            has_news |= bool(analysis.faults) or has_deny_match(matches)
+            has_lines = analysis.container is not None and analysis.container.lines > 0
+            has_news |= has_lines or bool(analysis.faults) or has_deny_match(matches)
             if answer_bytes > FULL_ANSWER_BYTES or (has_news and time.monotonic_ns() - begun_ns > NEWS_NS):
                 break
         not_begun = len(entries) - number - 1
@@ -168,13 +173,12 @@ class Examiner:
             return None if has_deny_match(matches) else bool(matches)
         return bool(self._config.filters) and bool(self._filters.match(digests, size_bytes))
 
-    def _match(self, analysis: AnalysisResult) -> Outcome:
-        size_bytes = analysis.size_bytes
-        matches, confirmations = self._matcher.match(analysis.digests, size_bytes)
-        if analysis.seen is not None:
-            matches, confirmations = _joined(matches, confirmations, analysis.seen)
+    def _match(self, digests: dict[AlgorithmName, bytes], size_bytes: int, seen: "PictureResult | None") -> Outcome:
+        matches, confirmations = self._matcher.match(digests, size_bytes)
+        if seen is not None:
+            matches, confirmations = _joined(matches, confirmations, seen)
         if not matches:
-            matches = self._filters.match(analysis.digests, size_bytes)
+            matches = self._filters.match(digests, size_bytes)
         return matches, confirmations
 
     def _check_access(self, entry: Entry, faults: Sequence[Fault]) -> None:
@@ -247,7 +251,7 @@ def _examination(
     confirmations: tuple[Caveat, ...],
 ) -> EntryResult:
     outcome = analysis.outcome
-    kept = _bounded(matches)
+    kept = bounded_matches(matches)
     if matches and outcome.consistency is Consistency.CHANGED_WHILE_READ:
         confirmations = (*confirmations, Caveat.CHANGED_WHILE_READ)
     return EntryResult(
@@ -267,23 +271,3 @@ def _examination(
         0 if analysis.seen is None else analysis.seen.frames_skipped,
         analysis.container,
     )
-
-
-def _length(result: EntryResult) -> int:
-    """Returns about how long a result is in the answer, bytes; exactly only if it may be long."""
-    if len(result.matches) + len(result.perceptual) + len(result.faults) < FEW_VALUES:
-        # One list entry has bounded labels, because they fit into a line of the list.
-        return SHORT_RESULT_BYTES
-    return len(ENCODER.encode(result))
-
-
-def _bounded(matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    """Returns as many matches as a record can hold, deny matches first."""
-    if len(matches) > MAX_MATCHES:
-        matches = tuple(sorted(matches, key=lambda match: match.role is not Role.DENY)[:MAX_MATCHES])
-    kept = []
-    left = MAX_LABEL_CHARACTERS
-    for match in matches:
-        left -= sum(len(name) + len(value) for name, value in match.labels.items())
-        kept.append(match if left >= 0 else msgspec.structs.replace(match, labels=LABELS_OMITTED))
-    return tuple(kept)

@@ -21,3 +21,12 @@ def internal_error(stage: Stage, error: Exception) -> Fault:
     return Fault(
         stage, FaultCode.INTERNAL_ERROR, f"internal error: {type(error).__name__} in {place}; please report it"
     )
+
+
+class WorkerExhaustedError(Exception):
+    """A file used up resources of this process that it cannot recover. It must not examine another."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+        """Exit status."""

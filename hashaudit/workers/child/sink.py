@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from hashaudit.content.containers.sniff import ContainerProbe
 from hashaudit.content.digests.multidigest import MultiDigest
+from hashaudit.model.containers import ContainerResult
+from hashaudit.model.faults import Fault
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.protocol import FED_BYTES
 
@@ -17,13 +19,21 @@ class Content(MultiDigest):
     Counts the bytes in the shared progress memory, so that a large file shows progress.
     """
 
-    __slots__ = ("_progress", "capture", "probe")
+    __slots__ = ("_counter", "_progress", "capture", "container", "container_faults", "probe")
 
     def __init__(
-        self, algorithms: tuple[AlgorithmName, ...], progress: memoryview, capture: "ContentBuffer | None"
+        self,
+        algorithms: tuple[AlgorithmName, ...],
+        progress: memoryview,
+        capture: "ContentBuffer | None",
+        counter: int = FED_BYTES,
     ) -> None:
         super().__init__(algorithms)
         self._progress = progress
+        self._counter = counter
+        self.container: ContainerResult | None = None
+        """The result of opening the content, if that was done."""
+        self.container_faults: tuple[Fault, ...] = ()
         self.capture = capture
         self.probe = ContainerProbe()
 
@@ -33,4 +43,4 @@ class Content(MultiDigest):
         self.probe.take(data)
         if self.capture is not None:
             self.capture.take(data)
-        self._progress[FED_BYTES] += len(data)
+        self._progress[self._counter] += len(data)

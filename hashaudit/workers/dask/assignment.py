@@ -15,6 +15,7 @@ import msgspec
 
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.workers.dask.protocol import BatchResult, PartialReply
+from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, Task, accounted_for
 
 BATCHES_PER_PROCESS = 3
@@ -208,7 +209,16 @@ def _checked(batch: Batch[ContextT], result: BatchResult) -> list[Event[ContextT
         tasks = tuple(_suspected(batch.tasks[item], outcome.suspicions.get(item)) for item in about)
         if not accounted_for(outcome.answer, tasks):
             raise ProtocolViolationError
-        events.append(Completed(tasks, outcome.answer))
+        try:
+            members = {item: MemberSpool(frames) for item, frames in outcome.members.items()}
+        except msgspec.MsgspecError:
+            raise ProtocolViolationError from None
+        lines = {one.item: one.container.lines for one in outcome.answer.reported if one.container is not None}
+        if {item: count for item, count in lines.items() if count} != {
+            item: each.count for item, each in members.items()
+        }:
+            raise ProtocolViolationError
+        events.append(Completed(tasks, outcome.answer, members))
     if sorted(items) != list(range(len(batch.tasks))):
         raise ProtocolViolationError
     return events

@@ -231,7 +231,15 @@ class Session:
     def _task(self, bundle: _Bundle, batch: WorkBatch, number: int, pair: tuple[Entry, Item]) -> Task[_Mark]:
         entry, item = pair
         mark = _Mark(bundle, batch.number, number, entry)
-        return Task(mark, self._devices.entry(entry), report=item.report, known=item.known, decode=item.decode)
+        return Task(
+            mark,
+            self._devices.entry(entry),
+            report=item.report,
+            known=item.known,
+            decode=item.decode,
+            blames=item.blames,
+            inside=item.inside,
+        )
 
     def _handle(self, event: Completed[_Mark] | Failed[_Mark]) -> None:
         match event:
@@ -239,7 +247,7 @@ class Session:
                 mark = task.context
                 mark.bundle.outcomes[mark.batch].append(WorkerCrash(mark.item, fault))
                 mark.bundle.open -= 1
-            case Completed(tasks=tasks, answer=answer):
+            case Completed(tasks=tasks, answer=answer, members=members):
                 mark = tasks[0].context
                 reported = tuple(self._as_walker_sees(one, tasks[one.item].context.entry) for one in answer.reported)
                 suspicions: dict[int, Fault] = {
@@ -249,6 +257,7 @@ class Session:
                     tuple(task.context.item for task in tasks),
                     msgspec.structs.replace(answer, reported=reported),
                     suspicions,
+                    {item: tuple(spool.frames()) for item, spool in members.items()},
                 )
                 mark.bundle.outcomes[mark.batch].append(part)
                 mark.bundle.open -= len(tasks)

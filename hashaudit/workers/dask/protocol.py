@@ -110,7 +110,9 @@ class PartialReply(msgspec.Struct, frozen=True, array_like=True, tag="partial"):
     """Their positions in the batch, in the order in which the answer numbers them."""
     answer: Answer
     suspicions: dict[int, Fault]
-    """By position in the batch: examined without decoding, after the decoder crashed workers."""
+    """By position in the batch: examined without decoding or opening, after that crashed workers."""
+    members: dict[int, tuple[bytes, ...]] = {}
+    """Encoded results of members, by the positions of their containers in the answer."""
 
 
 class WorkerCrash(msgspec.Struct, frozen=True, array_like=True, tag="crash"):

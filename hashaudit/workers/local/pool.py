@@ -18,17 +18,32 @@ import msgspec
 from hashaudit.errors import HostError
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.workers.answer_check import AnswerCheck, with_own_words
+from hashaudit.workers.answer_check import AnswerCheck, members_with_own_words, with_own_words
 from hashaudit.workers.local.pooled_worker import Batch, PooledWorker
 from hashaudit.workers.local.rate_limiter import RateLimiter
 from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
-from hashaudit.workers.protocol import ENCODER, STATUS_CODES, Answer, Ready, Rejected, WorkBatch, WorkerConfig
+from hashaudit.workers.member_spool import MemberSpool
+from hashaudit.workers.protocol import (
+    ENCODER,
+    STATUS_CODES,
+    Answer,
+    Blame,
+    MemberFrame,
+    Message,
+    Ready,
+    Rejected,
+    WorkBatch,
+    WorkerConfig,
+)
 from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
 
 BATCHES_PER_WORKER = 2
 """One in progress and one waiting, so that a worker never idles while its answer travels. Nothing waits behind a large
 file, because that may take hours, and another worker may be free a moment later."""
+
+MAX_BLAMES = 64
+"""Members of one container that may end workers. With more, the container is not opened at all."""
 
 ATTEMPTS = 2
 """Number of workers that an item may end before it is marked as failed."""
@@ -329,7 +344,7 @@ class Pool(Generic[ContextT]):
             if not alive:
                 self._replace_worker(worker)
 
-    def _handle(self, worker: PooledWorker[ContextT], message: Ready | Rejected | Answer) -> None:
+    def _handle(self, worker: PooledWorker[ContextT], message: Message) -> None:
         match message:
             case Ready() | Rejected() if worker.ready and not worker.batches:
                 raise ProtocolError("a message about nothing")
@@ -347,6 +362,8 @@ class Pool(Generic[ContextT]):
                 self._failed_starts = 0
             case Rejected(reason=reason):
                 raise HostError(f"a worker process cannot start work: {reason}")
+            case MemberFrame():
+                self._take_members(worker, message)
             case Answer(number=number):
                 batch = worker.batches.get(number)
                 if batch is None or number != min(worker.batches) or not accounted_for(message, batch.tasks):
@@ -354,12 +371,42 @@ class Pool(Generic[ContextT]):
                 item = None if self._check is None else self._check.invalid_item(message, batch.tasks)
                 if item is not None:
                     raise ProtocolError("a result that cannot be true", item)
+                members = self._members(worker, message)
                 message = with_own_words(message)
                 del worker.batches[number]
                 worker.restart(time.monotonic())
                 done = len(batch.tasks) - message.not_begun
                 self._requeue(batch.without(0, done))
-                self._events.append(Completed(batch.tasks[:done], msgspec.structs.replace(message, not_begun=0)))
+                self._events.append(
+                    Completed(batch.tasks[:done], msgspec.structs.replace(message, not_begun=0), members)
+                )
+
+    def _take_members(self, worker: PooledWorker[ContextT], frame: MemberFrame) -> None:
+        """Keeps results of members until the answer about their container."""
+        batch = worker.batches.get(frame.number)
+        if batch is None or frame.number != min(worker.batches) or not 0 <= frame.item < len(batch.tasks):
+            raise ProtocolError("members of an unknown item")
+        spool = worker.spools.setdefault(frame.item, MemberSpool())
+        if frame.first == 0:
+            spool.clear()
+        is_valid = self._check is None or self._check.are_members(frame, batch.tasks[frame.item])
+        if frame.first != spool.count or not frame.results or not is_valid:
+            raise ProtocolError("members that cannot be true", frame.item)
+        spool.append(members_with_own_words(frame.results))
+
+    @staticmethod
+    def _members(worker: PooledWorker[ContextT], answer: Answer) -> dict[int, MemberSpool]:
+        """Returns the results of members, by item; each container has to have those that it names."""
+        spools, worker.spools = worker.spools, {}
+        members = {}
+        for result in answer.reported:
+            lines = 0 if result.container is None else result.container.lines
+            if lines:
+                spool = spools.get(result.item)
+                if spool is None or spool.count != lines:
+                    raise ProtocolError("a container without its members", result.item)
+                members[result.item] = spool
+        return members
 
     def _end_late_workers(self) -> None:
         now_s = time.monotonic()
@@ -394,6 +441,7 @@ class Pool(Generic[ContextT]):
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
         blamed = worker.blamed() if worker.batches else None
+        member, is_decoding = worker.process.member(), worker.process.is_decoding()
         self._finished_bytes += worker.process.bytes_read()
         is_refused = worker.process.is_refused
         status = worker.process.kill()
@@ -413,7 +461,7 @@ class Pool(Generic[ContextT]):
             else:
                 item = blamed or 0
                 self._requeue_lost(first.without(item, item + 1))
-                self._retry_alone(first.tasks[item], status, cause)
+                self._retry_alone(first.tasks[item], status, cause, member, is_decoding=is_decoding)
         for batch in batches:
             self._requeue_lost(batch)
         self.restarts += 1
@@ -433,7 +481,15 @@ class Pool(Generic[ContextT]):
         if batch.tasks:
             (self._urgent if batch.urgent else self._queue).appendleft(batch)
 
-    def _retry_alone(self, task: Task[ContextT], status: int, cause: DeadlineExceeded | _Violation | None) -> None:
+    def _retry_alone(
+        self,
+        task: Task[ContextT],
+        status: int,
+        cause: DeadlineExceeded | _Violation | None,
+        member: int,
+        *,
+        is_decoding: bool,
+    ) -> None:
         attempts = task.attempts + 1
         if attempts < ATTEMPTS:
             self._suspects.append((self._started, msgspec.structs.replace(task, attempts=attempts)))
@@ -444,6 +500,13 @@ class Pool(Generic[ContextT]):
             code, message = cause.code, cause.message
         if isinstance(cause, _Violation):
             number = None  # the signal by which this process ended it
+        if member and task.inside and not isinstance(cause, _Violation):
+            blamed = _blamed(task, member - 1, code, is_decoding=is_decoding)
+            if blamed is None:
+                fault = Fault(Stage.UNPACK, code, message, attempts, number)
+                blamed = msgspec.structs.replace(task, inside=False, report=True, suspicion=fault)
+            self._suspects.append((self._started, blamed))
+            return
         decoding = self._decodes and task.decode
         fault = Fault(Stage.DECODE if decoding else Stage.READ, code, message, attempts, number)
         if decoding:
@@ -452,3 +515,15 @@ class Pool(Generic[ContextT]):
             self._suspects.append((self._started, undecoded))
         else:
             self._events.append(Failed(task, fault))
+
+
+def _blamed(task: Task[ContextT], member: int, code: FaultCode, *, is_decoding: bool) -> Task[ContextT] | None:
+    """Returns the task with one more member that is not examined; ``None``: that would not help.
+
+    A member on which a decoder ended the worker is read again without decoding first.
+    """
+    before = [blame for blame in task.blames if blame.member == member]
+    if any(not blame.decode_only for blame in before) or len(task.blames) >= MAX_BLAMES:
+        return None
+    others = tuple(blame for blame in task.blames if blame.member != member)
+    return msgspec.structs.replace(task, blames=(*others, Blame(member, code, is_decoding and not before)))

@@ -6,6 +6,7 @@ import msgspec
 
 from hashaudit.workers.local.watchdog import ProgressMark, Watch
 from hashaudit.workers.local.worker_process import ProtocolError, WorkerProcess
+from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.tasks import ContextT, Task
 
 CREDIBLE_READS = 4
@@ -48,6 +49,8 @@ class PooledWorker(Generic[ContextT]):
         """In the order in which workers start, from 1."""
         self.watch = watch
         self.batches: dict[int, Batch[ContextT]] = {}
+        self.spools: dict[int, MemberSpool] = {}
+        """Results of members of its first batch, by item."""
         self.ready = False
         self.used = False
         """True if it has received a batch."""
@@ -86,7 +89,8 @@ class PooledWorker(Generic[ContextT]):
         elif position < self.position or batch is not None or number > self.last_number:
             raise ProtocolError("an impossible position")
         # Otherwise the position is still in a batch that was answered.
-        mark = ProgressMark(*self.position, process.bytes_read() + process.bytes_taken(), process.is_decoding())
+        progress_bytes = process.bytes_read() + process.bytes_taken() + process.bytes_unpacked()
+        mark = ProgressMark(*self.position, progress_bytes, process.is_decoding(), process.member())
         self.watch.observe(mark, now_s)
 
     def restart(self, now_s: float) -> None:

@@ -19,11 +19,13 @@ from hashaudit.workers.protocol import (
     BEGUN_NS,
     DECODING,
     FED_BYTES,
+    MEMBER,
     MESSAGE_DECODER,
     POSITION,
     PROGRESS_WORDS,
     READ_BYTES,
     STATUS_CODES,
+    UNPACKED_BYTES,
     WAITING,
     Message,
     parse_position,
@@ -138,6 +140,14 @@ class WorkerProcess:
         """Allows reading until the worker has read ``taken`` bytes since it started."""
         self._allowed = taken
         self._progress[ALLOWED_BYTES] = taken
+
+    def member(self) -> int:
+        """Returns the number of the member in progress inside the current item, from 1; 0: the item itself."""
+        return max(0, self._progress[MEMBER])
+
+    def bytes_unpacked(self) -> int:
+        """Returns the bytes of content of members that the worker has unpacked since it started."""
+        return max(0, self._progress[UNPACKED_BYTES])
 
     def is_decoding(self) -> bool:
         """Returns whether the worker decodes an image that it has read."""

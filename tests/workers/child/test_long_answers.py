@@ -9,7 +9,7 @@ from hashaudit.host.files import stat_of
 from hashaudit.model.entry import Consistency
 from hashaudit.model.location import DirectoryRef
 from hashaudit.model.results import AlgorithmName
-from hashaudit.workers.child import examiner
+from hashaudit.workers.child import examiner, result_bounds
 from hashaudit.workers.protocol import ALLOWED_BYTES, PROGRESS_WORDS, Group, Item, WorkBatch, WorkerConfig
 
 
@@ -26,7 +26,7 @@ def test_a_long_answer_leaves_the_rest_of_its_batch(tmp_path: Path, monkeypatch:
     made = examiner.Examiner(WorkerConfig((AlgorithmName("sha256"),), True, ()), progress)
     batch = WorkBatch(1, (Group(DirectoryRef(os.fsencode(tmp_path), here.st_dev, here.st_ino), 0, items),))
     assert made.examine_batch(batch).not_begun == 0
-    monkeypatch.setattr(examiner, "FULL_ANSWER_BYTES", examiner.SHORT_RESULT_BYTES + 1)
+    monkeypatch.setattr(examiner, "FULL_ANSWER_BYTES", result_bounds.SHORT_RESULT_BYTES + 1)
     answer = made.examine_batch(batch)
     assert [result.item for result in answer.reported] == [0, 1]
     assert answer.not_begun == 2

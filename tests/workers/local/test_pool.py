@@ -34,7 +34,7 @@ from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import Answer, position_word
 
 class Examiner:
-    def __init__(self, config, progress):
+    def __init__(self, config, progress, send):
         self.progress = progress
         self.count = 0
         self.imports = ImportGuard()

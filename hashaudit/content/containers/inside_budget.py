@@ -1,0 +1,111 @@
+"""The limits on what the members of one file may take. All depths share them, so that no nesting multiplies them."""
+
+import time
+
+import msgspec
+
+from hashaudit.content.containers.interface import ContainerError
+from hashaudit.model.faults import FaultCode
+
+MAX_MEMBERS = 1_000_000
+MEMORY_BYTES = 256 << 20
+"""For nested containers that have to be held in memory, because their readers need any position."""
+
+BASE_TIME_S = 60.0
+TIME_PER_MIB_S = 1.0
+"""Limits of time: for any file, and for each MiB that its members unpack to."""
+
+TIMES_OF_SIZE = 100
+"""A large file may unpack to this many times its size, even beyond the limit of bytes."""
+
+
+class InsideLimits(msgspec.Struct, frozen=True, array_like=True):
+    """The limits that the user can set."""
+
+    depth: int
+    """Containers within one another; 1: members of the file alone."""
+    bytes: int
+    """That the members of one file may unpack to, at all depths together."""
+
+
+class Budget:
+    """The rest of the limits for one file."""
+
+    def __init__(self, limits: InsideLimits, size_bytes: int) -> None:
+        self._depth = limits.depth
+        self._most_bytes = max(limits.bytes, TIMES_OF_SIZE * size_bytes)
+        self._bytes = 0
+        self._members = 0
+        self._memory = 0
+        self._begun_s = time.monotonic()
+
+    def begin_member(self, size_bytes: int | None) -> None:
+        """Counts a member of which the container states the size.
+
+        Raises:
+            LimitReachedError: it is beyond a limit.
+        """
+        if self._members >= MAX_MEMBERS:
+            raise LimitReachedError("members", MAX_MEMBERS)
+        self._members += 1
+        self._check_time()
+        if size_bytes is not None and self._bytes + size_bytes > self._most_bytes:
+            raise MemberTooLongError(self._most_bytes)
+
+    def produce(self, count: int) -> None:
+        """Counts unpacked bytes.
+
+        Raises:
+            LimitReachedError: they are beyond a limit.
+        """
+        self._bytes += count
+        if self._bytes > self._most_bytes:
+            raise LimitReachedError("bytes", self._most_bytes)
+        self._check_time()
+
+    def enter(self, depth: int) -> None:
+        """Checks the number of containers around a member.
+
+        Raises:
+            ContainerError: the member is not opened.
+        """
+        if depth >= self._depth:
+            raise ContainerError(FaultCode.LIMIT_REACHED, limit_text("depth", self._depth))
+
+    def hold(self, count: int) -> None:
+        """Takes memory for a nested container.
+
+        Raises:
+            ContainerError: there is not enough left.
+        """
+        if self._memory + count > MEMORY_BYTES:
+            raise ContainerError(FaultCode.LIMIT_REACHED, limit_text("memory", MEMORY_BYTES))
+        self._memory += count
+
+    def release(self, count: int) -> None:
+        """Returns memory."""
+        self._memory -= count
+
+    def _check_time(self) -> None:
+        allowed_s = BASE_TIME_S + self._bytes / (1 << 20) * TIME_PER_MIB_S
+        if time.monotonic() - self._begun_s > allowed_s:
+            raise LimitReachedError("seconds", int(allowed_s))
+
+
+class LimitReachedError(ContainerError):
+    """A limit that ends the examination of the whole file's members."""
+
+    def __init__(self, name: str, value: int) -> None:
+        super().__init__(FaultCode.LIMIT_REACHED, limit_text(name, value))
+
+
+class MemberTooLongError(ContainerError):
+    """A member that is longer than what is left; others may be shorter."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(FaultCode.LIMIT_REACHED, limit_text("bytes", value))
+
+
+def limit_text(name: str, value: int) -> str:
+    """Returns the message of a limit that is reached."""
+    return f"limit on {name} inside one file reached: {value}"

@@ -1,0 +1,83 @@
+"""The types that every reader of a container provides, and what it may read from."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from hashaudit.model.faults import FaultCode
+
+CHUNK_BYTES = 256 * 1024
+"""Most bytes of content that a reader gives at once."""
+
+
+class ContainerError(Exception):
+    """Something that a reader cannot read, or a checksum that disagrees.
+
+    Args:
+        code: the kind of fault.
+        message: of a closed set (hashaudit/workers/fault_texts.py); it holds no content.
+        is_complete: all bytes of the member were given, so that its digests can be recorded beside the fault.
+    """
+
+    def __init__(self, code: FaultCode, message: str, *, is_complete: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.is_complete = is_complete
+
+
+class MemberContent(msgspec.Struct):
+    """One member of a container. Its content has to be read before the next member is requested."""
+
+    index: int
+    """Position in the container's own order, from 0."""
+    name: bytes
+    """Exact bytes."""
+    chunks: Iterator[bytes]
+    """The content. Raises :class:`ContainerError` where it cannot be read."""
+    size: int | None = None
+    """Bytes, as the container states them; ``None``: it does not."""
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """A fault of the container itself: some of its members may be unseen."""
+
+    code: FaultCode
+    message: str
+
+
+Found = MemberContent | Trouble
+
+
+class Source(Protocol):
+    """The bytes of a container, in their order."""
+
+    def read(self, count: int) -> bytes:
+        """Returns the next bytes, at most ``count``; none at the end.
+
+        Raises:
+            ContainerError: the container around this one cannot be read.
+        """
+        ...
+
+
+class RandomSource(Source, Protocol):
+    """The bytes of a container, at any position."""
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position, fewer at the end.
+
+        Raises:
+            ContainerError: they cannot be read.
+        """
+        ...
+
+
+StreamReader = Callable[[Source], Iterator[Found]]
+RandomReader = Callable[[RandomSource], Iterator[Found]]

@@ -1,0 +1,115 @@
+"""The bytes of a container: an open file, memory, or the content of a member as it is unpacked."""
+
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, Source
+from hashaudit.model.faults import FaultCode
+
+
+class Throttle(Protocol):
+    """Limits the rate of reading."""
+
+    def acquire(self) -> int:
+        """Waits until reading is allowed; returns the most bytes that the next read may take."""
+        ...
+
+    def consume(self, count: int) -> None:
+        """Reports that ``count`` bytes were read."""
+        ...
+
+
+class FileSource:
+    """An open file. Its position is its own, so that the descriptor's does not matter."""
+
+    def __init__(self, descriptor: int, size: int, throttle: Throttle | None = None) -> None:
+        self._descriptor = descriptor
+        self._throttle = throttle
+        self._position = 0
+        self.size = size
+
+    def read(self, count: int) -> bytes:
+        """Returns the next bytes."""
+        data = self.read_at(self._position, min(count, CHUNK_BYTES))
+        self._position += len(data)
+        return data
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position."""
+        parts = []
+        count = min(count, self.size - offset)
+        while count > 0:
+            allowed = count if self._throttle is None else min(count, self._throttle.acquire())
+            try:
+                data = os.pread(self._descriptor, allowed, offset)
+            except OSError as error:
+                raise ContainerError(FaultCode.IO_ERROR, f"cannot read the file: {error.strerror}") from error
+            if not data:
+                break
+            if self._throttle is not None:
+                self._throttle.consume(len(data))
+            parts.append(data)
+            offset += len(data)
+            count -= len(data)
+        return b"".join(parts)
+
+
+class MemorySource:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+        self.size = len(data)
+
+    def read(self, count: int) -> bytes:
+        """Returns the next bytes."""
+        data = self._data[self._position : self._position + count]
+        self._position += len(data)
+        return data
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position."""
+        return self._data[offset : offset + count] if offset >= 0 else b""
+
+
+class StreamSource:
+    """The content of a member while it is unpacked."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def read(self, count: int) -> bytes:
+        """Returns the next bytes."""
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+        data, self._rest = self._rest[:count], self._rest[count:]
+        return data
+
+
+class LookAhead:
+    """A source of which some bytes are read before their turn."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._ahead = b""
+        self.position = 0
+        """Bytes returned so far."""
+
+    def read_exactly(self, count: int) -> bytes:
+        """Returns ``count`` bytes, or fewer at the end."""
+        while len(self._ahead) < count:
+            data = self._source.read(max(CHUNK_BYTES, count - len(self._ahead)))
+            if not data:
+                break
+            self._ahead += data
+        data, self._ahead = self._ahead[:count], self._ahead[count:]
+        self.position += len(data)
+        return data
+
+    def push_back(self, data: bytes) -> None:
+        """Returns bytes to the source, to be read again."""
+        self._ahead = data + self._ahead
+        self.position -= len(data)

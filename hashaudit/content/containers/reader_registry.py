@@ -1,0 +1,18 @@
+"""The readers of containers, by kind. Formats without one are counted as not opened."""
+
+from hashaudit.content.containers.compressed_stream import STREAM_KINDS
+from hashaudit.content.containers.interface import RandomReader, StreamReader
+from hashaudit.content.containers.tar_reader import read_tar
+from hashaudit.content.containers.zip_reader import read_zip
+from hashaudit.model.containers import ContainerKind
+
+STREAM_READERS: dict[ContainerKind, StreamReader] = {**STREAM_KINDS, ContainerKind.TAR: read_tar}
+"""Readers that need each byte once, in order: a nested container is not held in memory for them."""
+
+RANDOM_READERS: dict[ContainerKind, RandomReader] = {ContainerKind.ZIP: read_zip}
+"""Readers that need any position."""
+
+
+def readable_kinds() -> frozenset[ContainerKind]:
+    """Returns the kinds of containers that can be opened."""
+    return frozenset(STREAM_READERS) | frozenset(RANDOM_READERS)

@@ -1,0 +1,304 @@
+"""The reader of tar archives: ustar, pax, GNU long names and sparse files, and the form before them.
+
+An archive is read to its end: what follows an end mark is another archive, as ``cat`` of two makes it. A damaged header
+does not hide the members behind it, because the next header whose checksum is right is searched for.
+
+Source: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format" and "Storing Sparse Files".
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, Found, MemberContent, Source, Trouble
+from hashaudit.content.containers.member_source import LookAhead
+from hashaudit.model.faults import FaultCode
+
+BLOCK = 512
+
+MAX_EXTENSION_BYTES = 16 << 20
+"""Longest extended header: names have at most a few KiB, maps of sparse files some more."""
+
+ENDS_EARLY = "the archive ends early"
+DAMAGED_HEADER = "a header of the archive is damaged; members may be missing"
+TRAILING = "other data follows the end of the archive"
+LONG_EXTENSION = f"an extended header is longer than {MAX_EXTENSION_BYTES} bytes"
+BAD_MAP = "the map of a sparse file is damaged"
+
+_REGULAR = frozenset(b"\007S")
+_WITHOUT_DATA = frozenset(b"123456")
+_PAX_RECORD = re.compile(rb"(\d{1,8}) ([^=\n]{1,200})=")
+
+
+class _Header(msgspec.Struct, frozen=True):
+    name: bytes
+    size: int
+    """Bytes of the data in the archive."""
+    type: int
+    block: bytes
+
+
+def read_tar(source: Source) -> Iterator[Found]:
+    """Reads a tar archive in its order."""
+    reader = _Tar(LookAhead(source))
+    yield from reader.members()
+
+
+class _Tar:
+    def __init__(self, ahead: LookAhead) -> None:
+        self._ahead = ahead
+        self._count = 0
+        self._extended: dict[bytes, bytes] = {}
+        self._global: dict[bytes, bytes] = {}
+        self._long_name: bytes | None = None
+        self._left = 0
+        """Bytes of the present member, with its padding, that are not read yet."""
+        self._is_cut = False
+
+    def members(self) -> Iterator[Found]:
+        """Yields the members, and a fault where some may be missing."""
+        has_ended = is_damaged = False
+        while len(block := self._ahead.read_exactly(BLOCK)) == BLOCK:
+            if not block.strip(b"\0"):
+                has_ended, is_damaged = True, False
+                continue
+            header = parse_header(block)
+            if header is None:
+                if not is_damaged:
+                    yield _behind_end() if has_ended else Trouble(FaultCode.DAMAGED, DAMAGED_HEADER)
+                is_damaged = True
+                continue
+            has_ended = is_damaged = False
+            try:
+                found = self._member(header)
+            except ContainerError as error:
+                yield Trouble(error.code, error.message)
+                found = None
+            if found is not None:
+                yield found
+                self._finish()
+            if self._is_cut:
+                break
+        if not has_ended:
+            # Without its end mark, nobody knows whether more members were there.
+            yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
+        elif block.strip(b"\0"):
+            yield _behind_end()
+
+    def _member(self, header: _Header) -> MemberContent | None:
+        """Returns the member that a header begins; ``None``: it is an extension, or an entry without content."""
+        if self._take_extension(header):
+            return None
+        size = header.size
+        extended, self._extended = self._global | self._extended, {}
+        name, self._long_name = (
+            extended.get(b"GNU.sparse.name") or extended.get(b"path") or self._long_name or header.name,
+            None,
+        )
+        number = self._count
+        if header.type in _WITHOUT_DATA:
+            return None
+        if extended.get(b"size", b"").isdigit():
+            size = int(extended[b"size"])
+        if header.type in {0, 0x30} and name.endswith(b"/") and not size:
+            return None
+        self._count += 1
+        if header.type == 0x44:  # D: a GNU directory with its list of names
+            self._left = _padded(size)
+            self._finish()
+            return None
+        self._left = _padded(size)
+        if (
+            header.type == 0x53
+            or b"GNU.sparse.major" in extended
+            or b"GNU.sparse.map" in extended
+            or b"GNU.sparse.size" in extended
+        ):
+            real, parts = self._sparse_map(header, extended)
+            return MemberContent(number, name, self._sparse(real, parts, size), real)
+        return MemberContent(number, name, self._content(size), size)
+
+    def _take_extension(self, header: _Header) -> bool:
+        """Reads an extended header; returns whether it was one."""
+        match chr(header.type):
+            case "L":  # the next member's name
+                self._long_name = self._data(header.size).rstrip(b"\0")
+            case "K" | "N" | "V":  # names of links, old long names, labels of volumes
+                self._data(header.size)
+            case "x" | "X":
+                self._extended = _pax(self._data(header.size))
+            case "g":
+                self._global |= _pax(self._data(header.size))
+            case _:
+                return False
+        return True
+
+    def _content(self, size: int) -> Iterator[bytes]:
+        while size > 0:
+            data = self._ahead.read_exactly(min(size, CHUNK_BYTES))
+            if not data:
+                self._is_cut = True
+                raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
+            size -= len(data)
+            self._left -= len(data)
+            yield data
+
+    def _sparse_map(self, header: _Header, extended: dict[bytes, bytes]) -> tuple[int, list[tuple[int, int]] | None]:
+        """Returns the size of a sparse file and its parts; ``None``: the map is at the start of the data."""
+        if header.type == 0x53:
+            return self._old_map(header)
+        real = _number_of(extended.get(b"GNU.sparse.realsize") or extended.get(b"GNU.sparse.size") or b"")
+        if extended.get(b"GNU.sparse.major") == b"1":
+            return real, None
+        words = (extended.get(b"GNU.sparse.map") or b"").split(b",")
+        numbers = [_number_of(word) for word in words if word]
+        return real, _pairs(numbers)
+
+    def _old_map(self, header: _Header) -> tuple[int, list[tuple[int, int]]]:
+        block = header.block
+        numbers: list[int | None] = []
+        rows, is_extended = block[386:482], block[482]
+        real = parse_number(block[483:495])
+        while True:
+            for at in range(0, len(rows) - 23, 24):
+                if rows[at : at + 24].strip(b"\0"):
+                    numbers += [parse_number(rows[at : at + 12]), parse_number(rows[at + 12 : at + 24])]
+            if not is_extended:
+                break
+            more = self._ahead.read_exactly(BLOCK)
+            if len(more) < BLOCK or len(numbers) > MAX_EXTENSION_BYTES // 24:
+                raise ContainerError(FaultCode.DAMAGED, BAD_MAP)
+            rows, is_extended = more[:504], more[504]
+        if real is None or None in numbers:
+            raise ContainerError(FaultCode.DAMAGED, BAD_MAP)
+        return real, _pairs([number for number in numbers if number is not None])
+
+    def _sparse(self, real: int, parts: list[tuple[int, int]] | None, size: int) -> Iterator[bytes]:
+        if parts is None:
+            parts, used = self._map_in_data(size)
+            size -= used
+        at = 0
+        for offset, count in parts:
+            if offset < at or offset + count > real or count > size:
+                raise ContainerError(FaultCode.DAMAGED, BAD_MAP)
+            yield from _zeros(offset - at)
+            yield from self._content(count)
+            at, size = offset + count, size - count
+        yield from _zeros(real - at)
+
+    def _map_in_data(self, size: int) -> tuple[list[tuple[int, int]], int]:
+        """Reads the map of format 1.0: decimal numbers, one a line, in whole blocks."""
+        text, used = b"", 0
+        numbers: list[int] = []
+        wanted: int | None = None
+        while wanted is None or len(numbers) < wanted:
+            if b"\n" not in text:
+                block = b"".join(self._content(BLOCK)) if used + BLOCK <= size else b""
+                used += BLOCK
+                if not block or used > MAX_EXTENSION_BYTES:
+                    raise ContainerError(FaultCode.DAMAGED, BAD_MAP)
+                text += block
+                continue
+            line, _, text = text.partition(b"\n")
+            number = _number_of(line)
+            if wanted is None:
+                wanted = 2 * number
+            else:
+                numbers.append(number)
+        return _pairs(numbers), used
+
+    def _data(self, size: int) -> bytes:
+        """Returns the data of an extended header."""
+        self._left = _padded(size)
+        if size > MAX_EXTENSION_BYTES:
+            self._finish()
+            raise ContainerError(FaultCode.DAMAGED, LONG_EXTENSION)
+        data = b"".join(self._content(size))
+        self._finish()
+        return data
+
+    def _finish(self) -> None:
+        """Skips what is left of a member."""
+        while self._left > 0 and not self._is_cut:
+            data = self._ahead.read_exactly(min(self._left, CHUNK_BYTES))
+            self._is_cut = not data
+            self._left -= len(data)
+        self._left = 0
+
+
+def _behind_end() -> Trouble:
+    return Trouble(FaultCode.TRAILING_DATA, TRAILING)
+
+
+def parse_header(block: bytes) -> _Header | None:
+    """Returns the header in a block; ``None``: its checksum is wrong or a number is invalid."""
+    stated = parse_number(block[148:156])
+    plain = block[:148] + b" " * 8 + block[156:]
+    if stated != sum(plain) and stated != sum(byte - 256 if byte > 127 else byte for byte in plain):
+        return None
+    size = parse_number(block[124:136])
+    if size is None:
+        return None
+    name = block[:100].partition(b"\0")[0]
+    if block[257:263] == b"ustar\0" and block[345]:
+        name = block[345:500].partition(b"\0")[0] + b"/" + name
+    return _Header(name, size, block[156], block)
+
+
+def parse_number(field: bytes) -> int | None:
+    """Returns an octal number, or one in base 256; ``None``: it is neither, or negative."""
+    if field[0] & 0x80:
+        return None if field[0] & 0x40 else int.from_bytes(bytes([field[0] & 0x7F]) + field[1:])
+    text = field.strip(b" \0")
+    if not text:
+        return 0
+    try:
+        return int(text.partition(b"\0")[0], 8) if text[:1].isdigit() else None
+    except ValueError:
+        return None
+
+
+def _pax(data: bytes) -> dict[bytes, bytes]:
+    """Returns the records of an extended header; a sparse map of format 0.0 is joined to one value."""
+    found: dict[bytes, bytes] = {}
+    pairs: list[bytes] = []
+    at = 0
+    while (record := _PAX_RECORD.match(data, at)) is not None:
+        end = at + int(record[1])
+        if end <= record.end() or data[end - 1 : end] != b"\n":
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED_HEADER)
+        value = data[record.end() : end - 1]
+        if record[2] in {b"GNU.sparse.offset", b"GNU.sparse.numbytes"}:
+            pairs.append(value)
+        else:
+            found[record[2]] = value
+        at = end
+    if data[at:].strip(b"\0"):
+        raise ContainerError(FaultCode.DAMAGED, DAMAGED_HEADER)
+    if pairs:
+        found[b"GNU.sparse.map"] = b",".join(pairs)
+    return found
+
+
+def _pairs(numbers: list[int]) -> list[tuple[int, int]]:
+    if len(numbers) % 2:
+        raise ContainerError(FaultCode.DAMAGED, BAD_MAP)
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _number_of(text: bytes) -> int:
+    if not text.isdigit() or len(text) > 20:
+        raise ContainerError(FaultCode.DAMAGED, BAD_MAP)
+    return int(text)
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def _zeros(count: int) -> Iterator[bytes]:
+    piece = bytes(min(max(count, 0), CHUNK_BYTES))
+    while count > 0:
+        yield piece if count >= len(piece) else piece[:count]
+        count -= len(piece)

@@ -1,0 +1,421 @@
+"""The reader of zip files and of everything that is one: jar, apk, docx, xlsx, odt, epub, self-extracting programs.
+
+Members are independent: one that is damaged does not hide the next. Members that the central directory alone names, and
+those that only a header of their own names, are both read. Names are exact bytes.
+
+Source: PKWARE APPNOTE 6.3.10; sections are cited at the structures.
+"""
+
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator
+
+import msgspec
+
+from hashaudit.content.containers import compressed_stream
+from hashaudit.content.containers.compressed_stream import ENDS_EARLY, Decoder, unpacked
+from hashaudit.content.containers.interface import (
+    CHUNK_BYTES,
+    ContainerError,
+    Found,
+    MemberContent,
+    RandomSource,
+    Trouble,
+)
+from hashaudit.content.containers.sniff import END_RECORD_BYTES, TAIL_BYTES, is_end_record
+from hashaudit.model.faults import FaultCode
+
+_LOCAL = b"PK\x03\x04"
+_CENTRAL = b"PK\x01\x02"
+_DESCRIPTOR = b"PK\x07\x08"
+_LOCAL_BYTES, _CENTRAL_BYTES = 30, 46
+
+NO_DIRECTORY = "the archive has no central directory; it may be cut off"
+BROKEN_DIRECTORY = "the central directory is damaged"
+NO_LOCAL_HEADER = "the header of the member is damaged"
+OVERLAP = "the data of the member overlaps that of another"
+WRONG_CHECKSUM = "the checksum of the member does not agree with its content"
+WRONG_SIZE = "the size of the member does not agree with its content"
+ENCRYPTED = "the member is encrypted"
+UNSUPPORTED = "compression method {} is not supported"
+DIRECTORY_ENCRYPTED = "the central directory is encrypted"
+OTHER_VOLUME = "the member begins in another volume of a split archive"
+
+_MOST_32, _MOST_16 = 0xFFFFFFFF, 0xFFFF
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed_bytes: int
+    size: int
+    offset: int
+    """Position of its local header in the file."""
+    disk: int = 0
+
+
+class _Directory(msgspec.Struct, frozen=True):
+    start: int
+    """Position of the central directory in the file."""
+    end: int
+    base: int
+    """Bytes before the archive."""
+    disk: int
+
+
+def read_zip(source: RandomSource) -> Iterator[Found]:
+    """Reads a zip file: its central directory in order, then members that it does not name, by position."""
+    directory = _find_directory(source)
+    covered = _Covered()
+    count = 0
+    if directory is None:
+        yield Trouble(FaultCode.DAMAGED, NO_DIRECTORY)
+    else:
+        overlapping = covered.collect(source, directory)
+        for entry in _entries(source, directory):
+            if entry is None:
+                yield Trouble(FaultCode.DAMAGED, BROKEN_DIRECTORY)
+                break
+            if not _is_directory(entry):
+                content = _listed_content(source, entry, covered, count, overlaps=count in overlapping)
+                yield MemberContent(count, entry.name, content, entry.size)
+            count += 1
+        covered.add(directory.start, directory.end + END_RECORD_BYTES)
+    at = 0
+    while (found := _next_unlisted(source, covered, at)) is not None:
+        entry, data_at, limit = found
+        end = [limit]
+        if _is_directory(entry):
+            end = [data_at]
+        else:
+            yield MemberContent(count, entry.name, _unlisted_content(source, entry, data_at, limit, end))
+            count += 1
+        at = max(end[0], data_at)
+
+
+class _Covered:
+    """The parts of a file that the central directory and its members take, in the order of the directory."""
+
+    def __init__(self) -> None:
+        self._starts, self._ends = array("Q"), array("Q")
+        self._sorted: list[int] | None = None
+
+    def collect(self, source: RandomSource, directory: _Directory) -> frozenset[int]:
+        """Adds what the central directory names; returns the numbers of entries that begin within another's data."""
+        reach, is_apart = 0, True
+        for entry in _entries(source, directory):
+            start = source.size if entry is None else min(entry.offset, source.size)
+            packed = 0 if entry is None else entry.packed_bytes + len(entry.name) + _LOCAL_BYTES
+            self._starts.append(start)
+            self._ends.append(min(source.size, start + packed))
+            is_apart = is_apart and start >= reach
+            reach = max(reach, self._ends[-1])
+        if is_apart:
+            return frozenset()
+        found, reach = [], 0
+        for number in self._order():
+            if self._starts[number] < min(reach, source.size):
+                found.append(number)
+            reach = max(reach, self._ends[number])
+        return frozenset(found)
+
+    def extend(self, number: int, end: int) -> None:
+        """Corrects the end of an entry, which its local header states."""
+        self._ends[number] = max(self._ends[number], end)
+
+    def add(self, start: int, end: int) -> None:
+        """Adds a part."""
+        self._starts.append(start)
+        self._ends.append(end)
+        self._sorted = None
+
+    def gaps(self, at: int, size: int) -> Iterator[tuple[int, int]]:
+        """Yields the parts of the file that nothing takes, from a position on."""
+        for number in self._order():
+            if self._starts[number] > at:
+                yield at, self._starts[number]
+            at = max(at, self._ends[number])
+        if at < size:
+            yield at, size
+
+    def _order(self) -> list[int]:
+        if self._sorted is None or len(self._sorted) != len(self._starts):
+            self._sorted = sorted(range(len(self._starts)), key=self._starts.__getitem__)
+        return self._sorted
+
+
+def _is_directory(entry: _Entry) -> bool:
+    return entry.name.endswith((b"/", b"\\")) and not entry.size and entry.packed_bytes <= 2
+
+
+def _find_directory(source: RandomSource) -> _Directory | None:
+    """Finds the last end record that is consistent (4.3.16, 4.3.14)."""
+    tail_at = max(0, source.size - TAIL_BYTES)
+    tail = source.read_at(tail_at, TAIL_BYTES)
+    at = len(tail)
+    while (at := tail.rfind(b"PK\x05\x06", 0, at)) >= 0:
+        if is_end_record(tail, at, source.size):
+            disk, _, _, count, size, offset, _ = struct.unpack_from("<4xHHHHIIH", tail, at)
+            end = tail_at + at
+            if _MOST_32 in {size, offset} or count == _MOST_16:
+                found = _find_directory64(source, end)
+                if found is not None:
+                    return found
+            if size + offset <= end:
+                base = end - size - offset
+                start = end - size
+                if size and source.read_at(start, 4) != _CENTRAL and source.read_at(offset, 4) == _CENTRAL:
+                    base, start = 0, offset
+                return _Directory(start, start + size, base, disk)
+    return None
+
+
+def _find_directory64(source: RandomSource, end: int) -> _Directory | None:
+    locator = source.read_at(max(0, end - 20), 20)
+    if locator[:4] != b"PK\x06\x07":
+        return None
+    (stated,) = struct.unpack_from("<Q", locator, 8)
+    for at in (stated, end - 20 - 56):
+        record = source.read_at(at, 56) if 0 <= at < end else b""
+        if len(record) == 56 and record[:4] == b"PK\x06\x06":
+            disk, size, offset = struct.unpack_from("<16xI20xQQ", record)
+            if size + offset <= at:
+                return _Directory(at - size, at, at - size - offset, disk)
+    return None
+
+
+def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | None]:
+    """Yields the entries of the central directory (4.3.12), then ``None`` if it is damaged before its end."""
+    at, data = directory.start, b""
+    while at < directory.end:
+        if len(data) < _CENTRAL_BYTES:
+            data = source.read_at(at, min(CHUNK_BYTES, directory.end - at))
+        if data[:4] == b"PK\x05\x05":
+            return  # a digital signature is the last thing in a directory
+        if len(data) < _CENTRAL_BYTES or data[:4] != _CENTRAL:
+            yield None
+            return
+        fields = struct.unpack_from("<4xHHHHHHIIIHHHHHII", data)
+        flags, method, crc, packed, size = fields[2], fields[3], fields[6], fields[7], fields[8]
+        name_bytes, extra_bytes, comment_bytes, disk, offset = *fields[9:13], fields[15]
+        length = _CENTRAL_BYTES + name_bytes + extra_bytes + comment_bytes
+        if len(data) < length:
+            data = source.read_at(at, max(length, min(CHUNK_BYTES, directory.end - at)))
+            if len(data) < length:
+                yield None
+                return
+        name = data[_CENTRAL_BYTES : _CENTRAL_BYTES + name_bytes]
+        extra = data[_CENTRAL_BYTES + name_bytes : _CENTRAL_BYTES + name_bytes + extra_bytes]
+        size, packed, offset = _wide(extra, size, packed, offset)
+        yield _Entry(name, flags, method, crc, packed, size, directory.base + offset, disk)
+        at += length
+        data = data[length:]
+
+
+def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+    """Returns the numbers with those of the zip64 field (4.5.3)."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == 1:
+            numbers = iter(struct.unpack_from(f"<{length // 8}Q", extra[: at + 4 + length // 8 * 8], at + 4))
+            size = next(numbers, size) if size == _MOST_32 else size
+            packed = next(numbers, packed) if packed == _MOST_32 else packed
+            offset = next(numbers, offset) if offset == _MOST_32 else offset
+            break
+        at += 4 + length
+    return size, packed, offset
+
+
+def _listed_content(
+    source: RandomSource, entry: _Entry, covered: _Covered, number: int, *, overlaps: bool
+) -> Iterator[bytes]:
+    if overlaps:
+        raise ContainerError(FaultCode.DAMAGED, OVERLAP)
+    if entry.flags & 0x2000:
+        raise ContainerError(FaultCode.ENCRYPTED, DIRECTORY_ENCRYPTED)
+    header = source.read_at(entry.offset, _LOCAL_BYTES)
+    if len(header) < _LOCAL_BYTES or header[:4] != _LOCAL:
+        raise ContainerError(
+            FaultCode.INCOMPLETE if entry.disk else FaultCode.DAMAGED, OTHER_VOLUME if entry.disk else NO_LOCAL_HEADER
+        )
+    name_bytes, extra_bytes = struct.unpack_from("<HH", header, 26)
+    data_at = entry.offset + _LOCAL_BYTES + name_bytes + extra_bytes
+    covered.extend(number, min(source.size, data_at + entry.packed_bytes))
+    size = entry.size
+    crc, count, decoder = 0, 0, None
+    packed = _packed(source, data_at, entry.packed_bytes)
+    decoder = _decoder(entry)
+    for piece in _pieces(packed, decoder):
+        crc = zlib.crc32(piece, crc)
+        count += len(piece)
+        if count > size + CHUNK_BYTES:
+            raise ContainerError(FaultCode.DAMAGED, WRONG_SIZE)
+        yield piece
+    if decoder is not None and not decoder.eof and not _may_lack_end(entry):
+        raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
+    if count != size:
+        raise ContainerError(FaultCode.DAMAGED, WRONG_SIZE)
+    if crc != entry.crc:
+        raise ContainerError(FaultCode.DAMAGED, WRONG_CHECKSUM, is_complete=True)
+
+
+def _may_lack_end(entry: _Entry) -> bool:
+    """Returns whether the end of the member's data is not marked: LZMA without an end marker (4.4.4, bit 1)."""
+    return entry.method == 14 and not entry.flags & 2
+
+
+def _packed(source: RandomSource, at: int, count: int) -> Iterator[bytes]:
+    while count > 0:
+        data = source.read_at(at, min(count, CHUNK_BYTES))
+        if not data:
+            raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
+        yield data
+        at += len(data)
+        count -= len(data)
+
+
+def _decoder(entry: _Entry) -> Decoder | None:
+    """Returns the decoder of a member's method (4.4.5); ``None``: it is stored."""
+    if entry.flags & 1:
+        raise ContainerError(FaultCode.ENCRYPTED, ENCRYPTED)
+    match entry.method:
+        case 0:
+            return None
+        case 8:
+            return compressed_stream.raw_deflate()
+        case 12:
+            return compressed_stream.bzip2()
+        case 14:
+            return _Lzma()
+        case 20 | 93:
+            return compressed_stream.zstd()
+        case 95:
+            return compressed_stream.xz()
+        case _:
+            raise ContainerError(FaultCode.UNSUPPORTED, UNSUPPORTED.format(entry.method))
+
+
+class _Lzma:
+    """LZMA in a zip: version, length of the properties, properties, data (5.8.8)."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._decoder: Decoder | None = None
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder is not None and self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return b"" if self._decoder is None else self._decoder.unused_data
+
+    def unpack(self, data: bytes) -> Iterator[bytes]:
+        if self._decoder is None:
+            self._head += data
+            if len(self._head) < 9:
+                return
+            if self._head[2:4] != b"\x05\x00":
+                raise ContainerError(FaultCode.DAMAGED, compressed_stream.WRONG_DATA)
+            self._decoder = compressed_stream.lzma_raw(self._head[4:9])
+            data, self._head = self._head[9:], b""
+        yield from self._decoder.unpack(data)
+
+
+def _pieces(packed: Iterator[bytes], decoder: Decoder | None) -> Iterator[bytes]:
+    if decoder is None:
+        yield from packed
+        return
+    for data in packed:
+        yield from unpacked(decoder, data)
+        if decoder.eof:
+            return
+
+
+def _next_unlisted(source: RandomSource, covered: _Covered, at: int) -> tuple[_Entry, int, int] | None:
+    """Returns the next member that only its own header names (4.3.7), where its data begins and where it has to end."""
+    for start, end in covered.gaps(at, source.size):
+        position = start
+        while position < end:
+            data = source.read_at(position, min(CHUNK_BYTES, end - position))
+            if len(data) < len(_LOCAL):
+                break
+            found = data.find(_LOCAL)
+            if found < 0:
+                position += len(data) - len(_LOCAL) + 1
+                continue
+            position += found
+            entry = _local_entry(source, position, end)
+            if entry is not None:
+                return entry[0], entry[1], end
+            position += 1
+    return None
+
+
+_METHODS = frozenset((0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 16, 18, 19, 20, 93, 94, 95, 96, 97, 98, 99))
+_MOST_VERSION = 63
+
+
+def _local_entry(source: RandomSource, at: int, end: int) -> tuple[_Entry, int] | None:
+    header = source.read_at(at, _LOCAL_BYTES)
+    if len(header) < _LOCAL_BYTES:
+        return None
+    version, flags, method, crc, packed, size, name_bytes, extra_bytes = struct.unpack_from("<4xHHH4xIIIHH", header)
+    data_at = at + _LOCAL_BYTES + name_bytes + extra_bytes
+    if method not in _METHODS or version & 0xFF > _MOST_VERSION or not name_bytes or data_at > end:
+        return None
+    names = source.read_at(at + _LOCAL_BYTES, name_bytes + extra_bytes)
+    size, packed, _ = _wide(names[name_bytes:], size, packed, 0)
+    return _Entry(names[:name_bytes], flags, method, crc, packed, size, at), data_at
+
+
+def _unlisted_content(source: RandomSource, entry: _Entry, data_at: int, limit: int, end: list[int]) -> Iterator[bytes]:
+    """Yields the content of a member that only its own header names, and sets where its data ends."""
+    is_open = bool(entry.flags & 8) and not entry.packed_bytes
+    stated = data_at + entry.packed_bytes
+    end[0] = data_at if is_open or stated > limit else stated
+    if is_open and not entry.method:
+        raise ContainerError(FaultCode.DAMAGED, NO_LOCAL_HEADER)
+    taken, crc, count = 0, 0, 0
+    packed = _packed(source, data_at, min(limit, source.size) - data_at if is_open else entry.packed_bytes)
+    decoder = _decoder(entry)
+    if decoder is None:
+        for piece in packed:
+            crc, count = zlib.crc32(piece, crc), count + len(piece)
+            yield piece
+    else:
+        for data in packed:
+            taken += len(data)
+            for piece in unpacked(decoder, data):
+                crc, count = zlib.crc32(piece, crc), count + len(piece)
+                yield piece
+            if decoder.eof:
+                break
+        if not decoder.eof and not _may_lack_end(entry):
+            raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
+        if is_open:
+            end[0] = data_at + taken - len(decoder.unused_data)
+    _check_unlisted(source, entry, end, (count, crc), is_open=is_open)
+
+
+def _check_unlisted(
+    source: RandomSource, entry: _Entry, end: list[int], found: tuple[int, int], *, is_open: bool
+) -> None:
+    """Compares size and CRC with the header, or with the data descriptor behind the data (4.3.9)."""
+    count, crc = found
+    expected_crc = entry.crc
+    if is_open:
+        record = source.read_at(end[0], 24)
+        at = 4 if record[:4] == _DESCRIPTOR else 0
+        if len(record) < at + 12:
+            raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY, is_complete=True)
+        (expected_crc,) = struct.unpack_from("<I", record, at)
+        end[0] += at + 12
+    elif count != entry.size:
+        raise ContainerError(FaultCode.DAMAGED, WRONG_SIZE, is_complete=True)
+    if crc != expected_crc:
+        raise ContainerError(FaultCode.DAMAGED, WRONG_CHECKSUM, is_complete=True)

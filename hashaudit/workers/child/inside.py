@@ -1,0 +1,398 @@
+"""Examines the members of a container in the worker that has just read it, from the same descriptor.
+
+A member is treated as a file: hashed, decoded, matched, and opened if it is a container. Results are sent in frames as
+they come, so that a container with a million members needs no more memory than one with a thousand.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
+from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
+from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource, Throttle
+from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS
+from hashaudit.content.containers.sniff import FIRST_BYTES
+from hashaudit.errors import HashauditError
+from hashaudit.lists.algorithms import SHA256
+from hashaudit.lists.match.exact_match import Outcome
+from hashaudit.model.containers import ContainerKind, ContainerResult
+from hashaudit.model.entry import Consistency
+from hashaudit.model.faults import Fault, FaultCode, Stage
+from hashaudit.model.location import Member
+from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult, has_deny_match
+from hashaudit.workers.child.internal_errors import internal_error
+from hashaudit.workers.child.result_bounds import bounded_matches, result_length
+from hashaudit.workers.child.sink import Content
+from hashaudit.workers.protocol import DECODING, MEMBER, UNPACKED_BYTES, Blame, InsideConfig, MemberFrame
+
+if TYPE_CHECKING:
+    from hashaudit.workers.child.pictures import PictureResult, Pictures
+
+FRAME_RESULTS = 1000
+FRAME_BYTES = 1 << 20
+"""Most results of a frame, and their length from which it is sent."""
+
+MAX_NAME_BYTES = 1 << 16
+"""A longer name is cut; its position still identifies the member."""
+
+SMALL_BYTES = 1 << 20
+"""A nested container up to this size is held until its digest is known, so that one that holds itself is detected."""
+
+WORKER_ENDED = "the worker process ended while it examined this member"
+BEHIND_OTHER_DATA = "an archive behind other data, inside a container, is not opened"
+
+Digests = dict[AlgorithmName, bytes]
+
+
+class Matcher(Protocol):
+    """Matches hashes against the lists."""
+
+    def __call__(self, digests: Digests, size_bytes: int, seen: "PictureResult | None") -> Outcome:
+        """Returns the matches, and the reasons to confirm them."""
+        ...
+
+
+class Hashing(msgspec.Struct, frozen=True):
+    """The steps that a worker takes with every content."""
+
+    algorithms: tuple[AlgorithmName, ...]
+    pictures: "Pictures | None"
+    """``None``: images are not decoded."""
+    match: Matcher
+    check: Callable[..., None]
+    """Ends the worker if a decoder has left too few resources."""
+    report_all: bool
+
+
+class Inside:
+    """Examines the members of containers.
+
+    Args:
+        config: kinds to open, and limits.
+        hashing: what to do with each member.
+        progress: memory shared with the parent.
+        throttle: limits reading.
+        send: sends a frame to the parent.
+    """
+
+    def __init__(
+        self,
+        config: InsideConfig,
+        hashing: Hashing,
+        progress: memoryview,
+        throttle: Throttle | None,
+        send: Callable[[MemberFrame], None],
+    ) -> None:
+        self.config = config
+        self.hashing = hashing
+        self.progress = progress
+        self.throttle = throttle
+        self.send = send
+
+    def examine(
+        self, content: Content, descriptor: int, size_bytes: int, position: tuple[int, int], blames: Sequence[Blame]
+    ) -> None:
+        """Examines the members of a file that was just read, and notes the result in its sink.
+
+        Args:
+            content: got the whole file.
+            descriptor: of the file.
+            size_bytes: of the file.
+            position: numbers of the batch and of the item in it.
+            blames: members that are not examined again.
+
+        Raises:
+            HashauditError: a compiled list is damaged.
+        """
+        kind = content.probe.kind
+        if kind is None or kind not in self.config.kinds:
+            return
+        digests = content.digests()
+        if not self.config.opens_known and self.is_known(digests, size_bytes):
+            return
+        file = _File(self, size_bytes, position, blames)
+        content.container, content.container_faults = file.examine(
+            kind, FileSource(descriptor, size_bytes, self.throttle), digests
+        )
+        self.progress[MEMBER] = 0
+
+    def is_known(self, digests: Digests, size_bytes: int) -> bool:
+        """Returns whether content is only on known lists."""
+        matches, _ = self.hashing.match(digests, size_bytes, None)
+        return bool(matches) and not has_deny_match(matches)
+
+
+class _File:
+    """The members of one file, at all depths."""
+
+    def __init__(self, inside: Inside, size_bytes: int, position: tuple[int, int], blames: Sequence[Blame]) -> None:
+        self._inside = inside
+        self._budget = Budget(inside.config.limits, size_bytes)
+        self._batch, self._item = position
+        self._blames: Mapping[int, Blame] = {blame.member: blame for blame in blames}
+        self._number = 0
+        self._sent = 0
+        self._results: list[MemberResult] = []
+        self._results_bytes = 0
+        self._clean = self._known = self._bytes = 0
+        self._opened: dict[str, int] = {}
+        self._unopened: dict[str, int] = {}
+
+    def examine(
+        self, kind: ContainerKind, source: FileSource, digests: Digests
+    ) -> tuple[ContainerResult, tuple[Fault, ...]]:
+        try:
+            faults = self._open(kind, source, (), (digests,))
+        except LimitReachedError as error:
+            faults = [_fault(error)]
+        self._flush()
+        result = ContainerResult(
+            kind,
+            opened=True,
+            lines=self._sent,
+            clean=self._clean,
+            known=self._known,
+            bytes=self._bytes,
+            containers=self._opened,
+            containers_unopened=self._unopened,
+        )
+        return result, tuple(faults)
+
+    def _open(
+        self,
+        kind: ContainerKind,
+        source: FileSource | MemorySource | StreamSource,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+    ) -> list[Fault]:
+        """Examines all members of a container; returns the faults of the container itself."""
+        faults: list[Fault] = []
+        try:
+            if kind in STREAM_READERS:
+                members = STREAM_READERS[kind](source)
+            elif isinstance(source, StreamSource):
+                raise TypeError("a reader that needs any position")  # noqa: TRY301 # a defect, reported as one
+            else:
+                members = RANDOM_READERS[kind](source)
+            for found in members:
+                if isinstance(found, Trouble):
+                    faults.append(Fault(Stage.UNPACK, found.code, found.message))
+                else:
+                    self._examine_member(
+                        found, (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index)), above
+                    )
+        except LimitReachedError:
+            raise
+        except ContainerError as error:
+            faults.append(_fault(error))
+        except HashauditError:
+            raise
+        except Exception as error:  # noqa: BLE001 # a defect of a reader must not affect other files
+            faults.append(internal_error(Stage.UNPACK, error))
+        return faults
+
+    def _examine_member(self, found: MemberContent, within: tuple[Member, ...], above: tuple[Digests, ...]) -> None:
+        inside, hashing = self._inside, self._inside.hashing
+        number = self._number
+        self._number += 1
+        inside.progress[MEMBER] = number + 1
+        blame = self._blames.get(number)
+        try:
+            self._budget.begin_member(found.size)
+            if blame is not None and not blame.decode_only:
+                raise ContainerError(blame.code, WORKER_ENDED)  # noqa: TRY301 # the same fault as that of a limit
+        except LimitReachedError:
+            raise
+        except ContainerError as error:
+            self._report(within, EntryResult(0, None, 0, Consistency.STABLE, {}, faults=(_fault(error),)))
+            return
+        decodes = hashing.pictures is not None and blame is None
+        capture = hashing.pictures.capture() if hashing.pictures is not None and decodes else None
+        sink = Content(hashing.algorithms, inside.progress, capture, UNPACKED_BYTES)
+        stream = _Stream(found.chunks, sink, self._budget)
+        container, faults = self._contents(stream, sink, within, above)
+        stream.drain()
+        if stream.error is not None:
+            faults.append(_fault(stream.error))
+        if blame is not None:
+            faults.append(Fault(Stage.DECODE, blame.code, WORKER_ENDED))
+        is_whole = stream.error is None or stream.error.is_complete
+        digests = sink.digests() if is_whole else {}
+        seen = self._hash_image(sink, digests) if is_whole else None
+        if seen is not None:
+            faults += seen.faults
+        self._bytes += stream.count
+        matches, confirmations = hashing.match(digests, stream.count, seen) if digests else ((), ())
+        hashing.check(faults, decoded=seen is not None)
+        if not (hashing.report_all or faults or has_deny_match(matches)):
+            self._count(container, is_known=bool(matches))
+            return
+        kept = bounded_matches(matches)
+        result = EntryResult(
+            0,
+            None,
+            stream.count,
+            Consistency.STABLE,
+            {name: value.hex() for name, value in digests.items()},
+            kept,
+            confirmations,
+            tuple(faults),
+            perceptual=() if seen is None else seen.hashes,
+            matches_omitted=len(matches) - len(kept),
+            no_hash=None if seen is None else seen.no_hash,
+            frames_skipped=0 if seen is None else seen.frames_skipped,
+            container=container,
+        )
+        self._report(within, result)
+
+    def _contents(
+        self, stream: "_Stream", sink: Content, within: tuple[Member, ...], above: tuple[Digests, ...]
+    ) -> tuple[ContainerResult | None, list[Fault]]:
+        """Reads a member, and opens it if it is a container."""
+        first = next(stream, b"")
+        kind, wanted = sink.probe.begins_as, self._inside.config.kinds
+        if kind is None and not (sink.probe.may_hide and ContainerKind.ZIP in wanted):
+            stream.drain()
+            kind = sink.probe.kind
+            is_unread = kind is not None and kind in wanted
+            return _unopened(kind), [Fault(Stage.UNPACK, FaultCode.UNSUPPORTED, BEHIND_OTHER_DATA)] if is_unread else []
+        if kind is not None and kind not in wanted:
+            return ContainerResult(kind), []
+        is_stream = kind in STREAM_READERS
+        pieces, held_bytes = [first], 0
+        has_ended = False
+        try:
+            if kind is not None:
+                self._budget.enter(len(within))
+            while not has_ended and not (is_stream and held_bytes > SMALL_BYTES):
+                piece = next(stream, None)
+                if piece is None:
+                    has_ended = True
+                else:
+                    self._budget.hold(len(piece))
+                    held_bytes += len(piece)
+                    pieces.append(piece)
+            if not has_ended and kind is not None:
+                source = StreamSource(chain(iter(pieces), stream))
+                del pieces
+                return ContainerResult(kind, opened=True), self._open(kind, source, within, (*above, {}))
+            data = b"".join(pieces)
+            pieces.clear()
+            return self._open_whole(data, stream, sink, within, above)
+        except LimitReachedError:
+            raise
+        except ContainerError as error:
+            stream.drain()
+            kind = sink.probe.kind
+            return _unopened(kind), [] if kind is None or kind not in wanted else [_fault(error)]
+        finally:
+            self._budget.release(held_bytes)
+
+    def _open_whole(
+        self, data: bytes, stream: "_Stream", sink: Content, within: tuple[Member, ...], above: tuple[Digests, ...]
+    ) -> tuple[ContainerResult | None, list[Fault]]:
+        """Opens a member that is in memory, unless it is equal to a container around it or known."""
+        kind = sink.probe.kind
+        if kind is None or kind not in self._inside.config.kinds:
+            return _unopened(kind), []
+        self._budget.enter(len(within))
+        digests = sink.digests()
+        if stream.error is None:
+            if digests in above:
+                return ContainerResult(kind, same_as=above.index(digests)), []
+            if not self._inside.config.opens_known and self._inside.is_known(digests, stream.count):
+                return ContainerResult(kind), []
+        return ContainerResult(kind, opened=True), self._open(kind, MemorySource(data), within, (*above, digests))
+
+    def _hash_image(self, sink: Content, digests: Digests) -> "PictureResult | None":
+        pictures = self._inside.hashing.pictures
+        if pictures is None or sink.capture is None or not sink.capture.is_picture:
+            return None
+        self._inside.progress[DECODING] = 1
+        seen = pictures.examine(sink.capture, digests.get(SHA256))
+        self._inside.progress[DECODING] = 0
+        return seen
+
+    def _count(self, container: ContainerResult | None, *, is_known: bool) -> None:
+        """Counts a member without a result."""
+        if is_known:
+            self._known += 1
+        else:
+            self._clean += 1
+        if container is not None:
+            of_kind = self._opened if container.opened else self._unopened
+            of_kind[container.kind.value] = of_kind.get(container.kind.value, 0) + 1
+
+    def _report(self, within: tuple[Member, ...], result: EntryResult) -> None:
+        self._results.append(MemberResult(within, result))
+        self._results_bytes += result_length(result)
+        if len(self._results) >= FRAME_RESULTS or self._results_bytes >= FRAME_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._results:
+            self._inside.send(MemberFrame(self._batch, self._item, self._sent, tuple(self._results)))
+            self._sent += len(self._results)
+            self._results.clear()
+            self._results_bytes = 0
+
+
+class _Stream:
+    """The content of a member, which goes to its sink as it is read. It ends at an error, and keeps it."""
+
+    def __init__(self, chunks: Iterator[bytes], sink: Content, budget: Budget) -> None:
+        self._chunks = chunks
+        self._sink = sink
+        self._budget = budget
+        self._is_begun = False
+        self.count = 0
+        """Bytes so far."""
+        self.error: ContainerError | None = None
+
+    def __iter__(self) -> "_Stream":
+        return self
+
+    def __next__(self) -> bytes:
+        data = self._next()
+        if not self._is_begun:
+            # The kind of a file is detected in its first piece.
+            self._is_begun = True
+            pieces, length = [data], len(data)
+            while data and length < FIRST_BYTES:
+                data = self._next()
+                pieces.append(data)
+                length += len(data)
+            data = b"".join(pieces)
+        if not data:
+            raise StopIteration
+        self._sink.update(data)
+        self.count += len(data)
+        return data
+
+    def drain(self) -> None:
+        """Reads what is left."""
+        for _ in self:
+            pass
+
+    def _next(self) -> bytes:
+        """Returns the next piece; an empty one at the end."""
+        try:
+            data = next(filter(None, self._chunks), b"")
+            self._budget.produce(len(data))
+        except LimitReachedError:
+            raise
+        except ContainerError as error:
+            self.error = error
+            return b""
+        return data
+
+
+def _unopened(kind: ContainerKind | None) -> ContainerResult | None:
+    return None if kind is None else ContainerResult(kind)
+
+
+def _fault(error: ContainerError) -> Fault:
+    return Fault(Stage.UNPACK, error.code, error.message)

@@ -1,0 +1,81 @@
+"""Keeps the results of a container's members until it is their turn to be recorded: in memory, then in a file."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+import msgspec
+
+from hashaudit.errors import HostError
+from hashaudit.model.results import MemberResult
+
+MEMORY_BYTES = 4 << 20
+"""Kept in memory for one container; longer results go to an unnamed temporary file."""
+
+_LENGTH_BYTES = 4
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(tuple[MemberResult, ...])
+
+
+class MemberSpool:
+    """The results of the members of one container, in order."""
+
+    def __init__(self, frames: Iterable[bytes] = ()) -> None:
+        self._frames: list[bytes] = []
+        self._bytes = 0
+        self._file: IO[bytes] | None = None
+        self.count = 0
+        """Number of results."""
+        for frame in frames:
+            self._add(frame, len(_DECODER.decode(frame)))
+
+    def append(self, results: tuple[MemberResult, ...]) -> None:
+        """Adds the next results.
+
+        Raises:
+            HostError: the temporary file cannot be written.
+        """
+        self._add(_ENCODER.encode(results), len(results))
+
+    def _add(self, frame: bytes, count: int) -> None:
+        self.count += count
+        if self._file is None:
+            self._frames.append(frame)
+            self._bytes += len(frame)
+            if self._bytes <= MEMORY_BYTES:
+                return
+        frames, self._frames = self._frames or [frame], []
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="hashaudit-members-")  # noqa: SIM115 # open as long as this
+            for each in frames:
+                self._file.write(len(each).to_bytes(_LENGTH_BYTES) + each)
+        except OSError as error:
+            raise HostError(f"cannot write a temporary file; {error.strerror}") from error
+
+    def frames(self) -> Iterator[bytes]:
+        """Yields the encoded results, as they were added.
+
+        Raises:
+            HostError: the temporary file cannot be read.
+        """
+        yield from self._frames
+        if self._file is None:
+            return
+        try:
+            self._file.seek(0)
+            while length := self._file.read(_LENGTH_BYTES):
+                yield self._file.read(int.from_bytes(length))
+        except OSError as error:
+            raise HostError(f"cannot read a temporary file; {error.strerror}") from error
+
+    def __iter__(self) -> Iterator[MemberResult]:
+        for frame in self.frames():
+            yield from _DECODER.decode(frame)
+
+    def clear(self) -> None:
+        """Forgets all results."""
+        self._frames, self._bytes, self.count = [], 0, 0
+        if self._file is not None:
+            self._file.close()
+            self._file = None

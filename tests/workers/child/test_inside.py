@@ -1,0 +1,157 @@
+"""Members within members: limits, containers that hold themselves, members that end workers."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hashaudit.content.containers import inside_budget
+from hashaudit.model.faults import FaultCode
+from hashaudit.workers.protocol import Blame
+from inside_lab import examine, names, sha256
+
+
+def zipped(**content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tarred(**content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in content.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_a_member_is_named_by_every_step(path: Path, size: int) -> None:
+    inner = zipped(deep=b"deep content")
+    middle = tarred(a=bytes(size), inner=inner, z=b"after")
+    path.write_bytes(zipped(first=b"1", middle=gzip.compress(middle), last=b"2"))
+    found = examine(path)
+    assert found.codes == []
+    chains = [[(step.format, step.name, step.ordinal) for step in member.within] for member in found.members]
+    outer = [("zip", b"middle", 1), ("gz", b"", 0)]
+    assert chains == [
+        [("zip", b"first", 0)],
+        [*outer, ("tar", b"a", 0)],
+        [*outer, ("tar", b"inner", 1), ("zip", b"deep", 0)],
+        [*outer, ("tar", b"inner", 1)],
+        [*outer, ("tar", b"z", 2)],
+        outer,
+        [("zip", b"middle", 1)],
+        [("zip", b"last", 2)],
+    ]
+    by_name = {names(member): member.result for member in found.members}
+    assert by_name[b"middle", b"", b"inner", b"deep"].digests["sha256"] == sha256(b"deep content")
+    assert by_name[b"middle", b"", b"inner"].digests["sha256"] == sha256(inner)
+    assert by_name[b"middle", b""].digests["sha256"] == sha256(middle)
+    assert found.file.container is not None
+    assert found.file.container.members == 8
+
+
+def test_members_without_a_result_are_counted(path: Path) -> None:
+    path.write_bytes(zipped(a=b"a", b=zipped(c=b"c", d=b"%PDF-1.4")))
+    found = examine(path, report_all=False)
+    container = found.file.container
+    assert container is not None
+    assert (container.lines, container.clean, container.members) == (0, 4, 4)
+    assert (container.containers, container.containers_unopened) == ({"zip": 1}, {"pdf": 1})
+
+
+def test_depth_is_limited(path: Path) -> None:
+    data = b"innermost"
+    for _ in range(20):
+        data = zipped(n=data)
+    path.write_bytes(data)
+    found = examine(path)
+    assert found.codes == ["limit_reached"]
+    assert max(len(member.within) for member in found.members) == 8
+    assert found.members[0].result.faults[0].message == "limit on depth inside one file reached: 8"
+    assert examine(path, depth=30).whole() >= {sha256(b"innermost")}
+
+
+def test_bytes_are_limited_and_what_was_found_stays(path: Path) -> None:
+    path.write_bytes(zipped(a=b"small", b=bytes(5_000_000), c=gzip.compress(bytes(5_000_000)), d=b"later"))
+    found = examine(path, most_bytes=1 << 20)
+    assert sha256(b"small") in found.whole()
+    assert set(found.codes) == {"limit_reached"}
+    assert len(found.codes) == 2, "the long member, and then the one that does not say how long it is"
+
+
+def test_the_number_of_members_is_limited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside_budget, "MAX_MEMBERS", 10)
+    path.write_bytes(zipped(**{f"m{number}": b"" for number in range(30)}))
+    found = examine(path)
+    assert (found.codes, len(found.members)) == (["limit_reached"], 10)
+
+
+def test_memory_for_nested_containers_is_limited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside_budget, "MEMORY_BYTES", 1 << 20)
+    import random  # noqa: PLC0415 # data that does not compress
+
+    long = zipped(a=random.Random(1).randbytes(2 << 20))
+    path.write_bytes(tarred(long=long, short=zipped(b=b"b")))
+    found = examine(path)
+    assert found.codes == ["limit_reached"]
+    by_name = {names(member): member.result.digests for member in found.members}
+    assert by_name[(b"long",)] == {"sha256": sha256(long)}, "it is hashed all the same"
+    assert by_name[b"short", b"b"] == {"sha256": sha256(b"b")}
+
+
+def test_time_is_limited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside_budget, "BASE_TIME_S", -1.0)
+    path.write_bytes(zipped(a=b"a"))
+    assert examine(path).codes == ["limit_reached"]
+
+
+def test_a_container_that_holds_itself_is_opened_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A true quine is rare; a reader that gives the file as its own member is one.
+    from hashaudit.content.containers import reader_registry  # noqa: PLC0415 # patched
+    from hashaudit.content.containers.interface import MemberContent  # noqa: PLC0415 # as above
+    from hashaudit.model.containers import ContainerKind  # noqa: PLC0415 # as above
+
+    path.write_bytes(zipped(a=b"a"))
+    itself = path.read_bytes()
+    monkeypatch.setitem(
+        reader_registry.RANDOM_READERS,
+        ContainerKind.ZIP,
+        lambda _: iter([MemberContent(0, b"r/r.zip", iter([itself]), len(itself))]),
+    )
+    found = examine(path)
+    [member] = found.members
+    assert member.result.container is not None
+    assert (member.result.container.same_as, member.result.container.opened) == (0, False)
+    assert found.codes == []
+
+
+def test_a_blamed_member_is_a_fault_and_the_others_are_examined(path: Path) -> None:
+    path.write_bytes(zipped(a=b"a", b=gzip.compress(b"b"), c=b"c"))
+    blame = Blame(2, FaultCode.WORKER_CRASHED, decode_only=False)
+    found = examine(path, blames=[blame])
+    assert found.codes == ["worker_crashed"]
+    assert [names(member) for member in found.members if member.result.faults] == [(b"b", b"")]
+    assert sha256(b"c") in found.whole()
+    undecoded = examine(path, blames=[msgspec.structs.replace(blame, decode_only=True)])
+    assert undecoded.codes == ["worker_crashed"]
+    assert all(member.result.digests for member in undecoded.members)
+
+
+def test_many_members_are_sent_in_frames(path: Path) -> None:
+    path.write_bytes(zipped(**{f"m{number}": b"" for number in range(2500)}))
+    assert len(examine(path).members) == 2500
