@@ -165,6 +165,6 @@ def _version(value: bool) -> None:  # noqa: FBT001 # the signature that Typer ca
 
 @app.callback()
 def main(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),  # noqa: FBT001, FBT003 # Typer's form of an option
+    version: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."),  # noqa: FBT001, FBT003 # Typer's form of an option
 ) -> None:
     """Takes the options before a command."""

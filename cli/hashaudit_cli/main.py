@@ -10,7 +10,7 @@ def main() -> None:
     """Runs the command and exits with its code (docs/reference/codes.md)."""
     try:
         secure_standard_streams()
-        if sys.argv[1:] == ["--version"]:
+        if sys.argv[1:] in (["--version"], ["-V"]):
             from hashaudit import __version__  # noqa: PLC0415 # start-up: the command line is not needed for this
 
             print(f"hashaudit {__version__}", flush=True)
@@ -20,6 +20,8 @@ def main() -> None:
         # A core of this process would hold the signing key and the entries of lists.
         forbid_core_dumps()
         forbid_inspection()
+        if sys.argv[1:2] == ["help"]:
+            sys.argv[1:] = [*sys.argv[2:], "--help"]
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -292,7 +292,13 @@ def test_python_m_is_the_same_command(hashaudit: Tool) -> None:
         check=True,
     )
     assert done.stdout == hashaudit("--version").out
+    assert hashaudit("-V").out == done.stdout
     assert re.fullmatch(rb"hashaudit \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_help_is_a_command_too(hashaudit: Tool) -> None:
+    assert hashaudit("help", "cache", "stats") == hashaudit("cache", "stats", "--help")
+    assert (hashaudit("help", "nonsense").code, hashaudit("help").code) == (2, 0)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["scan", "--help"], ["verify", "-h"], ["keys", "--help"]])
