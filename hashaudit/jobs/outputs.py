@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.errors import FindingsError
 from hashaudit.jobs.job import Job
+from hashaudit.record.entry_path import joined_path
 from hashaudit.record.output import SIDECAR_SUFFIX
 from hashaudit.record.schema import EndReason, FindingRecord
 from hashaudit.record.verify.proven_records import FindingsReader
@@ -22,7 +23,7 @@ SECONDS_A_DAY = 86_400
 
 _JOURNAL, _SIDECAR = os.fsdecode(SUFFIX), os.fsdecode(SIDECAR_SUFFIX)
 
-FoundFile = tuple[str, str]
+FoundFile = tuple[bytes, str]
 """Path and strongest digest of a finding."""
 
 
@@ -74,7 +75,7 @@ def found_files(path: str) -> set[FoundFile]:
     """
     reader = FindingsReader(path, None)
     return {
-        (item.record.entry.path_uri or item.record.entry.path, next(iter(item.record.digests.values()), ""))
+        (joined_path(item.record.entry), next(iter(item.record.digests.values()), ""))
         for item in reader
         if isinstance(item.record, FindingRecord)
     }
