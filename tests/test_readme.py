@@ -22,6 +22,7 @@ COMMANDS = (
     "report",
     "export",
     "history",
+    "incident",
     "keys",
     "lists",
     "hash",

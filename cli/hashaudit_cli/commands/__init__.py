@@ -5,6 +5,7 @@ COMMAND_MODULES = {
     "verify": "hashaudit_cli.commands.verify",
     "show": "hashaudit_cli.commands.show",
     "report": "hashaudit_cli.commands.report",
+    "incident": "hashaudit_cli.commands.incident",
     "history": "hashaudit_cli.commands.history",
     "export": "hashaudit_cli.commands.export_findings",
     "merge": "hashaudit_cli.commands.merge",
@@ -27,6 +28,7 @@ GROUP_HELP = {
         "Compile, inspect, check, merge, compare and export hash lists. No command shows an entry unless asked to."
     ),
     "job": "Check job files, and make units of systemd or lines of crontab for them.",
+    "incident": "Keep what belongs to an incident together: findings, report, drafts, and a signed log.",
     "keys": "Create the keys that sign findings.",
     "cache": "Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
 }

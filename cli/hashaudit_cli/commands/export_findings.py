@@ -132,7 +132,8 @@ def export(settings: Settings) -> int:
     if own.form is ExportFormat.CYBERTIP:
         from hashaudit.exports.write_export import write_drafts
 
-        incident, xsd = _incident(settings.make(IncidentOptions))
+        stated_incident = settings.make(IncidentOptions)
+        incident, xsd = incident_of(stated_incident), stated_incident.xsd
         try:
             result = write_drafts(str(own.output), incident, files, runs)
         except OSError as error:
@@ -202,7 +203,12 @@ class _SyslogSocket:
         self._socket.close()
 
 
-def _incident(own: IncidentOptions) -> tuple["Incident", str | None]:
+def incident_of(own: IncidentOptions) -> "Incident":
+    """Returns what the options state about an incident.
+
+    Raises:
+        UsageError: the type or the time is not valid.
+    """
     from hashaudit.errors import FindingsError
     from hashaudit.exports.cybertip_export import INCIDENT_TYPES, Incident
     from hashaudit.record import timestamps
@@ -214,15 +220,12 @@ def _incident(own: IncidentOptions) -> tuple["Incident", str | None]:
             timestamps.to_seconds(own.incident_time)
         except FindingsError as error:
             raise UsageError(f"invalid --incident-time: '{own.incident_time}'; {error}") from error
-    return (
-        Incident(
-            incident_type=own.incident_type,
-            incident_time=own.incident_time,
-            reporter_email=own.reporter_email,
-            platform=own.platform,
-            with_paths=own.with_paths,
-        ),
-        own.xsd,
+    return Incident(
+        incident_type=own.incident_type,
+        incident_time=own.incident_time,
+        reporter_email=own.reporter_email,
+        platform=own.platform,
+        with_paths=own.with_paths,
     )
 
 

@@ -1,0 +1,61 @@
+"""``incident``: one directory with everything that belongs together, signed, and a log that shows any change."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from installed import Tool
+
+
+@pytest.fixture
+def incident(hashaudit: Tool, make_list: Callable[..., Path], tmp_path: Path) -> Path:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "wanted").write_bytes(b"secret content of the file")
+    words = ("--list", make_list(b"secret content of the file"), "-q", "-o", tmp_path / "f.jsonl")
+    assert hashaudit("scan", tmp_path / "root", *words).code == 8
+    facts = ("--title", "Ticket 7", "--retain-until", "2027-12-31", "--legal-basis", "as stated")
+    result = hashaudit("incident", "new", tmp_path / "f.jsonl", "-o", tmp_path / "incident", *facts)
+    assert result.code == 0, result.err
+    assert "1 finding" in result.err
+    return tmp_path / "incident"
+
+
+def test_an_incident_holds_signed_facts_and_no_content(hashaudit: Tool, incident: Path, tmp_path: Path) -> None:
+    files = {str(path.relative_to(incident)) for path in incident.rglob("*") if path.is_file()}
+    assert files == {
+        *("findings/f.jsonl", "findings/f.jsonl.sig", "report.html", "drafts/report.xml"),
+        *("drafts/fileDetails-1-000002.xml", "incident.json", "SHA256SUMS", "SHA256SUMS.sig", "log.jsonl"),
+    }
+    assert incident.stat().st_mode & 0o777 == 0o700
+    for name in files:
+        assert (incident / name).stat().st_mode & 0o777 == 0o600, name
+        assert b"secret content" not in (incident / name).read_bytes()
+    facts = json.loads((incident / "incident.json").read_bytes())
+    assert (facts["title"], facts["retain_until"], facts["legal_basis"]) == ("Ticket 7", "2027-12-31", "as stated")
+    assert hashaudit("verify", incident / "findings" / "f.jsonl").code == 0
+    if shutil.which("sha256sum") is not None:
+        done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=incident, check=False)
+        assert done.returncode == 0
+    assert hashaudit("incident", "new", tmp_path / "f.jsonl", "-o", incident).code == 4
+    words = ("-o", tmp_path / "i2", "--retain-until", "soon")
+    assert hashaudit("incident", "new", tmp_path / "f.jsonl", *words).code == 2
+
+
+def test_the_log_is_chained_and_signed(hashaudit: Tool, incident: Path) -> None:
+    result = hashaudit("incident", "log", incident, "--note", "filed as 4564654")
+    assert result.code == 0, result.err
+    lines = result.out.decode().splitlines()
+    assert [line.split("  ")[2:] for line in lines] == [["created", "1 findings"], ["note", "filed as 4564654"]]
+    log = incident / "log.jsonl"
+    whole = log.read_bytes()
+    first, second = whole.splitlines(keepends=True)
+    for changed in (second, first + first, whole.replace(b"4564654", b"4564655"), whole[:-1], b"", b"text\n"):
+        log.write_bytes(changed)
+        assert hashaudit("incident", "log", incident).code == 4, changed
+    assert hashaudit("incident", "log", incident, "--note", "x").code == 4
+    log.write_bytes(first)
+    assert hashaudit("incident", "log", incident).code == 0
