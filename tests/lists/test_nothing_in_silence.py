@@ -45,6 +45,10 @@ REMARKED = {
         f"type,value,note\nmd5,{MD5},x|{OTHER}\n",
         COLUMN,
     ),
+    "JSON, another field": (
+        json.dumps([{"md5": MD5, "dropper": OTHER, "uuid": OTHER[::-1], "imphash": OTHER[::-1], "name": "x"}]),
+        "field 'dropper' holds what looks like hashes, which are not read",
+    ),
     "two hashes of one algorithm": (
         f"#mtree\n./a md5={MD5} md5={OTHER}\n",
         "a record has several hashes of one algorithm; only the first is read",
@@ -99,6 +103,10 @@ REJECTED = {
         ),
         "a pattern in an object of another type",
     ),
+    "Sleuth Kit, an entry after the name": (
+        f"{'0' * 41}|md5sum\n{'0' * 40}1|x {OTHER}|0000000000000000\n{MD5}|0000000000000040\n",
+        "not a hash and an offset",
+    ),
     "CycloneDX, no object": (
         json.dumps({"bomFormat": "CycloneDX", "components": [7, {"hashes": [{"alg": "MD5", "content": MD5}]}]}),
         "the record is not an object",
@@ -117,6 +125,8 @@ READ = {
     "YARA, metadata without its section": yara(f'author = "x"\n md5 = "{MD5}"\n hash = "{SHA256}"', section=""),
     "YARA, Elastic's name": yara(f'fingerprint = "{OTHER}"\n reference_sample = "{SHA256}"\n hash = "{MD5}"'),
     "YARA, a reference": yara(f'reference = "https://x.example/y={OTHER}"\n sample = "{SHA256}"\n hash = "{MD5}"'),
+    "JSON, an array for each algorithm": json.dumps({"x": {"sha256": [SHA256]}, "y": {"md5": [MD5], "n": 1}}),
+    "JSON, records in two places": json.dumps({"a": [{"sha256": SHA256}], "b": {"c": [{"md5": MD5, "d": {"md5": 1}}]}}),
     "VirusTotal, no digest": json.dumps(
         {"data": [{"type": "file", "id": SHA256, "attributes": {"MD5": MD5, "sha256": [[]]}}]}
     ),

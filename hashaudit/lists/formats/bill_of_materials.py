@@ -44,7 +44,7 @@ class CycloneDx:
             ListError: the file is truncated or damaged.
         """
         number = 0
-        for position, component in enumerate(values_at(stream, _CYCLONEDX_PATHS), 1):
+        for position, (_, component) in enumerate(values_at(stream, _CYCLONEDX_PATHS), 1):
             if not isinstance(component, dict):
                 yield Rejected(position, RejectReason.MALFORMED, NOT_AN_OBJECT)
                 continue
@@ -99,7 +99,7 @@ class SpdxJson:
             ListError: the file is truncated or damaged.
         """
         number = 0
-        for value in values_at(stream, _SPDX_PATHS):
+        for _, value in values_at(stream, _SPDX_PATHS):
             item = value if isinstance(value, dict) else {}
             if item.get("checksums"):
                 number += 1

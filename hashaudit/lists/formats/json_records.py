@@ -8,20 +8,43 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNDECIDED
-from hashaudit.lists.column_names import SYNONYMS, field_of, typed_columns
+from hashaudit.lists.column_names import SYNONYMS, field_of, shown_name, typed_columns
 from hashaudit.lists.entry_fields import (
+    NOT_A_FILE_HASH,
     NOT_AN_OBJECT,
     UNKNOWN_KIND,
     entry_or_reject,
     is_placeholder,
+    looks_like_hash,
     raw_digest,
 )
 from hashaudit.lists.hash_kinds import ANY_HASH, folded_name, kind_of_hash
-from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
-from hashaudit.lists.syntax.json_values import Record, shape, text_of, values
+from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
+from hashaudit.lists.syntax.json_values import Record, shape, text_of, values, values_at
 from hashaudit.lists.syntax.lines import with_head
 from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve
 from hashaudit.model.results import AlgorithmName
+
+_SHORTEST_HEX = min(BY_HEX_LENGTH)
+
+_OTHER_MEANINGS = frozenset(
+    {
+        "uuid",
+        "guid",
+        "key",
+        "etag",
+        "token",
+        "nonce",
+        "commit",
+        "thumbprint",
+        "fingerprint",
+        "serialnumber",
+        "ja3",
+        "ja3s",
+    }
+    | {"jarm", "serial", "session", "revision"}
+)
+"""Names of fields, folded, whose hex digits are not the hash of a file."""
 
 _NOT_LABELS = frozenset({"hash", "algorithm", "id", "size"})
 
@@ -34,7 +57,7 @@ class JsonRecords:
 
     def recognises(self, head: bytes) -> bool:
         """Returns whether a value at the beginning is a hash under a known name, or has a kind beside it."""
-        return _path(head) is not None
+        return bool(_paths(head))
 
     def parse(self, stream: BinaryIO, options: ParseOptions) -> Iterator[ListItem]:
         """Yields an entry for each record, or for each hash of an array of texts.
@@ -43,38 +66,68 @@ class JsonRecords:
             ListError: the file is truncated or damaged, or the hashes show that they have another algorithm.
         """
         head, stream = with_head(stream)
-        path = _path(options.outline or head) or ""
-        return resolve(_items(stream, path, options.algorithm))
+        return resolve(_items(stream, _paths(options.outline or head), options.algorithm))
 
 
-def _items(stream: BinaryIO, path: str, stated: AlgorithmName | None) -> Iterator[ListEntry | Rejected]:
-    for number, value in values(stream, path):
+def _items(
+    stream: BinaryIO, paths: frozenset[str], stated: AlgorithmName | None
+) -> Iterator[ListEntry | Rejected | Remark]:
+    found: Iterator[tuple[str, object]]
+    if len(paths) == 1:
+        (only,) = paths
+        # One path is read several times faster than several.
+        found = ((only, value) for _, value in values(stream, only))
+    else:
+        found = values_at(stream, paths)
+    for number, (path, value) in enumerate(found, 1):
         if isinstance(value, dict):
+            yield from _unread(number, value)
             yield _entry(number, value, stated)
         elif isinstance(value, str):
-            yield _entry(number, {ANY_HASH: value}, stated)
+            # An array of texts may have the name of their algorithm.
+            kind = kind_of_hash(path.removesuffix(".item").rpartition(".")[2])
+            yield _entry(number, {kind or ANY_HASH: value}, stated)
         else:
             yield Rejected(number, RejectReason.MALFORMED, NOT_AN_OBJECT)
 
 
-def _path(head: bytes) -> str | None:
-    """Returns the path of the records: the shallowest that has hashes, the first of equal ones."""
-    found: list[tuple[int, str]] = []
+def _unread(number: int, record: Record) -> Iterator[Remark]:
+    """Yields a remark for each field with what looks like a hash, under a name that is not that of a hash."""
+    if not any(isinstance(value, str) and len(value) >= _SHORTEST_HEX for value in record.values()):
+        return
+    names = list(record)
+    typed = typed_columns(names)
+    read = set() if typed is None else {names[typed[1]]}
+    hashes = {text_of(value).lower() for name, value in record.items() if field_of(name) is not None or name in read}
+    for name, value in record.items():
+        if isinstance(value, str) and looks_like_hash(value.strip()) and value.strip().lower() not in hashes:
+            if folded_name(name) in _OTHER_MEANINGS:
+                continue
+            shown = shown_name(name)
+            field = "a field" if shown is None else f"field '{shown}'"
+            yield Remark(number, f"{field} holds what looks like hashes, which are not read")
+
+
+def _paths(head: bytes) -> frozenset[str]:
+    """Returns the paths of the records: all that have hashes and are not inside another."""
+    found: set[str] = set()
     keys: dict[str, list[str]] = {}
     for path, value in shape(head).items():
         parent, _, key = path.rpartition(".")
         keys.setdefault(parent, []).append(key)
-        is_hex = (
-            isinstance(value, str) and len(value.strip()) in BY_HEX_LENGTH and raw_digest(value.strip()) is not None
-        )
-        if is_hex and key == "item":
-            found.append((path.count("."), path))
-        elif is_hex and kind_of_hash(key) is not None:
-            found.append((path.count("."), parent))
+        if isinstance(value, str) and looks_like_hash(value.strip()):
+            if key == "item":
+                found.add(path)
+            elif kind_of_hash(key) is not None:
+                found.add(parent)
     for parent, names in keys.items():
         if typed_columns(names) is not None and parent.rpartition(".")[2] == "item":
-            found.append((parent.count(".") + 1, parent))
-    return min(found, key=lambda one: one[0])[1] if found else None
+            found.add(parent)
+    return frozenset(path for path in found if not any(_is_inside(path, other) for other in found - {path}))
+
+
+def _is_inside(path: str, other: str) -> bool:
+    return not other or path.startswith(f"{other}.")
 
 
 def _entry(number: int, record: Record, stated: AlgorithmName | None) -> ListEntry | Rejected:
@@ -116,8 +169,7 @@ def _algorithm(number: int, text: str, named: str | None, stated: AlgorithmName 
     kind = ANY_HASH if named is None or is_placeholder(named) else kind_of_hash(named)
     raw = raw_digest(text)
     if kind is None:
-        is_hash = raw is not None and len(text) in BY_HEX_LENGTH
-        return Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND if is_hash else "not a hash of a file")
+        return Rejected(number, RejectReason.UNSUPPORTED, UNKNOWN_KIND if looks_like_hash(text) else NOT_A_FILE_HASH)
     if kind != ANY_HASH:
         return kind
     algorithm = None if raw is None else algorithm_of(len(raw), stated)

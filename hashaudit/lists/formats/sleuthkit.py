@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from hashaudit.errors import ListError
 from hashaudit.lists.entry_fields import entry_or_reject, label_text
+from hashaudit.lists.hash_words import holds_other_hash
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 
@@ -48,7 +49,7 @@ class SleuthkitIndex:
                     )
                 previous = text
                 yield entry_or_reject(number, [(_ALGORITHMS[len(text)], text)])
-            elif name is not None and number == 2:
+            elif name is not None and number == 2 and not holds_other_hash(name[1]):
                 yield ListMeta(name=label_text(name[1]) or None)
             elif number > 1 or line is None:
                 yield Rejected(number, RejectReason.MALFORMED, "not a hash and an offset")

@@ -88,15 +88,15 @@ def values(stream: BinaryIO, path: str) -> Iterator[tuple[int, object]]:
         yield number, value
 
 
-def values_at(stream: BinaryIO, paths: frozenset[str]) -> Iterator[object]:
-    """Yields every value at one of several paths, none of which is inside another, in the order of the text.
+def values_at(stream: BinaryIO, paths: frozenset[str]) -> Iterator[tuple[str, object]]:
+    """Yields (path, value) for everything at one of several paths, none of which is inside another.
 
     Raises:
         ListError: same as :func:`values`.
     """
     metered = _Metered(stream)
     builder: ijson.ObjectBuilder | None = None
-    inside = ""
+    inside, number = "", 1
     try:
         for path, event, value in ijson.parse(metered, use_float=False, multiple_values=True, buf_size=_READ_BYTES):
             if builder is None:
@@ -106,10 +106,11 @@ def values_at(stream: BinaryIO, paths: frozenset[str]) -> Iterator[object]:
                 builder, inside = ijson.ObjectBuilder(), path
             builder.event(event, value)
             if path == inside and not event.startswith("start_") and event != "map_key":
-                yield builder.value
+                number += 1
+                yield inside, builder.value
                 builder = None
     except _BROKEN:
-        raise ListError("the JSON text is damaged or truncated", hint="download it again") from None
+        raise ListError(f"record {number}: the JSON text is damaged or truncated", hint="download it again") from None
 
 
 class _Metered:

@@ -191,6 +191,11 @@ VALID: dict[str, tuple[str, str, list[dict[str, str]]]] = {
         "json",
         [{"sha256": SHA256}],
     ),
+    "JSON, an array for each algorithm": (
+        json.dumps({"sha3_256": [SHA256], "md5": [MD5, OTHER], "others": {"sha1": [SHA1]}}),
+        "json",
+        [{"sha3-256": SHA256}, {"md5": MD5}, {"md5": OTHER}, {"sha1": SHA1}],
+    ),
     "JSON lines": (f'{{"md5":"{MD5}"}}\n{{"md5":"{OTHER}"}}\n', "json", [{"md5": MD5}, {"md5": OTHER}]),
     "JSON texts": (json.dumps({"hashes": [MD5, SHA256]}), "json", [{"md5": MD5}, {"sha256": SHA256}]),
     "MalwareBazaar's interface": (
