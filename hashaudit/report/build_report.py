@@ -8,6 +8,7 @@ import msgspec
 
 from hashaudit.model import paths
 from hashaudit.model.results import Caveat
+from hashaudit.record.header import Root, RootType
 from hashaudit.record.schema import EntryRecord, FindingRecord
 from hashaudit.report.compare_runs import RunIndex, finding_key, is_series
 from hashaudit.report.finding_rows import CAVEAT_NAMES, RowMaker, caveat_texts
@@ -135,7 +136,7 @@ class _Builder:
     def _common_base(self) -> bytes:
         """Returns the directory that all roots share, if rows can omit it."""
         roots = [
-            paths.from_text(root.path, root.path_uri)
+            _directory_of(root)
             for one in self._files
             if one.outcome.header is not None
             for root in one.outcome.header.roots
@@ -203,6 +204,11 @@ class _Builder:
         for name, count in self._counts.directories.most_common(MAX_BARS):
             short = name.removeprefix(base) if self._base else name
             yield Bar(short or ".", count, "grey")
+
+
+def _directory_of(root: Root) -> bytes:
+    path = paths.from_text(root.path, root.path_uri)
+    return os.path.dirname(path) if root.type is RootType.FILE else path
 
 
 def _by_distance(counts: FindingsCounts) -> Iterator[tuple[str, tuple[Bar, ...]]]:

@@ -10,7 +10,7 @@ from hashaudit.model import paths
 from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.results import Role
 from hashaudit.record import timestamps
-from hashaudit.record.header import HashList, RunHeader
+from hashaudit.record.header import HashList, RootType, RunHeader
 from hashaudit.record.schema import EndReason, Totals
 from hashaudit.record.verify.verify_report import ProblemCode, Verification
 from hashaudit.report.finding_rows import time_text
@@ -194,14 +194,17 @@ def _scope(header: RunHeader, redaction: Redaction) -> Iterator[tuple[str, Shown
     if header.note:
         yield "Note", shown(header.note)
     for root in header.roots:
-        yield "Root", shown_bytes(redaction.path(paths.from_text(root.path, root.path_uri)))
+        path = paths.from_text(root.path, root.path_uri)
+        yield "Root", shown_bytes(redaction.path(path, is_file=root.type is RootType.FILE))
         if root.filesystem and not hides:
             options = f" ({', '.join(root.mount_options)})" if root.mount_options else ""
             yield "its filesystem", shown(f"{root.filesystem} on {root.mount_source or 'unknown'}{options}")
     if not hides:
         yield "Included only", shown(", ".join(header.inclusions) or "everything")
         yield "Excluded", shown(", ".join(header.exclusions) or "nothing")
-        yield "Command", shown(shlex.join(header.argv))
+        # The command line names the files that are roots.
+        hides_command = redaction.hides(Redact.NAMES) and any(root.type is RootType.FILE for root in header.roots)
+        yield "Command", HIDDEN if hides_command else shown(shlex.join(header.argv))
     versions = ", ".join(f"{name} {version}" for name, version in header.versions.items())
     yield "Program", shown(f"{header.tool.name} {header.tool.version}; {versions}")
     yield "System", shown(f"{header.os.name} {header.os.release} {header.os.machine}, user id {header.uid}")

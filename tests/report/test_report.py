@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from findings_lab import fault, finding, four_segments, match, record, signing_key, write_run
+from hashaudit.record.header import Root, RootType
 from hashaudit.report import build_report as building
 from hashaudit.report.html_page import render_page
 from hashaudit.report.plain_report import render_markdown, render_text
@@ -161,6 +162,16 @@ def test_redaction(tmp_path: Path, kind: Redact, hidden: list[str], kept: list[s
         assert not [one for one in hidden if one in text]
         assert text.count("[hidden]") > 0 or kind is Redact.DIGESTS
     assert not [one for one in kept if one not in page_of(report)]
+
+
+def test_a_root_that_is_a_file_is_hidden_by_its_name(tmp_path: Path) -> None:
+    root = Root(path="/srv/a-file.jpg", type=RootType.FILE)
+    made = record(b"a-file.jpg", matches=[match(category="1")])
+    write_run(tmp_path / "f", [[made]], signer=KEY, roots=(root,), argv=("hashaudit", "scan", "/srv/a-file.jpg"))
+    page = page_of(report_of(tmp_path / "f", redaction=Redaction(frozenset({Redact.NAMES}))))
+    assert "a-file" not in page
+    assert page.count("[hidden]") >= 3
+    assert "a-file.jpg" in page_of(report_of(tmp_path / "f"))
 
 
 def test_a_series_says_what_is_new_gone_and_unchanged(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -161,12 +163,17 @@ def write_run(
     lists: bool = False,
     start: str = timestamps.to_text(START_NS),
     clock: FakeClock | None = None,
+    **changes: Any,
 ) -> Path:
-    """Writes a file of these segments, the header being in the first, and a final segment without lines."""
+    """Writes a file of these segments, the header being in the first, and a final segment without lines.
+
+    ``changes`` are other fields of the header.
+    """
     fake = clock or FakeClock()
+    made = header(signer.fingerprint if signer else None, run_id, lists=lists, start=start)
     with FindingsWriter(
         Output.create(str(path)),
-        header(signer.fingerprint if signer else None, run_id, lists=lists, start=start),
+        msgspec.structs.replace(made, **changes),
         signer=signer,
         clock=fake.clock(),
     ) as writer:
