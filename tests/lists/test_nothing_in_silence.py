@@ -103,6 +103,10 @@ REJECTED = {
         ),
         "a pattern in an object of another type",
     ),
+    "ThreatExchange, an unknown type": (
+        f"signal_type,signal_str,collab,category,tags\nmd5,{MD5},c,d,e\nnew_kind,{OTHER},c,d,e\n",
+        "what looks like a hash has an unknown kind",
+    ),
     "Sleuth Kit, an entry after the name": (
         f"{'0' * 41}|md5sum\n{'0' * 40}1|x {OTHER}|0000000000000000\n{MD5}|0000000000000040\n",
         "not a hash and an offset",

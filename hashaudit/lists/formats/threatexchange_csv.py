@@ -3,10 +3,12 @@
 Source: facebook/ThreatExchange, ``python-threatexchange``, the dataset command.
 """
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated
+from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, UNKNOWN_KIND, entry_or_reject, refuse_truncated
+from hashaudit.lists.hash_words import holds_other_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.delimited import header_row, rows_after_comments
 from hashaudit.lists.threatexchange_signals import signal_algorithm
@@ -14,6 +16,7 @@ from hashaudit.model.results import Role
 
 _COLUMNS = ["signal_type", "signal_str", "collab", "category", "tags"]
 _LABELS = {"collab": "source", "category": "category", "tags": "tags"}
+_OF_OTHER_THINGS = re.compile(r"\w*(?:url|uri|text)\w*", re.IGNORECASE)
 _BENIGN = "NEGATIVE_CLASS"
 """Opinion that the content is not of the class that the collaboration shares."""
 
@@ -48,7 +51,11 @@ def _entry(number: int, row: list[str]) -> ListEntry | Rejected:
     fields = dict(zip(_COLUMNS, row, strict=True))
     algorithm = signal_algorithm(fields["signal_type"])
     if algorithm is None:
-        return Rejected(number, RejectReason.UNSUPPORTED, "the signal is not a hash of a file")
+        # A type such as ``url_md5`` is a hash of something else.
+        is_known = _OF_OTHER_THINGS.fullmatch(fields["signal_type"].strip()) is not None
+        unknown = not is_known and any(map(holds_other_hash, row))
+        detail = UNKNOWN_KIND if unknown else "the signal is not a hash of a file"
+        return Rejected(number, RejectReason.UNSUPPORTED, detail)
     labels = {label: fields[column] for column, label in _LABELS.items()}
     role = Role.KNOWN if fields["category"] == _BENIGN else None
     return entry_or_reject(number, [(algorithm, fields["signal_str"].strip())], labels=labels, role=role)
