@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hashaudit.host.hardware import is_rotational
-from hashaudit.model.entry import Entry
+from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import SkipReason
 from hashaudit.model.location import Kind
 from hashaudit.model.results import EntryResult
@@ -25,6 +25,10 @@ MAX_SPANS = 1_000_000
 
 KNOWN_BYTES = 256 << 10
 """Most cached values in one batch, because they stay in memory until it is done."""
+
+
+SEVERAL_NAMES = 2
+"""Hard links from which a result may be shared among names."""
 
 
 class WalkState(msgspec.Struct, frozen=True, array_like=True):
@@ -91,7 +95,9 @@ class Dispatcher:
         Returns the result if it is known, with ``bytes_read`` 0 if another name of the same file was read; otherwise
         ``None``, and a result follows.
         """
-        if entry.location.kind is not Kind.FILE:
+        state = entry.state
+        if not isinstance(state, Stat) or (state.links < SEVERAL_NAMES and not self._config.follow_links):
+            # It cannot have another name in this scan.
             self._examine(number, entry, None)
             return None
         group = self._links.find(entry)
@@ -176,9 +182,10 @@ class Dispatcher:
 
     def _in_reading_order(self, batch: list[EntryTask]) -> list[EntryTask]:
         """Returns tasks in inode order for a spinning disk, which then seeks far less than in the order of names."""
-        files = [task for task in batch if task.entry.location.kind is Kind.FILE]
-        if not files or not self._is_rotational(files[0].entry.stat.device):
+        first = next((task for task in batch if task.entry.location.kind is Kind.FILE), None)
+        if first is None or not self._is_rotational(first.entry.stat.device):
             return batch
+        files = [task for task in batch if task.entry.location.kind is Kind.FILE]
         files.sort(key=lambda task: (task.entry.location.directory.path, task.entry.stat.inode))
         return files + [task for task in batch if task.entry.location.kind is not Kind.FILE]
 

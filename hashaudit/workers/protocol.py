@@ -115,6 +115,8 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
 
     number: int
     groups: tuple[Group, ...]
+    has_idle_cores: bool = False
+    """Other workers have nothing to do, so this one may use threads."""
 
     def entries(self) -> list[tuple[Entry, Item]]:
         """Returns the entries in the order in which answers number them."""

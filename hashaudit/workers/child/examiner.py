@@ -110,6 +110,7 @@ class Examiner:
         reported: list[EntryResult] = []
         counts = Counts()
         entries = batch.items()
+        self._analyzer.has_idle_cores = batch.has_idle_cores
         now_ns = time.time_ns()
         begun_ns, has_news = time.monotonic_ns(), False
         progress, first_word = self._progress, position_word(batch.number, 0)

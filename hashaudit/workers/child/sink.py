@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hashaudit.content.containers.sniff import ContainerProbe
+from hashaudit.content.digests.digest_threads import ParallelDigest
 from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.model.containers import ContainerResult
 from hashaudit.model.faults import Fault
@@ -19,7 +20,7 @@ class Content(MultiDigest):
     Counts the bytes in the shared progress memory, so that a large file shows progress.
     """
 
-    __slots__ = ("_counter", "_progress", "capture", "container", "container_faults", "probe")
+    __slots__ = ("_counter", "_parallel", "_progress", "capture", "container", "container_faults", "probe")
 
     def __init__(
         self,
@@ -27,8 +28,19 @@ class Content(MultiDigest):
         progress: memoryview,
         capture: "ContentBuffer | None",
         counter: int = FED_BYTES,
+        parallel: ParallelDigest | None = None,
     ) -> None:
-        super().__init__(algorithms)
+        """Creates the sink of one file.
+
+        Args:
+            algorithms: the digests to compute.
+            progress: memory shared with the parent.
+            capture: buffers an image; ``None``: no image is decoded.
+            counter: word of the progress memory that counts the bytes.
+            parallel: computes the digests in threads; ``None``: this object does.
+        """
+        super().__init__(() if parallel is not None else algorithms)
+        self._parallel = parallel
         self._progress = progress
         self._counter = counter
         self.container: ContainerResult | None = None
@@ -39,8 +51,15 @@ class Content(MultiDigest):
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Adds bytes."""
-        super().update(data)
+        if self._parallel is not None:
+            self._parallel.update(data)
+        else:
+            super().update(data)
         self.probe.take(data)
         if self.capture is not None:
             self.capture.take(data)
         self._progress[self._counter] += len(data)
+
+    def digests(self) -> dict[AlgorithmName, bytes]:
+        """Returns the digests of all bytes so far."""
+        return super().digests() if self._parallel is None else self._parallel.digests()

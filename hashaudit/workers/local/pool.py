@@ -328,7 +328,8 @@ class Pool(Generic[ContextT]):
         worker.batches[number] = batch
         worker.last_number = number
         worker.used = True
-        worker.process.send(ENCODER.encode(WorkBatch(number, grouped(batch.tasks))))
+        has_idle_cores = batch.urgent and not self.queued and any(not one.batches for one in self._workers)
+        worker.process.send(ENCODER.encode(WorkBatch(number, grouped(batch.tasks), has_idle_cores)))
         self._update_selector(worker)
 
     def _receive(self, worker: PooledWorker[ContextT]) -> None:
