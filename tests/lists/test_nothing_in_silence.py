@@ -131,6 +131,9 @@ READ = {
     "YARA, a reference": yara(f'reference = "https://x.example/y={OTHER}"\n sample = "{SHA256}"\n hash = "{MD5}"'),
     "JSON, an array for each algorithm": json.dumps({"x": {"sha256": [SHA256]}, "y": {"md5": [MD5], "n": 1}}),
     "JSON, records in two places": json.dumps({"a": [{"sha256": SHA256}], "b": {"c": [{"md5": MD5, "d": {"md5": 1}}]}}),
+    "STIX, a type in capitals": json.dumps(
+        {"type": "bundle", "objects": [{"type": "FILE", "id": "file--1", "hashes": {"MD5": MD5, "SHA-256": SHA256}}]}
+    ),
     "VirusTotal, no digest": json.dumps(
         {"data": [{"type": "file", "id": SHA256, "attributes": {"MD5": MD5, "sha256": [[]]}}]}
     ),

@@ -86,13 +86,13 @@ class StixBundle:
 
 def _items(number: int, record: Record, now: datetime) -> list[ListEntry | Rejected]:
     """Returns the items of one object; none for objects of other types."""
-    kind = text_of(record.get("type"))
+    kind = text_of(record.get("type")).lower()
     if kind in _FILE_TYPES:
         return _file_items(number, record, record)
     if kind == "observed-data":
         # Version 2.0 keeps the observed objects inside.
         inner = object_or_empty(record.get("objects")).values()
-        files = [one for one in inner if isinstance(one, dict) and text_of(one.get("type")) in _FILE_TYPES]
+        files = [one for one in inner if isinstance(one, dict) and text_of(one.get("type")).lower() in _FILE_TYPES]
         return [item for one in files for item in _file_items(number, one, record)]
     if kind == "indicator":
         return _indicator_items(number, record, now)
