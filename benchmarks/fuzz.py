@@ -3,35 +3,45 @@
 Pictures of every format go through the installed command's workers, a folder of mutants at a time: one line for each
 file, its digest right, an exit code that says complete or incomplete, no process left, the pictures that were not
 mutated hashed as ever. Lists either load or are refused, and nothing that they hold stands in the message; of lists as
-people have them, changed as editing changes them, no hash is left out in silence. A mutated index does not verify. A
+people have them, changed as editing changes them, no hash is left out in silence. A reader of a container raises only
+what it may, and gives no other content as good. A mutated index does not verify. A
 mutated findings file does not verify. Ends with status 1 at the first that does not hold; the mutant is kept and named.
 
     python benchmarks/fuzz.py [--mutations 20000] [--seed N] [--folder DIR]
 """
 
 import argparse
+import bz2
 import codecs
 import contextlib
 import faulthandler
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import random
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
+import zstandard
 from list_shapes import Planted, Shape, Shapes
 from PIL import Image
 
+from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
+from hashaudit.content.containers.member_source import MemorySource
+from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.lists import list_parser
@@ -40,6 +50,7 @@ from hashaudit.lists.index.verify_index import verify_index
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListSpec, ParseOptions
 from hashaudit.lists.load import load_lists
 from hashaudit.lists.open_list import open_stream
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.record.verify.verifier import verify
 from hashaudit.signing.public_key import load_public_key
@@ -50,7 +61,7 @@ BATCH = 500
 """Mutated pictures in one folder."""
 TRIAL_S = 30
 """No list, index or findings file of this size takes longer; one that does hangs."""
-SHARES = {"pictures": 0.65, "lists": 0.15, "shapes": 0.05, "indexes": 0.05, "findings": 0.1}
+SHARES = {"pictures": 0.55, "containers": 0.1, "lists": 0.15, "shapes": 0.05, "indexes": 0.05, "findings": 0.1}
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 SAID = re.compile("[0-9a-fA-F]{16,}")
 """So many hex digits in a message can only be an entry's."""
@@ -406,6 +417,45 @@ class Fuzz:
                 self.fail(mutant, f"index: {type(error).__name__}: {error}")
             self.fail(mutant, "a changed index verifies")
 
+    def fuzz_containers(self, count: int) -> None:
+        """Containers: faults are of the closed set, and what passes its checksum is what was packed."""
+        wholes = containers()
+        # A stream that a mutation repeats unpacks to its content as often.
+        contents = [content * times for content in CONTENTS.values() for times in range(65)]
+        packed = {hashlib.sha256(content).digest() for content in contents}
+        for _ in range(count):
+            kind, whole = self.random.choice(wholes)
+            mutant = self.mutate(whole, [whole])
+            self.counts[f"{kind.value} files"] += 1
+            source = MemorySource(mutant)
+            reader = STREAM_READERS.get(kind) or RANDOM_READERS[kind]
+            try:
+                for member in reader(source):
+                    digest = self.content_of(member)
+                    # A tar has no checksum of content.
+                    if digest is not None and kind is not ContainerKind.TAR and digest not in packed:
+                        self.fail(mutant, f"{kind.value}: other content is given as good")
+            except ContainerError:
+                continue
+            except Exception as error:  # noqa: BLE001 # as above
+                self.fail(mutant, f"{kind.value}: {type(error).__name__}: {error}")
+
+    @staticmethod
+    def content_of(member: MemberContent | Trouble) -> bytes | None:
+        """Returns the SHA-256 of a member; ``None`` if it has a fault, or more than 16 MiB."""
+        if isinstance(member, Trouble):
+            return None
+        digest, length = hashlib.sha256(), 0
+        try:
+            for piece in member.chunks:
+                digest.update(piece)
+                length += len(piece)
+                if length > 16 << 20:
+                    return None
+        except ContainerError:
+            return None
+        return digest.digest()
+
     def fuzz_findings(self, count: int) -> None:
         """Findings files: no change verifies, with the sidecar that signs every byte."""
         tree, output = self.folder / "tree", self.folder / "F"
@@ -431,6 +481,36 @@ class Fuzz:
             for part in (*outcome.proven, *outcome.unproven):
                 if not part.isprintable():
                     self.fail(mutant, "what is said could steer a terminal")
+
+
+CONTENTS = {f"m{number}": bytes([number]) * (300 * number + 1) + b"%d" % number * 50 for number in range(5)}
+
+
+def containers() -> list[tuple[ContainerKind, bytes]]:
+    """Returns containers of every kind that has a reader."""
+    made: list[tuple[ContainerKind, bytes]] = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", method) as archive:
+            for name, content in CONTENTS.items():
+                archive.writestr(name, content)
+        made.append((ContainerKind.ZIP, buffer.getvalue()))
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=form) as tar:
+            for name, content in CONTENTS.items():
+                info = tarfile.TarInfo(name * (1 if form == tarfile.USTAR_FORMAT else 80))
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        made.append((ContainerKind.TAR, buffer.getvalue()))
+    content = CONTENTS["m4"]
+    return [
+        *made,
+        (ContainerKind.GZ, gzip.compress(content)),
+        (ContainerKind.BZ2, bz2.compress(content)),
+        (ContainerKind.XZ, lzma.compress(content)),
+        (ContainerKind.ZST, zstandard.ZstdCompressor(write_checksum=True).compress(content)),
+    ]
 
 
 def within(seconds: float, part: Callable[[int], None], count: int) -> None:

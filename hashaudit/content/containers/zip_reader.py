@@ -221,7 +221,8 @@ def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, 
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
         if kind == 1:
-            numbers = iter(struct.unpack_from(f"<{length // 8}Q", extra[: at + 4 + length // 8 * 8], at + 4))
+            field = extra[at + 4 : at + 4 + length]
+            numbers = iter(struct.unpack_from(f"<{len(field) // 8}Q", field))
             size = next(numbers, size) if size == _MOST_32 else size
             packed = next(numbers, packed) if packed == _MOST_32 else packed
             offset = next(numbers, offset) if offset == _MOST_32 else offset

@@ -200,3 +200,13 @@ def test_directories_are_no_members(path: Path, tmp_path: Path) -> None:
     (tmp_path / "d" / "f").write_bytes(b"f")
     subprocess.run(["zip", "-q", "-r", path, "d"], check=True, cwd=tmp_path)
     assert examine(path).digests == {(b"d/f",): sha256(b"f")}
+
+
+def test_a_zip64_field_that_ends_early_is_damage(path: Path) -> None:
+    row = bytearray(central(b"a", b"a", 0, size=0xFFFFFFFF))
+    row[30:32] = (8).to_bytes(2, "little")
+    row += struct.pack("<HHI", 1, 256, 7)
+    path.write_bytes(archive(local(b"a", b"a") + local(b"b", b"b"), bytes(row)))
+    found = examine(path)
+    assert "internal_error" not in found.codes
+    assert sha256(b"b") in found.whole()
