@@ -16,6 +16,7 @@ from hashaudit.exports.export_values import (
     stable_uuid,
 )
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
 
 _METHODS = {
@@ -86,8 +87,9 @@ class CaseExport(Exporter):
             "uco-observable:fileName": file_name(record),
             "uco-observable:filePath": path_text(record),
         }
-        if record.state is not None:
-            facet["uco-observable:sizeInBytes"] = int(record.state.size)
+        size = content_size(record)
+        if size is not None:
+            facet["uco-observable:sizeInBytes"] = size
         changed = modified(record)
         if changed is not None:
             facet["uco-observable:modifiedTime"] = _time(milliseconds(changed))

@@ -18,6 +18,7 @@ from hashaudit.exports.export_values import (
     sentence,
 )
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
 
 _MAX_VALUE = 1023
@@ -55,7 +56,7 @@ class CefExport(Exporter):
             "externalId": f"{run.header.run_id}/{record.seq}",
             "filePath": path_text(record),
             "fname": file_name(record),
-            "fsize": "" if record.state is None else str(record.state.size),
+            "fsize": "" if (size := content_size(record)) is None else str(size),
             "fileModificationTime": "" if changed is None else str(epoch_ms(changed)),
             "fileHash": digests[strongest] if strongest else "",
             "cs1Label": "list",

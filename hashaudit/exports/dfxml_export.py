@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from hashaudit import __version__
 from hashaudit.exports.export_values import caveats, found_entries, modified, path_text, xml_text
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
-from hashaudit.record.entry_path import joined_path
+from hashaudit.record.entry_path import content_size, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileRecord, FileState, FindingRecord
 from hashaudit.triage.match_view import labels_text
 
@@ -92,11 +92,10 @@ class DfxmlExport(Exporter):
 
 
 def _state(record: EntryRecord) -> Iterator[str]:
-    state = record.state
-    if state is None:
-        return
-    yield f"<filesize>{state.size}</filesize>"
-    if isinstance(state, FileState):
+    state, size = record.state, content_size(record)
+    if size is not None:
+        yield f"<filesize>{size}</filesize>"
+    if isinstance(state, FileState) and not record.entry.within:
         yield f"<inode>{state.inode}</inode><mode>{int(state.mode, 8)}</mode><nlink>{state.links}</nlink>"
         yield f"<uid>{state.uid}</uid><gid>{state.gid}</gid>"
     changed = modified(record)

@@ -19,6 +19,7 @@ from hashaudit.exports.export_values import (
     stable_uuid,
 )
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord, FileState
 
 ECS_VERSION = "9.3.0"
@@ -101,7 +102,7 @@ def _file(record: EntryRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "path": path_text(record),
         "name": file_name(record),
-        "size": None if state is None else int(state.size),
+        "size": content_size(record),
         "mtime": modified(record),
         "hash": {str(name): value for name, value in record.digests.items() if name in _ECS_DIGESTS},
     }

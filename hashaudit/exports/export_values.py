@@ -8,8 +8,8 @@ from functools import lru_cache
 from hashaudit.exports.interface import ExportedRun
 from hashaudit.model.results import Caveat
 from hashaudit.record import timestamps
-from hashaudit.record.entry_path import joined_path
-from hashaudit.record.schema import EntryRecord, FindingRecord, ObjectState
+from hashaudit.record.entry_path import content_time, joined_path
+from hashaudit.record.schema import EntryRecord, FindingRecord
 from hashaudit.triage.match_view import Agreement, agreements, deny_matches, labels_text
 
 TOOL = "hashaudit"
@@ -48,9 +48,8 @@ def file_name(record: EntryRecord) -> str:
 
 def modified(record: EntryRecord) -> str | None:
     """Returns the time of the last change in RFC 3339; ``None`` if it is unknown or outside of the years 1 to 9999."""
-    state = record.state
-    time = None if state is None else state.last_modified if isinstance(state, ObjectState) else state.mtime
-    return None if time is None or time.startswith("@") else time
+    time = content_time(record)
+    return None if time is None or time.startswith("@") or not time.endswith("Z") else time
 
 
 @lru_cache(maxsize=4096)  # every object of a record, and each run, repeats its times

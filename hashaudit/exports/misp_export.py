@@ -7,6 +7,7 @@ import msgspec
 
 from hashaudit.exports.export_values import epoch_ms, file_name, found_entries, path_text, sentence, stable_uuid
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
 
 FILE_TEMPLATE = "688c46fb-5edb-40a3-8273-1af7923e2215"
@@ -73,8 +74,9 @@ class MispExport(Exporter):
         exact = {name for one in found_entries(record) for name in one.exact}
         attributes = [attribute("filename", "filename", file_name(record))]
         attributes.append(attribute("fullpath", "text", path_text(record)))
-        if record.state is not None:
-            attributes.append(attribute("size-in-bytes", "size-in-bytes", str(record.state.size)))
+        size = content_size(record)
+        if size is not None:
+            attributes.append(attribute("size-in-bytes", "size-in-bytes", str(size)))
         for name, value in record.digests.items():
             if name in _MISP_DIGESTS:
                 attributes.append(attribute(name, name, value, is_seen=name in exact))

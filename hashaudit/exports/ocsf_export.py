@@ -20,6 +20,7 @@ from hashaudit.exports.export_values import (
     stable_uuid,
 )
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord, FileState
 
 OCSF_VERSION = "1.6.0"
@@ -96,8 +97,9 @@ def _file(record: EntryRecord) -> dict[str, Any]:
         for one in record.perceptual[:1]
     ]
     fields: dict[str, Any] = {"name": file_name(record), "path": path_text(record), "type_id": 1, "hashes": hashes}
-    if record.state is not None:
-        fields["size"] = int(record.state.size)
+    size = content_size(record)
+    if size is not None:
+        fields["size"] = size
     changed = modified(record)
     if changed is not None:
         fields["modified_time"] = epoch_ms(changed)

@@ -9,7 +9,7 @@ import msgspec
 from hashaudit import __version__
 from hashaudit.exports.export_values import TOOL, caveats, found_entries, is_weak, milliseconds, sentence, stable_uuid
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
-from hashaudit.record.entry_path import file_path, joined_path
+from hashaudit.record.entry_path import content_size, file_path, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -75,7 +75,7 @@ class SarifExport(Exporter):
             "fingerprints": {f"{_HASH_NAMES.get(name, name)}/v1": value for name, value in record.digests.items()},
             "properties": {
                 "record": record.seq,
-                "size": None if record.state is None else int(record.state.size),
+                "size": content_size(record),
                 "consistency": record.consistency,
                 "matches": [match for match in record.matches if match.role == "deny"],
                 "lists": [one.list_name for one in found_entries(record)],
@@ -102,7 +102,7 @@ class SarifExport(Exporter):
         run = self._run
         if run is None:
             return b""
-        has_faults = run.totals.faulted or run.totals.directories_faulted or not run.is_complete
+        has_faults = run.totals.not_examined or run.totals.directories_faulted or not run.is_complete
         rest = {
             "tool": {
                 "driver": {

@@ -21,6 +21,7 @@ from hashaudit.exports.export_values import (
     stable_uuid,
 )
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
 
 _STIX_DIGESTS = ("md5", "sha1", "sha256", "sha512", "sha3-256", "sha3-512")
@@ -116,7 +117,7 @@ def _file(record: EntryRecord) -> dict[str, Any]:
     if hashes:
         identity["name"] = file_name(record)
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    size = {} if record.state is None else {"size": int(record.state.size)}
+    size = {} if (known := content_size(record)) is None else {"size": known}
     return {
         "type": "file",
         "spec_version": "2.1",

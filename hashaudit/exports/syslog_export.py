@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from hashaudit.exports.export_values import caveats, found_entries, is_weak, milliseconds, one_line, path_text, sentence
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
 
 _SECURITY = 13
@@ -50,7 +51,7 @@ class SyslogExport(Exporter):
             "case": run.header.case or "",
             "path": path_text(record),
             "path_uri": record.entry.path_uri or "",
-            "size": "" if record.state is None else str(record.state.size),
+            "size": "" if (size := content_size(record)) is None else str(size),
             "list": first.list_name,
             "entry": first.entry,
             "match": first.text,

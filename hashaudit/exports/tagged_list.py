@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
-from hashaudit.record.entry_path import joined_path
+from hashaudit.record.entry_path import content_size, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileRecord, FindingRecord
 
 _MAX_NAME_BYTES = 4096
@@ -50,7 +50,6 @@ class SumsExport(Exporter):
     mapping: ClassVar[Mapping[Field, str]] = {
         Field.PATH: "the name",
         Field.EXACT_PATH: "the name",
-        Field.MEMBER: "the name, joined by `//`",
         Field.DIGESTS: "SHA-256 only",
         Field.FILE_RECORDS: "a line each",
     }
@@ -59,7 +58,7 @@ class SumsExport(Exporter):
     def add(self, run: ExportedRun, record: EntryRecord) -> bytes:  # noqa: ARG002 # the form of Exporter
         """Returns one line."""
         value = {str(name): text for name, text in record.digests.items()}.get("sha256")
-        if value is None:
+        if value is None or record.entry.within:
             return b""
         mark, name = _escaped(joined_path(record.entry))
         return b"%s%s  %s\n" % (mark, value.encode(), name)
@@ -71,7 +70,6 @@ class HashdeepExport(Exporter):
     mapping: ClassVar[Mapping[Field, str]] = {
         Field.PATH: "`filename`; not one with a line end",
         Field.EXACT_PATH: "`filename`",
-        Field.MEMBER: "`filename`, joined by `//`",
         Field.SIZE: "`size`",
         Field.DIGESTS: "MD5, SHA-1, SHA-256",
         Field.FILE_RECORDS: "a line each",
@@ -86,7 +84,8 @@ class HashdeepExport(Exporter):
         """Returns one line; nothing for a record that the format cannot hold."""
         digests = {str(name): value for name, value in record.digests.items()}
         path = joined_path(record.entry)
-        if not all(name in digests for name in _HASHDEEP) or record.state is None or b"\n" in path or b"\r" in path:
+        is_held = record.state is not None and not record.entry.within and b"\n" not in path and b"\r" not in path
+        if not is_held or not all(name in digests for name in _HASHDEEP):
             return b""
-        values = (str(record.state.size), *(digests[name] for name in _HASHDEEP))
+        values = (str(content_size(record)), *(digests[name] for name in _HASHDEEP))
         return ",".join(values).encode() + b"," + path + b"\n"

@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.exports.export_values import file_name, found_entries, modified, path_text
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
 
 _CONTEXT = "http://github.com/ICMEC/ProjectVic/DataModels/2.0.xml/US/$metadata#Media"
@@ -53,7 +54,7 @@ class VicsExport(Exporter):
             "MD5": digests.get("md5"),
             "SHA1": digests.get("sha1"),
             "PhotoDNA": None,
-            "MediaSize": None if record.state is None else str(record.state.size),
+            "MediaSize": None if (size := content_size(record)) is None else str(size),
             "Comments": f"matched {lists}; run {run.header.run_id}, record {record.seq}; not viewed by a person",
             "MediaFiles": [
                 {

@@ -1,7 +1,7 @@
 """The path of an entry of a record as bytes, with the members on the way into containers."""
 
 from hashaudit.model import paths
-from hashaudit.record.schema import Entry
+from hashaudit.record.schema import Entry, EntryRecord, ObjectState
 
 MEMBER_SEPARATOR = b"//"
 """Between a container and its member, as in ``a.zip//b``. For people only: an object's key may hold it too."""
@@ -17,6 +17,22 @@ def joined_path(entry: Entry) -> bytes:
     steps = [file_path(entry)]
     steps += [paths.from_text(member.name, member.name_uri) for member in entry.within]
     return MEMBER_SEPARATOR.join(steps)
+
+
+def content_size(record: EntryRecord) -> int | None:
+    """Returns the size of the content that the digests are of: of a member, its own; ``None`` if it is unknown."""
+    if record.entry.within:
+        size = record.entry.within[-1].size
+        return None if size is None else int(size)
+    return None if record.state is None else int(record.state.size)
+
+
+def content_time(record: EntryRecord) -> str | None:
+    """Returns the time of the last change of the same content. That of a member may lack a time zone."""
+    if record.entry.within:
+        return record.entry.within[-1].mtime
+    state = record.state
+    return None if state is None else state.last_modified if isinstance(state, ObjectState) else state.mtime
 
 
 def container_kinds(entry: Entry) -> tuple[str, ...]:

@@ -359,6 +359,11 @@ class Totals(Value, frozen=True, kw_only=True):
         """Number of ``finding`` records, those of members included."""
         return self.matched + self.members_matched
 
+    @property
+    def not_examined(self) -> int:
+        """Number of entries and members that were not fully examined, and of entries that were not reached."""
+        return self.faulted + self.members_faulted + self.pending
+
     def imbalance(self) -> str | None:
         """The equation that does not hold, or ``None`` when the arithmetic closes."""
         if self.examined != self.clean + self.known + self.matched:

@@ -266,7 +266,7 @@ def _sentences(runs: Sequence[RunFacts], counts: FindingsCounts) -> Iterator[str
     if not_shown:
         yield f"{_counted(not_shown, 'record is', 'records are')} not proven and not shown here."
     if unexamined:
-        yield f"{_counted(unexamined, 'entry was', 'entries were')} not fully examined."
+        yield f"{_counted(unexamined, 'entry or member was', 'entries or members were')} not fully examined."
     if directories:
         yield (
             f"{_counted(directories, 'directory', 'directories')} could not be listed completely: "

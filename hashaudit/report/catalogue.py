@@ -43,7 +43,7 @@ TEXTS = {
     "tile_findings": "findings",
     "tile_without_caveat": "of them need no confirmation",
     "unknown": "unknown",
-    "tile_unexamined": "entries not fully examined",
+    "tile_unexamined": "entries or members not fully examined",
     "tile_examined": "files examined",
     "tile_read": "read",
     "proof_ask": (
@@ -126,6 +126,7 @@ TEXTS = {
     "skipped": "Skipped by rule",
     "unopened": "Containers that were read as files, and not opened",
     "unopened_text": "Their own content was compared. Their members were not, so a match inside may have been missed.",
+    "members": "Members of containers, which are counted apart",
     "audit": "Compared with a manifest",
     "lists_caption": (
         "Each list is identified by its SHA-256. Entries are confidential: only the identifiers and labels of those "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hashaudit.explanations import CAVEATS, FAULT_CODES
 from hashaudit.model.results import Caveat, Role
-from hashaudit.record.entry_path import joined_path
+from hashaudit.record.entry_path import content_size, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileState, FindingRecord, ObjectState
 from hashaudit.report.redaction import HIDDEN, Redact, Redaction
 from hashaudit.report.report_values import DETAILS, EntryText, FaultRow, FindingRow
@@ -64,7 +64,7 @@ class RowMaker:
             seq=record.seq,
             directory=directory,
             name=name,
-            size=None if record.state is None else int(record.state.size),
+            size=content_size(record),
             entries=tuple(self._entry(one) for one in found[:MAX_ENTRIES_SHOWN]),
             is_exact=any(one.exact for one in found),
             distance=min((one.distance for one in found), default=0),
@@ -137,13 +137,15 @@ class RowMaker:
         if record.entry.path_uri is not None and not self._redaction.kinds & {Redact.PATHS, Redact.NAMES}:
             yield "exact path, percent-encoded", record.entry.path_uri
         state = record.state
+        # Of a member, the state is that of the file that it is in.
+        size_label = "bytes of the container" if record.entry.within else "bytes"
         if isinstance(state, FileState):
-            yield "bytes", f"{int(state.size):,}"
+            yield size_label, f"{int(state.size):,}"
             yield "last changed", time_text(state.mtime)
             yield "inode, device", f"{state.inode}, {state.device}"
             yield "owner, mode", f"uid {state.uid}, gid {state.gid}, {state.mode}"
         elif isinstance(state, ObjectState):
-            yield "bytes", f"{int(state.size):,}"
+            yield size_label, f"{int(state.size):,}"
             yield "last changed", time_text(state.last_modified)
             yield "version", shown(f"entity tag {state.etag}, version {state.version or 'none'}")
         schemes = {match.labels.get("category_scheme") for match in record.matches} - {None}

@@ -15,7 +15,7 @@ MAX_STATIC_ROWS = 200
 DETAILS = (
     *("md5", "sha1", "sha256", "sha512", "blake3", "other digest", "perceptual hash", "whole path", "bytes"),
     *("last changed", "inode, device", "owner, mode", "version", "read as", "recorded", "exact path, percent-encoded"),
-    *("also not examined", "further matches not recorded", "known as", "category scheme"),
+    *("also not examined", "further matches not recorded", "known as", "category scheme", "bytes of the container"),
 )
 """Labels of the details of a finding."""
 
@@ -151,6 +151,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     scope: tuple[tuple[str, Shown], ...]
     settings: tuple[tuple[str, Shown], ...]
     skipped: tuple[Bar, ...]
+    members: tuple[Bar, ...]
+    """Members of containers by result; empty if no container was opened."""
     unopened: tuple[Bar, ...]
     """Containers that were read as files alone, by kind."""
     audit: tuple[Bar, ...]

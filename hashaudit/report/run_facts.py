@@ -84,8 +84,8 @@ def run_facts(
         accounting=tuple(_accounting(totals)) if totals is not None else (),
         seen=totals.seen if totals else 0,
         examined=totals.examined if totals else 0,
-        matched=totals.matched if totals else counts.findings,
-        unexamined=totals.faulted + totals.pending if totals else counts.faulted,
+        matched=totals.findings if totals else counts.findings,
+        unexamined=totals.not_examined if totals else counts.faulted,
         directories_faulted=totals.directories_faulted if totals else counts.directories_faulted,
         known=totals.known if totals else 0,
         bytes_read=int(totals.bytes) if totals else 0,
@@ -95,6 +95,7 @@ def run_facts(
         scope=tuple(_scope(header, redaction)) if header else (),
         settings=tuple(_settings(header, redaction)) if header else (),
         skipped=tuple(_skipped(totals)) if totals else (),
+        members=tuple(_members(totals)) if totals else (),
         unopened=tuple(Bar(kind, count) for kind, count in _largest(totals.containers_unopened)) if totals else (),
         audit=tuple(_audit(totals)) if totals else (),
         not_shown=not_shown,
@@ -156,6 +157,14 @@ def _accounting(totals: Totals) -> Iterator[Bar]:
     yield Bar("not fully examined", totals.faulted, "amber", "faults")
     yield Bar("skipped by rule, not opened", sum(totals.skipped.values()), "grey")
     yield Bar("found, and not reached before the end", totals.pending, "amber")
+
+
+def _members(totals: Totals) -> Iterator[Bar]:
+    if totals.members:
+        yield Bar("match a deny list", totals.members_matched, "red")
+        yield Bar("examined, match a known list only", totals.members_known, "blue")
+        yield Bar("examined, no match", totals.members_clean, "green")
+        yield Bar("not fully examined", totals.members_faulted, "amber")
 
 
 def _largest(counts: Mapping[_Key, int]) -> list[tuple[_Key, int]]:

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from hashaudit.record.entry_path import member_steps
-from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord, Match, ObjectState
+from hashaudit.record.entry_path import content_size, content_time, member_steps
+from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord, Match
 from hashaudit.triage.match_view import category
 
 DIGEST_COLUMNS = ("md5", "sha1", "sha256", "sha512", "blake3")
@@ -89,7 +89,7 @@ def tsv_line(cells: Sequence[str]) -> bytes:
 
 
 def _entry_cells(record: EntryRecord) -> dict[str, str]:
-    entry, state = record.entry, record.state
+    entry = record.entry
     within = json.dumps(member_steps(entry))
     return {
         "seq": str(record.seq),
@@ -97,8 +97,8 @@ def _entry_cells(record: EntryRecord) -> dict[str, str]:
         "path": entry.path,
         "path_uri": entry.path_uri or "",
         "within": within if entry.within else "",
-        "size": "" if state is None else str(state.size),
-        "mtime": "" if state is None else state.last_modified if isinstance(state, ObjectState) else state.mtime,
+        "size": "" if (size := content_size(record)) is None else str(size),
+        "mtime": content_time(record) or "",
         "consistency": record.consistency or "",
     }
 

@@ -30,7 +30,7 @@ def test_the_outcome_and_the_account_of_a_file(tmp_path: Path) -> None:
     assert report.warning == ""
     assert report.sentences == (
         "Nothing was looked for: the scan had no deny list.",
-        "2 entries were not fully examined.",
+        "2 entries or members were not fully examined.",
         "1 directory could not be listed completely: entries below may be unseen.",
     )
     (run,) = report.runs

@@ -133,17 +133,20 @@ def _completeness(found: Verification) -> str:
     if found.last is None or not found.last.final or found.end_reason is not EndReason.COMPLETED:
         return ", scan INCOMPLETE"
     totals = found.last.totals
-    unexamined = totals.faulted + totals.members_faulted + totals.pending
+    unexamined = totals.not_examined
+    everything = counted(totals.seen, "entry", "entries")
+    if totals.members:
+        everything += f" and {counted(totals.members, 'member')}"
     missing = []
     if unexamined:
-        missing.append(f"{unexamined:,} of {counted(totals.seen, 'entry', 'entries')} not fully examined")
+        missing.append(f"{unexamined:,} of {everything} not fully examined")
     if totals.directories_faulted:
         missing.append(f"{counted(totals.directories_faulted, 'directory', 'directories')} not completely listed")
     unopened = sum(totals.containers_unopened.values())
     if unopened:
         missing.append(f"{counted(unopened, 'container')} not opened")
     if not missing:
-        return f", all {counted(totals.seen, 'entry', 'entries')} accounted for"
+        return f", all {everything} accounted for"
     return f", {', '.join(missing)} (--faults)"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from hashaudit.record.entry_path import file_path, joined_path
+from hashaudit.record.entry_path import content_size, file_path, joined_path
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord
 from hashaudit.record.verify.proven_records import ReadRecord
@@ -205,7 +205,7 @@ def _fault_cells(record: EntryRecord) -> list[str]:
 
 def _file_cells(record: EntryRecord) -> list[str]:
     kind = "finding" if isinstance(record, FindingRecord) else "fault" if isinstance(record, FaultRecord) else "file"
-    size = "-" if record.state is None else bytes_shown(int(record.state.size))
+    size = "-" if (known := content_size(record)) is None else bytes_shown(known)
     digests = {str(name): value for name, value in record.digests.items()}
     name = next((one for one in ("sha256", "blake3", *digests) if one in digests), None)
     digest = "-" if name is None else f"{name}:{digests[name]}"
