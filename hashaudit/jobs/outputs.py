@@ -114,4 +114,4 @@ def _past_run(path: str) -> PastRun | None:
     ]
     if not is_whole or report.header is None or report.last is None:
         return None
-    return PastRun(path, report.header.run_id, report.header.start, report.last.totals.matched)
+    return PastRun(path, report.header.run_id, report.header.start, report.last.totals.findings)

@@ -129,7 +129,7 @@ class SummaryCollector:
             reason=finished.reason,
             files=totals.examined,
             bytes_read=int(totals.bytes),
-            findings=totals.matched,
+            findings=totals.findings,
             differences=sum(count for outcome, count in totals.audit.items() if outcome in DIFFERENCES),
             audit=totals.audit,
             faults=totals.faults,

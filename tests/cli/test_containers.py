@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import os
 import zipfile
 from collections.abc import Callable
@@ -80,6 +81,8 @@ def test_a_listed_member_is_a_finding_that_names_the_way_to_it(
     assert "5 members of containers" in result.err
     assert "a.zip//inner" in result.err
     assert hashaudit("verify", output).code == 0
+    history = json.loads(hashaudit("history", output, "--json").out)
+    assert history["series"][0]["runs"][-1]["findings"] == 5
 
 
 def test_a_known_container_is_opened_only_by_wish(
