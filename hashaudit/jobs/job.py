@@ -21,7 +21,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab
     name: str
     """For messages, the lock and the names of outputs: letters, digits, ``.``, ``_`` and ``-``."""
     roots: tuple[str, ...]
-    """What is scanned, as on the command line."""
+    """Roots of the scan, as on the command line."""
     output: str
     """Path of a run's findings file, with ``{date}`` and ``{time}`` in the last name, and ``{job}`` and ``{host}``."""
     resume: bool = True
