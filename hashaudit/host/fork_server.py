@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -122,6 +123,33 @@ class ForkedProcess:
             os.close(descriptor)
 
 
+class _Adoption:
+    """Adopts orphans while any server of this program exists: several scans may run at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._servers = 0
+        self._was_active = False
+
+    def begin(self) -> None:
+        """Adds a server."""
+        with self._lock:
+            if not self._servers:
+                self._was_active = bool(is_adopting_orphans())
+                adopt_orphans(is_active=True)
+            self._servers += 1
+
+    def end(self) -> None:
+        """Removes a server."""
+        with self._lock:
+            self._servers -= 1
+            if not self._servers and not self._was_active:
+                adopt_orphans(is_active=False)
+
+
+_ADOPTION = _Adoption()
+
+
 class ForkServer:
     """The server as its parent sees it. A context manager that ends it.
 
@@ -136,7 +164,7 @@ class ForkServer:
     def __init__(self, *, copies: bool) -> None:
         self._pending: list[ForkedProcess] = []
         self._lost = False
-        self._adopted_before = bool(is_adopting_orphans())
+        self._adopts = False
         self._popen: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._stream, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -149,7 +177,8 @@ class ForkServer:
             except OSError:
                 self._stream.close()
                 raise
-        adopt_orphans(is_active=True)
+        _ADOPTION.begin()
+        self._adopts = True
 
     def __enter__(self) -> Self:
         return self
@@ -206,7 +235,11 @@ class ForkServer:
                 self._lost = True
                 self._pending.clear()
                 return
-            self._pending.pop(0).take(REPLY_DECODER.decode(data))
+            reply = REPLY_DECODER.decode(data)
+            self._pending.pop(0).take(reply)
+            if reply.pid <= 0:
+                # It would fail again.
+                self._lost = True
 
     def abandon(self) -> None:
         """Ends the server. Processes that it has started live on; others never begin."""
@@ -226,8 +259,9 @@ class ForkServer:
         """Ends the server. The processes that it started are their owner's to end."""
         self.abandon()
         self._stream.close()
-        if not self._adopted_before:
-            adopt_orphans(is_active=False)
+        if self._adopts:
+            self._adopts = False
+            _ADOPTION.end()
 
     def _send(self, message: Load | Fork, descriptors: Sequence[int]) -> None:
         if self._lost:

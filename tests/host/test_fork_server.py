@@ -12,7 +12,7 @@ import pytest
 
 from hashaudit.host import fork_server
 from hashaudit.host.fork_server import ForkedProcess, ForkServer, is_available
-from hashaudit.host.process import die_with_parent, is_adopting_orphans
+from hashaudit.host.process import adopt_orphans, die_with_parent, is_adopting_orphans
 from installed import status_of, wait_until
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="needs Linux")
@@ -180,8 +180,21 @@ def die_with(_descriptors: list[int], argument: bytes) -> None:
 
 def test_adopting_orphans_ends_with_the_server(server: ForkServer) -> None:
     with server:
+        with ForkServer(copies=False):
+            assert is_adopting_orphans() is True
+        # Two scans may run at the same time.
         assert is_adopting_orphans() is True
+        assert server.fork(f"{HERE}exit_with", [], b"7").wait(20) == 7
     assert is_adopting_orphans() is False
+
+
+def test_a_process_that_is_not_adopted_never_begins_and_ends_the_use_of_the_server(server: ForkServer) -> None:
+    with server:
+        adopt_orphans(is_active=False)
+        process = server.fork(f"{HERE}hang", [])
+        assert process.wait(20) == -signal.SIGKILL
+        assert process.is_refused
+        assert server.is_lost
 
 
 def test_without_adoption_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
