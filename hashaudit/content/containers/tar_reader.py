@@ -24,6 +24,7 @@ ENDS_EARLY = "the archive ends early"
 DAMAGED_HEADER = "a header of the archive is damaged; members may be missing"
 TRAILING = "other data follows the end of the archive"
 LONG_EXTENSION = f"an extended header is longer than {MAX_EXTENSION_BYTES} bytes"
+OTHER_VOLUME = "the member begins in another volume of a split archive"
 BAD_MAP = "the map of a sparse file is damaged"
 
 _REGULAR = frozenset(b"\007S")
@@ -97,11 +98,11 @@ class _Tar:
             None,
         )
         number = self._count
-        if header.type in _WITHOUT_DATA:
-            return None
-        if extended.get(b"size", b"").isdigit():
-            size = int(extended[b"size"])
-        if header.type in {0, 0x30} and name.endswith(b"/") and not size:
+        stated = extended.get(b"size")
+        if stated:
+            size = _number_of(stated)
+        is_directory = header.type in {0, 0x30} and name.endswith(b"/") and not size
+        if header.type in _WITHOUT_DATA or is_directory:
             return None
         self._count += 1
         if header.type == 0x44:  # D: a GNU directory with its list of names
@@ -109,6 +110,8 @@ class _Tar:
             self._finish()
             return None
         self._left = _padded(size)
+        if header.type == 0x4D:  # M: the rest of a file that begins in another volume
+            return MemberContent(number, name, _other_volume())
         if (
             header.type == 0x53
             or b"GNU.sparse.major" in extended
@@ -225,6 +228,11 @@ class _Tar:
             self._is_cut = not data
             self._left -= len(data)
         self._left = 0
+
+
+def _other_volume() -> Iterator[bytes]:
+    yield from ()
+    raise ContainerError(FaultCode.INCOMPLETE, OTHER_VOLUME)
 
 
 def _behind_end() -> Trouble:

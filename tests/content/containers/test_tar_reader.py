@@ -111,3 +111,28 @@ def test_a_sparse_file_of_an_exabyte_is_not_produced(path: Path) -> None:
 def test_other_data_behind_the_end_is_a_fault(path: Path) -> None:
     path.write_bytes(made({"a": b"1"}) + b"hidden".ljust(512, b"!"))
     assert examine(path).codes == ["trailing_data"]
+
+
+def test_the_rest_of_a_file_from_another_volume_is_incomplete(path: Path) -> None:
+    rest = header(b"big", b"%011o" % 600, b"M") + b"r" * 600 + bytes(424)
+    path.write_bytes(rest + header(b"after", b"%011o" % 1) + b"a".ljust(512, b"\0") + bytes(1024))
+    found = examine(path)
+    assert found.codes == ["incomplete"]
+    assert found.whole() == {sha256(b"a")}
+
+
+@pytest.mark.parametrize("size", [b"9" * 5000, b"-1", b"x"])
+def test_a_size_that_is_no_number_is_damage(path: Path, size: bytes) -> None:
+    record = b"size=" + size + b"\n"
+    record = b"%d %s" % (len(record) + len(b"%d " % (len(record) + 5)), record)
+    length = len(record)
+    while int(record.split(b" ")[0]) != length:
+        record = b"%d %s" % (length, record.partition(b" ")[2])
+        length = len(record)
+    data = record.ljust(-(-len(record) // 512) * 512, b"\0")
+    extended = header(b"x", b"%011o" % len(record), b"x") + data
+    end = header(b"b", b"%011o" % 1) + b"b".ljust(512, b"\0") + bytes(1024)
+    path.write_bytes(header(b"first", b"%011o" % 0) + extended + header(b"a", b"%011o" % 0) + end)
+    found = examine(path)
+    assert set(found.codes) == {"damaged"}
+    assert sha256(b"b") in found.whole()
