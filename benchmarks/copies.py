@@ -1,8 +1,8 @@
 """Which copies of the kinds that people make are found: ``python benchmarks/copies.py FOLDER [--workers N]``.
 
-FOLDER holds images that are unrelated to each other. Each is scaled to at most 1,024 pixels, listed by its plain PDQ,
-copied, and looked for with the plain hash, with ``--variants all`` and with ``--variants thorough``. Prints the recall
-and the cost as Markdown, then the matches between parts of different images.
+FOLDER holds images that are unrelated to each other. Each is scaled to at most 1,024 pixels, listed by its plain hash,
+copied, and looked for with the plain hash, with ``--variants all`` and with ``--variants thorough``; the same by phash.
+Prints the recall and the cost as Markdown, then the matches between parts of different images.
 """
 
 import argparse
@@ -23,7 +23,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_image
-from hashaudit.content.perceptual.perceptual_registry import PDQ
+from hashaudit.content.perceptual.interface import PerceptualAlgorithm
+from hashaudit.content.perceptual.perceptual_registry import ALGORITHMS, PDQ
+from hashaudit.model.results import VIEWS, AlgorithmName
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 SIDE_PX = 1024
@@ -31,7 +33,8 @@ TILES = 5
 TILE_PX = (480, 360)
 MIN_QUALITY = 50
 ROUNDS = 3
-LEVELS = (Variants.NONE, Variants.ALL, Variants.THOROUGH)
+PHASH = ALGORITHMS[AlgorithmName("phash")]
+COLUMNS = tuple((row, level) for row in (PDQ, PHASH) for level in (Variants.NONE, Variants.ALL, Variants.THOROUGH))
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
@@ -114,15 +117,32 @@ def rounded(image: Image.Image, *, transparent: bool) -> Image.Image:
     return copy
 
 
+def in_gradient(image: Image.Image) -> Image.Image:
+    """Returns the image in a frame of grey that becomes white."""
+    width = max(image.size) // 20
+    size = image.width + 2 * width, image.height + 2 * width
+    frame = Image.linear_gradient("L").resize(size).point(lambda level: 200 + level * 55 // 255).convert("RGB")
+    frame.paste(image, (width, width))
+    return frame
+
+
 def cropped(image: Image.Image, share: float) -> Image.Image:
     """Returns the image without ``share`` of each side, half of it at either end."""
     across, down = round(image.width * share / 2), round(image.height * share / 2)
     return image.crop((across, down, image.width - across, image.height - down))
 
 
+def turned(image: Image.Image, *, is_expanded: bool = False) -> Image.Image:
+    """Returns the image rotated by two degrees, with black corners."""
+    return image.rotate(2, Image.Resampling.BICUBIC, expand=is_expanded)
+
+
 Copy = Callable[[Image.Image, list[Image.Image]], bytes]
 COPIES: dict[str, Copy] = {
+    "crop 2 % in total": lambda image, _: encoded(cropped(image, 0.02)),
     "crop 5 % in total": lambda image, _: encoded(cropped(image, 0.05)),
+    "crop 10 % in total": lambda image, _: encoded(cropped(image, 0.1)),
+    "crop 5 % at the top": lambda image, _: encoded(image.crop((0, image.height // 20, image.width, image.height))),
     "caption above": lambda image, _: encoded(captioned(image, above=True, share=0.14, colour="white")),
     "caption below": lambda image, _: encoded(captioned(image, above=False, share=0.2, colour="black")),
     "collage of four": lambda image, others: encoded(collage(image, others, 0)),
@@ -133,7 +153,10 @@ COPIES: dict[str, Copy] = {
     "rounded corners, white": lambda image, _: encoded(rounded(image, transparent=False)),
     "rounded corners, transparent": lambda image, _: encoded(rounded(image, transparent=True), "PNG"),
     "dark border 5 %": lambda image, _: encoded(ImageOps.expand(image, round(max(image.size) / 20), (16, 16, 16))),
-    "rotated by 2 degrees": lambda image, _: encoded(image.rotate(2, Image.Resampling.BICUBIC)),
+    "border with a gradient": lambda image, _: encoded(in_gradient(image)),
+    "rotated by 2 degrees": lambda image, _: encoded(turned(image)),
+    "rotated by 2 degrees, larger canvas": lambda image, _: encoded(turned(image, is_expanded=True)),
+    "rotated by 2 degrees, corners cropped": lambda image, _: encoded(cropped(turned(image), 0.07)),
     "negative": lambda image, _: encoded(ImageOps.invert(image)),
 }
 
@@ -141,9 +164,11 @@ COPIES: dict[str, Copy] = {
 class Outcome(msgspec.Struct):
     """The distances and costs for one image."""
 
-    distances: dict[str, dict[str, int]]
-    seconds: dict[str, float]
-    tiles: list[tuple[str, dict[str, list[str]]]]
+    distances: dict[str, list[int]]
+    """By copy: one of each column."""
+    seconds: list[float]
+    tiles: list[tuple[dict[AlgorithmName, str], dict[AlgorithmName, dict[str, list[str]]]]]
+    """Of each part: its listed hashes by algorithm, and all its hashes by algorithm and view."""
 
 
 def load(path: Path) -> Image.Image:
@@ -154,35 +179,40 @@ def load(path: Path) -> Image.Image:
     return image
 
 
+def nearest(data: bytes, algorithm: PerceptualAlgorithm, level: Variants, listed: int) -> int:
+    """Returns the least distance of a file's hashes to a listed one."""
+    found = hash_image(data, [algorithm], HashOptions(level)).hashes
+    return min(((int(one.value, 16) ^ listed).bit_count() for one in found), default=algorithm.bits)
+
+
 def examine(number: int, paths: list[Path]) -> Outcome:
     """Examines one image of all."""
     image = load(paths[number])
     others = [load(paths[(number + step) % len(paths)]) for step in (7, 19, 31)]
-    listed = int(hash_image(encoded(image, "PNG"), [PDQ], HashOptions(Variants.NONE)).hashes[0].value, 16)
-    distances: dict[str, dict[str, int]] = {}
+    plain = encoded(image, "PNG")
+    listed = {
+        row.name: int(hash_image(plain, [row], HashOptions(Variants.NONE)).hashes[0].value, 16) for row, _ in COLUMNS
+    }
+    distances = {}
     for name, copy in COPIES.items():
         data = copy(image, others)
-        distances[name] = {}
-        for level in LEVELS:
-            found = hash_image(data, [PDQ], HashOptions(level)).hashes
-            distances[name][level] = min(((int(one.value, 16) ^ listed).bit_count() for one in found), default=256)
+        distances[name] = [nearest(data, row, level, listed[row.name]) for row, level in COLUMNS]
     return Outcome(distances, _seconds(paths[number]), _tiles(paths[number]))
 
 
-def _seconds(path: Path) -> dict[str, float]:
+def _seconds(path: Path) -> list[float]:
     """Measures a file as it is, the fastest of a few rounds."""
     data = path.read_bytes()
-    seconds = dict.fromkeys(map(str, LEVELS), 1e9)
+    seconds = [1e9] * len(COLUMNS)
     for _ in range(ROUNDS):
-        for level in LEVELS:
+        for column, (row, level) in enumerate(COLUMNS):
             begun = time.process_time()
-            hash_image(data, [PDQ], HashOptions(level))
-            seconds[level] = min(seconds[level], time.process_time() - begun)
+            hash_image(data, [row], HashOptions(level))
+            seconds[column] = min(seconds[column], time.process_time() - begun)
     return seconds
 
 
-def _tiles(path: Path) -> list[tuple[str, dict[str, list[str]]]]:
-    """Returns the listed hash of each part of an image, and all its hashes by view."""
+def _tiles(path: Path) -> list[tuple[dict[AlgorithmName, str], dict[AlgorithmName, dict[str, list[str]]]]]:
     with Image.open(path) as opened:
         image = opened.convert("RGB")
     width, height = image.width // TILES, image.height // TILES
@@ -190,39 +220,43 @@ def _tiles(path: Path) -> list[tuple[str, dict[str, list[str]]]]:
     for number in range(TILES * TILES):
         left, top = number % TILES * width, number // TILES * height
         tile = image.crop((left, top, left + width, top + height)).resize(TILE_PX)
-        found = hash_image(encoded(tile, "PNG"), [PDQ], HashOptions(Variants.THOROUGH)).hashes
-        stable = [one for one in found if (one.quality or 0) >= MIN_QUALITY]
-        main = [one.value for one in stable if one.variant == "original" and not one.view and not one.trimmed]
-        by_view: dict[str, list[str]] = {}
-        for one in stable:
-            by_view.setdefault(one.view or ("trimmed" if one.trimmed else "image"), []).append(one.value)
-        if main:
-            tiles.append((main[0], by_view))
+        found = hash_image(encoded(tile, "PNG"), [PDQ, PHASH], HashOptions(Variants.THOROUGH)).hashes
+        main = {one.algorithm: one for one in found if one.variant == "original" and not one.view and not one.trimmed}
+        if PDQ.name not in main or (main[PDQ.name].quality or 0) < MIN_QUALITY:
+            continue
+        by_view: dict[AlgorithmName, dict[str, list[str]]] = {PDQ.name: {}, PHASH.name: {}}
+        for one in found:
+            by_view[one.algorithm].setdefault(one.view or ("trimmed" if one.trimmed else "image"), []).append(one.value)
+        tiles.append(({name: one.value for name, one in main.items()}, by_view))
     return tiles
 
 
-def unrelated(outcomes: list[Outcome]) -> None:
+def unrelated(outcomes: list[Outcome], row: PerceptualAlgorithm) -> None:
     """Prints the matches between parts of different images."""
-    tiles = [(number, *tile) for number, outcome in enumerate(outcomes) for tile in outcome.tiles]
+    tiles = [
+        (number, *tile) for number, outcome in enumerate(outcomes) for tile in outcome.tiles if row.name in tile[0]
+    ]
     owners = np.array([owner for owner, *_ in tiles])
-    listed = _words([value for _, value, _ in tiles])
+    listed = _words([values[row.name] for _, values, _ in tiles], row)
     pairs = sum(int((owners != owner).sum()) for owner, *_ in tiles)
-    matched = dict.fromkeys(("image", "trimmed", "negative", "window"), 0)
-    nearest = dict.fromkeys(matched, 256)
+    matched = dict.fromkeys(["image", "trimmed", *VIEWS[4:]], 0)
+    nearest = dict.fromkeys(matched, row.bits)
     for owner, _, by_view in tiles:
-        for view, values in by_view.items():
-            apart = np.bitwise_count(_words(values)[:, None, :] ^ listed[None, :, :]).sum(axis=2).min(axis=0)
-            apart = np.where(owners != owner, apart, 256)
+        for view, values in by_view[row.name].items():
+            apart = np.full(len(listed), row.bits, dtype=np.intp)
+            for one in _words(values, row):
+                np.minimum(apart, np.bitwise_count(listed ^ one).sum(axis=1, dtype=np.intp), out=apart)
+            apart[owners == owner] = row.bits
             nearest[view] = min(nearest[view], int(apart.min()))
-            matched[view] += int((apart <= PDQ.threshold).sum())
-    print(f"\n{len(tiles)} parts of {len(outcomes)} images, {pairs} pairs of parts of different images\n")
+            matched[view] += int((apart <= row.threshold).sum())
+    print(f"\n{row.name}: {len(tiles)} parts of {len(outcomes)} images, {pairs} pairs of parts of different images\n")
     print("| view | matches | nearest |\n|---|---:|---:|")
     for view, count in matched.items():
         print(f"| {view} | {count} | {nearest[view]} |")
 
 
-def _words(values: list[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
-    return np.frombuffer(bytes.fromhex("".join(values)), dtype=np.uint64).reshape(-1, 4)
+def _words(values: list[str], row: PerceptualAlgorithm) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
+    return np.frombuffer(bytes.fromhex("".join(values)), dtype=np.uint64).reshape(-1, row.bits // 64)
 
 
 def main() -> int:
@@ -237,13 +271,18 @@ def main() -> int:
     if not outcomes:
         print("no image there", file=sys.stderr)
         return 1
-    print(f"{len(outcomes)} images\n\n| copy | plain | all | thorough |\n|---|---:|---:|---:|")
+    heads = [f"{row.name} {level}" for row, level in COLUMNS]
+    print(f"{len(outcomes)} images\n\n| copy | " + " | ".join(heads) + " |\n|---|" + "---:|" * len(COLUMNS))
     for name in COPIES:
-        found = [sum(one.distances[name][level] <= PDQ.threshold for one in outcomes) for level in LEVELS]
+        found = [
+            sum(one.distances[name][column] <= row.threshold for one in outcomes)
+            for column, (row, _) in enumerate(COLUMNS)
+        ]
         print(f"| {name} | " + " | ".join(f"{100 * count / len(outcomes):.1f}" for count in found) + " |")
-    costs = [1000 * float(np.mean([one.seconds[level] for one in outcomes])) for level in LEVELS]
+    costs = [1000 * float(np.mean([one.seconds[column] for one in outcomes])) for column in range(len(COLUMNS))]
     print("| processor time an image, ms | " + " | ".join(f"{cost:.1f}" for cost in costs) + " |")
-    unrelated(outcomes)
+    for row in (PDQ, PHASH):
+        unrelated(outcomes, row)
     return 0
 
 

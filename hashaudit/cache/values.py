@@ -14,7 +14,7 @@ import msgspec
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode
-from hashaudit.model.results import VIEWS, AlgorithmName, ImageHashes, NoHash, PerceptualHash
+from hashaudit.model.results import AlgorithmName, ImageHashes, NoHash, PerceptualHash, in_order
 
 Values = dict[int, bytes]
 """By the number of the fingerprint, from 1."""
@@ -164,9 +164,7 @@ def unpack_picture(values: Values, perceptual: Mapping[AlgorithmName, int], deco
         for item in _HASHES.decode(values[number])
     ]
     picture = _PICTURES.decode(values[decoder])
-    # A stable sort keeps the order of algorithms within a view, and of the orientations of each.
-    found.sort(key=lambda item: (item.frame, VIEWS.index(item.view) if item.view in VIEWS else 0, item.trimmed))
-    return ImageHashes(tuple(found), picture.faults, picture.no_hash, picture.frames_skipped)
+    return ImageHashes(in_order(found, tuple(perceptual)), picture.faults, picture.no_hash, picture.frames_skipped)
 
 
 def _seal_of(entry: Entry, content: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """The result of examining one entry: hashes, matches and faults."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NewType
 
@@ -76,11 +76,22 @@ class PerceptualHash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     truncated: bool = False
     view: str = ""
     """How the image was seen: empty for the usual way; ``black`` or ``no_alpha`` for a transparent image;
-    ``uncropped``; ``negative``; ``window`` for a part that may be another image."""
+    ``uncropped``; ``negative``; ``widened``, ``straightened``, ``inner`` or ``filled`` for what the image was before a
+    crop, a rotation, an uneven border or rounded corners; ``window`` for a part that may be another image."""
 
 
-VIEWS = ("", "black", "no_alpha", "uncropped", "negative", "window")
-"""The views of an image, in the order in which they are hashed."""
+VIEWS = ("", "black", "no_alpha", "uncropped", "negative", "widened", "straightened", "inner", "filled", "window")
+"""The views of an image, in the order of its hashes."""
+
+
+def in_order(hashes: Iterable[PerceptualHash], algorithms: Sequence[AlgorithmName]) -> tuple[PerceptualHash, ...]:
+    """Returns the hashes of a file by frame, view, border and algorithm; those of equal rank stay in their order.
+
+    A hash of an unknown view stands with the usual view.
+    """
+    views = {view: rank for rank, view in enumerate(VIEWS)}
+    ranks = {name: rank for rank, name in enumerate(algorithms)}
+    return tuple(sorted(hashes, key=lambda one: (one.frame, views.get(one.view, 0), one.trimmed, ranks[one.algorithm])))
 
 
 class NoHash(StrEnum):

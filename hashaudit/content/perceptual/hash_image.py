@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
-import numpy as np
 from PIL import Image
 
 from hashaudit.content.images.border import content_box
 from hashaudit.content.images.decode import Frame, SkippedFrames, View, decode
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.perceptual import pdq
+from hashaudit.content.perceptual.apply_algorithm import Seen, apply_algorithm
+from hashaudit.content.perceptual.hash_copies import hash_copies
 from hashaudit.content.perceptual.interface import Needs, PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import ORIENTATIONS, Orientation
-from hashaudit.content.perceptual.windows import windows
-from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import AlgorithmName, ImageHashes, NoHash, PerceptualHash
+from hashaudit.model.faults import Fault
+from hashaudit.model.results import ImageHashes, NoHash, PerceptualHash, in_order
 
 
 class Variants(StrEnum):
@@ -31,21 +31,13 @@ class Variants(StrEnum):
     """All eight orientations."""
     ALL = "all"
     """All eight orientations of each way in which the image is seen and of its negative, and again without the uniform
-    border if there is one."""
+    border if there is one; the image before narrow crops, rotations by few degrees and rounded corners."""
     THOROUGH = "thorough"
-    """The same, and the windows that may hold another image: below a caption, in a collage, on a screenshot."""
+    """The same, more of such edits, and the windows that may hold another image: below a caption, in a collage, on a
+    screenshot."""
 
 
 _WITH_VIEWS = frozenset({Variants.ALL, Variants.THOROUGH})
-_WINDOW_ORIENTATIONS = (Orientation.ORIGINAL, Orientation.FLIP_Y)
-"""A window is seldom rotated: the image around it is upright."""
-MIN_QUALITY = 50
-"""Quality of PDQ below which neither a negative nor a window is matched: the image itself is not stable there."""
-WINDOW_SIDE_PX = 512
-"""Shortest side of the plane in which windows are looked for, if the image has it."""
-
-
-PDQ_NAME = AlgorithmName("pdq")
 
 
 class HashOptions(msgspec.Struct, frozen=True):
@@ -86,7 +78,8 @@ def hash_image(data: bytes, algorithms: Sequence[PerceptualAlgorithm], options: 
     no_hash = None
     if reasons and not hashes and not faults:
         no_hash = next(iter(reasons)) if len(reasons) == 1 else NoHash.FLAT
-    return ImageHashes(tuple(hashes), tuple(faults), no_hash, skipped)
+    ordered = in_order(hashes, [algorithm.name for algorithm in algorithms])
+    return ImageHashes(ordered, tuple(faults), no_hash, skipped)
 
 
 def _reason(frame: Frame) -> NoHash:
@@ -100,98 +93,64 @@ def _hash_frame(
     frame: Frame, algorithms: Sequence[PerceptualAlgorithm], variants: Variants
 ) -> Iterator[PerceptualHash | Fault]:
     found: list[PerceptualHash] = []
+    inner: View = frame
     for item in _hash_ways(frame, algorithms, variants):
+        if isinstance(item, View):
+            inner = item
+            continue
         yield item
         if isinstance(item, PerceptualHash) and not item.view:
             found.append(item)
-    if variants in _WITH_VIEWS:
-        yield from _negatives(found)
-    if variants is Variants.THOROUGH and any(algorithm.name == PDQ_NAME for algorithm in algorithms):
-        yield from _hash_windows(frame)
-
-
-def _negatives(found: Sequence[PerceptualHash]) -> Iterator[PerceptualHash]:
-    """Yields the PDQ hashes of the negative: each coefficient changes its sign, so each bit does."""
-    for item in found:
-        if item.algorithm == PDQ_NAME and (item.quality or 0) >= MIN_QUALITY:
-            value = bytes(byte ^ 0xFF for byte in bytes.fromhex(item.value)).hex()
-            yield msgspec.structs.replace(item, value=value, view="negative")
-
-
-def _hash_windows(frame: Frame) -> Iterator[PerceptualHash]:
-    """Yields the PDQ hashes of the windows of a frame."""
-    factor = min(frame.luma.size) // WINDOW_SIDE_PX
-    plane = np.asarray(frame.luma.reduce(factor) if factor > 1 else frame.luma)
-    for box in windows(plane):
-        transform = pdq.transform(box.of(plane), is_exact=False)
-        if transform is None or transform.quality < MIN_QUALITY:
-            continue
-        for orientation in _WINDOW_ORIENTATIONS:
-            value = transform.hash(orientation).hex()
-            quality = transform.quality
-            yield PerceptualHash(
-                PDQ_NAME, value, quality, frame.number, orientation.value, truncated=frame.truncated, view="window"
-            )
+    if variants in _WITH_VIEWS and found:
+        yield from hash_copies(frame, inner.luma, found, algorithms, is_thorough=variants is Variants.THOROUGH)
 
 
 def _hash_ways(
     frame: Frame, algorithms: Sequence[PerceptualAlgorithm], variants: Variants
-) -> Iterator[PerceptualHash | Fault]:
-    """Yields the hashes of each way in which a frame is seen, and of each without its border."""
+) -> Iterator[PerceptualHash | Fault | View]:
+    """Yields the hashes of each way in which a frame is seen, and of each without its border.
+
+    Yields the usual view too, without its border.
+    """
     ways: list[tuple[str, Callable[[], View]]] = [("", lambda: frame), *frame.others]
     is_first = True
     for name, make in ways:
         if variants not in _WITH_VIEWS and not is_first:
             return
         view = make()
-        if np.ptp(view.plane) == 0:
+        if is_flat(view.luma):
             continue
         # A white drawing has its first hash on black: one way of each frame is the usual one.
-        seen = _Seen(frame, "" if is_first else name, trimmed=False)
-        is_first = False
+        seen = Seen(frame, "" if is_first else name)
         orientations = ORIENTATIONS[:1] if variants is Variants.NONE else ORIENTATIONS
         yield from _hash_view(view, algorithms, orientations, seen)
-        box = content_box(view.plane) if variants in _WITH_VIEWS else None
-        if box is not None and np.ptp(box.of(view.plane)):
-            bounds = (box.left, box.top, box.right, box.bottom)
-            inner = View(view.luma.crop(bounds), view.colour.crop(bounds) if view.colour else None)
-            yield from _hash_view(inner, algorithms, orientations, msgspec.structs.replace(seen, trimmed=True))
+        if variants in _WITH_VIEWS:
+            inner = _without_border(view)
+            if inner is not None:
+                yield from _hash_view(inner, algorithms, orientations, msgspec.structs.replace(seen, trimmed=True))
+            if is_first:
+                yield inner or view
+        is_first = False
 
 
-class _Seen(msgspec.Struct, frozen=True):
-    """How a hash came about."""
+def _without_border(view: View) -> View | None:
+    box = content_box(view.luma)
+    if box is None:
+        return None
+    bounds = (box.left, box.top, box.right, box.bottom)
+    inner = View(view.luma.crop(bounds), view.colour.crop(bounds) if view.colour else None)
+    return None if is_flat(inner.luma) else inner
 
-    frame: Frame
-    view: str
-    trimmed: bool
+
+def is_flat(luma: Image.Image) -> bool:
+    """Returns whether an image of mode ``L`` has one level only."""
+    low, high = luma.getextrema()
+    return low == high
 
 
 def _hash_view(
-    view: View, algorithms: Sequence[PerceptualAlgorithm], orientations: tuple[Orientation, ...], seen: _Seen
+    view: View, algorithms: Sequence[PerceptualAlgorithm], orientations: tuple[Orientation, ...], seen: Seen
 ) -> Iterator[PerceptualHash | Fault]:
     for algorithm in algorithms:
         image = view.luma if algorithm.needs is Needs.LUMA or view.colour is None else view.colour
-        yield from _apply(algorithm, image, orientations, seen)
-
-
-def _apply(
-    algorithm: PerceptualAlgorithm, image: Image.Image, orientations: tuple[Orientation, ...], seen: _Seen
-) -> Iterator[PerceptualHash | Fault]:
-    try:
-        found = algorithm.hasher.hashes(image, orientations)
-    except Exception as error:  # noqa: BLE001 # a plug-in may raise anything; the other hashes of the file still count
-        code = FaultCode.OUT_OF_MEMORY if isinstance(error, MemoryError) else FaultCode.INTERNAL_ERROR
-        yield Fault(Stage.HASH, code, f"{algorithm.name}, frame {seen.frame.number}: {type(error).__name__}")
-        return
-    for hashed in found:
-        if not algorithm.is_constant(hashed.value):
-            yield PerceptualHash(
-                algorithm.name,
-                hashed.value.hex(),
-                hashed.quality,
-                seen.frame.number,
-                hashed.orientation.value,
-                seen.trimmed,
-                seen.frame.truncated,
-                seen.view,
-            )
+        yield from apply_algorithm(algorithm, image, orientations, seen)

@@ -65,6 +65,9 @@ class PerceptualAlgorithm(msgspec.Struct, frozen=True):
     metric: Metric = Metric.HAMMING
     idle_bits: int = 0
     """Bits at the end of a value. A value in which all of them are 0 describes no content."""
+    sees_copies: bool = False
+    """Negatives, images before small edits, and windows are hashed too. PDQ, which sees them at less cost, has its own
+    way."""
 
     @property
     def length_bytes(self) -> int:

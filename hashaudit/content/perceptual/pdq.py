@@ -108,6 +108,23 @@ def transform(pixels: Pixels, *, is_exact: bool = True) -> PdqTransform | None:
     return PdqTransform(coefficients, quality)
 
 
+def hashes_of_grids(grids: npt.NDArray[np.float32], orientations: tuple[Orientation, ...]) -> list[list[bytes]]:
+    """Returns the hashes of images that are already filtered and reduced to 64 x 64 values, for each orientation.
+
+    A bit at the median may differ from the reference.
+
+    Args:
+        grids: images x 64 x 64.
+        orientations: none that swaps rows and columns.
+    """
+    coefficients = _TRANSFORM @ grids @ _TRANSFORM.T
+    signs = np.stack([np.outer(*_SYMMETRIES[orientation][:2]) for orientation in orientations])
+    values = (coefficients[:, None] * signs).reshape(len(grids), len(orientations), BITS)
+    medians = np.partition(values, BITS // 2 - 1, axis=2)[..., BITS // 2 - 1, None]
+    packed = np.packbits(values[..., ::-1] > medians, axis=2)
+    return [[value.tobytes() for value in image] for image in packed]
+
+
 def _reference_transform(image: _Image) -> PdqTransform:
     grid = pdq_reference.downsample(pdq_reference.luma(image))
     gradients = [_percent(grid, axis).astype(np.int32) for axis in (0, 1)]

@@ -58,6 +58,10 @@ _HASHERS: dict[str, Callable[[int, int], Hasher]] = {
 _EXACT_FAMILIES = frozenset({"ahash", "colorhash", "crop_resistant"})
 """Families that match only equal values unless the user sets a threshold."""
 
+_FAMILIES_OF_COPIES = frozenset({"phash"})
+"""Families that see parts and estimates of an image. The others have more false matches, or cost more
+(docs/reference/robustness.md)."""
+
 
 def _row(name: AlgorithmName) -> PerceptualAlgorithm:
     family, size = split_name(name)
@@ -68,7 +72,7 @@ def _row(name: AlgorithmName) -> PerceptualAlgorithm:
     threshold = 0 if family in _EXACT_FAMILIES else bits // THRESHOLD_DIVISOR
     if family == "colorhash":
         return PerceptualAlgorithm(name, bits, Needs.COLOUR, threshold, hasher, idle_bits=HUE_BINS * size)
-    return PerceptualAlgorithm(name, bits, Needs.LUMA, threshold, hasher)
+    return PerceptualAlgorithm(name, bits, Needs.LUMA, threshold, hasher, sees_copies=family in _FAMILIES_OF_COPIES)
 
 
 ALGORITHMS: dict[AlgorithmName, PerceptualAlgorithm] = {name: _row(name) for name in BITS if "-" not in name}
