@@ -61,6 +61,7 @@ def codecs() -> Iterator[Check]:
     # Start-up: only this check needs the decoders.
     from PIL import features  # noqa: PLC0415 # as above
 
+    from hashaudit.content.images import more_codecs  # noqa: PLC0415 # as above
     from hashaudit.content.images.pillow import can_decode  # noqa: PLC0415 # as above
 
     usable = [kind for kind in ImageFormat if can_decode(kind) and _is_built_in(features, kind)]
@@ -72,6 +73,10 @@ def codecs() -> Iterator[Check]:
     if ImageFormat.HEIC not in usable:
         found = "not decoded: heic; such images are faults if a list has perceptual hashes"
         yield Check("software.heic", State.WARNING, found, "pip install 'hashaudit[heic]'")
+    if not more_codecs.is_installed():
+        names = ", ".join(sorted(more_codecs.FORMATS))
+        found = f"not decoded: {names}, rare codings of jpeg; such images are faults if a list has perceptual hashes"
+        yield Check("software.images_more", State.WARNING, found, f"pip install 'hashaudit[{more_codecs.EXTRA}]'")
 
 
 def _is_built_in(features: object, kind: ImageFormat) -> bool:

@@ -36,7 +36,9 @@ _ERROR_TYPES = "|".join(
     )
 )
 _SYSTEM_ERRORS = "|".join(sorted({re.escape(os.strerror(number)) for number in errno.errorcode} | {_ERROR_TYPES}))
-_MODULES = "|".join(sorted(map(re.escape, sys.stdlib_module_names | {"PIL", "numpy", "hashaudit", "pillow_heif"})))
+_MODULES = "|".join(
+    sorted(map(re.escape, sys.stdlib_module_names | {"PIL", "numpy", "hashaudit", "pillow_heif", "imagecodecs"}))
+)
 _MODULE = rf"({_MODULES})(\.[A-Za-z0-9_]{{1,30}}){{0,4}}"
 _RUN = "(this|[0-9a-f-]{36})"
 _FORMATS = r"[a-z0-9_]{1,12}(, frame \d{1,9})?"
@@ -44,9 +46,9 @@ _DECODING = "|".join(
     (
         f"{_NUMBER} bytes; at most {_NUMBER} are decoded",
         f"{_NUMBER} x {_NUMBER} pixels; at most {_NUMBER} are decoded",
-        "this coding of the format is not decoded",
+        r"this coding of the format is not decoded(; install hashaudit\[images-more\])?",
         f"not decoded within {_NUMBER} s",
-        r"no decoder for this format(; install hashaudit\[heic\])?",
+        r"no decoder for this format(; install hashaudit\[(heic|images-more)\])?",
         "raw photograph without a JPEG preview",
         "a side of the image has no pixels",
         r"colour mode [A-Za-z0-9;]{1,8} is not decoded",

@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -73,6 +74,20 @@ def main() -> None:
         (SAMPLES / name).write_bytes(content)
     for name, image, form, options in made:
         image.save(SAMPLES / name, form, **options)
+    for name, encoded in _by_imagecodecs(np.asarray(small)).items():
+        (SAMPLES / name).write_bytes(encoded)
+
+
+def _by_imagecodecs(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> dict[str, bytes | bytearray]:
+    """Returns files of the formats of hashaudit/content/images/more_codecs.py."""
+    deep = pixels[:, :, 0].astype(np.uint16)
+    return {
+        "colour.jxl": imagecodecs.jpegxl_encode(pixels),
+        "colour.jxr": imagecodecs.jpegxr_encode(pixels),
+        "colour.hdr": imagecodecs.rgbe_encode((pixels / 255).astype(np.float32)),
+        "deep.jpg": imagecodecs.jpeg8_encode(deep * 16, bitspersample=12),
+        "deep-lossless.jpg": imagecodecs.ljpeg_encode(deep * 257),
+    }
 
 
 def _by_hand(image: Image.Image) -> dict[str, bytes]:

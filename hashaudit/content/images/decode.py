@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hashaudit.content.images import more_codecs
 from hashaudit.content.images.formats import HEAD_BYTES, ImageFormat, sniff
-from hashaudit.content.images.frame_readers import Clock, FrameReader, Picture, Source, reader_of
+from hashaudit.content.images.frame_readers import reader_of
 from hashaudit.content.images.iso_media import item_types
 from hashaudit.content.images.limits import MAX_FAULTY_FRAMES, DecodeLimits
+from hashaudit.content.images.picture_source import Clock, FrameReader, Picture, Source
 from hashaudit.content.images.pillow import can_decode
 from hashaudit.content.images.pixel_modes import compositions, is_grey, to_colour, to_luma
 from hashaudit.content.images.refusal import RefusalError, unsupported
@@ -25,6 +27,8 @@ MAX_COLOUR_PIXELS = 32_000_000
 """Larger images keep RGB beside luma only if it is required: with the arrays made from both, a pixel takes 8 bytes."""
 MAX_MESSAGE = 160
 """Most characters of a decoder's message in a fault."""
+_EXTRAS = {ImageFormat.HEIC: "heic"} | dict.fromkeys(more_codecs.FORMATS, more_codecs.EXTRA)
+"""The optional dependencies that decode a format."""
 _CLEAR_IS_OPAQUE = frozenset({ImageFormat.BMP, ImageFormat.DIB, ImageFormat.ICO, ImageFormat.CUR})
 """Formats whose writers leave an unused alpha channel at 0."""
 
@@ -89,8 +93,8 @@ def _decode(
     if kind is ImageFormat.HEIC and _has_only_av1(data):
         kind = ImageFormat.AVIF
     if not can_decode(kind):
-        advice = "; install hashaudit[heic]" if kind is ImageFormat.HEIC else ""
-        raise unsupported(f"no decoder for this format{advice}")
+        extra = _EXTRAS.get(kind)
+        raise unsupported("no decoder for this format" + (f"; install hashaudit[{extra}]" if extra else ""))
     source = Source(data, kind, limits, Clock(limits.deadline_s(len(data))), colour)
     yield from _read_frames(source, reader_of(source))
 

@@ -35,7 +35,7 @@ def item_types(data: bytes) -> frozenset[bytes]:
         return frozenset()
     first = info[0] + (6 if data[info[0] : info[0] + 1] == b"\0" else 8)
     types = set()
-    for name, start, stop in _boxes(data, first, info[1]):
+    for name, start, stop in boxes(data, first, info[1]):
         version = data[start] if start < len(data) else 0
         if name == b"infe" and version >= 2:
             at = start + 4 + (2 if version == 2 else 4) + 2
@@ -59,8 +59,8 @@ def clean_aperture(data: bytes, width: int, height: int) -> Aperture | None:
     container = _find(data, *properties, b"ipco") if properties else None
     if primary is None or properties is None or container is None:
         return None
-    numbered = list(_boxes(data, *container))
-    for name, start, stop in _boxes(data, *properties):
+    numbered = list(boxes(data, *container))
+    for name, start, stop in boxes(data, *properties):
         if name != b"ipma":
             continue
         for index in _associations(data, start, stop, primary):
@@ -114,10 +114,10 @@ def _associations(data: bytes, start: int, stop: int, item: int) -> Iterator[int
 
 def _find(data: bytes, start: int, stop: int, name: bytes) -> tuple[int, int] | None:
     """Returns the start and end of the content of the first box of a name."""
-    return next(((first, last) for found, first, last in _boxes(data, start, stop) if found == name), None)
+    return next(((first, last) for found, first, last in boxes(data, start, stop) if found == name), None)
 
 
-def _boxes(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """Yields the name of each box, and the start and end of its content. The last one may end beyond the data."""
     at = start
     for _ in range(MAX_BOXES):

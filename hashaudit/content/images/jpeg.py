@@ -70,6 +70,8 @@ class FrameHeader(msgspec.Struct, frozen=True):
     marker: int
     precision: int
     """Bits of a sample."""
+    width: int
+    height: int
 
     @property
     def is_decoded(self) -> bool:
@@ -86,8 +88,18 @@ def frame_header(data: bytes) -> FrameHeader | None:
     """Returns the first frame header of a stream, of any coding; ``None`` if it has none before its first scan."""
     for segment in segments(data):
         if (0xC0 <= segment.marker <= 0xCF and segment.marker not in _TABLES) or segment.marker == _JPEG_LS:
-            return FrameHeader(segment.marker, data[segment.start]) if segment.start < len(data) else None
+            fields = data[segment.start : segment.start + 5]
+            if len(fields) < 5:
+                return None
+            height, width = struct.unpack_from(">HH", fields, 1)
+            return FrameHeader(segment.marker, fields[0], width, height)
     return None
+
+
+def has_end(data: bytes) -> bool:
+    """Returns whether the end of the image follows its first scan. In a scan, 0xFF is followed by 0 or a restart."""
+    scans = (segment.stop for segment in segments(data) if segment.marker == _START_OF_SCAN)
+    return data.find(b"\xff\xd9", next(scans, len(data))) >= 0
 
 
 Span = tuple[int, int]

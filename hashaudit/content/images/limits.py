@@ -5,7 +5,7 @@ import msgspec
 SLOWEST_DECODE_BYTES_PER_S = 1 << 20
 """Encoded bytes per second. Even the slowest decoders on the slowest processors exceed it."""
 
-DECODER_REVISION = 2
+DECODER_REVISION = 3
 """Raise it when this package gives other pixels, frames or verdicts for the same file and dependencies."""
 
 

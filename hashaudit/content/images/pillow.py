@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from PIL import AvifImagePlugin, Image, ImageFile
 
+from hashaudit.content.images import more_codecs
 from hashaudit.content.images.formats import ImageFormat
 
 PILLOW_NAMES: dict[ImageFormat, str] = {
@@ -88,9 +89,11 @@ def _register_heic() -> None:
 
 
 def can_decode(kind: ImageFormat) -> bool:
-    """Returns whether there is a decoder. The decoder of HEIC is an optional dependency."""
+    """Returns whether there is a decoder. Those of HEIC and of a few others are optional dependencies."""
     if kind is ImageFormat.HEIC:
         return importlib.util.find_spec(_HEIC_MODULE) is not None
+    if kind in more_codecs.FORMATS:
+        return more_codecs.is_installed()
     return kind in PILLOW_NAMES
 
 

@@ -20,6 +20,10 @@ def unsupported(message: str) -> RefusalError:
     return RefusalError(FaultCode.UNSUPPORTED_IMAGE, message)
 
 
-def unsupported_coding() -> RefusalError:
-    """Returns the refusal of an image in a rare coding of a format that is decoded otherwise."""
-    return unsupported("this coding of the format is not decoded")
+def unsupported_coding(extra: str = "") -> RefusalError:
+    """Returns the refusal of an image in a rare coding of a format that is decoded otherwise.
+
+    Args:
+        extra: the optional dependency that decodes it, if it is missing.
+    """
+    return unsupported("this coding of the format is not decoded" + (f"; install hashaudit[{extra}]" if extra else ""))

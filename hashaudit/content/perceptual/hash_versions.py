@@ -29,8 +29,8 @@ def decoder_version(names: tuple[AlgorithmName, ...], limits: DecodeLimits, vari
     """
     size = "full" if any(needs_colour(name) for name in names) else "draft"
     bounds = (limits.max_bytes, limits.max_pixels, limits.max_frames, limits.max_frames_passed)
-    parts = [str(DECODER_REVISION), size, variants, *map(str, bounds), _package("pillow"), _package("pillow-heif")]
-    return " ".join(parts)
+    packages = ("pillow", "pillow-heif", "imagecodecs")
+    return " ".join([str(DECODER_REVISION), size, variants, *map(str, bounds), *map(_package, packages)])
 
 
 def needs_colour(name: AlgorithmName) -> bool:

@@ -196,7 +196,7 @@ def test_a_file_that_is_not_an_image_yields_nothing(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\0\0\0\x0cJXL \r\n\x87\n", b"%PDF-1.7", b"II\xbc\1", b"FUJIFILMCCD-RAW 0201", b"\0\0\0\x10ftypcrx \0\0\0\0"],
+    [b"v/1\x01\x02\0\0\0", b"%PDF-1.7", b"FUJIFILMCCD-RAW 0201", b"\0\0\0\x10ftypcrx \0\0\0\0"],
 )
 def test_formats_without_decoder_are_reported(data: bytes) -> None:
     assert fault_of(data).code is FaultCode.UNSUPPORTED_IMAGE

