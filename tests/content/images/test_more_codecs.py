@@ -121,10 +121,8 @@ def test_a_lossless_jpeg_of_8_bits_needs_no_extra(monkeypatch: pytest.MonkeyPatc
     assert isinstance(frame, Frame)
 
 
-@pytest.mark.parametrize(
-    "make", [lambda data, at: data[:at] + b"\xff" * 8 + data[at + 8 :], lambda data, at: data[at:]]
-)
-def test_damaged_files_end_as_items(make: Callable[[bytes, int], bytes]) -> None:
-    for data in FILES.values():
-        for at in range(0, min(len(data), 2000), 97):
-            assert all(isinstance(item, (Frame, Fault)) for item in items_of(make(data, at)))
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files_end_as_items(name: str) -> None:
+    data = FILES[name]
+    for at in range(0, min(len(data), 1000), 197):
+        assert all(isinstance(item, (Frame, Fault)) for item in items_of(data[:at] + b"\xff" * 8 + data[at + 8 :]))
