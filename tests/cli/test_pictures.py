@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import importlib.util
 import io
 import json
 import random
@@ -276,6 +277,27 @@ def test_compare_explains_a_distance(hashaudit: Tool, tree: Path) -> None:
     assert b"pdq" in hashaudit("compare", tree / "a.png", tree / "c.png").out
     assert hashaudit("compare", tree / "a.png", tree / "gone").code == 4
     assert "identical" in hashaudit("compare", tree / "a.png", tree / "a.png").err
+
+
+def test_compare_counts_the_places_in_common(hashaudit: Tool, tree: Path) -> None:
+    whole = Image.new("RGB", (1280, 800), "white")
+    whole.paste(picture(1), (600, 100))
+    whole.save(tree / "page.png")
+    picture(1).save(tree / "a.png")
+    picture(2).save(tree / "c.png")
+    if importlib.util.find_spec("cv2") is None:
+        refused = hashaudit("compare", "--features", tree / "page.png", tree / "a.png", "-a", "pdq")
+        assert (refused.code, "pip install 'hashaudit[compare]'" in refused.err) == (4, True)
+        return
+    command = ("compare", "--features", "--variants", "thorough", "-a", "pdq", tree / "a.png")
+    *rows, found = json.loads(hashaudit(*command, tree / "page.png", "--json").out)
+    assert all("distance" in row for row in rows)
+    assert found["is_common"]
+    assert found["agreeing"] > 20
+    shown = hashaudit(*command, tree / "page.png")
+    assert b"have a part in common" in shown.out
+    assert "farther variants not shown" in shown.err
+    assert b"nothing shows that A and B have a part in common" in hashaudit(*command, tree / "c.png").out
 
 
 def test_output_of_a_picture_scan_verifies_and_repeats(hashaudit: Tool, reference: Path, tree: Path) -> None:

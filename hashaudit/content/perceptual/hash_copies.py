@@ -11,7 +11,7 @@ from hashaudit.content.perceptual import pdq
 from hashaudit.content.perceptual.apply_algorithm import Seen, apply_algorithm
 from hashaudit.content.perceptual.interface import PerceptualAlgorithm
 from hashaudit.content.perceptual.orientation import Orientation
-from hashaudit.content.perceptual.undone_edits import FREQUENT, RARE, SIDE, Grid, Grids, SmallPlane
+from hashaudit.content.perceptual.undone_edits import FREQUENT, RARE, SIDE, Grid, Grids, SmallPlane, uneven_border
 from hashaudit.content.perceptual.windows import windows
 from hashaudit.model.faults import Fault
 from hashaudit.model.results import AlgorithmName, PerceptualHash
@@ -28,7 +28,7 @@ _UPRIGHT = (Orientation.ORIGINAL, Orientation.FLIP_Y)
 
 def hash_copies(
     frame: Frame,
-    luma: Image.Image,
+    lumas: Sequence[Image.Image],
     found: Sequence[PerceptualHash],
     algorithms: Sequence[PerceptualAlgorithm],
     *,
@@ -38,7 +38,7 @@ def hash_copies(
 
     Args:
         frame: the frame.
-        luma: its usual view without a border, mode ``L``.
+        lumas: its usual view, and what is inside a border, mode ``L``.
         found: its hashes in the usual view.
         algorithms: those of ``found``. PDQ sees all copies; those that cost more see negatives, and the rest in a
             thorough search.
@@ -50,14 +50,18 @@ def hash_copies(
         return
     yield from _negatives(pdqs)
     pdq_row = next((algorithm for algorithm in algorithms if algorithm.name == PDQ_NAME and pdqs), None)
-    if min(luma.size) >= SIDE and (pdq_row or others):
-        is_trimmed = luma is not frame.luma
+    for number, luma in enumerate(lumas):
+        if min(luma.size) < SIDE or not (pdq_row or others):
+            continue
         plane = SmallPlane(luma)
-        negative = Seen(frame, _NEGATIVE, trimmed=is_trimmed)
+        negative = Seen(frame, _NEGATIVE, trimmed=number > 0)
         for algorithm in others:
             yield from apply_algorithm(algorithm, ImageOps.invert(plane.image), _UPRIGHT, negative)
-        for view, grids in plane.estimates(FREQUENT + RARE if is_thorough else FREQUENT):
-            seen = Seen(frame, view, trimmed=is_trimmed)
+        # Looking for an uneven border costs as much as undoing all frequent edits.
+        border = uneven_border(luma) if is_thorough else None
+        edits = FREQUENT + RARE + ((border,) if border else ()) if is_thorough else FREQUENT
+        for view, grids in plane.estimates(edits) + plane.without_corners():
+            seen = Seen(frame, view, trimmed=number > 0)
             if pdq_row is not None:
                 yield from _hash_grids(grids, pdq_row, seen, pdqs[0].quality)
             for algorithm in others if is_thorough else ():

@@ -93,16 +93,17 @@ def _hash_frame(
     frame: Frame, algorithms: Sequence[PerceptualAlgorithm], variants: Variants
 ) -> Iterator[PerceptualHash | Fault]:
     found: list[PerceptualHash] = []
-    inner: View = frame
+    seen_as: list[View] = []
     for item in _hash_ways(frame, algorithms, variants):
         if isinstance(item, View):
-            inner = item
+            seen_as.append(item)
             continue
         yield item
         if isinstance(item, PerceptualHash) and not item.view:
             found.append(item)
     if variants in _WITH_VIEWS and found:
-        yield from hash_copies(frame, inner.luma, found, algorithms, is_thorough=variants is Variants.THOROUGH)
+        lumas = [usual.luma for usual in seen_as]
+        yield from hash_copies(frame, lumas, found, algorithms, is_thorough=variants is Variants.THOROUGH)
 
 
 def _hash_ways(
@@ -110,7 +111,7 @@ def _hash_ways(
 ) -> Iterator[PerceptualHash | Fault | View]:
     """Yields the hashes of each way in which a frame is seen, and of each without its border.
 
-    Yields the usual view too, without its border.
+    Yields the usual view too, and what is inside its border.
     """
     ways: list[tuple[str, Callable[[], View]]] = [("", lambda: frame), *frame.others]
     is_first = True
@@ -129,7 +130,9 @@ def _hash_ways(
             if inner is not None:
                 yield from _hash_view(inner, algorithms, orientations, msgspec.structs.replace(seen, trimmed=True))
             if is_first:
-                yield inner or view
+                yield view
+                if inner is not None:
+                    yield inner
         is_first = False
 
 

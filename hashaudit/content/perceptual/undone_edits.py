@@ -92,7 +92,6 @@ class SmallPlane:
         small = luma.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
         self._plane = np.asarray(small).astype(np.float32)
         self._aspect = luma.width / luma.height
-        self._inner = _without_border(luma)
 
     @property
     def image(self) -> Image.Image:
@@ -100,20 +99,23 @@ class SmallPlane:
         return Image.fromarray(self._plane.astype(np.uint8))
 
     def estimates(self, edits: tuple[Edit, ...]) -> list[tuple[str, Grids]]:
-        """Returns the 64 x 64 values of the image before each edit, an uneven border or rounded corners, by view."""
-        grids = _sampled(self._plane, _map(edits, _rounded(self._aspect)))
-        views = dict.fromkeys(edit.view for edit in edits)
-        found = [(view, grids[[edit.view == view for edit in edits]]) for view in views]
-        if self._inner is not None:
-            found.append((INNER, _sampled(self._plane, _made_map((self._inner,), 1.0))))
-        filled = fill_corners(self._plane)
-        if filled is not None:
-            found.append((FILLED, _sampled(filled, _map((Edit(FILLED),), 1.0))))
+        """Returns the 64 x 64 values of the image before each edit, by view."""
+        known = tuple(edit for edit in edits if edit.view != INNER)
+        grids = _sampled(self._plane, _map(known, _rounded(self._aspect)))
+        views = dict.fromkeys(edit.view for edit in known)
+        found = [(view, grids[[edit.view == view for edit in known]]) for view in views]
+        # The map of a border serves one image only.
+        found += [(INNER, _sampled(self._plane, _made_map((edit,), 1.0))) for edit in edits if edit.view == INNER]
         return found
 
+    def without_corners(self) -> list[tuple[str, Grids]]:
+        """Returns the same for an image with rounded corners; nothing without them."""
+        filled = fill_corners(self._plane)
+        return [] if filled is None else [(FILLED, _sampled(filled, _map((Edit(FILLED),), 1.0)))]
 
-def _without_border(luma: Image.Image) -> Edit | None:
-    """Returns the removal of an uneven border, as a widening by negative shares."""
+
+def uneven_border(luma: Image.Image) -> Edit | None:
+    """Returns the edit that removes an uneven border, as a widening by negative shares; ``None`` without one."""
     box = content_box(luma, UNEVEN)
     if box is None:
         return None
