@@ -182,6 +182,10 @@ def undecodable(image: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "x.blp", b"BLP2\1\0\0\0" + bytes(20)
     yield "x.pcd", bytes(2048) + b"PCD_IPI" + bytes(40)
     yield "header-only.tga", bytes.fromhex("000101000000010800000000800080000800")
+    yield "x.miff", b"id=ImageMagick  version=1.0\nclass=DirectClass\n"
+    yield "x.viff", b"\xab\1\1\3\2" + bytes(40)
+    yield "x.vicar", b"LBLSIZE=4096 FORMAT='BYTE' TYPE='IMAGE'"
+    yield "x.phm", b"PH\n9 9\n-1.000000\n" + bytes(486)
     yield "x.jxl", b"\xff\x0a\xfa\x7f"
 
 

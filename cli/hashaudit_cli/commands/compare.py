@@ -51,8 +51,8 @@ class CompareOptions(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Option(
             "features",
-            "Count the places that the first frames have in common. Explains a match; is no proof. Needs the extra "
-            "compare.",
+            "Count the places that the first frames have in common. Explains a match, proves nothing. Needs the "
+            "extra compare.",
         ),
     ] = False
 
@@ -177,8 +177,8 @@ def _sentence(found: Features) -> str:
     how = f"{found.changed}, " if found.changed else ""
     turn = f"{how}rotated by {found.degrees:.1f} degrees and scaled by {found.scale:.2f}"
     return (
-        f"local features: {places} agree; A and B have a part in common, in B {turn}. This explains a match and is no "
-        "proof"
+        f"local features: {places} agree; A and B have a part in common, in B {turn}. This explains a match and does "
+        "not prove it"
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from hashaudit.content.images.iso_media import item_types
 
-SNIFF_REVISION = 2
+SNIFF_REVISION = 3
 """Raise it when :func:`sniff` detects images in other files."""
 HEAD_BYTES = 4096
 """Most bytes of a file that :func:`sniff` needs."""
@@ -75,7 +75,7 @@ class ImageFormat(StrEnum):
     """Raw photographs that are not TIFF files: CR3, CRW, RAF, ORF, RW2, MRW, X3F."""
     OTHER = "other"
     """Rare formats: BPG, FLIF, DjVu, XCF, DCX, FLI, farbfeld, BLP, FTEX, MSP, PIXAR, IM of IFUNC, PhotoCD, brushes of
-    GIMP, thumbnails of XV."""
+    GIMP, thumbnails of XV, MIFF, VIFF, VICAR, half-float maps of ffmpeg."""
 
 
 _DIB_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32, 64})
@@ -143,9 +143,13 @@ _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"P7 332", ImageFormat.OTHER),
     (b"\x80\xe8\0\0\1\0\0\0", ImageFormat.OTHER),
     (b"Image type: ", ImageFormat.OTHER),
+    (b"id=ImageMagick", ImageFormat.OTHER),
+    (b"\xab\x01\x01\x03", ImageFormat.OTHER),
+    (b"LBLSIZE=", ImageFormat.OTHER),
 )
 _IFF_IMAGES = frozenset({b"ILBM", b"PBM ", b"ACBM", b"RGB8", b"RGBN", b"DEEP", b"ANIM", b"CIMG"})
 _NETPBM = re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+\d{1,9}(?:\s|#[^\n]*\n)+\d{1,9}[\s#]|P7\n")
+_HALF_FLOAT_MAP = re.compile(rb"P[Hh]\n\d{1,9} \d{1,9}\n-?\d")
 _XBM = re.compile(rb"\s*(?:/\*.{0,1024}?\*/\s*)?#define\s+\w*?_?width\s+\d+\s+#define\s+\w*?_?height\s+\d", re.DOTALL)
 _SVG = re.compile(
     r"\ufeff?\s*(?:<\?[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>\s*)*<(?:\w+:)?svg[\s>/]", re.DOTALL
@@ -318,8 +322,9 @@ def _is_animator(head: bytes) -> bool:
 
 
 def _is_marked_later(head: bytes) -> bool:
-    """Returns whether the signature of a brush of GIMP or of PhotoCD stands behind the beginning."""
-    return (head[20:24] == b"GIMP" and head[:2] == b"\0\0") or head[2048:2052] == b"PCD_"
+    """Returns whether the signature of a brush of GIMP or of PhotoCD stands behind the beginning, or is a pattern."""
+    is_marked = (head[20:24] == b"GIMP" and head[:2] == b"\0\0") or head[2048:2052] == b"PCD_"
+    return is_marked or _HALF_FLOAT_MAP.match(head) is not None
 
 
 def _is_xbm(head: bytes) -> bool:

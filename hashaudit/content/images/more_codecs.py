@@ -2,7 +2,7 @@
 
 Its decoders allocate an image before they return, so the size is read from the header first.
 
-Source of the headers: ITU-T T.832 annex A (JPEG XR); the Radiance reference manual, "picture file format".
+Source of the headers: ITU-T T.832 annex A (JPEG XR); the Radiance reference manual, "file formats".
 """
 
 import importlib
@@ -28,7 +28,7 @@ EXTRA = "images-more"
 FORMATS = frozenset({ImageFormat.JPEG_XL, ImageFormat.JPEG_XR, ImageFormat.HDR})
 """Formats that only this decoder reads."""
 _JPEG_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC3})
-"""Codings of JPEG: sequential, progressive, lossless; with any depth. JPEG-LS is left out: its decoder takes half a
+"""Codings of JPEG: sequential, progressive, lossless; with any depth. JPEG-LS is excluded: its decoder takes half a
 minute for some files of a hundred bytes."""
 _LOSSLESS = 0xC3
 _XR_WIDTH, _XR_HEIGHT, _XR_PIXEL_FORMAT, _XR_START, _XR_BYTES = 0xBC80, 0xBC81, 0xBC01, 0xBCC0, 0xBCC1

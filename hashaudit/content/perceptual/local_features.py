@@ -40,11 +40,11 @@ class Agreement(msgspec.Struct, frozen=True):
     agreeing: int
     """Pairs that one shift, scale and rotation explains."""
     changed: str
-    """What was done to A before: nothing, ``mirrored`` or ``negative``."""
+    """The change of A before: none, ``mirrored`` or ``negative``."""
     degrees: float | None = None
     """Rotation from A to B, counter-clockwise."""
     scale: float | None = None
-    """Of B to A, both in their own size."""
+    """The size of B relative to A."""
 
     @property
     def is_common(self) -> bool:

@@ -21,7 +21,7 @@ SIDE = 128
 ASPECT_ERROR = 0.05
 """Largest relative error of the aspect ratio with which a rotation is undone. It moves the content by 0.2 % at most."""
 MAX_LOG_ASPECT = 1.5
-"""Logarithm of the largest aspect ratio, 4.5, that is told apart."""
+"""Logarithm of the largest aspect ratio, 4.5, that is distinguished."""
 MAX_MAPS = 32
 """Cached maps, of up to 800 KiB each."""
 CORNER_LEVELS = 24.0
