@@ -47,7 +47,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Option(
             "socket",
-            "syslog: send the messages to this local datagram socket, such as /dev/log.",
+            "For syslog: send the messages to this local datagram socket, such as /dev/log.",
             Group.OUTPUT,
             metavar="PATH",
         ),
@@ -56,7 +56,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Option(
             "spreadsheet-safe",
-            "csv: put ' before what a spreadsheet takes for a formula. Alters the text.",
+            "For csv: put ' before what a spreadsheet takes for a formula. Alters the text.",
             Group.OUTPUT,
         ),
     ] = False
@@ -66,24 +66,26 @@ class IncidentOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of cybertip, with what the program cannot know."""
 
     incident_type: Annotated[
-        str | None, Option("incident-type", "cybertip: type of the incident.", Group.CASE, metavar="TYPE")
+        str | None, Option("incident-type", "For cybertip: type of the incident.", Group.CASE, metavar="TYPE")
     ] = None
     incident_time: Annotated[
-        str | None, Option("incident-time", "cybertip: time of the incident, RFC 3339.", Group.CASE, metavar="TIME")
+        str | None, Option("incident-time", "For cybertip: time of the incident, RFC 3339.", Group.CASE, metavar="TIME")
     ] = None
     reporter_email: Annotated[
         str | None,
-        Option("reporter-email", "cybertip: address of the reporting person.", Group.CASE, metavar="ADDRESS"),
+        Option("reporter-email", "For cybertip: address of the reporting person.", Group.CASE, metavar="ADDRESS"),
     ] = None
     platform: Annotated[
-        str | None, Option("platform", "cybertip: service on which the files were.", Group.CASE, metavar="NAME")
+        str | None, Option("platform", "For cybertip: service on which the files were.", Group.CASE, metavar="NAME")
     ] = None
     with_paths: Annotated[
-        bool, Option("with-paths", "cybertip: put the storage path of each file into its draft.", Group.CASE)
+        bool, Option("with-paths", "For cybertip: put the storage path of each file into its draft.", Group.CASE)
     ] = False
     xsd: Annotated[
         str | None,
-        Option("xsd", "cybertip: validate the drafts against this schema of your account.", Group.CASE, metavar="FILE"),
+        Option(
+            "xsd", "For cybertip: validate the drafts against this schema of your account.", Group.CASE, metavar="FILE"
+        ),
     ] = None
 
 

@@ -256,7 +256,7 @@ def _volume(head: bytes) -> ContainerKind | None:
         if head[512:520] == b"EFI PART" or _has_partitions(head):
             return ContainerKind.PARTITIONS
     if len(head) >= 2048:
-        if head[1080:1082] == b"\x53\xef" and head[1024:1028] != b"\0\0\0\0":
+        if head[1080:1082] == b"\x53\xef" and _is_ext(head):
             return ContainerKind.EXT
         if head[1024:1026] in {b"H+", b"HX"} and head[1026:1028] in {b"\0\x04", b"\0\x05"}:
             return ContainerKind.HFS
@@ -301,6 +301,15 @@ def _is_arj(head: bytes) -> bool:
 
 def _is_compress(head: bytes) -> bool:
     return len(head) > 3 and head[2] & 0x60 == 0 and 9 <= head[2] & 0x1F <= 16
+
+
+def _is_ext(head: bytes) -> bool:
+    # The magic has two bytes, which one random file in 65,536 has too. Source: struct ext2_super_block, at 1024.
+    inodes, blocks = struct.unpack_from("<II", head, 1024)
+    (block_size_log,) = struct.unpack_from("<I", head, 1024 + 24)
+    state, errors = struct.unpack_from("<HH", head, 1024 + 58)
+    (revision,) = struct.unpack_from("<I", head, 1024 + 76)
+    return bool(inodes and blocks) and block_size_log <= 6 and state < 0x100 and errors <= 3 and revision <= 1
 
 
 _CONFIRM = {ContainerKind.BZ2: _is_bz2, ContainerKind.ARJ: _is_arj, ContainerKind.COMPRESS: _is_compress}

@@ -7,6 +7,7 @@ import lzma
 import os
 import random
 import sqlite3
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_made_containers_are_detected(tmp_path: Path) -> None:
         ContainerKind.ISO: (bytes(0x8001) + b"CD001\x01" + bytes(2048),),
         ContainerKind.PARTITIONS: (bytes(446) + b"\x80\0\0\0\x83\0\0\0\0\x08\0\0\0\x10\0\0" + bytes(48) + b"\x55\xaa",),
         ContainerKind.NTFS: (b"\xeb\x52\x90NTFS    " + bytes(600),),
-        ContainerKind.EXT: (bytes(1024) + b"\x01" * 56 + b"\x53\xef" + bytes(3000),),
+        ContainerKind.EXT: (superblock(),),
     }
     for kind, samples in made.items():
         for data in samples:
@@ -107,6 +108,27 @@ def test_behind_an_unknown_file_a_zip_without_comment_is_found() -> None:
     assert kind_of(b"some text" + zipped(), 5) is ContainerKind.ZIP
     assert kind_of(b"\x89PNG" + zipped()[:-1]) is None
     assert kind_of(b"\x89PNG" + zipped() + bytes(TAIL_BYTES)) is None
+
+
+def superblock(**changes: int) -> bytes:
+    """The beginning of an ext filesystem of one block size, with its superblock."""
+    fields = {"inodes": 128, "blocks": 1024, "block_size_log": 2, "state": 1, "errors": 1, "revision": 1} | changes
+    block = bytearray(1024)
+    struct.pack_into("<II", block, 0, fields["inodes"], fields["blocks"])
+    struct.pack_into("<I", block, 24, fields["block_size_log"])
+    struct.pack_into("<HHH", block, 56, 0xEF53, fields["state"], fields["errors"])
+    struct.pack_into("<I", block, 76, fields["revision"])
+    return bytes(1024) + bytes(block) + bytes(2048)
+
+
+def test_a_filesystem_has_more_than_a_magic_of_two_bytes() -> None:
+    assert sniff(superblock()) is ContainerKind.EXT
+    assert sniff(superblock(revision=0, block_size_log=0, errors=0)) is ContainerKind.EXT
+    for name, value in {"inodes": 0, "blocks": 0, "block_size_log": 7, "errors": 4, "revision": 2}.items():
+        assert sniff(superblock(**{name: value})) is None, name
+    chance = random.Random(1)
+    content = [chance.randbytes(1080) + b"\x53\xef" + chance.randbytes(3000) for _ in range(200)]
+    assert [sniff(one) for one in content] == [None] * len(content)
 
 
 def test_a_self_extracting_program_is_found() -> None:
