@@ -35,7 +35,7 @@ class ExplainOptions(msgspec.Struct, frozen=True, kw_only=True):
     ),
 )
 def explain(settings: Settings) -> int:
-    """Explain a fault code, skip reason, caveat, fault stage, consistency value or exit code."""
+    """Explain a fault code, skip reason, caveat, fault stage, consistency value, outcome or exit code."""
     text = settings.make(ExplainOptions).code
     found = [(group, code) for group in GROUPS for code in group.codes] if text is None else find_codes(text)
     if not found:
