@@ -71,13 +71,14 @@ def test_a_frequent_edit_is_undone_by_default(image: Image.Image, view: str) -> 
         (IMAGE.crop((0, 0, 912, 640)), "widened"),
         (turned(4), "straightened"),
         (turned(-2, is_expanded=True), "straightened"),
-        (in_gradient(), "inner"),
+        # The band within the frame is a window too.
+        (in_gradient(), "inner|window"),
     ],
 )
 def test_a_rare_edit_is_undone_in_a_thorough_search(image: Image.Image, view: str) -> None:
     distance, seen = nearest(image, Variants.THOROUGH)
     assert distance <= PDQ.threshold
-    assert seen == view
+    assert seen in view.split("|")
 
 
 def test_another_hash_sees_edits_in_a_thorough_search() -> None:
