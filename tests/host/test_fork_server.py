@@ -4,51 +4,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+import forked_functions
 from hashaudit.host import fork_server
 from hashaudit.host.fork_server import ForkedProcess, ForkServer, is_available
-from hashaudit.host.process import adopt_orphans, die_with_parent, is_adopting_orphans
+from hashaudit.host.process import adopt_orphans, is_adopting_orphans
 from installed import status_of, wait_until
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="needs Linux")
 
-HERE = f"{__name__}:"
-"""This module is importable in the server, because pytest has put its directory on the path."""
-
-
-def exit_with(_descriptors: list[int], argument: bytes) -> None:
-    raise SystemExit(int(argument))
-
-
-def fail(_descriptors: list[int], _argument: bytes) -> None:
-    raise ValueError
-
-
-def hang(_descriptors: list[int], _argument: bytes) -> None:
-    time.sleep(60)
-
-
-def describe(descriptors: list[int], _argument: bytes) -> None:
-    [pipe] = descriptors
-    held = sorted(map(int, os.listdir("/proc/self/fd")))
-    signals = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)]
-    standard = {os.readlink(f"/proc/self/fd/{number}") for number in range(3)}
-    # The listing itself has the highest descriptor.
-    text = f"{os.getppid()} {os.getpgid(0) == os.getpid()} {held[:-1] == [0, 1, 2, pipe]} {signals} {standard}"
-    os.write(pipe, text.encode())
-
-
-def load_slowly(_argument: bytes) -> None:
-    time.sleep(60)
-
-
-def load_a_thread(_argument: bytes) -> None:
-    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+HERE = f"{forked_functions.__name__}:"
 
 
 @pytest.mark.parametrize("copies", [True, False])
@@ -74,7 +43,7 @@ except ChildProcessError:
     print("no child")
 """
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    head = f"import os, signal; import {__name__}; from hashaudit.host.fork_server import ForkServer\n"
+    head = f"import os, signal; import {forked_functions.__name__}; from hashaudit.host.fork_server import ForkServer\n"
     done = subprocess.run(
         [sys.executable, "-c", head + code], capture_output=True, text=True, check=False, timeout=30, env=env
     )
@@ -154,7 +123,7 @@ def test_ending_what_has_not_started_does_not_wait_for_it(server: ForkServer) ->
 def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     code = f"""
 import os, signal, sys
-import {__name__}
+import {forked_functions.__name__}
 from hashaudit.host.fork_server import ForkServer
 server = ForkServer(copies=True)
 process = server.fork("{HERE}die_with", [], str(os.getpid()).encode())
@@ -171,11 +140,6 @@ sys.stdin.read()
     parent.kill()
     parent.communicate()
     wait_until(lambda: all(status_of(pid)[0] == "Z" for pid in started))
-
-
-def die_with(_descriptors: list[int], argument: bytes) -> None:
-    die_with_parent(int(argument))
-    time.sleep(60)
 
 
 def test_adopting_orphans_ends_with_the_server(server: ForkServer) -> None:
