@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, settings
 from hashaudit.lists import list_parser
 from installed import Tool
 
-# A suite that a script starts in the background ignores these signals, and so would the commands that it starts.
-for number in (signal.SIGINT, signal.SIGQUIT):
+# A suite that a script starts in the background, or by nohup, ignores these signals, and so would the commands that it
+# starts.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
-        signal.signal(number, signal.SIG_DFL if number is signal.SIGQUIT else signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 # Timing belongs to benchmarks: a busy machine must not fail a property.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

@@ -231,7 +231,8 @@ def test_the_events_come_in_the_order_of_the_guide(
         found = [type(event).__name__ for event in scan]
     names = list(dict.fromkeys(found))
     assert names[:4] == ["KeyCreated", "ListLoaded", "Prepared", "Started"]
-    assert set(names[4:-1]) == {"Progress", "Recorded"}
+    # Found comes only for a record that has to wait for its turn, which depends on the workers' speed.
+    assert set(names[4:-1]) - {"Found"} == {"Progress", "Recorded"}
     assert names[-1] == "Finished"
     rows = re.findall(r"^\| `([A-Z]\w+)`", GUIDE.read_text(), re.MULTILINE)
     assert [name for name in rows if name in names[:4]] == names[:4]
