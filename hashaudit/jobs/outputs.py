@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import FindingsError
 from hashaudit.jobs.job import Job
 from hashaudit.record.entry_path import joined_path
 from hashaudit.record.output import SIDECAR_SUFFIX
 from hashaudit.record.schema import EndReason, FindingRecord
 from hashaudit.record.verify.proven_records import FindingsReader
-from hashaudit.record.verify.verifier import verify_file
-from hashaudit.record.verify.verify_report import ProblemCode
+from hashaudit.record.verify.verify_report import ProblemCode, Verification
 from hashaudit.scan.resume.journal import SUFFIX
 
 SECONDS_A_DAY = 86_400
@@ -33,7 +33,7 @@ class PastRun(msgspec.Struct, frozen=True):
     path: str
     run_id: str
     start: str
-    findings: int
+    found: frozenset[FoundFile]
 
 
 def outputs_of(job: Job) -> list[str]:
@@ -67,18 +67,13 @@ def last_complete(job: Job, before: str | None = None) -> PastRun | None:
     return None
 
 
-def found_files(path: str) -> set[FoundFile]:
+def found_files(path: str) -> frozenset[FoundFile]:
     """Returns the findings of a run, each by its path and its strongest digest.
 
     Raises:
         FindingsError: the file cannot be read.
     """
-    reader = FindingsReader(path, None)
-    return {
-        (joined_path(item.record.entry), next(iter(item.record.digests.values()), ""))
-        for item in reader
-        if isinstance(item.record, FindingRecord)
-    }
+    return _read(path)[1]
 
 
 def delete_old(job: Job) -> Iterator[str]:
@@ -91,10 +86,13 @@ def delete_old(job: Job) -> Iterator[str]:
         return
     oldest_s = -1.0 if job.keep_days is None else time.time() - job.keep_days * SECONDS_A_DAY
     kept = 0
+    last: PastRun | None = None
     for path in outputs_of(job):
         is_old = (job.keep is not None and kept >= job.keep) or os.stat(path).st_mtime < oldest_s
-        run = _past_run(path) if is_old and kept else None
-        if run is None or run.findings:
+        run = _past_run(path) if is_old else None
+        if run is not None:
+            last = last or last_complete(job)
+        if run is None or run.found or last is None or run.path == last.path:
             kept += 1
             continue
         os.unlink(path)
@@ -106,12 +104,23 @@ def delete_old(job: Job) -> Iterator[str]:
 def _past_run(path: str) -> PastRun | None:
     """Returns a run if it is complete and intact, by any signer."""
     try:
-        report = verify_file(path)
+        report, found = _read(path)
     except FindingsError:
         return None
-    is_whole = report.end_reason is EndReason.COMPLETED and not [
-        one for one in report.problems if one.code is not ProblemCode.UNSIGNED
-    ]
-    if not is_whole or report.header is None or report.last is None:
+    damage = [one for one in report.problems if one.code is not ProblemCode.UNSIGNED]
+    if report.end_reason is not EndReason.COMPLETED or damage or report.header is None:
         return None
-    return PastRun(path, report.header.run_id, report.header.start, report.last.totals.findings)
+    return PastRun(path, report.header.run_id, report.header.start, found)
+
+
+def _read(path: str) -> tuple[Verification, frozenset[FoundFile]]:
+    """Verifies a findings file, by any signer, and returns its findings."""
+    reader = FindingsReader(path, None)
+    found = frozenset(_found(item.record) for item in reader if isinstance(item.record, FindingRecord))
+    return reader.verification, found
+
+
+def _found(record: FindingRecord) -> FoundFile:
+    digests = record.digests
+    strongest = max(digests, key=lambda name: DIGESTS[name].strength if name in DIGESTS else -1, default=None)
+    return joined_path(record.entry), "" if strongest is None else digests[strongest]

@@ -88,6 +88,16 @@ def test_old_runs_are_deleted_but_for_those_with_findings(job: Job, hashaudit: T
     assert len(job.runs) == 4
 
 
+def test_the_last_complete_run_is_kept_behind_interrupted_ones(job: Job, hashaudit: Tool) -> None:
+    job.write("resume = false\nkeep = 1")
+    assert hashaudit("run", job.file, "-q").code == 0
+    job.age()
+    (job.tree / "large").write_bytes(b"x" * (16 << 20))
+    job.write("resume = false\nkeep = 1", 'max-time = "0.3"\nmax-rate = "1M"')
+    assert hashaudit("run", job.file, "-q").code == 48
+    assert len(job.runs) == 2
+
+
 def test_a_second_start_names_the_first(job: Job, hashaudit: Tool) -> None:
     (job.tree / "large").write_bytes(b"x" * (6 << 20))
     job.write(scan='max-rate = "1M"\njobs = 1')

@@ -241,8 +241,8 @@ def _run(job: Job, path: str, *, quiet: bool) -> int:
 
 
 def _report_new(output: str, previous: PastRun) -> None:
-    now, before = found_files(output), found_files(previous.path)
-    new, gone = len(now - before), len(before - now)
+    now = found_files(output)
+    new, gone = len(now - previous.found), len(previous.found - now)
     log(f"since the run of {previous.start}: {counted(new, 'new finding')}, {gone:,} gone")
 
 
