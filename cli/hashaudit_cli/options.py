@@ -109,6 +109,15 @@ class EndOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class FindingsArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """The argument of commands that read findings files."""
+
+    files: Annotated[
+        tuple[str, ...],
+        Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE"),
+    ]
+
+
 class TrustOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of commands that verify signatures."""
 

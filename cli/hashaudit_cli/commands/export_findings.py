@@ -10,7 +10,7 @@ from hashaudit.exit_codes import ExitCode
 from hashaudit.exports.export_registry import EXPORTERS, ExportFormat
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import SignerOption, TrustOptions
+from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
 
@@ -26,10 +26,6 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     form: Annotated[
         ExportFormat,
         Option("form", f"One of {', '.join(ExportFormat)}.", argument=True, metavar="FORMAT"),
-    ]
-    files: Annotated[
-        tuple[str, ...],
-        Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE"),
     ]
     output: Annotated[
         str | None,
@@ -92,6 +88,7 @@ class IncidentOptions(msgspec.Struct, frozen=True, kw_only=True):
 @command(
     "export",
     options_of(ExportOptions),
+    options_of(FindingsArgument),
     options_of(IncidentOptions),
     options_of(SignerOption),
     options_of(TrustOptions),
@@ -128,7 +125,11 @@ def export(settings: Settings) -> int:
         shown = quote(os.fsencode(own.output))
         raise OutputError(f"already exists: '{shown}'; hashaudit never overwrites it", hint="choose another name")
     trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
-    sources = [one for path in own.files for one in find_inputs(path, trust, any_signer=stated.allow_any_signer)]
+    sources = [
+        one
+        for path in settings.make(FindingsArgument).files
+        for one in find_inputs(path, trust, any_signer=stated.allow_any_signer)
+    ]
     files = [verify_input(source) for source in sources]
     runs = exported_runs(files, any_signer=stated.allow_any_signer)
     if own.form is ExportFormat.CYBERTIP:

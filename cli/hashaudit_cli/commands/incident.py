@@ -10,7 +10,7 @@ from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.commands.export_findings import IncidentOptions, incident_of
-from hashaudit_cli.options import HOW_TO_TRUST, JsonOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, JsonOption, SigningOptions, TrustOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import counted, log, print_json, printable, quote
 
@@ -33,12 +33,9 @@ def date(text: str) -> str:
     return calendar.fromisoformat(text).isoformat()
 
 
-class NewOptions(msgspec.Struct, frozen=True, kw_only=True):
+class NewOptions(FindingsArgument, frozen=True, kw_only=True):
     """The options of ``incident new``."""
 
-    files: Annotated[
-        tuple[str, ...], Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE")
-    ]
     output: Annotated[
         str | None,
         Option(

@@ -12,7 +12,7 @@ from hashaudit.report.catalogue import Language
 from hashaudit.report.redaction import Redact, Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import HOW_TO_TRUST, SignerOption, TrustOptions
+from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
 from hashaudit_cli.ui.terminal import counted, log, log_error, quote, standard_output
@@ -21,13 +21,9 @@ if TYPE_CHECKING:
     from hashaudit.report.report_values import Report
 
 
-class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
+class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
     """The options of the command."""
 
-    files: Annotated[
-        tuple[str, ...],
-        Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE"),
-    ]
     output: Annotated[
         str | None,
         Option(

@@ -9,7 +9,7 @@ from hashaudit.model.faults import FaultCode
 from hashaudit.model.results import Caveat
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import SignerOption, TrustOptions
+from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.record_writer import RecordFormat, View
 
@@ -23,13 +23,9 @@ def label_pattern(text: str) -> tuple[tuple[str, str], ...]:
     return ((name, pattern) if equals else ("", text),)
 
 
-class ShowOptions(msgspec.Struct, frozen=True, kw_only=True):
+class ShowOptions(FindingsArgument, frozen=True, kw_only=True):
     """The options of the command."""
 
-    files: Annotated[
-        tuple[str, ...],
-        Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE"),
-    ]
     faults: Annotated[bool, Option("faults", "Show what was not examined, and why.")] = False
     entries: Annotated[
         bool, Option("files", "Show every recorded entry (all files with scan --record all).", setting="show-files")
