@@ -41,6 +41,9 @@ def open_database(path: str) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise ListError(f"cannot read the database: {error}", hint="get the database again") from error
+    except UnicodeDecodeError:
+        # The sqlite3 module decodes names of columns, and text in its own messages, whatever the text factory.
+        raise ListError("cannot read the database: a name in it is not UTF-8", hint="get the database again") from None
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> frozenset[str]:

@@ -132,6 +132,15 @@ def test_damage_is_refused(read_path: Callable[..., Any], tmp_path: Path) -> Non
             read_path(path)
 
 
+def test_a_schema_that_is_not_text_is_refused(read_path: Callable[..., Any], samples: Path, tmp_path: Path) -> None:
+    content = (samples / "rds_v3_minimal_synthetic.db").read_bytes()
+    for old, new in ((b"CREATE TABLE", b"CRE\xff\xfeTABLE"), (b"CREATE INDEX", b"CRE\xff\xfeINDEX")):
+        if old in content:
+            (tmp_path / "rds").write_bytes(content.replace(old, new.ljust(len(old), b" ")))
+            with pytest.raises(ListError, match="cannot read the database"):
+                read_path(tmp_path / "rds")
+
+
 @given(st.data())
 @settings(max_examples=60)
 def test_any_damage_is_read_or_refused(
