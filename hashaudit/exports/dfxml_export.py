@@ -8,14 +8,17 @@ from xml.sax.saxutils import escape, quoteattr
 from hashaudit import __version__
 from hashaudit.exports.export_values import caveats, found_entries, modified, path_text, xml_text
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.lists.manifests.dfxml_manifest import EXACT_NAME, OWN_NAMESPACE
 from hashaudit.record.entry_path import content_size, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileRecord, FileState, FindingRecord
 from hashaudit.triage.match_view import labels_text
 
 NAMESPACE = "http://www.forensicswiki.org/wiki/Category:Digital_Forensics_XML"
-OWN_NAMESPACE = "https://hashaudit.example/dfxml/1"
 _SCHEMA_TYPES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 """Digests that the schema names; the others are of type ``OTHER``."""
+
+
+END = b"</dfxml>\n"
 
 
 class DfxmlExport(Exporter):
@@ -61,13 +64,7 @@ class DfxmlExport(Exporter):
                 ("start_time", first.start),
             )
         )
-        head = (
-            "<?xml version='1.0' encoding='UTF-8'?>\n"
-            f'<dfxml version="1.2.0" xmlns="{NAMESPACE}" xmlns:hashaudit="{OWN_NAMESPACE}">\n<metadata/>\n'
-            f"<creator><program>hashaudit</program><version>{__version__}</version>"
-            f"<execution_environment>{system}</execution_environment></creator>\n"
-        )
-        return head.encode()
+        return beginning(f"<execution_environment>{system}</execution_environment>")
 
     def add(self, run: ExportedRun, record: EntryRecord) -> bytes:
         """Returns one file object. The schema is a sequence, so the order of elements matters."""
@@ -81,14 +78,14 @@ class DfxmlExport(Exporter):
             f"<error>{_text(error)}</error>" if error else "",
             kind,
             *_state(record),
-            *_digests(record),
+            *digest_elements(record),
             *_own(run, record),
         ]
         return f"<fileobject>{''.join(parts)}</fileobject>\n".encode()
 
     def end(self) -> bytes:
         """The end of the document."""
-        return b"</dfxml>\n"
+        return END
 
 
 def _state(record: EntryRecord) -> Iterator[str]:
@@ -103,7 +100,21 @@ def _state(record: EntryRecord) -> Iterator[str]:
         yield f"<mtime>{changed}</mtime>"
 
 
-def _digests(record: EntryRecord) -> Iterator[str]:
+def beginning(environment: str = "") -> bytes:
+    """Returns the beginning of a document, up to its file objects.
+
+    Args:
+        environment: further elements about the program that writes it.
+    """
+    return (
+        "<?xml version='1.0' encoding='UTF-8'?>\n"
+        f'<dfxml version="1.2.0" xmlns="{NAMESPACE}" xmlns:hashaudit="{OWN_NAMESPACE}">\n<metadata/>\n'
+        f"<creator><program>hashaudit</program><version>{__version__}</version>{environment}</creator>\n"
+    ).encode()
+
+
+def digest_elements(record: EntryRecord) -> Iterator[str]:
+    """Yields the elements of a record's digests, and of its first perceptual hash."""
     for name, value in record.digests.items():
         if name in _SCHEMA_TYPES:
             yield f'<hashdigest type="{name}">{value}</hashdigest>'
@@ -117,15 +128,20 @@ def _own(run: ExportedRun, record: EntryRecord) -> Iterator[str]:
     facts = {"id": run.header.run_id, "record": str(record.seq), "case": run.header.case or "", "human_viewed": "false"}
     attributes = " ".join(f"{name}={_attribute(value)}" for name, value in facts.items() if value)
     yield f"<hashaudit:run {attributes}/>"
-    if record.entry.path_uri is not None or xml_text(record.entry.path) != record.entry.path:
-        uri = record.entry.path_uri or percent_encode(joined_path(record.entry), safe="/")
-        yield f"<hashaudit:path_uri>{escape(uri)}</hashaudit:path_uri>"
+    yield from exact_path(record)
     for one in found_entries(record):
         match = {"list": one.list_name, "entry": one.entry, "agreement": one.text, "labels": labels_text(one.labels)}
         attributes = " ".join(f"{name}={_attribute(value)}" for name, value in match.items() if value)
         yield f"<hashaudit:match {attributes}/>"
     if caveats(record):
         yield f"<hashaudit:caveats>{' '.join(caveats(record))}</hashaudit:caveats>"
+
+
+def exact_path(record: EntryRecord) -> Iterator[str]:
+    """Yields the element of a path that ``filename`` cannot hold exactly."""
+    if record.entry.path_uri is not None or xml_text(record.entry.path) != record.entry.path:
+        uri = record.entry.path_uri or percent_encode(joined_path(record.entry), safe="/")
+        yield f"<hashaudit:{EXACT_NAME}>{escape(uri)}</hashaudit:{EXACT_NAME}>"
 
 
 def _text(text: str) -> str:

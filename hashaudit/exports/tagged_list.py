@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
+from hashaudit.lists.syntax.checksum_lines import escaped_name
 from hashaudit.record.entry_path import content_size, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileRecord, FindingRecord
 
@@ -15,7 +16,7 @@ _HASHDEEP = ("md5", "sha1", "sha256")
 
 def _escaped(raw: bytes) -> tuple[bytes, bytes]:
     """Returns the mark and the name as coreutils writes them."""
-    name = raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    name = escaped_name(raw)
     return (b"\\" if name != raw else b""), name
 
 

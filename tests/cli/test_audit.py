@@ -185,6 +185,15 @@ def test_a_name_that_a_form_cannot_hold_is_refused_whole(tree: Path, hashaudit: 
         assert hashaudit("audit", tree, "--against", manifest, "-q").code == 0
 
 
+def test_a_digest_that_dfxml_does_not_name_is_compared(tree: Path, hashaudit: Tool, tmp_path: Path) -> None:
+    words = ("hash", tree, "-a", "blake3,sha256", "--format", "dfxml", "-q", "-o", tmp_path / "m")
+    assert hashaudit(*words).code == 0
+    assert 'type="OTHER" hashaudit:algorithm="blake3"' in (tmp_path / "m").read_text()
+    audit = hashaudit("audit", tree, "--against", tmp_path / "m", "-o", tmp_path / "out")
+    assert audit.code == 0, audit.err
+    assert set(of_kind(parsed((tmp_path / "out").read_bytes()), "file")[0]["digests"]) == {"blake3", "sha256"}
+
+
 def test_usage(tree: Path, hashaudit: Tool) -> None:
     assert hashaudit("audit", tree).code == 2
     assert hashaudit("audit", tree, "--against", tree / "absent").code == 4

@@ -9,11 +9,11 @@ from typing import Protocol
 
 import msgspec
 
+from hashaudit.lists.syntax.checksum_lines import escaped_name
 from hashaudit.model import paths
 from hashaudit.record.output import Output
 from hashaudit.record.schema import AuditRecord, EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
-from hashaudit_cli.ui.manifest_lines import escaped_name
 from hashaudit_cli.ui.terminal import counted, log, quote
 
 FLUSH_BYTES = 1 << 16

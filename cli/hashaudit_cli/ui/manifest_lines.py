@@ -1,13 +1,12 @@
 """Forms of manifests: hashdeep, checksum files and DFXML. Each has exact paths, or refuses a path."""
 
-import re
 from collections.abc import Sequence
-from urllib.parse import quote as percent_encode
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
-from hashaudit import __version__
 from hashaudit.errors import OutputError
-from hashaudit.lists.manifests.dfxml_manifest import EXACT_NAME
+from hashaudit.exports.dfxml_export import END, beginning, digest_elements, exact_path
+from hashaudit.exports.export_values import xml_text
+from hashaudit.lists.syntax.checksum_lines import escaped_name
 from hashaudit.model import paths
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.schema import FileRecord
@@ -15,10 +14,6 @@ from hashaudit_cli.ui.terminal import quote
 
 HASHDEEP_ALGORITHMS = ("md5", "sha1", "sha256")
 """Columns of hashdeep that are computed here, in its order."""
-
-_NAMESPACE = "https://hashaudit.example/dfxml/1"
-_NOT_XML = re.compile("[^\t\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, and line ends, which an XML reader changes (sections 2.2 and 2.11)."""
 
 
 class HashdeepLines:
@@ -77,35 +72,14 @@ class Dfxml:
 
     def header(self) -> bytes:
         """The beginning of the document."""
-        return (
-            "<?xml version='1.0' encoding='UTF-8'?>\n"
-            '<dfxml version="1.2.0" xmlns="http://www.forensicswiki.org/wiki/Category:Digital_Forensics_XML" '
-            f'xmlns:hashaudit="{_NAMESPACE}">\n'
-            "<metadata/>\n"
-            f"<creator><program>hashaudit</program><version>{__version__}</version></creator>\n"
-        ).encode()
+        return beginning()
 
     def lines(self, record: FileRecord) -> bytes:
         """One element."""
-        raw = paths.from_text(record.entry.path, record.entry.path_uri)
-        name = record.entry.path
-        uri = record.entry.path_uri
-        if _NOT_XML.search(name) is not None:
-            name = _NOT_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", name)
-            uri = uri or percent_encode(raw, safe="/")
-        exact = "" if uri is None else f"<hashaudit:{EXACT_NAME}>{escape(uri)}</hashaudit:{EXACT_NAME}>"
         size = "" if record.state is None else f"<filesize>{record.state.size}</filesize>"
-        digests = "".join(
-            f"<hashdigest type={quoteattr(algorithm)}>{value}</hashdigest>"
-            for algorithm, value in record.digests.items()
-        )
-        return f"<fileobject><filename>{escape(name)}</filename>{size}{digests}{exact}</fileobject>\n".encode()
+        parts = (f"<filename>{escape(xml_text(record.entry.path))}</filename>", size, *digest_elements(record))
+        return f"<fileobject>{''.join(parts)}{''.join(exact_path(record))}</fileobject>\n".encode()
 
     def footer(self) -> bytes:
         """The end of the document."""
-        return b"</dfxml>\n"
-
-
-def escaped_name(raw: bytes) -> bytes:
-    """Returns a file name as coreutils writes it in a line that begins with a backslash."""
-    return raw.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+        return END

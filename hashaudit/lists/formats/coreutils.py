@@ -15,6 +15,7 @@ from hashaudit.lists.empty_digests import UNUSUAL
 from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.hash_words import holds_other_hash, name_remarks, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.syntax.checksum_lines import PIECE_MARK, unescaped_name
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve, wrong_length
 from hashaudit.model.results import AlgorithmName
@@ -26,13 +27,7 @@ _TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) *\((.*)\) ?= ([0-9A-Fa-f]+)"
 _BARE = re.compile(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
 """A hash in the form of plain lists."""
 
-_PIECE = re.compile(rb" offset \d+-\d+$")
-"""Mark of md5deep after a name: the hash is that of a piece of the file (``-p``)."""
-
 _HASHES = re.compile(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
-
-_ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
-_ESCAPE = re.compile(rb"\\.?", re.DOTALL)
 
 
 class Coreutils:
@@ -138,11 +133,11 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
             reason, detail = RejectReason.WRONG_LENGTH, wrong_length(stated)
         return Rejected(number, reason, detail)
     if mark:
-        unescaped = _unescaped(name) if escaping else None
+        unescaped = unescaped_name(name) if escaping else None
         if unescaped is None:
             return Rejected(number, RejectReason.MALFORMED, "the file name has a wrong escape")
         name = unescaped
-    if _PIECE.search(name):
+    if PIECE_MARK.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     remarks = name_remarks(name, text)
     return entry_or_reject(number, [(algorithm, text)], labels={"name": label_text(name)}, remarks=remarks)
@@ -151,11 +146,3 @@ def _entry(number: int, line: bytes, stated: AlgorithmName | None, *, escaping: 
 def _tagged_algorithm(tag: str) -> str | None:
     # Without a length, b2sum's tag means its longest digest.
     return tag.lower() if is_unsupported(tag) else algorithm_named(tag)
-
-
-def _unescaped(name: bytes) -> bytes | None:
-    """Returns the unescaped file name, or ``None`` if an escape is not one of the three that the tools write."""
-    escapes = set(_ESCAPE.findall(name))
-    if not escapes or not escapes <= _ESCAPES.keys():
-        return None
-    return _ESCAPE.sub(lambda match: _ESCAPES[match[0]], name)

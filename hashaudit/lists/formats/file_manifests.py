@@ -12,23 +12,9 @@ from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED
 from hashaudit.lists.entry_fields import UNKNOWN_KIND, entry_or_reject, label_text, refuse_truncated
 from hashaudit.lists.hash_words import LINE_HOLDS_HASH, holds_other_hash, name_remarks, visible
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
-from hashaudit.lists.syntax.lines import Line, is_comment, numbered_lines
+from hashaudit.lists.syntax.lines import is_comment, numbered_lines
+from hashaudit.lists.syntax.mtree_lines import DIGEST_KEYWORDS, joined_lines
 
-_MTREE_KEYS = {
-    b"md5": "md5",
-    b"md5digest": "md5",
-    b"sha1": "sha1",
-    b"sha1digest": "sha1",
-    b"sha256": "sha256",
-    b"sha256digest": "sha256",
-    b"sha384": "sha384",
-    b"sha384digest": "sha384",
-    b"sha512": "sha512",
-    b"sha512digest": "sha512",
-    b"rmd160": "ripemd160",
-    b"rmd160digest": "ripemd160",
-    b"ripemd160digest": "ripemd160",
-}
 _MTREE_PAIR = re.compile(rb"(?:^|\s)(md5|sha1|sha256|sha384|sha512|rmd160|ripemd160)(?:digest)?=[0-9A-Fa-f]{16}")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -76,7 +62,7 @@ class Mtree:
         Raises:
             ListError: the last line is truncated.
         """
-        for number, line, ended in _joined(numbered_lines(stream)):
+        for number, line, ended in joined_lines(numbered_lines(stream)):
             if line is None:
                 yield Rejected(number, RejectReason.TOO_LONG)
             elif not is_comment(line) and not line.lstrip().startswith(b"/set") and b"=" in line:
@@ -85,23 +71,9 @@ class Mtree:
                     yield refuse_truncated(number, item, ended=ended)
 
 
-def _joined(lines: Iterator[Line]) -> Iterator[Line]:
-    """Yields lines with their continuations, which follow a backslash."""
-    first, whole = 0, b""
-    ended = True
-    for number, line, ended in lines:
-        if line is None or not line.endswith(b"\\") or len(whole) > 1 << 16:
-            yield first or number, line if line is None or not first else whole + b" " + line, ended
-            first, whole = 0, b""
-        else:
-            first, whole = first or number, whole + b" " + line[:-1]
-    if first:
-        yield first, whole, ended
-
-
 def _mtree_entry(number: int, line: bytes) -> ListEntry | Rejected | None:
     name, *words = visible(line).split()
-    if name.partition(b"=")[0].lower() in _MTREE_KEYS:
+    if name.partition(b"=")[0].lower() in DIGEST_KEYWORDS:
         # The line before has lost its continuation.
         words, name = [name, *words], b""
     pairs: list[tuple[str, bytes]] = []
@@ -109,8 +81,8 @@ def _mtree_entry(number: int, line: bytes) -> ListEntry | Rejected | None:
     unknown = False
     for word in words:
         key, _, value = word.partition(b"=")
-        if key.lower() in _MTREE_KEYS:
-            pairs.append((_MTREE_KEYS[key.lower()], value))
+        if key.lower() in DIGEST_KEYWORDS:
+            pairs.append((DIGEST_KEYWORDS[key.lower()], value))
         elif key.lower() == b"size":
             size = value
         else:

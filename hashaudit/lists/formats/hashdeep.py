@@ -7,7 +7,6 @@ first record, which only a newline in the recorded command or in a name can prod
 Source: the file FILEFORMAT of hashdeep 4.4.
 """
 
-import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -16,12 +15,11 @@ from hashaudit.lists.algorithms import algorithm_named, is_unsupported
 from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text
 from hashaudit.lists.hash_words import name_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.syntax.checksum_lines import PIECE_MARK
 from hashaudit.lists.syntax.lines import Line, numbered_lines
 
 _MAGIC = b"%%%% HASHDEEP-1.0"
 _COLUMNS_MARK = b"%%%% "
-_PIECE = re.compile(rb" offset \d+-\d+$")
-"""Mark after a name: the hashes are those of a piece of the file (``-p``)."""
 
 
 class Hashdeep:
@@ -74,7 +72,7 @@ def _entry(number: int, line: bytes, hashes: list[str]) -> ListEntry | Rejected:
     size, *texts, name = fields
     if not (size.isdigit() and name and all(texts)):
         return Rejected(number, RejectReason.MALFORMED, "not a size, hashes and a file name")
-    if _PIECE.search(name):
+    if PIECE_MARK.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     return entry_or_reject(
         number,

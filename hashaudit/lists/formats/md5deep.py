@@ -14,15 +14,12 @@ from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import PIECE, WRONG_FOR_EVERY, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.hash_words import name_remarks
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
+from hashaudit.lists.syntax.checksum_lines import PIECE_MARK
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
 _LINE = re.compile(rb"(?=[ \d]{10})\s*(\d+)  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
 """The size is right-aligned in ten columns, or more if needed."""
-
-
-_PIECE = re.compile(rb" offset \d+-\d+$")
-"""Mark after a name: the hash is that of a piece of the file (``-p``)."""
 
 
 class Md5deep:
@@ -54,7 +51,7 @@ def _entry(number: int, line: bytes, options: ParseOptions) -> ListEntry | Rejec
     algorithm = options.algorithm or BY_HEX_LENGTH.get(len(text))
     if algorithm is None:
         return Rejected(number, RejectReason.WRONG_LENGTH, WRONG_FOR_EVERY)
-    if _PIECE.search(name):
+    if PIECE_MARK.search(name):
         return Rejected(number, RejectReason.UNSUPPORTED, PIECE)
     refuse_proved_other(number, algorithm, raw_digest(text))
     return entry_or_reject(

@@ -9,16 +9,13 @@ from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.syntax.checksum_lines import PIECE_MARK, unescaped_name
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.model.results import AlgorithmName
 
 _UNTAGGED = re.compile(rb"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|[ \t]+)(.+)", re.DOTALL)
 _TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) ?\((.*)\) ?= ([0-9A-Fa-f]{32,})", re.DOTALL)
 """``.*`` is greedy, so the digest is what follows the last ``) = ``: a name may contain that too."""
-
-_ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
-_ESCAPE = re.compile(rb"\\.?", re.DOTALL)
-_PIECE = re.compile(rb" offset \d+-\d+$")
 
 
 class ChecksumManifest:
@@ -69,11 +66,11 @@ def _entry(number: int, line: bytes, algorithm: AlgorithmName | None, *, escapin
         tag = tag_bytes.decode("ascii")
     else:
         raise malformed(number, "not a checksum and a file name")
-    if _PIECE.search(name):
+    if PIECE_MARK.search(name):
         raise malformed(number, "the hash of a piece of a file, not of a file")
     if mark and escaping:
-        escapes = set(_ESCAPE.findall(name))
-        if not escapes <= _ESCAPES.keys():
+        unescaped = unescaped_name(name)
+        if unescaped is None:
             raise malformed(number, "the file name has a wrong escape")
-        name = _ESCAPE.sub(lambda match: _ESCAPES[match[0]], name)
+        name = unescaped
     return ManifestEntry(name, digests_of(number, [(tag, digits)]))

@@ -11,8 +11,13 @@ from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, 
 from hashaudit.lists.syntax.xml_values import element_text, local_name, records, root_name
 from hashaudit.model.results import AlgorithmName
 
+OWN_NAMESPACE = "https://hashaudit.example/dfxml/1"
+
 EXACT_NAME = "path_uri"
 """Own element of this program: the exact bytes of a name that is not text, percent-encoded."""
+
+_ALGORITHM = f"{{{OWN_NAMESPACE}}}algorithm"
+"""Own attribute of this program: the algorithm of a digest that the schema does not name."""
 
 
 class DfxmlManifest:
@@ -35,7 +40,7 @@ class DfxmlManifest:
             pairs = []
             for child in element.iter():
                 if local_name(child) == "hashdigest":
-                    pairs.append((child.get("type", ""), element_text(child)))
+                    pairs.append((child.get(_ALGORITHM, child.get("type", "")), element_text(child)))
                 elif child is not element:
                     texts.setdefault(local_name(child), child.text or "")
             if texts.get("name_type", "r") not in {"r", "-"} or texts.get("alloc") == "0":

@@ -3,16 +3,15 @@
 Source: the file FILEFORMAT of hashdeep 4.4.
 """
 
-import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.syntax.checksum_lines import PIECE_MARK
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.model.results import AlgorithmName
 
 _MAGIC = b"%%%% HASHDEEP-1.0"
-_PIECE = re.compile(rb" offset \d+-\d+$")
 
 
 class HashdeepManifest:
@@ -50,7 +49,7 @@ def _entry(number: int, line: bytes, columns: list[str]) -> ManifestEntry:
     fields = line.split(b",", len(columns) - 1)
     if len(fields) != len(columns) or not fields[0].isdigit() or not fields[-1]:
         raise malformed(number, "not a size, hashes and a file name")
-    if _PIECE.search(fields[-1]):
+    if PIECE_MARK.search(fields[-1]):
         raise malformed(number, "hashes of pieces of a file, not of files")
     digests = digests_of(number, zip(columns[1:-1], fields[1:-1], strict=True))
     return ManifestEntry(fields[-1], digests, int(fields[0]))

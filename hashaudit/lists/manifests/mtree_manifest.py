@@ -9,20 +9,9 @@ from typing import BinaryIO
 
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
+from hashaudit.lists.syntax.mtree_lines import DIGEST_KEYWORDS, joined_lines
 from hashaudit.model.results import AlgorithmName
 
-_KEYS = {
-    b"md5": "md5",
-    b"md5digest": "md5",
-    b"sha1": "sha1",
-    b"sha1digest": "sha1",
-    b"sha256": "sha256",
-    b"sha256digest": "sha256",
-    b"sha384": "sha384",
-    b"sha384digest": "sha384",
-    b"sha512": "sha512",
-    b"sha512digest": "sha512",
-}
 _ESCAPE = re.compile(rb"\\([0-7]{3}|[abfnrstv0#\\])")
 _C_ESCAPES = {
     b"a": b"\a",
@@ -59,16 +48,10 @@ class MtreeManifest:
         """
         defaults: dict[bytes, bytes] = {}
         directories: list[bytes] = []
-        whole, first = b"", 0
-        for number, line, _ in numbered_lines(stream):
+        for number, line, _ in joined_lines(numbered_lines(stream)):
             if line is None:
                 raise malformed(number, "a line over the limit")
-            first = first or number
-            whole += line.removesuffix(b"\\")
-            if line.endswith(b"\\"):
-                whole += b" "
-                continue
-            words, line_number, whole, first = whole.split(), first, b"", 0
+            words = line.split()
             if not words or words[0].startswith(b"#"):
                 continue
             keywords = dict(word.partition(b"=")[::2] for word in words[1:])
@@ -89,11 +72,11 @@ class MtreeManifest:
                     directories.append(name)
                 elif keywords.get(b"type", b"file") == b"file":
                     path = name if is_full else b"/".join((*directories, name))
-                    yield _entry(line_number, path, keywords)
+                    yield _entry(number, path, keywords)
 
 
 def _entry(number: int, path: bytes, keywords: dict[bytes, bytes]) -> ManifestEntry:
-    pairs = [(_KEYS[key], value) for key, value in keywords.items() if key in _KEYS]
+    pairs = [(DIGEST_KEYWORDS[key], value) for key, value in keywords.items() if key in DIGEST_KEYWORDS]
     size = keywords.get(b"size", b"")
     return ManifestEntry(path, digests_of(number, pairs), int(size) if size.isdigit() else None)
 
