@@ -168,7 +168,7 @@ class Outcome(msgspec.Struct):
     """By copy: one of each column."""
     seconds: list[float]
     tiles: list[tuple[dict[AlgorithmName, str], dict[AlgorithmName, dict[str, list[str]]]]]
-    """Of each part: its listed hashes by algorithm, and all its hashes by algorithm and view."""
+    """Listed hashes by algorithm, and all hashes by algorithm and view, of each part."""
 
 
 def load(path: Path) -> Image.Image:

@@ -208,7 +208,7 @@ def main() -> None:
         # Records take ten times as long as messages.
         count = options.mutations // 10 if part is fuzz_records else options.mutations
         counts = part(random.Random(f"{options.seed} {name}"), count)
-        print(f"{name}: as promised, {count:,} mutations, {time.monotonic() - begun_s:.0f} s", flush=True)
+        print(f"{name}: no violation, {count:,} mutations, {time.monotonic() - begun_s:.0f} s", flush=True)
         for what, number in sorted(counts.items()):
             print(f"{number:>8,} {what}", flush=True)
 

@@ -67,7 +67,7 @@ def by_libvips(path: Path) -> int | None:
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What becomes of a file."""
+    """The results for one file."""
 
     corpus: str
     name: str

@@ -62,7 +62,7 @@ def run(command: str, home: Path, *words: str | Path) -> subprocess.CompletedPro
 
 
 def needs_extra(name: str) -> bool:
-    """Whether a sample, or what is cut from one, is in a format that only an extra decodes."""
+    """Returns whether a sample, or a cut one, is in a format that only an extra decodes."""
     sample = Path(SAMPLES) / name.removeprefix("cut-")
     if not sample.exists():
         return False

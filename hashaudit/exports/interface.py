@@ -1,5 +1,6 @@
 """The contract of an export format, and what records hold that a format may not be able to take."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
@@ -56,7 +57,7 @@ class ExportedRun(msgspec.Struct, frozen=True, kw_only=True):
     is_complete: bool
 
 
-class Exporter:
+class Exporter(ABC):
     """Writes records in one format. An exporter is used once."""
 
     mapping: ClassVar[Mapping[Field, str]]
@@ -69,9 +70,9 @@ class Exporter:
         """Returns the beginning of the output."""
         return b""
 
+    @abstractmethod
     def add(self, run: ExportedRun, record: EntryRecord) -> bytes:
         """Returns the bytes for one record of :attr:`kinds`."""
-        raise NotImplementedError
 
     def end(self) -> bytes:
         """Returns the end of the output."""

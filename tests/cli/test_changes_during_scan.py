@@ -25,10 +25,10 @@ def run(tmp_path: Path, name: str, *words: str) -> str:
 def test_disturbed_runs_tell_what_undisturbed_ones_tell(tmp_path: Path) -> None:
     told = run(tmp_path, "faults.py", "--files", "500", "--kills", "2", "--rounds", "1")
     assert re.search(r" 2 parents killed\n", told)
-    assert told.count("as promised") >= 3
+    assert told.count("no violation") >= 3
 
 
 def test_mutants_do_no_harm(tmp_path: Path) -> None:
     told = run(tmp_path, "fuzz.py", "--mutations", "300")
-    assert told.count("as promised") == 6
-    assert run(tmp_path, "fuzz_messages.py", "--mutations", "300").count("as promised") == 3
+    assert told.count("no violation") == 6
+    assert run(tmp_path, "fuzz_messages.py", "--mutations", "300").count("no violation") == 3

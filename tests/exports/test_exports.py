@@ -247,7 +247,7 @@ def test_hash_sets_are_lists_that_find_the_same_files(files: list[VerifiedInput]
     assert media[-1]["MD5"] == hashlib.md5(CONTENT).hexdigest().upper()
 
 
-@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs sha256sum")
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs sha256sum (Debian: coreutils)")
 def test_sums_and_hashdeep(files: list[VerifiedInput], tmp_path: Path) -> None:
     data = form(files, ExportFormat.SUMS)
     assert data.count(b"\n") == FINDINGS + 2

@@ -77,7 +77,7 @@ def test_processes_outlive_their_server(server: ForkServer) -> None:
 
 
 def server_refuses(server: ForkServer) -> ForkedProcess | None:
-    """What is asked of a server until it refuses."""
+    """The last request to a server that is asked until it refuses."""
     asked = None
     try:
         for _ in range(1000):

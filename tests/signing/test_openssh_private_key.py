@@ -42,7 +42,7 @@ def test_a_key_is_read_as_by_the_package(tmp_path: Path) -> None:
         assert found.private_bytes_raw() == there.private_bytes_raw()
 
 
-@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen (Debian: openssh-client)")
 @pytest.mark.parametrize("length", range(9))
 def test_keys_of_openssh_are_read_with_any_comment(length: int, tmp_path: Path) -> None:
     words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "c" * length, "-f", str(tmp_path / "key")]

@@ -21,10 +21,10 @@ TIMEOUT_S = 100
 
 
 def inspect(pages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the browser saw of each page, by its name. ``HASHAUDIT_SCREENSHOTS`` names a directory for images."""
+    """The browser's view of each page, by its name. ``HASHAUDIT_SCREENSHOTS`` names a directory for images."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None or shutil.which("node") is None:
-        pytest.skip("needs chromium and node")
+        pytest.skip("needs chromium and node (Debian: chromium, nodejs)")
     if not (MODULES / "playwright-core").is_dir() or not (MODULES / "axe-core").is_dir():
         pytest.skip(f"needs playwright-core and axe-core in {MODULES}: npm install playwright-core axe-core")
     given = {

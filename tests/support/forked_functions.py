@@ -1,4 +1,4 @@
-"""What processes of a fork server run in tests: this module is importable in them."""
+"""Functions that processes of a fork server run in tests: this module is importable in them."""
 
 import os
 import signal
