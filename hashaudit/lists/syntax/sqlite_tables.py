@@ -42,7 +42,7 @@ def open_database(path: str) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         raise ListError(f"cannot read the database: {error}", hint="get the database again") from error
     except UnicodeDecodeError:
-        # The sqlite3 module decodes names of columns, and text in its own messages, whatever the text factory.
+        # The sqlite3 module decodes names of columns and text in its own messages, with any text factory.
         raise ListError("cannot read the database: a name in it is not UTF-8", hint="get the database again") from None
 
 
