@@ -35,11 +35,6 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     member_kinds: tuple[str, ...] = ()
     """Formats of containers that the entry is in."""
 
-    @property
-    def is_empty(self) -> bool:
-        """True if every record passes."""
-        return self == RecordFilter()
-
     def accepts(self, record: EntryRecord) -> bool:
         """Returns whether a record meets all conditions."""
         return (

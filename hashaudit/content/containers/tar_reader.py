@@ -27,7 +27,6 @@ LONG_EXTENSION = f"an extended header is longer than {MAX_EXTENSION_BYTES} bytes
 OTHER_VOLUME = "the member begins in another volume of a split archive"
 BAD_MAP = "the map of a sparse file is damaged"
 
-_REGULAR = frozenset(b"\007S")
 _WITHOUT_DATA = frozenset(b"123456")
 _PAX_RECORD = re.compile(rb"(\d{1,8}) ([^=\n]{1,200})=")
 

@@ -78,11 +78,6 @@ class FrameHeader(msgspec.Struct, frozen=True):
         """True if the decoder reads this coding: 8 bits; sequential, progressive or lossless."""
         return self.precision == 8 and self.marker in _FRAME_HEADERS | {_LOSSLESS}
 
-    @property
-    def is_scalable(self) -> bool:
-        """True if the decoder can scale the image down."""
-        return self.marker in _FRAME_HEADERS
-
 
 def frame_header(data: bytes) -> FrameHeader | None:
     """Returns the first frame header of a stream, of any coding; ``None`` if it has none before its first scan."""

@@ -29,7 +29,6 @@ ALIGNMENT_BYTES = 64
 CHECKSUM_BYTES = 32
 """Size of a BLAKE3 checksum without a key."""
 
-Buffer = bytes | memoryview
 _NAME_BYTES = 48
 """Size of a section name. The longest name is that of a hash plug-in, at most 32 letters, after its prefix."""
 _FIXED = struct.Struct("<8sIIQQ")
