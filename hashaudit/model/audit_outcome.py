@@ -1,5 +1,6 @@
 """The outcomes of an audit: how a file compares with a manifest."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -26,3 +27,8 @@ class AuditOutcome(StrEnum):
 
 DIFFERENCES = frozenset(AuditOutcome) - {AuditOutcome.MATCHED, AuditOutcome.UNREADABLE}
 """Outcomes because of which a tree differs from its manifest."""
+
+
+def count_differences(counts: Mapping[AuditOutcome, int]) -> int:
+    """Returns the number of files that differ from their manifest."""
+    return sum(count for outcome, count in counts.items() if outcome in DIFFERENCES)

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Protocol
 
 from hashaudit.errors import FindingsError
-from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
+from hashaudit.model.audit_outcome import AuditOutcome, count_differences
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.record.fields import large
@@ -84,7 +84,7 @@ class TotalsCounter:
     @property
     def differing(self) -> int:
         """Number of files that differ from a manifest."""
-        return sum(count for outcome, count in self.audit.items() if outcome in DIFFERENCES)
+        return count_differences(self.audit)
 
     @property
     def examined(self) -> int:

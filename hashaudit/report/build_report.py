@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from hashaudit.model import paths
+from hashaudit.model.audit_outcome import DIFFERENCES
 from hashaudit.model.results import Caveat
 from hashaudit.record.header import Root, RootType
 from hashaudit.record.schema import EntryRecord, FindingRecord
@@ -263,6 +264,9 @@ def _sentences(runs: Sequence[RunFacts], counts: FindingsCounts) -> Iterator[str
         yield "No proven record names a match, but the file has records that are not proven."
     else:
         yield "No match is recorded, but not everything was examined."
+    differing = sum(bar.count for run in runs for bar in run.audit if bar.label in DIFFERENCES)
+    if differing:
+        yield f"{_counted(differing, 'file differs', 'files differ')} from the manifest."
     if not_shown:
         yield f"{_counted(not_shown, 'record is', 'records are')} not proven and not shown here."
     if unexamined:

@@ -111,6 +111,7 @@ def _accounting(report: Report, form: _Markdown | _Text, texts: dict[str, str]) 
         if run.has_totals:
             yield form.item(f"{texts['all_entries']}: {run.seen:,}; {size_text(run.bytes_read)} {texts['tile_read']}")
         yield from (form.item(f"members of containers, {plain(bar.label)}: {bar.count:,}") for bar in run.members)
+        yield from (form.item(f"compared with a manifest, {plain(bar.label)}: {bar.count:,}") for bar in run.audit)
         if run.directories_faulted:
             yield form.item(f"{run.directories_faulted:,} {texts['directories_faulted']}")
         yield ""

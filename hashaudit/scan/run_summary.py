@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hashaudit.exit_codes import ExitCode
-from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
+from hashaudit.model.audit_outcome import AuditOutcome, count_differences
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.model.results import Role
 from hashaudit.record import timestamps
@@ -130,7 +130,7 @@ class SummaryCollector:
             files=totals.examined,
             bytes_read=int(totals.bytes),
             findings=totals.findings,
-            differences=sum(count for outcome, count in totals.audit.items() if outcome in DIFFERENCES),
+            differences=count_differences(totals.audit),
             audit=totals.audit,
             faults=totals.faults,
             skipped=totals.skipped,

@@ -185,6 +185,18 @@ def test_a_name_that_a_form_cannot_hold_is_refused_whole(tree: Path, hashaudit: 
         assert hashaudit("audit", tree, "--against", manifest, "-q").code == 0
 
 
+def test_differences_are_not_hidden_by_what_reads_the_result(tree: Path, hashaudit: Tool, tmp_path: Path) -> None:
+    manifest, result = manifest_of("sums", tree, hashaudit), tmp_path / "audit"
+    change(tree)
+    assert hashaudit("audit", tree, "--against", manifest, "-q", "-o", result).code == 8
+    counts = "2 matched; 1 changed; 1 moved; 1 copied; 1 new; 1 missing"
+    assert f"audit: {counts}" in hashaudit("verify", result).out.decode()
+    assert f"audit: {counts}" in hashaudit("show", result).err
+    report = hashaudit("report", result, "--text").out.decode()
+    assert "5 files differ from the manifest." in " ".join(report.split())
+    assert "compared with a manifest, missing: 1" in report
+
+
 def test_a_digest_that_dfxml_does_not_name_is_compared(tree: Path, hashaudit: Tool, tmp_path: Path) -> None:
     words = ("hash", tree, "-a", "blake3,sha256", "--format", "dfxml", "-q", "-o", tmp_path / "m")
     assert hashaudit(*words).code == 0

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from hashaudit.exit_codes import ExitCode
-from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
+from hashaudit.model.audit_outcome import AuditOutcome, count_differences
 from hashaudit.record.schema import AuditRecord
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
@@ -69,7 +69,7 @@ def diff(settings: Settings) -> int:
         for record in records:
             counts[record.outcome] += 1
             print(outcome_line(record))
-    code = ExitCode.FINDINGS if any(counts[name] for name in DIFFERENCES) else 0
+    code = ExitCode.FINDINGS if count_differences(counts) else 0
     code |= ExitCode.INCOMPLETE if counts[AuditOutcome.UNREADABLE] else 0
     if code or not quiet:
         log(f"diff: {outcomes_text(counts) or 'no files'}.")

@@ -15,6 +15,7 @@ from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import HOW_TO_TRUST, JsonOption, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.audit_lines import audit_text
 from hashaudit_cli.ui.terminal import counted, log_error, print_json, quote
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _how_to_trust(outcome: "Verification | MergedVerification", code: ExitCode) 
 def _counts(totals: Totals) -> str:
     return (
         f"{counted(totals.seen, 'file')} seen, {totals.examined:,} examined; {counted(totals.findings, 'finding')}; "
-        f"{counted(sum(totals.faults.values()), 'fault')}"
+        f"{counted(sum(totals.faults.values()), 'fault')}{audit_text(totals)}"
     )
 
 

@@ -60,5 +60,10 @@ def outcomes_text(counts: Mapping[AuditOutcome, int]) -> str:
     return "; ".join(f"{counts[name]:,} {name}" for name in AuditOutcome if counts.get(name))
 
 
+def audit_text(totals: Totals) -> str:
+    """Returns the outcomes of an audit behind other counts; empty for a scan that was none."""
+    return f"; audit: {outcomes_text(totals.audit)}" if totals.audit else ""
+
+
 def _named(source: ManifestSource) -> str:
     return quote(paths.from_text(source.path, source.path_uri))

@@ -18,6 +18,7 @@ from hashaudit.triage.findings_counts import FindingsCounts
 from hashaudit.triage.findings_input import FindingsInput
 from hashaudit.triage.record_filter import RecordFilter
 from hashaudit_cli.options import HOW_TO_TRUST
+from hashaudit_cli.ui.audit_lines import audit_text
 from hashaudit_cli.ui.record_writer import RecordFormat, View, record_writer
 from hashaudit_cli.ui.terminal import counted, log, log_error, print_json, quote, standard_output
 
@@ -146,8 +147,8 @@ def _completeness(found: Verification) -> str:
     if unopened:
         missing.append(f"{counted(unopened, 'container')} not opened")
     if not missing:
-        return f", all {everything} accounted for"
-    return f", {', '.join(missing)} (--faults)"
+        return f", all {everything} accounted for{audit_text(totals)}"
+    return f", {', '.join(missing)} (--faults){audit_text(totals)}"
 
 
 def _log_problem(outcome: _Outcome) -> None:
