@@ -16,7 +16,6 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import QuietOption, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.hash_writer import HashWriter, JsonLines, LineFormat, Table, TaggedLines
-from hashaudit_cli.ui.manifest_lines import HASHDEEP_ALGORITHMS, ChecksumLines, Dfxml, HashdeepLines
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals
 from hashaudit_cli.ui.terminal import counted, log, standard_output
@@ -66,6 +65,7 @@ def hash_files(settings: Settings) -> int:
     from hashaudit.scan.check_config import checked
     from hashaudit.scan.session import Session
     from hashaudit.workers.local.worker_start import start_server
+    from hashaudit_cli.ui.manifest_lines import HASHDEEP_ALGORITHMS, ChecksumLines, HashdeepLines
 
     own, quiet = settings.make(HashOptions), settings.make(QuietOption).quiet
     config = checked(settings.make(ScanConfig, variants="none", record=RecordScope.ALL, inside=()))
@@ -92,8 +92,11 @@ def hash_files(settings: Settings) -> int:
             "csv": Table((*digests, *pictures)),
             "hashdeep": HashdeepLines(digests),
             "sums": ChecksumLines(),
-            "dfxml": Dfxml(),
         }
+        if own.form == "dfxml":
+            from hashaudit_cli.ui.dfxml_lines import Dfxml
+
+            line_form["dfxml"] = Dfxml()
         with _output(own.output) as out:
             writer = HashWriter(out, line_form[own.form], digests)
             loop = session.main_loop(writer, control)
