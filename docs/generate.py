@@ -12,8 +12,11 @@ from hashaudit.scan.option import DeclaredOption, options_of
 from hashaudit_cli.app import help_text
 from hashaudit_cli.command import all_options
 from hashaudit_cli.settings import variable_of
+from man_pages import man_pages
 
 DOCS = Path(__file__).parent
+MANUAL = DOCS / "man"
+"""The wheel installs it below share/man."""
 
 HEAD = """# Codes
 
@@ -176,7 +179,22 @@ def _option_row(one: DeclaredOption) -> str:
     return f"| {name} | `{variable_of(one)}` | {help_text(one)} |"
 
 
+def pages() -> dict[Path, str]:
+    """Returns every generated page by its path."""
+    reference = DOCS / "reference"
+    written = {
+        reference / "codes.md": codes(),
+        reference / "options.md": options(),
+        reference / "exports.md": exports(),
+    }
+    manual = man_pages((reference / "findings-format.md").read_text())
+    return written | {MANUAL / name: text for name, text in manual.items()}
+
+
 if __name__ == "__main__":
-    (DOCS / "reference" / "codes.md").write_text(codes())
-    (DOCS / "reference" / "options.md").write_text(options())
-    (DOCS / "reference" / "exports.md").write_text(exports())
+    made = pages()
+    for path in MANUAL.glob("man?/*"):
+        path.unlink()  # a page of a command that is gone
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

@@ -96,7 +96,7 @@ def _wheel() -> Path | None:
 def _sources() -> list[Path]:
     """Returns the files that the wheel is built from."""
     files = [TOP / "pyproject.toml", TOP / "README.md", TOP / "LICENSE"]
-    for package in (TOP / "hashaudit", TOP / "cli"):
+    for package in (TOP / "hashaudit", TOP / "cli", TOP / "docs" / "man"):
         files += sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return files
 
