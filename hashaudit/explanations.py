@@ -182,7 +182,7 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
     ),
     FaultCode.ENCRYPTED: Explanation(
         "A member of a container, or its directory, is encrypted, so its content was not examined.",
-        "Unpack it with its password into a directory, and scan that.",
+        "Give its password with `--passwords FILE`, or unpack it into a directory and scan that.",
     ),
     FaultCode.UNSUPPORTED: Explanation(
         "The container or its member has a form that hashaudit does not read; the message names it.",

@@ -1,4 +1,4 @@
-"""The files that hold the secrets of a scan: its key, the trust store and its lists.
+"""The files that hold the secrets of a scan: its key, the trust store, its lists and passwords.
 
 Workers cannot read them, wherever the roots are, and the walk skips them as files of the scan.
 """
@@ -37,9 +37,9 @@ def key_paths(signing: Signing) -> tuple[bytes, ...]:
 
 
 def confidential_files(config: ScanConfig, lists: LoadedLists, signing: Signing) -> Confidential:
-    """Returns the key, the trust store and the lists of a scan."""
+    """Returns the key, the trust store, the lists and the passwords of a scan."""
     found: dict[bytes, tuple[int, int]] = {}
-    for path in (*_keys(signing), *_trust_stores(), *_list_files(config, lists)):
+    for path in (*_keys(signing), *_trust_stores(), *_list_files(config, lists), *_passwords(config)):
         real = os.path.realpath(os.fsencode(path))
         with contextlib.suppress(OSError):
             status = os.stat(real)
@@ -90,6 +90,11 @@ def _keys(signing: Signing) -> Iterator[str]:
 def _trust_stores() -> Iterator[str]:
     with contextlib.suppress(SigningKeyError):
         yield default_allowed_signers_path()
+
+
+def _passwords(config: ScanConfig) -> Iterator[str]:
+    if config.passwords is not None:
+        yield config.passwords
 
 
 def _list_files(config: ScanConfig, lists: LoadedLists) -> Iterator[str | bytes]:

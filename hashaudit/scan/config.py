@@ -245,6 +245,18 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Option("inside-known", "Open also containers that a known list names as a whole.", Group.CONTAINERS),
     ] = False
+    passwords: Annotated[
+        str | None,
+        Option(
+            "passwords",
+            "Try the passwords in FILE, one a line, on encrypted members of containers.",
+            Group.CONTAINERS,
+            metavar="FILE",
+            shown="none",
+            parse=absolute_path,
+        ),
+    ] = None
+    """Absolute path. The passwords themselves are part of no record."""
     perceptual: Annotated[
         bool,
         Option("perceptual", "Decode images if a list or -a needs a perceptual hash.", Group.IMAGES),

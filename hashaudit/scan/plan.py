@@ -25,6 +25,7 @@ from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.check_config import MAX_WORKERS
 from hashaudit.scan.config import RecordScope, ScanConfig
+from hashaudit.scan.password_file import read_passwords
 from hashaudit.sources.directory_stack import MAX_OPEN_DIRECTORIES
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
@@ -91,7 +92,8 @@ def _inside(config: ScanConfig) -> InsideConfig | None:
     kinds = named & readable_kinds()
     if not kinds:
         return None
-    return InsideConfig(kinds, InsideLimits(config.inside_depth, config.inside_bytes), config.inside_known)
+    passwords = () if config.passwords is None else read_passwords(config.passwords)
+    return InsideConfig(kinds, InsideLimits(config.inside_depth, config.inside_bytes), config.inside_known, passwords)
 
 
 def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:

@@ -45,6 +45,8 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     limits: InsideLimits
     opens_known: bool
     """Open also containers that a known list names as a whole."""
+    passwords: tuple[bytes, ...] = ()
+    """They are tried on encrypted members."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -131,3 +132,21 @@ def test_a_member_that_ends_workers_costs_that_member(hashaudit: Tool, tmp_path:
 def test_invalid_values_of_the_options_are_refused(hashaudit: Tool, tree: Path) -> None:
     for words in (("--inside", "archive"), ("--inside", "none,mail"), ("--inside-depth", "0"), ("--inside-bytes", "0")):
         assert hashaudit("scan", tree, "--record", "all", *words).code == 2, words
+
+
+def test_passwords_open_what_is_encrypted_and_stay_secret(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    root.mkdir()
+    (tmp_path / "inner").write_bytes(b"listed content")
+    subprocess.run(["zip", "-q", "-j", "-P", "secret word", root / "a.zip", tmp_path / "inner"], check=True)
+    words = root / "words"
+    words.write_text("other\nsecret word\n")
+    output = tmp_path / "o.jsonl"
+    listed = make_list(b"listed content")
+    result = hashaudit("scan", root, "--list", listed, "-o", output, "--passwords", words)
+    assert result.code == 8, result.err
+    assert totals(parsed(output.read_bytes()))["skipped"] == {"own_output": 1}
+    assert "secret" not in result.err + output.read_text()
+    without = hashaudit("scan", root, "--list", listed)
+    assert [line["faults"][0]["code"] for line in of_kind(without.lines, "fault")] == ["encrypted"]
+    assert hashaudit("scan", root, "--list", listed, "--passwords", tmp_path / "none").code == 2

@@ -62,11 +62,17 @@ def sha256(data: bytes) -> str:
 
 
 def examine(
-    path: Path, *, depth: int = 8, most_bytes: int = 1 << 40, blames: Sequence[Blame] = (), report_all: bool = True
+    path: Path,
+    *,
+    depth: int = 8,
+    most_bytes: int = 1 << 40,
+    blames: Sequence[Blame] = (),
+    report_all: bool = True,
+    passwords: tuple[bytes, ...] = (),
 ) -> Examined:
     """Examines a file as a worker does, and checks its answer as the parent does."""
     status, here = os.stat(path), os.stat(path.parent)
-    inside = InsideConfig(readable_kinds(), InsideLimits(depth, most_bytes), opens_known=False)
+    inside = InsideConfig(readable_kinds(), InsideLimits(depth, most_bytes), opens_known=False, passwords=passwords)
     config = WorkerConfig((SHA256,), report_all, (), inside=inside)
     frames: list[MemberFrame] = []
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")

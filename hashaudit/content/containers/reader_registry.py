@@ -1,8 +1,12 @@
 """The readers of containers, by kind. Formats without one are counted as not opened."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.interface import RandomReader, StreamReader
 from hashaudit.content.containers.tar_reader import read_tar
+from hashaudit.content.containers.zip_encryption import ZipPasswords
 from hashaudit.content.containers.zip_reader import read_zip
 from hashaudit.model.containers import ContainerKind
 
@@ -11,6 +15,16 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {**STREAM_KINDS, ContainerKi
 
 RANDOM_READERS: dict[ContainerKind, RandomReader] = {ContainerKind.ZIP: read_zip}
 """Readers that need any position."""
+
+
+def random_readers(passwords: Sequence[bytes]) -> dict[ContainerKind, RandomReader]:
+    """Returns the readers that need any position, with the passwords that they may try.
+
+    Creating them loads what the sandbox would refuse to load later.
+    """
+    if not passwords:
+        return RANDOM_READERS
+    return {**RANDOM_READERS, ContainerKind.ZIP: partial(read_zip, passwords=ZipPasswords(passwords))}
 
 
 def readable_kinds() -> frozenset[ContainerKind]:

@@ -24,6 +24,14 @@ from hashaudit.content.containers.interface import (
     Trouble,
 )
 from hashaudit.content.containers.sniff import END_RECORD_BYTES, TAIL_BYTES, is_end_record
+from hashaudit.content.containers.zip_encryption import (
+    AES_METHOD,
+    NO_PASSWORD_OR_DAMAGED,
+    UNKNOWN_ENCRYPTION,
+    EncryptedMember,
+    Opening,
+    ZipPasswords,
+)
 from hashaudit.model.faults import FaultCode
 
 _LOCAL = b"PK\x03\x04"
@@ -37,7 +45,6 @@ NO_LOCAL_HEADER = "the header of the member is damaged"
 OVERLAP = "the data of the member overlaps that of another"
 WRONG_CHECKSUM = "the checksum of the member does not agree with its content"
 WRONG_SIZE = "the size of the member does not agree with its content"
-ENCRYPTED = "the member is encrypted"
 UNSUPPORTED = "compression method {} is not supported"
 DIRECTORY_ENCRYPTED = "the central directory is encrypted"
 OTHER_VOLUME = "the member begins in another volume of a split archive"
@@ -55,6 +62,10 @@ class _Entry(msgspec.Struct, frozen=True):
     offset: int
     """Position of its local header in the file."""
     disk: int = 0
+    time: int = 0
+    """As DOS writes it. Encryption uses its upper byte."""
+    extra: bytes = b""
+    """Extra fields, if the member is encrypted with AES."""
 
 
 class _Directory(msgspec.Struct, frozen=True):
@@ -66,8 +77,20 @@ class _Directory(msgspec.Struct, frozen=True):
     disk: int
 
 
-def read_zip(source: RandomSource) -> Iterator[Found]:
-    """Reads a zip file: its central directory in order, then members that it does not name, by position."""
+NO_PASSWORDS = ZipPasswords(())
+
+TRIAL_BYTES = 64 << 20
+"""Unpacked bytes after which a password counts as right although others agree with the check bytes too."""
+
+
+def read_zip(source: RandomSource, passwords: ZipPasswords = NO_PASSWORDS) -> Iterator[Found]:
+    """Reads a zip file: its central directory in order, then members that it does not name, by position.
+
+    Args:
+        source: the bytes of the file.
+        passwords: what encrypted members may have been encrypted with.
+    """
+    passwords = passwords.for_archive()
     directory = _find_directory(source)
     covered = _Covered()
     count = 0
@@ -80,7 +103,7 @@ def read_zip(source: RandomSource) -> Iterator[Found]:
                 yield Trouble(FaultCode.DAMAGED, BROKEN_DIRECTORY)
                 break
             if not _is_directory(entry):
-                content = _listed_content(source, entry, covered, count, overlaps=count in overlapping)
+                content = _listed_content(source, entry, covered, count, passwords, overlaps=count in overlapping)
                 yield MemberContent(count, entry.name, content, entry.size)
             count += 1
         covered.add(directory.start, directory.end + END_RECORD_BYTES)
@@ -91,7 +114,9 @@ def read_zip(source: RandomSource) -> Iterator[Found]:
         if _is_directory(entry):
             end = [data_at]
         else:
-            yield MemberContent(count, entry.name, _unlisted_content(source, entry, data_at, limit, end))
+            yield MemberContent(
+                count, entry.name, _unlisted_content(source, entry, data_at, limit, end, passwords=passwords)
+            )
             count += 1
         at = max(end[0], data_at)
 
@@ -199,7 +224,7 @@ def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | N
             yield None
             return
         fields = struct.unpack_from("<4xHHHHHHIIIHHHHHII", data)
-        flags, method, crc, packed, size = fields[2], fields[3], fields[6], fields[7], fields[8]
+        flags, method, time, crc, packed, size = fields[2], fields[3], fields[4], fields[6], fields[7], fields[8]
         name_bytes, extra_bytes, comment_bytes, disk, offset = *fields[9:13], fields[15]
         length = _CENTRAL_BYTES + name_bytes + extra_bytes + comment_bytes
         if len(data) < length:
@@ -210,7 +235,8 @@ def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | N
         name = data[_CENTRAL_BYTES : _CENTRAL_BYTES + name_bytes]
         extra = data[_CENTRAL_BYTES + name_bytes : _CENTRAL_BYTES + name_bytes + extra_bytes]
         size, packed, offset = _wide(extra, size, packed, offset)
-        yield _Entry(name, flags, method, crc, packed, size, directory.base + offset, disk)
+        extra = extra if method == AES_METHOD else b""
+        yield _Entry(name, flags, method, crc, packed, size, directory.base + offset, disk, time, extra)
         at += length
         data = data[length:]
 
@@ -232,7 +258,13 @@ def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, 
 
 
 def _listed_content(
-    source: RandomSource, entry: _Entry, covered: _Covered, number: int, *, overlaps: bool
+    source: RandomSource,
+    entry: _Entry,
+    covered: _Covered,
+    number: int,
+    passwords: ZipPasswords,
+    *,
+    overlaps: bool,
 ) -> Iterator[bytes]:
     if overlaps:
         raise ContainerError(FaultCode.DAMAGED, OVERLAP)
@@ -246,9 +278,16 @@ def _listed_content(
     name_bytes, extra_bytes = struct.unpack_from("<HH", header, 26)
     data_at = entry.offset + _LOCAL_BYTES + name_bytes + extra_bytes
     covered.extend(number, min(source.size, data_at + entry.packed_bytes))
+    if entry.flags & 1:
+        yield from _decrypted_content(source, entry, data_at, passwords)
+        return
+    yield from _checked(entry, _packed(source, data_at, entry.packed_bytes), has_crc=True)
+
+
+def _checked(entry: _Entry, packed: Iterator[bytes], *, has_crc: bool) -> Iterator[bytes]:
+    """Yields the content of a member, and compares its size and checksum with the headers."""
     size = entry.size
-    crc, count, decoder = 0, 0, None
-    packed = _packed(source, data_at, entry.packed_bytes)
+    crc = count = 0
     decoder = _decoder(entry)
     for piece in _pieces(packed, decoder):
         crc = zlib.crc32(piece, crc)
@@ -260,8 +299,58 @@ def _listed_content(
         raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
     if count != size:
         raise ContainerError(FaultCode.DAMAGED, WRONG_SIZE)
-    if crc != entry.crc:
+    if has_crc and crc != entry.crc:
         raise ContainerError(FaultCode.DAMAGED, WRONG_CHECKSUM, is_complete=True)
+
+
+def _decrypted_content(source: RandomSource, entry: _Entry, data_at: int, passwords: ZipPasswords) -> Iterator[bytes]:
+    """Yields the content of an encrypted member."""
+    openings = _openings(source, entry, data_at, passwords)
+    for opening in openings:
+        if len(openings) > 1 and not _fits(source, entry, data_at, opening):
+            continue
+        try:
+            yield from _opened(source, entry, data_at, opening)
+        except ContainerError as error:
+            if opening.is_sure or error.code is not FaultCode.DAMAGED:
+                raise
+            break
+        return
+    raise ContainerError(FaultCode.ENCRYPTED, NO_PASSWORD_OR_DAMAGED)
+
+
+def _openings(source: RandomSource, entry: _Entry, data_at: int, passwords: ZipPasswords) -> list[Opening]:
+    member = EncryptedMember(
+        entry.method, entry.flags, entry.extra, (entry.crc >> 24, entry.time >> 8), entry.packed_bytes
+    )
+    return passwords.openings(member, source.read_at(data_at, min(32, entry.packed_bytes)))
+
+
+def _opened(source: RandomSource, entry: _Entry, data_at: int, opening: Opening) -> Iterator[bytes]:
+    """Yields the content of a member as one password decrypts it."""
+    packed_bytes = entry.packed_bytes - opening.head_bytes - opening.tail_bytes
+    tail_at = data_at + opening.head_bytes + packed_bytes
+    packed = opening.decrypted(
+        _packed(source, data_at + opening.head_bytes, packed_bytes),
+        lambda: source.read_at(tail_at, opening.tail_bytes),
+    )
+    plain = msgspec.structs.replace(entry, flags=entry.flags & ~1, method=opening.method)
+    yield from _checked(plain, packed, has_crc=opening.has_crc)
+    for _ in packed:
+        pass  # to the code of authenticity
+
+
+def _fits(source: RandomSource, entry: _Entry, data_at: int, opening: Opening) -> bool:
+    """Returns whether a password makes a content that agrees with the headers."""
+    count = 0
+    try:
+        for piece in _opened(source, entry, data_at, opening):
+            count += len(piece)
+            if count > TRIAL_BYTES and opening.method:
+                break
+    except ContainerError as error:
+        return error.code is not FaultCode.DAMAGED
+    return True
 
 
 def _may_lack_end(entry: _Entry) -> bool:
@@ -281,8 +370,6 @@ def _packed(source: RandomSource, at: int, count: int) -> Iterator[bytes]:
 
 def _decoder(entry: _Entry) -> Decoder | None:
     """Returns the decoder of a member's method (4.4.5); ``None``: it is stored."""
-    if entry.flags & 1:
-        raise ContainerError(FaultCode.ENCRYPTED, ENCRYPTED)
     match entry.method:
         case 0:
             return None
@@ -365,24 +452,38 @@ def _local_entry(source: RandomSource, at: int, end: int) -> tuple[_Entry, int] 
     header = source.read_at(at, _LOCAL_BYTES)
     if len(header) < _LOCAL_BYTES:
         return None
-    version, flags, method, crc, packed, size, name_bytes, extra_bytes = struct.unpack_from("<4xHHH4xIIIHH", header)
+    version, flags, method, time, crc, packed, size, name_bytes, extra_bytes = struct.unpack_from(
+        "<4xHHHH2xIIIHH", header
+    )
     data_at = at + _LOCAL_BYTES + name_bytes + extra_bytes
     if method not in _METHODS or version & 0xFF > _MOST_VERSION or not name_bytes or data_at > end:
         return None
     names = source.read_at(at + _LOCAL_BYTES, name_bytes + extra_bytes)
-    size, packed, _ = _wide(names[name_bytes:], size, packed, 0)
-    return _Entry(names[:name_bytes], flags, method, crc, packed, size, at), data_at
+    extra = names[name_bytes:]
+    size, packed, _ = _wide(extra, size, packed, 0)
+    extra = extra if method == AES_METHOD else b""
+    return _Entry(names[:name_bytes], flags, method, crc, packed, size, at, 0, time, extra), data_at
 
 
-def _unlisted_content(source: RandomSource, entry: _Entry, data_at: int, limit: int, end: list[int]) -> Iterator[bytes]:
+def _unlisted_content(
+    source: RandomSource, entry: _Entry, data_at: int, limit: int, end: list[int], *, passwords: ZipPasswords
+) -> Iterator[bytes]:
     """Yields the content of a member that only its own header names, and sets where its data ends."""
     is_open = bool(entry.flags & 8) and not entry.packed_bytes
     stated = data_at + entry.packed_bytes
     end[0] = data_at if is_open or stated > limit else stated
     if is_open and not entry.method:
         raise ContainerError(FaultCode.DAMAGED, NO_LOCAL_HEADER)
+    if entry.flags & 1 and not is_open:
+        yield from _decrypted_content(source, entry, data_at, passwords)
+        return
     taken, crc, count = 0, 0, 0
+    opening = _first_opening(source, entry, data_at, limit, passwords) if entry.flags & 1 else None
+    data_at += 0 if opening is None else opening.head_bytes
     packed = _packed(source, data_at, min(limit, source.size) - data_at if is_open else entry.packed_bytes)
+    if opening is not None:
+        entry = msgspec.structs.replace(entry, flags=entry.flags & ~1)
+        packed = opening.decrypted(packed, bytes)
     decoder = _decoder(entry)
     if decoder is None:
         for piece in packed:
@@ -401,6 +502,18 @@ def _unlisted_content(source: RandomSource, entry: _Entry, data_at: int, limit: 
         if is_open:
             end[0] = data_at + taken - len(decoder.unused_data)
     _check_unlisted(source, entry, end, (count, crc), is_open=is_open)
+
+
+def _first_opening(source: RandomSource, entry: _Entry, data_at: int, limit: int, passwords: ZipPasswords) -> Opening:
+    """Returns the first opening of a member that states no length.
+
+    Raises:
+        ContainerError: there is none, or it is encrypted with AES, whose code is behind an end that nothing states.
+    """
+    if entry.method == AES_METHOD:
+        raise ContainerError(FaultCode.ENCRYPTED, UNKNOWN_ENCRYPTION)
+    stated = msgspec.structs.replace(entry, packed_bytes=limit - data_at)
+    return _openings(source, stated, data_at, passwords)[0]
 
 
 def _check_unlisted(

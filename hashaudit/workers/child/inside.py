@@ -13,7 +13,7 @@ import msgspec
 from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
 from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
 from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource, Throttle
-from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS
+from hashaudit.content.containers.reader_registry import STREAM_READERS, random_readers
 from hashaudit.content.containers.sniff import FIRST_BYTES
 from hashaudit.errors import HashauditError
 from hashaudit.lists.algorithms import SHA256
@@ -87,6 +87,7 @@ class Inside:
         send: Callable[[MemberFrame], None],
     ) -> None:
         self.config = config
+        self.random_readers = random_readers(config.passwords)
         self.hashing = hashing
         self.progress = progress
         self.throttle = throttle
@@ -176,7 +177,7 @@ class _File:
             elif isinstance(source, StreamSource):
                 raise TypeError("a reader that needs any position")  # noqa: TRY301 # a defect, reported as one
             else:
-                members = RANDOM_READERS[kind](source)
+                members = self._inside.random_readers[kind](source)
             for found in members:
                 if isinstance(found, Trouble):
                     faults.append(Fault(Stage.UNPACK, found.code, found.message))
