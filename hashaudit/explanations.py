@@ -204,6 +204,12 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Other data follows the end of a container, and no member that it may hold was examined.",
         "Look at the end of the file with another program.",
     ),
+    FaultCode.READER_MISSING: Explanation(
+        "A container was not opened, because no reader for its kind is installed or exists, so a listed member is not "
+        "found. It is a fault only in a scan with a list of hashes to look for, and in the categories of `--inside`.",
+        "Install the extra that the message names, or unpack the container into a directory and scan that. `--inside` "
+        "without the category counts such containers instead.",
+    ),
     FaultCode.INTERNAL_ERROR: Explanation(
         "A defect in hashaudit prevented the examination of this entry.",
         "Report the message, and examine the entry by other means.",

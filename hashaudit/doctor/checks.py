@@ -32,6 +32,7 @@ def _planned_checks(subject: Subject) -> Iterator[PlannedCheck]:
     yield PlannedCheck("kernel.worker", partial(system.workers, subject.roots))
     yield PlannedCheck("software.python", software.python)
     yield PlannedCheck("software.codecs", software.codecs)
+    yield PlannedCheck("software.readers", software.readers)
     yield PlannedCheck("software.programs", software.programs)
     yield PlannedCheck("digests.speed", software.digests)
     yield PlannedCheck("clock.synchronised", system.clock)

@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from hashaudit.content.containers.optional_readers import OPTIONAL_READERS
+from hashaudit.content.containers.reader_registry import readable_kinds
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.images.formats import ImageFormat
 from hashaudit.doctor.check import Check, State
 from hashaudit.installed_versions import DECIDING_PACKAGES
 from hashaudit.lists.algorithms import SHA256
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.results import AlgorithmName
 
 CPU_INFO = "/proc/cpuinfo"
@@ -77,6 +80,19 @@ def codecs() -> Iterator[Check]:
         names = ", ".join(sorted(more_codecs.FORMATS))
         found = f"not decoded: {names}, rare codings of jpeg; such images are faults if a list has perceptual hashes"
         yield Check("software.images_more", State.WARNING, found, f"pip install 'hashaudit[{more_codecs.EXTRA}]'")
+
+
+def readers() -> Iterator[Check]:
+    """Checks which containers can be opened, and which extras bring more."""
+    readable, optional = readable_kinds(), frozenset(OPTIONAL_READERS)
+    kinds = list(ContainerKind)
+    yield Check("software.readers", State.OK, f"opened: {', '.join(kind for kind in kinds if kind in readable)}")
+    for extra in sorted({OPTIONAL_READERS[kind].extra for kind in optional - readable}):
+        missing = [kind for kind in kinds if kind in optional - readable and OPTIONAL_READERS[kind].extra == extra]
+        found = f"not opened: {', '.join(missing)}; such containers are faults if a list to look for is loaded"
+        yield Check(f"software.readers_{extra}", State.WARNING, found, f"pip install 'hashaudit[{extra}]'")
+    names = ", ".join(kind for kind in kinds if kind not in readable | optional)
+    yield Check("software.readers_none", State.OK, f"not opened by this version: {names}")
 
 
 def _is_built_in(features: object, kind: ImageFormat) -> bool:

@@ -67,6 +67,8 @@ class FaultCode(StrEnum):
     """A part of a split container is missing."""
     TRAILING_DATA = "trailing_data"
     """Other data behind the end of a container."""
+    READER_MISSING = "reader_missing"
+    """A container of a kind that the user wants opened, and that has no reader here."""
     INTERNAL_ERROR = "internal_error"
 
 

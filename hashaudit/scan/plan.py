@@ -82,18 +82,24 @@ def plan_for(config: ScanConfig, lists: LoadedLists, hidden: tuple[bytes, ...] =
         sandbox=_sandbox(config, schemes, hidden),
         stores=config.buckets.store if schemes else None,
         schemes=schemes,
-        inside=_inside(config),
+        inside=_inside(config, lists),
     )
 
 
-def _inside(config: ScanConfig) -> InsideConfig | None:
-    """Returns the settings for containers: the kinds that the user names and that have a reader."""
+def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
+    """Returns the settings for containers: the kinds that the user names, with and without a reader.
+
+    Without a list to look for, nothing can be missed in a container, so that those without a reader are only counted.
+    """
     named: frozenset[ContainerKind] = frozenset().union(*(CATEGORIES[category] for category in config.inside))
     kinds = named & readable_kinds()
-    if not kinds:
+    looks_for = any(record.info.role is Role.DENY for index in lists.indexes for record in index.records)
+    missing = named - kinds if looks_for else frozenset[ContainerKind]()
+    if not kinds | missing:
         return None
     passwords = () if config.passwords is None else read_passwords(config.passwords)
-    return InsideConfig(kinds, InsideLimits(config.inside_depth, config.inside_bytes), config.inside_known, passwords)
+    limits = InsideLimits(config.inside_depth, config.inside_bytes)
+    return InsideConfig(kinds, limits, config.inside_known, passwords, missing)
 
 
 def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:

@@ -90,6 +90,10 @@ _TEXTS = "|".join(
         rf"compression method {_NUMBER} is not supported",
         r"the member begins in another volume of a split archive",
         rf"limit on (depth|members|bytes|memory|seconds) inside one file reached: {_NUMBER}",
+        (
+            r"no reader for containers of the kind [a-z0-9]{1,12}; "
+            r"(this version has none|install hashaudit\[[a-z-]{1,12}\])"
+        ),
         r"the worker process ended while it examined this member",
         r"an archive behind other data, inside a container, is not opened",
         rf"[a-z0-9_-]{{1,40}}, frame \d{{1,9}}: ({_ERROR_TYPES})",

@@ -47,6 +47,8 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     """Open also containers that a known list names as a whole."""
     passwords: tuple[bytes, ...] = ()
     """They are tried on encrypted members."""
+    missing: frozenset[ContainerKind] = frozenset()
+    """Kinds without a reader, of which each container is a fault."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):

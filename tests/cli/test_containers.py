@@ -98,6 +98,43 @@ def test_a_known_container_is_opened_only_by_wish(
     assert len(of_kind(hashaudit(*words, "--inside-known").lines, "finding")) == 5
 
 
+def test_a_container_without_a_reader_is_a_fault_when_something_is_looked_for(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    help_file = b"ITSF\x03\x00\x00\x00" + bytes(200)  # no version has a reader for it
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / "a.chm").write_bytes(help_file)
+    with zipfile.ZipFile(root / "b.zip", "w") as archive:
+        archive.writestr("inner.chm", help_file)
+        archive.writestr("other", b"other")
+    (root / "c.sqlite").write_bytes(b"SQLite format 3\x00" + bytes(200))  # its category is not opened by default
+    looked_for, cache = make_list(b"listed content"), tmp_path / "cache.db"
+    words = ("scan", root, "--list", looked_for, "--cache", cache)
+    for _ in range(2):  # the second one has the hashes of a.chm from the cache
+        result = hashaudit(*words)
+        assert result.code == 16, result.err
+        faults = [
+            (Path(one["entry"]["path"]).name, chain(one), fault["stage"], fault["code"], fault["message"])
+            for one in of_kind(result.lines, "fault")
+            for fault in one["faults"]
+        ]
+        said = ("unpack", "reader_missing", "no reader for containers of the kind chm; this version has none")
+        assert faults == [("a.chm", [], *said), ("b.zip", [("zip", "inner.chm", 0)], *said)]
+        assert totals(result.lines)["containers_unopened"] == {"chm": 2, "sqlite": 1}
+    known = tmp_path / "known.txt"
+    known.write_text(hashlib.sha256(help_file).hexdigest() + "\n")
+    known.chmod(0o600)
+    for more in (
+        ("--record", "all"),
+        ("--list", looked_for, "--inside", "none"),
+        ("--list", looked_for, "--known", known),
+    ):
+        result = hashaudit("scan", root, "--cache", cache, *more)
+        assert result.code == 0, result.err
+        assert totals(result.lines)["containers_unopened"]["chm"] in {1, 2}
+
+
 def test_a_member_that_ends_workers_costs_that_member(hashaudit: Tool, tmp_path: Path) -> None:
     pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     pixels[0, 0] = hostile_hasher.NAMES.index("segfault")

@@ -5,6 +5,7 @@ from functools import partial
 
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.interface import RandomReader, StreamReader
+from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.zip_encryption import ZipPasswords
 from hashaudit.content.containers.zip_reader import read_zip
@@ -14,7 +15,7 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {**STREAM_KINDS, ContainerKi
 """Readers that need each byte once, in order: a nested container is not held in memory for them."""
 
 RANDOM_READERS: dict[ContainerKind, RandomReader] = {ContainerKind.ZIP: read_zip}
-"""Readers that need any position."""
+"""Readers that need any position. :func:`load_readers` adds those that need an extra."""
 
 
 def random_readers(passwords: Sequence[bytes]) -> dict[ContainerKind, RandomReader]:
@@ -28,5 +29,12 @@ def random_readers(passwords: Sequence[bytes]) -> dict[ContainerKind, RandomRead
 
 
 def readable_kinds() -> frozenset[ContainerKind]:
-    """Returns the kinds of containers that can be opened."""
-    return frozenset(STREAM_READERS) | frozenset(RANDOM_READERS)
+    """Returns the kinds of containers that can be opened here."""
+    return frozenset(STREAM_READERS) | frozenset(RANDOM_READERS) | installed_kinds()
+
+
+def load_readers(kinds: frozenset[ContainerKind]) -> None:
+    """Loads the readers of these kinds, because nothing can be imported in the sandbox."""
+    for kind in sorted(kinds & OPTIONAL_READERS.keys()):
+        if kind not in RANDOM_READERS:
+            RANDOM_READERS[kind] = OPTIONAL_READERS[kind].load()

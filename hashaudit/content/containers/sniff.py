@@ -10,10 +10,11 @@ PRONOM, RFC 5322, RFC 4155.
 
 import re
 import struct
+import zlib
 
 from hashaudit.model.containers import ContainerKind
 
-SNIFF_REVISION = 1
+SNIFF_REVISION = 2
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 HEAD_BYTES = 4096
@@ -26,6 +27,9 @@ END_RECORD_BYTES = 22
 """Length of a zip's end record without its comment (APPNOTE 4.3.16)."""
 TAIL_BYTES = END_RECORD_BYTES + 0xFFFF
 """The end record begins within these last bytes, because its comment has at most 65,535."""
+
+OVERLAP_BYTES = 4096
+"""The first header of a rar or 7z archive is not longer."""
 
 SEARCHED_BYTES = 1 << 20
 """First bytes of a Windows program that are searched for an archive: the unpacking programs before it are smaller."""
@@ -146,7 +150,8 @@ class ContainerProbe:
             return
         if self._is_host:
             if self._is_program and self._seen_bytes <= SEARCHED_BYTES:
-                self._search(bytes(data))
+                # What straddles two calls begins in the tail of the earlier ones.
+                self._search(self._tail[-OVERLAP_BYTES:] + bytes(data))
             self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
         elif len(data) >= END_RECORD_BYTES:
             self._tail = bytes(data[-END_RECORD_BYTES:])
@@ -183,9 +188,8 @@ class ContainerProbe:
         return self._is_host
 
     def _search(self, data: bytes) -> None:
-        for magic, kind in _SELF_EXTRACTING:
-            if magic in data:
-                self._found = kind
+        if found := find_appended(data):
+            self._found = found[0]
 
 
 def is_plain(content: memoryview) -> bool:
@@ -196,6 +200,36 @@ def is_plain(content: memoryview) -> bool:
         probe.take(content)
         return probe.kind is None
     return sniff(head) is None and b"PK\x05\x06" not in bytes(content[-END_RECORD_BYTES:])
+
+
+def find_appended(data: bytes) -> tuple[ContainerKind, int] | None:
+    """Returns the kind and the position of the first rar or 7z archive in bytes of a program.
+
+    The signature alone does not make an archive: programs that unpack these formats hold it too.
+    """
+    found = []
+    for magic, kind in _SELF_EXTRACTING:
+        at = -1
+        while (at := data.find(magic, at + 1)) >= 0:
+            if _begins_archive(data[at : at + OVERLAP_BYTES]):
+                found.append((kind, at))
+                break
+    return min(found, key=lambda item: item[1], default=None)
+
+
+def _begins_archive(data: bytes) -> bool:
+    """Returns whether the checksum of an archive's first header is right (7zFormat.txt; RAR 5.0 technical note)."""
+    if data.startswith(b"7z"):
+        return len(data) >= 32 and zlib.crc32(data[12:32]) == int.from_bytes(data[8:12], "little")
+    if data[6:8] == b"\x01\x00":
+        # The size of the header, in at most three bytes of seven bits, begins what the checksum covers.
+        count = next((number for number, byte in enumerate(data[12:15], 1) if byte < 0x80), 0)
+        size = sum((byte & 0x7F) << 7 * number for number, byte in enumerate(data[12 : 12 + count]))
+        header = data[12 : 12 + count + size]
+        return count > 0 and zlib.crc32(header) == int.from_bytes(data[8:12], "little")
+    size = int.from_bytes(data[12:14], "little")
+    stated = int.from_bytes(data[7:9], "little")
+    return data[9:10] == b"\x73" and size >= 13 and zlib.crc32(data[9 : 7 + size]) & 0xFFFF == stated
 
 
 def is_end_record(tail: bytes, at: int, size_bytes: int) -> bool:

@@ -107,7 +107,7 @@ class Analyzer:
         before = opened(entry, item.known)
         hit = self._cache_reader.recall(before) if before and not item.known.reread else None
         if hit is not None and not self._would_open(hit.container, item):
-            return self._from_cache(entry, hit, item.known.run_id)
+            return self._from_cache(entry, hit, item)
         analysis = self._read(entry, position, item, checks_pages=True)
         of_picture = None if analysis.seen is None else analysis.seen.values
         now = self._cache_reader.values_of(analysis.outcome, entry, of_picture)
@@ -171,15 +171,18 @@ class Analyzer:
         birth_ns = directory.birth_ns(location, state)
         return state if birth_ns is None else msgspec.structs.replace(state, birth_ns=birth_ns)
 
-    def _from_cache(self, entry: Entry, hit: CacheHit, run_id: str) -> AnalysisResult:
+    def _from_cache(self, entry: Entry, hit: CacheHit, item: Item) -> AnalysisResult:
         seen = None
         if self._pictures is not None and hit.picture is not None:
             seen = self._pictures.recall(hit.picture)
         size_bytes = entry.stat.size
+        run_id = "" if item.known is None else item.known.run_id
         # An interrupted part of this scan read the content: it counts as read, as it would without the interruption.
         outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)
         faults = () if seen is None else seen.faults
         container = None if hit.container is None else ContainerResult(hit.container)
+        if hit.container is not None and self._inside is not None and item.inside:
+            faults = (*faults, *self._inside.missing_reader(hit.container, hit.digests, size_bytes))
         return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None, container=container)
 
     def _read(

@@ -13,7 +13,8 @@ import msgspec
 from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
 from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
 from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource, Throttle
-from hashaudit.content.containers.reader_registry import STREAM_READERS, random_readers
+from hashaudit.content.containers.optional_readers import missing_text
+from hashaudit.content.containers.reader_registry import STREAM_READERS, load_readers, random_readers
 from hashaudit.content.containers.sniff import FIRST_BYTES
 from hashaudit.errors import HashauditError
 from hashaudit.lists.algorithms import SHA256
@@ -87,6 +88,7 @@ class Inside:
         send: Callable[[MemberFrame], None],
     ) -> None:
         self.config = config
+        load_readers(config.kinds)
         self.random_readers = random_readers(config.passwords)
         self.hashing = hashing
         self.progress = progress
@@ -109,7 +111,10 @@ class Inside:
             HashauditError: a compiled list is damaged.
         """
         kind = content.probe.kind
-        if kind is None or kind not in self.config.kinds:
+        if kind is None:
+            return
+        if kind not in self.config.kinds:
+            content.container_faults = self.missing_reader(kind, content.digests(), size_bytes)
             return
         digests = content.digests()
         if not self.config.opens_known and self.is_known(digests, size_bytes):
@@ -119,6 +124,12 @@ class Inside:
             kind, FileSource(descriptor, size_bytes, self.throttle), digests
         )
         self.progress[MEMBER] = 0
+
+    def missing_reader(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> tuple[Fault, ...]:
+        """Returns a fault if containers of a kind have no reader, and something is looked for in them."""
+        if kind not in self.config.missing or (not self.config.opens_known and self.is_known(digests, size_bytes)):
+            return ()
+        return (Fault(Stage.UNPACK, FaultCode.READER_MISSING, missing_text(kind)),)
 
     def is_known(self, digests: Digests, size_bytes: int) -> bool:
         """Returns whether content is only on known lists."""
@@ -258,10 +269,14 @@ class _File:
         if kind is None and not (sink.probe.may_hide and ContainerKind.ZIP in wanted):
             stream.drain()
             kind = sink.probe.kind
-            is_unread = kind is not None and kind in wanted
+            if kind is not None and kind not in wanted:
+                return ContainerResult(kind), list(self._inside.missing_reader(kind, sink.digests(), stream.count))
+            is_unread = kind is not None
             return _unopened(kind), [Fault(Stage.UNPACK, FaultCode.UNSUPPORTED, BEHIND_OTHER_DATA)] if is_unread else []
         if kind is not None and kind not in wanted:
-            return ContainerResult(kind), []
+            stream.drain()
+            faults = self._inside.missing_reader(kind, sink.digests(), stream.count)
+            return ContainerResult(kind), list(faults)
         is_stream = kind in STREAM_READERS
         pieces, held_bytes = [first], 0
         has_ended = False
@@ -297,8 +312,10 @@ class _File:
     ) -> tuple[ContainerResult | None, list[Fault]]:
         """Opens a member that is in memory, unless it is equal to a container around it or known."""
         kind = sink.probe.kind
-        if kind is None or kind not in self._inside.config.kinds:
-            return _unopened(kind), []
+        if kind is None:
+            return None, []
+        if kind not in self._inside.config.kinds:
+            return ContainerResult(kind), list(self._inside.missing_reader(kind, sink.digests(), stream.count))
         self._budget.enter(len(within))
         digests = sink.digests()
         if stream.error is None:

@@ -10,6 +10,7 @@ import sqlite3
 import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,21 @@ def test_a_filesystem_has_more_than_a_magic_of_two_bytes() -> None:
 
 def test_a_self_extracting_program_is_found() -> None:
     program = b"MZ" + bytes(200_000)
-    assert kind_of(program + b"7z\xbc\xaf\x27\x1c" + bytes(100)) is ContainerKind.SEVEN_ZIP
-    assert kind_of(program + b"Rar!\x1a\x07\x00" + bytes(100)) is ContainerKind.RAR
-    assert kind_of(b"text" + bytes(200_000) + b"Rar!\x1a\x07\x00") is None
+    start = bytes(range(20))
+    seven_zip = b"7z\xbc\xaf\x27\x1c\0\4" + zlib.crc32(start).to_bytes(4, "little") + start
+    main = b"\x73\0\0\x0d\0" + bytes(6)
+    rar4 = b"Rar!\x1a\x07\0" + (zlib.crc32(main) & 0xFFFF).to_bytes(2, "little") + main
+    header = b"\x05\x01\0\0\0\0"
+    rar5 = b"Rar!\x1a\x07\x01\0" + zlib.crc32(header).to_bytes(4, "little") + header
+    for archive, kind in ((seven_zip, ContainerKind.SEVEN_ZIP), (rar4, ContainerKind.RAR), (rar5, ContainerKind.RAR)):
+        assert kind_of(program + archive + bytes(100)) is kind
+        assert kind_of(b"text" + bytes(200_000) + archive) is None
+        probe = ContainerProbe()  # the archive begins in one piece and ends in the next
+        for piece in (program + archive[:9], archive[9:] + bytes(100)):
+            probe.take(piece)
+        assert probe.kind is kind
+        for signature in (archive[:8] + bytes(100), archive[:-1] + b"\xff" + bytes(100)):
+            assert kind_of(program + signature) is None, "programs that unpack archives hold their signatures"
 
 
 @pytest.mark.parametrize(
