@@ -118,6 +118,15 @@ class FindingsArgument(msgspec.Struct, frozen=True, kw_only=True):
     ]
 
 
+class MarkingOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of commands that write pages for people."""
+
+    marking: Annotated[
+        str,
+        Option("marking", "Put this text above and below the page, such as RESTRICTED.", Group.OUTPUT, metavar="TEXT"),
+    ] = ""
+
+
 class TrustOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of commands that verify signatures."""
 

@@ -147,6 +147,60 @@ TEXTS = {
     "unsigned": "not signed",
     "settings_summary": "{number} settings",
     "made": "Made by {tool}, {made}.",
+    "history_warning": (
+        "A file that does not verify was damaged, changed, interrupted, not signed, or signed by somebody whom you do "
+        "not trust. Its figures are only what it states."
+    ),
+    "skipped_short": "Other files",
+    "role_deny": "looked for",
+    "role_known": "known files",
+    "history_brand": "hashaudit history of scans",
+    "history_title": "Scans over time",
+    "history_runs": "scans",
+    "history_unverified": "files that do not verify",
+    "history_gaps": "gaps",
+    "history_overlaps": "overlaps",
+    "history_latest": "findings in the latest run",
+    "history_on": "on host",
+    "history_shard": "shard",
+    "history_charts": "Charts",
+    "history_key": (
+        "One bar for each scan, oldest first; the last {number}. An empty hatched place is a gap. A bar under ! is "
+        "from a file that does not verify. The table has the same figures."
+    ),
+    "history_key_new": "new",
+    "history_key_same": "seen before",
+    "history_key_uncompared": "not compared",
+    "history_chart_findings": "Findings",
+    "history_chart_unexamined": "Not fully examined",
+    "history_chart_entries": "Entries found",
+    "history_chart_bytes": "Bytes read",
+    "history_chart_alt": "{title} of {number} scans, at most {most}. The table of scans has the figures.",
+    "history_most": "highest:",
+    "history_table": "Scans, latest first",
+    "history_caption": (
+        "NEW and GONE compare with the last intact scan before. A gap is a pause of more than twice the usual one."
+    ),
+    "history_usual": "The usual pause, the median, is {pause}.",
+    "history_no_usual": "Fewer than four scans: the usual pause is not known, so gaps are not looked for.",
+    "history_duration": "Duration",
+    "history_read": "Read",
+    "history_unexamined": "Not examined",
+    "history_lists": "Hash lists over time",
+    "history_lists_caption": "Another SHA-256 is another version. An old scan did not look for new entries.",
+    "history_version": "Version",
+    "history_used": "Used by scans of",
+    "history_scans": "Scans",
+    "history_no_lists": "No scan had a list.",
+    "history_skipped": "Files that are not findings files, or have no readable header",
+    "history_limits_series": (
+        "That no scan is missing at the end of a series, and that no other scan took place, cannot be seen from the "
+        "files. Times come from the clock of the scanning host."
+    ),
+    "history_limits_findings": (
+        "The figures come from signed findings files, verified when this page was made. "
+        "`hashaudit report` with several of these files lists the findings themselves."
+    ),
 }
 """Text by key, in English."""
 

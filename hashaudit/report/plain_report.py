@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from hashaudit.report.catalogue import CATALOGUES, LIMITS, Language
 from hashaudit.report.finding_rows import CAVEAT_NAMES
-from hashaudit.report.html_page import size_text
+from hashaudit.report.page_templates import size_text
 from hashaudit.report.report_values import FindingRow, Report
 from hashaudit.report.visible_text import Shown, plain
 

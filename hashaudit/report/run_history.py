@@ -1,6 +1,5 @@
 """A series of scans over time, from their findings files alone: what each found, and where runs are missing."""
 
-import itertools
 import os
 import statistics
 from collections.abc import Iterator, Sequence
@@ -11,10 +10,12 @@ from hashaudit.errors import FindingsError
 from hashaudit.host.files import open_regular
 from hashaudit.model import paths
 from hashaudit.record import timestamps
+from hashaudit.record.header import HashList
 from hashaudit.record.schema import EndReason, EntryRecord
 from hashaudit.record.verify.trust import Trust
 from hashaudit.report.compare_runs import RunIndex, series_key
 from hashaudit.report.redaction import Redaction
+from hashaudit.report.report_values import Trust as ReportTrust
 from hashaudit.report.run_facts import trust_of
 from hashaudit.triage.findings_input import FindingsInput, VerifiedInput, verify_input
 
@@ -24,7 +25,23 @@ GAP_FACTOR = 2
 MIN_RUNS_FOR_GAPS = 4
 """Runs that a series needs, so that the median says something."""
 
+_SHOW_ALL = Redaction(frozenset())
 _FIRST_BYTES = b'{"kind":"run"'
+
+
+class ListUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A hash list as one scan used it."""
+
+    name: str
+    """Name, safe to show."""
+    role: str
+    """``deny`` or ``known``."""
+    sha256: str
+    version: str
+    """Version of the format as the list states it, safe to show."""
+    date: str
+    """Date that the list states, or the time of the file's last change; safe to show."""
+    entries: int
 
 
 class HistoryRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +66,17 @@ class HistoryRun(msgspec.Struct, frozen=True, kw_only=True):
     gone: int | None
     not_examined: int
     faults: int
+    lists: tuple[ListUse, ...]
     lists_changed: bool
     """The run used other lists than the one before, by their SHA-256."""
+    pause_s: float | None
+    """Seconds since the start of the run before; ``None`` for the first."""
     gap_before: bool
     """The pause since the run before is unusually long."""
     overlaps: bool
-    """The run began before the one before it ended."""
+    """The run began before an earlier one ended."""
+    repeats: bool
+    """An earlier file holds the same run: a copy, or a part of it. It is not compared and no run of its own."""
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +85,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     roots: tuple[str, ...]
     shard: str | None
+    usual_pause_s: float | None
+    """Median of the pauses between starts; ``None`` for fewer than :data:`MIN_RUNS_FOR_GAPS` runs."""
     runs: tuple[HistoryRun, ...]
 
 
@@ -123,36 +147,122 @@ def read_history(files: Sequence[bytes], trust: Trust, *, any_signer: bool) -> H
 
 
 def _series(group: list[VerifiedInput]) -> Series:
-    ordered = sorted(group, key=lambda one: one.outcome.header.start if one.outcome.header else "")
-    starts = [timestamps.to_seconds(one.outcome.header.start) for one in ordered if one.outcome.header]
-    pauses = [later - earlier for earlier, later in itertools.pairwise(starts)]
-    usual = statistics.median(pauses) if len(starts) >= MIN_RUNS_FOR_GAPS else None
-    runs: list[HistoryRun] = []
-    before: RunIndex | None = None
-    lists: frozenset[str] | None = None
-    for number, one in enumerate(ordered):
-        index = _index(one)
-        own_lists = frozenset(item.sha256 for item in one.outcome.header.lists) if one.outcome.header else frozenset()
-        runs.append(
-            _run(
-                one,
-                index,
-                before,
-                lists_changed=lists is not None and own_lists != lists,
-                gap_before=number > 0 and usual is not None and pauses[number - 1] > GAP_FACTOR * usual,
-                previous_end=runs[-1].end if runs else "",
-            )
-        )
-        before = index if one.outcome.unmodified else before
-        lists = own_lists
+    ordered = sorted(group, key=_start)
+    best: dict[str, VerifiedInput] = {}
+    # The best file of a run counts as the run, so that a forged copy cannot take the place of a file that verifies.
+    for one in sorted(ordered, key=lambda one: (not one.is_verified, not one.outcome.unmodified)):
+        best.setdefault(_run_id(one), one)
+    repeats = [best[_run_id(one)] is not one for one in ordered]
+    pauses = list(_pauses(ordered, repeats))
+    known = [pause for pause in pauses if pause is not None]
+    usual = statistics.median(known) if len(known) + 1 >= MIN_RUNS_FOR_GAPS else None
+    maker = _RunMaker(usual)
+    runs = tuple(
+        maker.run(one, pause, is_copy=is_copy) for one, pause, is_copy in zip(ordered, pauses, repeats, strict=True)
+    )
     header = ordered[0].outcome.header
     if header is None:
         raise FindingsError("a series needs a header")
     return Series(
-        host=paths.for_terminal(header.host.encode(errors="surrogateescape")),
+        host=_safe(header.host),
         roots=tuple(paths.for_terminal(paths.from_text(root.path, root.path_uri)) for root in header.roots),
         shard=str(header.config["shard"]) if header.config.get("shard") is not None else None,
-        runs=tuple(runs),
+        usual_pause_s=usual,
+        runs=runs,
+    )
+
+
+def _start(one: VerifiedInput) -> str:
+    return one.outcome.header.start if one.outcome.header else ""
+
+
+def _run_id(one: VerifiedInput) -> str:
+    return one.outcome.header.run_id if one.outcome.header else ""
+
+
+def _pauses(ordered: list[VerifiedInput], repeats: list[bool]) -> Iterator[float | None]:
+    """Yields the seconds since the start of the run before; ``None`` for the first, a copy, and a damaged file."""
+    before: float | None = None
+    for one, is_copy in zip(ordered, repeats, strict=True):
+        is_known = not is_copy and trust_of(one) is not ReportTrust.DAMAGED
+        start = _seconds(_start(one)) if is_known else None
+        yield None if start is None or before is None else start - before
+        before = before if start is None else start
+
+
+def _seconds(time: str) -> float | None:
+    """Returns a time in seconds; ``None`` for one that does not exist, such as that of a forged header."""
+    try:
+        return timestamps.to_seconds(time)
+    except FindingsError:
+        return None
+
+
+def _safe(text: str) -> str:
+    return paths.for_terminal(text.encode(errors="surrogateescape"))
+
+
+class _RunMaker:
+    """Makes the runs of a series one after the other."""
+
+    def __init__(self, usual_pause_s: float | None) -> None:
+        self._usual = usual_pause_s
+        self._findings: RunIndex | None = None
+        """Findings of the last intact run."""
+        self._lists: frozenset[str] | None = None
+        self._end = ""
+        """Latest end of the runs until now. A damaged file does not count: anyone could have written its end."""
+
+    def run(self, one: VerifiedInput, pause_s: float | None, *, is_copy: bool) -> HistoryRun:
+        """Returns the facts of the next run."""
+        header, last = one.outcome.header, one.outcome.last
+        compared = None
+        if one.outcome.unmodified and not is_copy:
+            index = _index(one)
+            compared = None if self._findings is None else index.compared_with(self._findings, _SHOW_ALL)
+            self._findings = index
+        totals = None if last is None else last.totals
+        lists = () if header is None else tuple(_list_use(used) for used in header.lists)
+        own_lists = frozenset(used.sha256 for used in lists)
+        start = header.start if header else ""
+        trust = trust_of(one)
+        run = HistoryRun(
+            file=paths.for_terminal(os.path.basename(one.source.path)),
+            run_id=header.run_id if header else "",
+            start=start,
+            end=(last.end or last.time) if last is not None else "",
+            trust=trust,
+            verified=one.is_verified,
+            complete=one.outcome.end_reason is EndReason.COMPLETED,
+            entries=totals.seen if totals else 0,
+            examined=totals.examined if totals else 0,
+            bytes_read=int(totals.bytes) if totals else 0,
+            findings=totals.findings if totals else 0,
+            new=compared.new if compared else None,
+            gone=compared.gone if compared else None,
+            not_examined=totals.not_examined + totals.directories_faulted if totals else 0,
+            faults=sum(totals.faults.values()) if totals else 0,
+            lists=lists,
+            lists_changed=self._lists is not None and own_lists != self._lists,
+            pause_s=pause_s,
+            gap_before=self._usual is not None and pause_s is not None and pause_s > GAP_FACTOR * self._usual,
+            overlaps=not is_copy and start < self._end,
+            repeats=is_copy,
+        )
+        self._lists = own_lists
+        if trust is not ReportTrust.DAMAGED:
+            self._end = max(self._end, run.end)
+        return run
+
+
+def _list_use(used: HashList) -> ListUse:
+    return ListUse(
+        name=_safe(used.name),
+        role=used.role,
+        sha256=used.sha256,
+        version=_safe(used.version or ""),
+        date=_safe(used.date or used.mtime[: len("2026-01-01")]),
+        entries=used.kept,
     )
 
 
@@ -162,42 +272,6 @@ def _index(one: VerifiedInput) -> RunIndex:
         if item.is_proven and isinstance(item.record, EntryRecord):
             index.add(item.record)
     return index
-
-
-def _run(
-    one: VerifiedInput,
-    index: RunIndex,
-    before: RunIndex | None,
-    *,
-    lists_changed: bool,
-    gap_before: bool,
-    previous_end: str,
-) -> HistoryRun:
-    header, last = one.outcome.header, one.outcome.last
-    is_comparable = before is not None and one.outcome.unmodified
-    compared = index.compared_with(before, Redaction(frozenset())) if before is not None and is_comparable else None
-    totals = None if last is None else last.totals
-    start = header.start if header else ""
-    return HistoryRun(
-        file=paths.for_terminal(os.path.basename(one.source.path)),
-        run_id=header.run_id if header else "",
-        start=start,
-        end=(last.end or last.time) if last is not None else "",
-        trust=trust_of(one),
-        verified=one.is_verified,
-        complete=one.outcome.end_reason is EndReason.COMPLETED,
-        entries=totals.seen if totals else 0,
-        examined=totals.examined if totals else 0,
-        bytes_read=int(totals.bytes) if totals else 0,
-        findings=totals.findings if totals else 0,
-        new=compared.new if compared else None,
-        gone=compared.gone if compared else None,
-        not_examined=totals.not_examined + totals.directories_faulted if totals else 0,
-        faults=sum(totals.faults.values()) if totals else 0,
-        lists_changed=lists_changed,
-        gap_before=gap_before,
-        overlaps=bool(previous_end) and start < previous_end,
-    )
 
 
 def _begins_like_findings(path: bytes) -> bool:

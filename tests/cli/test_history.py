@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from findings_lab import finding, record, signing_key, write_run
+from findings_lab import RUN_ID, finding, record, signing_key, write_run
 from installed import Tool
 
 TRUST = ("--key", signing_key().fingerprint)
@@ -12,7 +12,8 @@ TRUST = ("--key", signing_key().fingerprint)
 def test_scans_over_time(hashaudit: Tool, tmp_path: Path) -> None:
     later = "2021-01-01T00:00:00.000000000Z"
     write_run(tmp_path / "1", [[finding(b"a")]], signer=signing_key())
-    write_run(tmp_path / "2", [[record(b"a"), finding(b"b")]], signer=signing_key(), start=later)
+    other = f"{RUN_ID[:-1]}9"
+    write_run(tmp_path / "2", [[record(b"a"), finding(b"b")]], signer=signing_key(), start=later, run_id=other)
     result = hashaudit("history", tmp_path, *TRUST)
     lines = result.out.decode().splitlines()
     assert result.code == 0, result.err
@@ -21,6 +22,14 @@ def test_scans_over_time(hashaudit: Tool, tmp_path: Path) -> None:
     assert "2 scans in 1 series" in result.err
     said = json.loads(hashaudit("history", tmp_path, *TRUST, "--json").out)
     assert [run["findings"] for run in said["series"][0]["runs"]] == [1, 1]
+    page = tmp_path / "pages" / "h.html"
+    page.parent.mkdir()
+    result = hashaudit("history", tmp_path, *TRUST, "--html", "-o", page, "--marking", "RESTRICTED")
+    assert result.code == 0, result.err
+    assert page.read_text().count(">RESTRICTED<") == 2
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert "already exists" in hashaudit("history", tmp_path, *TRUST, "--html", "-o", page).err
+    assert hashaudit("history", tmp_path, "--html", "--json").code == 2
     (tmp_path / "2").write_bytes((tmp_path / "2").read_bytes()[:-20])
     result = hashaudit("history", tmp_path, *TRUST)
     assert result.code == 4

@@ -9,8 +9,10 @@ from hashaudit.model import paths
 from hashaudit.record.entry_path import joined_path
 from hashaudit.record.schema import FindingRecord
 from hashaudit.record.verify.proven_records import FindingsReader
+from hashaudit.report.history_page import render_history
 from hashaudit.report.html_page import render_page
-from reports_lab import HOSTILE, KEY, hostile_file, report_of
+from hashaudit.report.run_history import find_findings_files, read_history
+from reports_lab import HOSTILE, KEY, hostile_file, hostile_series, report_of
 
 
 def write(path: Path, *files: Path, **options: Any) -> str:
@@ -37,6 +39,13 @@ def see_all(folder: Path) -> dict[str, Any]:
             ("series", (earlier, folder / "whole"), {}),
         )
     }
+    (folder / "runs").mkdir()
+    hostile_series(folder / "runs")
+    history = read_history(list(find_findings_files(str(folder / "runs"))), KEY.public_key, any_signer=False)
+    made["history"] = str(folder / "history.html")
+    page = render_history(history, made="2026-01-01T00:00:00Z", tool="hashaudit 0", marking="x")
+    Path(made["history"]).write_bytes(b"".join(page))
+    schemes["history"] = ["light", "dark"]
     pages: list[dict[str, Any]] = [
         {"name": name, "path": path, "axe": name in {*schemes, "series"}, "schemes": schemes.get(name, ["light"])}
         for name, path in made.items()
@@ -87,6 +96,7 @@ def check_that_each_state_is_said_at_the_top(seen: dict[str, Any]) -> None:
     top = {name: next(iter(page["text"].values()))[:1200] for name, page in seen.items()}
     assert "NOT VERIFIED" in top["cut"]
     assert "NOT VERIFIED" in top["forged"]
-    assert "NOT VERIFIED" not in top["none"] + top["series"] + top["hostile"]
+    assert "NOT VERIFIED" not in top["none"] + top["series"] + top["hostile"] + top["history"]
+    assert f"All {len(HOSTILE)} findings files of this history verify." in top["history"]
     assert "No file matches what was looked for, and every entry was examined" in top["none"]
     assert "Since the run before" in top["series"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from findings_lab import START_NS, FakeClock, finding, record, signing_key, write_run
+from findings_lab import RUN_ID, START_NS, FakeClock, finding, record, signing_key, write_run
 from hashaudit.errors import FindingsError
 from hashaudit.record import timestamps
 from hashaudit.report.run_history import find_findings_files, read_history
@@ -13,13 +13,14 @@ KEY = signing_key()
 HOUR_NS = 3600 * timestamps.NS_PER_S
 
 
-def run(path: Path, hour: int, *names: bytes, lists: bool = False, finish: bool = True) -> None:
-    """A scan that began at some hour and lasted a minute."""
+def run(path: Path, hour: int, *names: bytes, number: int = 0, **how: bool) -> None:
+    """A scan that began at some hour and lasted a minute. The run id is made from ``number``, or from the name."""
     clock = FakeClock()
     clock.wall = START_NS + hour * HOUR_NS
     lines = [finding(name) for name in names] or [record(b"clean")]
     start = timestamps.to_text(START_NS + hour * HOUR_NS)
-    write_run(path, [lines], signer=KEY, clock=clock, lists=lists, finish=finish, start=start)
+    run_id = f"{RUN_ID[:-2]}{number or int(path.name):02d}"
+    write_run(path, [lines], signer=KEY, clock=clock, run_id=run_id, start=start, **how)
 
 
 def test_a_series_with_a_gap_an_overlap_and_other_lists(tmp_path: Path) -> None:
@@ -37,7 +38,35 @@ def test_a_series_with_a_gap_an_overlap_and_other_lists(tmp_path: Path) -> None:
     assert [run.gap_before for run in series.runs] == [False, False, False, True, False]
     assert [run.overlaps for run in series.runs] == [False, False, False, False, True]
     assert [run.lists_changed for run in series.runs] == [False, False, True, False, False]
-    assert all(run.verified and run.complete for run in series.runs)
+    assert all(run.verified and run.complete and not run.repeats for run in series.runs)
+    assert [run.pause_s for run in series.runs] == [None, 86400, 86400, 360_000, 0]
+    assert series.usual_pause_s == 86400
+    assert [[used.name for used in run.lists] for run in series.runs] == [[], [], *[["bad.txt"]] * 3]
+
+
+def test_a_long_run_overlaps_all_that_begin_before_its_end(tmp_path: Path) -> None:
+    clock = FakeClock()
+    clock.wall = START_NS + 10 * HOUR_NS
+    write_run(tmp_path / "1", [[finding(b"a")]], signer=KEY, clock=clock)
+    run(tmp_path / "2", 1, b"a")
+    run(tmp_path / "3", 5, b"a")
+    run(tmp_path / "4", 11, b"a")
+    (series,) = read_history(list(find_findings_files(str(tmp_path))), KEY.public_key, any_signer=False).series
+    assert [one.overlaps for one in series.runs] == [False, True, True, False]
+
+
+def test_a_copy_of_a_run_is_no_run_of_its_own(tmp_path: Path) -> None:
+    run(tmp_path / "1", 0, b"a")
+    run(tmp_path / "2", 24, b"a", b"b", number=2)
+    whole = (tmp_path / "2").read_bytes()
+    (tmp_path / "3").write_bytes(whole)
+    # A forged copy that claims an earlier start takes no file's place.
+    (tmp_path / "0").write_bytes(whole.replace(b'"start":"2020-09-14', b'"start":"2019-09-14'))
+    (tmp_path / "4").write_bytes(whole.replace(b'"start":"2020-09-14', b'"start":"2020-19-44'))
+    (series,) = read_history(list(find_findings_files(str(tmp_path))), KEY.public_key, any_signer=False).series
+    assert [(one.file, one.repeats, one.new) for one in series.runs] == [
+        *(("0", True, None), ("1", False, None), ("2", False, 1), ("3", True, None), ("4", True, None))
+    ]
 
 
 def test_a_file_that_does_not_verify_is_named_and_not_compared_with(tmp_path: Path) -> None:

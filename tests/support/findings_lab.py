@@ -160,7 +160,7 @@ def write_run(
     signer: SigningKey | None = None,
     run_id: str = RUN_ID,
     finish: bool = True,
-    lists: bool = False,
+    lists: bool | tuple[HashList, ...] = False,
     start: str = timestamps.to_text(START_NS),
     clock: FakeClock | None = None,
     **changes: Any,
@@ -170,7 +170,9 @@ def write_run(
     ``changes`` are other fields of the header.
     """
     fake = clock or FakeClock()
-    made = header(signer.fingerprint if signer else None, run_id, lists=lists, start=start)
+    made = header(signer.fingerprint if signer else None, run_id, lists=lists is True, start=start)
+    if not isinstance(lists, bool):
+        changes["lists"] = lists
     with FindingsWriter(
         Output.create(str(path)),
         msgspec.structs.replace(made, **changes),

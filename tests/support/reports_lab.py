@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from findings_lab import fault, match, record, signing_key, unlisted_folder, write_run
+import msgspec
+
+from findings_lab import RUN_ID, fault, hash_list, match, record, signing_key, unlisted_folder, write_run
 from hashaudit.record.verify.trust import Trust
 from hashaudit.report.build_report import build_report
 from hashaudit.report.report_values import Report
@@ -37,6 +39,15 @@ def hostile_file(path: Path) -> Path:
     findings = [record(text.encode(), matches=[match(labels={"comment": text, text[:100]: "x"})]) for text in HOSTILE]
     raw = record(b"\xff\xfe raw", matches=[match(category="1")], faults=[fault()])
     return write_run(path, [[*findings, raw], [record(b"f<i>", faults=[fault()]), unlisted_folder()]], signer=KEY)
+
+
+def hostile_series(folder: Path) -> None:
+    """Files of scans whose host, list and own names are hostile."""
+    for number, text in enumerate(HOSTILE):
+        path = folder / f"{number}{text[:60]}".replace("/", ":")
+        lists = (msgspec.structs.replace(hash_list(), name=text, version=text, date=text),)
+        run_id = f"{RUN_ID[:-2]}{number:02d}"
+        write_run(path, [[record(b"a")]], signer=KEY, run_id=run_id, host=text[:100], lists=lists)
 
 
 def report_of(*paths: Path, trust: Trust = KEY.public_key, **options: Any) -> Report:

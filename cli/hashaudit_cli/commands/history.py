@@ -1,16 +1,20 @@
 """``hashaudit history``: a series of scans over time, from their findings files alone."""
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
-from hashaudit.scan.option import Option, options_of
+from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, SignerOption, TrustOptions
+from hashaudit_cli.options import JsonOption, MarkingOption, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log, print_json
+from hashaudit_cli.ui.new_file import refuse_existing, write_new
+from hashaudit_cli.ui.streams import STANDARD_OUTPUT
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log
 
 if TYPE_CHECKING:
     from hashaudit.report.run_history import History, HistoryRun
@@ -25,16 +29,31 @@ class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Option("paths", "Directories with findings files, or findings files.", argument=True, metavar="PATH"),
     ]
+    output: Annotated[
+        str | None,
+        Option(
+            "output",
+            "Write to this new file, with mode 0600.",
+            Group.OUTPUT,
+            short="o",
+            metavar="NEW",
+            shown="standard output",
+            setting="history-output",
+        ),
+    ] = None
+    is_page: Annotated[bool, Option("html", "Write a page with charts.", Group.OUTPUT)] = False
 
 
 @command(
     "history",
     options_of(HistoryOptions),
+    options_of(MarkingOption),
     options_of(SignerOption),
     options_of(TrustOptions),
     options_of(JsonOption),
     examples=(
         "hashaudit history /var/lib/hashaudit",
+        "hashaudit history /var/lib/hashaudit --html -o history.html",
         "hashaudit history /var/lib/hashaudit --json | jq '.series[].runs[-1]'",
     ),
 )
@@ -43,22 +62,30 @@ def history(settings: Settings) -> int:
 
     Scans of the same roots on the same host are one series. Every file is verified. STATE says what is unusual: a file
     that does not verify, an early end, other lists than before, a gap (the pause is more than twice the median), or an
-    overlap with the run before. That a run is missing at the end of a series cannot be seen from the files.
+    overlap with an earlier run. A run that is missing at the end shows only as a last run that is long ago.
 
     Exit code 0: every file verifies. 3: all are intact, a signer is unknown (--allow-any-signer). 4: a file does not
     verify.
     """
+    import time
+
     from hashaudit.report.run_history import find_findings_files, read_history
+    from hashaudit.report.run_states import overdue
     from hashaudit.scan.trust_policy import choose_trust
 
     own, stated = settings.make(HistoryOptions), settings.make(TrustOptions)
+    as_json = settings.make(JsonOption).as_json
+    _check_options(own, as_json=as_json)
+    refuse_existing(own.output)
     trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
     files = [file for path in own.paths for file in find_findings_files(path)]
     found = read_history(files, trust, any_signer=stated.allow_any_signer)
-    if settings.make(JsonOption).as_json:
-        print_json(found)
-    else:
-        print("\n".join(_lines(found)))
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    marking = settings.make(MarkingOption).marking
+    write_new(own.output, _rendered(found, own, now, marking, as_json=as_json))
+    for series in found.series:
+        if late := overdue(series, now):
+            log(f"warning: '{', '.join(series.roots)}': {late}")
     runs = [run for series in found.series for run in series.runs]
     for name in found.skipped:
         log(f"warning: not a findings file: '{name}'")
@@ -67,6 +94,26 @@ def history(settings: Settings) -> int:
         return ExitCode.COMPLETE
     intact = all(run.verified or run.trust == "signer_unknown" for run in runs)
     return ExitCode.SIGNER_UNKNOWN if intact and stated.allow_any_signer else ExitCode.CANNOT_START
+
+
+def _check_options(own: HistoryOptions, *, as_json: bool) -> None:
+    if own.is_page and as_json:
+        raise UsageError("--html and --json are mutually exclusive")
+    if own.is_page and own.output is None and os.isatty(STANDARD_OUTPUT):
+        raise UsageError("missing option: '--output'; the page is not for a terminal", hint="name a file with -o")
+
+
+def _rendered(found: "History", own: HistoryOptions, now: str, marking: str, *, as_json: bool) -> Iterator[bytes]:
+    if own.is_page:
+        from hashaudit import __version__
+        from hashaudit.report.history_page import render_history
+
+        yield from render_history(found, made=now, tool=f"hashaudit {__version__}", marking=marking)
+    elif as_json:
+        yield msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+    else:
+        for line in _lines(found):
+            yield f"{line}\n".encode(errors="backslashreplace")
 
 
 def _lines(found: "History") -> Iterator[str]:
@@ -86,11 +133,8 @@ def _lines(found: "History") -> Iterator[str]:
 
 
 def _row(run: "HistoryRun") -> tuple[str, ...]:
-    states = [] if run.verified else [run.trust.replace("_", " ").upper()]
-    states += [] if run.complete else ["INCOMPLETE"]
-    states += ["gap before"] if run.gap_before else []
-    states += ["overlaps"] if run.overlaps else []
-    states += ["other lists"] if run.lists_changed else []
+    from hashaudit.report.run_states import run_states
+
     return (
         f"{run.start[:16].replace('T', ' ')}",
         run.file,
@@ -100,5 +144,5 @@ def _row(run: "HistoryRun") -> tuple[str, ...]:
         "-" if run.new is None else f"{run.new:,}",
         "-" if run.gone is None else f"{run.gone:,}",
         f"{run.not_examined:,}",
-        ", ".join(states) or "ok",
+        ", ".join(state for _, state in run_states(run)),
     )

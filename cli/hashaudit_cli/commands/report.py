@@ -12,10 +12,11 @@ from hashaudit.report.catalogue import Language
 from hashaudit.report.redaction import Redact, Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, SignerOption, TrustOptions
+from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, MarkingOption, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
-from hashaudit_cli.ui.terminal import counted, log, log_error, quote, standard_output
+from hashaudit_cli.ui.terminal import counted, log, log_error, quote
 
 if TYPE_CHECKING:
     from hashaudit.report.report_values import Report
@@ -38,12 +39,6 @@ class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
     ] = None
     is_markdown: Annotated[bool, Option("markdown", "Write Markdown, for a ticket.", Group.OUTPUT)] = False
     is_text: Annotated[bool, Option("text", "Write plain text, for mail.", Group.OUTPUT)] = False
-    marking: Annotated[
-        str,
-        Option(
-            "marking", "Put this text above and below the report, such as RESTRICTED.", Group.OUTPUT, metavar="TEXT"
-        ),
-    ] = ""
     redact: Annotated[
         tuple[Redact, ...],
         Option("redact", "Hide paths, names, labels or digests.", Group.OUTPUT, metavar="KIND"),
@@ -62,6 +57,7 @@ class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
 @command(
     "report",
     options_of(ReportOptions),
+    options_of(MarkingOption),
     options_of(SignerOption),
     options_of(TrustOptions),
     examples=(
@@ -80,6 +76,9 @@ def report(settings: Settings) -> int:
     Exit code 0: every file verifies. 3: intact, signer unknown (--allow-any-signer). 4: a file does not verify, or the
     scan was interrupted. The report is written all the same and says so at its top; --unverified makes it exit code 0.
     """
+    import time
+
+    from hashaudit import __version__
     from hashaudit.report.build_report import build_report
     from hashaudit.scan.trust_policy import choose_trust
     from hashaudit.triage.findings_input import find_inputs, verify_input
@@ -90,19 +89,19 @@ def report(settings: Settings) -> int:
     is_page = not (own.is_markdown or own.is_text)
     if is_page and own.output is None and os.isatty(STANDARD_OUTPUT):
         raise UsageError("missing option: '--output'; the page is not for a terminal", hint="name a file with -o")
-    _refuse_existing(own.output)
+    refuse_existing(own.output)
     trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
     any_signer = stated.allow_any_signer or own.unverified
     sources = [one for path in own.files for one in find_inputs(path, trust, any_signer=any_signer)]
     made = build_report(
         [verify_input(source) for source in sources],
-        made=_now(),
-        tool=_tool(),
-        marking=own.marking,
+        made=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+        tool=f"hashaudit {__version__}",
+        marking=settings.make(MarkingOption).marking,
         redaction=Redaction(frozenset(own.redact)),
         unverified=own.unverified,
     )
-    _write(own.output, _rendered(made, own))
+    write_new(own.output, _rendered(made, own))
     return _conclude(made, own, any_signer=stated.allow_any_signer)
 
 
@@ -116,30 +115,6 @@ def _rendered(made: "Report", own: ReportOptions) -> Iterator[bytes]:
     from hashaudit.report.html_page import render_page
 
     yield from render_page(made, own.language)
-
-
-def _refuse_existing(path: str | None) -> None:
-    """Ends the command before long work if the output exists."""
-    from hashaudit.errors import OutputError
-
-    if path is not None and os.path.lexists(path):
-        shown = quote(os.fsencode(path))
-        raise OutputError(f"already exists: '{shown}'; hashaudit never overwrites it", hint="choose another name")
-
-
-def _write(path: str | None, pieces: Iterator[bytes]) -> None:
-    from hashaudit.record.output import Output
-
-    content = b"".join(pieces)
-    if path is None:
-        standard_output().write(content)
-        return
-    output = Output.create(path)
-    try:
-        output.write(content)
-        output.sync()
-    finally:
-        output.close()
 
 
 def _conclude(made: "Report", own: ReportOptions, *, any_signer: bool) -> int:
@@ -158,15 +133,3 @@ def _conclude(made: "Report", own: ReportOptions, *, any_signer: bool) -> int:
     where = "" if own.output is None else f" in '{quote(os.fsencode(own.output))}'"
     log(f"report of {counted(len(made.runs), 'file')}{where}: {' '.join(made.sentences)}")
     return worst
-
-
-def _now() -> str:
-    import time
-
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-
-
-def _tool() -> str:
-    from hashaudit import __version__
-
-    return f"hashaudit {__version__}"
