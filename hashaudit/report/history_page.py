@@ -88,7 +88,7 @@ def render_history(
 
 
 def _latest(series: Sequence[Series]) -> tuple[HistoryRun, ...]:
-    """Returns the last run of each series that is no copy."""
+    """Returns the last run of each series that is not a copy."""
     return tuple(next(run for run in reversed(one.runs) if not run.repeats) for one in series)
 
 

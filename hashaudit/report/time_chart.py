@@ -6,16 +6,16 @@ import msgspec
 
 WIDTH = 720
 HEIGHT = 120
-"""Of the plot, in units of the drawing."""
+"""Height of the plot, in units of the drawing."""
 
 MAX_GAP_SLOTS = 4
-"""Places that a gap takes at most. A longer one is no wider, so that the runs stay visible."""
+"""Places that a gap takes at most. A longer one has the same width, so that the runs stay visible."""
 
 _LABELS = 5
 """Dates below a chart, at most."""
 
 _LEAST_HEIGHT = 2.0
-"""Of a part that is not zero, so that one finding beside a million is seen."""
+"""Least height of a part that is not zero, so that one finding beside a million is seen."""
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
