@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
 
 EXIT_CODES: dict[ExitCode, Explanation] = {
     ExitCode.COMPLETE: Explanation(
-        "Everything was examined, without a deny match; for `verify`: everything is proven, by a trusted signer.",
+        "Everything was examined, and no deny match is open; for `verify`: everything is proven, by a trusted signer.",
         "Nothing to do; keep the findings file and its signature as the record of the scan.",
     ),
     ExitCode.INTERNAL_ERROR: Explanation(
@@ -49,7 +49,8 @@ EXIT_CODES: dict[ExitCode, Explanation] = {
         "Fix what the message names, or run `hashaudit doctor` with the options of the scan to find all causes.",
     ),
     ExitCode.FINDINGS: Explanation(
-        "Everything was examined, and at least one file has a deny match; for `audit`: the tree differs.",
+        "Everything was examined, and at least one file has a deny match that is not accepted; for `audit`: the tree "
+        "differs.",
         "Review the `finding` records, first those without a caveat; after an audit, the `audit` records.",
     ),
     ExitCode.INCOMPLETE: Explanation(

@@ -68,7 +68,7 @@ def last_complete(job: Job, before: str | None = None) -> PastRun | None:
 
 
 def found_files(path: str) -> frozenset[FoundFile]:
-    """Returns the findings of a run, each by its path and its strongest digest.
+    """Returns the findings of a run that are not accepted, each by its path and its strongest digest.
 
     Raises:
         FindingsError: the file cannot be read.
@@ -116,11 +116,16 @@ def _past_run(path: str) -> PastRun | None:
 def _read(path: str) -> tuple[Verification, frozenset[FoundFile]]:
     """Verifies a findings file, by any signer, and returns its findings."""
     reader = FindingsReader(path, None)
-    found = frozenset(_found(item.record) for item in reader if isinstance(item.record, FindingRecord))
+    found = frozenset(
+        found_file(item.record)
+        for item in reader
+        if isinstance(item.record, FindingRecord) and item.record.accepted is None
+    )
     return reader.verification, found
 
 
-def _found(record: FindingRecord) -> FoundFile:
+def found_file(record: FindingRecord) -> FoundFile:
+    """Returns what identifies a finding from one run to the next."""
     digests = record.digests
     strongest = max(digests, key=lambda name: DIGESTS[name].strength if name in DIGESTS else -1, default=None)
     return joined_path(record.entry), "" if strongest is None else digests[strongest]

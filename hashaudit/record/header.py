@@ -137,6 +137,22 @@ class ManifestSource(Value, frozen=True, kw_only=True):
         check_path(self.base, self.base_uri)
 
 
+class AcceptanceFile(Value, frozen=True, kw_only=True):
+    """A file of accepted findings."""
+
+    path: str
+    path_uri: str | None = None
+    size: Size
+    sha256: Sha256
+    entries: Natural
+    """Acceptances in it, expired ones included."""
+    signed_by: str | None = None
+    """Fingerprint of the key that signed it; the signature is valid and the signer is trusted."""
+
+    def __post_init__(self) -> None:
+        check_path(self.path, self.path_uri)
+
+
 class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     """Line 1."""
 
@@ -170,6 +186,8 @@ class RunHeader(Value, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     lists: tuple[HashList, ...]
     against: tuple[ManifestSource, ...] = ()
     """The manifests of an audit."""
+    acceptances: tuple[AcceptanceFile, ...] = ()
+    """The files of accepted findings."""
     key_fingerprint: str | None
     """As ``ssh-keygen -l`` prints it; null when the run is unsigned."""
     sandbox: tuple[str, ...]

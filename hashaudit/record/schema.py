@@ -228,12 +228,25 @@ class EntryRecord(Value, frozen=True, kw_only=True):
             raise ValueError("a match of role deny makes a finding of any record")
 
 
+class Acceptance(Value, frozen=True, kw_only=True):
+    """The acceptance of a finding by a person."""
+
+    reason: str
+    by: str
+    until: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d\Z")]
+    """The last day in UTC."""
+
+
 class FindingRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="finding"):
     """An entry with a deny match."""
 
     needs_confirmation: tuple[Caveat, ...]
     human_viewed: bool
     """Always false: nothing here shows content to anyone."""
+    accepted: Acceptance | None = None
+    """An acceptance was in force, so the finding is not counted in the exit code."""
+    acceptance_expired: Acceptance | None = None
+    """An acceptance was in force until a day before the scan. The finding counts."""
 
     def __post_init__(self) -> None:
         self._require_read()
@@ -241,6 +254,8 @@ class FindingRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", ta
             raise ValueError("a finding needs a match of role deny")
         if self.human_viewed:
             raise ValueError("human_viewed is false in version 1")
+        if self.accepted is not None and self.acceptance_expired is not None:
+            raise ValueError("an acceptance is in force or has expired")
 
 
 class FaultRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="fault"):
@@ -353,11 +368,18 @@ class Totals(Value, frozen=True, kw_only=True):
     """Containers that were read as files alone, by kind."""
     audit: dict[AuditOutcome, Natural] = msgspec.field(default_factory=dict)
     """Files by outcome, at the end of an audit."""
+    accepted: Natural = 0
+    """``finding`` records with an acceptance in force, those of members included."""
 
     @property
     def findings(self) -> int:
         """Number of ``finding`` records, those of members included."""
         return self.matched + self.members_matched
+
+    @property
+    def open_findings(self) -> int:
+        """Number of ``finding`` records without an acceptance in force."""
+        return self.findings - self.accepted
 
     @property
     def not_examined(self) -> int:
@@ -366,17 +388,18 @@ class Totals(Value, frozen=True, kw_only=True):
 
     def imbalance(self) -> str | None:
         """The equation that does not hold, or ``None`` when the arithmetic closes."""
-        if self.examined != self.clean + self.known + self.matched:
-            return "examined = clean + known + matched"
-        if self.seen != self.examined + self.faulted + sum(self.skipped.values()) + self.pending:
-            return "seen = examined + faulted + skipped + pending"
-        if self.file_lines not in {0, self.clean + self.known}:
-            return "file_lines = clean + known, or none"
-        if self.members != self.members_clean + self.members_known + self.members_matched + self.members_faulted:
-            return "members = members_clean + members_known + members_matched + members_faulted"
-        if self.member_file_lines not in {0, self.members_clean + self.members_known}:
-            return "member_file_lines = members_clean + members_known, or none"
-        return None
+        members = self.members_clean + self.members_known + self.members_matched + self.members_faulted
+        equations = {
+            "examined = clean + known + matched": self.examined == self.clean + self.known + self.matched,
+            "seen = examined + faulted + skipped + pending": self.seen
+            == self.examined + self.faulted + sum(self.skipped.values()) + self.pending,
+            "file_lines = clean + known, or none": self.file_lines in {0, self.clean + self.known},
+            "members = members_clean + members_known + members_matched + members_faulted": self.members == members,
+            "member_file_lines = members_clean + members_known, or none": self.member_file_lines
+            in {0, self.members_clean + self.members_known},
+            "accepted <= matched + members_matched": self.accepted <= self.findings,
+        }
+        return next((equation for equation, holds in equations.items() if not holds), None)
 
 
 class Resumption(Value, frozen=True, kw_only=True):

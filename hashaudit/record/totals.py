@@ -62,6 +62,7 @@ class TotalsCounter:
         self.clean = 0
         self.known = 0
         self.matched = 0
+        self.accepted = 0
         self.faulted = 0
         self.directories = 0
         self.directories_faulted = 0
@@ -100,6 +101,11 @@ class TotalsCounter:
     def findings(self) -> int:
         """Number of findings, those of members included."""
         return self.matched + self.members_matched
+
+    @property
+    def open_findings(self) -> int:
+        """Number of findings without an acceptance in force."""
+        return self.findings - self.accepted
 
     @property
     def pending(self) -> int:
@@ -147,6 +153,7 @@ class TotalsCounter:
 
     def count_line(self, record: Record) -> None:
         """Counts the result that a record states."""
+        self.accepted += isinstance(record, FindingRecord) and record.accepted is not None
         if isinstance(record, EntryRecord):
             if record.container is not None:
                 self._count_container(record.container, is_file=not record.entry.within)
@@ -232,6 +239,7 @@ class TotalsCounter:
             containers=dict(sorted(self.containers.items())),
             containers_unopened=dict(sorted(self.containers_unopened.items())),
             audit=dict(sorted(self.audit.items())),
+            accepted=self.accepted,
         )
         broken = totals.imbalance()
         if broken is not None or self.pending < 0:

@@ -258,6 +258,7 @@ def _sentences(runs: Sequence[RunFacts], counts: FindingsCounts) -> Iterator[str
     elif matched:
         at_least = "" if whole else "At least "
         yield f"{at_least}{_counted(matched, 'file matches', 'files match')} what was looked for."
+        yield from _accepted(counts)
     elif whole:
         yield "No file matches what was looked for, and every entry was examined or skipped by a rule."
     elif not_shown:
@@ -283,6 +284,12 @@ def _sentences(runs: Sequence[RunFacts], counts: FindingsCounts) -> Iterator[str
         if not run.is_complete:
             yield f"The scan did not run to its end ({run.ended}): entries that it did not reach are unknown."
             break
+
+
+def _accepted(counts: FindingsCounts) -> Iterator[str]:
+    if counts.accepted:
+        accepted = _counted(counts.accepted, "of them is", "of them are")
+        yield f"{accepted} accepted: the record says by whom and until when."
 
 
 def _change(compared: Comparison | None) -> Iterator[str]:

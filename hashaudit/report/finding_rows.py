@@ -123,7 +123,14 @@ class RowMaker:
             return ""
         return next((one.category for one in found if one.category is not None), "")
 
+    def _acceptance(self, record: FindingRecord) -> Iterator[tuple[str, Shown]]:
+        for label, one in (("accepted", record.accepted), ("acceptance expired", record.acceptance_expired)):
+            if one is not None:
+                hides = self._redaction.hides(Redact.LABELS)
+                yield label, HIDDEN if hides else shown(f"until {one.until}, by {one.by}: {one.reason}")
+
     def _details(self, record: FindingRecord, entries: int) -> Iterator[tuple[str, Shown]]:
+        yield from self._acceptance(record)
         if not self._redaction.hides(Redact.DIGESTS):
             for algorithm, value in record.digests.items():
                 yield (algorithm, value) if algorithm in _OWN_DIGESTS else ("other digest", f"{algorithm} {value}")

@@ -16,6 +16,7 @@ DETAILS = (
     *("md5", "sha1", "sha256", "sha512", "blake3", "other digest", "perceptual hash", "whole path", "bytes"),
     *("last changed", "inode, device", "owner, mode", "version", "read as", "recorded", "exact path, percent-encoded"),
     *("also not examined", "further matches not recorded", "known as", "category scheme", "bytes of the container"),
+    *("accepted", "acceptance expired"),
 )
 """Labels of the details of a finding."""
 

@@ -19,6 +19,7 @@ from hashaudit.scan.option import INTERNAL, UNRECORDED, Group, Option, Origin, R
 from hashaudit.scan.option_values import (
     LIST_SEPARATOR,
     absolute_path,
+    absolute_paths,
     algorithm_names,
     bytes_amount,
     column_mapping,
@@ -156,6 +157,31 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
             shown="none",
         ),
     ] = {}
+    accept: Annotated[
+        tuple[str, ...],
+        Option(
+            "accept",
+            "Accept the findings that this TOML file names. They stay in the record.",
+            Group.LISTS,
+            metavar="FILE",
+            parse=absolute_paths,
+            separator=r"\n",
+            header="acceptances",
+            in_config=False,
+        ),
+    ] = ()
+    """Absolute paths."""
+    accept_signers: Annotated[
+        str | None,
+        Option(
+            "accept-signers",
+            "Require that a signer in this allowed_signers file signed each file of --accept.",
+            Group.LISTS,
+            metavar="FILE",
+            shown="a signature is optional",
+            parse=absolute_path,
+        ),
+    ] = None
     algorithms: Annotated[
         tuple[AlgorithmName, ...],
         Option(

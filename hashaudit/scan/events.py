@@ -43,6 +43,8 @@ class ListLoaded(msgspec.Struct, frozen=True):
 class NoticeSource(StrEnum):
     """The part of the library that reports something in words."""
 
+    ACCEPTANCES = "acceptances"
+    """Accepted findings, and acceptances that have expired."""
     CACHE = "cache"
     """The cache of hashes cannot be used, or not as it is."""
     EXECUTOR = "executor"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import UsageError
 from hashaudit.host.fork_server import ForkServer
 from hashaudit.lists.list_parser import ListParser
@@ -42,6 +43,7 @@ from hashaudit.workers.local.worker_start import start_server
 
 if TYPE_CHECKING:
     from hashaudit.manifest.load_manifest import LoadedManifest
+    from hashaudit.scan.acceptances import Acceptances
     from hashaudit.scan.auditor import Auditor, AuditRequest
     from hashaudit.scan.resume.open_resume import InterruptedScan
 
@@ -173,6 +175,15 @@ class Scan:
                     self.exit_code = interrupted.exit_code
                     yield AlreadyComplete(interrupted.exit_code)
                     return
+            acceptances = None
+            if config.accept:
+                # Start-up: most scans accept nothing.
+                from hashaudit.scan.acceptances import load_acceptances  # noqa: PLC0415 # as above
+
+                acceptances = load_acceptances(config.accept, config.accept_signers)
+                algorithms = ordered([*config.algorithms, *acceptances.algorithms])
+                config = msgspec.structs.replace(config, algorithms=algorithms)
+                yield from _described(acceptances)
             session = stack.enter_context(Session(config, reports, self._signing, parser, server))
             yield from session.prepare()
             yield Prepared()
@@ -180,7 +191,7 @@ class Scan:
             own_files = OwnFiles(set(session.confidential.identities), set(session.confidential.paths))
             if signer is not None and signer.identity is not None:
                 own_files.identities.add(signer.identity)
-            header = self._header(session, signer)
+            header = self._header(session, signer, acceptances)
             if self._auditor is not None:
                 own_files.identities.update(self._auditor.own_files)
                 own_files.paths.update(self._auditor.own_paths)
@@ -203,7 +214,8 @@ class Scan:
 
                 opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
             stack.enter_context(opened.writer)
-            yield from self._examine(session, opened, header, own_files, _mount_points(interrupted))
+            mounts = _mount_points(interrupted)
+            yield from self._examine(session, opened, header, own_files, mounts=mounts, acceptances=acceptances)
 
     def _list_parser(self) -> ListParser:
         has_lists = bool(self._config.lists) or self._resume is not None
@@ -250,7 +262,7 @@ class Scan:
         algorithms = tuple(dict.fromkeys((*self._config.algorithms, *given)))
         return msgspec.structs.replace(self._config, algorithms=algorithms, record=RecordScope.ALL)
 
-    def _header(self, session: Session, signer: SigningKey | None) -> RunHeader:
+    def _header(self, session: Session, signer: SigningKey | None, acceptances: "Acceptances | None") -> RunHeader:
         return run_header(
             session.config,
             argv=self._argv,
@@ -262,10 +274,18 @@ class Scan:
             sandbox=session.sandbox,
             cache_state=session.cache.state if session.cache is not None else None,
             against=() if self._auditor is None else self._auditor.sources,
+            acceptances=() if acceptances is None else acceptances.files,
         )
 
     def _examine(
-        self, session: Session, opened: OpenedScan, header: RunHeader, own_files: OwnFiles, mounts: set[bytes]
+        self,
+        session: Session,
+        opened: OpenedScan,
+        header: RunHeader,
+        own_files: OwnFiles,
+        *,
+        mounts: set[bytes],
+        acceptances: "Acceptances | None",
     ) -> Generator[Event]:
         loop = session.main_loop(
             opened.writer,
@@ -274,6 +294,7 @@ class Scan:
             opened=opened,
             mount_points=mounts,
             auditor=self._auditor,
+            acceptances=acceptances,
         )
         journal_failed = opened.journal is not None and opened.journal.failure is not None
         opening = (*drained(session.reports), Started(header))
@@ -297,6 +318,17 @@ class Scan:
         if failure is not None and not journal_failed and loop.finished.reason is not EndReason.COMPLETED:
             yield JournalFailed(failure)
         yield loop.finished
+
+
+def _described(acceptances: "Acceptances") -> Iterator[Notice]:
+    for file in acceptances.files:
+        signer = "not signed" if file.signed_by is None else f"signed by {file.signed_by}"
+        name = paths.for_terminal(paths.from_text(file.path, file.path_uri))
+        yield Notice(NoticeSource.ACCEPTANCES, f"acceptances {name}: {file.entries:,}, {signer}")
+    if acceptances.expired:
+        yield Notice(
+            NoticeSource.ACCEPTANCES, f"expired acceptances: {acceptances.expired:,}; their findings count again"
+        )
 
 
 def _mount_points(interrupted: "InterruptedScan | None") -> set[bytes]:

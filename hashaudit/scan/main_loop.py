@@ -17,7 +17,7 @@ import msgspec
 from hashaudit import exit_codes
 from hashaudit.errors import FindingsError, HashauditError
 from hashaudit.model.audit_outcome import AuditOutcome
-from hashaudit.model.entry import Entry, NotReady
+from hashaudit.model.entry import Consistency, Entry, NotReady
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, Stage
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import convert
@@ -50,8 +50,11 @@ from hashaudit.workers.member_spool import MemberSpool
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.scan.acceptances import Acceptances
     from hashaudit.scan.auditor import Auditor
     from hashaudit.scan.resume.resume_state import ResumeState
+
+_EntryRecord = FindingRecord | FaultRecord | FileRecord
 
 PROGRESS_INTERVAL_S = 0.1
 """As often as a person can follow."""
@@ -116,6 +119,7 @@ class MainLoop:
         at_end: returns faults of the roots as a whole, after the walk.
         roots: paths of the roots, by the numbers that entries have.
         auditor: compares the files with manifests; ``None`` for a scan that is not an audit.
+        acceptances: the accepted findings; ``None``: none is.
     """
 
     def __init__(
@@ -133,9 +137,11 @@ class MainLoop:
         at_end: Callable[[], Iterable[PathFault]] = tuple,
         roots: Sequence[bytes] = (),
         auditor: "Auditor | None" = None,
+        acceptances: "Acceptances | None" = None,
     ) -> None:
         self._config = config
         self._auditor = auditor
+        self._acceptances = acceptances
         self._list_names = list_names or {}
         self._source = source
         self._at_end = at_end
@@ -372,7 +378,10 @@ class MainLoop:
             record = convert.of_result(subject.entry, result, now_ns, self._list_names, record_all=True)
         except (ValueError, TypeError, ArithmeticError, LookupError):
             record = unrecordable(subject.entry, now_ns)
-        return None if record is None else checked(record, subject.entry, now_ns)
+        return None if record is None else self._marked(checked(record, subject.entry, now_ns))
+
+    def _marked(self, record: _EntryRecord, around: Mapping[str, str] | None = None) -> _EntryRecord:
+        return record if self._acceptances is None else self._acceptances.marked(record, around)
 
     def _write(self, subjects: Sequence[Ended | PathFault]) -> list[Recorded]:
         """Writes all records before any is yielded: a caller that takes no more events must lose none."""
@@ -400,6 +409,8 @@ class MainLoop:
     def _write_members(self, ended: Ended, members: MemberSpool) -> list[Recorded]:
         """Writes the records of members, but those that the interrupted scan has written."""
         recorded: list[Recorded] = []
+        is_one_state = ended.examination.consistency is not Consistency.CHANGED_WHILE_READ
+        around = ended.examination.digests if is_one_state else {}
         for member in members:
             now_ns = time.time_ns()
             location = msgspec.structs.replace(ended.entry.location, within=member.within)
@@ -413,7 +424,7 @@ class MainLoop:
                 record = unrecordable(entry, now_ns)
             if record is None:
                 continue
-            record = checked(record, entry, now_ns)
+            record = self._marked(checked(record, entry, now_ns), around)
             self._writer.write(record)
             if not isinstance(record, FileRecord) and len(recorded) < MAX_RECORDED_MEMBERS:
                 recorded.append(Recorded(record))
@@ -429,7 +440,7 @@ class MainLoop:
             files_done=tally.examined + tally.faulted + self._ordering.waiting,
             bytes_walked=self._outcomes.bytes_met,
             bytes_done=self._pool.bytes_read() + self._outcomes.bytes_taken_over,
-            findings=tally.findings,
+            findings=tally.open_findings,
             faults=tally.faults.total(),
             walk_ended=self._walk_ended,
         )
@@ -459,7 +470,7 @@ class MainLoop:
             reason = EndReason.SIGNAL
         outside = 0 if self._auditor is None else self._auditor.outside
         exit_code = exit_codes.of_run(
-            findings=self._tally.findings + self._tally.differing,
+            findings=self._tally.open_findings + self._tally.differing,
             faults=self._tally.faults.total() + self._tally.audit[AuditOutcome.UNREADABLE] + outside,
             signal_number=signal_number,
             stopped=stopped,

@@ -120,7 +120,7 @@ def merge_shards(
         lists=first.lists,
         config={name: value for name, value in first.config.items() if name != "shard"},
         totals=totals,
-        exit_code=exit_codes.of_run(findings=totals.findings, faults=sum(totals.faults.values())),
+        exit_code=exit_codes.of_run(findings=totals.open_findings, faults=sum(totals.faults.values())),
     )
     return result, tuple(shards)
 
@@ -238,6 +238,7 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         tally.members_clean += totals.members_clean
         tally.members_known += totals.members_known
         tally.members_matched += totals.members_matched
+        tally.accepted += totals.accepted
         tally.members_faulted += totals.members_faulted
         tally.member_file_lines += totals.member_file_lines
         tally.member_bytes += int(totals.member_bytes)

@@ -75,6 +75,11 @@ def absolute_path(text: str) -> str:
     return os.path.abspath(text) if text else text
 
 
+def absolute_paths(text: str) -> tuple[str, ...]:
+    """Returns one absolute path, for an option that may be repeated."""
+    return (absolute_path(text),)
+
+
 def column_mapping(text: str) -> tuple[tuple[str, str], ...]:
     """Returns the column and the field of ``MD5=md5``.
 

@@ -16,6 +16,7 @@ from hashaudit.record import convert, timestamps
 from hashaudit.record.fields import Setting
 from hashaudit.record.header import (
     FORMAT_VERSION,
+    AcceptanceFile,
     ClockSync,
     ConfigSource,
     ManifestSource,
@@ -46,6 +47,7 @@ def run_header(
     sandbox: Sequence[str],
     cache_state: str | None = None,
     against: Sequence[ManifestSource] = (),
+    acceptances: Sequence[AcceptanceFile] = (),
 ) -> RunHeader:
     """Describes a run that is about to begin.
 
@@ -60,6 +62,7 @@ def run_header(
         sandbox: the layers in force in the workers.
         cache_state: what came of opening the cache, if there is one.
         against: the manifests of an audit.
+        acceptances: the files of accepted findings.
     """
     now_ns = time.time_ns()
     system = platform.uname()
@@ -98,6 +101,7 @@ def run_header(
         + tuple(f"pseudo filesystem {paths.to_text(mount)[0]}" for root in roots for mount in root.left_out),
         lists=tuple(convert.of_list(number, info) for number, info in enumerate(lists, 1)),
         against=tuple(against),
+        acceptances=tuple(acceptances),
         key_fingerprint=key_fingerprint,
         sandbox=tuple(sandbox),
     )

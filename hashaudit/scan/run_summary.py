@@ -56,6 +56,9 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Files examined."""
     bytes_read: int = 0
     findings: int = 0
+    """Findings without an acceptance in force."""
+    accepted: int = 0
+    """Findings with one."""
     differences: int = 0
     """Files that differ from a manifest."""
     audit: dict[AuditOutcome, int] = {}
@@ -85,7 +88,7 @@ class SummaryCollector:
         match event:
             case Started(header=header):
                 self._header = header
-            case Recorded(record=FindingRecord(matches=matches)):
+            case Recorded(record=FindingRecord(accepted=None, matches=matches)):
                 self._findings.update({match.list_entry.number for match in matches if match.role is Role.DENY})
             case Finished():
                 self._finished = event
@@ -129,7 +132,8 @@ class SummaryCollector:
             reason=finished.reason,
             files=totals.examined,
             bytes_read=int(totals.bytes),
-            findings=totals.findings,
+            findings=totals.open_findings,
+            accepted=totals.accepted,
             differences=count_differences(totals.audit),
             audit=totals.audit,
             faults=totals.faults,
@@ -175,6 +179,7 @@ def metrics_text(summary: RunSummary, earlier: str, *, with_findings: bool = Tru
     lines += _family("hashaudit_list_entries", "Entries of a hash list.", "list", entries)
     if with_findings:
         lines += _metric("hashaudit_findings", "Findings of the last scan.", summary.findings)
+        lines += _metric("hashaudit_findings_accepted", "Accepted findings of the last scan.", summary.accepted)
         by_list = {one.name: one.findings for one in summary.lists if one.role is Role.DENY}
         lines += _family("hashaudit_list_findings", "Findings of the last scan by list.", "list", by_list)
         lines += _family("hashaudit_audit_files", "Files of the last audit by outcome.", "outcome", summary.audit)

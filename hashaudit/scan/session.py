@@ -33,6 +33,7 @@ from hashaudit.workers.protocol import WorkerConfig
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.scan.acceptances import Acceptances
     from hashaudit.scan.auditor import Auditor
 
 
@@ -139,6 +140,7 @@ class Session:
         opened: OpenedScan | None = None,
         mount_points: AbstractSet[bytes] = frozenset(),
         auditor: "Auditor | None" = None,
+        acceptances: "Acceptances | None" = None,
     ) -> MainLoop:
         """Returns the main loop over the roots.
 
@@ -149,6 +151,7 @@ class Session:
             opened: the findings file; ``None`` for another kind of output.
             mount_points: roots that were mount points when an interrupted scan began.
             auditor: compares the files with manifests.
+            acceptances: the accepted findings.
         """
         config, own_files = self.config, own_files or OwnFiles()
         walk = WalkOptions(
@@ -176,6 +179,7 @@ class Session:
             at_end=lambda: self._unmounted(expected),
             roots=[root.path for root in self.roots],
             auditor=auditor,
+            acceptances=acceptances,
         )
 
     def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:

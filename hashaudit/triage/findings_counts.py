@@ -22,6 +22,10 @@ class FindingsCounts:
 
     def __init__(self) -> None:
         self.findings = 0
+        self.accepted = 0
+        """Findings with an acceptance in force."""
+        self.acceptances_expired = 0
+        """Findings whose acceptance has expired."""
         self.faulted = 0
         """Fault records: entries without a deny match that were not fully examined."""
         self.files = 0
@@ -54,6 +58,8 @@ class FindingsCounts:
 
     def _add_finding(self, record: FindingRecord) -> None:
         self.findings += 1
+        self.accepted += record.accepted is not None
+        self.acceptances_expired += record.acceptance_expired is not None
         found = agreements(deny_matches(record))
         self.lists.update({one.list_name for one in found})
         self.categories.update(

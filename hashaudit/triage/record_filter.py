@@ -29,6 +29,8 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     """An exact match has distance 0."""
     caveats: tuple[Caveat, ...] = ()
     without_caveats: bool = False
+    without_acceptance: bool = False
+    """Findings without an acceptance in force."""
     patterns: tuple[str, ...] = ()
     """Patterns for the whole path, or for the name if they have no slash."""
     fault_codes: tuple[FaultCode, ...] = ()
@@ -38,7 +40,8 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     def accepts(self, record: EntryRecord) -> bool:
         """Returns whether a record meets all conditions."""
         return (
-            self._accepts_path(record)
+            not (self.without_acceptance and isinstance(record, FindingRecord) and record.accepted is not None)
+            and self._accepts_path(record)
             and self._accepts_faults(record)
             and self._accepts_caveats(record)
             and self._accepts_matches(record)

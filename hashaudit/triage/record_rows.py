@@ -18,6 +18,7 @@ MATCH_COLUMNS = (
     *_ENTRY_COLUMNS,
     *("list", "entry", "role", "algorithm", "match", "distance", "threshold", "category", "labels", "caveats"),
     *("human_viewed", *DIGEST_COLUMNS, "other_digests", "faults", "matches_omitted"),
+    *("accepted", "accepted_by", "accepted_until"),
 )
 """Columns of findings: one row for each match."""
 
@@ -43,6 +44,9 @@ def match_rows(record: FindingRecord) -> Iterator[Row]:
         "faults": " ".join(fault.code for fault in record.faults),
         "matches_omitted": str(record.matches_omitted),
     }
+    if record.accepted is not None:
+        one = record.accepted
+        whole |= {"accepted": one.reason, "accepted_by": one.by, "accepted_until": one.until}
     for match in record.matches:
         yield whole | _match_cells(match)
 

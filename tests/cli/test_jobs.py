@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,36 @@ def test_units_run_the_job_and_grant_what_it_writes(job: Job, hashaudit: Tool, t
     units = sorted(map(str, folder.iterdir()))
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_accepted_findings_are_in_the_record_and_in_no_message(job: Job, hashaudit: Tool, tmp_path: Path) -> None:
+    (job.tree / "bad").write_text("bad")
+    with zipfile.ZipFile(job.tree / "a.zip", "w") as archive:
+        archive.writestr("inside", "bad")
+    accept, metrics = tmp_path / "accept.toml", tmp_path / "m.prom"
+    rule = f'[[accept]]\nsha256 = "{hashlib.sha256(b"bad").hexdigest()}"\nreason = "test"\nby = "me"\nuntil = '
+    accept.write_text(rule + '"2999-01-01"\n')
+    job.write(scan=f'accept = ["{accept}"]\nmetrics = "{metrics}"\non-findings = "echo mailed"')
+    assert hashaudit("job", "check", job.file).code == 0
+    first = hashaudit("run", job.file, "-q")
+    assert (first.code, first.out) == (0, b"")
+    assert "finding" not in first.err
+    assert "mailed" not in first.err
+    records = parsed(job.runs[0].read_bytes())
+    found = [record["accepted"] for record in records if record["kind"] == "finding"]
+    assert found == [{"reason": "test", "by": "me", "until": "2999-01-01"}] * 2
+    assert "hashaudit_findings 0" in metrics.read_text()
+    assert "hashaudit_findings_accepted 2" in metrics.read_text()
+    verified = hashaudit("verify", job.runs[0])
+    assert (verified.code, b"2 findings, 2 of them accepted" in verified.out) == (0, True)
+    assert b"accepted" in hashaudit("show", job.runs[0]).out
+    assert b"bad" not in hashaudit("show", job.runs[0], "--open").out
+    job.age()
+    accept.write_text(rule + '"2020-01-01"\n')
+    second = hashaudit("run", job.file, "-q")
+    assert (second.code, "its acceptance by me ended on 2020-01-01" in second.err) == (8, True)
+    assert "2 new findings, 0 gone" in second.err
+    accept.write_text("[[acept]]\n")
+    for words in (("job", "check", job.file), ("run", job.file, "-q")):
+        refused = hashaudit(*words)
+        assert (refused.code, "line 1; unknown key 'acept'" in refused.err) == (4, True)

@@ -31,7 +31,7 @@ from hashaudit.model.entry import Consistency, Entry, ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef, Location, Member
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, NoHash, PerceptualHash, Role
-from hashaudit.record import convert
+from hashaudit.record import convert, schema
 from hashaudit.record.codec import decode_line, encode_line
 from hashaudit.record.schema import FaultRecord, FileRecord, FindingRecord
 
@@ -75,8 +75,11 @@ def everything() -> list[Writable]:
         examination(matches=[match()]), container=ContainerResult(ContainerKind.ZIP, same_as=0)
     )
     unopened = msgspec.structs.replace(examination(faults=[fault(), fault(FaultCode.TIMEOUT)]), stat=None, digests={})
+    accepted = schema.Acceptance(reason="test", by="J. Doe", until="2027-06-30")
     return [
         finding(b"\xff\n"),
+        msgspec.structs.replace(finding(b"accepted"), accepted=accepted),
+        msgspec.structs.replace(finding(b"expired"), acceptance_expired=accepted),
         of(inside, examination(matches=[match()])),
         of(linked, changed),
         record(b"known", matches=[match(Role.KNOWN)]),

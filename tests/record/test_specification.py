@@ -35,6 +35,8 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "### Resumption": schema.Resumption,
     "### Hash list": header.HashList,
     "### Manifest": header.ManifestSource,
+    "### File of acceptances": header.AcceptanceFile,
+    "### Acceptance": schema.Acceptance,
     "### Expected file": schema.ExpectedFile,
     "### Found file": schema.FoundFile,
     "### Match": schema.Match,

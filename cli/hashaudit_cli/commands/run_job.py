@@ -16,6 +16,7 @@ from hashaudit.jobs.job_lock import JobLock
 from hashaudit.jobs.outputs import PastRun, delete_old, found_files, interrupted_output, last_complete
 from hashaudit.jobs.schedules import DEFAULT_CALENDAR, cron_line, service_unit, timer_unit
 from hashaudit.record.output import Output
+from hashaudit.scan.acceptances import load_acceptances
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import all_options, command, find_command
 from hashaudit_cli.config_file import open_config_file
@@ -42,6 +43,8 @@ resume = true
 list = ["/etc/hashaudit/list.txt"]
 #known = ["/etc/hashaudit/known.txt"]
 #exclude = ["*.tmp"]
+# Findings that people know and accept, with a reason and a last day.
+#accept = ["/etc/hashaudit/accepted.toml"]
 # Report a ROOT that is not mounted, or has too few files, instead of calling it clean.
 #require-mount = true
 #min-files = 1
@@ -121,7 +124,8 @@ def check(settings: Settings) -> int:
     """Check a job file without running it: every key, every option, and the directory of the outputs."""
     file = settings.make(JobArgument).file
     job = _job(file)
-    _scan_settings(file, {"roots": list(job.roots), "output": job.output_at(time.time())}, quiet=True)
+    scan = _scan_settings(file, {"roots": list(job.roots), "output": job.output_at(time.time())}, quiet=True)
+    load_acceptances(scan.value("accept"), scan.value("accept_signers"))
     directory = job.output_pattern()[0]
     if not os.access(directory, os.W_OK | os.X_OK):
         raise UsageError(f"invalid output: '{quote(os.fsencode(directory))}' is no directory that can be written")

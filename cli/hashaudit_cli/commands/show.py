@@ -94,6 +94,10 @@ class ShowOptions(FindingsArgument, frozen=True, kw_only=True):
         bool,
         Option("without-caveats", "Only findings that need no confirmation.", Group.SELECT, negative="with-caveats"),
     ] = False
+    without_acceptance: Annotated[
+        bool,
+        Option("open", "Only findings without an acceptance in force.", Group.SELECT, negative="with-accepted"),
+    ] = False
     patterns: Annotated[
         tuple[str, ...],
         Option(
@@ -162,6 +166,7 @@ def _filter(own: ShowOptions) -> "RecordFilter":
         max_distance=own.max_distance,
         caveats=own.caveats,
         without_caveats=own.without_caveats,
+        without_acceptance=own.without_acceptance,
         patterns=own.patterns,
         fault_codes=own.codes,
         member_kinds=own.member_kinds,

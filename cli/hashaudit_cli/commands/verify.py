@@ -190,7 +190,8 @@ def _how_to_trust(outcome: "Verification | MergedVerification", code: ExitCode) 
 
 def _counts(totals: Totals) -> str:
     return (
-        f"{counted(totals.seen, 'file')} seen, {totals.examined:,} examined; {counted(totals.findings, 'finding')}; "
+        f"{counted(totals.seen, 'file')} seen, {totals.examined:,} examined; "
+        f"{counted(totals.findings, 'finding')}{f', {totals.accepted:,} of them accepted' if totals.accepted else ''}; "
         f"{counted(sum(totals.faults.values()), 'fault')}{audit_text(totals)}"
     )
 
@@ -200,6 +201,7 @@ def _count_fields(totals: Totals | None) -> dict[str, int | None]:
         "files": lambda of: of.seen,
         "examined": lambda of: of.examined,
         "findings": lambda of: of.findings,
+        "accepted": lambda of: of.accepted,
         "faults": lambda of: sum(of.faults.values()),
     }
     return {name: None if totals is None else count(totals) for name, count in counts.items()}

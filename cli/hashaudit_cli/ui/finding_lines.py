@@ -29,6 +29,8 @@ class FindingLines:
                 return None
 
     def _line(self, record: FindingRecord | FaultRecord) -> str | None:
+        if isinstance(record, FindingRecord) and record.accepted is not None:
+            return None
         if self._quiet:
             return finding_line(record) if isinstance(record, FindingRecord) else None
         self._shown += 1

@@ -237,6 +237,8 @@ def _summary_text(counts: FindingsCounts) -> str:
     lines = [
         f"{counted(counts.findings, 'finding')}: {counts.exact_findings:,} exact, {near:,} near matches only",
         f"{counts.without_caveats:,} of them without a caveat",
+        *([f"{counts.accepted:,} of them accepted"] if counts.accepted else []),
+        *([f"{counts.acceptances_expired:,} of them with an expired acceptance"] if counts.acceptances_expired else []),
         f"{files} and {directories} without a match and not fully examined",
     ]
     for title, rows in _summary_parts(counts):
@@ -272,6 +274,8 @@ def _summary_json(counts: FindingsCounts) -> str:
         "findings": counts.findings,
         "findings_exact": counts.exact_findings,
         "findings_without_caveat": counts.without_caveats,
+        "findings_accepted": counts.accepted,
+        "findings_with_expired_acceptance": counts.acceptances_expired,
         "entries_faulted": counts.faulted,
         "directories_faulted": counts.directories_faulted,
         "lists": dict(sorted(counts.lists.items())),

@@ -193,7 +193,8 @@ def _finding_cells(record: EntryRecord) -> list[str]:
     first, *others = agreements(deny_matches(record))
     more = len(others) + record.matches_omitted
     entry = f"{first.entry} (+{more})" if more else first.entry
-    caveats = ",".join(record.needs_confirmation) or "-"
+    accepted = ["accepted"] if record.accepted is not None else []
+    caveats = ",".join([*accepted, *record.needs_confirmation]) or "-"
     return [first.list_name, entry, first.text, labels_text(first.labels) or "-", caveats]
 
 

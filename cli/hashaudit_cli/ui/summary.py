@@ -20,7 +20,9 @@ def safe(text: str) -> str:
 def finding_line(record: FindingRecord) -> str:
     """Returns one line about a finding: its path, and the lists that name it."""
     lists = dict.fromkeys(safe(match.list_entry.name) for match in record.matches if match.role is Role.DENY)
-    return f"finding: {shown_path(record)} (list {', '.join(lists)})"
+    expired = record.acceptance_expired
+    ended = "" if expired is None else f"; its acceptance by {safe(expired.by)} ended on {expired.until}"
+    return f"finding: {shown_path(record)} (list {', '.join(lists)}){ended}"
 
 
 def summary(finished: Finished) -> str:
@@ -35,7 +37,7 @@ def summary(finished: Finished) -> str:
     }[finished.reason]
     parts = [
         f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})",
-        counted(totals.findings, "finding"),
+        counted(totals.open_findings, "finding") + (f" and {totals.accepted:,} accepted" if totals.accepted else ""),
         f"{counted(sum(totals.faults.values()), 'fault')}",
     ]
     if totals.members:

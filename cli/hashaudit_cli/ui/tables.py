@@ -25,7 +25,7 @@ class Tables:
     def add(self, record: FindingRecord | FaultRecord) -> None:
         """Takes a record, as long as there is room for it."""
         if isinstance(record, FindingRecord):
-            if len(self._findings) < MAX_ROWS:
+            if record.accepted is None and len(self._findings) < MAX_ROWS:
                 self._findings.append(record)
         elif len(self._faults) < MAX_ROWS:
             self._faults.append(record)
@@ -35,7 +35,7 @@ class Tables:
         console = Console(file=sys.stderr, highlight=False)
         if self._findings:
             console.print(self._findings_table())
-            _print_rest(console, totals.findings - len(self._findings), "finding")
+            _print_rest(console, totals.open_findings - len(self._findings), "finding")
         if self._faults:
             console.print(self._faults_table())
             _print_rest(

@@ -127,6 +127,7 @@ def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after
         "directories_faulted": tally.directories_faulted,
         "file_lines": tally.file_lines,
         "members_matched": tally.members_matched,
+        "accepted": tally.accepted,
         "members_faulted": tally.members_faulted,
         "member_file_lines": tally.member_file_lines,
     }

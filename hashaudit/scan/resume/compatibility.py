@@ -106,6 +106,8 @@ def _differences(before: RunHeader, now: RunHeader, free: frozenset[str]) -> Ite
         yield "other ROOTs"
     if [_content(item) for item in before.lists] != [_content(item) for item in now.lists]:
         yield f"other lists, or other content of theirs ({_names(before.lists)} then, {_names(now.lists)} now)"
+    if [one.sha256 for one in before.acceptances] != [one.sha256 for one in now.acceptances]:
+        yield "other acceptances"
     for name in sorted({*before.config, *now.config} - free):
         if before.config.get(name) != now.config.get(name):
             yield f"another setting of {name}"
