@@ -38,7 +38,7 @@ MAX_FILE_BYTES = 16 << 20
 """About 50,000 acceptances. More of them are a known list."""
 
 MAX_TEXT_CHARACTERS = 1000
-"""Of a reason or a name, which each record of a finding repeats."""
+"""Limit for a reason or a name, because each record of a finding repeats it."""
 
 _MAX_SIGNATURE_BYTES = 4096
 _STRONG = DIGESTS[SHA256].strength
