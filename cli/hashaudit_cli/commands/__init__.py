@@ -20,6 +20,7 @@ COMMAND_MODULES = {
     "lists": "hashaudit_cli.commands.lists",
     "keys": "hashaudit_cli.commands.keys",
     "cache": "hashaudit_cli.commands.cache",
+    "completion": "hashaudit_cli.commands.completion",
 }
 """Module by command, in the order of ``--help``."""
 
