@@ -144,10 +144,17 @@ class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Frames of an image beyond the limit."""
     container: ContainerResult | None = None
     """Present if the content is a container."""
+    pieces: int = 0
+    """Number of pieces of the content that were hashed, each with a result of its own."""
+
+    @property
+    def lines(self) -> int:
+        """Members and pieces with a result of their own."""
+        return self.pieces + (0 if self.container is None else self.container.lines)
 
 
 class MemberResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Everything a worker reports about one member of a container."""
+    """Everything a worker reports about one member of a container, or about one piece of a file."""
 
     within: tuple[Member, ...]
     """From the file inwards."""

@@ -32,6 +32,7 @@ from hashaudit.scan.option_values import (
 )
 from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.shard import Shard
+from hashaudit.workers.protocol import PieceConfig
 
 
 class ExecutorKind(StrEnum):
@@ -580,6 +581,12 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Records held back until all earlier entries are done; beyond that the walk waits."""
     previous_run: Annotated[str | None, INTERNAL] = None
     """Run of the same job before this one."""
+    pieces: Annotated[PieceConfig | None, UNRECORDED] = None
+    """Hash also the pieces of each file. Only for a listing of hashes, because the findings file has no pieces."""
+    missing_roots: Annotated[bool, UNRECORDED] = False
+    """A root that does not exist is a fault, not an error: the roots are from a list of names."""
+    follows_each_path: Annotated[bool, UNRECORDED] = False
+    """List a file under each path that leads to it, through links and several roots."""
     origins: Annotated[dict[str, Origin], UNRECORDED] = {}
     """Header name of a setting -> the place that its value comes from. Defaults are omitted."""
     config_file: Annotated[str | None, UNRECORDED] = None

@@ -112,7 +112,7 @@ class Scan:
         if (output is None) is (resume is None):
             raise UsageError("name either a new findings file or one to resume")
         self._config = checked(config) if resume is None or config.roots else config
-        if resume is None:
+        if resume is None and not self._config.missing_roots:
             require_roots(self._config.roots)
         self._output: bytes | Output = b""
         if output is not None:

@@ -51,6 +51,9 @@ DESCRIPTORS_OF_A_SCAN = MAX_OPEN_DIRECTORIES + 12
 LEAST_DESCRIPTORS = 24
 """Below this not even one worker starts; up to :data:`DESCRIPTORS_OF_A_SCAN` deep trees are left with faults."""
 
+MAX_READABLE = 256
+"""Paths with a rule of their own in the sandbox. Each takes a system call in each worker."""
+
 DEFAULT_ALGORITHM = SHA256
 """Digest to compute if neither a list nor ``-a`` names one."""
 
@@ -82,7 +85,8 @@ def plan_for(config: ScanConfig, lists: LoadedLists, hidden: tuple[bytes, ...] =
         sandbox=_sandbox(config, schemes, hidden),
         stores=config.buckets.store if schemes else None,
         schemes=schemes,
-        inside=_inside(config, lists),
+        inside=_inside(config, lists) if config.pieces is None else None,
+        pieces=config.pieces,
     )
 
 
@@ -120,8 +124,7 @@ def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:
 
 def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, ...]) -> Sandbox:
     """Returns the paths that workers may read. A followed link can lead anywhere."""
-    local = tuple(os.path.realpath(root) for root in config.roots if parse_root(root) is None)
-    readable = (b"/",) if config.follow_links else local
+    readable = (b"/",) if config.follow_links else _readable(config.roots)
     if not schemes:
         return Sandbox(readable, config.max_memory_bytes, hidden=hidden)
     return Sandbox(
@@ -130,6 +133,14 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
         network=True,
         hidden=hidden,
     )
+
+
+def _readable(roots: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Returns the paths to read: the local roots or, if they are many, the directories that hold them."""
+    paths = {os.path.realpath(root) for root in roots if parse_root(root) is None}
+    if len(paths) > MAX_READABLE:
+        paths = {os.path.dirname(path) for path in paths}
+    return tuple(sorted(paths)) if len(paths) <= MAX_READABLE else (os.path.commonpath(paths),)
 
 
 def deadlines(config: ScanConfig) -> Deadlines:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Self
 
@@ -25,7 +25,7 @@ from hashaudit.scan.open_output import OpenedScan
 from hashaudit.scan.own_files import OwnFiles
 from hashaudit.scan.plan import plan_for, recipes_for
 from hashaudit.sources.filters import WalkOptions
-from hashaudit.sources.interface import RootDescription
+from hashaudit.sources.interface import RootDescription, Source
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
 from hashaudit.workers.local.plugin_probe import plug_in_all
@@ -141,6 +141,7 @@ class Session:
         mount_points: AbstractSet[bytes] = frozenset(),
         auditor: "Auditor | None" = None,
         acceptances: "Acceptances | None" = None,
+        selection: Callable[[Source], Source] = lambda source: source,
     ) -> MainLoop:
         """Returns the main loop over the roots.
 
@@ -152,6 +153,7 @@ class Session:
             mount_points: roots that were mount points when an interrupted scan began.
             auditor: compares the files with manifests.
             acceptances: the accepted findings.
+            selection: returns a source that passes on what is wanted of another.
         """
         config, own_files = self.config, own_files or OwnFiles()
         walk = WalkOptions(
@@ -161,6 +163,7 @@ class Session:
             follow_links=config.follow_links,
             own_files=own_files.identities,
             own_paths=own_files.paths,
+            each_path=config.follows_each_path,
         )
         expected = mount_points | {root.path for root in self.roots if root.mount_point == root.path}
         source = open_source(config.roots, walk, config.buckets)
@@ -168,7 +171,7 @@ class Session:
             source = ShardSource(source, config.shard)
         return MainLoop(
             config,
-            source=source,
+            source=selection(source),
             pool=self.executor,
             writer=writer,
             control=control,

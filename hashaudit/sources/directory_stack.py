@@ -6,6 +6,7 @@ hundreds of kilobytes.
 """
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -29,7 +30,7 @@ class Frame(msgspec.Struct, kw_only=True, eq=False):
     items: Iterator[bytes]
     """Remaining items, as from :mod:`hashaudit.sources.sort_names`."""
     consistency: Consistency
-    other_roots: frozenset[bytes] = frozenset()
+    other_roots: AbstractSet[bytes] = frozenset()
     """Names of files in it that are roots themselves."""
     fault: Fault | None = None
     """Reason for an incomplete list of names."""

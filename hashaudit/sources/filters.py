@@ -51,6 +51,8 @@ class WalkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Files that this scan writes or signs with. May change during the walk."""
     own_paths: AbstractSet[bytes] = frozenset()
     """Absolute paths of the same files, without links."""
+    each_path: bool = False
+    """List a file under each path that leads to it: through every link, and in every root, also if roots overlap."""
 
 
 def is_own_file(options: WalkOptions, consistency: Consistency, real: Callable[[], bytes]) -> bool:
@@ -107,19 +109,18 @@ class Filters:
         self._directory_roots: dict[Identity, set[bytes]] = {}
         for root in directories:
             self._directory_roots.setdefault(root.identity, set()).add(root.path)
-        self._file_roots: dict[bytes, frozenset[bytes]] = {}
-        for entry in entries:
-            parent = entry.location.directory.path
-            self._file_roots[parent] = self._file_roots.get(parent, frozenset()) | {entry.location.name}
+        self._file_roots: dict[bytes, set[bytes]] = {}
+        for entry in () if options.each_path else entries:
+            self._file_roots.setdefault(entry.location.directory.path, set()).add(entry.location.name)
         self._begun: set[bytes] = set()
         self._visited: set[bytes] = set()
         self._root = DirectoryRoot(b"", -1, -1)
-        self.matches_paths = patterns.include.has_paths or patterns.exclude.has_paths
+        self.matches_paths = options.each_path or patterns.include.has_paths or patterns.exclude.has_paths
         """True if a directory must be walked again under each path that leads to it."""
 
     def begin(self, root: DirectoryRoot) -> SkipReason | None:
         """Starts a root, or returns why it is skipped."""
-        if root.path in self._begun:
+        if root.path in self._begun and not self._options.each_path:
             return SkipReason.OTHER_ROOT
         self._root = root
         self._begun.add(root.path)
@@ -129,7 +130,7 @@ class Filters:
         """Returns to a root that was begun before."""
         self._root = root
 
-    def file_roots_in(self, real: Callable[[], bytes]) -> frozenset[bytes]:
+    def file_roots_in(self, real: Callable[[], bytes]) -> AbstractSet[bytes]:
         """Returns the names in a directory that are roots themselves.
 
         Args:
@@ -145,7 +146,7 @@ class Filters:
         self,
         name: bytes,
         status: stat_result,
-        other_roots: frozenset[bytes],
+        other_roots: AbstractSet[bytes],
         below_root: Callable[[], bytes],
         real: Callable[[], bytes],
     ) -> SkipReason | None:

@@ -119,7 +119,7 @@ class LocalSource:
             filesystems.close()
 
     def _file(self, entry: Entry, *, again: bool) -> Entry | Skipped:
-        if again:
+        if again and not self._options.each_path:
             return Skipped(entry.path, SkipReason.OTHER_ROOT)
         numbers = (entry.stat.device, entry.stat.inode)
         if numbers in self._options.own_files and is_own_file(self._options, entry.consistency, lambda: entry.path):

@@ -16,6 +16,7 @@ from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
 from hashaudit.model.faults import Fault
 from hashaudit.model.location import Kind
+from hashaudit.model.pieces import piece_member
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, MemberResult, PerceptualHash
 from hashaudit.model.times import TimeNs
 from hashaudit.workers.fault_texts import worded
@@ -52,6 +53,7 @@ class AnswerCheck:
         self._lists = {number for index in config.indexes for number in index.list_numbers}
         self._lists |= {handle.list_number for handle in config.filters}
         self._inside = config.inside
+        self._pieces = config.pieces
         perceptual = config.perceptual
         self._perceptual = frozenset[AlgorithmName]() if perceptual is None else frozenset(perceptual.algorithms)
         self._has_plugins = perceptual is not None and bool(perceptual.hashers)
@@ -84,15 +86,20 @@ class AnswerCheck:
             and _is_state(result.changed_from, entry)
             and _is_count_of_bytes(result, entry)
             and _is_consistency(result.consistency, entry)
+            and 0 <= result.pieces <= (0 if self._pieces is None or result.faults else MAX_COUNT)
             and self._is_hashed(result)
             and _is_run(result.from_run, task)
         )
 
     def are_members(self, frame: MemberFrame, task: Task[ContextT]) -> bool:
-        """Returns whether results of members of a container can be true."""
-        if self._inside is None or not task.inside or len(frame.results) > MAX_FRAME_RESULTS:
+        """Returns whether results of members of a container, or of pieces of a file, can be true."""
+        if len(frame.results) > MAX_FRAME_RESULTS:
             return False
         try:
+            if self._pieces is not None:
+                return all(map(self._is_piece, range(frame.first, MAX_COUNT), frame.results))
+            if self._inside is None or not task.inside:
+                return False
             return all(self._is_member(item, task.entry) for item in frame.results)
         except (ArithmeticError, ValueError, TypeError, LookupError):
             return False
@@ -113,6 +120,19 @@ class AnswerCheck:
             )
             and 0 <= result.bytes_read <= MAX_SIZE
             and self._is_hashed(in_file)
+        )
+
+    def _is_piece(self, number: int, item: MemberResult) -> bool:
+        """Returns whether a result is of the piece of this number, and has its digests and nothing else."""
+        if self._pieces is None or item.within != (piece_member(number, self._pieces.size, item.result.bytes_read),):
+            return False
+        digests: dict[str, str] = {name: item.result.digests.get(name, "") for name in self._digests}
+        return (
+            item.result == EntryResult(0, None, item.result.bytes_read, Consistency.STABLE, digests)
+            and 0 <= item.result.bytes_read <= self._pieces.size
+            and not (number and self._pieces.first_only)
+            and all(len(digests[name]) == length for name, length in self._digests.items())
+            and all(_HEX.fullmatch(value) for value in digests.values())
         )
 
     def _is_hashed(self, result: EntryResult) -> bool:

@@ -51,6 +51,15 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     """Kinds without a reader, of which each container is a fault."""
 
 
+class PieceConfig(msgspec.Struct, frozen=True, array_like=True):
+    """Settings for the digests of pieces of files."""
+
+    size: int
+    """Bytes of a piece; the last one of a file may be shorter."""
+    first_only: bool = False
+    """Only the piece at the beginning of a file."""
+
+
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
     """The settings that every worker receives once, before its first batch."""
 
@@ -73,6 +82,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
     """Fingerprints of the cached values; ``None``: there is no cache."""
     inside: InsideConfig | None = None
     """``None``: containers are not opened."""
+    pieces: PieceConfig | None = None
+    """``None``: files are hashed as a whole only. Excludes ``inside``."""
 
 
 class Blame(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -19,6 +19,7 @@ from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.events import Audited, Event, Finished, Recorded, Started
 from hashaudit.scan.option import Group, Option, options_of, secret_options
 from hashaudit_cli.command import command
+from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
 from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, TrustOptions, select
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
@@ -112,6 +113,7 @@ class AuditCommandOptions(msgspec.Struct, frozen=True, kw_only=True):
         roots="Directories, files or s3://BUCKET/PREFIX to compare.",
         algorithms="Compute these digests as well as those of the manifest.",
     ),
+    options_of(NamedFilesOptions),
     options_of(AuditCommandOptions),
     options_of(SigningOptions),
     options_of(TrustOptions),
@@ -154,6 +156,7 @@ def audit(settings: Settings) -> int:
         perceptual=False,
         inside=(),
     )
+    config = with_named_files(settings, config)
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     return run_and_report(
         settings.make(EndOptions),

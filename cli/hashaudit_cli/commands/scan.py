@@ -17,6 +17,7 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded
 from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
 from hashaudit_cli.command import command
+from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
 from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
@@ -59,6 +60,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
 @command(
     "scan",
     options_of(ScanConfig),
+    options_of(NamedFilesOptions),
     options_of(ScanOptions),
     options_of(SigningOptions),
     options_of(EndOptions),
@@ -95,6 +97,8 @@ def run_scan(settings: Settings, previous_run: str | None = None) -> int:
     own, quiet = settings.make(ScanOptions), settings.make(QuietOption).quiet
     if own.resume is not None and own.output is not None and settings.origin("output") is Origin.COMMAND_LINE:
         raise UsageError("--resume continues FILE", hint="do not use --output")
+    if own.resume is not None and settings.origin("files_from") is Origin.COMMAND_LINE:
+        raise UsageError("--resume takes the ROOTs from FILE", hint="do not use --files-from")
     config = _config(settings, resumes=own.resume is not None, quiet=quiet)
     if previous_run is not None:
         config = msgspec.structs.replace(config, previous_run=previous_run)
@@ -117,7 +121,8 @@ def _config(settings: Settings, *, resumes: bool, quiet: bool) -> ScanConfig:
         if dropped and not quiet:
             log(f"the resumed scan keeps its own options; not used: {', '.join(dropped)}")
     path = settings.config_file.path if settings.config_file is not None else None
-    return settings.make(ScanConfig, origins=settings.origins(ScanConfig), config_file=path)
+    config = settings.make(ScanConfig, origins=settings.origins(ScanConfig), config_file=path)
+    return config if resumes else with_named_files(settings, config)
 
 
 def _run(

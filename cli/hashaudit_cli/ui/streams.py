@@ -4,6 +4,7 @@ import io
 import os
 import sys
 
+STANDARD_INPUT = 0
 STANDARD_OUTPUT = 1
 STANDARD_ERROR = 2
 

@@ -38,7 +38,12 @@ class DfxmlManifest:
         for number, element in records(stream, "dfxml", frozenset({"fileobject"})):
             texts: dict[str, str] = {}
             pairs = []
+            # A byte run has the digests of a piece.
+            runs = [child for child in element.iter() if local_name(child) == "byte_run"]
+            pieces = {id(digest) for run in runs for digest in run.iter() if local_name(digest) == "hashdigest"}
             for child in element.iter():
+                if id(child) in pieces:
+                    continue
                 if local_name(child) == "hashdigest":
                     pairs.append((child.get(_ALGORITHM, child.get("type", "")), element_text(child)))
                 elif child is not element:
@@ -47,6 +52,8 @@ class DfxmlManifest:
                 continue
             if not texts.get("filename"):
                 raise malformed(number, "a file object without a name")
+            if pieces and not pairs:
+                raise malformed(number, "hashes of pieces of a file, not of the file")
             exact = texts.get(EXACT_NAME)
             path = texts["filename"].encode("utf-8", "surrogateescape") if exact is None else unquote_to_bytes(exact)
             size = texts.get("filesize", "").strip()

@@ -48,6 +48,8 @@ class TableManifest:
         columns = _columns(first.encode("utf-8", "surrogateescape"))
         if columns is None:
             raise ListError("line 1: no column of paths or of digests")
+        if columns.of_pieces:
+            raise ListError("line 1: a table of pieces of files, not of files", hint="make it without --piece")
         rows = csv.reader(text, delimiter=columns.delimiter, strict=True)
         try:
             for row in rows:
@@ -65,6 +67,8 @@ class _Columns(NamedTuple):
     size: int | None
     digests: dict[int, str]
     """Column -> algorithm, or ``hash``."""
+    of_pieces: bool
+    """The rows are of ranges of files."""
 
 
 def _columns(line: bytes) -> _Columns | None:
@@ -81,7 +85,7 @@ def _columns(line: bytes) -> _Columns | None:
         for position, field in fields.items()
         if field is not None and (field == "hash" or algorithm_named(field) is not None)
     }
-    return None if path is None or not digests else _Columns(delimiter, path, size, digests)
+    return None if path is None or not digests else _Columns(delimiter, path, size, digests, "offset" in folded)
 
 
 def _entry(line: int, row: list[str], columns: _Columns, algorithm: AlgorithmName | None) -> ManifestEntry:

@@ -22,9 +22,10 @@ from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
 from hashaudit.workers.child.inside import Inside
 from hashaudit.workers.child.internal_errors import WorkerExhaustedError, internal_error
+from hashaudit.workers.child.piece_digests import PieceDigests
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.child.throttle import SharedThrottle
-from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, WorkerConfig
+from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, MemberFrame, WorkerConfig
 
 if TYPE_CHECKING:
     from hashaudit.workers.child.object_prefetch import Objects
@@ -53,6 +54,8 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     """True if the cached value was damaged."""
     container: ContainerResult | None = None
     """Present if the content is a container."""
+    pieces: int = 0
+    """Number of pieces that were hashed and sent."""
 
 
 class Analyzer:
@@ -65,6 +68,7 @@ class Analyzer:
         pictures: hashes images; ``None``: images are not decoded.
         objects: reads objects; ``None``: only local files.
         inside: examines members of containers; ``None``: containers are not opened.
+        send: sends the digests of pieces to the parent.
     """
 
     def __init__(
@@ -76,7 +80,10 @@ class Analyzer:
         objects: "Objects | None",
         *,
         inside: Inside | None = None,
+        send: Callable[[MemberFrame], None] = lambda _: None,
     ) -> None:
+        self._pieces = config.pieces
+        self._send = send
         self._algorithms = config.algorithms
         self._progress = progress
         self._pictures = pictures
@@ -194,12 +201,14 @@ class Analyzer:
         seen = self._hash_picture(outcome.sink, digests)
         self._progress[DECODING] = 0
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
-        container = None
+        container, pieces = None, 0
         if outcome.sink is not None:
+            if outcome.sink.pieces is not None and not outcome.faults:
+                pieces = outcome.sink.pieces.finish()
             kind = outcome.sink.probe.kind
             container = outcome.sink.container or (None if kind is None else ContainerResult(kind))
             faults = (*faults, *outcome.sink.container_faults)
-        return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read, container=container)
+        return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read, container=container, pieces=pieces)
 
     def _outcome(
         self, entry: Entry, position: tuple[int, int], item: Item, *, checks_pages: bool
@@ -216,8 +225,15 @@ class Analyzer:
             parallel = None
             if self.has_idle_cores and entry.state.size >= LARGE_BYTES and self._threads.start():
                 parallel = self._threads.digest()
+            pieces = None
+            if self._pieces is not None:
+                pieces = PieceDigests(self._algorithms, self._pieces, position, self._send)
             return Content(
-                self._algorithms, self._progress, capture() if capture is not None else None, parallel=parallel
+                self._algorithms,
+                self._progress,
+                capture() if capture is not None else None,
+                parallel=parallel,
+                pieces=pieces,
             )
 
         try:

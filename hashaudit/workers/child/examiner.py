@@ -82,7 +82,7 @@ class Examiner:
                 throttle,
                 send,
             )
-        self._analyzer = Analyzer(config, progress, throttle, pictures, self._objects, inside=inside)
+        self._analyzer = Analyzer(config, progress, throttle, pictures, self._objects, inside=inside, send=send)
         self.space = AddressSpace()
         self.access: Access | None = None
         """The paths that this process may read; ``None`` outside of a sandbox."""
@@ -271,4 +271,5 @@ def _examination(
         None if analysis.seen is None else analysis.seen.no_hash,
         0 if analysis.seen is None else analysis.seen.frames_skipped,
         analysis.container,
+        analysis.pieces,
     )

@@ -12,6 +12,7 @@ from hashaudit.workers.protocol import FED_BYTES
 
 if TYPE_CHECKING:
     from hashaudit.workers.child.pictures import ContentBuffer
+    from hashaudit.workers.child.piece_digests import PieceDigests
 
 
 class Content(MultiDigest):
@@ -20,7 +21,7 @@ class Content(MultiDigest):
     Counts the bytes in the shared progress memory, so that a large file shows progress.
     """
 
-    __slots__ = ("_counter", "_parallel", "_progress", "capture", "container", "container_faults", "probe")
+    __slots__ = ("_counter", "_parallel", "_progress", "capture", "container", "container_faults", "pieces", "probe")
 
     def __init__(
         self,
@@ -28,7 +29,9 @@ class Content(MultiDigest):
         progress: memoryview,
         capture: "ContentBuffer | None",
         counter: int = FED_BYTES,
+        *,
         parallel: ParallelDigest | None = None,
+        pieces: "PieceDigests | None" = None,
     ) -> None:
         """Creates the sink of one file.
 
@@ -38,6 +41,7 @@ class Content(MultiDigest):
             capture: buffers an image; ``None``: no image is decoded.
             counter: word of the progress memory that counts the bytes.
             parallel: computes the digests in threads; ``None``: this object does.
+            pieces: computes the digests of pieces; ``None``: there are none.
         """
         super().__init__(() if parallel is not None else algorithms)
         self._parallel = parallel
@@ -47,6 +51,7 @@ class Content(MultiDigest):
         """The result of opening the content, if that was done."""
         self.container_faults: tuple[Fault, ...] = ()
         self.capture = capture
+        self.pieces = pieces
         self.probe = ContainerProbe()
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
@@ -55,6 +60,8 @@ class Content(MultiDigest):
             self._parallel.update(data)
         else:
             super().update(data)
+        if self.pieces is not None:
+            self.pieces.update(data)
         self.probe.take(data)
         if self.capture is not None:
             self.capture.take(data)

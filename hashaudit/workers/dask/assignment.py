@@ -213,10 +213,8 @@ def _checked(batch: Batch[ContextT], result: BatchResult) -> list[Event[ContextT
             members = {item: MemberSpool(frames) for item, frames in outcome.members.items()}
         except msgspec.MsgspecError:
             raise ProtocolViolationError from None
-        lines = {one.item: one.container.lines for one in outcome.answer.reported if one.container is not None}
-        if {item: count for item, count in lines.items() if count} != {
-            item: each.count for item, each in members.items()
-        }:
+        lines = {one.item: one.lines for one in outcome.answer.reported if one.lines}
+        if lines != {item: each.count for item, each in members.items()}:
             raise ProtocolViolationError
         events.append(Completed(tasks, outcome.answer, members))
     if sorted(items) != list(range(len(batch.tasks))):

@@ -397,15 +397,14 @@ class Pool(Generic[ContextT]):
 
     @staticmethod
     def _members(worker: PooledWorker[ContextT], answer: Answer) -> dict[int, MemberSpool]:
-        """Returns the results of members, by item; each container has to have those that it names."""
+        """Returns the results of members and pieces, by item; each entry has to have those that it names."""
         spools, worker.spools = worker.spools, {}
         members = {}
         for result in answer.reported:
-            lines = 0 if result.container is None else result.container.lines
-            if lines:
+            if result.lines:
                 spool = spools.get(result.item)
-                if spool is None or spool.count != lines:
-                    raise ProtocolError("a container without its members", result.item)
+                if spool is None or spool.count != result.lines:
+                    raise ProtocolError("an entry without its members or pieces", result.item)
                 members[result.item] = spool
         return members
 
