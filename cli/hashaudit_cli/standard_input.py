@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.errors import HostError
-from hashaudit.model.pieces import Piece
+from hashaudit.model.file_pieces import Piece
 from hashaudit.model.results import AlgorithmName
 from hashaudit_cli.ui.streams import STANDARD_INPUT, opened_in_place
 

@@ -13,7 +13,7 @@ import msgspec
 from hashaudit import __version__
 from hashaudit.exports.export_values import xml_text
 from hashaudit.lists.manifests.dfxml_manifest import EXACT_NAME, OWN_NAMESPACE
-from hashaudit.model.pieces import Piece
+from hashaudit.model.file_pieces import Piece
 from hashaudit.model.results import AlgorithmName
 
 NAMESPACE = "http://www.forensicswiki.org/wiki/Category:Digital_Forensics_XML"

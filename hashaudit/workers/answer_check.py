@@ -15,8 +15,8 @@ from hashaudit.content.perceptual import hash_names
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
 from hashaudit.model.faults import Fault
+from hashaudit.model.file_pieces import piece_member
 from hashaudit.model.location import Kind
-from hashaudit.model.pieces import piece_member
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, MemberResult, PerceptualHash
 from hashaudit.model.times import TimeNs
 from hashaudit.workers.fault_texts import worded

@@ -36,7 +36,7 @@ def test_names_from_a_list_are_hashed_and_missing_ones_are_faults(tree: Path, ha
     result = hashaudit("hash", "-0", "--files-from", "-", "-l", "-z", "--format", "sums", cwd=tree, input=names)
     assert result.code == 16
     assert "gone: not_found" in result.err
-    lines = dict(reversed(line.split(b"  ", 1)) for line in result.out.split(b"\0")[:-1])
+    lines = {line.split(b"  ", 1)[1]: line.split(b"  ", 1)[0] for line in result.out.split(b"\0")[:-1]}
     assert lines == {name: sha256(content) for name, content in ODD.items()}
     (tree.parent / "names").write_bytes(b"plain\n\nback\\slash\n")
     result = hashaudit("hash", "--files-from", "../names", "--format", "sums", "-l", cwd=tree)
@@ -104,25 +104,14 @@ def test_dfxml_is_valid_and_exact_with_and_without_pieces(tree: Path, hashaudit:
     schema = etree.XMLSchema(etree.parse(SCHEMA))
     with open(os.fsencode(tree) + b"/\x01\xff", "wb") as file:
         file.write(b"odd")
-    for more in ((), ("-p", "2")):
-        words = (
-            "hash",
-            tree,
-            "--format",
-            "dfxml",
-            "-a",
-            "sha256,sha512",
-            "-q",
-            "-o",
-            tmp_path / f"m{len(more)}",
-            *more,
-        )
+    for name, more in (("whole", ()), ("pieces", ("-p", "2"))):
+        words = ("hash", tree, "--format", "dfxml", "-a", "sha256,sha512", "-q", "-o", tmp_path / name, *more)
         assert hashaudit(*words).code == 0
-        document = etree.parse(tmp_path / f"m{len(more)}")
+        document = etree.parse(tmp_path / name)
         schema.assertValid(document)
+        assert len(document.findall(".//{*}byte_run")) == (1 + 1 + 2 + 1 + 3 + 2 if more else 0)
         # Both have the digests of the whole files.
-        assert hashaudit("audit", tree, "--against", tmp_path / f"m{len(more)}", "-q").code == 0
-    assert len(document.findall(".//{*}byte_run")) == 1 + 1 + 2 + 1 + 3 + 2
+        assert hashaudit("audit", tree, "--against", tmp_path / name, "-q").code == 0
 
 
 def test_what_a_format_cannot_hold_is_refused_with_one_that_can(tree: Path, hashaudit: Tool) -> None:

@@ -1,7 +1,7 @@
 """A manifest in DFXML. Start-up: apart from the other forms, because the elements of exports take long to load."""
 
 from hashaudit.exports.dfxml_document import END, FileObject, beginning, byte_run, closing, file_object, opening
-from hashaudit.model.pieces import Piece
+from hashaudit.model.file_pieces import Piece
 from hashaudit_cli.ui.hash_forms import HashedFile, HashForm
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from hashaudit.lists.syntax.checksum_lines import escaped_name
 from hashaudit.model import paths
-from hashaudit.model.pieces import Piece
+from hashaudit.model.file_pieces import Piece
 from hashaudit.record.schema import FileRecord, PerceptualHash
 
 
@@ -106,7 +106,7 @@ class TaggedLines(NameLines):
 class ChecksumLines(NameLines):
     """``hex  name``, as sha256sum writes it. ``sha256sum -c`` reads it."""
 
-    def line(self, algorithm: str, value: bytes, name: bytes) -> bytes:  # noqa: ARG002 # its length tells it
+    def line(self, algorithm: str, value: bytes, name: bytes) -> bytes:  # noqa: ARG002 # its length says which
         """Returns one line without its end."""
         return b"%s  %s" % (value, name)
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Collection
 
 from hashaudit.model import paths
-from hashaudit.model.pieces import PIECE_FORMAT, parse_piece
+from hashaudit.model.file_pieces import PIECE_FORMAT, parse_piece
 from hashaudit.record.entry_path import file_path
 from hashaudit.record.output import Output
 from hashaudit.record.schema import AuditRecord, EndReason, EntryRecord, FaultRecord, FileRecord, FindingRecord

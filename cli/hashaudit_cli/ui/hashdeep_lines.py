@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hashaudit.errors import OutputError
-from hashaudit.model.pieces import Piece
+from hashaudit.model.file_pieces import Piece
 from hashaudit.model.results import AlgorithmName
 from hashaudit_cli.ui.hash_forms import HashedFile, HashForm, piece_mark
 from hashaudit_cli.ui.terminal import quote

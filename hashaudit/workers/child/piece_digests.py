@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.model.entry import Consistency
-from hashaudit.model.pieces import piece_member
+from hashaudit.model.file_pieces import piece_member
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
 from hashaudit.workers.protocol import MemberFrame, PieceConfig
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from hashaudit.model.entry import Consistency, Entry, Stat
+from hashaudit.model.file_pieces import parse_piece
 from hashaudit.model.location import DirectoryRef, Location, Member
-from hashaudit.model.pieces import parse_piece
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
 from hashaudit.workers.answer_check import AnswerCheck
 from hashaudit.workers.child.piece_digests import FRAME_RESULTS, PieceDigests
