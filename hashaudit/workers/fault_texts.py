@@ -97,6 +97,15 @@ _TEXTS = "|".join(
         r"the worker process ended while it examined this member",
         r"an archive behind other data, inside a container, is not opened",
         rf"[a-z0-9_-]{{1,40}}, frame \d{{1,9}}: ({_ERROR_TYPES})",
+        r"the encoded content (ends early|has characters that its encoding does not allow)",
+        r"other data follows the end of the encoded content",
+        r"the message ends before its last boundary|a multipart of the message does not have its boundary",
+        rf"a header of the message is longer than {_NUMBER} bytes",
+        r"parts are within one another too often in the message",
+        r"fields of the header of the member contradict one another",
+        r"the transfer encoding of the member is not supported",
+        r"the member is within its signature, which is not opened",
+        r"the member is a part of a content that several messages hold",
     )
 )
 _DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode
 
 CHUNK_BYTES = 256 * 1024
@@ -38,6 +39,8 @@ class MemberContent(msgspec.Struct):
     """The content. Raises :class:`ContainerError` where it cannot be read."""
     size: int | None = None
     """Bytes, as the container states them; ``None``: it does not."""
+    kind: ContainerKind | None = None
+    """The kind of container that it is opened as if its first bytes show none."""
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -5,16 +5,26 @@ from functools import partial
 
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.interface import RandomReader, StreamReader
+from hashaudit.content.containers.mail_reader import read_mail
+from hashaudit.content.containers.mbox_reader import read_mbox
 from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
 from hashaudit.content.containers.tar_reader import read_tar
+from hashaudit.content.containers.text_codecs import load_codecs
 from hashaudit.content.containers.zip_encryption import ZipPasswords
 from hashaudit.content.containers.zip_reader import read_zip
 from hashaudit.model.containers import ContainerKind
 
-STREAM_READERS: dict[ContainerKind, StreamReader] = {**STREAM_KINDS, ContainerKind.TAR: read_tar}
+STREAM_READERS: dict[ContainerKind, StreamReader] = {
+    **STREAM_KINDS,
+    ContainerKind.TAR: read_tar,
+    ContainerKind.MBOX: read_mbox,
+}
 """Readers that need each byte once, in order: a nested container is not held in memory for them."""
 
-RANDOM_READERS: dict[ContainerKind, RandomReader] = {ContainerKind.ZIP: read_zip}
+RANDOM_READERS: dict[ContainerKind, RandomReader] = {
+    ContainerKind.ZIP: read_zip,
+    ContainerKind.EML: read_mail,
+}
 """Readers that need any position. :func:`load_readers` adds those that need an extra."""
 
 
@@ -35,6 +45,7 @@ def readable_kinds() -> frozenset[ContainerKind]:
 
 def load_readers(kinds: frozenset[ContainerKind]) -> None:
     """Loads the readers of these kinds, because nothing can be imported in the sandbox."""
+    load_codecs()
     for kind in sorted(kinds & OPTIONAL_READERS.keys()):
         if kind not in RANDOM_READERS:
             RANDOM_READERS[kind] = OPTIONAL_READERS[kind].load()

@@ -97,18 +97,25 @@ _HEADERS = (
     rb"|arc-seal|authentication-results|content-type|reply-to|sender|x-mailer|user-agent|in-reply-to|references"
     rb"|envelope-to|status|importance|thread-topic|content-transfer-encoding|received-spf|xref|newsgroups|path"
 )
-_FIRST_HEADER = re.compile(rb"(?:" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE)
+_FIRST_FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]?:[ \t\r\n]")
 _EVERY_HEADER = re.compile(rb"^(" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 _TYPICAL = frozenset((b"received", b"message-id", b"mime-version", b"date", b"from", b"return-path"))
-LONGEST_HEADER = 25
-"""Length of the longest name in :data:`_HEADERS` that does not begin with ``x-``."""
+_LETTER = frozenset((b"from", b"to", b"subject"))
+_NAMES = frozenset(_HEADERS.split(b"|"))
+_TYPICAL_LINES = (b"\nFrom:", b"\nReceived:", b"\nMIME-Version:", b"\nMime-Version:")
+"""Without one of these, a text that begins with an unknown field is not looked at further."""
+_MIME = re.compile(rb"^content-type:[^:]{0,200}multipart/[^:]{0,400}boundary", re.IGNORECASE | re.MULTILINE)
+LONGEST_FIELD = 76
+"""Length of the longest name of a first field that is looked for."""
 LEAST_HEADERS = 3
-"""Fields of a message, two of them typical, without which a text is not taken for mail."""
+"""Fields of a message, two of them typical, without which a text is not taken for mail unless it has MIME's."""
 _MBOX = re.compile(rb"From [^\r\n]{0,200}? (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-6]\d)?[^\r\n]{0,60}\r?\n")
 _EMLX = re.compile(rb"\d{1,12} *\r?\n")
 
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DIGITS = frozenset(b"123456789")
+_BEFORE_MAIL = frozenset(b"\xef\r\n")
+"""First bytes of a byte-order mark and of empty lines, which some programs write before a message."""
 
 _TAR_MAGIC_AT = 257
 _ISO_AT = 0x8001
@@ -252,7 +259,7 @@ def is_end_record(tail: bytes, at: int, size_bytes: int) -> bool:
     return fits
 
 
-def sniff(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one test a format
+def sniff(head: bytes) -> ContainerKind | None:  # noqa: C901, PLR0911, PLR0912 # one test a format
     """Returns the kind of container that begins with these bytes; ``None``: none that is known.
 
     Args:
@@ -268,6 +275,10 @@ def sniff(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one test a fo
         return found
     if first in _DIGITS and (end := _EMLX.match(head)) is not None and _mail(head[end.end() :]) is not None:
         return ContainerKind.EML
+    if first in _BEFORE_MAIL and (text := head.lstrip(b"\xef\xbb\xbf\r\n")) and text[0] in _LETTERS:
+        found = _mail(text)
+        if found is not None:
+            return found
     if head[3:7] == b"NTFS":
         return ContainerKind.NTFS
     if first == 0x5D and _LZMA.match(head) and _is_lzma(head):
@@ -307,14 +318,18 @@ def _has_partitions(head: bytes) -> bool:
 def _mail(head: bytes) -> ContainerKind | None:
     if head.startswith(b"From ") and _MBOX.match(head):
         return ContainerKind.MBOX
-    # Nearly every text fails here, without the cost of a pattern of many words. Only names with x- may be longer.
-    if head.find(b":", 0, LONGEST_HEADER + 1) < 0 and head[:1] not in b"Xx":
+    # Nearly every text fails here, without the cost of a pattern of many words.
+    if head.find(b":", 0, LONGEST_FIELD + 1) < 0 or (field := _FIRST_FIELD.match(head)) is None:
         return None
-    if not _FIRST_HEADER.match(head):
+    name = field[1].lower()
+    if name not in _NAMES and not name.startswith(b"x-") and not any(map(head.__contains__, _TYPICAL_LINES)):
         return None
     block = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
+    if _MIME.search(block):
+        return ContainerKind.EML
     names = {name.lower() for name in _EVERY_HEADER.findall(block)}
-    return ContainerKind.EML if len(names) >= LEAST_HEADERS and len(names & _TYPICAL) > 1 else None
+    is_typical = len(names & _TYPICAL) > 1 or names >= _LETTER
+    return ContainerKind.EML if len(names) >= LEAST_HEADERS and is_typical else None
 
 
 def _is_lzma(head: bytes) -> bool:

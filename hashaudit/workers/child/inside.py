@@ -225,7 +225,7 @@ class _File:
         capture = hashing.pictures.capture() if hashing.pictures is not None and decodes else None
         sink = Content(hashing.algorithms, inside.progress, capture, UNPACKED_BYTES)
         stream = _Stream(found.chunks, sink, self._budget)
-        container, faults = self._contents(stream, sink, within, above)
+        container, faults = self._contents(stream, sink, within, above, stated=found.kind)
         stream.drain()
         if stream.error is not None:
             faults.append(_fault(stream.error))
@@ -261,11 +261,17 @@ class _File:
         self._report(within, result)
 
     def _contents(
-        self, stream: "_Stream", sink: Content, within: tuple[Member, ...], above: tuple[Digests, ...]
+        self,
+        stream: "_Stream",
+        sink: Content,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+        *,
+        stated: ContainerKind | None,
     ) -> tuple[ContainerResult | None, list[Fault]]:
         """Reads a member, and opens it if it is a container."""
         first = next(stream, b"")
-        kind, wanted = sink.probe.begins_as, self._inside.config.kinds
+        kind, wanted = sink.probe.begins_as or stated, self._inside.config.kinds
         if kind is None and not (sink.probe.may_hide and ContainerKind.ZIP in wanted):
             stream.drain()
             kind = sink.probe.kind
@@ -297,21 +303,28 @@ class _File:
                 return ContainerResult(kind, opened=True), self._open(kind, source, within, (*above, {}))
             data = b"".join(pieces)
             pieces.clear()
-            return self._open_whole(data, stream, sink, within, above)
+            return self._open_whole(data, stream, sink, within, above, stated=kind)
         except LimitReachedError:
             raise
         except ContainerError as error:
             stream.drain()
-            kind = sink.probe.kind
+            kind = sink.probe.kind or stated
             return _unopened(kind), [] if kind is None or kind not in wanted else [_fault(error)]
         finally:
             self._budget.release(held_bytes)
 
     def _open_whole(
-        self, data: bytes, stream: "_Stream", sink: Content, within: tuple[Member, ...], above: tuple[Digests, ...]
+        self,
+        data: bytes,
+        stream: "_Stream",
+        sink: Content,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+        *,
+        stated: ContainerKind | None,
     ) -> tuple[ContainerResult | None, list[Fault]]:
         """Opens a member that is in memory, unless it is equal to a container around it or known."""
-        kind = sink.probe.kind
+        kind = sink.probe.kind or stated
         if kind is None:
             return None, []
         if kind not in self._inside.config.kinds:
