@@ -43,7 +43,7 @@ class PartHeader(msgspec.Struct, frozen=True):
     """Type and subtype, in lower case."""
     encoding: bytes = b""
     boundaries: tuple[bytes, ...] = ()
-    """Of a multipart; several if fields are repeated."""
+    """Those of a multipart; several if fields are repeated."""
     name: bytes = b""
     """The file name in UTF-8; empty: it has none."""
     is_contradictory: bool = False
@@ -74,7 +74,7 @@ def header_end(block: bytes) -> tuple[int, int] | None:
 def fields_end(block: bytes) -> int:
     """Returns where the fields of a header end: before its end if a line is no field and none follows it.
 
-    A message without an empty line behind its header has its body there. A line that is no field is passed over if
+    A message without an empty line behind its header has its body there. A line that is not a field is skipped if
     fields of MIME follow, because mail programs may believe them.
     """
     at = 0

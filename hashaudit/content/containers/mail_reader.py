@@ -111,7 +111,7 @@ class _Message:
         self._search = ByteSearch(source)
         self._count = 0
 
-    def parts(  # noqa: C901, PLR0912 # one pass over one grammar
+    def parts(  # noqa: C901, PLR0912 # one grammar
         self, start: int, end: int, levels: list[_Level] | None = None, hidden: int = 0
     ) -> Iterator[Found]:
         """Yields the parts of a message, or of a multipart whose boundaries are known."""
@@ -253,7 +253,7 @@ class _Message:
             yield from self._hidden(section, start, end, hidden)
 
     def _hidden(self, section: bytes, start: int, end: int, hidden: int) -> Iterator[Found]:
-        """Yields the parts in a text that is no multipart, or not as its header says."""
+        """Yields the parts in a text that is not a multipart, or not as its header says."""
         found = self._search.search(_HIDDEN, start, end, 1000)
         if found is None:
             return
