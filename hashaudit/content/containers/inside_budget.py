@@ -39,6 +39,20 @@ class Budget:
         self._memory = 0
         self._begun_s = time.monotonic()
 
+    def allows_small(self, size_bytes: int) -> bool:
+        """Returns whether a whole member is within all limits."""
+        total = self._bytes + size_bytes
+        return (
+            self._members < MAX_MEMBERS
+            and total <= self._most_bytes
+            and time.monotonic() - self._begun_s <= BASE_TIME_S + total / (1 << 20) * TIME_PER_MIB_S
+        )
+
+    def add_small(self, size_bytes: int) -> None:
+        """Counts a member that :meth:`allows_small` allowed."""
+        self._members += 1
+        self._bytes += size_bytes
+
     def begin_member(self, size_bytes: int | None) -> None:
         """Counts a member of which the container states the size.
 

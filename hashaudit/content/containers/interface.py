@@ -11,6 +11,9 @@ from hashaudit.model.faults import FaultCode
 CHUNK_BYTES = 256 * 1024
 """Most bytes of content that a reader gives at once."""
 
+SMALL_BYTES = CHUNK_BYTES
+"""Most bytes of a member that a reader may give as a whole."""
+
 
 class ContainerError(Exception):
     """Something that a reader cannot read, or a checksum that disagrees.
@@ -41,6 +44,13 @@ class MemberContent(msgspec.Struct):
     """Bytes, as the container states them; ``None``: it does not."""
     kind: ContainerKind | None = None
     """The kind of container that it is opened as if its first bytes show none."""
+    whole: bytes | None = None
+    """The whole content of a small member that is not damaged, which ``chunks`` gives too. It makes reading faster."""
+
+
+def whole_member(index: int, name: bytes, data: bytes) -> MemberContent:
+    """Returns a small member of which the whole content is there."""
+    return MemberContent(index, name, iter((data,)), len(data), whole=data)
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ class FileSource:
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position."""
-        parts = []
+        parts: list[bytes] = []
         count = min(count, self.size - offset)
         while count > 0:
             allowed = count if self._throttle is None else min(count, self._throttle.acquire())
@@ -49,6 +49,8 @@ class FileSource:
                 break
             if self._throttle is not None:
                 self._throttle.consume(len(data))
+            if len(data) == count and not parts:
+                return data
             parts.append(data)
             offset += len(data)
             count -= len(data)
@@ -83,10 +85,12 @@ class StreamSource:
 
     def read(self, count: int) -> bytes:
         """Returns the next bytes."""
-        if not self._rest:
-            self._rest = next(self._chunks, b"")
-        data, self._rest = self._rest[:count], self._rest[count:]
-        return data
+        data = self._rest or next(self._chunks, b"")
+        if len(data) <= count:
+            self._rest = b""
+            return data
+        self._rest = data[count:]
+        return data[:count]
 
 
 class LookAhead:
@@ -95,21 +99,36 @@ class LookAhead:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._ahead = b""
+        self._at = 0
+        """Bytes of ``_ahead`` that were returned: cutting them off each time would copy the others."""
         self.position = 0
         """Bytes returned so far."""
 
     def read_exactly(self, count: int) -> bytes:
         """Returns ``count`` bytes, or fewer at the end."""
-        while len(self._ahead) < count:
-            data = self._source.read(max(CHUNK_BYTES, count - len(self._ahead)))
-            if not data:
-                break
-            self._ahead += data
-        data, self._ahead = self._ahead[:count], self._ahead[count:]
+        end = self._at + count
+        if end > len(self._ahead):
+            self._fill(count)
+            end = count
+        data = self._ahead[self._at : end]
+        self._at += len(data)
         self.position += len(data)
         return data
 
+    def _fill(self, count: int) -> None:
+        """Reads until ``count`` bytes are there, or to the end."""
+        parts = [self._ahead[self._at :]]
+        length = len(parts[0])
+        while length < count:
+            data = self._source.read(max(CHUNK_BYTES, count - length))
+            if not data:
+                break
+            parts.append(data)
+            length += len(data)
+        self._ahead, self._at = b"".join(parts), 0
+
     def push_back(self, data: bytes) -> None:
         """Returns bytes to the source, to be read again."""
-        self._ahead = data + self._ahead
+        self._ahead = data + self._ahead[self._at :]
+        self._at = 0
         self.position -= len(data)

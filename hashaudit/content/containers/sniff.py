@@ -199,9 +199,11 @@ class ContainerProbe:
             self._found = found[0]
 
 
-def is_plain(content: memoryview) -> bool:
+def is_plain(content: bytes | memoryview) -> bool:
     """Returns whether the whole content of a file is certainly no container, for the most usual reasons."""
     head = bytes(content[:HEAD_BYTES])
+    if not head:
+        return True
     if head[0] in _HOST_BYTES or len(content) > _ISO_AT:
         probe = ContainerProbe()
         probe.take(content)

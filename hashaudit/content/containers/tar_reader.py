@@ -11,7 +11,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, Found, MemberContent, Source, Trouble
+from hashaudit.content.containers.interface import (
+    CHUNK_BYTES,
+    SMALL_BYTES,
+    ContainerError,
+    Found,
+    MemberContent,
+    Source,
+    Trouble,
+    whole_member,
+)
 from hashaudit.content.containers.member_source import LookAhead
 from hashaudit.model.faults import FaultCode
 
@@ -119,7 +128,10 @@ class _Tar:
         ):
             real, parts = self._sparse_map(header, extended)
             return MemberContent(number, name, self._sparse(real, parts, size), real)
-        return MemberContent(number, name, self._content(size), size)
+        data = self._small(size) if size <= SMALL_BYTES else None
+        return (
+            MemberContent(number, name, self._content(size), size) if data is None else whole_member(number, name, data)
+        )
 
     def _take_extension(self, header: _Header) -> bool:
         """Reads an extended header; returns whether it was one."""
@@ -135,6 +147,15 @@ class _Tar:
             case _:
                 return False
         return True
+
+    def _small(self, size: int) -> bytes | None:
+        """Returns the content of a small member; ``None``: the archive ends in it."""
+        data = self._ahead.read_exactly(size)
+        if len(data) < size:
+            self._ahead.push_back(data)
+            return None
+        self._left -= size
+        return data
 
     def _content(self, size: int) -> Iterator[bytes]:
         while size > 0:

@@ -1,6 +1,6 @@
 """Computes digests and perceptual hashes of an entry, by reading it once or from cached values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,6 +58,20 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     """Number of pieces that were hashed and sent."""
 
 
+class PlainDigests:
+    """Computes the digests of contents that are nothing but their bytes."""
+
+    def __init__(self, algorithms: Sequence[AlgorithmName], pictures: "Pictures | None") -> None:
+        self._new = [(name, DIGESTS[name].new) for name in algorithms]
+        self._pictures = pictures
+
+    def __call__(self, content: bytes | memoryview) -> dict[AlgorithmName, bytes] | None:
+        """Returns the digests of the whole content of a file; ``None`` if it may be a container or an image."""
+        if not is_plain(content) or (self._pictures is not None and self._pictures.may_be_picture(content)):
+            return None
+        return {name: new(content).digest() for name, new in self._new}
+
+
 class Analyzer:
     """Computes the hashes of entries, by reading them or from the cache.
 
@@ -94,7 +108,7 @@ class Analyzer:
         self.has_idle_cores = False
         """True if other workers have nothing to do."""
         self._small = SmallReader(self._directories, throttle)
-        self._new = [(name, DIGESTS[name].new) for name in self._algorithms]
+        self._plain_digests = PlainDigests(self._algorithms, pictures)
         self._objects = objects
         self._inside = inside
 
@@ -149,18 +163,12 @@ class Analyzer:
         ):
             return None
         try:
-            digests = self._small.read(container, item.name, state, now_ns, self._digests)
+            digests = self._small.read(container, item.name, state, now_ns, self._plain_digests)
         except MemoryError:
             return None
         if digests is not None:
             self._progress[FED_BYTES] += state.size
         return digests
-
-    def _digests(self, content: memoryview) -> dict[AlgorithmName, bytes] | None:
-        """Returns the digests of the whole content of a file; ``None`` if it may be a container or an image."""
-        if not is_plain(content) or (self._pictures is not None and self._pictures.may_be_picture(content)):
-            return None
-        return {name: new(content).digest() for name, new in self._new}
 
     def _would_open(self, kind: ContainerKind | None, item: Item) -> bool:
         """Returns whether a container is opened. The cache has no results of members."""

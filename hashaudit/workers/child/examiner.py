@@ -17,7 +17,7 @@ from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
-from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts
+from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, PlainDigests
 from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.inside import Hashing, Inside
 from hashaudit.workers.child.internal_errors import WorkerExhaustedError
@@ -77,7 +77,15 @@ class Examiner:
         if config.inside is not None:
             inside = Inside(
                 config.inside,
-                Hashing(config.algorithms, pictures, self._match, self._check_fitness, config.report_all),
+                Hashing(
+                    config.algorithms,
+                    pictures,
+                    self._match,
+                    self._check_fitness,
+                    config.report_all,
+                    PlainDigests(config.algorithms, pictures),
+                    self._quick_match,
+                ),
                 progress,
                 throttle,
                 send,
@@ -166,9 +174,12 @@ class Examiner:
         A file on a deny list is examined in full, as everything is that gets a record.
         """
         digests = self._analyzer.quick_digests(group.container, item, now_ns)
-        if digests is None or self.imports.has_refused:
+        return None if digests is None else self._quick_match(digests, item.state.size)
+
+    def _quick_match(self, digests: dict[AlgorithmName, bytes], size_bytes: int) -> bool | None:
+        """Returns whether digests are only on lists of known files; ``None``: match them in full."""
+        if self.imports.has_refused:
             return None
-        size_bytes = item.state.size
         if self._matcher.may_match(digests):
             matches, _ = self._matcher.match(digests, size_bytes)
             return None if has_deny_match(matches) else bool(matches)

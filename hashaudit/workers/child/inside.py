@@ -66,6 +66,10 @@ class Hashing(msgspec.Struct, frozen=True):
     check: Callable[..., None]
     """Ends the worker if a decoder has left too few resources."""
     report_all: bool
+    quick_digests: Callable[[bytes], Digests | None] = lambda _: None
+    """Returns the digests of a whole content; ``None``: it may be an image or a container."""
+    quick_match: Callable[[Digests, int], bool | None] = lambda *_: None
+    """Returns whether digests are only on known lists; ``None``: they may be on another."""
 
 
 class Inside:
@@ -192,7 +196,7 @@ class _File:
             for found in members:
                 if isinstance(found, Trouble):
                     faults.append(Fault(Stage.UNPACK, found.code, found.message))
-                else:
+                elif found.whole is None or not self._is_quick(found.whole):
                     self._examine_member(
                         found, (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index)), above
                     )
@@ -205,6 +209,30 @@ class _File:
         except Exception as error:  # noqa: BLE001 # a defect of a reader must not affect other files
             faults.append(internal_error(Stage.UNPACK, error))
         return faults
+
+    def _is_quick(self, data: bytes) -> bool:
+        """Returns whether a small member is neither image, container nor finding. It is counted then, and done.
+
+        Most members are like that, and all other steps take several times longer.
+        """
+        inside = self._inside
+        hashing = inside.hashing
+        if hashing.report_all or self._number in self._blames or not self._budget.allows_small(len(data)):
+            return False
+        digests = hashing.quick_digests(data)
+        is_known = None if digests is None else hashing.quick_match(digests, len(data))
+        if is_known is None:
+            return False
+        self._number += 1
+        inside.progress[MEMBER] = self._number
+        inside.progress[UNPACKED_BYTES] += len(data)
+        self._budget.add_small(len(data))
+        self._bytes += len(data)
+        if is_known:
+            self._known += 1
+        else:
+            self._clean += 1
+        return True
 
     def _examine_member(self, found: MemberContent, within: tuple[Member, ...], above: tuple[Digests, ...]) -> None:
         inside, hashing = self._inside, self._inside.hashing

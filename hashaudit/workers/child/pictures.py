@@ -119,7 +119,7 @@ class Pictures:
     """Hashes and matches images."""
 
     @staticmethod
-    def may_be_picture(content: memoryview) -> bool:
+    def may_be_picture(content: bytes | memoryview) -> bool:
         """Returns whether the whole content of a file begins like an image."""
         return sniff(bytes(content[:HEAD_BYTES]), len(content)) is not None
 

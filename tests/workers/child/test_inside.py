@@ -155,3 +155,17 @@ def test_a_blamed_member_is_a_fault_and_the_others_are_examined(path: Path) -> N
 def test_many_members_are_sent_in_frames(path: Path) -> None:
     path.write_bytes(zipped(**{f"m{number}": b"" for number in range(2500)}))
     assert len(examine(path).members) == 2500
+
+
+def test_members_that_need_no_record_are_under_the_same_limits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(zipped(**{f"n{number}": bytes(100_000) for number in range(20)}, last=b"%PDF-1.4"))
+    whole = examine(path, report_all=False).file.container
+    assert whole is not None
+    assert (whole.clean, whole.bytes, whole.containers_unopened) == (21, 2_000_008, {"pdf": 1})
+    assert "limit_reached" in examine(path, report_all=False, most_bytes=1_999_999).codes
+    blamed = examine(path, report_all=False, blames=[Blame(3, FaultCode.WORKER_CRASHED, decode_only=False)])
+    assert [member.within[0].name for member in blamed.members] == [b"n3"]
+    monkeypatch.setattr(inside_budget, "MAX_MEMBERS", 20)
+    limited = examine(path, report_all=False)
+    assert limited.file.container is not None
+    assert (limited.codes, limited.file.container.clean) == (["limit_reached"], 20)
