@@ -284,20 +284,20 @@ def _small_content(source: RandomSource, entry: _Entry, covered: _Covered, numbe
     data_at = _LOCAL_BYTES + int.from_bytes(data[26:28], "little") + int.from_bytes(data[28:30], "little")
     packed = data[data_at : data_at + packed_bytes]
     content = _inflated(packed, entry.size) if method else packed
-    if len(packed) < packed_bytes or len(content) != entry.size or zlib.crc32(content) != entry.crc:
+    if len(packed) < packed_bytes or content is None or len(content) != entry.size or zlib.crc32(content) != entry.crc:
         return None
     covered.extend(number, min(source.size, entry.offset + data_at + packed_bytes))
     return content
 
 
-def _inflated(packed: bytes, size: int) -> bytes:
-    """Returns the content of at most ``size`` bytes and one more; nothing if the data is damaged."""
+def _inflated(packed: bytes, size: int) -> bytes | None:
+    """Returns the content, if it has at most ``size`` bytes; ``None`` if it has more or the data is damaged."""
     decoder = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         content = decoder.decompress(packed, size + 1)
     except zlib.error:
-        return b""
-    return content if decoder.eof else b""
+        return None
+    return content if decoder.eof else None
 
 
 _UNUSUAL_FLAGS = 0x2041

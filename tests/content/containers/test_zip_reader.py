@@ -210,3 +210,12 @@ def test_a_zip64_field_that_ends_early_is_damage(path: Path) -> None:
     found = examine(path)
     assert "internal_error" not in found.codes
     assert sha256(b"b") in found.whole()
+
+
+def test_a_member_that_hides_its_content_behind_a_size_of_zero(path: Path) -> None:
+    packed = zlib.compress(b"hidden content", wbits=-15)
+    lie = {"method": 8, "size": 0, "crc": 0}
+    for data in (packed, packed[:-3], b"\xff\xff"):
+        parts = local(b"a", data, **lie)
+        path.write_bytes(archive(parts, central(b"a", data, 0, **lie)))
+        assert examine(path).codes == ["damaged"], data
