@@ -196,7 +196,7 @@ class _File:
             for found in members:
                 if isinstance(found, Trouble):
                     faults.append(Fault(Stage.UNPACK, found.code, found.message))
-                elif found.whole is None or not self._is_quick(found.whole):
+                elif found.whole is None or found.kind is not None or not self._is_quick(found.whole):
                     self._examine_member(
                         found, (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index)), above
                     )
