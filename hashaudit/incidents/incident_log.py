@@ -29,6 +29,8 @@ class Action(StrEnum):
     """Something that happened to an incident."""
 
     CREATED = "created"
+    EXPORTED = "exported"
+    """Findings were written in the form of another system."""
     NOTE = "note"
     """A statement of a person, such as that the report was filed."""
 
@@ -44,6 +46,10 @@ class LogBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     time: str
     action: Action
     text: str
+    file: str | None = None
+    """Name of an export, percent-encoded."""
+    sha256: str | None = None
+    """Hash of the file that the line is about: of the checksums at creation, or of an export."""
     prev_sha256: str | None
     """Hash of the line before, with its newline; null for the first."""
 
@@ -96,7 +102,17 @@ def read_log(directory: str, trust: Trust) -> LogReport:
     return _report(entries, check, None if entries else "it is empty", previous)
 
 
-def append_log(directory: str, incident: str, action: Action, text: str, *, signer: Signer, trust: Trust) -> LogBody:
+def append_log(
+    directory: str,
+    incident: str,
+    action: Action,
+    text: str,
+    *,
+    signer: Signer,
+    trust: Trust,
+    file: str | None = None,
+    sha256: str | None = None,
+) -> LogBody:
     """Adds a line to the log of an incident, or begins the log.
 
     Args:
@@ -106,6 +122,8 @@ def append_log(directory: str, incident: str, action: Action, text: str, *, sign
         text: what is stated about it.
         signer: signs the line.
         trust: whose lines may be before it.
+        file: name of the file that the line is about, percent-encoded.
+        sha256: hash of that file.
 
     Raises:
         FindingsError: the log cannot be read, or is damaged.
@@ -132,6 +150,8 @@ def append_log(directory: str, incident: str, action: Action, text: str, *, sign
                 time=timestamps.to_text(time.time_ns()),
                 action=action,
                 text=text,
+                file=file,
+                sha256=sha256,
                 prev_sha256=found.last_sha256 if found else None,
             )
             content = msgspec.json.encode(body).decode()

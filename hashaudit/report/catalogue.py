@@ -122,6 +122,11 @@ TEXTS = {
     "directory_unseen": "directory: entries below may be unseen",
     "also_finding": "also a finding",
     "faults_not_shown": "The records of these entries are not shown, because nothing proves them.",
+    "faults_undisclosed": "The records of these entries are not in this extract.",
+    "extract": (
+        "Made from an extract, which holds the segments with findings. Totals are those of the whole scan; records of "
+        "other segments are not disclosed."
+    ),
     "no_faults": "No record says that anything was not examined.",
     "skipped": "Skipped by rule",
     "unopened": "Containers that were read as files, and not opened",

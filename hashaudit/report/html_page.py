@@ -43,6 +43,7 @@ def render_page(report: Report, language: Language = Language.ENGLISH) -> Iterat
         script_hash=csp_hash(script),
         worst=max((run.trust for run in report.runs), key=list(Trust).index),
         not_shown=sum(run.not_shown for run in report.runs),
+        is_extract=any(run.is_extract for run in report.runs),
         has_totals=any(run.has_totals for run in current),
         has_settings=any(run.settings for run in current),
         seen=sum(run.seen for run in current),

@@ -97,6 +97,8 @@ def _head(report: Report, form: _Markdown | _Text, texts: dict[str, str]) -> Ite
     yield from (form.data(report.title), "")
     if report.warning:
         yield form.strong(f"{texts['not_verified']}: {report.warning}") + "\n"
+    if any(run.is_extract for run in report.runs):
+        yield texts["extract"] + "\n"
     for number, sentence in enumerate(report.sentences):
         yield form.strong(sentence) if number == 0 else sentence
     yield f"\n{texts['not_viewed']}\n"

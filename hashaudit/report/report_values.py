@@ -122,6 +122,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     shell_file: str
     """The name, quoted for a shell."""
     sha256: str
+    is_extract: bool
+    """The file holds some segments of the scan's file only."""
     trust: Trust
     is_trusted: bool
     points: tuple[Point, ...]

@@ -68,6 +68,7 @@ def run_facts(
         if hides_paths or not name.decode(errors="replace").isprintable()
         else shlex.quote(name.decode()),
         sha256=verified.sha256,
+        is_extract=verified.source.extract,
         trust=trust_of(verified),
         is_trusted=verified.is_verified,
         points=tuple(_points(outcome)),

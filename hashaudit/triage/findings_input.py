@@ -25,15 +25,17 @@ class FindingsInput(msgspec.Struct, frozen=True, kw_only=True):
     """The content that a signed merge result names. ``trust`` is then ``None``, because that signature covers it."""
     merge: MergedVerification | None = None
     """The merge result that names the file."""
+    extract: bool = False
+    """The file holds some segments only; an absent one is not a problem if the chain of checkpoints is complete."""
 
     @property
     def name(self) -> str:
         """The path in a form that is safe to show."""
         return paths.for_terminal(self.path)
 
-    def reader(self, *, extract: bool = False) -> FindingsReader:
+    def reader(self) -> FindingsReader:
         """Returns a reader of the records."""
-        return FindingsReader(self.path, self.trust, extract=extract)
+        return FindingsReader(self.path, self.trust, extract=self.extract)
 
     def accepts(self, item: ReadRecord) -> bool:
         """Returns whether a record is proven, and by a signer whom this reader accepts."""
@@ -100,7 +102,7 @@ class VerifiedInput(msgspec.Struct, frozen=True):
         """
         # An intact file by an unknown signer is read by the key that it names, so that its segments can be compared.
         trust = self.source.trust if self.outcome.verified else None
-        reader = FindingsReader(self.source.path, trust)
+        reader = FindingsReader(self.source.path, trust, extract=self.source.extract)
         yield from reader
         if reader.sha256 != self.sha256:
             raise FindingsError(f"findings file changed while it was read: '{self.source.name}'", hint="run this again")
@@ -121,5 +123,5 @@ def verify_input(source: FindingsInput) -> VerifiedInput:
         raise FindingsError(f"not a findings file: '{source.name}'; {why}")
     if source.trust is not None and outcome.basis is Basis.NONE:
         # The reader without trust says whether the file is intact by another signer.
-        outcome = verify_file(source.path, source.trust)
+        outcome = verify_file(source.path, source.trust, extract=source.extract)
     return VerifiedInput(source, outcome, reader.sha256, source.is_verified(outcome, reader.sha256))

@@ -45,11 +45,37 @@ def test_an_incident_holds_signed_facts_and_no_content(hashaudit: Tool, incident
     assert hashaudit("incident", "new", tmp_path / "f.jsonl", *words).code == 2
 
 
+def test_the_check_finds_what_was_changed_added_and_removed(hashaudit: Tool, incident: Path, tmp_path: Path) -> None:
+    result = hashaudit("incident", "export", incident, "csv")
+    assert result.code == 0, result.err
+    assert "not in csv: owner and mode" in result.err
+    result = hashaudit("incident", "verify", incident)
+    assert (result.code, result.out.count(b"proven: ")) == (0, 6), result.out
+    assert hashaudit("incident", "verify", incident, "--allow-any-signer", "--json").code == 3
+    assert hashaudit("incident", "export", incident, "cybertip").code == 2
+    (incident / "exports" / "0002-csv.csv").write_text("other")
+    (incident / "exports" / "more").write_text("x")
+    (incident / "findings" / "added").symlink_to("/etc/hostname")
+    (incident / "report.html").write_text("other")
+    (incident / "drafts" / "report.xml").unlink()
+    result = hashaudit("incident", "verify", incident)
+    assert result.code == 4
+    for text in (
+        *("export '0002-csv.csv' was changed", "export 'more' is not in the log", "'drafts/report.xml' is missing"),
+        *("'findings/added' is not a regular file", "'report.html' was changed"),
+    ):
+        assert f"PROBLEM: {'the ' if text.startswith('export') else ''}{text}\n" in result.out.decode()
+    assert hashaudit("incident", "verify", tmp_path).code == 4
+    (tmp_path / "other-home").mkdir()
+    elsewhere = {"HOME": str(tmp_path / "other-home"), "XDG_CONFIG_HOME": str(tmp_path / "other-home")}
+    assert hashaudit("incident", "verify", incident, env=elsewhere).code == 4
+
+
 def test_the_log_is_chained_and_signed(hashaudit: Tool, incident: Path) -> None:
     result = hashaudit("incident", "log", incident, "--note", "filed as 4564654")
     assert result.code == 0, result.err
     lines = result.out.decode().splitlines()
-    assert [line.split("  ")[2:] for line in lines] == [["created", "1 findings"], ["note", "filed as 4564654"]]
+    assert [line.split("  ")[2:] for line in lines] == [["created", "1 finding"], ["note", "filed as 4564654"]]
     log = incident / "log.jsonl"
     whole = log.read_bytes()
     first, second = whole.splitlines(keepends=True)

@@ -151,7 +151,7 @@ def export(settings: Settings) -> int:
             result = write_export(_exporter(own), files, runs, output.write)
         finally:
             output.close()
-    _report(result, own)
+    report_export(result, own.form, own.output)
     return ExitCode.COMPLETE if all(run.is_trusted for run in runs) else ExitCode.SIGNER_UNKNOWN
 
 
@@ -249,8 +249,9 @@ def _validate(directory: str, xsd: str) -> None:
             log(f"warning: {name} does not validate: {text}")
 
 
-def _report(result: "ExportResult", own: ExportOptions) -> None:
-    where = "" if own.output is None else f" to '{quote(os.fsencode(own.output))}'"
-    log(f"exported {counted(result.records, 'record')} as {own.form}{where}")
+def report_export(result: "ExportResult", form: ExportFormat, output: str | None) -> None:
+    """Logs the number of exported records, and what the format cannot hold."""
+    where = "" if output is None else f" to '{quote(os.fsencode(output))}'"
+    log(f"exported {counted(result.records, 'record')} as {form}{where}")
     for field, count in result.lost.items():
-        log(f"not in {own.form}: {field} ({counted(count, 'record')})")
+        log(f"not in {form}: {field} ({counted(count, 'record')})")
