@@ -40,7 +40,7 @@ class IncidentFile(msgspec.Struct, frozen=True, kw_only=True):
     is_extract: bool
     """It holds the run header, the segments with findings and all checkpoints of another file, and nothing else."""
     of_sha256: str
-    """Of the file that the scan wrote."""
+    """Hash of the file that the scan wrote."""
     is_covered: bool
     """A merge result in the directory vouches for it, by its SHA-256."""
 

@@ -26,7 +26,7 @@ from hashaudit.signing.signer import FILE_NAMESPACE
 from hashaudit.triage.findings_input import FindingsInput, VerifiedInput, find_inputs, verify_input
 
 MAX_SMALL_FILE_BYTES = MAX_LOG_BYTES
-"""Of the checksums and the facts. A directory with more files than fit was not made by this program."""
+"""Size of the checksums and of the facts. A directory with more files than fit was not made by this program."""
 
 _SUM = re.compile(rb"(\\?)([0-9a-f]{64})  (.+)")
 _ESCAPE = re.compile(rb"\\(.)")
@@ -105,9 +105,8 @@ def verify_incident(directory: str, trust: Trust) -> IncidentCheck:
     found = list(_findings_problems(directory, facts, trust))
     problems += found
     if not found:
-        proven.append(
-            f"the signed findings: {_counted(len(facts.files), 'file')}, {_counted(facts.findings, 'finding')}"
-        )
+        number = _counted(len(facts.files), "file")
+        proven.append(f"the signed findings: {number}, {_counted(facts.findings, 'finding')}")
     log = read_log(directory, trust)
     found = list(_log_problems(log, facts, sums))
     problems += found
