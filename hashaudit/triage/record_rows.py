@@ -44,9 +44,12 @@ def match_rows(record: FindingRecord) -> Iterator[Row]:
         "faults": " ".join(fault.code for fault in record.faults),
         "matches_omitted": str(record.matches_omitted),
     }
-    if record.accepted is not None:
-        one = record.accepted
-        whole |= {"accepted": one.reason, "accepted_by": one.by, "accepted_until": one.until}
+    one = record.accepted
+    whole |= {
+        "accepted": "" if one is None else one.reason,
+        "accepted_by": "" if one is None else one.by,
+        "accepted_until": "" if one is None else one.until,
+    }
     for match in record.matches:
         yield whole | _match_cells(match)
 
