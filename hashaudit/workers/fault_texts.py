@@ -106,6 +106,8 @@ _TEXTS = "|".join(
         r"the transfer encoding of the member is not supported",
         r"the member is within its signature, which is not opened",
         r"the member is a part of a content that several messages hold",
+        r"the header of the document is damaged|a table of the document is damaged; members may be missing",
+        r"the sectors of the member are damaged",
     )
 )
 _DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"

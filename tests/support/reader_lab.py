@@ -33,22 +33,25 @@ def read(reader: Callable[[MemorySource], Iterator[Found]], data: bytes) -> Read
     members: list[tuple[bytes, bytes]] = []
     faults: list[str] = []
     total = 0
-    for number, found in enumerate(reader(MemorySource(data))):
-        assert number < 100_000, "the reader does not end"
-        if isinstance(found, Trouble):
-            faults.append(_code(found.code, found.message))
-            continue
-        assert isinstance(found, MemberContent)
-        pieces = []
-        try:
-            for piece in found.chunks:
-                total += len(piece)
-                assert total < MOST_BYTES, "the reader gives too much"
-                pieces.append(piece)
-        except ContainerError as error:
-            faults.append(_code(error.code, error.message))
-        else:
-            members.append((found.name, b"".join(pieces)))
+    try:
+        for number, found in enumerate(reader(MemorySource(data))):
+            assert number < 100_000, "the reader does not end"
+            if isinstance(found, Trouble):
+                faults.append(_code(found.code, found.message))
+                continue
+            assert isinstance(found, MemberContent)
+            pieces = []
+            try:
+                for piece in found.chunks:
+                    total += len(piece)
+                    assert total < MOST_BYTES, "the reader gives too much"
+                    pieces.append(piece)
+            except ContainerError as error:
+                faults.append(_code(error.code, error.message))
+            else:
+                members.append((found.name, b"".join(pieces)))
+    except ContainerError as error:
+        faults.append(_code(error.code, error.message))
     return Read(members, faults)
 
 

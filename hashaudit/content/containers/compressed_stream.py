@@ -124,6 +124,11 @@ def raw_deflate() -> Decoder:
     return _Zlib(-zlib.MAX_WBITS)
 
 
+def zlib_wrapped() -> Decoder:
+    """Returns a decoder of deflate with the header and checksum of zlib (RFC 1950)."""
+    return _Zlib(zlib.MAX_WBITS)
+
+
 def bzip2() -> Decoder:
     """Returns a decoder of bzip2."""
     return _Bounded(bz2.BZ2Decompressor())

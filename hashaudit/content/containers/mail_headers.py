@@ -43,7 +43,7 @@ class PartHeader(msgspec.Struct, frozen=True):
     """Type and subtype, in lower case."""
     encoding: bytes = b""
     boundaries: tuple[bytes, ...] = ()
-    """Those of a multipart; several if fields are repeated."""
+    """Names of the delimiters of a multipart; several if fields are repeated."""
     name: bytes = b""
     """The file name in UTF-8; empty: it has none."""
     is_contradictory: bool = False

@@ -7,6 +7,7 @@ from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.interface import RandomReader, StreamReader
 from hashaudit.content.containers.mail_reader import read_mail
 from hashaudit.content.containers.mbox_reader import read_mbox
+from hashaudit.content.containers.ole_reader import read_ole
 from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
@@ -24,6 +25,7 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
 RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.ZIP: read_zip,
     ContainerKind.EML: read_mail,
+    ContainerKind.OLE: read_ole,
 }
 """Readers that need any position. :func:`load_readers` adds those that need an extra."""
 

@@ -31,3 +31,8 @@ def to_utf8(text: bytes, charset: str) -> bytes:
         return codec.decode(text, "strict")[0].encode("utf-8", "surrogatepass")
     except ValueError:
         return text
+
+
+def utf16_to_utf8(text: bytes) -> bytes:
+    """Returns a name of UTF-16, little-endian, in UTF-8. Half surrogates are kept."""
+    return codecs.utf_16_le_decode(text[: len(text) // 2 * 2], "surrogatepass")[0].encode("utf-8", "surrogatepass")
