@@ -1,7 +1,7 @@
 """The streams of a compound file, the format of OLE: a small filesystem of sectors.
 
 Every stream of the directory is found, also one that the tree of its storages does not reach. A sector that two streams
-take is told, so that neither cycles nor overlaps multiply what is read.
+take is a fault, so that neither cycles nor overlaps multiply what is read.
 
 Source: [MS-CFB] 2.
 """
