@@ -69,7 +69,13 @@ def of_member(
     if of_file.consistency is Consistency.CHANGED_WHILE_READ and result.matches:
         confirmations = (*result.needs_confirmation, Caveat.CHANGED_WHILE_READ)
         result = msgspec.structs.replace(result, needs_confirmation=confirmations)
-    return of_result(msgspec.structs.replace(entry, location=location), result, time_ns, list_names, record_all=True)
+    inner = msgspec.structs.replace(entry, location=location)
+    record = of_result(inner, result, time_ns, list_names, record_all=True)
+    if record is None or not result.digests:
+        return record  # the size of what could not be read whole is not known
+    *outer, last = record.entry.within
+    steps = (*outer, msgspec.structs.replace(last, size=large(result.bytes_read)))
+    return msgspec.structs.replace(record, entry=msgspec.structs.replace(record.entry, within=steps))
 
 
 def of_path_fault(path_fault: PathFault, time_ns: int) -> schema.FaultRecord:

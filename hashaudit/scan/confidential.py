@@ -36,10 +36,11 @@ def key_paths(signing: Signing) -> tuple[bytes, ...]:
     return tuple(os.path.realpath(os.fsencode(path)) for path in _keys(signing))
 
 
-def confidential_files(config: ScanConfig, lists: LoadedLists, signing: Signing) -> Confidential:
-    """Returns the key, the trust store, the lists and the passwords of a scan."""
+def confidential_files(config: ScanConfig, lists: LoadedLists, signing: Signing | None) -> Confidential:
+    """Returns the key, the trust store, the lists and the passwords of a scan; without a key, the passwords alone."""
     found: dict[bytes, tuple[int, int]] = {}
-    for path in (*_keys(signing), *_trust_stores(), *_list_files(config, lists), *_passwords(config)):
+    of_signed = () if signing is None else (*_keys(signing), *_trust_stores(), *_list_files(config, lists))
+    for path in (*of_signed, *_passwords(config)):
         real = os.path.realpath(os.fsencode(path))
         with contextlib.suppress(OSError):
             status = os.stat(real)

@@ -110,7 +110,7 @@ class Session:
             )
         )
         yield from map(ListLoaded, self.lists.infos)
-        if self._signing is not None:
+        if self._signing is not None or config.passwords is not None:
             self.confidential = confidential_files(config, self.lists, self._signing)
         plan = plan_for(config, self.lists, self.confidential.paths)
         if config.cache:

@@ -13,6 +13,8 @@ COMMAND_MODULES = {
     "audit": "hashaudit_cli.commands.audit",
     "diff": "hashaudit_cli.commands.manifest_diff",
     "compare": "hashaudit_cli.commands.compare",
+    "ls": "hashaudit_cli.commands.list_members",
+    "extract-check": "hashaudit_cli.commands.extract_check",
     "doctor": "hashaudit_cli.commands.doctor",
     "run": "hashaudit_cli.commands.run_job",
     "job": "hashaudit_cli.commands.run_job",

@@ -1,0 +1,90 @@
+"""Takes the records of a scan, and lists files and members with their kinds, sizes and reasons."""
+
+import os
+
+from hashaudit.record.codec import encode_line
+from hashaudit.record.entry_path import content_size, joined_path
+from hashaudit.record.output import Output
+from hashaudit.record.schema import (
+    AuditRecord,
+    Container,
+    EndReason,
+    EntryRecord,
+    FaultRecord,
+    FileRecord,
+    FindingRecord,
+)
+from hashaudit.record.totals import TotalsCounter
+from hashaudit_cli.ui.terminal import quote
+
+FLUSH_BYTES = 1 << 16
+
+NO_CONTAINER = "-"
+UNKNOWN_SIZE = "?"
+
+
+class MemberListing:
+    """Takes the records of a scan and writes one line for each.
+
+    Args:
+        output: receives them.
+        as_json: write the records as the findings file has them.
+    """
+
+    def __init__(self, output: Output, *, as_json: bool) -> None:
+        self.tally = TotalsCounter()
+        self.deadline_s = None
+        self._output = output
+        self._as_json = as_json
+        self._pending = bytearray()
+        self._count = 0
+
+    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
+        """Writes the line of the next record."""
+        self.tally.count_line(record)
+        self._count += 1
+        if self._as_json:
+            self._pending += encode_line(record)
+        elif not isinstance(record, AuditRecord):
+            self._pending += listing_line(record).encode() + b"\n"
+        if len(self._pending) >= FLUSH_BYTES:
+            self._flush()
+        return self._count
+
+    def tick(self) -> None:
+        """Does nothing: no write is due by the clock."""
+
+    def checkpoint(self) -> None:
+        """Writes the waiting lines."""
+        self._flush()
+
+    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the signature of RecordWriter
+        """Writes the waiting lines."""
+        self._flush()
+
+    def _flush(self) -> None:
+        self._output.write(bytes(self._pending))
+        self._pending.clear()
+
+
+def listing_line(record: EntryRecord) -> str:
+    """Returns kind, state, size and path of a file or member, and what kept it from being examined."""
+    kind = NO_CONTAINER if record.container is None else record.container.kind.value
+    size = content_size(record)
+    reasons = "".join(f"; {quote(os.fsencode(fault.message))}" for fault in record.faults)
+    return (
+        f"{kind:<10} {_state(record):<13} {UNKNOWN_SIZE if size is None else size:>14}"
+        f" {quote(joined_path(record.entry))}{reasons}"
+    )
+
+
+def _state(record: EntryRecord) -> str:
+    if record.faults:
+        return record.faults[0].code.value
+    return "examined" if record.container is None else _state_of_container(record.container)
+
+
+def _state_of_container(container: Container) -> str:
+    if container.same_as is not None:
+        return f"same as {container.same_as}"
+    return "opened" if container.opened else "not opened"
