@@ -54,7 +54,7 @@ def test_a_recorded_member_is_read_again(hashaudit: Tool, tmp_path: Path) -> Non
     assert hashaudit("scan", path, "--record", "all", "--passwords", words, "-o", output).code == 0
     inner = f"{path}//d.zip//secret"
 
-    def check(name: str, *more: object) -> tuple[int, str]:
+    def check(name: str, *more: Path | str) -> tuple[int, str]:
         result = hashaudit("extract-check", output, "--path", name, *more)
         return result.code, result.out.decode()
 
