@@ -93,7 +93,7 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Scan the path again when nothing replaces files there, or scan a snapshot.",
     ),
     FaultCode.CHANGED_WHILE_READ: Explanation(
-        "Every attempt to read the content found a change, or the object was overwritten after it was listed.",
+        "Every attempt to read the content found a change other than growth at its end, or the object was overwritten after it was listed.",
         "Scan a snapshot, or scan the path again when nothing writes to it.",
     ),
     FaultCode.IO_ERROR: Explanation(
@@ -346,6 +346,11 @@ CONSISTENCY: dict[Consistency, Explanation] = {
     Consistency.CHANGED_WHILE_READ: Explanation(
         "The content changed while it was read.",
         "Scan a snapshot, or scan the file again when nothing writes to it.",
+    ),
+    Consistency.APPENDED_WHILE_READ: Explanation(
+        "The file grew while it was read; digests and `size` are of its content when the reading began, which two "
+        "readings found unchanged.",
+        "Nothing to do for a log; the next scan reads what was appended since.",
     ),
 }
 

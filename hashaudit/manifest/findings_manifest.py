@@ -98,7 +98,7 @@ def _check(report: Verification, path: str) -> tuple[str, ...]:
     if damage:
         raise FindingsError(f"it does not verify: {damage[0].message}", hint=f"see what is damaged: {hint}")
     totals = report.last.totals
-    if totals.clean + totals.known and not totals.file_lines:
+    if totals.clean + totals.known != totals.file_lines:
         raise FindingsError("it has no record of files without a finding", hint="make it with scan --record all")
     return () if report.verified else (NOT_TRUSTED,)
 

@@ -17,6 +17,8 @@ class Consistency(StrEnum):
     VERSION_PINNED = "version_pinned"
     UNVERIFIED_MOUNT = "unverified_mount"
     CHANGED_WHILE_READ = "changed_while_read"
+    APPENDED_WHILE_READ = "appended_while_read"
+    """The file grew while it was read. The digests are of its content when the reading began, which stayed the same."""
 
 
 NO_VERSION = "null"

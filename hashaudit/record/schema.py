@@ -274,7 +274,7 @@ class FaultRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag=
 
 
 class FileRecord(EntryRecord, frozen=True, kw_only=True, tag_field="kind", tag="file"):
-    """With ``--record all``: a fully examined entry without a deny match."""
+    """With ``--record all``, or if the file was appended to: a fully examined entry without a deny match."""
 
     def __post_init__(self) -> None:
         self._require_read()
@@ -370,6 +370,8 @@ class Totals(Value, frozen=True, kw_only=True):
     """Files by outcome, at the end of an audit."""
     accepted: Natural = 0
     """``finding`` records with an acceptance in force, those of members included."""
+    appended: Natural = 0
+    """``file`` records with ``appended_while_read``, which a scan writes in any case."""
 
     @property
     def findings(self) -> int:
@@ -393,7 +395,7 @@ class Totals(Value, frozen=True, kw_only=True):
             "examined = clean + known + matched": self.examined == self.clean + self.known + self.matched,
             "seen = examined + faulted + skipped + pending": self.seen
             == self.examined + self.faulted + sum(self.skipped.values()) + self.pending,
-            "file_lines = clean + known, or none": self.file_lines in {0, self.clean + self.known},
+            "file_lines = clean + known, or appended": self.file_lines in {self.appended, self.clean + self.known},
             "members = members_clean + members_known + members_matched + members_faulted": self.members == members,
             "member_file_lines = members_clean + members_known, or none": self.member_file_lines
             in {0, self.members_clean + self.members_known},

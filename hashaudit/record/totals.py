@@ -6,6 +6,7 @@ from typing import Protocol
 from hashaudit.errors import FindingsError
 from hashaudit.model.audit_outcome import AuditOutcome, count_differences
 from hashaudit.model.containers import ContainerKind
+from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.record.fields import large
 from hashaudit.record.header import RunHeader
@@ -63,6 +64,7 @@ class TotalsCounter:
         self.known = 0
         self.matched = 0
         self.accepted = 0
+        self.appended = 0
         self.faulted = 0
         self.directories = 0
         self.directories_faulted = 0
@@ -172,6 +174,7 @@ class TotalsCounter:
                 self.faults.update(fault.code for fault in record.faults)
             case FileRecord():
                 self.file_lines += 1
+                self.appended += record.consistency is Consistency.APPENDED_WHILE_READ
                 if record.matches:
                     self.known += 1
                 else:
@@ -240,6 +243,7 @@ class TotalsCounter:
             containers_unopened=dict(sorted(self.containers_unopened.items())),
             audit=dict(sorted(self.audit.items())),
             accepted=self.accepted,
+            appended=self.appended,
         )
         broken = totals.imbalance()
         if broken is not None or self.pending < 0:

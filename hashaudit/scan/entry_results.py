@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hashaudit.model.containers import ContainerResult
-from hashaudit.model.entry import Entry
+from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.location import ResumeKey
 from hashaudit.model.results import EntryResult, has_deny_match
@@ -240,7 +240,8 @@ class EntryResults:
     ) -> None:
         """Holds an entry with a record until its turn, and counts one without."""
         has_news = bool(examination.faults) or has_deny_match(examination.matches)
-        has_record = has_news or self._record_all
+        is_appended = examination.consistency is Consistency.APPENDED_WHILE_READ
+        has_record = has_news or is_appended or self._record_all
         if has_record or members is not None:
             ended = Ended(entry, examination, members, has_record)
             self._ordering.put(number, ended)

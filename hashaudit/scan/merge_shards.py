@@ -239,6 +239,7 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         tally.members_known += totals.members_known
         tally.members_matched += totals.members_matched
         tally.accepted += totals.accepted
+        tally.appended += totals.appended
         tally.members_faulted += totals.members_faulted
         tally.member_file_lines += totals.member_file_lines
         tally.member_bytes += int(totals.member_bytes)

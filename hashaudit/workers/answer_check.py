@@ -301,6 +301,8 @@ def _is_consistency(consistency: Consistency, entry: Entry) -> bool:
         return True
     if entry.state.kind is Kind.OBJECT:
         return consistency in {Consistency.ETAG_PINNED, Consistency.VERSION_PINNED}
+    if consistency is Consistency.APPENDED_WHILE_READ:
+        return entry.consistency is Consistency.STABLE
     return consistency is entry.consistency
 
 

@@ -62,6 +62,7 @@ def everything() -> list[Writable]:
         perceptual=(PerceptualHash(AlgorithmName("pdq"), "ab" * 32, quality=100),),
         matches_omitted=2,
     )
+    appended = msgspec.structs.replace(examination(), consistency=Consistency.APPENDED_WHILE_READ)
     born = examination(state=msgspec.structs.replace(stat(), birth_ns=START_NS - 1))
     state = ObjectState(10, "etag", START_NS, "v1", "STANDARD")
     stored = Entry(Location(BucketRef("s3", "bucket"), b"a//\xff", "v1", root=1), state, Consistency.VERSION_PINNED)
@@ -83,6 +84,7 @@ def everything() -> list[Writable]:
         of(inside, examination(matches=[match()])),
         of(linked, changed),
         record(b"known", matches=[match(Role.KNOWN)]),
+        of(entry(b"log"), appended),
         of(entry(b"born"), born),
         of(entry(b"cached"), cached),
         of(entry(b"flat"), flat),

@@ -1,13 +1,16 @@
 """Every entry seen ends as exactly one outcome."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_lab import fault, finding, header, match, record, unlisted_folder
 from hashaudit.errors import FindingsError
+from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import FaultCode, SkipReason
 from hashaudit.model.results import Role
+from hashaudit.record.schema import FileRecord
 from hashaudit.record.totals import TotalsCounter
 
 
@@ -77,6 +80,18 @@ def test_lines_for_some_files_only_do_not_add_up() -> None:
     tally.count_line(record())
     with pytest.raises(FindingsError, match="file_lines"):
         tally.totals()
+
+
+def test_a_file_that_was_appended_to_has_a_line_of_its_own() -> None:
+    tally = TotalsCounter()
+    for _ in range(2):
+        tally.add()
+    tally.record_clean()
+    line = record()
+    assert isinstance(line, FileRecord)
+    tally.count_line(msgspec.structs.replace(line, consistency=Consistency.APPENDED_WHILE_READ))
+    totals = tally.totals()
+    assert (totals.appended, totals.file_lines, totals.clean) == (1, 1, 2)
 
 
 @given(st.lists(st.sampled_from(["finding", "fault", "clean", "known", "skip", "folder"]), max_size=30))

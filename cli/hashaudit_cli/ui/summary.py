@@ -44,6 +44,8 @@ def summary(finished: Finished) -> str:
         parts.insert(1, f"{counted(totals.members, 'member')} of containers ({bytes_shown(int(totals.member_bytes))})")
     if totals.from_cache:
         parts.append(f"{totals.from_cache:,} from the cache ({bytes_shown(int(totals.bytes_from_cache))} not read)")
+    if totals.appended:
+        parts.append(f"{totals.appended:,} appended to while read")
     if totals.known:
         parts.append(f"{totals.known:,} known")
     if totals.skipped:

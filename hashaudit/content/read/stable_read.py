@@ -11,6 +11,7 @@ import msgspec
 
 from hashaudit.content.read.directory_cache import Directory, DirectoryCache, ReplacedError
 from hashaudit.content.read.feed import Sink, UnreadableError, feed, status_of
+from hashaudit.content.read.stable_prefix import PrefixProof, PrefixSink, StablePrefix
 from hashaudit.content.read.throttled_reader import Reader
 from hashaudit.host import page_cache
 from hashaudit.host.files import stat_of
@@ -57,6 +58,8 @@ class ReadOutcome(msgspec.Struct, Generic[S], frozen=True):
     attempts: int = 1
     has_unwritten_pages: bool = False
     """A memory map may change the content without a new time. Set only on request."""
+    prefix: StablePrefix | None = None
+    """With ``changed_while_read``: the file was only appended to, and this part of it stayed the same."""
 
 
 class _Reading(msgspec.Struct, Generic[S]):
@@ -80,6 +83,7 @@ def read_entry(
     *,
     checks_pages: bool = False,
     examine_open: Callable[[S, int, int], None] | None = None,
+    make_prefix_sink: Callable[[], PrefixSink] | None = None,
 ) -> ReadOutcome[S]:
     """Reads an entry from its first byte to its last.
 
@@ -94,10 +98,14 @@ def read_entry(
         examine_open: called with the sink, the descriptor and the size of a file that was read in one state, before it
             is closed. A change during the call counts as one during the read.
         checks_pages: find out whether pages of the file wait to be written to storage.
+        make_prefix_sink: makes the sink for the prefix of a file that is appended to; ``None``: it is not looked for.
     """
     last: _Reading[S] | None = None
     fault: Fault | None = None
     attempt = 0
+    # A server may give two readings from one cache, so they prove nothing there.
+    is_local = entry.consistency is Consistency.STABLE
+    proof = None if make_prefix_sink is None or not is_local else PrefixProof(make_prefix_sink)
     while attempt < limits.policy.attempts:
         if attempt:
             waits_for_mount = fault is not None and entry.consistency is not Consistency.STABLE
@@ -112,6 +120,8 @@ def read_entry(
             growth_bytes=limits.growth_bytes,
             checks_pages=checks_pages,
             examine_open=examine_open,
+            # Most files that change once do not change again, so the first reading is without the proof's cost.
+            proof=None if attempt == 1 else proof,
         )
         if isinstance(result, Fault):
             fault = result
@@ -133,12 +143,12 @@ def read_entry(
         if result.sink is None:
             break
     if last is not None:
-        return _changed(last, fault, attempt)
+        return _changed(last, fault, attempt, None if fault is not None or proof is None else proof.prefix)
     faults = () if fault is None else (msgspec.structs.replace(fault, attempts=attempt),)
     return ReadOutcome(None, None, 0, entry.consistency, faults, attempts=attempt)
 
 
-def _changed(last: _Reading[S], fault: Fault | None, attempts: int) -> ReadOutcome[S]:
+def _changed(last: _Reading[S], fault: Fault | None, attempts: int, prefix: StablePrefix | None) -> ReadOutcome[S]:
     """Makes the outcome for a file that changed during every read.
 
     The content may not be any single state of the file, but it is the best available.
@@ -152,6 +162,7 @@ def _changed(last: _Reading[S], fault: Fault | None, attempts: int) -> ReadOutco
         (Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, attempts),),
         stat_of(last.before),
         attempts,
+        prefix=prefix,
     )
 
 
@@ -164,6 +175,7 @@ def _attempt(
     growth_bytes: int,
     checks_pages: bool,
     examine_open: Callable[[S, int, int], None] | None,
+    proof: PrefixProof | None,
 ) -> _Reading[S] | Fault:
     try:
         directory = cache.get(entry.location.directory, inodes_last=entry.consistency is Consistency.STABLE)
@@ -183,6 +195,7 @@ def _attempt(
             reader=reader,
             growth_bytes=growth_bytes,
             examine_open=examine_open,
+            proof=proof,
         )
     except UnreadableError as error:
         return fault_of(error.error, Stage.READ, "read the file")
@@ -204,6 +217,7 @@ def _read(
     reader: Reader,
     growth_bytes: int,
     examine_open: Callable[[S, int, int], None] | None,
+    proof: PrefixProof | None,
 ) -> _Reading[S] | Fault:
     before, is_certain = _settled(descriptor, entry)
     # A FUSE daemon may report holes where there is data, undetectably. The kernel's own filesystems do not.
@@ -211,7 +225,10 @@ def _read(
     if not stat.S_ISREG(before.st_mode) or not _is_listed_file(before, entry.stat, inodes_last=local):
         return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, "replaced by another file")
     limit = before.st_size + max(before.st_size, growth_bytes)
-    count, after = feed(descriptor, sink, reader, before, limit=limit, skip_holes=local)
+    feeding: Sink = sink if proof is None else proof.begin(sink, before)
+    count, after = feed(descriptor, feeding, reader, before, limit=limit, skip_holes=local)
+    if proof is not None:
+        proof.end(before, after, is_at_path=_is_at_path(entry, directory, after))
     if count >= limit:
         return _Reading(None, count, before, after, "kept growing")
     change = _change(entry, directory, before, after, count)
@@ -261,6 +278,14 @@ def _change(entry: Entry, directory: Directory, before: os.stat_result, after: o
     except OSError:
         return "path no longer exists"
     return "" if _state(at_path) == state else "path now refers to a different file"
+
+
+def _is_at_path(entry: Entry, directory: Directory, status: os.stat_result) -> bool:
+    try:
+        at_path = directory.stat(entry.location)
+    except OSError:
+        return False
+    return (at_path.st_dev, at_path.st_ino) == (status.st_dev, status.st_ino)
 
 
 def _state(status: os.stat_result) -> tuple[int, int, int, int, int]:

@@ -128,6 +128,7 @@ def totals_contradiction(lines: list[NumberedLine], before: Totals | None, after
         "file_lines": tally.file_lines,
         "members_matched": tally.members_matched,
         "accepted": tally.accepted,
+        "appended": tally.appended,
         "members_faulted": tally.members_faulted,
         "member_file_lines": tally.member_file_lines,
     }

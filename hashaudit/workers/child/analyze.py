@@ -9,6 +9,7 @@ from hashaudit.cache.values import CachedValue
 from hashaudit.content.containers.sniff import is_plain
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.digest_threads import DigestThreads
+from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.content.read.small_read import SmallReader
@@ -16,7 +17,7 @@ from hashaudit.errors import HashauditError, HostError
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, Stat, State
-from hashaudit.model.faults import Fault, Stage
+from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import BucketRef, DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
@@ -70,6 +71,19 @@ class PlainDigests:
         if not is_plain(content) or (self._pictures is not None and self._pictures.may_be_picture(content)):
             return None
         return {name: new(content).digest() for name, new in self._new}
+
+    def of_prefix(self) -> "AnalysisResult | None":
+        """Returns the hashes of the file when its reading began, if it was only appended to since.
+
+        ``None`` for a container and an image: one that grows is not whole yet.
+        """
+        prefix = self.outcome.prefix
+        if prefix is None or self.container is not None or self.seen is not None:
+            return None
+        size_bytes = prefix.stat.size
+        outcome: ReadOutcome[Content] = ReadOutcome(None, prefix.stat, size_bytes, Consistency.APPENDED_WHILE_READ)
+        faults = tuple(fault for fault in self.faults if fault.code is not FaultCode.CHANGED_WHILE_READ)
+        return AnalysisResult(outcome, dict(prefix.digests), None, faults, size_bytes)
 
 
 class Analyzer:
@@ -254,6 +268,7 @@ class Analyzer:
                 self._reader,
                 checks_pages=checks_pages,
                 examine_open=None if inside is None else examine_open,
+                make_prefix_sink=lambda: MultiDigest(self._algorithms),
             )
         except WorkerExhaustedError:
             raise

@@ -139,12 +139,13 @@ class Examiner:
             self._check_access(entry, analysis.faults)
             if refused := self.imports.faults():
                 analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
+            analysis, (matches, confirmations) = self._matched(analysis)
             counts.add(number, analysis)
-            matches, confirmations = self._match(analysis.digests, analysis.size_bytes, analysis.seen)
+            is_recorded = analysis.outcome.consistency is Consistency.APPENDED_WHILE_READ
             self._check_fitness(
                 analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None
             )
-            if item.report or self._config.report_all or analysis.faults or has_deny_match(matches):
+            if is_recorded or item.report or self._config.report_all or analysis.faults or has_deny_match(matches):
                 # Only now, because most entries get no record.
                 stat = self._analyzer.with_birth_time(entry, analysis.outcome.stat)
                 reported.append(_examination(number, analysis, stat, matches, confirmations))
@@ -184,6 +185,15 @@ class Examiner:
             matches, _ = self._matcher.match(digests, size_bytes)
             return None if has_deny_match(matches) else bool(matches)
         return bool(self._config.filters) and bool(self._filters.match(digests, size_bytes))
+
+    def _matched(self, analysis: AnalysisResult) -> tuple[AnalysisResult, Outcome]:
+        """Returns the result for a file and its matches. Of a file that was appended to, it is that of the prefix."""
+        found = self._match(analysis.digests, analysis.size_bytes, analysis.seen)
+        of_prefix = analysis.of_prefix()
+        # A match of the content that was read last is a finding, also if that content was never whole.
+        if of_prefix is None or has_deny_match(found[0]):
+            return analysis, found
+        return of_prefix, self._match(of_prefix.digests, of_prefix.size_bytes, None)
 
     def _match(self, digests: dict[AlgorithmName, bytes], size_bytes: int, seen: "PictureResult | None") -> Outcome:
         matches, confirmations = self._matcher.match(digests, size_bytes)
