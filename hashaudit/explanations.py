@@ -93,7 +93,7 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Scan the path again when nothing replaces files there, or scan a snapshot.",
     ),
     FaultCode.CHANGED_WHILE_READ: Explanation(
-        "Every attempt to read the content found a change other than growth at its end, or the object was overwritten after it was listed.",
+        "Every reading of the content found a change, not of its end alone; or the object was overwritten after its listing.",
         "Scan a snapshot, or scan the path again when nothing writes to it.",
     ),
     FaultCode.IO_ERROR: Explanation(
