@@ -93,7 +93,7 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Scan the path again when nothing replaces files there, or scan a snapshot.",
     ),
     FaultCode.CHANGED_WHILE_READ: Explanation(
-        "Every reading of the content found a change, not of its end alone; or the object was overwritten after its listing.",
+        "Every reading found a change other than growth at the end; or the object was overwritten after its listing.",
         "Scan a snapshot, or scan the path again when nothing writes to it.",
     ),
     FaultCode.IO_ERROR: Explanation(
