@@ -58,6 +58,19 @@ class AnalysisResult(msgspec.Struct, frozen=True):
     pieces: int = 0
     """Number of pieces that were hashed and sent."""
 
+    def of_prefix(self) -> "AnalysisResult | None":
+        """Returns the hashes of the file when its reading began, if it was only appended to since.
+
+        ``None`` for a container and an image, because one that grows is not whole yet, and if pieces were sent.
+        """
+        prefix = self.outcome.prefix
+        if prefix is None or self.container is not None or self.seen is not None or self.pieces:
+            return None
+        size_bytes = prefix.stat.size
+        outcome: ReadOutcome[Content] = ReadOutcome(None, prefix.stat, size_bytes, Consistency.APPENDED_WHILE_READ)
+        faults = tuple(fault for fault in self.faults if fault.code is not FaultCode.CHANGED_WHILE_READ)
+        return AnalysisResult(outcome, dict(prefix.digests), None, faults, size_bytes)
+
 
 class PlainDigests:
     """Computes the digests of contents that are nothing but their bytes."""
@@ -71,19 +84,6 @@ class PlainDigests:
         if not is_plain(content) or (self._pictures is not None and self._pictures.may_be_picture(content)):
             return None
         return {name: new(content).digest() for name, new in self._new}
-
-    def of_prefix(self) -> "AnalysisResult | None":
-        """Returns the hashes of the file when its reading began, if it was only appended to since.
-
-        ``None`` for a container and an image: one that grows is not whole yet.
-        """
-        prefix = self.outcome.prefix
-        if prefix is None or self.container is not None or self.seen is not None:
-            return None
-        size_bytes = prefix.stat.size
-        outcome: ReadOutcome[Content] = ReadOutcome(None, prefix.stat, size_bytes, Consistency.APPENDED_WHILE_READ)
-        faults = tuple(fault for fault in self.faults if fault.code is not FaultCode.CHANGED_WHILE_READ)
-        return AnalysisResult(outcome, dict(prefix.digests), None, faults, size_bytes)
 
 
 class Analyzer:
