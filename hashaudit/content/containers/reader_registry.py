@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
+from hashaudit.content.containers.ar_reader import read_ar
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
+from hashaudit.content.containers.cpio_reader import read_cpio
 from hashaudit.content.containers.interface import RandomReader, StreamReader
+from hashaudit.content.containers.lzip_reader import read_lzip
 from hashaudit.content.containers.mail_reader import read_mail
 from hashaudit.content.containers.mbox_reader import read_mbox
 from hashaudit.content.containers.ole_reader import read_ole
 from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
+from hashaudit.content.containers.rpm_reader import read_rpm
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
 from hashaudit.content.containers.zip_encryption import ZipPasswords
@@ -19,6 +23,10 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
     **STREAM_KINDS,
     ContainerKind.TAR: read_tar,
     ContainerKind.MBOX: read_mbox,
+    ContainerKind.AR: read_ar,
+    ContainerKind.CPIO: read_cpio,
+    ContainerKind.RPM: read_rpm,
+    ContainerKind.LZIP: read_lzip,
 }
 """Readers that need each byte once, in order: a nested container is not held in memory for them."""
 
