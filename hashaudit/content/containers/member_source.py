@@ -29,6 +29,11 @@ class FileSource:
         self._position = 0
         self.size = size
 
+    @property
+    def path(self) -> str:
+        """A path of the open file, for libraries that open what they read."""
+        return f"/proc/self/fd/{self._descriptor}"
+
     def read(self, count: int) -> bytes:
         """Returns the next bytes."""
         data = self.read_at(self._position, min(count, CHUNK_BYTES))

@@ -6,11 +6,15 @@ table. A worker loads them before its sandbox closes.
 
 import functools
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import msgspec
 
 from hashaudit.content.containers.interface import RandomReader
 from hashaudit.model.containers import ContainerKind
+
+ARCHIVES = "archives"
+"""The extra for archives."""
 
 
 class OptionalReader(msgspec.Struct, frozen=True):
@@ -23,7 +27,43 @@ class OptionalReader(msgspec.Struct, frozen=True):
     """Imports the library and lets it load all parts of itself."""
 
 
-OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {}
+def _has_libarchive() -> bool:
+    from hashaudit.content.containers.libarchive import has_library  # noqa: PLC0415 # as the module says
+
+    return has_library()
+
+
+def _libarchive(kind: ContainerKind) -> OptionalReader:
+    def load() -> RandomReader:
+        from hashaudit.content.containers.libarchive_reader import READERS, prepare  # noqa: PLC0415 # as above
+
+        prepare()
+        return READERS[kind]
+
+    return OptionalReader(ARCHIVES, _has_libarchive, load)
+
+
+def _load_rar() -> RandomReader:
+    from hashaudit.content.containers.rar_reader import read_rar, warm_up  # noqa: PLC0415 # as above
+
+    warm_up()
+    return read_rar
+
+
+OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
+    **{
+        kind: _libarchive(kind)
+        for kind in (
+            ContainerKind.SEVEN_ZIP,
+            ContainerKind.CAB,
+            ContainerKind.LHA,
+            ContainerKind.XAR,
+            ContainerKind.LZ4,
+            ContainerKind.COMPRESS,
+        )
+    },
+    ContainerKind.RAR: OptionalReader(ARCHIVES, lambda: find_spec("rars") is not None, _load_rar),
+}
 """By kind."""
 
 

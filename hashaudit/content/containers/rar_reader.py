@@ -1,0 +1,177 @@
+"""The reader of rar archives, which unpacks with the library rars of the extra ``archives``.
+
+The library gives a member as a whole, so a member has a limit on its size. Members of solid archives are unpacked
+several at once, because each of them needs those before it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import rars
+
+from hashaudit.content.containers.interface import (
+    CHUNK_BYTES,
+    ContainerError,
+    Found,
+    MemberContent,
+    RandomSource,
+    Trouble,
+)
+from hashaudit.content.containers.member_source import FileSource
+from hashaudit.content.containers.rar_blocks import END, FILE, MAIN, MARK_4, MARK_5, Block, blocks
+from hashaudit.content.containers.sniff import SEARCHED_BYTES, find_appended
+from hashaudit.model.containers import ContainerKind
+from hashaudit.model.faults import FaultCode
+
+DAMAGED = "the archive is damaged; members may be missing"
+DAMAGED_HEADER = "a header of the archive is damaged; members may be missing"
+DAMAGED_MEMBER = "the content of the member is damaged"
+ENCRYPTED = "the member is encrypted"
+DIRECTORY_ENCRYPTED = "the central directory is encrypted"
+UNSUPPORTED = "this form of the archive is not supported"
+ENDS_EARLY = "the archive ends early"
+TRAILING = "other data follows the end of the archive"
+OTHER_VOLUME = "the member begins in another volume of a split archive"
+NEXT_VOLUME = "the archive continues in another volume"
+
+MAX_MEMBER_BYTES = 256 << 20
+"""Longest member, and most bytes of an archive that is held in memory."""
+TOO_LONG = f"unpacking needs more than {MAX_MEMBER_BYTES} bytes of memory"
+
+BATCH_BYTES = 64 << 20
+"""Content of a solid archive that is unpacked at once."""
+
+_OPTIONS = rars.ReadOptions(
+    max_member_output_bytes=MAX_MEMBER_BYTES,
+    rar50_dictionary_size_limit=MAX_MEMBER_BYTES,
+    max_reader_workspace_bytes=2 * MAX_MEMBER_BYTES,
+    max_header_bytes=1 << 28,
+)
+
+
+def read_rar(source: RandomSource) -> Iterator[Found]:
+    """Reads a rar archive, also one behind a program."""
+    start = 0
+    if not source.read_at(0, 7).startswith((MARK_4, MARK_5[:7], b"RE~^")):
+        found = find_appended(source.read_at(0, SEARCHED_BYTES))
+        if found is None or found[0] is not ContainerKind.RAR:
+            yield Trouble(FaultCode.DAMAGED, DAMAGED)
+            return
+        start = found[1]
+    good: list[Block] = []
+    if source.read_at(start, 4) != b"RE~^":
+        good = list(blocks(source, start))
+        yield from _structure(source, good, is_new=source.read_at(start, 8) == MARK_5)
+    archive, troubles = _opened(source, start, good)
+    yield from troubles
+    if archive is not None:
+        yield from _members(archive)
+
+
+def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Iterator[Trouble]:
+    """Yields a fault for what the library would pass over."""
+    if any(block.hides_headers for block in found):
+        return
+    if any(block.is_behind_gap for block in found):
+        yield Trouble(FaultCode.DAMAGED, DAMAGED_HEADER)
+    last = found[-1] if found else None
+    if last is None or last.type != END:
+        # Archives before version 5 may lack an end.
+        if last is None or last.end != source.size or is_new:
+            yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
+        return
+    if last.has_next:
+        yield Trouble(FaultCode.INCOMPLETE, NEXT_VOLUME)
+    at = last.end
+    while data := source.read_at(at, CHUNK_BYTES) if at < source.size else b"":
+        if data.strip(b"\0"):
+            yield Trouble(FaultCode.TRAILING_DATA, TRAILING)
+            return
+        at += len(data)
+
+
+def _opened(source: RandomSource, start: int, good: list[Block]) -> tuple["rars.RarFile | None", list[Trouble]]:
+    """Opens an archive; one with damaged headers from its other blocks."""
+    try:
+        if isinstance(source, FileSource) and source.size > MAX_MEMBER_BYTES:
+            return rars.RarFile(source.path, options=_OPTIONS), []
+        if source.size > MAX_MEMBER_BYTES:
+            return None, [Trouble(FaultCode.LIMIT_REACHED, TOO_LONG)]
+        return rars.RarFile.from_bytes(source.read_at(0, source.size), options=_OPTIONS), []
+    except (rars.Error, MemoryError, OSError, ValueError) as error:
+        code, message = _fault(error, of_member=False)
+    if code is not FaultCode.DAMAGED or source.size > MAX_MEMBER_BYTES:
+        return None, [Trouble(code, message)]
+    mark = MARK_5 if source.read_at(start, 8) == MARK_5 else MARK_4
+    whole = [block for block in good if block.type in {MAIN, FILE, END} and block.end <= source.size]
+    data = mark + b"".join(source.read_at(block.start, block.end - block.start) for block in whole)
+    try:
+        return rars.RarFile.from_bytes(data, options=_OPTIONS), [Trouble(code, message)]
+    except (rars.Error, MemoryError, ValueError):
+        return None, [Trouble(code, message)]
+
+
+def _members(archive: "rars.RarFile") -> Iterator[Found]:
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    number = 0
+    while number < len(infos):
+        info = infos[number]
+        batch: Sequence[rars.RarInfo] = (info,)
+        contents: Sequence[bytes] | None = None
+        if info.is_solid:
+            batch, contents = _solid(archive, infos, number)
+        for offset, one in enumerate(batch):
+            content = None if contents is None else contents[offset]
+            name = bytes(one.orig_filename_bytes or one.filename.encode("utf-8", "surrogateescape"))
+            yield MemberContent(number + offset, name, _content(archive, one, content), one.file_size)
+        number += len(batch)
+
+
+def _solid(
+    archive: "rars.RarFile", infos: list["rars.RarInfo"], number: int
+) -> tuple[Sequence["rars.RarInfo"], Sequence[bytes] | None]:
+    """Unpacks some members that follow one another; ``None``: one of them cannot be unpacked."""
+    batch: list[rars.RarInfo] = []
+    size = 0
+    for info in infos[number:]:
+        size += info.file_size or 0
+        if batch and size > BATCH_BYTES:
+            break
+        batch.append(info)
+    try:
+        return batch, archive.read_many(batch, options=_OPTIONS)
+    except (rars.Error, MemoryError, OSError, ValueError):
+        return batch, None
+
+
+def _content(archive: "rars.RarFile", info: "rars.RarInfo", content: bytes | None) -> Iterator[bytes]:
+    if info.is_split_before or info.is_split_after:
+        raise ContainerError(FaultCode.INCOMPLETE, OTHER_VOLUME if info.is_split_before else NEXT_VOLUME)
+    if info.is_encrypted:
+        raise ContainerError(FaultCode.ENCRYPTED, ENCRYPTED)
+    if content is None:
+        try:
+            content = archive.read(info, options=_OPTIONS)
+        except (rars.Error, MemoryError, OSError, ValueError) as error:
+            code, message = _fault(error, of_member=True)
+            raise ContainerError(code, message) from None
+    for at in range(0, len(content), CHUNK_BYTES):
+        yield content[at : at + CHUNK_BYTES]
+
+
+def _fault(error: Exception, *, of_member: bool) -> tuple[FaultCode, str]:
+    if isinstance(error, rars.PasswordRequired | rars.BadPassword):
+        return FaultCode.ENCRYPTED, ENCRYPTED if of_member else DIRECTORY_ENCRYPTED
+    if isinstance(error, rars.UnsupportedRarFeature):
+        return FaultCode.UNSUPPORTED, UNSUPPORTED
+    if isinstance(error, MemoryError):
+        return FaultCode.LIMIT_REACHED, TOO_LONG
+    return FaultCode.DAMAGED, DAMAGED_MEMBER if of_member else DAMAGED
+
+
+def warm_up() -> None:
+    """Opens what is no archive, so that the library has loaded all of itself."""
+    for data in (MARK_5, MARK_4, b"RE~^"):
+        try:
+            rars.RarFile.from_bytes(data, options=_OPTIONS).infolist()
+        except (rars.Error, ValueError):
+            continue
