@@ -81,7 +81,7 @@ def read_cpio(source: Source) -> Iterator[Found]:
 
 
 def _header(ahead: LookAhead, magic: bytes) -> _Header | None:
-    """Reads what follows a magic; ``None``: it is no header, and nothing but the magic is taken."""
+    """Reads what follows a magic; ``None``: it is not a header, and nothing but the magic is taken."""
     start = ahead.position
     text = ahead.read_exactly(70 if magic == _POSIX else 104)
     header, name_bytes, padding = None, 0, 0

@@ -68,7 +68,7 @@ def read_rar(source: RandomSource) -> Iterator[Found]:
 
 
 def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Iterator[Trouble]:
-    """Yields a fault for what the library would pass over."""
+    """Yields a fault for what the library would skip."""
     if any(block.hides_headers for block in found):
         return
     if any(block.is_behind_gap for block in found):
@@ -169,7 +169,7 @@ def _fault(error: Exception, *, of_member: bool) -> tuple[FaultCode, str]:
 
 
 def warm_up() -> None:
-    """Opens what is no archive, so that the library has loaded all of itself."""
+    """Opens bytes without an archive, so that the library has loaded all of itself."""
     for data in (MARK_5, MARK_4, b"RE~^"):
         try:
             rars.RarFile.from_bytes(data, options=_OPTIONS).infolist()
