@@ -27,6 +27,7 @@ class CsvExport(Exporter):
         Field.DISTANCE: "`distance`, `threshold`",
         Field.LABELS: "`category`, `labels` (JSON)",
         Field.CAVEATS: "`caveats`",
+        Field.ACCEPTANCE: "`accepted`, `accepted_by`, `accepted_until`",
         Field.NOT_VIEWED: "`human_viewed`",
         Field.KNOWN: "rows with `role` known",
         Field.FAULTS: "`faults`",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from hashaudit.exports.dfxml_document import END, FileObject, beginning, file_object, own_attributes
-from hashaudit.exports.export_values import caveats, found_entries, modified
+from hashaudit.exports.export_values import acceptance, caveats, found_entries, modified
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
 from hashaudit.record.entry_path import content_size, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FileRecord, FileState, FindingRecord
@@ -31,6 +31,7 @@ class DfxmlExport(Exporter):
         Field.DISTANCE: "`hashaudit:match`",
         Field.LABELS: "`hashaudit:match`",
         Field.CAVEATS: "`hashaudit:caveats`",
+        Field.ACCEPTANCE: "`hashaudit:accepted`",
         Field.NOT_VIEWED: "`hashaudit:run`",
         Field.FAULTS: "`error`",
         Field.FAULT_RECORDS: "`error`",
@@ -91,3 +92,7 @@ def _own(run: ExportedRun, record: EntryRecord) -> Iterator[str]:
         yield f"<hashaudit:match {own_attributes(match)}/>"
     if caveats(record):
         yield f"<hashaudit:caveats>{' '.join(caveats(record))}</hashaudit:caveats>"
+    accepted = acceptance(record)
+    if accepted is not None:
+        facts = {"reason": accepted.reason, "by": accepted.by, "until": accepted.until}
+        yield f"<hashaudit:accepted {own_attributes(facts)}/>"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from hashaudit.exports.export_values import (
+    acceptance,
     caveats,
     file_name,
     found_entries,
@@ -48,6 +49,7 @@ class EcsExport(Exporter):
         Field.DISTANCE: "`hashaudit.matches`",
         Field.LABELS: "`hashaudit.matches`",
         Field.CAVEATS: "`hashaudit.caveats`",
+        Field.ACCEPTANCE: "`hashaudit.accepted`",
         Field.NOT_VIEWED: "`hashaudit.human_viewed`",
         Field.FAULTS: "`hashaudit.faults`",
     }
@@ -88,6 +90,7 @@ class EcsExport(Exporter):
                 "matches": [match for match in record.matches if match.role == "deny"],
                 "caveats": caveats(record),
                 "faults": [fault.code for fault in record.faults],
+                "accepted": acceptance(record),
                 "human_viewed": False,
                 "signer": run.fingerprint,
             },

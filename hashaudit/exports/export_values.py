@@ -9,7 +9,7 @@ from hashaudit.exports.interface import ExportedRun
 from hashaudit.model.results import Caveat
 from hashaudit.record import timestamps
 from hashaudit.record.entry_path import content_time, joined_path
-from hashaudit.record.schema import EntryRecord, FindingRecord
+from hashaudit.record.schema import Acceptance, EntryRecord, FindingRecord
 from hashaudit.triage.match_view import Agreement, agreements, deny_matches, labels_text
 
 TOOL = "hashaudit"
@@ -72,6 +72,11 @@ def found_entries(record: EntryRecord) -> list[Agreement]:
 def caveats(record: EntryRecord) -> tuple[Caveat, ...]:
     """Returns the caveats of a finding."""
     return record.needs_confirmation if isinstance(record, FindingRecord) else ()
+
+
+def acceptance(record: EntryRecord) -> Acceptance | None:
+    """Returns the acceptance of a finding that is in force."""
+    return record.accepted if isinstance(record, FindingRecord) else None
 
 
 def is_weak(record: EntryRecord) -> bool:

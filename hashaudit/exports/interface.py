@@ -38,8 +38,10 @@ class Field(StrEnum):
     NOT_VIEWED = "the statement that no person viewed the file"
     KNOWN = "matches of known lists"
     FAULTS = "faults of a finding"
+    ACCEPTANCE = "acceptance of a finding by a person"
     FAULT_RECORDS = "fault records"
     FILE_RECORDS = "records of files without a match"
+    DIFFERENCES = "differences from a manifest"
 
 
 class ExportedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,5 +103,6 @@ def fields_of(record: EntryRecord) -> Iterator[Field]:
         Field.CAVEATS: isinstance(record, FindingRecord) and bool(record.needs_confirmation),
         Field.KNOWN: any(match.role is Role.KNOWN for match in record.matches),
         Field.FAULTS: bool(record.faults),
+        Field.ACCEPTANCE: isinstance(record, FindingRecord) and record.accepted is not None,
     }
     yield from (field for field, holds in conditions.items() if holds)

@@ -9,6 +9,7 @@ from hashaudit import __version__
 from hashaudit.exports.export_values import (
     FULL_NAMES,
     TOOL,
+    acceptance,
     caveats,
     epoch_ms,
     file_name,
@@ -26,6 +27,8 @@ from hashaudit.record.schema import EntryRecord, FileState
 OCSF_VERSION = "1.6.0"
 _ALGORITHM_IDS = {"md5": 1, "sha1": 2, "sha256": 3, "sha512": 4}
 _OTHER = 99
+_NEW, _SUPPRESSED = 1, 3
+"""Values of ``status_id``."""
 
 
 class OcsfExport(Exporter):
@@ -49,6 +52,7 @@ class OcsfExport(Exporter):
         Field.DISTANCE: "`unmapped.matches`",
         Field.LABELS: "`unmapped.matches`",
         Field.CAVEATS: "`confidence_id`, `unmapped.caveats`",
+        Field.ACCEPTANCE: "`status_id` 3 (suppressed), `unmapped.accepted`",
         Field.NOT_VIEWED: "`unmapped.human_viewed`",
         Field.FAULTS: "`unmapped.faults`",
     }
@@ -63,7 +67,7 @@ class OcsfExport(Exporter):
             "class_uid": 2004,
             "type_uid": 200401,
             "severity_id": 0,
-            "status_id": 1,
+            "status_id": _NEW if acceptance(record) is None else _SUPPRESSED,
             "is_alert": True,
             "confidence_id": 1 if weak else 2 if caveats(record) else 3,
             "time": epoch_ms(record.time),
@@ -117,6 +121,7 @@ def _unmapped(run: ExportedRun, record: EntryRecord) -> dict[str, Any]:
         "matches": [match for match in record.matches if match.role == "deny"],
         "caveats": caveats(record),
         "faults": [fault.code for fault in record.faults],
+        "accepted": acceptance(record),
         "human_viewed": False,
         "signer": run.fingerprint,
     }

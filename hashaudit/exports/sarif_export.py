@@ -7,7 +7,16 @@ from urllib.parse import quote
 import msgspec
 
 from hashaudit import __version__
-from hashaudit.exports.export_values import TOOL, caveats, found_entries, is_weak, milliseconds, sentence, stable_uuid
+from hashaudit.exports.export_values import (
+    TOOL,
+    acceptance,
+    caveats,
+    found_entries,
+    is_weak,
+    milliseconds,
+    sentence,
+    stable_uuid,
+)
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
 from hashaudit.record.entry_path import content_size, file_path, joined_path
 from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord
@@ -37,6 +46,7 @@ class SarifExport(Exporter):
         Field.DISTANCE: "`result.properties`",
         Field.LABELS: "`result.properties`",
         Field.CAVEATS: "`level`, `result.properties`",
+        Field.ACCEPTANCE: "`result.suppressions`",
         Field.NOT_VIEWED: "`result.properties`",
         Field.FAULTS: "`toolExecutionNotifications`",
         Field.FAULT_RECORDS: "`toolExecutionNotifications`",
@@ -65,7 +75,7 @@ class SarifExport(Exporter):
         if not isinstance(record, FindingRecord):
             return head
         path = joined_path(record.entry).decode(errors="replace")
-        result = {
+        result: dict[str, Any] = {
             "ruleId": RULE,
             "guid": stable_uuid(run, "result", record.seq),
             "level": "note" if is_weak(record) else "warning" if caveats(record) else "error",
@@ -83,6 +93,10 @@ class SarifExport(Exporter):
                 "human_viewed": False,
             },
         }
+        accepted = acceptance(record)
+        if accepted is not None:
+            why = f"accepted until {accepted.until} by {accepted.by}: {accepted.reason}"
+            result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
         separator = b"" if self._is_first else b",\n"
         self._is_first = False
         return head + separator + msgspec.json.encode(result)

@@ -4,7 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hashaudit.exports.export_values import caveats, found_entries, is_weak, milliseconds, one_line, path_text, sentence
+from hashaudit.exports.export_values import (
+    acceptance,
+    caveats,
+    found_entries,
+    is_weak,
+    milliseconds,
+    one_line,
+    path_text,
+    sentence,
+)
 from hashaudit.exports.interface import ExportedRun, Exporter, Field
 from hashaudit.record.entry_path import content_size
 from hashaudit.record.schema import EntryRecord
@@ -38,6 +47,7 @@ class SyslogExport(Exporter):
         Field.DISTANCE: "`match`",
         Field.LABELS: "the message",
         Field.CAVEATS: "`caveats`, severity",
+        Field.ACCEPTANCE: "`accepted`",
         Field.NOT_VIEWED: "`viewed`",
     }
 
@@ -45,6 +55,7 @@ class SyslogExport(Exporter):
         """Returns one message and its line end."""
         first = found_entries(record)[0]
         severity = _NOTICE if is_weak(record) else _WARNING
+        accepted = acceptance(record)
         values = {
             "run": run.header.run_id,
             "record": str(record.seq),
@@ -56,6 +67,7 @@ class SyslogExport(Exporter):
             "entry": first.entry,
             "match": first.text,
             "caveats": " ".join(caveats(record)),
+            "accepted": "" if accepted is None else f"until {accepted.until} by {accepted.by}: {accepted.reason}",
             "viewed": "false",
             **{str(name).replace("-", "_"): value for name, value in record.digests.items()},
         }

@@ -10,7 +10,7 @@ from hashaudit.errors import FindingsError
 from hashaudit.exports.cybertip_export import MAPPING, Incident, file_draft, report_draft
 from hashaudit.exports.interface import ExportedRun, Exporter, Field, fields_of
 from hashaudit.record.output import Output
-from hashaudit.record.schema import EntryRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EntryRecord, FindingRecord
 from hashaudit.triage.findings_input import VerifiedInput
 
 FLUSH_BYTES = 1 << 18
@@ -77,6 +77,9 @@ def write_export(
     records = 0
     buffer = bytearray(exporter.begin(runs))
     for run, record in _records(files, runs):
+        if isinstance(record, AuditRecord):
+            lost[Field.DIFFERENCES] += 1
+            continue
         taken = exporter.add(run, record) if isinstance(record, exporter.kinds) else b""
         records += bool(taken)
         lost.update(field for field in fields_of(record) if field not in exporter.mapping)
@@ -104,6 +107,9 @@ def write_drafts(
     lost: Counter[Field] = Counter()
     records = 0
     for run, record in _records(files, runs):
+        if isinstance(record, AuditRecord):
+            lost[Field.DIFFERENCES] += 1
+            continue
         lost.update(field for field in fields_of(record) if field not in MAPPING)
         if isinstance(record, FindingRecord):
             records += 1
@@ -113,10 +119,12 @@ def write_drafts(
     return ExportResult(records, lost)
 
 
-def _records(files: Sequence[VerifiedInput], runs: Sequence[ExportedRun]) -> Iterator[tuple[ExportedRun, EntryRecord]]:
+def _records(
+    files: Sequence[VerifiedInput], runs: Sequence[ExportedRun]
+) -> Iterator[tuple[ExportedRun, EntryRecord | AuditRecord]]:
     for one, run in zip(files, runs, strict=True):
         for item in one.records():
-            if item.is_proven and isinstance(item.record, EntryRecord):
+            if item.is_proven and isinstance(item.record, EntryRecord | AuditRecord):
                 yield run, item.record
 
 

@@ -7,19 +7,21 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from hashaudit.model import paths
-from hashaudit.model.audit_outcome import DIFFERENCES
+from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
 from hashaudit.model.results import Caveat
 from hashaudit.record.header import Root, RootType
-from hashaudit.record.schema import EntryRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EntryRecord, FindingRecord
 from hashaudit.report.compare_runs import RunIndex, finding_key, is_series
 from hashaudit.report.finding_rows import CAVEAT_NAMES, RowMaker, caveat_texts
 from hashaudit.report.redaction import HIDDEN, Redact, Redaction
 from hashaudit.report.report_values import (
+    MAX_DIFFERENCE_ROWS,
     MAX_FAULT_ROWS,
     MAX_ROWS,
     MAX_STATIC_ROWS,
     Bar,
     Comparison,
+    DifferenceRow,
     FaultRow,
     FindingRow,
     Report,
@@ -80,6 +82,7 @@ class _Builder:
         self._row_json: list[bytes] = []
         self._faults: list[FaultRow] = []
         self._fault_rows = 0
+        self._differences: list[DifferenceRow] = []
         self._base = self._common_base()
 
     def build(self, made: str, tool: str, marking: str) -> Report:
@@ -129,6 +132,9 @@ class _Builder:
             faults=tuple(self._faults),
             faults_omitted=self._fault_rows - len(self._faults),
             by_fault=tuple(Bar(name, count) for name, count in counts.fault_codes.most_common()),
+            accepted=counts.accepted,
+            differences=tuple(self._differences),
+            differences_omitted=sum(counts.outcomes.values()) - len(self._differences),
         )
 
     def _hides(self, kind: Redact) -> bool:
@@ -158,12 +164,14 @@ class _Builder:
         not_shown = 0
         for item in one.records():
             record = item.record
-            if not isinstance(record, EntryRecord):
-                # The totals count what an audit found; the report lists records of the scan.
-                continue
             is_proven = item.is_proven
+            if not isinstance(record, EntryRecord | AuditRecord):
+                continue
             if not (is_proven or self._unverified):
                 not_shown += 1
+                continue
+            if isinstance(record, AuditRecord):
+                self._differ(record, maker, is_proven=is_proven, is_current=is_current)
                 continue
             own.add(record)
             if index is not None:
@@ -185,6 +193,12 @@ class _Builder:
         self._fault_rows += len(record.faults)
         if record.faults and len(self._faults) < MAX_FAULT_ROWS:
             self._faults.extend(maker.faults(record, is_proven=is_proven))
+
+    def _differ(self, record: AuditRecord, maker: RowMaker, *, is_proven: bool, is_current: bool) -> None:
+        if is_current:
+            self._counts.add_difference(record)
+            if len(self._differences) < MAX_DIFFERENCE_ROWS:
+                self._differences.append(maker.difference(record, is_proven=is_proven))
 
     def _by_list(self) -> Iterator[Bar]:
         hides = self._hides(Redact.LABELS)
@@ -237,37 +251,54 @@ def _by_caveat(counts: FindingsCounts) -> Iterator[Bar]:
 def _outcome(runs: Sequence[RunFacts], counts: FindingsCounts) -> str:
     if counts.findings or any(run.matched for run in runs):
         return "findings"
+    if any(bar.count for run in runs for bar in run.audit if bar.label in DIFFERENCES):
+        return "incomplete"
     return "none" if all(_is_whole(run) for run in runs) else "incomplete"
 
 
 def _is_whole(run: RunFacts) -> bool:
     """Returns whether the run proves that everything was examined."""
     whole = run.is_complete and not run.unexamined and not run.directories_faulted
-    return whole and run.is_trusted and run.looked_for and not run.unopened
+    is_compared = all(bar.count == 0 for bar in run.audit if bar.label == AuditOutcome.UNREADABLE)
+    has_aim = run.looked_for or run.is_audit
+    # A manifest names files, so members of containers matter only to lists.
+    is_opened = not (run.looked_for and run.unopened)
+    return whole and run.is_trusted and has_aim and is_compared and is_opened
 
 
 def _sentences(runs: Sequence[RunFacts], counts: FindingsCounts) -> Iterator[str]:
     """Yields the outcome in words. Nothing is called clean, and zero is said with what it covers."""
-    matched = max(counts.findings, sum(run.matched for run in runs))
-    unexamined = sum(run.unexamined for run in runs)
-    directories = sum(run.directories_faulted for run in runs)
-    not_shown = sum(run.not_shown for run in runs)
     whole = all(_is_whole(run) for run in runs)
-    if not any(run.looked_for for run in runs):
+    is_audit = any(run.is_audit for run in runs)
+    if is_audit:
+        yield from _compared(runs, whole=whole)
+    if any(run.looked_for for run in runs):
+        yield from _matched(runs, counts, whole=whole)
+    elif not is_audit:
         yield "Nothing was looked for: the scan had no deny list."
-    elif matched:
+    yield from _missing(runs)
+
+
+def _matched(runs: Sequence[RunFacts], counts: FindingsCounts, *, whole: bool) -> Iterator[str]:
+    matched = max(counts.findings, sum(run.matched for run in runs))
+    if matched:
         at_least = "" if whole else "At least "
         yield f"{at_least}{_counted(matched, 'file matches', 'files match')} what was looked for."
         yield from _accepted(counts)
     elif whole:
         yield "No file matches what was looked for, and every entry was examined or skipped by a rule."
-    elif not_shown:
+    elif any(run.not_shown for run in runs):
         yield "No proven record names a match, but the file has records that are not proven."
     else:
         yield "No match is recorded, but not everything was examined."
-    differing = sum(bar.count for run in runs for bar in run.audit if bar.label in DIFFERENCES)
-    if differing:
-        yield f"{_counted(differing, 'file differs', 'files differ')} from the manifest."
+
+
+def _missing(runs: Sequence[RunFacts]) -> Iterator[str]:
+    """Yields what was not examined, or is not shown."""
+    not_shown = sum(run.not_shown for run in runs)
+    unexamined = sum(run.unexamined for run in runs)
+    directories = sum(run.directories_faulted for run in runs)
+    unopened = sum(bar.count for run in runs if run.looked_for for bar in run.unopened)
     if not_shown:
         yield f"{_counted(not_shown, 'record is', 'records are')} not proven and not shown here."
     if unexamined:
@@ -277,13 +308,27 @@ def _sentences(runs: Sequence[RunFacts], counts: FindingsCounts) -> Iterator[str
             f"{_counted(directories, 'directory', 'directories')} could not be listed completely: "
             "entries below may be unseen."
         )
-    unopened = sum(bar.count for run in runs for bar in run.unopened)
     if unopened:
-        yield f"{_counted(unopened, 'container was', 'containers were')} not opened: members of it may match."
+        yield f"{_counted(unopened, 'container was', 'containers were')} not opened: members may match."
     for run in runs:
         if not run.is_complete:
             yield f"The scan did not run to its end ({run.ended}): entries that it did not reach are unknown."
             break
+
+
+def _compared(runs: Sequence[RunFacts], *, whole: bool) -> Iterator[str]:
+    """Yields the outcome of an audit in words."""
+    differing = sum(bar.count for run in runs for bar in run.audit if bar.label in DIFFERENCES)
+    at_least = "" if whole else "At least "
+    if differing:
+        yield f"{at_least}{_counted(differing, 'file differs', 'files differ')} from the manifest."
+    elif whole:
+        yield "Every file agrees with the manifest, and no file of it is missing."
+    else:
+        yield "No difference from the manifest is recorded, but not everything was compared."
+    unreadable = sum(bar.count for run in runs for bar in run.audit if bar.label == AuditOutcome.UNREADABLE)
+    if unreadable:
+        yield f"{_counted(unreadable, 'file', 'files')} could not be compared."
 
 
 def _accepted(counts: FindingsCounts) -> Iterator[str]:

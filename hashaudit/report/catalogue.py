@@ -40,6 +40,7 @@ TEXTS = {
         "No person has viewed any of these files for this report. A match says that a file has a hash that a list "
         "names. It does not say what the file shows, and the list may be wrong."
     ),
+    "tile_differences": "files differ from the manifest",
     "tile_findings": "findings",
     "tile_without_caveat": "of them need no confirmation",
     "unknown": "unknown",
@@ -133,6 +134,18 @@ TEXTS = {
     "unopened_text": "Their own content was compared. Their members were not, so a match inside may have been missed.",
     "members": "Members of containers, which are counted apart",
     "audit": "Compared with a manifest",
+    "audit_short": "Manifest",
+    "audit_caption": "Every file that is found or expected has exactly one outcome.",
+    "differences": "Files that differ, or could not be compared",
+    "before": "Path in the manifest",
+    "containers": "Containers, by kind. Members of a container that was not opened are not examined.",
+    "container": "Container",
+    "number": "Number",
+    "opened": "opened",
+    "not_opened": "not opened",
+    "accepted": "accepted",
+    "acceptance": "Acceptance",
+    "open": "open",
     "lists_caption": (
         "Each list is identified by its SHA-256. Entries are confidential: only the identifiers and labels of those "
         "that matched are in this report."

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from hashaudit.explanations import CAVEATS, FAULT_CODES
+from hashaudit.model import paths
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.results import Caveat, Role
 from hashaudit.record.entry_path import content_size, joined_path
-from hashaudit.record.schema import EntryRecord, FaultRecord, FileState, FindingRecord, ObjectState
+from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FileState, FindingRecord, ObjectState
 from hashaudit.report.redaction import HIDDEN, Redact, Redaction
-from hashaudit.report.report_values import DETAILS, EntryText, FaultRow, FindingRow
+from hashaudit.report.report_values import DETAILS, DifferenceRow, EntryText, FaultRow, FindingRow
 from hashaudit.report.visible_text import MAX_LABEL_CHARACTERS, Shown, shown, shown_bytes
 from hashaudit.triage.match_view import CATEGORY_FIELDS, Agreement, agreements, deny_matches
 
@@ -72,6 +74,7 @@ class RowMaker:
             category=self._category(found),
             is_proven=is_proven,
             state=state,
+            is_accepted=record.accepted is not None,
             details=tuple(
                 part for label, value in self._details(record, len(found)) for part in (_DETAIL[label], value)
             ),
@@ -96,10 +99,28 @@ class RowMaker:
                 is_proven=is_proven,
             )
 
+    def difference(self, record: AuditRecord, *, is_proven: bool) -> DifferenceRow:
+        """Returns the row of a difference from a manifest."""
+        expected = record.expected
+        is_elsewhere = expected is not None and record.outcome in {AuditOutcome.MOVED, AuditOutcome.COPIED}
+        return DifferenceRow(
+            run=self._run,
+            seq=record.seq,
+            outcome=record.outcome,
+            path=shown_bytes(self._relative(paths.from_text(record.path, record.path_uri))),
+            before=shown_bytes(self._relative(paths.from_text(expected.path, expected.path_uri)))
+            if expected is not None and is_elsewhere
+            else "",
+            note=HIDDEN if record.note and self._redaction.hides(Redact.PATHS) else shown(record.note or ""),
+            is_proven=is_proven,
+        )
+
+    def _relative(self, path: bytes) -> bytes:
+        shown_path = self._redaction.path(path, is_file=True)
+        return shown_path.removeprefix(self._base)
+
     def _path(self, record: EntryRecord) -> tuple[Shown, Shown]:
-        path = self._redaction.path(joined_path(record.entry), is_file=True)
-        if self._base and path.startswith(self._base):
-            path = path[len(self._base) :]
+        path = self._relative(joined_path(record.entry))
         directory, slash, name = path.rpartition(b"/")
         return shown_bytes(directory + slash), shown_bytes(name)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 from markupsafe import Markup
 
+from hashaudit.model.audit_outcome import DIFFERENCES
 from hashaudit.report.catalogue import CATALOGUES, LIMITS, Language
 from hashaudit.report.finding_rows import CAVEAT_NAMES
 from hashaudit.report.page_templates import csp_hash, page_environment, template_file
@@ -43,6 +44,9 @@ def render_page(report: Report, language: Language = Language.ENGLISH) -> Iterat
         script_hash=csp_hash(script),
         worst=max((run.trust for run in report.runs), key=list(Trust).index),
         not_shown=sum(run.not_shown for run in report.runs),
+        is_audit=any(run.is_audit for run in current),
+        looked_for=any(run.looked_for for run in current),
+        differing=sum(bar.count for run in current for bar in run.audit if bar.label in DIFFERENCES),
         is_extract=any(run.is_extract for run in report.runs),
         has_totals=any(run.has_totals for run in current),
         has_settings=any(run.settings for run in current),

@@ -12,6 +12,9 @@ from hashaudit.report.visible_text import Shown, plain
 MAX_PLAIN_FAULTS = 200
 """Faults that the text lists. More are counted."""
 
+MAX_PLAIN_DIFFERENCES = 200
+"""Differences from a manifest that the text lists. More are counted."""
+
 _BACKTICKS = re.compile("`+")
 
 
@@ -76,11 +79,19 @@ def _lines(report: Report, form: _Markdown | _Text, texts: dict[str, str]) -> It
         yield form.heading(texts["findings"], 2)
         yield from (form.item(_finding(row, report, form)) for row in report.rows)
         yield from _rest(report.findings - len(report.rows), form, texts)
+    if report.differences:
+        yield form.heading(texts["differences"], 2)
+        for difference in report.differences[:MAX_PLAIN_DIFFERENCES]:
+            before = f" (from {form.data(difference.before)})" if difference.before else ""
+            mark = "" if difference.is_proven else f"; {texts['not_proven']}"
+            yield form.item(f"{difference.outcome}: {form.data(difference.path)}{before}{mark}")
+        rest = max(0, len(report.differences) - MAX_PLAIN_DIFFERENCES) + report.differences_omitted
+        yield from _rest(rest, form, texts)
     if report.faults:
         yield form.heading(texts["faults"], 2)
         for fault in report.faults[:MAX_PLAIN_FAULTS]:
             yield form.item(f"{form.data(fault.path)}: {fault.code}. {fault.action}")
-        yield from _rest(len(report.faults) - MAX_PLAIN_FAULTS + report.faults_omitted, form, texts)
+        yield from _rest(max(0, len(report.faults) - MAX_PLAIN_FAULTS) + report.faults_omitted, form, texts)
     yield from _foot(report, form, texts)
 
 
@@ -113,6 +124,8 @@ def _accounting(report: Report, form: _Markdown | _Text, texts: dict[str, str]) 
         if run.has_totals:
             yield form.item(f"{texts['all_entries']}: {run.seen:,}; {size_text(run.bytes_read)} {texts['tile_read']}")
         yield from (form.item(f"members of containers, {plain(bar.label)}: {bar.count:,}") for bar in run.members)
+        for result, bars in ((texts["opened"], run.opened), (texts["not_opened"], run.unopened)):
+            yield from (form.item(f"containers {result}, {plain(bar.label)}: {bar.count:,}") for bar in bars)
         yield from (form.item(f"compared with a manifest, {plain(bar.label)}: {bar.count:,}") for bar in run.audit)
         if run.directories_faulted:
             yield form.item(f"{run.directories_faulted:,} {texts['directories_faulted']}")
@@ -148,6 +161,7 @@ def _finding(row: FindingRow, report: Report, form: _Markdown | _Text) -> str:
     parts = [f"{path}: {form.data(report.list_names[first.list_index])} {form.data(first.entry)}, {first.agreement}"]
     parts += [form.data(labels)] if labels else []
     parts += [", ".join(CAVEAT_NAMES[one] for one in CAVEAT_NAMES if one in row.caveats)] if row.caveats else []
+    parts += ["accepted"] if row.is_accepted else []
     parts += [row.state] if row.state else []
     parts += ["not proven"] if not row.is_proven else []
     return "; ".join(parts)

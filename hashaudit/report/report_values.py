@@ -23,6 +23,9 @@ DETAILS = (
 MAX_FAULT_ROWS = 1_000
 """Fault records in the page. More are counted."""
 
+MAX_DIFFERENCE_ROWS = 2_000
+"""Differences from a manifest in the page. More are counted."""
+
 
 class Trust(StrEnum):
     """The result of a verification, from best to worst."""
@@ -80,6 +83,8 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
     is_proven: bool
     state: str
     """``new`` or ``same`` against the run before; empty if there is none."""
+    is_accepted: bool
+    """A person accepts the finding, and the acceptance is in force."""
     details: tuple[int | Shown, ...]
     """Position in :data:`DETAILS` and value in turn. One flat list takes half of the memory in a browser."""
 
@@ -96,6 +101,19 @@ class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str
     message: Shown
     action: str
+    is_proven: bool
+
+
+class DifferenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that differs from the manifest of an audit, or could not be compared."""
+
+    run: int
+    seq: int
+    outcome: str
+    path: Shown
+    before: Shown
+    """The path of the same content in the manifest, if the file was moved or copied; else empty."""
+    note: Shown
     is_proven: bool
 
 
@@ -158,6 +176,10 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Members of containers by result; empty if no container was opened."""
     unopened: tuple[Bar, ...]
     """Containers that were read as files alone, by kind."""
+    opened: tuple[Bar, ...]
+    """Containers that were opened, by kind."""
+    is_audit: bool
+    """The scan was compared with a manifest."""
     audit: tuple[Bar, ...]
     """Files by outcome, if the scan was compared with a manifest."""
     not_shown: int
@@ -215,6 +237,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[FaultRow, ...]
     faults_omitted: int
     by_fault: tuple[Bar, ...]
+    accepted: int
+    """Findings that a person accepts."""
+    differences: tuple[DifferenceRow, ...]
+    differences_omitted: int
 
     @property
     def is_trusted(self) -> bool:

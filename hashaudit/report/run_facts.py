@@ -98,6 +98,8 @@ def run_facts(
         skipped=tuple(_skipped(totals)) if totals else (),
         members=tuple(_members(totals)) if totals else (),
         unopened=tuple(Bar(kind, count) for kind, count in _largest(totals.containers_unopened)) if totals else (),
+        opened=tuple(Bar(kind, count) for kind, count in _largest(totals.containers)) if totals else (),
+        is_audit=header is not None and bool(header.against),
         audit=tuple(_audit(totals)) if totals else (),
         not_shown=not_shown,
         clock=header.clock_sync if header else "unknown",
@@ -137,7 +139,9 @@ def _title(header: RunHeader | None) -> Shown:
     if header is None:
         return "Findings file without a readable header"
     parts = [f"Case {header.case}" if header.case else "", header.exhibit or ""]
-    return shown(": ".join(part for part in parts if part) or f"Scan of {header.host}")
+    return shown(
+        ": ".join(part for part in parts if part) or f"{'Audit' if header.against else 'Scan'} of {header.host}"
+    )
 
 
 def _duration(header: RunHeader | None, end: str) -> str:
@@ -209,6 +213,15 @@ def _scope(header: RunHeader, redaction: Redaction) -> Iterator[tuple[str, Shown
         if root.filesystem and not hides:
             options = f" ({', '.join(root.mount_options)})" if root.mount_options else ""
             yield "its filesystem", shown(f"{root.filesystem} on {root.mount_source or 'unknown'}{options}")
+    for source in header.against:
+        name = HIDDEN if hides else shown_bytes(paths.from_text(source.path, source.path_uri))
+        yield "Manifest", name
+        signer = f"; signed by {source.signed_by}" if source.signed_by else "; no trusted signature"
+        outside = f"; {source.outside:,} entries outside of the roots, not compared" if source.outside else ""
+        yield (
+            "its facts",
+            shown(f"{source.format}, {source.entries:,} entries, SHA-256 {source.sha256}{signer}{outside}"),
+        )
     if not hides:
         yield "Included only", shown(", ".join(header.inclusions) or "everything")
         yield "Excluded", shown(", ".join(header.exclusions) or "nothing")

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from hashaudit.model.paths import for_terminal
 from hashaudit.record.entry_path import file_path
-from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FindingRecord
 from hashaudit.triage.match_view import agreements, deny_matches
 
 MAX_GROUPS = 10_000
@@ -44,6 +44,12 @@ class FindingsCounts:
         """Directory, safe to show -> findings directly in it."""
         self.fault_codes: Counter[str] = Counter()
         self.directories_faulted = 0
+        self.outcomes: Counter[str] = Counter()
+        """Outcome of an audit -> files. Files that agree with the manifest have no record."""
+
+    def add_difference(self, record: AuditRecord) -> None:
+        """Counts a file that differs from a manifest, or could not be compared."""
+        self.outcomes[record.outcome] += 1
 
     def add(self, record: EntryRecord) -> None:
         """Counts one record."""

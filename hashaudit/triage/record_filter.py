@@ -6,10 +6,12 @@ import re
 
 import msgspec
 
+from hashaudit.model import paths
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.results import Caveat
 from hashaudit.record.entry_path import container_kinds, joined_path
-from hashaudit.record.schema import EntryRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EntryRecord, FindingRecord
 from hashaudit.triage.match_view import Agreement, agreements, category, deny_matches
 
 
@@ -36,6 +38,13 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     fault_codes: tuple[FaultCode, ...] = ()
     member_kinds: tuple[str, ...] = ()
     """Formats of containers that the entry is in."""
+    outcomes: tuple[AuditOutcome, ...] = ()
+    """Outcomes of an audit."""
+
+    def accepts_difference(self, record: AuditRecord) -> bool:
+        """Returns whether a difference from a manifest meets the conditions about outcome and path."""
+        path = paths.from_text(record.path, record.path_uri)
+        return (not self.outcomes or record.outcome in self.outcomes) and self._matches_path(path)
 
     def accepts(self, record: EntryRecord) -> bool:
         """Returns whether a record meets all conditions."""
@@ -50,11 +59,14 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     def _accepts_path(self, record: EntryRecord) -> bool:
         if self.member_kinds and not set(self.member_kinds).intersection(container_kinds(record.entry)):
             return False
+        return self._matches_path(joined_path(record.entry))
+
+    def _matches_path(self, path: bytes) -> bool:
         if not self.patterns:
             return True
-        path = joined_path(record.entry).decode(errors="surrogateescape")
-        name = path.rsplit("/", 1)[-1]
-        return any(_compiled(one).match(path if "/" in one else name) for one in self.patterns)
+        text = path.decode(errors="surrogateescape")
+        name = text.rsplit("/", 1)[-1]
+        return any(_compiled(one).match(text if "/" in one else name) for one in self.patterns)
 
     def _accepts_faults(self, record: EntryRecord) -> bool:
         return not self.fault_codes or any(fault.code in self.fault_codes for fault in record.faults)

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from hashaudit.model.results import AlgorithmName
 from hashaudit.record.entry_path import content_size, content_time, member_steps
-from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord, Match
+from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FindingRecord, Match
 from hashaudit.triage.match_view import category
 
 DIGEST_COLUMNS = ("md5", "sha1", "sha256", "sha512", "blake3")
@@ -27,6 +28,22 @@ FAULT_COLUMNS = ("seq", "time", "path", "path_uri", "within", "directory", "stag
 
 FILE_COLUMNS = (*_ENTRY_COLUMNS, "kind", *DIGEST_COLUMNS, "other_digests", "faults")
 """Columns of entries that were examined: one row for each."""
+
+DIFFERENCE_COLUMNS = (
+    *(
+        "seq",
+        "time",
+        "outcome",
+        "path",
+        "path_uri",
+        "expected_path",
+        "expected_path_uri",
+        "expected_size",
+        "found_size",
+    ),
+    *("expected_digests", "found_digests", "note"),
+)
+"""Columns of the differences of an audit: one row for each file."""
 
 Row = Mapping[str, str]
 
@@ -75,6 +92,29 @@ def file_row(record: EntryRecord) -> Row:
         "kind": record.__struct_config__.tag if isinstance(record.__struct_config__.tag, str) else "",
         "faults": " ".join(fault.code for fault in record.faults),
     }
+
+
+def difference_row(record: AuditRecord) -> Row:
+    """Returns the row of a file that differs from a manifest."""
+    expected, found = record.expected, record.found
+    return {
+        "seq": str(record.seq),
+        "time": record.time,
+        "outcome": record.outcome,
+        "path": record.path,
+        "path_uri": record.path_uri or "",
+        "expected_path": "" if expected is None else expected.path,
+        "expected_path_uri": "" if expected is None else expected.path_uri or "",
+        "expected_size": "" if expected is None or expected.size is None else str(expected.size),
+        "found_size": "" if found is None or found.size is None else str(found.size),
+        "expected_digests": "" if expected is None else _digests_text(expected.digests),
+        "found_digests": "" if found is None else _digests_text(found.digests),
+        "note": record.note or "",
+    }
+
+
+def _digests_text(digests: Mapping[AlgorithmName, str]) -> str:
+    return " ".join(f"{name}:{value}" for name, value in digests.items())
 
 
 def csv_line(cells: Sequence[str], *, spreadsheet_safe: bool = False) -> bytes:

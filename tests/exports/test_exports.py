@@ -22,7 +22,7 @@ from hashaudit.exports.write_export import ExportResult, exported_runs, write_dr
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.model.results import AlgorithmName, Caveat, Match, MatchType, Role
-from hashaudit.record.schema import FindingRecord, PerceptualHash
+from hashaudit.record.schema import Acceptance, FindingRecord, PerceptualHash
 from hashaudit.triage.findings_input import FindingsInput, VerifiedInput, verify_input
 from reports_lab import HOSTILE, KEY, hostile_file
 
@@ -48,7 +48,12 @@ def rich_finding() -> FindingRecord:
         truncated=False,
     )
     return msgspec.structs.replace(
-        made, digests=named, perceptual=(pdq,), needs_confirmation=(Caveat.MD5_ONLY,), faults=made.faults
+        made,
+        digests=named,
+        perceptual=(pdq,),
+        needs_confirmation=(Caveat.MD5_ONLY,),
+        faults=made.faults,
+        accepted=Acceptance(reason='own "sample" [1]', by="A. Person", until="2026-12-31"),
     )
 
 
@@ -86,6 +91,7 @@ def test_every_format_is_repeatable_and_counts_what_it_loses(files: list[Verifie
 def test_fields_of_a_record_are_complete() -> None:
     found = set(fields_of(rich_finding()))
     missing = {Field.CASE, Field.EXACT_PATH, Field.MEMBER, Field.KNOWN, Field.FAULT_RECORDS, Field.FILE_RECORDS}
+    missing |= {Field.DIFFERENCES}
     assert found == set(Field) - missing
 
 
@@ -96,6 +102,8 @@ def test_csv_is_read_back_whole(files: list[VerifiedInput]) -> None:
     assert [row["path"].removeprefix("/srv/") for row in rows[: len(HOSTILE)]] == HOSTILE
     assert [json.loads(row["labels"])["comment"] for row in rows[: len(HOSTILE)]] == HOSTILE
     assert rows[-1]["distance"] == "12"
+    assert [row["accepted"] for row in rows[-2:]] == ['own "sample" [1]'] * 2
+    assert {row["accepted"] for row in rows[:-2]} == {""}
     assert b"\r\n" in data
     safe, _ = exported(files, CsvExport(spreadsheet_safe=True))
     cells = [cell for row in csv.reader(io.StringIO(safe.decode(), newline="")) for cell in row if cell]
@@ -133,6 +141,7 @@ def test_ocsf(files: list[VerifiedInput]) -> None:
     events = [json.loads(line) for line in form(files, ExportFormat.OCSF).splitlines()]
     assert len(events) == FINDINGS
     assert [error.message for event in (events[0], events[-1]) for error in validator.iter_errors(event)] == []
+    assert [event["status_id"] for event in (events[0], events[-1])] == [1, 3]
     del events[0]["finding_info"]
     assert list(validator.iter_errors(events[0]))
 
@@ -172,6 +181,7 @@ def test_sarif(files: list[VerifiedInput]) -> None:
     assert {one["descriptor"]["id"] for one in first["invocations"][0]["toolExecutionNotifications"]} == {
         *("io_error", "permission_denied")
     }
+    assert ["suppressions" in one for one in (first["results"][0], second["results"][0])] == [False, True]
     guid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
     uris = set()
     for result in [*first["results"], *second["results"]]:

@@ -11,6 +11,7 @@ import pytest
 
 from findings_lab import fault, finding, four_segments, match, record, signing_key, write_run
 from hashaudit.record.header import Root, RootType
+from hashaudit.record.schema import Acceptance, FindingRecord
 from hashaudit.report import build_report as building
 from hashaudit.report.html_page import render_page
 from hashaudit.report.plain_report import render_markdown, render_text
@@ -204,3 +205,21 @@ def test_more_rows_than_a_page_holds_are_counted(tmp_path: Path, monkeypatch: py
     assert 'data-form="gzip"' in page
     assert report.by_list[0].count == 9
     assert msgspec.json.decode(report.row_json[0])[1] == 2
+
+
+def test_accepted_findings_are_marked_in_every_form(tmp_path: Path) -> None:
+    known = finding(b"sample")
+    assert isinstance(known, FindingRecord)
+    accepted = Acceptance(reason="own <b>sample</b>", by="A. Person", until="2026-12-31")
+    lines = [msgspec.structs.replace(known, accepted=accepted), finding(b"other")]
+    report = report_of(write_run(tmp_path / "f", [lines], signer=KEY, lists=True))
+    assert report.sentences[:2] == (
+        "2 files match what was looked for.",
+        "1 of them is accepted: the record says by whom and until when.",
+    )
+    assert [row.is_accepted for row in report.rows] == [True, False]
+    page = Page(page_of(report))
+    assert "until 2026-12-31, by A. Person: own <b>sample</b>" in page.text
+    assert ("select", {"id": "fa"}) in page.tags
+    for text in (render_text(report), render_markdown(report)):
+        assert sum("accepted" in line and "sample" in line for line in text.splitlines()) == 1

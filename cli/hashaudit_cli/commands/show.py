@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from hashaudit.errors import UsageError
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.results import Caveat
 from hashaudit.scan.option import Group, Option, options_of
@@ -30,6 +31,9 @@ class ShowOptions(FindingsArgument, frozen=True, kw_only=True):
     entries: Annotated[
         bool, Option("files", "Show every recorded entry (all files with scan --record all).", setting="show-files")
     ] = False
+    differences: Annotated[bool, Option("differences", "Show the files that differ from the manifest of an audit.")] = (
+        False
+    )
     summary: Annotated[bool, Option("summary", "Show counts by list, category, distance, caveat and directory.")] = (
         False
     )
@@ -114,6 +118,10 @@ class ShowOptions(FindingsArgument, frozen=True, kw_only=True):
         tuple[str, ...],
         Option("member-of", "Only members of containers of this format, such as zip.", Group.SELECT, metavar="FORMAT"),
     ] = ()
+    outcomes: Annotated[
+        tuple[AuditOutcome, ...],
+        Option("outcome", "With --differences: only this outcome.", Group.SELECT, metavar="OUTCOME"),
+    ] = ()
 
 
 @command(
@@ -124,6 +132,7 @@ class ShowOptions(FindingsArgument, frozen=True, kw_only=True):
     examples=(
         "hashaudit show findings.jsonl",
         "hashaudit show findings.jsonl --faults",
+        "hashaudit show audit.jsonl --differences --outcome changed",
         "hashaudit show findings.jsonl --list vics.json --without-caveats --format paths -0 | xargs -0 ls -ld --",
         "hashaudit show findings.jsonl --path /srv/a.jpg --extract one-segment.jsonl",
     ),
@@ -151,7 +160,15 @@ def show(settings: Settings) -> int:
     sources = [one for path in own.files for one in find_inputs(path, trust, any_signer=any_signer)]
     if own.path is not None or own.record is not None:
         return show_record(sources, own.path, own.record, own.extract, unverified=own.unverified)
-    view = View.FAULTS if own.faults else View.FILES if own.entries else View.FINDINGS
+    view = (
+        View.FAULTS
+        if own.faults
+        else View.FILES
+        if own.entries
+        else View.DIFFERENCES
+        if own.differences
+        else View.FINDINGS
+    )
     display = FindingsDisplay(view, _filter(own), is_summary=own.summary, unverified=own.unverified)
     return display.run(sources, own.form, null=own.null)
 
@@ -170,6 +187,7 @@ def _filter(own: ShowOptions) -> "RecordFilter":
         patterns=own.patterns,
         fault_codes=own.codes,
         member_kinds=own.member_kinds,
+        outcomes=own.outcomes,
     )
 
 
@@ -179,9 +197,9 @@ def check_options(own: ShowOptions) -> None:
     Raises:
         UsageError: two options conflict, or one needs another.
     """
-    views = [name for name in ("faults", "entries", "summary") if getattr(own, name)]
+    views = [name for name in ("faults", "entries", "differences", "summary") if getattr(own, name)]
     if len(views) > 1:
-        raise UsageError("--faults, --files and --summary are mutually exclusive")
+        raise UsageError("--faults, --files, --differences and --summary are mutually exclusive")
     single = own.path is not None or own.record is not None
     if own.path is not None and own.record is not None:
         raise UsageError("--path and --record are mutually exclusive")
@@ -191,6 +209,8 @@ def check_options(own: ShowOptions) -> None:
         raise UsageError("--extract reads one FILE")
     if single and (views or own.form is not RecordFormat.TABLE):
         raise UsageError("--path and --record show one record as JSON; they conflict with a view or --format")
+    if own.outcomes and not own.differences:
+        raise UsageError("--outcome needs --differences")
     if own.null and own.form is not RecordFormat.PATHS:
         raise UsageError("--null needs --format paths")
     if own.summary and own.form not in {RecordFormat.TABLE, RecordFormat.JSONL}:

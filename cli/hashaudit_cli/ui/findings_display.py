@@ -1,6 +1,7 @@
 """Shows the records of findings files, and says what the files leave unproven."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,9 +9,11 @@ import msgspec
 
 from hashaudit.errors import FindingsError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model import paths
+from hashaudit.model.results import Role
 from hashaudit.record.entry_path import file_path, joined_path
 from hashaudit.record.output import Output
-from hashaudit.record.schema import EndReason, EntryRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, EndReason, EntryRecord, FindingRecord, Totals
 from hashaudit.record.verify.proven_records import ReadRecord
 from hashaudit.record.verify.verify_report import Basis, Verification
 from hashaudit.triage.extract import write_extract
@@ -19,7 +22,7 @@ from hashaudit.triage.findings_input import FindingsInput
 from hashaudit.triage.record_filter import RecordFilter
 from hashaudit_cli.options import HOW_TO_TRUST
 from hashaudit_cli.ui.audit_lines import audit_text
-from hashaudit_cli.ui.record_writer import RecordFormat, View, record_writer
+from hashaudit_cli.ui.record_writer import RecordFormat, Shown, View, record_writer
 from hashaudit_cli.ui.terminal import counted, log, log_error, print_json, quote, standard_output
 
 MAX_SHOWN_GROUPS = 20
@@ -34,6 +37,12 @@ class _Outcome(msgspec.Struct, frozen=True):
     sha256: str
     not_shown: int
     """Records that are not proven and were not shown."""
+
+    @property
+    def totals(self) -> Totals | None:
+        """The totals of the scan, if the whole file agrees with its signatures."""
+        last = self.verification.last
+        return last.totals if last is not None and self.verification.unmodified else None
 
 
 class FindingsDisplay:
@@ -67,8 +76,13 @@ class FindingsDisplay:
         if self._is_summary:
             for source in sources:
                 for _, record in self._records(source):
-                    self._counts.add(record)
-            text = _summary_json(self._counts) if form is RecordFormat.JSONL else _summary_text(self._counts)
+                    if isinstance(record, AuditRecord):
+                        self._counts.add_difference(record)
+                    else:
+                        self._counts.add(record)
+            totals = [one.totals for one in self._outcomes if one.totals is not None]
+            is_json = form is RecordFormat.JSONL
+            text = _summary_json(self._counts, totals) if is_json else _summary_text(self._counts, totals)
             standard_output().write(f"{text}\n".encode(errors="backslashreplace"))
         else:
             writer = record_writer(standard_output(), form, self._view, null=null)
@@ -78,18 +92,18 @@ class FindingsDisplay:
             writer.close()
         return self._conclude()
 
-    def _records(self, source: FindingsInput) -> Iterator[tuple[ReadRecord, EntryRecord]]:
+    def _records(self, source: FindingsInput) -> Iterator[tuple[ReadRecord, Shown]]:
         reader = source.reader()
         not_shown = 0
         for item in reader:
-            if not isinstance(item.record, EntryRecord):
+            if not isinstance(item.record, EntryRecord | AuditRecord):
                 continue
             is_accepted = source.accepts(item)
             if not (is_accepted or self._unverified):
                 not_shown += 1
             elif self._is_in_view(item.record):
                 self._of_view += 1
-                if self._filter.accepts(item.record):
+                if self._accepts(item.record):
                     self._shown += 1
                     yield msgspec.structs.replace(item, is_proven=is_accepted), item.record
         if not reader.verification.recognised:
@@ -97,10 +111,21 @@ class FindingsDisplay:
             raise FindingsError(f"not a findings file: '{source.name}'; {why}")
         self._outcomes.append(_Outcome(source, reader.verification, reader.sha256, not_shown))
 
-    def _is_in_view(self, record: EntryRecord) -> bool:
-        if self._is_summary or self._view is View.FILES:
+    def _accepts(self, record: Shown) -> bool:
+        if isinstance(record, AuditRecord):
+            return self._filter.accepts_difference(record)
+        return self._filter.accepts(record)
+
+    def _is_in_view(self, record: Shown) -> bool:
+        if self._is_summary:
             return True
-        return bool(record.faults) if self._view is View.FAULTS else isinstance(record, FindingRecord)
+        if isinstance(record, AuditRecord):
+            return self._view is View.DIFFERENCES
+        if self._view is View.FILES:
+            return True
+        if self._view is View.FAULTS:
+            return bool(record.faults)
+        return self._view is View.FINDINGS and isinstance(record, FindingRecord)
 
     def _conclude(self) -> int:
         what = "record" if self._is_summary or self._view is View.FILES else self._view.value.removesuffix("s")
@@ -140,15 +165,17 @@ def _completeness(found: Verification) -> str:
         everything += f" and {counted(totals.members, 'member')}"
     missing = []
     if unexamined:
-        missing.append(f"{unexamined:,} of {everything} not fully examined")
+        missing.append(f"{unexamined:,} of {everything} not fully examined (--faults)")
     if totals.directories_faulted:
-        missing.append(f"{counted(totals.directories_faulted, 'directory', 'directories')} not completely listed")
+        directories = counted(totals.directories_faulted, "directory", "directories")
+        missing.append(f"{directories} not completely listed (--faults)")
     unopened = sum(totals.containers_unopened.values())
-    if unopened:
-        missing.append(f"{counted(unopened, 'container')} not opened")
+    looked_for = found.header is not None and any(one.role is Role.DENY for one in found.header.lists)
+    if unopened and looked_for:
+        missing.append(f"{counted(unopened, 'container')} not opened (--summary)")
     if not missing:
         return f", all {everything} accounted for{audit_text(totals)}"
-    return f", {', '.join(missing)} (--faults){audit_text(totals)}"
+    return f", {', '.join(missing)}{audit_text(totals)}"
 
 
 def _log_problem(outcome: _Outcome) -> None:
@@ -212,6 +239,8 @@ def show_record(
 def _is_wanted(item: ReadRecord, path: str | None, seq: int | None) -> bool:
     if path is None:
         return item.record.seq == seq
+    if isinstance(item.record, AuditRecord):
+        return os.fsencode(path) == paths.from_text(item.record.path, item.record.path_uri)
     if not isinstance(item.record, EntryRecord):
         return False
     return os.fsencode(path) in {file_path(item.record.entry), joined_path(item.record.entry)}
@@ -230,7 +259,7 @@ def _extract(outcome: _Outcome, seqs: frozenset[int], path: str, code: int) -> N
     log(f"wrote {written:,} of {counted(total, 'record')} to '{shown}'; verify it with: hashaudit verify --extract")
 
 
-def _summary_text(counts: FindingsCounts) -> str:
+def _summary_text(counts: FindingsCounts, totals: Sequence[Totals]) -> str:
     near = counts.findings - counts.exact_findings
     files = counted(counts.faulted, "entry", "entries")
     directories = counted(counts.directories_faulted, "directory", "directories")
@@ -241,7 +270,7 @@ def _summary_text(counts: FindingsCounts) -> str:
         *([f"{counts.acceptances_expired:,} of them with an expired acceptance"] if counts.acceptances_expired else []),
         f"{files} and {directories} without a match and not fully examined",
     ]
-    for title, rows in _summary_parts(counts):
+    for title, rows in (*_summary_parts(counts), *_total_parts(totals)):
         if rows:
             lines += ["", title]
             lines += [f"{count:>9,}  {name}" for name, count in rows[:MAX_SHOWN_GROUPS]]
@@ -259,6 +288,27 @@ def _summary_parts(counts: FindingsCounts) -> Iterator[tuple[str, list[tuple[str
     yield "by caveat", _sorted(counts.caveats)
     yield "by directory", _sorted(counts.directories, is_shown=True)
     yield "by fault", _sorted(counts.fault_codes)
+    yield "by difference from the manifest", _sorted(counts.outcomes)
+
+
+def _total_parts(totals: Sequence[Totals]) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+    """Yields what the signed totals say about members, containers and the comparison with a manifest."""
+    members: Counter[str] = Counter()
+    opened: Counter[str] = Counter()
+    unopened: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    for one in totals:
+        members["match a deny list"] += one.members_matched
+        members["match a known list only"] += one.members_known
+        members["no match"] += one.members_clean
+        members["not fully examined"] += one.members_faulted
+        opened.update(one.containers)
+        unopened.update(one.containers_unopened)
+        outcomes.update(one.audit)
+    yield "members of containers, in the whole scan", _sorted({name: n for name, n in members.items() if n})
+    yield "containers opened, in the whole scan", _sorted(opened)
+    yield "containers not opened, in the whole scan: members of them are not examined", _sorted(unopened)
+    yield "compared with a manifest, in the whole scan", _sorted(outcomes)
 
 
 def _sorted(counts: Mapping[str, int], *, is_shown: bool = False) -> list[tuple[str, int]]:
@@ -266,7 +316,7 @@ def _sorted(counts: Mapping[str, int], *, is_shown: bool = False) -> list[tuple[
     return [(name if is_shown else quote(name.encode(errors="surrogateescape")), count) for name, count in rows]
 
 
-def _summary_json(counts: FindingsCounts) -> str:
+def _summary_json(counts: FindingsCounts, totals: Sequence[Totals]) -> str:
     def grouped(names: Iterable[str], rows: Iterable[tuple[tuple[Any, ...], int]]) -> list[dict[str, Any]]:
         return [dict(zip(names, key, strict=True)) | {"findings": count} for key, count in sorted(rows)]
 
@@ -285,5 +335,7 @@ def _summary_json(counts: FindingsCounts) -> str:
         "caveats": dict(sorted(counts.caveats.items())),
         "directories": dict(sorted(counts.directories.items())),
         "faults": dict(sorted(counts.fault_codes.items())),
+        "differences": dict(sorted(counts.outcomes.items())),
+        "totals": totals,
     }
     return msgspec.json.encode(fields).decode()

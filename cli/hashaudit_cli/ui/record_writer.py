@@ -1,19 +1,24 @@
 """Writes records as a table, CSV, TSV, JSON lines or paths, on standard output."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from hashaudit.model import paths
+from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.record.entry_path import content_size, file_path, joined_path
 from hashaudit.record.output import Output
-from hashaudit.record.schema import EntryRecord, FaultRecord, FindingRecord
+from hashaudit.record.schema import AuditRecord, Entry, EntryRecord, FaultRecord, FindingRecord
 from hashaudit.record.verify.proven_records import ReadRecord
 from hashaudit.triage.match_view import agreements, deny_matches, labels_text
 from hashaudit.triage.record_rows import (
+    DIFFERENCE_COLUMNS,
     FAULT_COLUMNS,
     FILE_COLUMNS,
     MATCH_COLUMNS,
     csv_line,
+    difference_row,
     fault_rows,
     file_row,
     match_rows,
@@ -46,12 +51,17 @@ class View(StrEnum):
     FINDINGS = "findings"
     FAULTS = "faults"
     FILES = "files"
+    DIFFERENCES = "differences"
+
+
+Shown = EntryRecord | AuditRecord
+"""Records that can be shown."""
 
 
 class RecordWriter(Protocol):
     """Writes records one by one."""
 
-    def add(self, item: ReadRecord, record: EntryRecord) -> None:
+    def add(self, item: ReadRecord, record: Shown) -> None:
         """Writes a record."""
         ...
 
@@ -100,7 +110,7 @@ class _Buffered:
 class _Lines(_Buffered):
     """The records as they are in the findings file."""
 
-    def add(self, item: ReadRecord, record: EntryRecord) -> None:  # noqa: ARG002 # the form of RecordWriter
+    def add(self, item: ReadRecord, record: Shown) -> None:  # noqa: ARG002 # the form of RecordWriter
         self._write(item.raw)
 
 
@@ -112,8 +122,8 @@ class _Paths(_Buffered):
         self._null = null
         self._last: bytes | None = None
 
-    def add(self, item: ReadRecord, record: EntryRecord) -> None:  # noqa: ARG002 # as above
-        path = file_path(record.entry)
+    def add(self, item: ReadRecord, record: Shown) -> None:  # noqa: ARG002 # as above
+        path = _path(record, file_path)
         if path == self._last:
             return
         self._last = path
@@ -135,18 +145,18 @@ class _Rows(_Buffered):
         output: Output,
         line: Callable[[Sequence[str]], bytes],
         columns: Sequence[str],
-        rows: Callable[[EntryRecord], Iterable[Mapping[str, str]]],
+        rows: Callable[[Shown], Iterable[Mapping[str, str]]],
     ) -> None:
         super().__init__(output)
         self._line, self._columns, self._rows = line, columns, rows
         self._write(line(columns))
 
-    def add(self, item: ReadRecord, record: EntryRecord) -> None:  # noqa: ARG002 # as above
+    def add(self, item: ReadRecord, record: Shown) -> None:  # noqa: ARG002 # as above
         for row in self._rows(record):
             self._write(self._line([row.get(name, "") for name in self._columns]))
 
 
-_Cells = Callable[[EntryRecord], list[str]]
+_Cells = Callable[[Shown], list[str]]
 
 
 class _Table(_Buffered):
@@ -158,9 +168,9 @@ class _Table(_Buffered):
         self._waiting: list[list[str]] = [list(names)]
         self._widths: list[int] | None = None
 
-    def add(self, item: ReadRecord, record: EntryRecord) -> None:
+    def add(self, item: ReadRecord, record: Shown) -> None:
         row = [quote(cell.encode(errors="surrogateescape")) for cell in self._cells(record)]
-        path = quote(joined_path(record.entry))
+        path = quote(_path(record, joined_path))
         row.append(path if item.is_proven else f"{path}  [not proven]")
         if self._widths is not None:
             self._write(self._aligned(row, self._widths))
@@ -187,7 +197,20 @@ class _Table(_Buffered):
         return ("  ".join(cells) + "\n").encode(errors="backslashreplace")
 
 
-def _finding_cells(record: EntryRecord) -> list[str]:
+def _path(record: Shown, of_entry: Callable[[Entry], bytes]) -> bytes:
+    return paths.from_text(record.path, record.path_uri) if isinstance(record, AuditRecord) else of_entry(record.entry)
+
+
+def _difference_cells(record: Shown) -> list[str]:
+    if not isinstance(record, AuditRecord):
+        return ["", "", ""]
+    expected = record.expected
+    is_elsewhere = expected is not None and record.outcome in {AuditOutcome.MOVED, AuditOutcome.COPIED}
+    before = paths.from_text(expected.path, expected.path_uri) if expected is not None and is_elsewhere else b"-"
+    return [record.outcome, os.fsdecode(before), record.note or "-"]
+
+
+def _finding_cells(record: Shown) -> list[str]:
     if not isinstance(record, FindingRecord):
         return ["", "", "", "", ""]
     first, *others = agreements(deny_matches(record))
@@ -198,13 +221,17 @@ def _finding_cells(record: EntryRecord) -> list[str]:
     return [first.list_name, entry, first.text, labels_text(first.labels) or "-", caveats]
 
 
-def _fault_cells(record: EntryRecord) -> list[str]:
+def _fault_cells(record: Shown) -> list[str]:
+    if isinstance(record, AuditRecord):
+        return ["", "", "", ""]
     codes = ",".join(dict.fromkeys(fault.code for fault in record.faults))
     directory = isinstance(record, FaultRecord) and record.directory
     return [codes, record.faults[0].stage, "directory" if directory else "file", record.faults[0].message]
 
 
-def _file_cells(record: EntryRecord) -> list[str]:
+def _file_cells(record: Shown) -> list[str]:
+    if isinstance(record, AuditRecord):
+        return ["", "", ""]
     kind = "finding" if isinstance(record, FindingRecord) else "fault" if isinstance(record, FaultRecord) else "file"
     size = "-" if (known := content_size(record)) is None else bytes_shown(known)
     digests = {str(name): value for name, value in record.digests.items()}
@@ -213,18 +240,32 @@ def _file_cells(record: EntryRecord) -> list[str]:
     return [kind, size, digest]
 
 
-def _match_rows(record: EntryRecord) -> Iterable[Mapping[str, str]]:
+def _match_rows(record: Shown) -> Iterable[Mapping[str, str]]:
     return match_rows(record) if isinstance(record, FindingRecord) else ()
+
+
+def _fault_rows(record: Shown) -> Iterable[Mapping[str, str]]:
+    return () if isinstance(record, AuditRecord) else fault_rows(record)
+
+
+def _file_rows(record: Shown) -> Iterable[Mapping[str, str]]:
+    return () if isinstance(record, AuditRecord) else (file_row(record),)
+
+
+def _difference_rows(record: Shown) -> Iterable[Mapping[str, str]]:
+    return (difference_row(record),) if isinstance(record, AuditRecord) else ()
 
 
 _TABLES: dict[View, tuple[Sequence[str], _Cells]] = {
     View.FINDINGS: (("LIST", "ENTRY", "MATCH", "LABELS", "CAVEATS", "PATH"), _finding_cells),
     View.FAULTS: (("CODE", "STAGE", "OF", "MESSAGE", "PATH"), _fault_cells),
     View.FILES: (("RECORD", "SIZE", "DIGEST", "PATH"), _file_cells),
+    View.DIFFERENCES: (("OUTCOME", "FROM", "NOTE", "PATH"), _difference_cells),
 }
 
-_ROWS: dict[View, tuple[Sequence[str], Callable[[EntryRecord], Iterable[Mapping[str, str]]]]] = {
+_ROWS: dict[View, tuple[Sequence[str], Callable[[Shown], Iterable[Mapping[str, str]]]]] = {
     View.FINDINGS: (MATCH_COLUMNS, _match_rows),
-    View.FAULTS: (FAULT_COLUMNS, fault_rows),
-    View.FILES: (FILE_COLUMNS, lambda record: (file_row(record),)),
+    View.FAULTS: (FAULT_COLUMNS, _fault_rows),
+    View.FILES: (FILE_COLUMNS, _file_rows),
+    View.DIFFERENCES: (DIFFERENCE_COLUMNS, _difference_rows),
 }

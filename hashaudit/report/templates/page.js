@@ -7,7 +7,7 @@ if(src.dataset.form==="gzip"){
  text=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 const F=JSON.parse(text); text=null; src.remove();
-const [RUN,SEQ,DIR,NAME,SIZE,ENTRIES,EXACT,DIST,CAVEATS,CATEGORY,PROVEN,STATE,DETAILS]=F.length?F[0].keys():[];
+const [RUN,SEQ,DIR,NAME,SIZE,ENTRIES,EXACT,DIST,CAVEATS,CATEGORY,PROVEN,STATE,ACCEPTED,DETAILS]=F.length?F[0].keys():[];
 document.documentElement.classList.add("js");
 const body=document.getElementById("fbody"),$=i=>document.getElementById(i);
 const PAGE=50,PRINTED=5000; let view=[],at=0,key=SEQ,dir=1;
@@ -22,7 +22,7 @@ const whole=r=>flat(r[DIR])+flat(r[NAME]);
 const cache=new Array(F.length);
 const hay=i=>cache[i]||(cache[i]=[whole(F[i]),...F[i][ENTRIES].flatMap(e=>[flat(facts.lists[e[0]]),flat(e[1]),...e[2].flat(1).map(flat)]),...F[i][DETAILS].filter((_,n)=>n%2).map(flat)].join("\n").toLowerCase());
 function pick(){
- const q=$("q").value.trim().toLowerCase().split(/\s+/).filter(Boolean),l=$("fl").value,k=$("fk").value,c=$("fc").value,g=$("fg")?.value||"",s=$("fs")?.value||"";
+ const q=$("q").value.trim().toLowerCase().split(/\s+/).filter(Boolean),l=$("fl").value,k=$("fk").value,c=$("fc").value,g=$("fg")?.value||"",s=$("fs")?.value||"",a=$("fa")?.value||"";
  view=[];
  for(let i=0;i<F.length;i++){const r=F[i];
   if(l!==""&&!r[ENTRIES].some(e=>e[0]===+l))continue;
@@ -30,6 +30,7 @@ function pick(){
   if(c==="none"?r[CAVEATS].length:c==="any"?!r[CAVEATS].length:c&&!r[CAVEATS].includes(c))continue;
   if(g&&r[CATEGORY]!==g)continue;
   if(s&&r[STATE]!==s)continue;
+  if(a&&(a==="accepted")!==r[ACCEPTED])continue;
   if(q.length){const h=hay(i); if(!q.every(w=>h.includes(w)))continue}
   view.push(i)}
  const of=key===NAME?i=>whole(F[i]):key===ENTRIES?i=>flat(facts.lists[F[i][ENTRIES][0][0]]):key===DIST?i=>F[i][EXACT]?-1:F[i][DIST]:i=>F[i][key];
@@ -42,6 +43,7 @@ function row(i){
  const b=el("button","more","details"); b.type="button"; b.setAttribute("aria-expanded","false"); b.setAttribute("aria-label","details of record "+r[SEQ]);
  p.append(P,el("br"),b);
  if(!r[PROVEN]) p.append(" ",el("span","tag warn","not proven"));
+ if(r[ACCEPTED]) p.append(" ",el("span","tag plain","accepted"));
  if(r[STATE]) p.append(" ",el("span","tag "+(r[STATE]==="new"?"exact":"plain"),r[STATE]==="new"?"new":"seen before"));
  tr.append(p,el("td","num",size(r[SIZE])));
  const L=el("td"),e=r[ENTRIES][0]; add(L,facts.lists[e[0]]); L.append(" "); L.append(add(el("span","soft mono"),e[1]));
@@ -65,7 +67,7 @@ function draw(){
 const keys={seq:SEQ,path:NAME,size:SIZE,list:ENTRIES,dist:DIST};
 for(const b of document.querySelectorAll("th button[data-k]")) b.addEventListener("click",()=>{const k=keys[b.dataset.k]; if(key===k)dir=-dir; else{key=k;dir=1} for(const o of document.querySelectorAll("th[aria-sort]"))o.setAttribute("aria-sort","none"); b.closest("th").setAttribute("aria-sort",dir>0?"ascending":"descending"); pick()});
 let t; $("q").addEventListener("input",()=>{clearTimeout(t); t=setTimeout(pick,150)});
-for(const i of ["fl","fk","fc","fg","fs"]) $(i)?.addEventListener("change",pick);
+for(const i of ["fl","fk","fc","fg","fs","fa"]) $(i)?.addEventListener("change",pick);
 $("prev").addEventListener("click",()=>{at=Math.max(0,at-PAGE);draw()}); $("next").addEventListener("click",()=>{at+=PAGE;draw()});
 addEventListener("beforeprint",()=>body.replaceChildren(...view.slice(0,PRINTED).map(row))); addEventListener("afterprint",draw);
 pick();
