@@ -86,6 +86,8 @@ _TEXTS = "|".join(
         r"(a header of )?the archive is damaged; members may be missing|the content of the member is damaged",
         r"this form of the archive is not supported|the archive continues in another volume",
         r"a member is not read, and so those behind it are not",
+        r"the image has a UDF file system, which is not read; members may be missing",
+        r"the member is compressed for zisofs, and its digest is of the compressed form",
         rf"an extended header is longer than {_NUMBER} bytes",
         r"the data of the member overlaps that of another",
         r"the (checksum|size) of the member does not agree with its content",

@@ -7,6 +7,7 @@ from hashaudit.content.containers.ar_reader import read_ar
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.cpio_reader import read_cpio
 from hashaudit.content.containers.interface import RandomReader, StreamReader
+from hashaudit.content.containers.iso_reader import read_iso
 from hashaudit.content.containers.lzip_reader import read_lzip
 from hashaudit.content.containers.mail_reader import read_mail
 from hashaudit.content.containers.mbox_reader import read_mbox
@@ -32,6 +33,7 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
 
 RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.ZIP: read_zip,
+    ContainerKind.ISO: read_iso,
     ContainerKind.EML: read_mail,
     ContainerKind.OLE: read_ole,
 }
