@@ -163,12 +163,10 @@ def _completeness(found: Verification) -> str:
     everything = counted(totals.seen, "entry", "entries")
     if totals.members:
         everything += f" and {counted(totals.members, 'member')}"
-    missing = []
-    if unexamined:
-        missing.append(f"{unexamined:,} of {everything} not fully examined (--faults)")
+    faulted = [f"{unexamined:,} of {everything} not fully examined"] if unexamined else []
     if totals.directories_faulted:
-        directories = counted(totals.directories_faulted, "directory", "directories")
-        missing.append(f"{directories} not completely listed (--faults)")
+        faulted.append(f"{counted(totals.directories_faulted, 'directory', 'directories')} not completely listed")
+    missing = [f"{', '.join(faulted)} (--faults)"] if faulted else []
     unopened = sum(totals.containers_unopened.values())
     looked_for = found.header is not None and any(one.role is Role.DENY for one in found.header.lists)
     if unopened and looked_for:
