@@ -100,6 +100,8 @@ class ContainerResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     same_as: int | None = None
     """The container is equal to the one that this number of links of its chain names (0: the file itself), so its
     members are examined there."""
+    skipped: int = 0
+    """Members that a pattern excludes, or does not include."""
 
     @property
     def members(self) -> int:

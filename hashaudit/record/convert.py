@@ -182,6 +182,7 @@ def _container(container: ContainerResult) -> schema.Container:
         members=container.members,
         clean=container.clean,
         known=container.known,
+        skipped=container.skipped,
         bytes=large(container.bytes),
         containers=_of_kinds(container.containers),
         containers_unopened=_of_kinds(container.containers_unopened),

@@ -177,6 +177,8 @@ class Container(Value, frozen=True, kw_only=True):
     """Members without a record: fully examined, no match."""
     known: Natural = 0
     """Members without a record: fully examined, matches of role ``known`` only."""
+    skipped: Natural = 0
+    """Members that a pattern excludes, or does not include. They are not among ``members``."""
     bytes: Size = 0
     """Content of all members."""
     containers: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
@@ -358,6 +360,8 @@ class Totals(Value, frozen=True, kw_only=True):
     members_known: Natural = 0
     members_matched: Natural = 0
     members_faulted: Natural = 0
+    members_skipped: Natural = 0
+    """Members that a pattern excludes, or does not include. They are not among ``members``."""
     member_file_lines: Natural = 0
     """``file`` records of members."""
     member_bytes: Size = 0

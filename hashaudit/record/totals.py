@@ -36,6 +36,11 @@ class InsideCounts(Protocol):
         ...
 
     @property
+    def members_skipped(self) -> int:
+        """Members that a pattern excludes, or does not include."""
+        ...
+
+    @property
     def member_bytes(self) -> int:
         """Bytes of members."""
         ...
@@ -75,6 +80,7 @@ class TotalsCounter:
         self.skipped: Counter[SkipReason] = Counter()
         self.members_clean = 0
         self.members_known = 0
+        self.members_skipped = 0
         self.members_matched = 0
         self.members_faulted = 0
         self.member_file_lines = 0
@@ -147,6 +153,7 @@ class TotalsCounter:
         """Counts containers without a record, and members without one."""
         self.members_clean += counts.members_clean
         self.members_known += counts.members_known
+        self.members_skipped += counts.members_skipped
         self.member_bytes += counts.member_bytes
         self.containers.update({ContainerKind(kind): count for kind, count in counts.containers.items()})
         self.containers_unopened.update(
@@ -190,6 +197,7 @@ class TotalsCounter:
             # Members of a member are counted with the file.
             self.members_clean += container.clean
             self.members_known += container.known
+            self.members_skipped += container.skipped
             self.member_bytes += int(container.bytes)
             self.containers.update(container.containers)
             self.containers_unopened.update(container.containers_unopened)
@@ -235,6 +243,7 @@ class TotalsCounter:
             members=self.members,
             members_clean=self.members_clean,
             members_known=self.members_known,
+            members_skipped=self.members_skipped,
             members_matched=self.members_matched,
             members_faulted=self.members_faulted,
             member_file_lines=self.member_file_lines,

@@ -165,11 +165,12 @@ def _accounting(totals: Totals) -> Iterator[Bar]:
 
 
 def _members(totals: Totals) -> Iterator[Bar]:
-    if totals.members:
+    if totals.members or totals.members_skipped:
         yield Bar("match a deny list", totals.members_matched, "red")
         yield Bar("examined, match a known list only", totals.members_known, "blue")
         yield Bar("examined, no match", totals.members_clean, "green")
         yield Bar("not fully examined", totals.members_faulted, "amber")
+        yield Bar("skipped by a pattern", totals.members_skipped, "grey")
 
 
 def _largest(counts: Mapping[_Key, int]) -> list[tuple[_Key, int]]:

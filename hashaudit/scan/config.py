@@ -201,7 +201,8 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         tuple[bytes, ...],
         Option(
             "include",
-            "Scan only files that match. A GLOB with a / matches the path below ROOT.",
+            "Scan only files that match. A GLOB with a / matches the path below ROOT; FILE!/MEMBER selects members of "
+            "containers.",
             Group.FILES,
             metavar="GLOB",
             header="inclusions",
@@ -212,7 +213,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         tuple[bytes, ...],
         Option(
             "exclude",
-            "Skip and count matching files and directories.",
+            "Skip and count matching files and directories, or with FILE!/MEMBER members of containers.",
             Group.FILES,
             metavar="GLOB",
             header="exclusions",

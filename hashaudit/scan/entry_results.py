@@ -282,6 +282,7 @@ def _count_of(container: ContainerResult) -> Count:
         containers_unopened=container.containers_unopened,
         members_clean=container.clean,
         members_known=container.known,
+        members_skipped=container.skipped,
         member_bytes=container.bytes,
     )
     count.add(Count(containers=of_kind) if container.opened else Count(containers_unopened=of_kind))

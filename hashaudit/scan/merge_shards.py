@@ -237,6 +237,7 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         skipped.update(totals.skipped)
         tally.members_clean += totals.members_clean
         tally.members_known += totals.members_known
+        tally.members_skipped += totals.members_skipped
         tally.members_matched += totals.members_matched
         tally.accepted += totals.accepted
         tally.appended += totals.appended

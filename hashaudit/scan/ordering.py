@@ -38,6 +38,7 @@ class Count(msgspec.Struct, array_like=True):
     """Members without a record, in containers without one."""
     member_bytes: int = 0
     """Content of all members in those containers."""
+    members_skipped: int = 0
 
     def add(self, other: "Count") -> None:
         """Adds another count to this one."""
@@ -49,6 +50,7 @@ class Count(msgspec.Struct, array_like=True):
         self.members_clean += other.members_clean
         self.members_known += other.members_known
         self.member_bytes += other.member_bytes
+        self.members_skipped += other.members_skipped
         if other.containers:
             self.containers = _summed(self.containers, other.containers)
         if other.containers_unopened:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
 from hashaudit.content.containers.inside_budget import InsideLimits
+from hashaudit.content.containers.member_filter import MemberPatterns, is_member_pattern
 from hashaudit.content.containers.reader_registry import readable_kinds
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
@@ -103,7 +104,15 @@ def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
         return None
     passwords = () if config.passwords is None else read_passwords(config.passwords)
     limits = InsideLimits(config.inside_depth, config.inside_bytes)
-    return InsideConfig(kinds, limits, config.inside_known, passwords, missing)
+    return InsideConfig(kinds, limits, config.inside_known, passwords, missing, _member_patterns(config))
+
+
+def _member_patterns(config: ScanConfig) -> MemberPatterns | None:
+    exclude = tuple(filter(is_member_pattern, config.exclude))
+    if not exclude and not any(map(is_member_pattern, config.include)):
+        return None
+    roots = tuple(root if parse_root(root) is not None else os.path.realpath(root) for root in config.roots)
+    return MemberPatterns(config.include, exclude, roots)
 
 
 def _require_matchable(record: ListRecord, *, perceptual: bool) -> None:

@@ -11,8 +11,11 @@ from os import stat_result
 
 import msgspec
 
+from hashaudit.content.containers.member_filter import MEMBER_MARK, file_pattern, is_member_pattern
+from hashaudit.errors import UsageError
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import SkipReason
+from hashaudit.model.paths import for_terminal
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.globs import NamePatterns
 
@@ -68,6 +71,14 @@ def is_own_file(options: WalkOptions, consistency: Consistency, real: Callable[[
     return consistency is Consistency.STABLE or real() in options.own_paths
 
 
+def _require_parts(pattern: bytes) -> None:
+    if pattern.startswith(MEMBER_MARK) or pattern.endswith(b"/"):
+        raise UsageError(
+            f"the pattern matches nothing: '{for_terminal(pattern)}'; it names no file or no member",
+            hint="use FILE!/MEMBER, such as *.zip!/*.jpg",
+        )
+
+
 class Patterns:
     """The compiled patterns of the options."""
 
@@ -79,8 +90,12 @@ class Patterns:
         Raises:
             UsageError: a pattern can match nothing.
         """
-        self.include = NamePatterns(options.include)
-        self.exclude = NamePatterns(options.exclude)
+        for pattern in (*options.include, *options.exclude):
+            if is_member_pattern(pattern):
+                _require_parts(pattern)
+        # A pattern of members includes the files that it names, and excludes no file.
+        self.include = NamePatterns(map(file_pattern, options.include))
+        self.exclude = NamePatterns(pattern for pattern in options.exclude if not is_member_pattern(pattern))
 
 
 class Filters:

@@ -154,10 +154,11 @@ class AnswerCheck:
             return True
         kinds = frozenset(ContainerKind)
         of_kinds = {**container.containers, **container.containers_unopened}
-        counts = (container.lines, container.clean, container.known, container.bytes, container.same_as or 0)
+        of_members = (container.lines, container.clean, container.known, container.bytes, container.skipped)
+        counts = (*of_members, container.same_as or 0)
         return (
             (not container.opened or (self._inside is not None and container.kind in self._inside.kinds))
-            and (container.opened or not any(counts[:4]))
+            and (container.opened or not any(of_members))
             and all(0 <= count <= MAX_COUNT for count in counts)
             and of_kinds.keys() <= kinds
             and all(

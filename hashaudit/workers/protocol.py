@@ -11,6 +11,7 @@ import msgspec
 from hashaudit.cache.fingerprints import Fingerprints
 from hashaudit.cache.values import CachedFile, CachedValue
 from hashaudit.content.containers.inside_budget import InsideLimits
+from hashaudit.content.containers.member_filter import MemberPatterns
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterHandle
@@ -49,6 +50,8 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     """They are tried on encrypted members."""
     missing: frozenset[ContainerKind] = frozenset()
     """Kinds without a reader, of which each container is a fault."""
+    patterns: MemberPatterns | None = None
+    """Members to include and exclude; ``None``: all are examined."""
 
 
 class PieceConfig(msgspec.Struct, frozen=True, array_like=True):

@@ -2,9 +2,11 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -187,3 +189,34 @@ def test_passwords_open_what_is_encrypted_and_stay_secret(hashaudit: Tool, make_
     without = hashaudit("scan", root, "--list", listed)
     assert [line["faults"][0]["code"] for line in of_kind(without.lines, "fault")] == ["encrypted"]
     assert hashaudit("scan", root, "--list", listed, "--passwords", tmp_path / "none").code == 2
+
+
+def test_members_are_selected_by_patterns(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    root.mkdir()
+    inner = io.BytesIO()
+    with tarfile.open(fileobj=inner, mode="w") as archive:
+        for name in ("x.txt", "y.log"):
+            member = tarfile.TarInfo(name)
+            member.size = len(b"listed content")
+            archive.addfile(member, io.BytesIO(b"listed content"))
+    with zipfile.ZipFile(root / "a.zip", "w") as outer:
+        outer.writestr("in.tar.gz", gzip.compress(inner.getvalue()))
+        outer.writestr("z.log", b"listed content")
+    (root / "b.log").write_bytes(b"listed content")
+    output = tmp_path / "o.jsonl"
+    listed = make_list(b"listed content")
+    done = hashaudit("scan", root, "--list", listed, "--exclude", "*.zip!/*.log", "-o", output)
+    lines = parsed(output.read_bytes())
+    found = [
+        (Path(line["entry"]["path"]).name, [step[1] for step in chain(line)]) for line in of_kind(lines, "finding")
+    ]
+    assert found == [("a.zip", ["in.tar.gz", "", "x.txt"]), ("b.log", [])]
+    assert totals(lines)["members_skipped"] == 2
+    assert "2 members skipped" in done.err
+    assert hashaudit("verify", output).code == 0
+    only = hashaudit("scan", root, "--list", listed, "--include", "a.zip!/*.txt", "--record", "all")
+    assert [chain(line)[-1][1] for line in of_kind(only.lines, "finding")] == ["x.txt"]
+    assert [chain(line) for line in of_kind(only.lines, "file")] == [[]]
+    counted = totals(only.lines)
+    assert (counted["members"], counted["members_skipped"], counted["skipped"]) == (1, 4, {"not_included": 1})

@@ -51,6 +51,8 @@ def summary(finished: Finished) -> str:
     if totals.skipped:
         listed = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in totals.skipped.items())
         parts.append(f"{sum(totals.skipped.values()):,} skipped ({listed})")
+    if totals.members_skipped:
+        parts.append(f"{counted(totals.members_skipped, 'member')} skipped")
     if totals.containers_unopened:
         ranked = sorted(totals.containers_unopened.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{kind} {count:,}" for kind, count in ranked)

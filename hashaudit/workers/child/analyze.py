@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.cache.values import CachedValue
+from hashaudit.content.containers.member_source import FileSource
 from hashaudit.content.containers.sniff import is_plain
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.digest_threads import DigestThreads
@@ -240,7 +241,8 @@ class Analyzer:
 
         def examine_open(content: Content, descriptor: int, size_bytes: int) -> None:
             if inside is not None:
-                inside.examine(content, descriptor, size_bytes, position, item.blames)
+                source = FileSource(descriptor, size_bytes, inside.throttle)
+                inside.examine(content, source, entry.location, position, item.blames)
 
         def sink() -> Content:
             self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]

@@ -12,6 +12,7 @@ import msgspec
 
 from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
 from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
+from hashaudit.content.containers.member_filter import MemberFilter, MemberFilters, MemberVerdict
 from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource, Throttle
 from hashaudit.content.containers.optional_readers import missing_text
 from hashaudit.content.containers.reader_registry import STREAM_READERS, load_readers, random_readers
@@ -22,7 +23,7 @@ from hashaudit.lists.match.exact_match import Outcome
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.location import Member
+from hashaudit.model.location import Location, Member
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult, has_deny_match
 from hashaudit.workers.child.internal_errors import internal_error
 from hashaudit.workers.child.result_bounds import bounded_matches, result_length
@@ -41,6 +42,9 @@ MAX_NAME_BYTES = 1 << 16
 
 SMALL_BYTES = 1 << 20
 """A nested container up to this size is held until its digest is known, so that one that holds itself is detected."""
+
+_SKIPS_CONTENT = frozenset((ContainerKind.ZIP, ContainerKind.TAR))
+"""Kinds whose readers skip the content of a member that nobody reads."""
 
 WORKER_ENDED = "the worker process ended while it examined this member"
 BEHIND_OTHER_DATA = "an archive behind other data, inside a container, is not opened"
@@ -98,16 +102,22 @@ class Inside:
         self.progress = progress
         self.throttle = throttle
         self.send = send
+        self._filters = None if config.patterns is None else MemberFilters(config.patterns)
 
     def examine(
-        self, content: Content, descriptor: int, size_bytes: int, position: tuple[int, int], blames: Sequence[Blame]
+        self,
+        content: Content,
+        source: FileSource | MemorySource,
+        location: Location,
+        position: tuple[int, int],
+        blames: Sequence[Blame],
     ) -> None:
         """Examines the members of a file that was just read, and notes the result in its sink.
 
         Args:
             content: got the whole file.
-            descriptor: of the file.
-            size_bytes: of the file.
+            source: its bytes.
+            location: of the file.
             position: numbers of the batch and of the item in it.
             blames: members that are not examined again.
 
@@ -118,15 +128,14 @@ class Inside:
         if kind is None:
             return
         if kind not in self.config.kinds:
-            content.container_faults = self.missing_reader(kind, content.digests(), size_bytes)
+            content.container_faults = self.missing_reader(kind, content.digests(), source.size)
             return
         digests = content.digests()
-        if not self.config.opens_known and self.is_known(digests, size_bytes):
+        if not self.config.opens_known and self.is_known(digests, source.size):
             return
-        file = _File(self, size_bytes, position, blames)
-        content.container, content.container_faults = file.examine(
-            kind, FileSource(descriptor, size_bytes, self.throttle), digests
-        )
+        of_file = None if self._filters is None else self._filters.of_file(location.root, location.path)
+        file = _File(self, source.size, position, blames, of_file)
+        content.container, content.container_faults = file.examine(kind, source, digests)
         self.progress[MEMBER] = 0
 
     def missing_reader(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> tuple[Fault, ...]:
@@ -144,8 +153,16 @@ class Inside:
 class _File:
     """The members of one file, at all depths."""
 
-    def __init__(self, inside: Inside, size_bytes: int, position: tuple[int, int], blames: Sequence[Blame]) -> None:
+    def __init__(
+        self,
+        inside: Inside,
+        size_bytes: int,
+        position: tuple[int, int],
+        blames: Sequence[Blame],
+        member_filter: MemberFilter | None,
+    ) -> None:
         self._inside = inside
+        self._filter = member_filter
         self._budget = Budget(inside.config.limits, size_bytes)
         self._batch, self._item = position
         self._blames: Mapping[int, Blame] = {blame.member: blame for blame in blames}
@@ -153,12 +170,12 @@ class _File:
         self._sent = 0
         self._results: list[MemberResult] = []
         self._results_bytes = 0
-        self._clean = self._known = self._bytes = 0
+        self._clean = self._known = self._bytes = self._skipped = 0
         self._opened: dict[str, int] = {}
         self._unopened: dict[str, int] = {}
 
     def examine(
-        self, kind: ContainerKind, source: FileSource, digests: Digests
+        self, kind: ContainerKind, source: FileSource | MemorySource, digests: Digests
     ) -> tuple[ContainerResult, tuple[Fault, ...]]:
         try:
             faults = self._open(kind, source, (), (digests,))
@@ -174,6 +191,7 @@ class _File:
             bytes=self._bytes,
             containers=self._opened,
             containers_unopened=self._unopened,
+            skipped=self._skipped,
         )
         return result, tuple(faults)
 
@@ -196,10 +214,13 @@ class _File:
             for found in members:
                 if isinstance(found, Trouble):
                     faults.append(Fault(Stage.UNPACK, found.code, found.message))
-                elif found.whole is None or found.kind is not None or not self._is_quick(found.whole):
-                    self._examine_member(
-                        found, (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index)), above
-                    )
+                    continue
+                verdict = self._verdict(found, within)
+                if verdict is MemberVerdict.SKIP:
+                    self._skip(found, kind)
+                elif found.whole is None or found.kind is not None or not self._is_quick(found.whole, verdict):
+                    steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index))
+                    self._examine_member(found, steps, above, verdict)
         except LimitReachedError:
             raise
         except ContainerError as error:
@@ -210,7 +231,25 @@ class _File:
             faults.append(internal_error(Stage.UNPACK, error))
         return faults
 
-    def _is_quick(self, data: bytes) -> bool:
+    def _verdict(self, found: MemberContent, within: tuple[Member, ...]) -> MemberVerdict:
+        if self._filter is None:
+            return MemberVerdict.EXAMINE
+        return self._filter.verdict((*(step.name for step in within), found.name[:MAX_NAME_BYTES]))
+
+    def _skip(self, found: MemberContent, kind: ContainerKind) -> None:
+        """Counts a member that a pattern excludes."""
+        self._budget.begin_member(None)
+        self._skipped += 1
+        if kind not in _SKIPS_CONTENT:
+            try:
+                for data in found.chunks:
+                    self._budget.produce(len(data))
+            except LimitReachedError:
+                raise
+            except ContainerError:
+                pass  # nobody asked for it
+
+    def _is_quick(self, data: bytes, verdict: MemberVerdict) -> bool:
         """Returns whether a small member is neither image, container nor finding. It is counted then, and done.
 
         Most members are like that, and all other steps take several times longer.
@@ -228,13 +267,12 @@ class _File:
         inside.progress[UNPACKED_BYTES] += len(data)
         self._budget.add_small(len(data))
         self._bytes += len(data)
-        if is_known:
-            self._known += 1
-        else:
-            self._clean += 1
+        self._count(None, is_known=is_known, verdict=verdict)
         return True
 
-    def _examine_member(self, found: MemberContent, within: tuple[Member, ...], above: tuple[Digests, ...]) -> None:
+    def _examine_member(
+        self, found: MemberContent, within: tuple[Member, ...], above: tuple[Digests, ...], verdict: MemberVerdict
+    ) -> None:
         inside, hashing = self._inside, self._inside.hashing
         number = self._number
         self._number += 1
@@ -249,7 +287,7 @@ class _File:
         except ContainerError as error:
             self._report(within, EntryResult(0, None, 0, Consistency.STABLE, {}, faults=(_fault(error),)))
             return
-        decodes = hashing.pictures is not None and blame is None
+        decodes = hashing.pictures is not None and blame is None and verdict is MemberVerdict.EXAMINE
         capture = hashing.pictures.capture() if hashing.pictures is not None and decodes else None
         sink = Content(hashing.algorithms, inside.progress, capture, UNPACKED_BYTES)
         stream = _Stream(found.chunks, sink, self._budget)
@@ -265,10 +303,12 @@ class _File:
         if seen is not None:
             faults += seen.faults
         self._bytes += stream.count
-        matches, confirmations = hashing.match(digests, stream.count, seen) if digests else ((), ())
+        is_matched = digests and verdict is MemberVerdict.EXAMINE
+        matches, confirmations = hashing.match(digests, stream.count, seen) if is_matched else ((), ())
         hashing.check(faults, decoded=seen is not None)
-        if not (hashing.report_all or faults or has_deny_match(matches)):
-            self._count(container, is_known=bool(matches))
+        reports = hashing.report_all and verdict is MemberVerdict.EXAMINE
+        if not (reports or faults or has_deny_match(matches)):
+            self._count(container, is_known=bool(matches), verdict=verdict)
             return
         kept = bounded_matches(matches)
         result = EntryResult(
@@ -375,9 +415,11 @@ class _File:
         self._inside.progress[DECODING] = 0
         return seen
 
-    def _count(self, container: ContainerResult | None, *, is_known: bool) -> None:
+    def _count(self, container: ContainerResult | None, *, is_known: bool, verdict: MemberVerdict) -> None:
         """Counts a member without a result."""
-        if is_known:
+        if verdict is MemberVerdict.SEARCH:
+            self._skipped += 1
+        elif is_known:
             self._known += 1
         else:
             self._clean += 1
