@@ -121,10 +121,10 @@ Exporting the same file again gives the same bytes: ids are made from the run id
 | `csv` | RFC 4180, one row for each match | Python's strict reader |
 | `stix` | STIX 2.1 bundle: file, observed-data, indicator, sighting, identity | `stix2-validator` |
 | `misp` | MISP event with file objects and sightings | `pymisp` |
-| `ecs` | Elastic Common Schema 9.3, one event a line | the list of ECS fields |
+| `ecs` | Elastic Common Schema 9.3, one event a line | Elastic's list of fields, with types and allowed values |
 | `ocsf` | OCSF 1.6 Detection Finding, one event a line | `ocsf-json-schema` |
-| `sarif` | SARIF 2.1.0, a result for each finding, a notification for each fault | rules of the specification |
-| `syslog` | RFC 5424 with structured data, one message a line | the grammar of the RFC |
+| `sarif` | SARIF 2.1.0, a result for each finding, a notification for each fault | the schema of OASIS |
+| `syslog` | RFC 5424 with structured data, one message a line | the grammar of the RFC, and `rsyslog` |
 | `cef` | CEF 0, one event a line | its rules of escaping |
 | `dfxml` | DFXML 1.2.0, a file object for each record | a schema of the documented order |
 | `case` | CASE 1.5 and UCO, JSON-LD | `case_validate` |
@@ -141,7 +141,8 @@ The identifiers of report and file come from the service when you open the repor
 
 **list** holds what may be confidential: it has the hashes of listed files. Its mode is 0600.
 
-**syslog**: the enterprise number 32473 is the one for examples (RFC 5612).
+**syslog**: the enterprise number 32473 is the one for examples (RFC 5612). The time of a message is that of the record;
+rsyslog replaces it on its local socket unless `imuxsock` has `IgnoreTimestamp="off"`.
 """
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from findings_lab import finding, four_segments, signing_key, write_run
 from installed import Tool
+from log_daemon import log_daemon, received
+from reports_lab import hostile_file
 
 TRUST = ("--key", signing_key().fingerprint)
 
@@ -52,6 +54,24 @@ def test_syslog_messages_to_a_local_socket(hashaudit: Tool, output: Path, tmp_pa
     assert b"\n".join(received) + b"\n" == hashaudit("export", "syslog", output, *TRUST).out
     assert hashaudit("export", "syslog", output, *TRUST, "--socket", tmp_path / "none").code == 4
     assert hashaudit("export", "cef", output, *TRUST, "--socket", tmp_path / "log").code == 2
+
+
+def test_a_real_log_daemon_parses_every_message(hashaudit: Tool, tmp_path: Path) -> None:
+    findings = hostile_file(tmp_path / "f.jsonl")
+    sent = hashaudit("export", "syslog", findings, *TRUST).out.decode().splitlines()
+    with log_daemon(tmp_path) as path:
+        assert hashaudit("export", "syslog", findings, *TRUST, "--socket", path).code == 0
+        messages = received(tmp_path, len(sent))
+    assert len(messages) == len(sent)
+    for line, one in zip(sent, messages, strict=True):
+        assert (one["pri"], one["protocol-version"], one["app-name"], one["msgid"]) == (
+            *(str(13 * 8 + 4), "1", "hashaudit", "finding"),
+        )
+        assert one["hostname"] == "host.example.org"
+        head, data, message = line.partition(one["structured-data"])
+        assert data.startswith("[hashaudit@32473 run=")
+        assert message.strip(" \ufeff") == one["msg"].strip(" \ufeff")
+        assert one["timereported"][:19] == head.split()[1][:19]
 
 
 def test_cybertip_drafts_and_their_schema(hashaudit: Tool, output: Path, tmp_path: Path) -> None:

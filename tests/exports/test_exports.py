@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from browser import MODULES
 from findings_lab import RUN_ID, fault, match, record, write_run
 from hashaudit.exports.csv_export import CsvExport
 from hashaudit.exports.cybertip_export import GAP, INCIDENT_TYPES, Incident
@@ -146,34 +147,61 @@ def test_ocsf(files: list[VerifiedInput]) -> None:
     assert list(validator.iter_errors(events[0]))
 
 
-ECS_FIELDS = {
-    *("@timestamp", "message", "ecs.version", "host.name"),
-    *(f"event.{name}" for name in ("kind", "category", "type", "action", "id", "dataset", "provider", "outcome")),
-    "event.start",
-    *(f"file.{name}" for name in ("path", "name", "size", "mtime", "inode", "device", "uid", "gid", "mode")),
-    *(f"file.hash.{name}" for name in ("md5", "sha1", "sha256", "sha384", "sha512")),
-    *("rule.name", "rule.id", "rule.ruleset", "threat.enrichments"),
+def ecs_fields() -> dict[str, Any]:
+    """Type, form and allowed values of each field, as the package of Elastic's fields has them."""
+    node = shutil.which("node")
+    if node is None or not (MODULES / "@elastic" / "ecs").is_dir():
+        pytest.skip(f"needs node and @elastic/ecs in {MODULES}: npm install @elastic/ecs")
+    script = "const {EcsFlat} = require(process.argv[1]); process.stdout.write(JSON.stringify(EcsFlat))"
+    path = MODULES / "@elastic" / "ecs" / "build" / "commonjs" / "ecs_flat.js"
+    fields: dict[str, Any] = json.loads(
+        subprocess.run([node, "-e", script, path], capture_output=True, check=True).stdout
+    )
+    return fields
+
+
+ECS_TYPES = {
+    "date": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", value),
+    "long": lambda value: isinstance(value, int) or value.isdigit(),
+    **dict.fromkeys(("keyword", "match_only_text", "wildcard", "text"), lambda value: isinstance(value, str)),
 }
-"""Fields of ECS 9.3 that are used, from ``generated/csv/fields.csv`` of its repository."""
 
 
-def flat(value: Any, prefix: str = "") -> set[str]:
-    if not isinstance(value, dict):
-        return {prefix}
-    return set().union(*(flat(item, f"{prefix}.{name}" if prefix else name) for name, item in value.items()))
+def check_ecs(fields: dict[str, Any], value: Any, name: str = "") -> None:
+    """Checks an object below a name against the fields."""
+    field = fields.get(name)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if name or key != "hashaudit":
+                check_ecs(fields, item, f"{name}.{key}" if name else key)
+        return
+    assert field is not None, f"not a field of ECS: {name}"
+    assert isinstance(value, list) is ("array" in field["normalize"] or field["type"] == "nested"), name
+    for item in value if isinstance(value, list) else [value]:
+        if field["type"] == "nested":
+            check_ecs(fields, item, name)
+        else:
+            assert ECS_TYPES[field["type"]](item), (name, item)
+            allowed = {one["name"] for one in field.get("allowed_values") or ()}
+            assert not allowed or item in allowed, (name, item)
 
 
 def test_ecs(files: list[VerifiedInput]) -> None:
     events = [json.loads(line) for line in form(files, ExportFormat.ECS).splitlines()]
     assert len(events) == FINDINGS
+    assert {event["event"]["kind"] for event in events} == {"alert"}
+    assert {event["hashaudit"]["human_viewed"] for event in events} == {False}
+    fields = ecs_fields()
     for event in events:
-        assert {name for name in flat(event) if not name.startswith("hashaudit.")} <= ECS_FIELDS
-        assert event["event"]["kind"] == "alert"
-        assert event["hashaudit"]["human_viewed"] is False
+        check_ecs(fields, event)
+    for wrong in ({"file": {"hash": {"blake3": "0"}}}, {"event": {"kind": "hit"}}, {"event": {"category": "file"}}):
+        with pytest.raises(AssertionError):
+            check_ecs(fields, wrong)
 
 
 def test_sarif(files: list[VerifiedInput]) -> None:
     log = json.loads(form(files, ExportFormat.SARIF))
+    check_sarif_schema(log)
     assert (log["version"], len(log["runs"])) == ("2.1.0", 2)
     first, second = log["runs"]
     assert len(first["results"]) == FINDINGS - 1
@@ -191,6 +219,20 @@ def test_sarif(files: list[VerifiedInput]) -> None:
         uris.add(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
     assert all(re.fullmatch(r"file:///[!-~]*", uri) for uri in uris)
     assert "file:///srv/%FF%FE%20raw" in uris
+
+
+def check_sarif_schema(log: dict[str, Any]) -> None:
+    """Checks a log against the schema of OASIS, which a package of matchers ships."""
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    path = MODULES / "@microsoft" / "jest-sarif" / "lib" / "schemas" / "sarif-2.1.0-rtm.5.json"
+    if not path.is_file():
+        pytest.skip(f"needs @microsoft/jest-sarif in {MODULES}: npm install @microsoft/jest-sarif@1.0.0-beta.0")
+    schema = json.loads(path.read_bytes())
+    kind = jsonschema.validators.validator_for(schema)
+    validator = kind(schema, format_checker=kind.FORMAT_CHECKER)
+    assert [error.message for error in validator.iter_errors(log)] == []
+    wrong = log | {"runs": [log["runs"][0] | {"results": [{"level": "bad"}]}]}
+    assert list(validator.iter_errors(wrong))
 
 
 SYSLOG = re.compile(
