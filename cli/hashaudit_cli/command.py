@@ -40,6 +40,8 @@ class Command(msgspec.Struct, frozen=True):
     function: Callable[[Settings], int]
     """Runs it with its resolved options, and returns the exit code. Its docstring is the command's help."""
     examples: tuple[str, ...]
+    takes_words: bool = False
+    """Its only argument takes all words behind its name, also those that begin with a dash."""
 
     def run(self, given: Mapping[str, Any]) -> int:
         """Runs the command and returns its exit code.
@@ -67,7 +69,7 @@ _loaded: dict[str, Command] = {}
 
 
 def command(
-    words: str, *tables: Sequence[DeclaredOption], examples: Sequence[str]
+    words: str, *tables: Sequence[DeclaredOption], examples: Sequence[str], takes_words: bool = False
 ) -> Callable[[Callable[[Settings], int]], Callable[[Settings], int]]:
     """Declares the command that a function runs.
 
@@ -75,6 +77,7 @@ def command(
         words: the words of the command, such as ``lists build``.
         tables: its options. ``--config`` is added.
         examples: command lines for its help.
+        takes_words: its only argument takes all words behind its name.
 
     Raises:
         TypeError: two options have the same name.
@@ -86,7 +89,7 @@ def command(
         raise TypeError(f"{words}: two options have the same name")
 
     def declare(function: Callable[[Settings], int]) -> Callable[[Settings], int]:
-        _loaded[words] = Command(words, options, function, tuple(examples))
+        _loaded[words] = Command(words, options, function, tuple(examples), takes_words)
         return function
 
     return declare

@@ -5,11 +5,18 @@ import sys
 
 from hashaudit_cli.ui.streams import STANDARD_ERROR, STANDARD_OUTPUT, secure_standard_streams
 
+PROGRAMS = frozenset({"hashdeep", "md5deep", "sha1deep", "sha256deep"})
+"""Commands that are also the names of programs, whose flags they take."""
+
 
 def main() -> None:
     """Runs the command and exits with its code (docs/reference/codes.md)."""
     try:
         secure_standard_streams()
+        program = os.path.basename(sys.argv[0])
+        if program in PROGRAMS:
+            # Called by the name of another program, through a link.
+            sys.argv[1:1] = [program]
         if sys.argv[1:] in (["--version"], ["-V"]):
             from hashaudit import __version__  # noqa: PLC0415 # start-up: the command line is not needed for this
 
@@ -42,6 +49,9 @@ def _run(words: list[str]) -> int:
     from hashaudit_cli.command import find_command  # noqa: PLC0415 # as above
 
     command = find_command(words)
+    if command is not None and command.takes_words and "--help" not in words:
+        (argument, *_) = command.options
+        return command.run({argument.field: words[1:]})
     given = parse_arguments(command.options, words[len(command.words.split()) :]) if command is not None else None
     if command is not None and given is not None:
         return command.run(given)

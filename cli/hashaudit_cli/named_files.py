@@ -1,6 +1,5 @@
 """The option that names further files in a list: ``--files-from FILE``."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -56,12 +55,8 @@ def named_files(options: NamedFilesOptions) -> tuple[bytes, ...]:
         if source == STANDARD_INPUT_NAME:
             require_standard_input()
             names = tuple(read_names(sys.stdin.buffer, separator=separator))
-        elif os.path.isfile(source):
-            with open_regular(source) as file:
-                names = tuple(read_names(file, separator=separator))
         else:
-            # A pipe, such as a process substitution of the shell.
-            with open(source, "rb") as file:
+            with open_regular(source) as file:
                 names = tuple(read_names(file, separator=separator))
     except OSError as error:
         raise HostError(f"cannot read the list of files: '{source}'; {error.strerror}") from error

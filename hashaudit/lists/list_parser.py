@@ -120,7 +120,12 @@ class ListParser:
             self._close_sandbox(files, None)
 
     def read_manifest(
-        self, path: str, algorithm: AlgorithmName | None, take: Callable[[Sequence[ManifestEntry]], object]
+        self,
+        path: str,
+        algorithm: AlgorithmName | None,
+        take: Callable[[Sequence[ManifestEntry]], object],
+        *,
+        is_known_list: bool = False,
     ) -> ManifestInfo:
         """Reads a manifest.
 
@@ -128,15 +133,17 @@ class ListParser:
             path: one of those named to :meth:`begin_manifests`.
             algorithm: of digests whose algorithm the manifest does not name; ``None``: by their length.
             take: receives the entries in runs.
+            is_known_list: read it as a list of known hashes, which may have lines without one.
 
         Raises:
             ListError: the manifest cannot be used, or its parser crashed.
         """
         if IN_PROCESS:
-            from hashaudit.lists.manifests.read_manifest import read_manifest  # noqa: PLC0415 # most runs read none
+            from hashaudit.lists.manifests import read_manifest  # noqa: PLC0415 # most runs read none
 
-            return read_manifest(path, algorithm, take)
-        reply = self._ask(ReadManifest(os.fsencode(path), algorithm))
+            read = read_manifest.read_known if is_known_list else read_manifest.read_manifest
+            return read(path, algorithm, take)
+        reply = self._ask(ReadManifest(os.fsencode(path), algorithm, is_known_list))
         while isinstance(reply, Rows):
             take(reply.entries)
             reply = self._receive()

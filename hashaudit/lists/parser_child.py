@@ -101,10 +101,11 @@ def _compile(stream: socket.socket, request: Compile, descriptor: int, scratch: 
 
 
 def _read_manifest(stream: socket.socket, request: ReadManifest) -> None:
-    from hashaudit.lists.manifests.read_manifest import read_manifest  # noqa: PLC0415 # most runs read none
+    from hashaudit.lists.manifests import read_manifest  # noqa: PLC0415 # most runs read none
 
+    read = read_manifest.read_known if request.is_known_list else read_manifest.read_manifest
     try:
-        info = read_manifest(os.fsdecode(request.path), request.algorithm, lambda entries: send(stream, Rows(entries)))
+        info = read(os.fsdecode(request.path), request.algorithm, lambda entries: send(stream, Rows(entries)))
     except HashauditError as error:
         send(stream, Failed(str(error), error.hint))
     except MemoryError:

@@ -36,6 +36,8 @@ class ReadManifest(msgspec.Struct, frozen=True, tag="read_manifest"):
     path: bytes
     algorithm: AlgorithmName | None
     """Algorithm of digests that the manifest gives without one."""
+    is_known_list: bool = False
+    """Read it as a list of known hashes, which may have lines without one."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -155,12 +155,12 @@ def _fields(entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping
     """Returns the fields that records of all kinds share."""
     changed = None
     if result.changed_from is not None and result.stat is not None:
-        changed = schema.Change(before=_state(result.changed_from), after=_state(result.stat))
+        changed = schema.Change(before=of_state(result.changed_from), after=of_state(result.stat))
     return {
         "time": timestamps.to_text(time_ns),
         "entry": of_location(entry.location),
         # An entry that could not be opened still has the state that the walk listed; only a read has a consistency.
-        "state": _state(result.stat or entry.state),
+        "state": of_state(result.stat or entry.state),
         "consistency": result.consistency if result.stat else None,
         "from_run": result.from_run,
         "digests": {AlgorithmName(name): value for name, value in result.digests.items()},
@@ -217,7 +217,8 @@ def _fault(fault: Fault) -> schema.Fault:
     return schema.Fault(**msgspec.structs.asdict(fault))
 
 
-def _state(state: State) -> schema.State:
+def of_state(state: State) -> schema.State:
+    """Returns the state of a file or object as a record has it."""
     if state.kind is Kind.OBJECT:
         return schema.ObjectState(
             size=large(state.size),

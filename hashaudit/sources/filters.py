@@ -130,6 +130,7 @@ class Filters:
         self._begun: set[bytes] = set()
         self._visited: set[bytes] = set()
         self._root = DirectoryRoot(b"", -1, -1)
+        self.each_path = options.each_path
         self.matches_paths = options.each_path or patterns.include.has_paths or patterns.exclude.has_paths
         """True if a directory must be walked again under each path that leads to it."""
 

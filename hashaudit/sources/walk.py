@@ -339,7 +339,7 @@ class Walker:
         )
         if reason is not None:
             return self._skipped(name, reason)
-        if link is not None and self._is_loop(link, status):
+        if self._is_loop(name, link, status):
             return self._fault(name, _LOOP, directory=True)
         if len(self._path_of(name)) > MAX_PATH_BYTES:
             return self._fault(name, _TOO_DEEP, directory=True)
@@ -353,12 +353,15 @@ class Walker:
     def _link_target(self, name: bytes) -> bytes:
         return os.path.realpath(self._stack.real_path_of(name))
 
-    def _is_loop(self, link: bytes, status: stat_result) -> bool:
-        """Returns whether a followed link leads to a directory in progress, and no rule skips it for that.
+    def _is_loop(self, name: bytes, link: bytes | None, status: stat_result) -> bool:
+        """Returns whether a directory is one in progress, and no rule skips it for that.
 
         A path that is too long to be resolved still contains links. Then a directory with the numbers of one in
-        progress counts as that one.
+        progress counts as that one. Without ``each_path``, only a followed link is examined: behind it, a directory is
+        in progress at most once more.
         """
+        if link is None:
+            return self._filters.each_path and self._stack.real_path_of(name) in self._stack.real_paths()
         if self._filters.matches_paths and link in self._stack.real_paths():
             return True
         return len(link) >= PATH_MAX_BYTES and (status.st_dev, status.st_ino) in self._stack.identities()

@@ -41,6 +41,9 @@ def test_names_from_a_list_are_hashed_and_missing_ones_are_faults(tree: Path, ha
     (tree.parent / "names").write_bytes(b"plain\n\nback\\slash\n")
     result = hashaudit("hash", "--files-from", "../names", "--format", "sums", "-l", cwd=tree)
     assert (result.code, len(result.out.splitlines())) == (0, 2)
+    # The file that is written is not hashed.
+    assert hashaudit("hash", ".", "-q", "-o", "new", cwd=tree).code == 0
+    assert b"new)" not in (tree / "new").read_bytes()
     done = subprocess.run(["sha256sum", "-c", "--quiet"], input=result.out, cwd=tree, check=False, capture_output=True)
     assert (done.returncode, done.stdout) == (0, b"")
 

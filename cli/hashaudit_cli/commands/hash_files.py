@@ -17,6 +17,7 @@ from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.events import Finished
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit.scan.option_values import bytes_amount
+from hashaudit.scan.own_files import OwnFiles
 from hashaudit.sources.given_names import GivenNames
 from hashaudit.workers.protocol import PieceConfig
 from hashaudit_cli.command import command
@@ -228,7 +229,7 @@ def _hash_roots(config: ScanConfig, own: HashOptions, form: HashForm, out: Outpu
 
         # If only perceptual hashes are requested, the digest that identifies the file is not part of the list.
         writer = HashWriter(out, form, config.algorithms, name_of=name_of, pieces=own.piece_bytes is not None)
-        loop = session.main_loop(writer, control)
+        loop = session.main_loop(writer, control, own_files=OwnFiles(set(out.own_files), set(out.own_paths)))
         follow(loop.events(), control, quiet=quiet)
         finished = loop.finished
     if finished is None:

@@ -13,12 +13,12 @@ from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected
 from hashaudit.lists.syntax.lines import chunks_of
 
 _MAGIC = b"HASH\r\n\xff\0"
-_HEADER_BYTES = 1152
+ENCASE_HEADER_BYTES = 1152
 _COUNT_OFFSET = 16
 _NAME_OFFSET = 1032
 _NAME_BYTES = 78
 """Thirty-nine UTF-16 units."""
-_RECORD_BYTES = 18
+ENCASE_RECORD_BYTES = 18
 _DIGEST_BYTES = 16
 
 
@@ -38,8 +38,8 @@ class Encase:
         Raises:
             ListError: the header is truncated, or the number of records is not the one that it states.
         """
-        header = stream.read(_HEADER_BYTES)
-        if len(header) != _HEADER_BYTES:
+        header = stream.read(ENCASE_HEADER_BYTES)
+        if len(header) != ENCASE_HEADER_BYTES:
             raise ListError("the file is truncated inside its header", hint="get the file again")
         (stated,) = struct.unpack_from("<I", header, _COUNT_OFFSET)
         name = header[_NAME_OFFSET : _NAME_OFFSET + _NAME_BYTES].decode("utf-16-le", "replace").partition("\0")[0]
@@ -58,9 +58,9 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks_of(stream):
         data = rest + chunk
-        whole = len(data) - len(data) % _RECORD_BYTES
-        for start in range(0, whole, _RECORD_BYTES):
-            yield data[start : start + _RECORD_BYTES]
+        whole = len(data) - len(data) % ENCASE_RECORD_BYTES
+        for start in range(0, whole, ENCASE_RECORD_BYTES):
+            yield data[start : start + ENCASE_RECORD_BYTES]
         rest = data[whole:]
     if rest:
         raise ListError("the file is truncated inside a record", hint="get the file again")

@@ -41,7 +41,7 @@ class ChecksumManifest:
             if line is None:
                 raise malformed(number, "a line over the limit")
             if not is_comment(line):
-                yield _entry(number, line, algorithm, escaping=separator == b"\n")
+                yield checksum_entry(number, line, algorithm, escaping=separator == b"\n")
 
 
 def _separator(head: bytes) -> bytes:
@@ -53,7 +53,21 @@ def _match(line: bytes) -> re.Match[bytes] | None:
     return _UNTAGGED.fullmatch(line) or _TAGGED.fullmatch(line)
 
 
-def _entry(number: int, line: bytes, algorithm: AlgorithmName | None, *, escaping: bool) -> ManifestEntry:
+def checksum_entry(
+    number: int, line: bytes, algorithm: AlgorithmName | None, *, escaping: bool, takes_pieces: bool = False
+) -> ManifestEntry:
+    """Returns the entry of a line.
+
+    Args:
+        number: of the line, from 1.
+        line: without its end.
+        algorithm: of digests without a name; ``None``: by their length.
+        escaping: names may be escaped, which a backslash at the beginning of the line shows.
+        takes_pieces: the hash of a piece is an entry too, with the mark in its name.
+
+    Raises:
+        ListError: the line is not an entry.
+    """
     tagged = _TAGGED.fullmatch(line)
     untagged = _UNTAGGED.fullmatch(line)
     if untagged is not None:
@@ -66,7 +80,7 @@ def _entry(number: int, line: bytes, algorithm: AlgorithmName | None, *, escapin
         tag = tag_bytes.decode("ascii")
     else:
         raise malformed(number, "not a checksum and a file name")
-    if PIECE_MARK.search(name):
+    if PIECE_MARK.search(name) and not takes_pieces:
         raise malformed(number, "the hash of a piece of a file, not of a file")
     if mark and escaping:
         unescaped = unescaped_name(name)

@@ -30,6 +30,10 @@ class ManifestInfo(msgspec.Struct, frozen=True, tag="manifest_info"):
     size: int
     """Bytes of the file."""
     sha256: str
+    malformed: tuple[int, ...] = ()
+    """Numbers of the first lines of a list of known hashes that have none."""
+    malformed_count: int = 0
+    """Number of all such lines."""
 
 
 class ManifestFormat(Protocol):

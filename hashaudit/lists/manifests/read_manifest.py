@@ -1,6 +1,6 @@
 """Reads the file of a manifest: detects its format and gives its entries in runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
@@ -8,6 +8,7 @@ from hashaudit.lists.list_file import ListFile
 from hashaudit.lists.manifests.checksum_manifest import ChecksumManifest
 from hashaudit.lists.manifests.dfxml_manifest import DfxmlManifest
 from hashaudit.lists.manifests.hashdeep_manifest import HashdeepManifest
+from hashaudit.lists.manifests.known_list import parse_known
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestFormat, ManifestInfo
 from hashaudit.lists.manifests.mtree_manifest import MtreeManifest
 from hashaudit.lists.manifests.table_manifest import TableManifest
@@ -28,6 +29,9 @@ FORMATS: tuple[ManifestFormat, ...] = (
 _RUN_BYTES = 256 << 10
 """Bytes of one run of entries: large enough to hide the cost of a message, and far below the limit of one."""
 
+MAX_MALFORMED = 100
+"""Lines without a hash whose numbers are kept."""
+
 _ENTRY_BYTES = 200
 """Bytes of an entry without its path, at most about."""
 
@@ -47,16 +51,46 @@ def read_manifest(
     """
     with ListFile(path) as file, file.hashed() as stream:
         name, entries = _parsed(decompressed(stream.buffered, path)[0], algorithm)
-        run: list[ManifestEntry] = []
-        run_bytes = 0
-        for entry in entries:
-            run.append(entry)
-            run_bytes += len(entry.path) + _ENTRY_BYTES
-            if run_bytes >= _RUN_BYTES:
-                take(tuple(run))
-                run, run_bytes = [], 0
-        take(tuple(run))
+        _take_in_runs(entries, take)
         return ManifestInfo(name, file.size_bytes, stream.finish())
+
+
+def read_known(
+    path: str, algorithm: AlgorithmName | None, take: Callable[[tuple[ManifestEntry, ...]], object]
+) -> ManifestInfo:
+    """Reads a list of known hashes to its end; see :func:`read_manifest` and :func:`parse_known`.
+
+    Raises:
+        ListError: the file cannot be read, or its format is not supported.
+    """
+    with ListFile(path) as file, file.hashed() as stream:
+        malformed: list[int] = []
+        count = 0
+
+        def entries() -> Iterator[ManifestEntry]:
+            nonlocal count
+            for item in parse_known(decode_to_utf8(decompressed(stream.buffered, path)[0]), algorithm):
+                if isinstance(item, ManifestEntry):
+                    yield item
+                    continue
+                count += 1
+                if len(malformed) < MAX_MALFORMED:
+                    malformed.append(item)
+
+        _take_in_runs(entries(), take)
+        return ManifestInfo("known", file.size_bytes, stream.finish(), tuple(malformed), count)
+
+
+def _take_in_runs(entries: Iterable[ManifestEntry], take: Callable[[tuple[ManifestEntry, ...]], object]) -> None:
+    run: list[ManifestEntry] = []
+    run_bytes = 0
+    for entry in entries:
+        run.append(entry)
+        run_bytes += len(entry.path) + _ENTRY_BYTES
+        if run_bytes >= _RUN_BYTES:
+            take(tuple(run))
+            run, run_bytes = [], 0
+    take(tuple(run))
 
 
 def _parsed(stream: BinaryIO, algorithm: AlgorithmName | None) -> tuple[str, Iterator[ManifestEntry]]:
