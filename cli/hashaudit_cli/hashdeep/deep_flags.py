@@ -62,7 +62,7 @@ class DeepFlags(msgspec.Struct):
 
     program: str
     algorithms: tuple[AlgorithmName, ...]
-    """Of ``hashdeep``, without those that lists of known hashes add."""
+    """Digests to compute, without those that lists of known hashes add."""
     files: tuple[bytes, ...] = ()
     mode: Mode = Mode.COMPUTE
     known_lists: list[str] = []
