@@ -10,8 +10,9 @@ PYTEST_JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) 
 FUZZ_ARGS ?=
 SOAK_ARGS ?=
 ATTACK_ARGS ?=
+STANDALONE_ARGS ?=
 
-.PHONY: help demo scan test lint bench fuzz attack soak docs clean
+.PHONY: help demo scan test lint bench fuzz attack soak docs standalone clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -90,6 +91,9 @@ soak: $(VENV)/developed ## Disturb runs in every way, then scan a million files 
 
 docs: $(VENV)/installed ## Write the pages that are generated from the code
 	@$(BIN)/python docs/generate.py
+
+standalone: build/wheel ## Build one file that needs only Python, without a network; STANDALONE_ARGS="--python 3.13 --extras s3"
+	@$(BIN)/python docs/packaging/build_standalone.py build/*.whl --output build/hashaudit.pyz $(STANDALONE_ARGS)
 
 clean: ## Remove the virtual environment and what was built
 	@rm -rf $(VENV) build
