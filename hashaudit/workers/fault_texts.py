@@ -99,7 +99,7 @@ _TEXTS = "|".join(
             r"(this version has none|install hashaudit\[[a-z-]{1,12}\])"
         ),
         r"the worker process ended while it examined this member",
-        r"an archive behind other data, inside a container, is not opened",
+        r"an archive behind other data, inside a container or a large object, is not opened",
         rf"[a-z0-9_-]{{1,40}}, frame \d{{1,9}}: ({_ERROR_TYPES})",
         r"the encoded content (ends early|has characters that its encoding does not allow)",
         r"other data follows the end of the encoded content",

@@ -1,11 +1,14 @@
 """Buckets through the installed command, against a real server, compared with what was put there."""
 
+import gzip
 import hashlib
 import io
 import json
 import os
+import random
 import threading
 import uuid
+import zipfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 from PIL import Image
 
 import hostile_hasher
+from hashaudit.workers.child.held_object import SMALL_BYTES
 from installed import Result, Tool, key_of, of_kind, parsed, totals
 from object_store import CREDENTIALS, PAGE_KEYS, Answer, Asked, Proxy, client, proxied
 
@@ -111,6 +115,35 @@ def test_every_key_is_examined_whatever_it_is(bucket: Bucket, scan: Callable[...
     }
     assert not {"mtime", "inode", "device"} & set(lines[0]["state"])
     assert totals(result.lines)["seen"] == len(bodies)
+
+
+def test_containers_in_objects_are_opened_from_the_bytes_that_were_read(
+    bucket: Bucket, scan: Callable[..., Result], make_list: Lists
+) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("listed", b"listed content")
+    zipped = inner.getvalue()
+    long = bytes(SMALL_BYTES)
+    bucket.put("a.zip", zipped)
+    bucket.put("b.gz", gzip.compress(b"listed content" + random.Random(1).randbytes(SMALL_BYTES)))
+    bucket.put("c.jpg", b"\xff\xd8\xff" + long + zipped)
+    bucket.put("d.bin", b"\1" + long + zipped)
+    bucket.put("e.bin", b"\1" + zipped)
+    bucket.put("f.txt", b"plain")
+    result = scan(f"s3://{bucket.name}", "--list", make_list(b"listed content"), url=bucket.url)
+    assert result.code == 24, result.err
+    found = of_kind(result.lines, "finding")
+    assert [key_of(line) for line in found] == ["a.zip", "c.jpg", "e.bin"]
+    assert {line["entry"]["within"][0]["name"] for line in found} == {"listed"}
+    assert {line["state"]["type"] for line in found} == {"object"}
+    [fault] = of_kind(result.lines, "fault")
+    assert (key_of(fault), fault["faults"][0]["code"]) == ("d.bin", "unsupported")
+    counted = totals(result.lines)
+    assert (counted["containers"], counted["containers_unopened"]) == ({"gz": 1, "zip": 3}, {"zip": 1})
+    assert totals(scan(f"s3://{bucket.name}", "--record", "all", "--inside", "none", url=bucket.url).lines)[
+        "containers_unopened"
+    ] == {"gz": 1, "zip": 4}
 
 
 def test_a_prefix_is_what_keys_begin_with(bucket: Bucket, scan: Callable[..., Result]) -> None:

@@ -16,7 +16,7 @@ MEMBER_MARK = b"!/"
 
 
 class MemberVerdict(Enum):
-    """What is done with a member."""
+    """The treatment of a member."""
 
     EXAMINE = 0
     SEARCH = 1

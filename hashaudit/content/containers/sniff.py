@@ -139,24 +139,25 @@ class ContainerProbe:
     A file without container costs some 2 us. Executables and media cost more, because archives are hidden in them.
     """
 
-    __slots__ = ("_found", "_is_host", "_is_program", "_seen_bytes", "_tail")
+    __slots__ = ("_found", "_is_host", "_is_program", "_tail", "seen_bytes")
 
     def __init__(self) -> None:
         self._found: ContainerKind | None = None
-        self._seen_bytes = 0
+        self.seen_bytes = 0
+        """Bytes so far."""
         self._is_host = False
         self._is_program = False
         self._tail = b""
 
     def take(self, data: bytes | bytearray | memoryview) -> None:
         """Adds the next bytes of the file."""
-        if not self._seen_bytes:
+        if not self.seen_bytes:
             self._begin(data)
-        self._seen_bytes += len(data)
+        self.seen_bytes += len(data)
         if self._found is not None:
             return
         if self._is_host:
-            if self._is_program and self._seen_bytes <= SEARCHED_BYTES:
+            if self._is_program and self.seen_bytes <= SEARCHED_BYTES:
                 # What straddles two calls begins in the tail of the earlier ones.
                 self._search(self._tail[-OVERLAP_BYTES:] + bytes(data))
             self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
@@ -182,7 +183,7 @@ class ContainerProbe:
         if self._found is not None or b"PK\x05\x06" not in tail:
             return self._found
         at = tail.rfind(b"PK\x05\x06")
-        return ContainerKind.ZIP if is_end_record(tail, at, self._seen_bytes) else None
+        return ContainerKind.ZIP if is_end_record(tail, at, self.seen_bytes) else None
 
     @property
     def begins_as(self) -> ContainerKind | None:

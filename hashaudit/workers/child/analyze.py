@@ -30,6 +30,7 @@ from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, MemberFrame, WorkerConfig
 
 if TYPE_CHECKING:
+    from hashaudit.workers.child.held_object import HeldObject
     from hashaudit.workers.child.object_prefetch import Objects
     from hashaudit.workers.child.pictures import PictureResult, Pictures
 
@@ -258,11 +259,15 @@ class Analyzer:
                 capture() if capture is not None else None,
                 parallel=parallel,
                 pieces=pieces,
+                held=None if inside is None or entry.location.kind is Kind.FILE else _held(inside),
             )
 
         try:
             if entry.location.kind is Kind.OBJECT:
-                return self._object(entry, position, sink)
+                outcome = self._object(entry, position, sink)
+                if inside is not None and outcome.sink is not None:
+                    inside.examine_held(outcome.sink, entry.location, position, item.blames)
+                return outcome
             return read_entry(
                 entry,
                 self._directories,
@@ -289,6 +294,12 @@ class Analyzer:
         if self._pictures is None or content is None or content.capture is None or not content.capture.is_picture:
             return None
         return self._pictures.examine(content.capture, digests.get(SHA256))
+
+
+def _held(inside: Inside) -> "HeldObject":
+    from hashaudit.workers.child.held_object import HeldObject  # noqa: PLC0415 # it imports what reads objects
+
+    return HeldObject(inside.config.kinds)
 
 
 class Counts:

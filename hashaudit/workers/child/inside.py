@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
+from hashaudit.content.containers.inside_budget import MEMORY_BYTES, Budget, LimitReachedError, limit_text
 from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
 from hashaudit.content.containers.member_filter import MemberFilter, MemberFilters, MemberVerdict
 from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource, Throttle
@@ -47,7 +47,7 @@ _SKIPS_CONTENT = frozenset((ContainerKind.ZIP, ContainerKind.TAR))
 """Kinds whose readers skip the content of a member that nobody reads."""
 
 WORKER_ENDED = "the worker process ended while it examined this member"
-BEHIND_OTHER_DATA = "an archive behind other data, inside a container, is not opened"
+BEHIND_OTHER_DATA = "an archive behind other data, inside a container or a large object, is not opened"
 
 Digests = dict[AlgorithmName, bytes]
 
@@ -138,6 +138,32 @@ class Inside:
         content.container, content.container_faults = file.examine(kind, source, digests)
         self.progress[MEMBER] = 0
 
+    def examine_held(
+        self, content: Content, location: Location, position: tuple[int, int], blames: Sequence[Blame]
+    ) -> None:
+        """Examines the members of an object that was just read, from the content that its sink holds.
+
+        Args:
+            content: got the whole object.
+            location: of the object.
+            position: numbers of the batch and of the item in it.
+            blames: members that are not examined again.
+        """
+        kind, held = content.probe.kind, content.held
+        if kind is None or held is None:
+            return
+        size_bytes = content.probe.seen_bytes
+        is_too_long, data = held.is_too_long, held.content()
+        if kind not in self.config.kinds:
+            content.container_faults = self.missing_reader(kind, content.digests(), size_bytes)
+        elif data is not None:
+            self.examine(content, MemorySource(data), location, position, blames)
+        elif self.config.opens_known or not self.is_known(content.digests(), size_bytes):
+            error = ContainerError(FaultCode.UNSUPPORTED, BEHIND_OTHER_DATA)
+            if is_too_long:
+                error = ContainerError(FaultCode.LIMIT_REACHED, limit_text("memory", MEMORY_BYTES))
+            content.container_faults = (_fault(error),)
+
     def missing_reader(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> tuple[Fault, ...]:
         """Returns a fault if containers of a kind have no reader, and something is looked for in them."""
         if kind not in self.config.missing or (not self.config.opens_known and self.is_known(digests, size_bytes)):
@@ -178,8 +204,10 @@ class _File:
         self, kind: ContainerKind, source: FileSource | MemorySource, digests: Digests
     ) -> tuple[ContainerResult, tuple[Fault, ...]]:
         try:
+            if isinstance(source, MemorySource):
+                self._budget.hold(source.size)
             faults = self._open(kind, source, (), (digests,))
-        except LimitReachedError as error:
+        except ContainerError as error:
             faults = [_fault(error)]
         self._flush()
         result = ContainerResult(

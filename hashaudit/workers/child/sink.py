@@ -11,6 +11,7 @@ from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.protocol import FED_BYTES
 
 if TYPE_CHECKING:
+    from hashaudit.workers.child.held_object import HeldObject
     from hashaudit.workers.child.pictures import ContentBuffer
     from hashaudit.workers.child.piece_digests import PieceDigests
 
@@ -21,7 +22,17 @@ class Content(MultiDigest):
     Counts the bytes in the shared progress memory, so that a large file shows progress.
     """
 
-    __slots__ = ("_counter", "_parallel", "_progress", "capture", "container", "container_faults", "pieces", "probe")
+    __slots__ = (
+        "_counter",
+        "_parallel",
+        "_progress",
+        "capture",
+        "container",
+        "container_faults",
+        "held",
+        "pieces",
+        "probe",
+    )
 
     def __init__(
         self,
@@ -32,6 +43,7 @@ class Content(MultiDigest):
         *,
         parallel: ParallelDigest | None = None,
         pieces: "PieceDigests | None" = None,
+        held: "HeldObject | None" = None,
     ) -> None:
         """Creates the sink of one file.
 
@@ -42,6 +54,7 @@ class Content(MultiDigest):
             counter: word of the progress memory that counts the bytes.
             parallel: computes the digests in threads; ``None``: this object does.
             pieces: computes the digests of pieces; ``None``: there are none.
+            held: keeps the content of an object; ``None``: it can be read again.
         """
         super().__init__(() if parallel is not None else algorithms)
         self._parallel = parallel
@@ -52,6 +65,7 @@ class Content(MultiDigest):
         self.container_faults: tuple[Fault, ...] = ()
         self.capture = capture
         self.pieces = pieces
+        self.held = held
         self.probe = ContainerProbe()
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
@@ -63,6 +77,8 @@ class Content(MultiDigest):
         if self.pieces is not None:
             self.pieces.update(data)
         self.probe.take(data)
+        if self.held is not None:
+            self.held.take(data, self.probe)
         if self.capture is not None:
             self.capture.take(data)
         self._progress[self._counter] += len(data)
