@@ -111,7 +111,8 @@ _TEXTS = "|".join(
         r"the member is within its signature, which is not opened",
         r"the member is a part of a content that several messages hold",
         r"the header of the document is damaged|a table of the document is damaged; members may be missing",
-        r"the sectors of the member are damaged",
+        r"the sectors of the member are damaged|a stream of the document ends early|the document is encrypted",
+        r"objects of the document are damaged; members may be missing|a filter of the member is not supported",
     )
 )
 _DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"

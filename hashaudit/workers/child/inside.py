@@ -241,7 +241,9 @@ class _File:
                 members = self._inside.random_readers[kind](source)
             for found in members:
                 if isinstance(found, Trouble):
-                    faults.append(Fault(Stage.UNPACK, found.code, found.message))
+                    fault = Fault(Stage.UNPACK, found.code, found.message)
+                    if fault not in faults:  # a container may have it a million times
+                        faults.append(fault)
                     continue
                 verdict = self._verdict(found, within)
                 if verdict is MemberVerdict.SKIP:
