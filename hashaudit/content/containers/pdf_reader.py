@@ -79,7 +79,7 @@ class _Pdf:
         self._count = 0
         self._kinds = array("B")
         self._objects, self._dictionaries, self._starts, self._ends = (array("Q") for _ in range(4))
-        """Of each stream: number of its object, positions of its dictionary, of its data, and of the end of that."""
+        """Streams: number of the object, positions of the dictionary, of the data, and of the end of the data."""
         self._names: dict[int, bytes] = {}
         """File names by the numbers of the objects that hold embedded files."""
         self._lengths: dict[int, int] | None = None
