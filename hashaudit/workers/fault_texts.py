@@ -113,6 +113,7 @@ _TEXTS = "|".join(
         r"the header of the document is damaged|a table of the document is damaged; members may be missing",
         r"the sectors of the member are damaged|a stream of the document ends early|the document is encrypted",
         r"objects of the document are damaged; members may be missing|a filter of the member is not supported",
+        r"the document has no end mark; it may be cut off",
     )
 )
 _DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"

@@ -17,6 +17,7 @@ from hashaudit.cache.eligibility import TRUSTED_TYPES, Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, PictureSpec, numbered, wanted
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.cache.maintenance import prune, stats
+from hashaudit.content.containers.sniff import SNIFF_REVISION
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_versions
 from hashaudit.content.perceptual.hash_image import HashOptions, hash_image
@@ -103,7 +104,7 @@ def test_no_changed_byte_opens() -> None:
 
 
 def test_a_failing_decoder_is_asked_again_and_a_verdict_on_the_picture_is_kept(three: Path, tmp_path: Path) -> None:
-    (three / "document").write_bytes(b"%PDF-1.7 of a kind that is not decoded")
+    (three / "document").write_bytes(b"v/1\x01\x02\0\0\0 of a kind that is not decoded")
     (three / "cut.png").write_bytes(picture(2)[:-300])
     first = scan(three, tmp_path / "c.db", perceptual=["pdq"])
     second = scan(three, tmp_path / "c.db", perceptual=["pdq"])
@@ -137,7 +138,7 @@ def test_a_new_version_of_an_algorithm_costs_its_own_values_alone(
     assert scan(three, cache, digests=["sha256"]).recalled == 3
     assert scan(three, cache, digests=["sha256", "md5"]).recalled == 0
     assert scan(three, cache, digests=["sha256", "md5"]).recalled == 3
-    assert stats(str(cache)).recipes == {"container/1": 3, "md5/2": 3, "sha256/1": 3}
+    assert stats(str(cache)).recipes == {f"container/{SNIFF_REVISION}": 3, "md5/2": 3, "sha256/1": 3}
 
 
 def test_a_new_version_of_a_perceptual_hash_costs_pictures_alone(

@@ -26,6 +26,7 @@ from hashaudit.content.containers.text_codecs import to_utf8
 from hashaudit.model.faults import FaultCode
 
 ENDS_EARLY = "a stream of the document ends early"
+NO_END = "the document has no end mark; it may be cut off"
 BROKEN_OBJECTS = "objects of the document are damaged; members may be missing"
 DOCUMENT_ENCRYPTED = "the document is encrypted"
 ENCRYPTED = "the member is encrypted"
@@ -83,12 +84,12 @@ class _Pdf:
         self._names: dict[int, bytes] = {}
         """File names by the numbers of the objects that hold embedded files."""
         self._lengths: dict[int, int] | None = None
-        self._is_encrypted = False
+        self._is_encrypted = self._is_cut = False
         self._object_bytes = 0
 
     def scan(self) -> Iterator[Trouble]:
         """Finds all objects; yields a fault where some cannot be read."""
-        search, at, is_cut = self._search, 0, False
+        search, at = self._search, 0
         while True:
             found = self._next_object(at)
             gap_end = search.size if found is None else found[1]
@@ -98,7 +99,7 @@ class _Pdf:
             number, body = found
             stop = search.search(_STOP, body, search.size, 16)
             if stop is None:
-                is_cut = True
+                self._is_cut = True
                 self._look_for_encryption(body, search.size)
                 break
             stop_at, stop_end = search.origin + stop.start(), search.origin + stop.end()
@@ -110,7 +111,7 @@ class _Pdf:
                 at = stop_end if stop[0] == b"endobj" else stop_at
                 continue
             end, next_at, is_whole = self._stream_end(text, stop_end)
-            is_cut = is_cut or not is_whole
+            self._is_cut = self._is_cut or not is_whole
             typed = _TYPED.search(text)
             kind = typed[1] if typed is not None else b""
             if _ENCRYPT.search(text) and kind == b"XRef":
@@ -121,7 +122,7 @@ class _Pdf:
             self._starts.append(stop_end)
             self._ends.append(end)
             at = next_at
-        if is_cut:
+        if self._is_cut:
             yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
         if self._is_encrypted:
             yield Trouble(FaultCode.ENCRYPTED, DOCUMENT_ENCRYPTED)
@@ -172,12 +173,16 @@ class _Pdf:
             raise ContainerError(FaultCode.DAMAGED, WRONG_CHECKSUM, is_complete=True)
 
     def _trailing(self) -> Iterator[Found]:
-        """Yields what follows the last end mark, which may be a file of another kind."""
+        """Yields what follows the last end mark, which may be a file of another kind; or that there is none."""
         search, at, last = self._search, 0, -1
         at = max(0, self._ends[-1] if self._ends else 0)
         while (at := search.find(b"%%EOF", at, search.size)) >= 0:
             last = at = at + 5
-        if last < 0 or not any(piece.strip(b"\0\t\n\f\r \x1a") for piece in self._raw(last, search.size)):
+        if last < 0:
+            if not self._is_cut:
+                yield Trouble(FaultCode.DAMAGED, NO_END)
+            return
+        if not any(piece.strip(b"\0\t\n\f\r \x1a") for piece in self._raw(last, search.size)):
             return
         head = search.slice(last, last + 2)
         start = last + (2 if head == b"\r\n" else 1 if head[:1] in {b"\r", b"\n"} else 0)

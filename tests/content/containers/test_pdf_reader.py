@@ -118,6 +118,9 @@ def test_faults_are_told(tmp_path: Path) -> None:
         (whole(stream(1, b"/Filter[/Fl/DCT]", PACKED[:-50])), ["damaged"]),
         (whole(stream(1, b"/Type/ObjStm/N 1/First 5/Filter/FlateDecode", PACKED[:-50])), ["damaged"]),
         (whole(stream(1, b"/Filter/DCTDecode", PLAIN))[:2000], ["damaged"]),
+        (whole(stream(1, b"", b"x"))[:-5], ["damaged"]),
+        (whole(stream(1, b"", b"x")) + stream(1, b"", b"y"), ["damaged"]),
+        (b"%PDF-1.4", ["damaged"]),
     ):
         path.write_bytes(data)
         assert examine(path).codes == codes, data[:100]
