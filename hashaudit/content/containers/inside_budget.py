@@ -53,6 +53,16 @@ class Budget:
         self._members += 1
         self._bytes += size_bytes
 
+    def add_members(self, count: int) -> None:
+        """Counts members that are not read, because they are equal to others.
+
+        Raises:
+            LimitReachedError: they are beyond the limit.
+        """
+        self._members += count
+        if self._members > MAX_MEMBERS:
+            raise LimitReachedError("members", MAX_MEMBERS)
+
     def begin_member(self, size_bytes: int | None) -> None:
         """Counts a member of which the container states the size.
 

@@ -37,6 +37,9 @@ FRAME_RESULTS = 1000
 FRAME_BYTES = 1 << 20
 """Most results of a frame, and their length from which it is sent."""
 
+MAX_SEEN = 10_000
+"""Nested containers of one file whose counts are kept."""
+
 MAX_NAME_BYTES = 1 << 16
 """A longer name is cut; its position still identifies the member."""
 
@@ -176,6 +179,34 @@ class Inside:
         return bool(matches) and not has_deny_match(matches)
 
 
+class _Counts(msgspec.Struct, frozen=True):
+    """Counts of members, all of them or of one container."""
+
+    results: int
+    numbers: int
+    clean: int
+    known: int
+    bytes: int
+    opened: dict[str, int]
+    unopened: dict[str, int]
+
+    def since(self, before: "_Counts") -> "_Counts":
+        """Returns what was added since then."""
+        return _Counts(
+            self.results - before.results,
+            self.numbers - before.numbers,
+            self.clean - before.clean,
+            self.known - before.known,
+            self.bytes - before.bytes,
+            _difference(self.opened, before.opened),
+            _difference(self.unopened, before.unopened),
+        )
+
+
+def _difference(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
+
+
 class _File:
     """The members of one file, at all depths."""
 
@@ -197,6 +228,8 @@ class _File:
         self._results: list[MemberResult] = []
         self._results_bytes = 0
         self._clean = self._known = self._bytes = self._skipped = 0
+        self._seen: dict[tuple[ContainerKind, tuple[bytes, ...]], tuple[int, _Counts]] = {}
+        """Depth and counts of containers in which nothing needed a record, by their digests."""
         self._opened: dict[str, int] = {}
         self._unopened: dict[str, int] = {}
 
@@ -434,7 +467,51 @@ class _File:
                 return ContainerResult(kind, same_as=above.index(digests)), []
             if not self._inside.config.opens_known and self._inside.is_known(digests, stream.count):
                 return ContainerResult(kind), []
-        return ContainerResult(kind, opened=True), self._open(kind, MemorySource(data), within, (*above, digests))
+            if self._take_over(kind, digests, len(within)):
+                return ContainerResult(kind, opened=True), []
+        before = self._counts()
+        faults = self._open(kind, MemorySource(data), within, (*above, digests))
+        if stream.error is None and not faults:
+            self._keep_counts(kind, digests, len(within), before)
+        return ContainerResult(kind, opened=True), faults
+
+    def _counts(self) -> "_Counts":
+        """Returns what was counted so far."""
+        return _Counts(
+            self._sent + len(self._results),
+            self._number,
+            self._clean,
+            self._known,
+            self._bytes,
+            dict(self._opened),
+            dict(self._unopened),
+        )
+
+    def _keep_counts(self, kind: ContainerKind, digests: Digests, depth: int, before: "_Counts") -> None:
+        """Keeps the counts of a container in which nothing needs a record, for others with the same content."""
+        now = self._counts()
+        if now.results > before.results or self._filter is not None or len(self._seen) >= MAX_SEEN:
+            return
+        self._seen[kind, tuple(digests.values())] = (depth, now.since(before))
+
+    def _take_over(self, kind: ContainerKind, digests: Digests, depth: int) -> bool:
+        """Counts the members of a container by those of an equal one; returns whether there was one.
+
+        Nothing in the other needed a record. So the counts are what opening this one would give, and they are numbered
+        as if it had been opened.
+        """
+        seen_depth, counts = self._seen.get((kind, tuple(digests.values())), (0, None))
+        if counts is None or depth > seen_depth:
+            return False  # deeper, the limit on depth may be met
+        self._budget.add_members(counts.numbers)
+        self._number += counts.numbers
+        self._clean += counts.clean
+        self._known += counts.known
+        self._bytes += counts.bytes
+        for of_kind, added in ((self._opened, counts.opened), (self._unopened, counts.unopened)):
+            for name, count in added.items():
+                of_kind[name] = of_kind.get(name, 0) + count
+        return True
 
     def _hash_image(self, sink: Content, digests: Digests) -> "PictureResult | None":
         pictures = self._inside.hashing.pictures

@@ -5,12 +5,14 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from hashaudit.content.containers import inside_budget
 from hashaudit.model.faults import FaultCode
+from hashaudit.workers.child import inside
 from hashaudit.workers.protocol import Blame
 from inside_lab import examine, names, sha256
 
@@ -169,3 +171,38 @@ def test_members_that_need_no_record_are_under_the_same_limits(path: Path, monke
     limited = examine(path, report_all=False)
     assert limited.file.container is not None
     assert (limited.codes, limited.file.container.clean) == (["limit_reached"], 20)
+
+
+def test_an_equal_container_is_counted_without_being_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = zipped(a=b"a", b=zipped(c=b"c"), p=b"%PDF-1.4")
+    opened: list[int] = []
+    original = inside._File._open
+
+    def count(*args: Any, **more: Any) -> Any:
+        opened.append(1)
+        return original(*args, **more)
+
+    monkeypatch.setattr(inside._File, "_open", count)
+    path.write_bytes(zipped(x=inner, y=inner, d=zipped(z=inner), w=b"w"))
+    found = examine(path, report_all=False)
+    container = found.file.container
+    assert container is not None
+    assert (found.codes, container.clean, container.bytes) == (
+        [],
+        17,
+        len(inner) * 3
+        + len(zipped(z=inner))
+        + 1
+        + sum(3 * len(data) for data in (b"a", zipped(c=b"c"), b"c", b"%PDF-1.4")),
+    )
+    assert (container.containers, container.containers_unopened) == ({"zip": 7}, {"pdf": 3})
+    assert len(opened) == 6, "the file, x, b in it, d, z, b in it; y is equal to x, and z is deeper"
+    blamed = examine(path, report_all=False, blames=[Blame(16, FaultCode.WORKER_CRASHED, decode_only=False)])
+    assert [member.within[-1].name for member in blamed.members] == [b"w"]
+
+
+def test_an_equal_container_with_something_to_record_is_opened_each_time(path: Path) -> None:
+    damaged = bytearray(zipped(a=b"content"))
+    damaged[damaged.index(b"PK\1\2") + 16] ^= 1  # its checksum
+    path.write_bytes(zipped(x=bytes(damaged), y=bytes(damaged)))
+    assert len(examine(path, report_all=False).members) == 2
