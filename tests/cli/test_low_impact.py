@@ -94,6 +94,7 @@ def test_the_header_says_what_was_asked(hashaudit: Tool, tmp_path: Path) -> None
 
 @needs_proc
 def test_a_scan_leaves_the_page_cache_as_it_found_it(hashaudit: Tool, tmp_path: Path) -> None:
+    found: dict[str, bool] = {}
     for attempt in range(5):
         tree = tmp_path / f"tree {attempt}"
         tree.mkdir()

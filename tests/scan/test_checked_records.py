@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
@@ -12,7 +14,10 @@ from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType
 from hashaudit.record import convert
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line, encode_line
 from hashaudit.record.schema import FaultRecord
-from hashaudit.scan.main_loop import checked, of_walk
+from hashaudit.scan.main_loop import checked, is_plain, is_readable, of_walk
+from hashaudit.workers.answer_check import AnswerCheck
+from hashaudit.workers.protocol import Answer, Cached, WorkerConfig
+from hashaudit.workers.tasks import Task
 
 ENTRY = Entry(Location(DirectoryRef(b"/r", 1, 9), b"f\xff"), Stat(0o100644, 1, 2, 1, 3, 4, 5))
 MATCH = Match(1, "line 1", AlgorithmName("sha256"), MatchType.EXACT, Role.DENY, {})
@@ -73,3 +78,68 @@ def test_a_fault_of_the_walk_that_no_reader_takes_is_one_fault(met: PathFault, d
 
 def test_an_honest_fault_of_the_walk_is_kept() -> None:
     assert of_walk(PathFault(b"/r", FAULT), 10**18).faults[0].code is FaultCode.IO_ERROR
+
+
+WIDE = st.integers(-(1 << 94), 1 << 94)
+
+
+def mostly(least: int, most: int) -> st.SearchStrategy[int]:
+    """Numbers of a range and at its ends; sometimes any number."""
+    inside = st.one_of(st.integers(least, most), st.sampled_from([least, most]))
+    return st.integers(0, 19).flatmap(lambda chance: WIDE if chance == 7 else inside)
+
+
+TIMES = st.one_of(mostly(-(1 << 93) + 1, (1 << 93) - 1), mostly(0, 1 << 62), st.decimals(-(1 << 90), 1 << 90, places=0))
+STATES = st.builds(
+    Stat,
+    mode=mostly(0, (1 << 12) - 1).map(lambda bits: bits | 0o100000),
+    device=st.just(1),
+    inode=st.just(2),
+    links=mostly(0, 1 << 53),
+    size=mostly(3, (1 << 63) - 1),
+    mtime_ns=TIMES,
+    ctime_ns=TIMES,
+    uid=mostly(0, (1 << 32) - 1),
+    gid=mostly(0, (1 << 32) - 1),
+    birth_ns=st.one_of(st.none(), TIMES),
+)
+
+
+def as_bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+DIGESTS = st.one_of(
+    st.just({"sha256": "0a" * 32}),
+    st.just({"sha256": "0a" * 32}),
+    st.dictionaries(st.sampled_from(["sha256", "md5"]), st.text(max_size=64)),
+)
+CHECK = AnswerCheck(WorkerConfig((AlgorithmName("sha256"),), True, ()))
+
+
+@given(STATES, DIGESTS, st.one_of(st.binary(min_size=1, max_size=40), st.text(min_size=1).map(as_bytes)))
+def test_a_plain_record_of_a_checked_answer_is_readable(state: Stat, digests: dict[str, str], name: bytes) -> None:
+    entry = msgspec.structs.replace(ENTRY, location=Location(DirectoryRef(b"/r", 1, 9), name))
+    result = EntryResult(0, state, 3, Consistency.STABLE, digests)
+    task = Task(None, entry, True)
+    if CHECK.invalid_item(Answer(1, (), 0, (result,), Cached((), (), 0)), (task,)) is None:
+        record = convert.of_result(entry, result, 10**18, {}, record_all=True)
+        assert record is not None
+        assert is_readable(record) or not is_plain(record)
+
+
+@pytest.mark.parametrize("name", [b"a", "\u2028 \ud7ff \U0001f600\x00\n\\".encode()])
+def test_the_record_of_a_usual_file_is_plain(name: bytes) -> None:
+    entry = msgspec.structs.replace(ENTRY, location=Location(DirectoryRef(b"/r", 1, 9), name))
+    result = EntryResult(0, ENTRY.stat, 3, Consistency.STABLE, {"sha256": "0a" * 32})
+    record = convert.of_result(entry, result, 10**18, {}, record_all=True)
+    assert record is not None
+    assert is_plain(record)
+    assert is_readable(record)
+
+
+def test_the_record_of_another_file_is_tried() -> None:
+    usual = EntryResult(0, ENTRY.stat, 3, Consistency.STABLE, {"sha256": "0a" * 32})
+    known = msgspec.structs.replace(MATCH, role=Role.KNOWN)
+    for result in (RESULT, msgspec.structs.replace(usual, matches=(known,)), usual):  # the last has a name in bytes
+        assert not is_plain(record_of(result))

@@ -99,9 +99,15 @@ class Directory:
         """
         return os.stat(self._prefix + location.name, dir_fd=self._descriptor, follow_symlinks=location.via_symlink)
 
-    def birth_ns(self, location: Location, state: Stat) -> int | None:
-        """Returns when the file in a given state was created, in nanoseconds; ``None`` if that is not known."""
-        birth = birth_of(self._prefix + location.name, self._descriptor, follow=location.via_symlink)
+    def birth_ns(self, name: bytes, state: Stat, *, follow: bool = False) -> int | None:
+        """Returns when the file in a given state was created, in nanoseconds; ``None`` if that is not known.
+
+        Args:
+            name: of the file in this directory.
+            state: of the file.
+            follow: it is the target of a symbolic link.
+        """
+        birth = birth_of(self._prefix + name, self._descriptor, follow=follow)
         if birth is None or (birth.device, birth.inode) != (state.device, state.inode):
             return None
         # A new file may have the inode of a deleted one. It was created after the deleted one last changed.

@@ -42,8 +42,10 @@ class SmallReader:
 
     def read(
         self, ref: DirectoryRef, name: bytes, listed: Stat, now_ns: int, use: Callable[[memoryview], T | None]
-    ) -> T | None:
-        """Reads a whole file once; returns what ``use`` makes of its content, ``None`` if anything is unusual.
+    ) -> tuple[T, os.stat_result] | None:
+        """Reads a whole file once; returns what ``use`` makes of its content, and the state of the file after it.
+
+        Returns ``None`` if anything is unusual.
 
         Args:
             ref: the directory as listed.
@@ -88,7 +90,7 @@ class SmallReader:
             and after.st_mtime_ns == mtime_ns == found.st_mtime_ns
             and after.st_ctime_ns == ctime_ns == found.st_ctime_ns
         )
-        return result if is_unchanged else None
+        return (result, after) if result is not None and is_unchanged else None
 
     def _fill(self, descriptor: int) -> int:
         """Reads from the start of a file as much as fits; returns the number of bytes."""

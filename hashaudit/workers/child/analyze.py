@@ -1,5 +1,6 @@
 """Computes digests and perceptual hashes of an entry, by reading it once or from cached values."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_ent
 from hashaudit.content.read.directory_cache import ReplacedError
 from hashaudit.content.read.small_read import SmallReader
 from hashaudit.errors import HashauditError, HostError
+from hashaudit.host.files import stat_of
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, Stat, State
@@ -159,14 +161,15 @@ class Analyzer:
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
 
     def quick_digests(
-        self, container: DirectoryRef | BucketRef, item: Item, now_ns: int
-    ) -> dict[AlgorithmName, bytes] | None:
+        self, container: DirectoryRef | BucketRef, item: Item, now_ns: int, *, with_state: bool
+    ) -> tuple[dict[AlgorithmName, bytes], Stat | None] | None:
         """Returns the digests of a small local file that is nothing but its bytes; ``None``: :meth:`analyze` it.
 
         Args:
             container: the directory or bucket of the item.
             item: as listed by the source.
             now_ns: the time, at most as late as it is.
+            with_state: returns the state of the file, too.
         """
         state = item.state
         if (
@@ -179,12 +182,22 @@ class Analyzer:
         ):
             return None
         try:
-            digests = self._small.read(container, item.name, state, now_ns, self._plain_digests)
+            read = self._small.read(container, item.name, state, now_ns, self._plain_digests)
         except MemoryError:
             return None
-        if digests is not None:
-            self._progress[FED_BYTES] += state.size
-        return digests
+        if read is None:
+            return None
+        self._progress[FED_BYTES] += state.size
+        digests, status = read
+        return digests, self._quick_state(container, item.name, status) if with_state else None
+
+    def _quick_state(self, ref: DirectoryRef, name: bytes, status: os.stat_result) -> Stat:
+        state = stat_of(status)
+        try:
+            birth_ns = self._directories.get(ref).birth_ns(name, state)
+        except (OSError, ReplacedError):
+            return state
+        return state if birth_ns is None else msgspec.structs.replace(state, birth_ns=birth_ns)
 
     def _would_open(self, kind: ContainerKind | None, item: Item) -> bool:
         """Returns whether a container is opened. The cache has no results of members."""
@@ -199,7 +212,7 @@ class Analyzer:
             directory = self._directories.get(location.directory, inodes_last=entry.consistency is Consistency.STABLE)
         except (OSError, ReplacedError):
             return state
-        birth_ns = directory.birth_ns(location, state)
+        birth_ns = directory.birth_ns(location.name, state, follow=location.via_symlink)
         return state if birth_ns is None else msgspec.structs.replace(state, birth_ns=birth_ns)
 
     def _from_cache(self, entry: Entry, hit: CacheHit, item: Item) -> AnalysisResult:

@@ -122,46 +122,22 @@ class Examiner:
         now_ns = time.time_ns()
         begun_ns, has_news = time.monotonic_ns(), False
         progress, first_word = self._progress, position_word(batch.number, 0)
-        may_be_quick = not self._config.report_all
         answer_bytes = number = 0
         for number, (group, item) in enumerate(entries):
             progress[MEMBER] = 0
             progress[BEGUN_BYTES] = progress[FED_BYTES]
             progress[BEGUN_NS] = time.monotonic_ns()
             progress[POSITION] = first_word + number
-            if may_be_quick and not item.report and (is_known := self._is_known(group, item, now_ns)) is not None:
-                counts.bytes_read += item.state.size
-                if is_known:
-                    known.append(number)
-                continue
-            entry = entry_of(group, item)
-            analysis = self._analyzer.analyze((batch.number, number), entry, item)
-            self._check_access(entry, analysis.faults)
-            if refused := self.imports.faults():
-                analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
-            analysis, (matches, confirmations) = self._matched(analysis)
-            counts.add(number, analysis)
-            is_recorded = analysis.outcome.consistency is Consistency.APPENDED_WHILE_READ
-            self._check_fitness(
-                analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None
-            )
-            if is_recorded or item.report or self._config.report_all or analysis.faults or has_deny_match(matches):
-                # Only now, because most entries get no record.
-                stat = self._analyzer.with_birth_time(entry, analysis.outcome.stat)
-                reported.append(_examination(number, analysis, stat, matches, confirmations))
-                answer_bytes += result_length(reported[-1])
-            elif analysis.container is not None:
-                # It gets no record, but its kind is counted. The records of its members have its state.
-                stat = analysis.outcome.stat
-                if analysis.container.lines:
-                    stat = self._analyzer.with_birth_time(entry, stat)
-                reported.append(_examination(number, analysis, stat, matches, confirmations))
-                answer_bytes += result_length(reported[-1])
-            elif matches:
+            examined = self._quick(number, group, item, now_ns, counts)
+            if examined is None:
+                examined = self._fully((batch.number, number), group, item, counts)
+            if examined.result is not None:
+                reported.append(examined.result)
+                answer_bytes += result_length(examined.result)
+            elif examined.is_known:
                 known.append(number)
-            answer_bytes += 0 if analysis.to_cache is None else len(analysis.to_cache.sealed)
-            has_lines = analysis.container is not None and analysis.container.lines > 0
-            has_news |= has_lines or bool(analysis.faults) or has_deny_match(matches)
+            answer_bytes += examined.cached_bytes
+            has_news |= examined.is_news
             if answer_bytes > FULL_ANSWER_BYTES or (has_news and time.monotonic_ns() - begun_ns > NEWS_NS):
                 break
         not_begun = len(entries) - number - 1
@@ -169,22 +145,66 @@ class Examiner:
             self._objects.forget(batch, number + 1)
         return Answer(batch.number, tuple(known), counts.bytes_read, tuple(reported), counts.cached(), not_begun)
 
-    def _is_known(self, group: Group, item: Item, now_ns: int) -> bool | None:
-        """Returns whether a plain small file is on a list of known files; ``None``: examine it in full.
+    def _quick(self, number: int, group: Group, item: Item, now_ns: int, counts: Counts) -> "_Examined | None":
+        """Examines a plain small file without a finding; ``None``: examine it in full."""
+        is_reported = self._config.report_all or item.report
+        read = self._analyzer.quick_digests(group.container, item, now_ns, with_state=is_reported)
+        if read is None:
+            return None
+        digests, state = read
+        found = self._quick_outcome(digests, item.state.size)
+        if found is None:
+            return None
+        matches, caveats = found
+        counts.bytes_read += item.state.size
+        if not is_reported:
+            return _KNOWN if matches else _CLEAN
+        kept = bounded_matches(matches)
+        texts = {str(name): value.hex() for name, value in digests.items()}
+        omitted = len(matches) - len(kept)
+        size = item.state.size
+        return _Examined(
+            EntryResult(number, state, size, Consistency.STABLE, texts, kept, caveats, matches_omitted=omitted)
+        )
 
-        A file on a deny list is examined in full, as everything is that gets a record.
-        """
-        digests = self._analyzer.quick_digests(group.container, item, now_ns)
-        return None if digests is None else self._quick_match(digests, item.state.size)
+    def _quick_outcome(self, digests: dict[AlgorithmName, bytes], size_bytes: int) -> Outcome | None:
+        """Returns the matches with known lists; ``None``: examine the content in full, as all that has a finding."""
+        if self.imports.has_refused:
+            return None
+        if not self._config.filters and not self._matcher.may_match(digests):
+            return (), ()
+        found = self._match(digests, size_bytes, None)
+        return None if has_deny_match(found[0]) else found
 
     def _quick_match(self, digests: dict[AlgorithmName, bytes], size_bytes: int) -> bool | None:
         """Returns whether digests are only on lists of known files; ``None``: match them in full."""
-        if self.imports.has_refused:
-            return None
-        if self._matcher.may_match(digests):
-            matches, _ = self._matcher.match(digests, size_bytes)
-            return None if has_deny_match(matches) else bool(matches)
-        return bool(self._config.filters) and bool(self._filters.match(digests, size_bytes))
+        found = self._quick_outcome(digests, size_bytes)
+        return None if found is None else bool(found[0])
+
+    def _fully(self, position: tuple[int, int], group: Group, item: Item, counts: Counts) -> "_Examined":
+        """Examines any entry, by the numbers of its batch and of itself in the batch."""
+        entry = entry_of(group, item)
+        analysis = self._analyzer.analyze(position, entry, item)
+        self._check_access(entry, analysis.faults)
+        if refused := self.imports.faults():
+            analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
+        analysis, (matches, confirmations) = self._matched(analysis)
+        number = position[1]
+        counts.add(number, analysis)
+        self._check_fitness(analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None)
+        result = None
+        is_news = bool(analysis.faults) or has_deny_match(matches)
+        has_lines = analysis.container is not None and analysis.container.lines > 0
+        is_prefix = analysis.outcome.consistency is Consistency.APPENDED_WHILE_READ
+        if is_prefix or item.report or self._config.report_all or is_news or has_lines:
+            # Only now, because most entries get no record. The records of members have the state of their file.
+            stat = self._analyzer.with_birth_time(entry, analysis.outcome.stat)
+            result = _examination(number, analysis, stat, matches, confirmations)
+        elif analysis.container is not None:
+            # It gets no record, but its kind is counted.
+            result = _examination(number, analysis, analysis.outcome.stat, matches, confirmations)
+        cached_bytes = 0 if analysis.to_cache is None else len(analysis.to_cache.sealed)
+        return _Examined(result, bool(matches), is_news or has_lines, cached_bytes)
 
     def _matched(self, analysis: AnalysisResult) -> tuple[AnalysisResult, Outcome]:
         """Returns the result for a file and its matches. Of a file that was appended to, it is that of the prefix."""
@@ -225,6 +245,23 @@ class Examiner:
             gc.collect()
             if self.space.grown_bytes() > sandbox.memory_bytes // 2:
                 raise WorkerExhaustedError(errno.ENOMEM)
+
+
+class _Examined(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an answer says of one entry."""
+
+    result: EntryResult | None = None
+    """Present if the entry gets a record, or is counted by its kind."""
+    is_known: bool = False
+    """It matches known lists only."""
+    is_news: bool = False
+    """A finding or a fault."""
+    cached_bytes: int = 0
+    """Length of its value for the cache."""
+
+
+_CLEAN = _Examined()
+_KNOWN = _Examined(is_known=True)
 
 
 def _perceptual_algorithms(config: WorkerConfig) -> "tuple[PerceptualAlgorithm, ...]":

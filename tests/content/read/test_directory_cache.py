@@ -144,10 +144,10 @@ def test_a_birth_time_is_of_the_file_that_was_read(folder: bytes, cache: Directo
     entry = entry_of(ref.path + b"/file")
     directory = cache.get(ref)
     birth = birth_of(ref.path + b"/file")
-    assert directory.birth_ns(entry.location, entry.stat) == (birth and birth.birth_ns)
+    assert directory.birth_ns(entry.location.name, entry.stat) == (birth and birth.birth_ns)
     for other in (
         msgspec.structs.replace(entry.stat, inode=entry.stat.inode + 1),
         msgspec.structs.replace(entry.stat, device=entry.stat.device + 1),
         msgspec.structs.replace(entry.stat, ctime_ns=0),
     ):
-        assert directory.birth_ns(entry.location, other) is None
+        assert directory.birth_ns(entry.location.name, other) is None

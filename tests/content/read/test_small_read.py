@@ -46,6 +46,7 @@ class Place:
         self.path.write_bytes(CONTENT)
         self.now_ns = time.time_ns() + 10**10
         self.throttle = Grants()
+        self.state: Stat | None = None
 
     @property
     def ref(self) -> DirectoryRef:
@@ -57,7 +58,9 @@ class Place:
 
     def read(self, listed: Stat | None = None, use: Callable[[memoryview], Any] = bytes) -> Any:
         reader = SmallReader(DirectoryCache(), self.throttle)
-        return reader.read(self.ref, b"file", listed or self.listed(), self.now_ns, use)
+        read = reader.read(self.ref, b"file", listed or self.listed(), self.now_ns, use)
+        self.state = None if read is None else stat_of(read[1])
+        return None if read is None else read[0]
 
 
 @pytest.fixture
@@ -70,6 +73,7 @@ def test_a_file_as_listed_is_read_once(size: int, place: Place) -> None:
     content = os.urandom(size)
     place.path.write_bytes(content)
     assert place.read(use=lambda data: hashlib.sha256(data).digest()) == hashlib.sha256(content).digest()
+    assert place.state == place.listed()
     assert place.throttle.consumed == size
 
 
@@ -166,7 +170,7 @@ def test_an_error_is_left(error: int, place: Place, monkeypatch: pytest.MonkeyPa
     assert reader.read(place.ref, b"file", place.listed(), place.now_ns, bytes) is None
     # A filesystem that cannot tell what is cached is read without asking from then on.
     again = reader.read(place.ref, b"file", place.listed(), place.now_ns, bytes)
-    assert again == (CONTENT if error == errno.EOPNOTSUPP else None)
+    assert (again and again[0]) == (CONTENT if error == errno.EOPNOTSUPP else None)
 
 
 def test_pages_that_were_not_cached_are_dropped(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,14 +49,16 @@ def lists(folder: Path) -> tuple[list[ListSpec], set[str]]:
     return [ListSpec(str(deny)), ListSpec(str(known), role=Role.KNOWN)], {"wanted", "both"}
 
 
-def answer(folder: Path, names: list[str], specs: list[ListSpec], *, quick: bool) -> tuple[Answer, int]:
+def answer(
+    folder: Path, names: list[str], specs: list[ListSpec], *, quick: bool, report_all: bool = False
+) -> tuple[Answer, int]:
     words = array.array("q", [0] * PROGRESS_WORDS)
     progress = memoryview(words)
     progress[ALLOWED_BYTES] = 1 << 40
     with load_lists(specs) as loaded:
-        examiner = Examiner(Config(ALGORITHMS, False, tuple(loaded.images)), progress)
+        examiner = Examiner(Config(ALGORITHMS, report_all, tuple(loaded.images)), progress)
         if not quick:
-            examiner._analyzer.quick_digests = lambda *_: None  # type: ignore[method-assign]
+            examiner._analyzer.quick_digests = lambda *_, **__: None  # type: ignore[method-assign]
         status = os.stat(folder)
         items = tuple(
             Item(
@@ -89,6 +91,30 @@ def test_both_ways_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monk
     assert short.bytes_read == sum(map(len, contents.values())) <= fed
     assert {names[result.item] for result in short.reported if result.matches} == wanted
     assert [names[number] for number in short.known] == ["common"]
+
+
+def test_both_ways_report_all_files_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    contents = tree(tmp_path / "tree")
+    specs, _ = lists(tmp_path)
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    names = sorted(contents)
+    for chosen in (specs, specs[:1], []):
+        short, _ = answer(tmp_path / "tree", names, chosen, quick=True, report_all=True)
+        long, _ = answer(tmp_path / "tree", names, chosen, quick=False, report_all=True)
+        assert short == long
+        assert [result.item for result in short.reported] == list(range(len(names)))
+
+
+def test_a_long_answer_of_plain_files_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    tree(tmp_path / "tree")
+    monkeypatch.setattr(examiner_module, "FULL_ANSWER_BYTES", 3 * 4096)
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    short, _ = answer(tmp_path / "tree", [f"plain{number}" for number in range(9)], [], quick=True, report_all=True)
+    assert (len(short.reported), short.not_begun) == (4, 5)
 
 
 def test_a_slow_batch_ends_at_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
