@@ -1,7 +1,9 @@
 """Runs the installed command as a user would, in a home of its own."""
 
+import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,11 +11,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from warm_command import WarmCommand
+
 COMMAND = os.environ.get("HASHAUDIT_COMMAND") or str(Path(sys.executable).with_name("hashaudit"))
 """``HASHAUDIT_COMMAND`` names the command of another environment, such as one without extras."""
 TIMEOUT_S = 60
 
 Word = str | bytes | Path
+
+
+OF_THE_START = re.compile("PYTHON|LD_|LANG|LC_(?!ALL)|TZ")
+"""Variables that the interpreter reads when it starts; besides them LC_ALL."""
+
+
+@functools.cache
+def warm_command() -> WarmCommand | None:
+    """Returns what runs commands without a start; ``None`` for the command of another environment."""
+    return None if "HASHAUDIT_COMMAND" in os.environ or os.name != "posix" else WarmCommand(COMMAND)
 
 
 class Result(NamedTuple):
@@ -41,12 +55,21 @@ class Tool:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def __call__(self, *words: Word, **options: Any) -> Result:
+        """Runs the command to its end, by :mod:`warm_command` if no option of :func:`subprocess.run` is unusual."""
+        environment = self.environment | options.pop("env", {})
+        is_usual = environment.get("LC_ALL") == "C.UTF-8" and not any(map(OF_THE_START.match, environment))
+        warm = warm_command() if is_usual and not options.keys() - {"cwd"} else None
+        if warm is not None:
+            result = warm.run(words, environment, os.fspath(options.get("cwd", os.getcwd())), TIMEOUT_S)
+            if result is not None:
+                code, out, err = result
+                return Result(code, out, err.decode(errors="replace"))
         done = subprocess.run(
             [COMMAND, *words],
             capture_output=True,
             check=False,
             timeout=TIMEOUT_S,
-            env=self.environment | options.pop("env", {}),
+            env=environment,
             **options,
         )
         return Result(done.returncode, done.stdout, done.stderr.decode(errors="replace"))

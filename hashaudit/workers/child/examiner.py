@@ -248,7 +248,7 @@ class Examiner:
 
 
 class _Examined(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What an answer says of one entry."""
+    """Counts and result of one entry."""
 
     result: EntryResult | None = None
     """Present if the entry gets a record, or is counted by its kind."""

@@ -1,0 +1,157 @@
+"""Runs the installed command from a process that has imported it, which saves most of the time of a start.
+
+A command is a process of its own, with its own arguments, environment, directory and standard streams; it only does not
+import again what a scan imports. Whatever depends on the start itself runs the installed program instead.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+MAX_REQUEST_BYTES = 100_000
+"""Longest request; a longer command line runs the installed program."""
+
+
+class WarmCommand:
+    """The process that starts commands. It ends with the process that made it.
+
+    Args:
+        program: path of the installed command, which is run by this interpreter.
+    """
+
+    def __init__(self, program: str) -> None:
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-P", __file__, str(theirs.fileno()), program],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+            )
+
+    def run(
+        self, words: Sequence[str | bytes | Path], environment: dict[str, str], directory: str, timeout_s: float
+    ) -> tuple[int, bytes, bytes] | None:
+        """Returns exit code, standard output and standard error; ``None`` if the request is too long.
+
+        Raises:
+            TimeoutExpired: it was killed after that time.
+        """
+        arguments = [os.fsdecode(word) for word in words]
+        request = json.dumps([arguments, environment, directory]).encode()
+        if len(request) > MAX_REQUEST_BYTES:
+            return None
+        ours, theirs = socket.socketpair()
+        pipes = [os.pipe(), os.pipe()]
+        with ours:
+            with theirs, open(os.devnull, "rb") as nothing:
+                writing = [end for _, end in pipes]
+                socket.send_fds(self._ours, [request], [nothing.fileno(), *writing, theirs.fileno()])
+                for end in writing:
+                    os.close(end)
+            pid = int.from_bytes(ours.recv(8), "big")
+            try:
+                out, err = _read([end for end, _ in pipes], time.monotonic() + timeout_s)
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(arguments, timeout_s) from None
+            finally:
+                for end, _ in pipes:
+                    os.close(end)
+            return os.waitstatus_to_exitcode(int.from_bytes(ours.recv(8), "big")), out, err
+
+
+def _read(descriptors: list[int], end_s: float) -> list[bytes]:
+    """Reads pipes to their ends.
+
+    Raises:
+        TimeoutError: they have not ended in time.
+    """
+    found = {descriptor: bytearray() for descriptor in descriptors}
+    with selectors.DefaultSelector() as selector:
+        for descriptor in descriptors:
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, end_s - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for key, _ in ready:
+                data = os.read(key.fd, 1 << 16)
+                found[key.fd] += data
+                if not data:
+                    selector.unregister(key.fd)
+    return [bytes(data) for data in found.values()]
+
+
+def _serve(channel: socket.socket, program: str) -> None:
+    """Starts a command for each request, until the other end closes. Returns in the process of a command."""
+    sys.path.insert(0, os.path.dirname(program))  # as the interpreter does for a program
+    _import()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(channel, MAX_REQUEST_BYTES, 4)
+        if not request:
+            os._exit(0)
+        if not os.fork():
+            channel.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            arguments, environment, directory = json.loads(request)
+            _begin([program, *arguments], environment, directory, descriptors)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _import() -> None:
+    """Imports what a scan imports before it begins, and no more, so that no forgotten import is hidden."""
+    for name in ("hashaudit_cli.main", "hashaudit_cli.arguments", "hashaudit_cli.commands.scan"):
+        importlib.import_module(name)
+    importlib.import_module("hashaudit.scan.findings_scan")
+
+
+def _begin(words: list[str], environment: dict[str, str], directory: str, descriptors: list[int]) -> None:
+    """Returns in a new process with what a command finds. This process waits for it, reports its end, and ends."""
+    *streams, report = descriptors
+    pid = os.fork()
+    if pid:
+        for stream in streams:
+            os.close(stream)
+        _wait(pid, report)
+    os.close(report)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    # The interpreter makes its streams for the kind of file that it finds.
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 # as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 # as above
+    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 # as above
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = words
+
+
+def _wait(pid: int, report: int) -> NoReturn:
+    with contextlib.suppress(OSError):  # nobody waits any more
+        os.write(report, pid.to_bytes(8, "big"))
+        _, status = os.waitpid(pid, 0)
+        os.write(report, status.to_bytes(8, "big"))
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as given:
+        _serve(given, sys.argv[2])
+    importlib.import_module("hashaudit_cli.main").main()
