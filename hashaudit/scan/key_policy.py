@@ -16,6 +16,12 @@ from hashaudit.signing.key_files import SigningKey, allowed_signers_line, load_k
 KEY_VARIABLE = "HASHAUDIT_KEY"
 """Environment variable that names the signing key."""
 
+_WITHOUT_HOME = (
+    "for a user without a home: name a key with --key that hashaudit keys new made in a directory of this user; "
+    "or set XDG_CONFIG_HOME to such a directory (systemd: StateDirectory=hashaudit, Environment=XDG_CONFIG_HOME=%S); "
+    "or give --unsigned"
+)
+
 _USER_VARIABLES = ("LOGNAME", "USER", "LNAME", "USERNAME")
 """In the order of Python's ``getpass.getuser``."""
 
@@ -39,7 +45,7 @@ def config_directory() -> str:
     """
     directory = user_directory.config_directory()
     if directory is None:
-        raise SigningKeyError("no home directory for the signing key", hint="name a key with --key, or give --unsigned")
+        raise SigningKeyError("no home directory for the signing key", hint=_WITHOUT_HOME)
     return directory
 
 
@@ -146,7 +152,10 @@ def create_key(path: str, passphrase: bytes | None = None) -> SigningKey:
     try:
         make_private_directories(directory)
     except OSError as error:
-        raise SigningKeyError(f"cannot create the directory: {_quoted(directory)}; {error.strerror}") from error
+        hint = _WITHOUT_HOME if directory == user_directory.config_directory() else None
+        raise SigningKeyError(
+            f"cannot create the directory: {_quoted(directory)}; {error.strerror}", hint=hint
+        ) from error
     key = new_key(path, identity(), passphrase)
     if path == default_key_path():
         trust_store = default_allowed_signers_path()

@@ -12,7 +12,7 @@ from hashaudit_cli.completion.value_kinds import DIRECTORIES, FILES, ValueKind, 
 from installed import Tool
 
 TEXT = frozenset(
-    "ADDRESS ALGO=N CATEGORY CMD COLUMN=FIELD DATE FIELDS FORMAT GLOB I/N ID MODULE:CALLABLE N N|N% NAME "  # noqa: SIM905
+    "ADDRESS ALGO=N CATEGORY CMD COLUMN=FIELD DATE FIELDS FINGERPRINT FORMAT GLOB I/N ID MODULE:CALLABLE N N|N% NAME "  # noqa: SIM905
     "PATTERN S SEQ SIZE TEXT TIME TYPE URL [NAME=]PATTERN".split()
 )
 """Metavars of values that no shell can know."""

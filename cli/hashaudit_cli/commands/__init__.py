@@ -36,7 +36,7 @@ GROUP_HELP = {
     ),
     "job": "Check job files, and make units of systemd or lines of crontab for them.",
     "incident": "Keep what belongs to an incident together: findings, report, drafts, and a signed log.",
-    "keys": "Create the keys that sign findings.",
+    "keys": "Create, show, check and trust the keys that sign findings.",
     "cache": "Inspect and prune the cache that `scan --cache` keeps. No command shows a path or a hash.",
 }
 """Help of the commands that are groups of commands."""

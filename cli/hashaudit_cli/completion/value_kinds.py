@@ -10,7 +10,7 @@ import msgspec
 from hashaudit.scan.option import DeclaredOption
 
 FILES = frozenset(
-    "A B FILE INDEX JOB.toml LIST MANIFEST NAME|FILE NEW OLD PATH PUB ROOT SHARD".split()  # noqa: SIM905 # readable
+    "A B FILE INDEX JOB.toml LIST MANIFEST NAME|FILE NEW OLD PATH PUB ROOT SHARD WORD".split()  # noqa: SIM905 # readable
 )
 """Metavars of values that are paths."""
 
