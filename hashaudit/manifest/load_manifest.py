@@ -18,6 +18,7 @@ from hashaudit.record.verify.trust import Trust
 BAGIT_MARK = "bagit.txt"
 _BAG_MANIFEST = re.compile(r"(?:tag)?manifest-([a-z0-9]+)\.txt")
 _BAG_ESCAPE = re.compile(rb"%(0[AaDd]|25)")
+_BAG_LINE_END = re.compile(rb"%(0[AaDd])")
 
 
 class LoadedManifest(msgspec.Struct, frozen=True):
@@ -92,8 +93,8 @@ def _load(part: _Named, parser: ListParser, trust: Trust) -> LoadedManifest:
     info = parser.read_manifest(part.path, part.algorithm, entries.extend)
     if not part.is_bag:
         return LoadedManifest(part.path, info, entries)
-    entries = [msgspec.structs.replace(entry, path=_unescaped(entry.path)) for entry in entries]
     base = os.fsencode(os.path.dirname(os.path.realpath(part.path)))
+    entries = [msgspec.structs.replace(entry, path=_unescaped(entry.path, base)) for entry in entries]
     return LoadedManifest(part.path, msgspec.structs.replace(info, format="bagit"), entries, base)
 
 
@@ -115,6 +116,14 @@ def _from_findings(path: str, trust: Trust) -> LoadedManifest:
     )
 
 
-def _unescaped(path: bytes) -> bytes:
-    """Returns a path of BagIt without its escapes: RFC 8493 section 2.1.3 encodes CR, LF and the percent sign."""
-    return _BAG_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path)
+def _unescaped(path: bytes, base: bytes) -> bytes:
+    """Returns a path of BagIt without its escapes: RFC 8493 section 2.1.3 encodes CR, LF and the percent sign.
+
+    Some programs do not encode the percent sign, such as the Python library bagit 1.9. The name that exists is then
+    the right one.
+    """
+    unescaped = _BAG_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path)
+    if b"%25" not in path or os.path.lexists(os.path.join(base, unescaped)):
+        return unescaped
+    literal = _BAG_LINE_END.sub(lambda match: bytes((int(match[1], 16),)), path)
+    return literal if os.path.lexists(os.path.join(base, literal)) else unescaped

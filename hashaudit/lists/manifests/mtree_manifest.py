@@ -12,7 +12,7 @@ from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.syntax.mtree_lines import DIGEST_KEYWORDS, joined_lines
 from hashaudit.model.results import AlgorithmName
 
-_ESCAPE = re.compile(rb"\\([0-7]{3}|[abfnrstv0#\\])")
+_ESCAPE = re.compile(rb"\\(M?\^.|M-.|[0-7]{1,3}|.|\Z)", re.DOTALL)
 _C_ESCAPES = {
     b"a": b"\a",
     b"b": b"\b",
@@ -22,10 +22,16 @@ _C_ESCAPES = {
     b"s": b" ",
     b"t": b"\t",
     b"v": b"\v",
-    b"0": b"\0",
+    b"E": b"\x1b",
     b"#": b"#",
+    b"*": b"*",
+    b"?": b"?",
+    b"[": b"[",
+    b"]": b"]",
     b"\\": b"\\",
 }
+_META = 0x80
+_DELETE = 0x7F
 
 
 class MtreeManifest:
@@ -38,7 +44,7 @@ class MtreeManifest:
         if head.startswith(b"#mtree"):
             return True
         first = next((line for line in head.split(b"\n") if not is_comment(line)), b"")
-        return first.startswith((b"/set ", b". ", b"./")) and b"=" in first
+        return first.startswith((b"/set ", b". ", b"./", b"type=")) and b"=" in first
 
     def parse(self, stream: BinaryIO, algorithm: AlgorithmName | None) -> Iterator[ManifestEntry]:  # noqa: ARG002 - the keywords name the algorithms
         """Yields an entry for each regular file. A name without a slash is in the current directory.
@@ -54,6 +60,9 @@ class MtreeManifest:
             words = line.split()
             if not words or words[0].startswith(b"#"):
                 continue
+            if b"=" in words[0] and (words[-1] == b"." or words[-1].startswith(b"./")):
+                # mtree -D writes the path last.
+                words = [words[-1], *words[:-1]]
             keywords = dict(word.partition(b"=")[::2] for word in words[1:])
             if words[0] == b"/set":
                 defaults.update(keywords)
@@ -64,7 +73,7 @@ class MtreeManifest:
                 if directories:
                     directories.pop()
             else:
-                name = _unescaped(words[0])
+                name = _unescaped(number, words[0])
                 keywords = defaults | keywords
                 is_directory = keywords.get(b"type") == b"dir"
                 is_full = b"/" in name
@@ -81,9 +90,24 @@ def _entry(number: int, path: bytes, keywords: dict[bytes, bytes]) -> ManifestEn
     return ManifestEntry(path, digests_of(number, pairs), int(size) if size.isdigit() else None)
 
 
-def _unescaped(name: bytes) -> bytes:
+def _unescaped(number: int, name: bytes) -> bytes:
+    """Returns a name without the escapes of vis(3): of C, in octal, and of control characters and bytes over 127.
+
+    Raises:
+        ListError: an escape is not one of them.
+    """
+
     def one(match: re.Match[bytes]) -> bytes:
         code = match[1]
-        return bytes((int(code, 8) & 0xFF,)) if len(code) == 3 else _C_ESCAPES[code]
+        if code[:1].isdigit():
+            return bytes((int(code, 8) & 0xFF,))
+        meta = _META if code.startswith(b"M") and len(code) > 1 else 0
+        if b"^" in code[:2]:
+            return bytes(((_DELETE if code[-1:] == b"?" else code[-1] & 0x1F) | meta,))
+        if meta:
+            return bytes((code[-1] | meta,))
+        if code not in _C_ESCAPES:
+            raise malformed(number, "a name with an unknown escape")
+        return _C_ESCAPES[code]
 
     return _ESCAPE.sub(one, name)
