@@ -35,11 +35,11 @@ class ManifestDifference:
 
     @property
     def matched(self) -> int:
-        """Number of files that agree."""
+        """Number of files that agree; complete once the differences are asked for."""
         return self._comparison.matched
 
     def __iter__(self) -> Iterator[Difference]:
-        """Yields the differences in the order of paths, which are below ``/`` if the trees are different ones."""
+        """Returns the differences in the order of paths, which are below ``/`` if the trees are different ones."""
         return self._comparison.differences(lambda _: False)
 
 

@@ -60,7 +60,7 @@ class Comparison:
         self._unlisted: list[bytes] = []
         """Directories that could not be listed."""
         self.matched = 0
-        """Number of files that agree with the manifest."""
+        """Number of files that agree with the manifest; those whose names differ in case are counted at the end."""
 
     def expect(self, path: bytes, entry: ManifestEntry) -> None:
         """Takes an entry of the manifest.
@@ -100,7 +100,7 @@ class Comparison:
         self._unlisted.append(path)
 
     def differences(self, exists: Callable[[bytes], bool]) -> Iterator[Difference]:
-        """Yields all differences in the order of their paths.
+        """Returns all differences in the order of their paths. From then on, :attr:`matched` is complete.
 
         Args:
             exists: returns whether there is anything at a path: a file that was not observed is missing, or was
@@ -124,7 +124,7 @@ class Comparison:
             expected = None if origin is None else self._expected[origin]
             self._differences.append(Difference(outcome, file.path, expected, file))
         self._differences += [Difference(AuditOutcome.MISSING, path, entry) for path, entry in gone.items()]
-        yield from sorted(self._differences, key=lambda one: one.path)
+        return iter(sorted(self._differences, key=lambda one: one.path))
 
     def _conclude(self, file: Observed, entry: ManifestEntry, note: str | None = None) -> None:
         outcome, reason = compare(entry, file)

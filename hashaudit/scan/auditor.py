@@ -87,9 +87,12 @@ class Auditor:
             self._comparison.observe(Observed(path, digests, int(record.state.size)))
 
     def conclude(self, clock_ns: Callable[[], int]) -> Iterator[AuditRecord]:
-        """Yields the record of every difference, in the order of paths. The scan has ended."""
-        for difference in self._comparison.differences(_may_exist):
-            yield record_of(difference, clock_ns())
+        """Returns the record of every difference, in the order of paths. The scan has ended.
+
+        From then on, :attr:`matched` is complete.
+        """
+        differences = self._comparison.differences(_may_exist)
+        return (record_of(difference, clock_ns()) for difference in differences)
 
     def _take(self, manifest: LoadedManifest, roots: Sequence[bytes], options: AuditOptions) -> ManifestSource:
         entries = manifest.entries

@@ -223,8 +223,8 @@ class MainLoop:
         if self._auditor is None or not is_whole:
             return
         if self._audit_records is None:
-            self._tally.audit[AuditOutcome.MATCHED] += self._auditor.matched
             self._audit_records = self._auditor.conclude(time.time_ns)
+            self._tally.audit[AuditOutcome.MATCHED] += self._auditor.matched
         for record in self._audit_records:
             self._writer.write(record)
             yield Audited(record)

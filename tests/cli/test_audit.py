@@ -237,3 +237,13 @@ def test_manifests_of_different_trees_are_compared_below_each(tree: Path, hashau
     md5 = tree.parent / "md5"
     assert hashaudit("hash", tree, "--format", "sums", "-a", "sha1", "-q", "-o", md5).code == 0
     assert hashaudit("diff", second, md5).code == 16
+
+
+def test_names_in_another_case_are_counted_as_matched(tree: Path, hashaudit: Tool, tmp_path: Path) -> None:
+    manifest = manifest_of("sums", tree, hashaudit)
+    (tree / "sub").rename(tree / "SUB")
+    assert hashaudit("audit", tree, "--against", manifest).code == 8
+    result = hashaudit("audit", tree, "--against", manifest, "-E", "-o", tmp_path / "audit")
+    assert (result.code, result.out) == (0, b""), result.err
+    assert totals(parsed((tmp_path / "audit").read_bytes()))["audit"] == {"matched": 5}
+    assert "5 matched" in hashaudit("diff", manifest, tmp_path / "audit", "-E").err

@@ -59,7 +59,8 @@ def diff(settings: Settings) -> int:
         for warning in manifest.warnings:
             log(f"manifest {quote(manifest.path.encode(errors='surrogateescape'))}: {warning}")
     differences = ManifestDifference(loaded[0], loaded[1], ignores_case=own.ignore_case)
-    records = (record_of(one) for one in differences)
+    found = iter(differences)
+    records = (record_of(one) for one in found)
     counts: Counter[AuditOutcome] = Counter({AuditOutcome.MATCHED: differences.matched})
     if settings.make(JsonOption).as_json:
         listed = list(records)
