@@ -67,7 +67,7 @@ def expected(names: dict[bytes, bytes], *algorithms: str) -> dict[bytes, dict[Al
 @pytest.mark.parametrize("options", ["mtree:sha256", "mtree:sha256,mtree:indent", "mtree:use-set,mtree:sha256"])
 def test_bsdtar(options: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = tree.parent / "manifest"
-    words = ["bsdtar", "-cf", manifest, "--format=mtree", f"--options={options}", "."]
+    words: list[str | Path] = ["bsdtar", "-cf", manifest, "--format=mtree", f"--options={options}", "."]
     subprocess.run(words, cwd=tree, check=True, env=os.environ | {"LC_ALL": "C.UTF-8"}, stderr=subprocess.DEVNULL)
     assert loaded(manifest, tree, monkeypatch) == expected(FILES, "sha256")
 
