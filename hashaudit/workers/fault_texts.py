@@ -114,6 +114,8 @@ _TEXTS = "|".join(
         r"the sectors of the member are damaged|a stream of the document ends early|the document is encrypted",
         r"objects of the document are damaged; members may be missing|a filter of the member is not supported",
         r"the document has no end mark; it may be cut off",
+        r"the header of the database is damaged|a page of the database is damaged; members may be missing",
+        r"the database ends early|the pages of the member are damaged",
     )
 )
 _DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"

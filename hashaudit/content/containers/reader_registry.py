@@ -15,6 +15,7 @@ from hashaudit.content.containers.ole_reader import read_ole
 from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
 from hashaudit.content.containers.pdf_reader import read_pdf
 from hashaudit.content.containers.rpm_reader import read_rpm
+from hashaudit.content.containers.sqlite_reader import read_sqlite
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
 from hashaudit.content.containers.zip_encryption import ZipPasswords
@@ -38,6 +39,7 @@ RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.EML: read_mail,
     ContainerKind.OLE: read_ole,
     ContainerKind.PDF: read_pdf,
+    ContainerKind.SQLITE: read_sqlite,
 }
 """Readers that need any position. :func:`load_readers` adds those that need an extra."""
 
