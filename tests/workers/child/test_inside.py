@@ -174,7 +174,7 @@ def test_members_that_need_no_record_are_under_the_same_limits(path: Path, monke
 
 
 def test_an_equal_container_is_counted_without_being_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner = zipped(a=b"a", b=zipped(c=b"c"), p=b"%PDF-1.4")
+    inner = zipped(a=b"a", b=zipped(c=b"c"), p=b"WARC/1.0")
     opened: list[int] = []
     original = inside._File._open
 
@@ -195,7 +195,7 @@ def test_an_equal_container_is_counted_without_being_opened_again(path: Path, mo
         + 1
         + sum(3 * len(data) for data in (b"a", zipped(c=b"c"), b"c", b"%PDF-1.4")),
     )
-    assert (container.containers, container.containers_unopened) == ({"zip": 7}, {"pdf": 3})
+    assert (container.containers, container.containers_unopened) == ({"zip": 7}, {"warc": 3})
     assert len(opened) == 6, "the file, x, b in it, d, z, b in it; y is equal to x, and z is deeper"
     blamed = examine(path, report_all=False, blames=[Blame(16, FaultCode.WORKER_CRASHED, decode_only=False)])
     assert [member.within[-1].name for member in blamed.members] == [b"w"]
