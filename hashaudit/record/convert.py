@@ -12,7 +12,6 @@ from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, PathFault
 from hashaudit.model.location import Kind, Location
 from hashaudit.model.results import (
-    AlgorithmName,
     Caveat,
     EntryResult,
     Match,
@@ -152,27 +151,30 @@ def of_setting(value: object) -> Setting:
 
 
 def _fields(entry: Entry, result: EntryResult, time_ns: int, list_names: Mapping[int, str]) -> dict[str, Any]:
-    """Returns the fields that records of all kinds share."""
-    changed = None
-    if result.changed_from is not None and result.stat is not None:
-        changed = schema.Change(before=of_state(result.changed_from), after=of_state(result.stat))
-    return {
+    """Returns the fields that records of all kinds share, without most that are empty, which takes half the time."""
+    fields: dict[str, Any] = {
         "time": timestamps.to_text(time_ns),
         "entry": of_location(entry.location),
         # An entry that could not be opened still has the state that the walk listed; only a read has a consistency.
         "state": of_state(result.stat or entry.state),
         "consistency": result.consistency if result.stat else None,
         "from_run": result.from_run,
-        "digests": {AlgorithmName(name): value for name, value in result.digests.items()},
-        "perceptual": tuple(map(_perceptual, result.perceptual)),
+        "digests": result.digests,
         "no_hash": result.no_hash,
         "frames_skipped": result.frames_skipped,
-        "matches": tuple(_match(match, list_names) for match in result.matches),
         "matches_omitted": result.matches_omitted,
-        "faults": tuple(map(_fault, result.faults)),
-        "changed": changed,
-        "container": None if result.container is None else _container(result.container),
     }
+    if result.perceptual:
+        fields["perceptual"] = tuple(map(_perceptual, result.perceptual))
+    if result.matches:
+        fields["matches"] = tuple(_match(match, list_names) for match in result.matches)
+    if result.faults:
+        fields["faults"] = tuple(map(_fault, result.faults))
+    if result.changed_from is not None and result.stat is not None:
+        fields["changed"] = schema.Change(before=of_state(result.changed_from), after=of_state(result.stat))
+    if result.container is not None:
+        fields["container"] = _container(result.container)
+    return fields
 
 
 def _container(container: ContainerResult) -> schema.Container:

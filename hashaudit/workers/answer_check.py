@@ -40,7 +40,8 @@ MAX_NAME_BYTES = 1 << 16
 MAX_PLUGIN_BYTES = 4096
 """Longest value of a plug-in hash. The parent does not load plug-ins."""
 
-_HEX = re.compile(r"([0-9a-f]{2})+")
+_HEX = re.compile(r"(?:[0-9a-f]{2})+")
+_HEX_DIGITS = re.compile(r"[0-9a-f]*")
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -136,9 +137,14 @@ class AnswerCheck:
         )
 
     def _is_hashed(self, result: EntryResult) -> bool:
+        if not self._are_digests(result):
+            return False
+        if not (result.matches or result.matches_omitted or result.needs_confirmation or result.faults) and not (
+            result.perceptual or result.frames_skipped or result.container
+        ):
+            return True  # as most results of a scan that records all files
         return (
-            self._are_digests(result)
-            and self._are_matches(result)
+            self._are_matches(result)
             and len(set(result.needs_confirmation)) == len(result.needs_confirmation)
             and len(result.faults) <= MAX_FAULTS
             and all(map(_is_fault, result.faults))
@@ -174,8 +180,8 @@ class AnswerCheck:
             result.stat is not None
             and result.digests.keys() == self._digests.keys()
             and all(
-                len(value) == self._digests[AlgorithmName(name)] and _HEX.fullmatch(value) is not None
-                for name, value in result.digests.items()
+                len(result.digests[name]) == length and _HEX_DIGITS.fullmatch(result.digests[name]) is not None
+                for name, length in self._digests.items()
             )
         )
 
