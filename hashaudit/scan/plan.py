@@ -19,7 +19,7 @@ from hashaudit.lists.algorithms import SHA256
 from hashaudit.lists.index.index_layout import ROLE_CODES, AffineColumn, ListRecord
 from hashaudit.lists.known_filter import SHA1
 from hashaudit.lists.load import LoadedLists
-from hashaudit.model.containers import CATEGORIES, ContainerKind
+from hashaudit.model.containers import CATEGORIES, ContainerCategory, ContainerKind
 from hashaudit.model.entry import Consistency
 from hashaudit.model.results import Role
 from hashaudit.objectstores import sandbox_paths
@@ -97,6 +97,9 @@ def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
     Without a list to look for, nothing can be missed in a container, so that those without a reader are only counted.
     """
     named: frozenset[ContainerKind] = frozenset().union(*(CATEGORIES[category] for category in config.inside))
+    if named and any(parse_root(root) is None and os.path.isfile(root) for root in config.roots):
+        # Who names a file wants its content, and an image has nothing else.
+        named |= CATEGORIES[ContainerCategory.IMAGES]
     kinds = named & readable_kinds()
     looks_for = any(record.info.role is Role.DENY for index in lists.indexes for record in index.records)
     missing = named - kinds if looks_for else frozenset[ContainerKind]()

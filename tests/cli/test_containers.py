@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import struct
 import subprocess
 import tarfile
 import zipfile
@@ -220,3 +221,20 @@ def test_members_are_selected_by_patterns(hashaudit: Tool, make_list: MakeList, 
     assert [chain(line) for line in of_kind(only.lines, "file")] == [[]]
     counted = totals(only.lines)
     assert (counted["members"], counted["members_skipped"], counted["skipped"]) == (1, 4, {"not_included": 1})
+
+
+def test_an_image_is_opened_by_wish_or_as_a_root(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    disk = bytearray(2048 * 512) + b"listed content".ljust(512, b"\0") + bytes(34 * 512)
+    disk[446:462] = struct.pack("<B3xB3xII", 0, 0x83, 2048, 1)
+    disk[510:512] = b"\x55\xaa"
+    root = tmp_path / "tree"
+    root.mkdir()
+    image = root / "disk.img"
+    image.write_bytes(disk)
+    words = ("--list", make_list(b"listed content".ljust(512, b"\0")))
+    assert hashaudit("scan", root, *words).code == 0
+    for more in ((root, "--inside", "images"), (image,)):
+        result = hashaudit("scan", *more, *words)
+        assert result.code == 24, result.err  # the partition has no file system
+        assert [chain(line) for line in of_kind(result.lines, "finding")] == [[("partitions", "p1", 0)]]
+    assert hashaudit("scan", image, *words, "--inside", "none").code == 0

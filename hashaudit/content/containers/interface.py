@@ -44,6 +44,8 @@ class MemberContent(msgspec.Struct):
     """Bytes, as the container states them; ``None``: it does not."""
     kind: ContainerKind | None = None
     """The kind of container that it is opened as if its first bytes show none."""
+    random: "RandomSource | None" = None
+    """The same content at any position, so that a container in it is not held in memory."""
     whole: bytes | None = None
     """The whole content of a small member that is not damaged, which ``chunks`` gives too. It makes reading faster."""
 

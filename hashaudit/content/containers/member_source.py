@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, Source
+from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, RandomSource, Source
 from hashaudit.model.faults import FaultCode
 
 
@@ -79,6 +79,27 @@ class MemorySource:
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position."""
         return self._data[offset : offset + count] if offset >= 0 else b""
+
+
+class PartSource:
+    """A part of another source, as a partition is one of a disk."""
+
+    def __init__(self, source: RandomSource, start: int, size: int) -> None:
+        self._source = source
+        self._start = start
+        self._position = 0
+        self.size = max(0, min(size, source.size - start))
+
+    def read(self, count: int) -> bytes:
+        """Returns the next bytes."""
+        data = self.read_at(self._position, count)
+        self._position += len(data)
+        return data
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position."""
+        count = min(count, self.size - offset)
+        return self._source.read_at(self._start + offset, count) if offset >= 0 and count > 0 else b""
 
 
 class StreamSource:

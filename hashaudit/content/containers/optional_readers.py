@@ -13,8 +13,8 @@ import msgspec
 from hashaudit.content.containers.interface import RandomReader
 from hashaudit.model.containers import ContainerKind
 
-ARCHIVES = "archives"
-"""The extra for archives."""
+ARCHIVES, IMAGES = "archives", "images"
+"""The extras for archives and for file systems."""
 
 
 class OptionalReader(msgspec.Struct, frozen=True):
@@ -50,6 +50,13 @@ def _load_rar() -> RandomReader:
     return read_rar
 
 
+def _load_filesystem() -> RandomReader:
+    from hashaudit.content.containers.filesystem_reader import read_filesystem, warm_up  # noqa: PLC0415 # as above
+
+    warm_up()
+    return read_filesystem
+
+
 OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
     **{
         kind: _libarchive(kind)
@@ -61,6 +68,10 @@ OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
             ContainerKind.LZ4,
             ContainerKind.COMPRESS,
         )
+    },
+    **{
+        kind: OptionalReader(IMAGES, lambda: find_spec("pytsk3") is not None, _load_filesystem)
+        for kind in (ContainerKind.NTFS, ContainerKind.FAT, ContainerKind.EXT, ContainerKind.HFS)
     },
     ContainerKind.RAR: OptionalReader(ARCHIVES, lambda: find_spec("rars") is not None, _load_rar),
 }

@@ -13,6 +13,7 @@ from hashaudit.content.containers.mail_reader import read_mail
 from hashaudit.content.containers.mbox_reader import read_mbox
 from hashaudit.content.containers.ole_reader import read_ole
 from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
+from hashaudit.content.containers.partition_reader import read_partitions
 from hashaudit.content.containers.pdf_reader import read_pdf
 from hashaudit.content.containers.rpm_reader import read_rpm
 from hashaudit.content.containers.sqlite_reader import read_sqlite
@@ -36,6 +37,7 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
 RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.ZIP: read_zip,
     ContainerKind.ISO: read_iso,
+    ContainerKind.PARTITIONS: read_partitions,
     ContainerKind.EML: read_mail,
     ContainerKind.OLE: read_ole,
     ContainerKind.PDF: read_pdf,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from hashaudit.content.containers.inside_budget import MEMORY_BYTES, Budget, LimitReachedError, limit_text
-from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
+from hashaudit.content.containers.interface import ContainerError, MemberContent, RandomSource, Trouble
 from hashaudit.content.containers.member_filter import MemberFilter, MemberFilters, MemberVerdict
 from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource, Throttle
 from hashaudit.content.containers.optional_readers import missing_text
@@ -20,7 +20,7 @@ from hashaudit.content.containers.sniff import FIRST_BYTES
 from hashaudit.errors import HashauditError
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.lists.match.exact_match import Outcome
-from hashaudit.model.containers import ContainerKind, ContainerResult
+from hashaudit.model.containers import CATEGORIES, ContainerCategory, ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Location, Member
@@ -48,6 +48,9 @@ SMALL_BYTES = 1 << 20
 
 _SKIPS_CONTENT = frozenset((ContainerKind.ZIP, ContainerKind.TAR))
 """Kinds whose readers skip the content of a member that nobody reads."""
+IMAGE_KINDS = CATEGORIES[ContainerCategory.IMAGES]
+MIN_IMAGE_BYTES = 1 << 16
+"""Inside a container, a shorter member that begins like a file system is its boot record."""
 
 WORKER_ENDED = "the worker process ended while it examined this member"
 BEHIND_OTHER_DATA = "an archive behind other data, inside a container or a large object, is not opened"
@@ -259,7 +262,7 @@ class _File:
     def _open(
         self,
         kind: ContainerKind,
-        source: FileSource | MemorySource | StreamSource,
+        source: RandomSource | StreamSource,
         within: tuple[Member, ...],
         above: tuple[Digests, ...],
     ) -> list[Fault]:
@@ -354,7 +357,7 @@ class _File:
         capture = hashing.pictures.capture() if hashing.pictures is not None and decodes else None
         sink = Content(hashing.algorithms, inside.progress, capture, UNPACKED_BYTES)
         stream = _Stream(found.chunks, sink, self._budget)
-        container, faults = self._contents(stream, sink, within, above, stated=found.kind)
+        container, faults = self._contents(stream, sink, within, above, found)
         stream.drain()
         if stream.error is not None:
             faults.append(_fault(stream.error))
@@ -397,24 +400,18 @@ class _File:
         sink: Content,
         within: tuple[Member, ...],
         above: tuple[Digests, ...],
-        *,
-        stated: ContainerKind | None,
+        found: MemberContent,
     ) -> tuple[ContainerResult | None, list[Fault]]:
         """Reads a member, and opens it if it is a container."""
-        first = next(stream, b"")
+        first, stated = next(stream, b""), found.kind
         kind, wanted = sink.probe.begins_as or stated, self._inside.config.kinds
-        if kind is None and not (sink.probe.may_hide and ContainerKind.ZIP in wanted):
-            stream.drain()
-            kind = sink.probe.kind
-            if kind is not None and kind not in wanted:
-                return ContainerResult(kind), list(self._inside.missing_reader(kind, sink.digests(), stream.count))
-            is_unread = kind is not None
-            return _unopened(kind), [Fault(Stage.UNPACK, FaultCode.UNSUPPORTED, BEHIND_OTHER_DATA)] if is_unread else []
-        if kind is not None and kind not in wanted:
-            stream.drain()
-            faults = self._inside.missing_reader(kind, sink.digests(), stream.count)
-            return ContainerResult(kind), list(faults)
         is_stream = kind in STREAM_READERS
+        if kind is not None and kind in wanted and found.random is not None and not is_stream:
+            return self._open_random(found.random, stream, sink, within, above, stated=kind)
+        may_hide = kind is None and sink.probe.may_hide and ContainerKind.ZIP in wanted
+        if not may_hide and (kind is None or kind not in wanted or _is_boot_record(kind, found)):
+            stream.drain()
+            return self._leave_closed(kind, stream, sink, found)
         pieces, held_bytes = [first], 0
         has_ended = False
         try:
@@ -434,7 +431,7 @@ class _File:
                 return ContainerResult(kind, opened=True), self._open(kind, source, within, (*above, {}))
             data = b"".join(pieces)
             pieces.clear()
-            return self._open_whole(data, stream, sink, within, above, stated=kind)
+            return self._open_whole(MemorySource(data), stream, sink, within, above, stated=kind)
         except LimitReachedError:
             raise
         except ContainerError as error:
@@ -444,9 +441,44 @@ class _File:
         finally:
             self._budget.release(held_bytes)
 
+    def _leave_closed(
+        self, kind: ContainerKind | None, stream: "_Stream", sink: Content, found: MemberContent
+    ) -> tuple[ContainerResult | None, list[Fault]]:
+        """Returns what is said about a member that has been read and is not opened."""
+        if kind is not None and _is_boot_record(kind, found):
+            return None, []
+        is_behind = kind is None
+        kind = kind or sink.probe.kind
+        if kind is None:
+            return None, []
+        if is_behind and kind in self._inside.config.kinds:
+            return ContainerResult(kind), [Fault(Stage.UNPACK, FaultCode.UNSUPPORTED, BEHIND_OTHER_DATA)]
+        return ContainerResult(kind), list(self._inside.missing_reader(kind, sink.digests(), stream.count))
+
+    def _open_random(
+        self,
+        source: RandomSource,
+        stream: "_Stream",
+        sink: Content,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+        *,
+        stated: ContainerKind,
+    ) -> tuple[ContainerResult | None, list[Fault]]:
+        """Reads a member to its end, and opens it from where it lies."""
+        stream.drain()
+        if len(within) and stream.count < MIN_IMAGE_BYTES and stated in IMAGE_KINDS:
+            return None, []
+        try:
+            return self._open_whole(source, stream, sink, within, above, stated=stated)
+        except LimitReachedError:
+            raise
+        except ContainerError as error:
+            return ContainerResult(stated), [_fault(error)]
+
     def _open_whole(
         self,
-        data: bytes,
+        source: RandomSource,
         stream: "_Stream",
         sink: Content,
         within: tuple[Member, ...],
@@ -454,7 +486,7 @@ class _File:
         *,
         stated: ContainerKind | None,
     ) -> tuple[ContainerResult | None, list[Fault]]:
-        """Opens a member that is in memory, unless it is equal to a container around it or known."""
+        """Opens a member of which every position can be read, unless it is equal to a container around it or known."""
         kind = sink.probe.kind or stated
         if kind is None:
             return None, []
@@ -470,7 +502,7 @@ class _File:
             if self._take_over(kind, digests, len(within)):
                 return ContainerResult(kind, opened=True), []
         before = self._counts()
-        faults = self._open(kind, MemorySource(data), within, (*above, digests))
+        faults = self._open(kind, source, within, (*above, digests))
         if stream.error is None and not faults:
             self._keep_counts(kind, digests, len(within), before)
         return ContainerResult(kind, opened=True), faults
@@ -596,6 +628,10 @@ class _Stream:
             self.error = error
             return b""
         return data
+
+
+def _is_boot_record(kind: ContainerKind, found: MemberContent) -> bool:
+    return kind in IMAGE_KINDS and found.size is not None and found.size < MIN_IMAGE_BYTES
 
 
 def _unopened(kind: ContainerKind | None) -> ContainerResult | None:

@@ -1,0 +1,267 @@
+"""The reader of file systems in images: NTFS, FAT, exFAT, ext and HFS+, through The Sleuth Kit of the extra ``images``.
+
+Deleted files are members too, as far as the file system still says where their content is. On NTFS, ext and HFS+ all
+files are read in the order of their numbers, because files of a deleted directory are in no tree. On FAT, which has no
+numbers, names come from directories alone.
+
+Source: The Sleuth Kit, ``tsk_fs.h``; for files that Windows compresses by itself, [MS-FSCC] 2.1.2.1.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytsk3
+
+from hashaudit.content.containers.interface import (
+    CHUNK_BYTES,
+    ContainerError,
+    Found,
+    MemberContent,
+    RandomSource,
+    Trouble,
+)
+from hashaudit.content.containers.member_source import MemorySource
+from hashaudit.model.faults import FaultCode
+
+DAMAGED = "the file system is damaged; members may be missing"
+UNSUPPORTED = "the file system is not supported; members may be missing"
+ENDS_EARLY = "the image ends before the file system does"
+DAMAGED_MEMBER = "the content of the member is damaged"
+ENCRYPTED = "the member is encrypted by the system"
+COMPRESSED = "the member is compressed by the system, and its digest is of the compressed form"
+
+ORPHANS = b"$OrphanFiles"
+"""Directory of the members without a name, as in The Sleuth Kit."""
+
+LEAST_BYTES_OF_FILE = 128
+"""Of what a file system takes for a file, even an empty one; a larger count of files is damaged."""
+
+MAX_DEPTH = 128
+MAX_NAMES = 4_000_000
+"""Names that are kept; the files of others are members without their path."""
+
+_FAT = frozenset(
+    (pytsk3.TSK_FS_TYPE_FAT12, pytsk3.TSK_FS_TYPE_FAT16, pytsk3.TSK_FS_TYPE_FAT32, pytsk3.TSK_FS_TYPE_EXFAT)
+)
+_EXT = frozenset((pytsk3.TSK_FS_TYPE_EXT2, pytsk3.TSK_FS_TYPE_EXT3, pytsk3.TSK_FS_TYPE_EXT4))
+_RESIZE_INODE = 7
+"""Number of the blocks of an ext file system into which its tables can grow; its size is not that of content."""
+_VIRTUAL = frozenset((pytsk3.TSK_FS_META_TYPE_VIRT, pytsk3.TSK_FS_META_TYPE_VIRT_DIR))
+"""What The Sleuth Kit adds to a file system."""
+_NTFS = frozenset((pytsk3.TSK_FS_TYPE_NTFS,))
+_DATA = pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA
+_WOF = b"WofCompressedData"
+_BAD_CLUSTERS = b"$Bad"
+
+
+class _Image(pytsk3.Img_Info):  # type: ignore[misc] # it comes without types
+    """A source as The Sleuth Kit reads it."""
+
+    def __init__(self, source: RandomSource) -> None:
+        self._source = source
+        self.error: ContainerError | None = None
+        super().__init__(url="", type=pytsk3.TSK_IMG_TYPE_EXTERNAL)
+
+    def close(self) -> None:
+        """Does nothing: the source belongs to others."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Returns bytes."""
+        try:
+            data = self._source.read_at(offset, size)
+        except ContainerError as error:
+            self.error = error
+            raise OSError from error
+        return data
+
+    def get_size(self) -> int:
+        """Returns the length in bytes."""
+        return self._source.size
+
+
+class _Stream(msgspec.Struct):
+    """One content of a file: the file's own, or an alternate stream."""
+
+    number: int
+    name: bytes
+    size: int
+    type: int
+    id: int
+    is_own: bool
+
+
+def read_filesystem(source: RandomSource) -> Iterator[Found]:
+    """Reads all files, with alternate streams and deleted ones."""
+    image = _Image(source)
+    try:
+        system = pytsk3.FS_Info(image)
+    except OSError as error:
+        is_known = "Cannot determine" not in str(error) and "upported" not in str(error)
+        yield Trouble(*((FaultCode.DAMAGED, DAMAGED) if is_known else (FaultCode.UNSUPPORTED, UNSUPPORTED)))
+        return
+    if system.info.last_block_act < system.info.last_block:
+        yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
+    reader = _Reader(system, image)
+    names = reader.names()
+    files = reader.by_name if system.info.ftype in _FAT else reader.by_number
+    index = 0
+    for file, path in files(names):
+        for stream in reader.streams(file, path):
+            content = _FileSource(file, stream, image)
+            yield MemberContent(index, stream.name, content.pieces(), stream.size, random=content)
+            index += 1
+    if reader.is_damaged:
+        yield Trouble(FaultCode.DAMAGED, DAMAGED)
+
+
+class _Reader:
+    def __init__(self, system: "pytsk3.FS_Info", image: _Image) -> None:
+        self._system = system
+        self._image = image
+        self._entries: list[tuple[int, bytes]] = []
+        self.is_damaged = False
+
+    def names(self) -> dict[int, bytes]:
+        """Returns the path of each file by its number: that of a name in use, else of a deleted one."""
+        in_use: dict[int, bytes] = {}
+        deleted: dict[int, bytes] = {}
+        waiting = [(self._system.info.root_inum, b"", 0)]
+        visited: set[int] = set()
+        while waiting:
+            number, path, depth = waiting.pop()
+            if number in visited or depth > MAX_DEPTH or len(in_use) + len(deleted) > MAX_NAMES:
+                continue
+            visited.add(number)
+            try:
+                entries = list(self._system.open_dir(inode=number))
+            except OSError:
+                self.is_damaged = self.is_damaged or number not in deleted
+                continue
+            for entry in entries:
+                name = entry.info.name
+                if name is None or name.name in {b".", b"..", None}:
+                    continue
+                full = path + name.name
+                is_deleted = bool(int(name.flags) & pytsk3.TSK_FS_NAME_FLAG_UNALLOC)
+                is_directory = int(name.type) == pytsk3.TSK_FS_NAME_TYPE_DIR or (
+                    entry.info.meta is not None and int(entry.info.meta.type) == pytsk3.TSK_FS_META_TYPE_DIR
+                )
+                if entry.info.meta is not None and int(entry.info.meta.type) in _VIRTUAL:
+                    continue
+                (deleted if is_deleted else in_use).setdefault(name.meta_addr, full)
+                self._entries.append((name.meta_addr, full))
+                if is_directory:
+                    waiting.append((name.meta_addr, full + b"/", depth + 1))
+        return deleted | in_use
+
+    def by_name(self, names: dict[int, bytes]) -> Iterator[tuple["pytsk3.File", bytes]]:
+        """Yields files in the order of their names in directories."""
+        for number, path in sorted(names.items()):
+            yield from self._opened(number, path)
+
+    def by_number(self, names: dict[int, bytes]) -> Iterator[tuple["pytsk3.File", bytes]]:
+        """Yields files in the order of their numbers."""
+        is_ext = self._system.info.ftype in _EXT
+        last = min(self._system.info.last_inum, self._image.get_size() // LEAST_BYTES_OF_FILE)
+        self.is_damaged = self.is_damaged or last < self._system.info.last_inum
+        for number in range(self._system.info.first_inum, last + 1):
+            if is_ext and number == _RESIZE_INODE:
+                continue
+            yield from self._opened(number, names.get(number))
+
+    def _opened(self, number: int, path: bytes | None) -> Iterator[tuple["pytsk3.File", bytes]]:
+        try:
+            file = self._system.open_meta(number)
+            meta = file.info.meta
+        except OSError:
+            if self._image.error is not None:
+                raise self._image.error from None
+            self.is_damaged = self.is_damaged or path is not None
+            return
+        if meta is None or int(meta.type) in _VIRTUAL:
+            return
+        yield file, path if path is not None else b"%s/%d" % (ORPHANS, number)
+
+    def streams(self, file: "pytsk3.File", path: bytes) -> Iterator[_Stream]:
+        """Yields the contents of a file."""
+        meta = file.info.meta
+        is_file = int(meta.type) == pytsk3.TSK_FS_META_TYPE_REG
+        is_deleted = bool(int(meta.flags) & pytsk3.TSK_FS_META_FLAG_UNALLOC)
+        if self._system.info.ftype not in _NTFS:
+            if is_file and (meta.size or not is_deleted):
+                yield _Stream(meta.addr, path, meta.size, 0, 0, is_own=True)
+            return
+        # All at once, because a file has one position in its attributes, which reading moves.
+        for info in [attribute.info for attribute in file]:
+            name = info.name
+            is_own = name in {None, b"", b"$Data"}
+            if int(info.type) != _DATA or (name == _BAD_CLUSTERS and path == b"$BadClus"):
+                continue
+            if is_deleted and not info.size:
+                continue
+            stream_path = path if is_own else path + b":" + name
+            yield _Stream(meta.addr, stream_path, info.size, int(info.type), info.id, is_own=is_own)
+
+
+class _FileSource:
+    """The content of a file at any position."""
+
+    def __init__(self, file: "pytsk3.File", stream: _Stream, image: _Image) -> None:
+        self._file = file
+        self._stream = stream
+        self._image = image
+        self._position = 0
+        self.size = stream.size
+
+    def read(self, count: int) -> bytes:
+        """Returns the next bytes."""
+        data = self.read_at(self._position, count)
+        self._position += len(data)
+        return data
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position."""
+        count = min(count, self.size - offset)
+        if count <= 0 or offset < 0:
+            return b""
+        try:
+            if self._stream.type:
+                data: bytes = self._file.read_random(offset, count, self._stream.type, self._stream.id)
+            else:
+                data = self._file.read_random(offset, count)
+        except OSError:
+            if self._image.error is not None:
+                raise self._image.error from None
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER) from None
+        return data
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yields the whole content."""
+        at = 0
+        while at < self.size:
+            data = self.read_at(at, CHUNK_BYTES)
+            if not data:
+                raise ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER)
+            yield data
+            at += len(data)
+        trouble = self._unread()
+        if trouble is not None:
+            raise trouble
+
+    def _unread(self) -> ContainerError | None:
+        """Returns the fault of a file whose content Windows itself transforms."""
+        if not self._stream.is_own or not self._stream.type:
+            return None
+        for attribute in self._file:
+            info = attribute.info
+            if int(info.type) == _DATA and info.name == _WOF:
+                return ContainerError(FaultCode.UNSUPPORTED, COMPRESSED)
+            is_own = int(info.type) == _DATA and info.id == self._stream.id
+            if is_own and int(info.flags) & pytsk3.TSK_FS_ATTR_ENC:
+                return ContainerError(FaultCode.ENCRYPTED, ENCRYPTED, is_complete=True)
+        return None
+
+
+def warm_up() -> None:
+    """Opens what has no file system, so that the library has loaded all of itself."""
+    list(read_filesystem(MemorySource(bytes(1 << 16))))
