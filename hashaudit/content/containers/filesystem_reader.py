@@ -34,7 +34,7 @@ ORPHANS = b"$OrphanFiles"
 """Directory of the members without a name, as in The Sleuth Kit."""
 
 LEAST_BYTES_OF_FILE = 128
-"""Of what a file system takes for a file, even an empty one; a larger count of files is damaged."""
+"""Least bytes that a file system takes for a file, even an empty one; a larger count of files is damaged."""
 
 MAX_DEPTH = 128
 MAX_NAMES = 4_000_000
@@ -47,7 +47,7 @@ _EXT = frozenset((pytsk3.TSK_FS_TYPE_EXT2, pytsk3.TSK_FS_TYPE_EXT3, pytsk3.TSK_F
 _RESIZE_INODE = 7
 """Number of the blocks of an ext file system into which its tables can grow; its size is not that of content."""
 _VIRTUAL = frozenset((pytsk3.TSK_FS_META_TYPE_VIRT, pytsk3.TSK_FS_META_TYPE_VIRT_DIR))
-"""What The Sleuth Kit adds to a file system."""
+"""Types of the files that The Sleuth Kit adds to a file system."""
 _NTFS = frozenset((pytsk3.TSK_FS_TYPE_NTFS,))
 _DATA = pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA
 _WOF = b"WofCompressedData"

@@ -31,7 +31,7 @@ class Partition(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct):
-    """What a table says."""
+    """The content of a table."""
 
     partitions: list[Partition] = []
     is_damaged: bool = False
