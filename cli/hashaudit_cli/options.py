@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import DeclaredOption, Group, Option, options_of
 
 
@@ -186,3 +187,14 @@ def select(table: type, *fields: str, **helps: str) -> tuple[DeclaredOption, ...
             one = msgspec.structs.replace(one, option=msgspec.structs.replace(one.option, help=helps[field]))
         chosen.append(one)
     return tuple(chosen)
+
+
+def members_of(help_text: str) -> tuple[DeclaredOption, ...]:
+    """Returns the options about members of containers, for commands that examine none by default.
+
+    Args:
+        help_text: of ``--inside``.
+    """
+    first, *others = select(ScanConfig, "inside", "inside_depth", "inside_bytes")
+    option = msgspec.structs.replace(first.option, help=help_text, shown="none")
+    return (msgspec.structs.replace(first, default=(), option=option), *others)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry
 from hashaudit.manifest.comparison import Comparison, Difference, Observed
 from hashaudit.manifest.load_manifest import LoadedManifest
+from hashaudit.model.member_path import split_member_path
 
 TREE = b"/"
 """Directory that stands for both trees."""
@@ -64,7 +65,9 @@ def _paths(manifests: Iterable[LoadedManifest], top: bytes | None) -> _Paths:
     found = []
     for one in manifests:
         for entry in one.entries:
-            path = posixpath.normpath(posixpath.join(TREE, entry.path))
+            # The name of a member is not a path.
+            file, rest = split_member_path(entry.path)
+            path = posixpath.normpath(posixpath.join(TREE, file)) + rest
             if top is not None and path.startswith(top.rstrip(b"/") + b"/"):
                 path = path[len(top.rstrip(b"/")) :]
             found.append((path, entry))

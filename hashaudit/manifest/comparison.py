@@ -16,8 +16,12 @@ DIGESTS_DISAGREE = "some digests agree and others do not"
 MANIFEST_DISAGREES = "the manifest has several entries of this path, which disagree"
 NO_COMMON_DIGEST = "the manifest has no digest that can be compared"
 NOT_EXAMINED = "the file exists and was not examined"
+MAY_EXIST = "it may exist, in what was not examined completely"
 NAME_NORMALISED = "the name has another Unicode normalisation"
 NAME_CASE = "the name has another case"
+
+
+_SLASH = ord("/")
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -57,8 +61,8 @@ class Comparison:
         """Expected paths that have their outcome."""
         self._differences: list[Difference] = []
         self._extra: list[Observed] = []
-        self._unlisted: list[bytes] = []
-        """Directories that could not be listed."""
+        self._unlisted: set[bytes] = set()
+        """Directories that could not be listed, and containers that were not opened, without a slash at the end."""
         self.matched = 0
         """Number of files that agree with the manifest; those whose names differ in case are counted at the end."""
 
@@ -84,6 +88,13 @@ class Comparison:
     def observe(self, file: Observed) -> None:
         """Takes a file that was examined completely."""
         entry = self._expected.get(file.path)
+        if entry is not None and file.path in self._met:
+            # A container can have several members of one name.
+            if file.path in self._contradictory:
+                return
+            if compare(entry, file)[0] is AuditOutcome.MATCHED:
+                self.matched += 1
+                return
         if entry is None or file.path in self._met:
             self._extra.append(file)
             return
@@ -97,7 +108,7 @@ class Comparison:
 
     def fail_directory(self, path: bytes) -> None:
         """Takes a directory that was not listed completely: files below it may exist."""
-        self._unlisted.append(path)
+        self._unlisted.add(path.rstrip(b"/"))
 
     def differences(self, exists: Callable[[bytes], bool]) -> Iterator[Difference]:
         """Returns all differences in the order of their paths. From then on, :attr:`matched` is complete.
@@ -110,8 +121,10 @@ class Comparison:
         for path, entry in self._expected.items():
             if path in self._met:
                 continue
-            if self._is_hidden(path) or exists(path):
-                self._differences.append(Difference(AuditOutcome.UNREADABLE, path, entry, note=NOT_EXAMINED))
+            is_hidden = self._is_hidden(path)
+            if is_hidden or exists(path):
+                note = MAY_EXIST if is_hidden else NOT_EXAMINED
+                self._differences.append(Difference(AuditOutcome.UNREADABLE, path, entry, note=note))
             else:
                 gone[path] = entry
         extra = sorted(self._extra, key=lambda file: file.path)
@@ -138,7 +151,9 @@ class Comparison:
         self._differences.append(Difference(outcome, file.path, entry, file, reason or note))
 
     def _is_hidden(self, path: bytes) -> bool:
-        return any(path.startswith(above.rstrip(b"/") + b"/") for above in self._unlisted)
+        if not self._unlisted:
+            return False
+        return any(path[:at] in self._unlisted for at, letter in enumerate(path) if letter == _SLASH)
 
     def _pair_by_name(self, extra: list[Observed], gone: dict[bytes, ManifestEntry]) -> list[Observed]:
         """Pairs files with expected files whose name is the same text in other bytes; returns the other files."""

@@ -9,8 +9,10 @@ from hashaudit.errors import FindingsError
 from hashaudit.host.files import open_regular
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestInfo
 from hashaudit.model import paths
+from hashaudit.model.member_path import member_path
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.codec import decode_line
+from hashaudit.record.entry_path import content_size, file_path, member_names
 from hashaudit.record.header import RootType
 from hashaudit.record.schema import EndReason, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.verify.record_lines import pieces, without_newline
@@ -45,12 +47,13 @@ def is_findings_file(path: str) -> bool:
         return False
 
 
-def read_findings(path: str, trust: Trust) -> FindingsManifest:
+def read_findings(path: str, trust: Trust, *, takes_members: bool = False) -> FindingsManifest:
     """Verifies a findings file and returns its files.
 
     Args:
         path: the findings file.
         trust: whose signatures count.
+        takes_members: members of containers are entries too.
 
     Raises:
         FindingsError: the file is damaged, incomplete, or has no record of files without a finding.
@@ -66,7 +69,9 @@ def read_findings(path: str, trust: Trust) -> FindingsManifest:
             record = decode_line(without_newline(piece))
             if isinstance(record, FaultRecord) and record.directory:
                 unlisted += 1
-            elif isinstance(record, FileRecord | FindingRecord | FaultRecord) and not record.entry.within:
+            elif isinstance(record, FileRecord | FindingRecord | FaultRecord) and (
+                takes_members or not record.entry.within
+            ):
                 entries.append(_entry(record))
         size = stream.tell()
     header = report.header
@@ -104,8 +109,8 @@ def _check(report: Verification, path: str) -> tuple[str, ...]:
 
 
 def _entry(record: FileRecord | FindingRecord | FaultRecord) -> ManifestEntry:
-    path = paths.from_text(record.entry.path, record.entry.path_uri)
+    path = member_path(file_path(record.entry), member_names(record.entry))
     digests = {AlgorithmName(name): bytes.fromhex(value) for name, value in record.digests.items()}
-    size = None if record.state is None else int(record.state.size)
+    size = content_size(record)
     # A digest beside a fault may be of a part of the file.
     return ManifestEntry(path, {} if record.faults else digests, size)

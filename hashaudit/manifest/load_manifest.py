@@ -38,13 +38,16 @@ class LoadedManifest(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def load_manifests(names: Sequence[str], parser: ListParser, trust: Trust) -> list[LoadedManifest]:
+def load_manifests(
+    names: Sequence[str], parser: ListParser, trust: Trust, *, takes_members: bool = False
+) -> list[LoadedManifest]:
     """Loads manifests in order.
 
     Args:
         names: paths, or ``ALGO=PATH`` for digests whose algorithm the manifest does not name.
         parser: reads the formats of other programs.
         trust: whose signatures on findings files count.
+        takes_members: members of containers in findings files are entries too.
 
     Raises:
         ListError: a manifest cannot be used.
@@ -55,7 +58,7 @@ def load_manifests(names: Sequence[str], parser: ListParser, trust: Trust) -> li
     foreign = [part for part in parts if not is_findings_file(part.path)]
     if foreign:
         parser.begin_manifests([part.path for part in foreign])
-    return [_load(part, parser, trust) for part in parts]
+    return [_load(part, parser, trust, takes_members=takes_members) for part in parts]
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -86,9 +89,9 @@ def _parts(spec: _Named) -> list[_Named]:
     return [_Named(os.path.join(directory, name), algorithm_named(match[1]), is_bag=True) for name, match in found]
 
 
-def _load(part: _Named, parser: ListParser, trust: Trust) -> LoadedManifest:
+def _load(part: _Named, parser: ListParser, trust: Trust, *, takes_members: bool) -> LoadedManifest:
     if is_findings_file(part.path):
-        return _from_findings(part.path, trust)
+        return _from_findings(part.path, trust, takes_members=takes_members)
     entries: list[ManifestEntry] = []
     info = parser.read_manifest(part.path, part.algorithm, entries.extend)
     if not part.is_bag:
@@ -98,9 +101,9 @@ def _load(part: _Named, parser: ListParser, trust: Trust) -> LoadedManifest:
     return LoadedManifest(part.path, msgspec.structs.replace(info, format="bagit"), entries, base)
 
 
-def _from_findings(path: str, trust: Trust) -> LoadedManifest:
+def _from_findings(path: str, trust: Trust, *, takes_members: bool) -> LoadedManifest:
     try:
-        read = read_findings(path, trust)
+        read = read_findings(path, trust, takes_members=takes_members)
     except FindingsError as error:
         raise ListError(
             f"cannot use manifest: '{for_terminal(os.fsencode(path))}'; {error}", hint=error.hint

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hashaudit.model.location import is_below
+from hashaudit.model.member_path import split_member_path
 
 _SAMPLE = 500
 """Entries that are looked up to choose a directory: enough to recognise the right one."""
@@ -24,6 +25,17 @@ class PathResolver(msgspec.Struct, frozen=True):
     """Directory that absolute paths of the manifest begin with, and that is replaced by the base."""
     is_windows: bool = False
     """True if the manifest separates names by backslashes."""
+
+    def resolve_member(self, path: bytes) -> tuple[bytes, bytes]:
+        """Returns the absolute path of an entry, and of a member the container's and the rest with its mark.
+
+        An entry is a member if its container is a file, or if nothing is at its path.
+        """
+        file, rest = split_member_path(path)
+        whole = self.resolve(path)
+        if not rest or os.path.lexists(whole):
+            return whole, b""
+        return self.resolve(file), rest
 
     def resolve(self, path: bytes) -> bytes:
         """Returns an absolute path without ``.`` and ``..``."""

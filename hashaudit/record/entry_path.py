@@ -14,9 +14,12 @@ def file_path(entry: Entry) -> bytes:
 
 def joined_path(entry: Entry) -> bytes:
     """Returns the path of the entry, each member behind ``//``: ``/srv/a.zip//b/c.jpg``."""
-    steps = [file_path(entry)]
-    steps += [paths.from_text(member.name, member.name_uri) for member in entry.within]
-    return MEMBER_SEPARATOR.join(steps)
+    return MEMBER_SEPARATOR.join((file_path(entry), *member_names(entry)))
+
+
+def member_names(entry: Entry) -> tuple[bytes, ...]:
+    """Returns the exact names of the members on the way inwards; none for a file."""
+    return tuple(paths.from_text(member.name, member.name_uri) for member in entry.within)
 
 
 def content_size(record: EntryRecord) -> int | None:

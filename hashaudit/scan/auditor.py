@@ -10,9 +10,12 @@ from hashaudit.manifest.comparison import Comparison, Difference, Observed
 from hashaudit.manifest.load_manifest import LoadedManifest
 from hashaudit.manifest.path_resolution import PathResolver, choose_resolver
 from hashaudit.model import paths
+from hashaudit.model.faults import Stage
 from hashaudit.model.location import is_below
+from hashaudit.model.member_path import MEMBER_MARK, member_path
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record import timestamps
+from hashaudit.record.entry_path import content_size, file_path, member_names
 from hashaudit.record.fields import large
 from hashaudit.record.header import ManifestSource
 from hashaudit.record.schema import AuditRecord, ExpectedFile, FaultRecord, FileRecord, FindingRecord, FoundFile
@@ -29,6 +32,8 @@ class AuditOptions(msgspec.Struct, frozen=True):
     """Directory to remove from absolute paths of the manifest."""
     ignores_case: bool = False
     """Names that differ only in case are equal."""
+    takes_members: bool = False
+    """Compare the members of containers too."""
 
 
 class AuditRequest(msgspec.Struct, frozen=True):
@@ -54,6 +59,7 @@ class Auditor:
         self, manifests: Sequence[LoadedManifest], roots: Sequence[RootDescription], options: AuditOptions
     ) -> None:
         self._comparison = Comparison(ignores_case=options.ignores_case)
+        self._takes_members = options.takes_members
         directories = [root.path for root in roots]
         self.sources = tuple(self._take(one, directories, options) for one in manifests)
         """The manifests for the header."""
@@ -75,16 +81,19 @@ class Auditor:
 
     def observe(self, record: FindingRecord | FaultRecord | FileRecord) -> None:
         """Takes the record of a file or a directory."""
-        path = paths.from_text(record.entry.path, record.entry.path_uri)
-        if record.entry.within:
+        if record.entry.within and not self._takes_members:
             return
+        path = member_path(file_path(record.entry), member_names(record.entry))
+        if self._takes_members and (record.faults or (record.container is not None and not record.container.opened)):
+            # Some of its members may exist and are not seen.
+            self._comparison.fail_directory(path + MEMBER_MARK[:1])
         if isinstance(record, FaultRecord) and record.directory:
             self._comparison.fail_directory(path)
-        elif record.faults or record.state is None:
+        elif record.state is None or not _is_whole(record):
             self._comparison.fail(path)
         else:
             digests = {AlgorithmName(name): bytes.fromhex(value) for name, value in record.digests.items()}
-            self._comparison.observe(Observed(path, digests, int(record.state.size)))
+            self._comparison.observe(Observed(path, digests, content_size(record)))
 
     def conclude(self, clock_ns: Callable[[], int]) -> Iterator[AuditRecord]:
         """Returns the record of every difference, in the order of paths. The scan has ended.
@@ -106,12 +115,19 @@ class Auditor:
         count, outside = len(entries), 0
         while entries:
             entry = entries.pop()
-            path = resolver.resolve(entry.path)
-            if any(is_below(path, root) for root in roots):
-                self._comparison.expect(path, entry)
+            path, member = resolver.resolve_member(entry.path)
+            # Without members, an entry whose container is a file is not compared. Otherwise it is a file that is gone.
+            is_ignored = member and not self._takes_members and os.path.isfile(path)
+            if any(is_below(path, root) for root in roots) and not is_ignored:
+                self._comparison.expect(path + member, entry)
             else:
                 outside += 1
         return _source(manifest, resolver, count, outside)
+
+
+def _is_whole(record: FindingRecord | FaultRecord | FileRecord) -> bool:
+    """Returns whether the digests are of the whole content: a fault of its members leaves them right."""
+    return not record.faults or (bool(record.digests) and all(one.stage is Stage.UNPACK for one in record.faults))
 
 
 def _identity(path: bytes) -> tuple[int, int]:

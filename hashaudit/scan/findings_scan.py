@@ -239,7 +239,7 @@ class Scan:
         # A process of its own: the sandbox of the other one is for lists.
         with ListParser(forks=not self._has_secret, hidden=key_paths(self._signing)) as parser:
             parser.requires_sandbox = self._config.require_sandbox
-            return load_manifests(audit.manifests, parser, audit.trust)
+            return load_manifests(audit.manifests, parser, audit.trust, takes_members=audit.options.takes_members)
 
     def _new_auditor(self, manifests: "Sequence[LoadedManifest]", roots: Sequence[RootDescription]) -> "Auditor | None":
         if self._audit is None:

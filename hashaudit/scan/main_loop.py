@@ -426,6 +426,8 @@ class MainLoop:
                 continue
             record = self._marked(checked(record, entry, now_ns), around)
             self._writer.write(record)
+            if self._auditor is not None:
+                self._auditor.observe(record)
             if not isinstance(record, FileRecord) and len(recorded) < MAX_RECORDED_MEMBERS:
                 recorded.append(Recorded(record))
         members.clear()

@@ -1,11 +1,14 @@
 """``hashaudit audit``: a tree against manifests of this program and of others, through the installed command."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -247,3 +250,46 @@ def test_names_in_another_case_are_counted_as_matched(tree: Path, hashaudit: Too
     assert (result.code, result.out) == (0, b""), result.err
     assert totals(parsed((tmp_path / "audit").read_bytes()))["audit"] == {"matched": 5}
     assert "5 matched" in hashaudit("diff", manifest, tmp_path / "audit", "-E").err
+
+
+def archive(path: Path, members: dict[str, bytes], inner: dict[str, bytes]) -> None:
+    """Makes a zip with a tar in it."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in inner.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in {**members, "in.tar": stream.getvalue()}.items():
+            file.writestr(name, content)
+
+
+@pytest.mark.parametrize("form", ["csv", "hashdeep", "findings"])
+def test_members_of_containers_are_compared(form: str, tree: Path, hashaudit: Tool, tmp_path: Path) -> None:
+    members = {"same": b"1", "other": b"2", "old name": b"3", "gone": b"4"}
+    archive(tree / "z.zip", members, {"../up": b"5", "deep/x": b"6"})
+    inside, manifest = ("--inside", "archives"), tmp_path / "m"
+    make = ("scan", "--record", "all") if form == "findings" else ("hash", "--format", form)
+    assert hashaudit(*make, tree, *inside, "-q", "-o", manifest).code == 0
+    result = hashaudit("audit", tree, "--against", manifest, *inside)
+    assert (result.code, "13 matched" in result.err) == (0, True), result.err
+    # Without --inside, the members are reported or, of a findings file, no part of the manifest.
+    assert hashaudit("audit", tree, "--against", manifest, "-q").code == (0 if form == "findings" else 16)
+    archive(
+        tree / "z.zip", {"same": b"1", "other": b"20", "new name": b"3", "new": b"7"}, {"../up": b"5", "deep/x": b"8"}
+    )
+    result = hashaudit("audit", tree, "--against", manifest, *inside)
+    assert listed(result.out, tree) == {
+        "z.zip": "changed",
+        "z.zip!/in.tar": "changed",
+        "z.zip!/in.tar!/deep/x": "changed",
+        "z.zip!/other": "changed",
+        "z.zip!/new name": "moved",
+        "z.zip!/new": "new",
+        "z.zip!/gone": "missing",
+    }
+    (tree / "z.zip").write_bytes((tree / "z.zip").read_bytes()[:60])
+    result = hashaudit("audit", tree, "--against", manifest, *inside)
+    assert result.code == 24
+    assert b"unreadable  %s!/gone" % os.fsencode(tree / "z.zip") in result.out

@@ -153,3 +153,28 @@ def test_case_is_ignored_on_request_only() -> None:
 
 def test_a_digest_of_another_strength_finds_the_content() -> None:
     assert outcomes([entry("/a", "x", MD5)], [observed("/b", "x")]) == {"/b": "moved"}
+
+
+def test_members_below_a_container_that_was_not_opened_may_exist() -> None:
+    comparison = Comparison()
+    for name in (b"/r/a.zip!/b", b"/r/a.zip!/c.tar!/d", b"/r/b.zip!/e"):
+        comparison.expect(name, ManifestEntry(name, {}))
+    comparison.fail_directory(b"/r/a.zip!")
+    found = {one.path: one.outcome for one in comparison.differences(lambda _: False)}
+    assert found == {
+        b"/r/a.zip!/b": AuditOutcome.UNREADABLE,
+        b"/r/a.zip!/c.tar!/d": AuditOutcome.UNREADABLE,
+        b"/r/b.zip!/e": AuditOutcome.MISSING,
+    }
+
+
+@pytest.mark.parametrize(("second", "expected"), [(b"1", []), (b"2", [AuditOutcome.CONFLICT])])
+def test_members_of_one_name_are_one_entry(second: bytes, expected: list[AuditOutcome]) -> None:
+    comparison = Comparison()
+    digests = [{MD5: hashlib.md5(one).digest()} for one in (b"1", second)]
+    for one in digests:
+        comparison.expect(b"/r/a.zip!/b", ManifestEntry(b"a.zip!/b", one))
+    for one in digests:
+        comparison.observe(Observed(b"/r/a.zip!/b", one, 1))
+    assert [one.outcome for one in comparison.differences(lambda _: False)] == expected
+    assert comparison.matched == (0 if expected else 2)

@@ -20,7 +20,7 @@ from hashaudit.scan.events import Audited, Event, Finished, Recorded, Started
 from hashaudit.scan.option import Group, Option, options_of, secret_options
 from hashaudit_cli.command import command
 from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
-from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, TrustOptions, members_of, select
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_summary, fault_line, outcome_line, outside_line, source_line
@@ -113,6 +113,7 @@ class AuditCommandOptions(msgspec.Struct, frozen=True, kw_only=True):
         roots="Directories, files or s3://BUCKET/PREFIX to compare.",
         algorithms="Compute these digests as well as those of the manifest.",
     ),
+    members_of("Compare also the members of these containers, as A!/B: archives, documents, mail, all or none."),
     options_of(NamedFilesOptions),
     options_of(AuditCommandOptions),
     options_of(SigningOptions),
@@ -142,11 +143,6 @@ def audit(settings: Settings) -> int:
     own, quiet = settings.make(AuditCommandOptions), settings.make(QuietOption).quiet
     if not own.against:
         raise UsageError("no manifest to compare with", hint="name one with --against, or make one with hashaudit hash")
-    request = AuditRequest(
-        own.against,
-        choose_trust(**msgspec.structs.asdict(settings.make(TrustOptions)), key=None),
-        AuditOptions(own.base, own.strip, own.ignore_case),
-    )
     path = settings.config_file.path if settings.config_file is not None else None
     config = settings.make(
         ScanConfig,
@@ -154,9 +150,13 @@ def audit(settings: Settings) -> int:
         config_file=path,
         record=RecordScope.ALL,
         perceptual=False,
-        inside=(),
     )
     config = with_named_files(settings, config)
+    request = AuditRequest(
+        own.against,
+        choose_trust(**msgspec.structs.asdict(settings.make(TrustOptions)), key=None),
+        AuditOptions(own.base, own.strip, own.ignore_case, bool(config.inside)),
+    )
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     return run_and_report(
         settings.make(EndOptions),

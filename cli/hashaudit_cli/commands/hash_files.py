@@ -7,8 +7,9 @@ from typing import Annotated
 
 import msgspec
 
-from hashaudit.errors import UsageError
+from hashaudit.errors import OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.member_path import MEMBER_MARK
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.entry_path import file_path
 from hashaudit.record.output import Output
@@ -22,7 +23,7 @@ from hashaudit.sources.given_names import GivenNames
 from hashaudit.workers.protocol import PieceConfig
 from hashaudit_cli.command import command
 from hashaudit_cli.named_files import NamedFilesOptions, named_files
-from hashaudit_cli.options import QuietOption, select
+from hashaudit_cli.options import QuietOption, members_of, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.standard_input import STANDARD_INPUT_NAME, hash_standard_input
 from hashaudit_cli.ui.hash_forms import ChecksumLines, HashedFile, HashForm, JsonLines, Table, TaggedLines
@@ -30,7 +31,7 @@ from hashaudit_cli.ui.hash_writer import HashWriter
 from hashaudit_cli.ui.hashdeep_lines import HASHDEEP_ALGORITHMS, HashdeepLines
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals
-from hashaudit_cli.ui.terminal import counted, log, standard_output
+from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
 
 FORMS = ("list", "jsonl", "csv", "hashdeep", "sums", "dfxml")
 ZERO_FORMS = ("list", "sums")
@@ -90,6 +91,7 @@ class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
         roots="Directories, files or s3://BUCKET/PREFIX to hash, or - for standard input.",
         algorithms="Compute these digests and perceptual hashes, such as pdq,phash,sha256. Without it: sha256.",
     ),
+    members_of("Hash also the members of these containers, as A!/B: archives, documents, mail, all or none."),
     options_of(NamedFilesOptions),
     options_of(HashOptions),
     options_of(QuietOption),
@@ -141,7 +143,7 @@ def _config(settings: Settings, own: HashOptions) -> tuple[ScanConfig, bool]:
     listed = named_files(names)
     roots = (*(root for root in given if root != os.fsencode(STANDARD_INPUT_NAME)), *listed)
     pieces = None if own.piece_bytes is None else PieceConfig(own.piece_bytes)
-    fixed = {"variants": "none", "record": RecordScope.ALL, "inside": (), "pieces": pieces}
+    fixed = {"variants": "none", "record": RecordScope.ALL, "pieces": pieces}
     # Without a ROOT there is nothing to walk, but the other options are checked all the same.
     config = checked(settings.make(ScanConfig, **fixed, roots=roots or given))
     return msgspec.structs.replace(config, roots=roots), takes_input
@@ -172,6 +174,8 @@ def _require_possible(own: HashOptions, config: ScanConfig) -> None:
         )
     if own.piece_bytes is not None and own.piece_bytes < 1:
         raise UsageError("--piece must be at least 1 byte")
+    if own.piece_bytes is not None and config.inside:
+        raise UsageError("--piece conflicts with --inside; only files have pieces")
     if own.piece_bytes is not None and config.perceptual_algorithms:
         raise UsageError("--piece conflicts with perceptual hashes; they are of whole images")
 
@@ -225,6 +229,11 @@ def _hash_roots(config: ScanConfig, own: HashOptions, form: HashForm, out: Outpu
 
         def name_of(record: EntryRecord) -> bytes:
             path = file_path(record.entry)
+            if config.inside and MEMBER_MARK in path:
+                raise OutputError(
+                    f"cannot write a path beside members of containers: '{quote(path)}'; it has {MEMBER_MARK.decode()}",
+                    hint="use --format jsonl, or omit --inside",
+                )
             return names.name(record.entry.root, path) if own.relative else path
 
         # If only perceptual hashes are requested, the digest that identifies the file is not part of the list.

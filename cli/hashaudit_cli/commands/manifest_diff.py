@@ -54,7 +54,7 @@ def diff(settings: Settings) -> int:
     loaded = []
     for name in (own.old, own.new):
         with ListParser(forks=True) as parser:
-            loaded.append(load_manifests([name], parser, trust))
+            loaded.append(load_manifests([name], parser, trust, takes_members=True))
     for manifest in (one for part in loaded for one in part):
         for warning in manifest.warnings:
             log(f"manifest {quote(manifest.path.encode(errors='surrogateescape'))}: {warning}")

@@ -39,9 +39,12 @@ def source_line(source: ManifestSource) -> str:
 
 
 def outside_line(source: ManifestSource) -> str:
-    """Returns a line about entries that are outside of every ROOT."""
+    """Returns a line about entries that are outside of every ROOT, or are members although no container is opened."""
     entries = counted(source.outside, "entry is", "entries are")
-    return f"manifest {_named(source)}: {entries} outside of every ROOT and not compared; see --base and --strip"
+    return (
+        f"manifest {_named(source)}: {entries} outside of every ROOT, or a member of a container, and not "
+        "compared; see --base, --strip and --inside"
+    )
 
 
 def audit_summary(totals: Totals) -> str:

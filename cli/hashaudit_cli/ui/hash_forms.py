@@ -11,20 +11,28 @@ import msgspec
 from hashaudit.lists.syntax.checksum_lines import escaped_name
 from hashaudit.model import paths
 from hashaudit.model.file_pieces import Piece
+from hashaudit.model.member_path import member_path
 from hashaudit.record.schema import FileRecord, PerceptualHash
 
 
 class HashedFile(msgspec.Struct, frozen=True):
     """A file, or standard input, with its hashes."""
 
-    path: bytes
-    """As it is written: absolute, or as the user gave it."""
+    file: bytes
+    """Path of the file as it is written: absolute, or as the user gave it."""
     size: int | None
     """Bytes."""
     digests: dict[str, str]
     perceptual: tuple[PerceptualHash, ...] = ()
     record: FileRecord | None = None
     """``None`` for standard input."""
+    members: tuple[bytes, ...] = ()
+    """Names on the way to a member of a container."""
+
+    @property
+    def path(self) -> bytes:
+        """The path with the members: ``a.zip!/b``."""
+        return member_path(self.file, self.members)
 
 
 class HashForm:
@@ -129,7 +137,8 @@ class JsonLines(HashForm):
 
 
 def _entry(file: HashedFile, fields: dict[str, Any]) -> dict[str, Any]:
-    path, path_uri = paths.to_text(file.path)
+    # The members have exact names of their own in the fields.
+    path, path_uri = paths.to_text(file.file)
     fields = {name: value for name, value in fields.items() if name != "path_uri"} | {"path": path}
     return fields if path_uri is None else fields | {"path_uri": path_uri}
 

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable, Collection
 
-from hashaudit.model import paths
 from hashaudit.model.file_pieces import PIECE_FORMAT, parse_piece
-from hashaudit.record.entry_path import file_path
+from hashaudit.model.member_path import member_path
+from hashaudit.record.entry_path import content_size, file_path, member_names
 from hashaudit.record.output import Output
 from hashaudit.record.schema import AuditRecord, EndReason, EntryRecord, FaultRecord, FileRecord, FindingRecord
 from hashaudit.record.totals import TotalsCounter
@@ -64,10 +64,14 @@ class HashWriter:
 
     def _lines(self, record: FileRecord) -> bytes:
         digests = {str(name): value for name, value in record.digests.items() if name in self._digests}
-        size = None if record.state is None else int(record.state.size)
-        file = HashedFile(self._name_of(record), size, digests, record.perceptual, record)
         within = record.entry.within
-        if within and within[-1].format == PIECE_FORMAT:
+        is_piece = bool(within) and within[-1].format == PIECE_FORMAT
+        members = () if is_piece else member_names(record.entry)
+        size = content_size(record)
+        if is_piece:
+            size = None if record.state is None else int(record.state.size)
+        file = HashedFile(self._name_of(record), size, digests, record.perceptual, record, members)
+        if is_piece:
             return self._form.piece_lines(file, parse_piece(within[-1].name))
         return self._form.after_pieces(file) if self._pieces else self._form.lines(file)
 
@@ -96,4 +100,4 @@ class HashWriter:
 
 
 def _shown(record: FindingRecord | FaultRecord | FileRecord) -> str:
-    return quote(paths.from_text(record.entry.path, record.entry.path_uri))
+    return quote(member_path(file_path(record.entry), member_names(record.entry)))
