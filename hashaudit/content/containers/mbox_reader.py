@@ -21,11 +21,11 @@ _LOOK_BYTES = 4096
 
 
 def read_mbox(source: Source) -> Iterator[Found]:
-    """Reads a mailbox in its order."""
+    """Reads a mailbox in its order. A message has its Message-ID as its name, or else its number, from 1."""
     reader = _Mailbox(source)
     number = 0
     while (name := reader.begin()) is not None:
-        yield MemberContent(number, name, reader.content(), kind=ContainerKind.EML)
+        yield MemberContent(number, name or b"%d" % (number + 1), reader.content(), kind=ContainerKind.EML)
         reader.finish()
         number += 1
 
