@@ -41,7 +41,14 @@ class SmallReader:
         self._nowait = page_cache.NOWAIT
 
     def read(
-        self, ref: DirectoryRef, name: bytes, listed: Stat, now_ns: int, use: Callable[[memoryview], T | None]
+        self,
+        ref: DirectoryRef,
+        name: bytes,
+        listed: Stat,
+        now_ns: int,
+        use: Callable[[memoryview], T | None],
+        *,
+        checks_pages: bool = False,
     ) -> tuple[T, os.stat_result] | None:
         """Reads a whole file once; returns what ``use`` makes of its content, and the state of the file after it.
 
@@ -53,6 +60,7 @@ class SmallReader:
             listed: the file as listed, on a filesystem with lasting inode numbers.
             now_ns: the time, at most as late as it is.
             use: called at most once, with the content, which it must not keep.
+            checks_pages: also leaves a file with pages that are not on storage, whose result is not to be cached.
         """
         size = listed.size
         if not 0 < size < READ_CHUNK_BYTES or self._throttle.acquire() < size:
@@ -65,9 +73,11 @@ class SmallReader:
             return None
         descriptor, at = opened
         try:
+            is_written = not checks_pages or page_cache.is_written(descriptor)
             before = os.fstat(descriptor)
             if (
-                before.st_size != size
+                not is_written
+                or before.st_size != size
                 or before.st_ino != listed.inode
                 or before.st_dev != listed.device
                 or not stat.S_ISREG(before.st_mode)

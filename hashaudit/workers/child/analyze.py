@@ -21,7 +21,7 @@ from hashaudit.lists.algorithms import SHA256
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.location import BucketRef, DirectoryRef, Kind
+from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
 from hashaudit.workers.child.inside import Inside
@@ -29,7 +29,17 @@ from hashaudit.workers.child.internal_errors import WorkerExhaustedError, intern
 from hashaudit.workers.child.piece_digests import PieceDigests
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.child.throttle import SharedThrottle
-from hashaudit.workers.protocol import BEGUN_BYTES, DECODING, FED_BYTES, Cached, Item, MemberFrame, WorkerConfig
+from hashaudit.workers.protocol import (
+    BEGUN_BYTES,
+    DECODING,
+    FED_BYTES,
+    Cached,
+    Group,
+    Item,
+    MemberFrame,
+    WorkerConfig,
+    entry_of,
+)
 
 if TYPE_CHECKING:
     from hashaudit.workers.child.held_object import HeldObject
@@ -74,6 +84,14 @@ class AnalysisResult(msgspec.Struct, frozen=True):
         outcome: ReadOutcome[Content] = ReadOutcome(None, prefix.stat, size_bytes, Consistency.APPENDED_WHILE_READ)
         faults = tuple(fault for fault in self.faults if fault.code is not FaultCode.CHANGED_WHILE_READ)
         return AnalysisResult(outcome, dict(prefix.digests), None, faults, size_bytes)
+
+
+class QuickResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The hashes of a small file that is nothing but its bytes."""
+
+    digests: dict[AlgorithmName, bytes]
+    state: Stat | None
+    to_cache: CachedValue | None
 
 
 class PlainDigests:
@@ -160,20 +178,21 @@ class Analyzer:
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
 
-    def quick_digests(
-        self, container: DirectoryRef | BucketRef, item: Item, now_ns: int, *, with_state: bool
-    ) -> tuple[dict[AlgorithmName, bytes], Stat | None] | None:
-        """Returns the digests of a small local file that is nothing but its bytes; ``None``: :meth:`analyze` it.
+    def quick(self, number: int, group: Group, item: Item, now_ns: int, *, with_state: bool) -> QuickResult | None:
+        """Returns the hashes of a small local file that is nothing but its bytes; ``None``: :meth:`analyze` it.
 
         Args:
-            container: the directory or bucket of the item.
+            number: of the item in its batch.
+            group: of the item.
             item: as listed by the source.
             now_ns: the time, at most as late as it is.
             with_state: returns the state of the file, too.
         """
-        state = item.state
+        state, container = item.state, group.container
+        has_cache = item.known is not None and self._cache_reader is not None
         if (
-            item.known is not None
+            (item.known is not None and (item.known.sealed or not has_cache))
+            or self._pieces is not None
             or item.via_symlink
             or item.within
             or item.consistency is not Consistency.STABLE
@@ -182,14 +201,26 @@ class Analyzer:
         ):
             return None
         try:
-            read = self._small.read(container, item.name, state, now_ns, self._plain_digests)
+            read = self._small.read(container, item.name, state, now_ns, self._plain_digests, checks_pages=has_cache)
         except MemoryError:
             return None
         if read is None:
             return None
         self._progress[FED_BYTES] += state.size
         digests, status = read
-        return digests, self._quick_state(container, item.name, status) if with_state else None
+        found = self._quick_state(container, item.name, status) if with_state else None
+        to_cache = self._quick_to_cache(number, group, item, digests, status) if has_cache else None
+        return QuickResult(digests, found, to_cache)
+
+    def _quick_to_cache(
+        self, number: int, group: Group, item: Item, digests: dict[AlgorithmName, bytes], status: os.stat_result
+    ) -> CachedValue | None:
+        if self._cache_reader is None:
+            return None
+        entry = entry_of(group, item)
+        is_no_picture = self._pictures is not None and item.decode
+        values = self._cache_reader.values_of_plain(digests, stat_of(status), entry, is_no_picture=is_no_picture)
+        return self._cache_reader.keep(number, entry, values, {}) if values else None
 
     def _quick_state(self, ref: DirectoryRef, name: bytes, status: os.stat_result) -> Stat:
         state = stat_of(status)
@@ -332,6 +363,14 @@ class Counts:
         self._damaged += analysis.damaged
         if analysis.to_cache is not None:
             self._to_cache.append(analysis.to_cache)
+
+    def add_quick(self, size_bytes: int, read: QuickResult) -> int:
+        """Adds one small file; returns the length of its value for the cache."""
+        self.bytes_read += size_bytes
+        if read.to_cache is None:
+            return 0
+        self._to_cache.append(read.to_cache)
+        return len(read.to_cache.sealed)
 
     def cached(self) -> Cached:
         """Returns the share of the cache in the answer."""

@@ -17,7 +17,7 @@ from hashaudit.cache.values import (
 )
 from hashaudit.content.read import ReadOutcome
 from hashaudit.model.containers import ContainerKind
-from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, ImageHashes
@@ -73,12 +73,31 @@ class CacheReader:
             return {}
         if state_key(stat) != state_key(entry.stat) or outcome.bytes_read != stat.size:
             return {}
-        digests = content.digests()
+        is_no_picture = content.capture is not None and not content.capture.is_picture
+        values = self._of_digests(content.digests(), content.probe.kind, is_no_picture=is_no_picture)
+        return values if of_picture is None else values | of_picture
+
+    def values_of_plain(
+        self, digests: dict[AlgorithmName, bytes], stat: Stat, entry: Entry, *, is_no_picture: bool
+    ) -> Values:
+        """Returns the values to cache of a file that is no container: none if it changed after it was listed.
+
+        Args:
+            digests: of the content.
+            stat: the state that was read.
+            entry: as listed by the source.
+            is_no_picture: it would have been decoded otherwise.
+        """
+        if state_key(stat) != state_key(entry.stat):
+            return {}
+        return self._of_digests(digests, None, is_no_picture=is_no_picture)
+
+    def _of_digests(
+        self, digests: dict[AlgorithmName, bytes], container: ContainerKind | None, *, is_no_picture: bool
+    ) -> Values:
         values = {number: digests[name] for name, number in self._recipes.digests.items()}
-        values[self._recipes.container] = pack_container(content.probe.kind)
-        if of_picture is not None:
-            values |= of_picture
-        elif self._recipes.no_picture and content.capture is not None and not content.capture.is_picture:
+        values[self._recipes.container] = pack_container(container)
+        if self._recipes.no_picture and is_no_picture:
             values[self._recipes.no_picture] = b""
         return values
 

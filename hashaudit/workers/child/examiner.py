@@ -148,24 +148,25 @@ class Examiner:
     def _quick(self, number: int, group: Group, item: Item, now_ns: int, counts: Counts) -> "_Examined | None":
         """Examines a plain small file without a finding; ``None``: examine it in full."""
         is_reported = self._config.report_all or item.report
-        read = self._analyzer.quick_digests(group.container, item, now_ns, with_state=is_reported)
+        read = self._analyzer.quick(number, group, item, now_ns, with_state=is_reported)
         if read is None:
             return None
-        digests, state = read
-        found = self._quick_outcome(digests, item.state.size)
+        found = self._quick_outcome(read.digests, item.state.size)
         if found is None:
             return None
         matches, caveats = found
-        counts.bytes_read += item.state.size
-        if not is_reported:
-            return _KNOWN if matches else _CLEAN
-        kept = bounded_matches(matches)
-        texts = {str(name): value.hex() for name, value in digests.items()}
-        omitted = len(matches) - len(kept)
         size = item.state.size
-        return _Examined(
-            EntryResult(number, state, size, Consistency.STABLE, texts, kept, caveats, matches_omitted=omitted)
+        cached_bytes = counts.add_quick(size, read)
+        if not is_reported:
+            plain = _KNOWN if matches else _CLEAN
+            return msgspec.structs.replace(plain, cached_bytes=cached_bytes) if cached_bytes else plain
+        kept = bounded_matches(matches)
+        texts = {str(name): value.hex() for name, value in read.digests.items()}
+        omitted = len(matches) - len(kept)
+        result = EntryResult(
+            number, read.state, size, Consistency.STABLE, texts, kept, caveats, matches_omitted=omitted
         )
+        return _Examined(result, cached_bytes=cached_bytes)
 
     def _quick_outcome(self, digests: dict[AlgorithmName, bytes], size_bytes: int) -> Outcome | None:
         """Returns the matches with known lists; ``None``: examine the content in full, as all that has a finding."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hashaudit.cache.fingerprints import Fingerprints
+from hashaudit.cache.values import CachedFile
+from hashaudit.host import page_cache
 from hashaudit.host.files import stat_of
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
@@ -16,10 +19,22 @@ from hashaudit.model.location import DirectoryRef
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.workers.child import examiner as examiner_module
 from hashaudit.workers.child.examiner import Examiner
-from hashaudit.workers.protocol import ALLOWED_BYTES, FED_BYTES, PROGRESS_WORDS, Answer, Group, Item, WorkBatch
+from hashaudit.workers.protocol import (
+    ALLOWED_BYTES,
+    FED_BYTES,
+    PROGRESS_WORDS,
+    Answer,
+    Group,
+    Item,
+    PieceConfig,
+    WorkBatch,
+)
 from hashaudit.workers.protocol import WorkerConfig as Config
 
 ALGORITHMS = tuple(map(AlgorithmName, ("md5", "sha1", "sha256")))
+
+
+RECIPES = Fingerprints({name: number for number, name in enumerate(ALGORITHMS, 1)}, 4)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -50,15 +65,24 @@ def lists(folder: Path) -> tuple[list[ListSpec], set[str]]:
 
 
 def answer(
-    folder: Path, names: list[str], specs: list[ListSpec], *, quick: bool, report_all: bool = False
+    folder: Path,
+    names: list[str],
+    specs: list[ListSpec],
+    *,
+    quick: bool,
+    report_all: bool = False,
+    known: CachedFile | None = None,
+    pieces: PieceConfig | None = None,
 ) -> tuple[Answer, int]:
     words = array.array("q", [0] * PROGRESS_WORDS)
     progress = memoryview(words)
     progress[ALLOWED_BYTES] = 1 << 40
     with load_lists(specs) as loaded:
-        examiner = Examiner(Config(ALGORITHMS, report_all, tuple(loaded.images)), progress)
+        examiner = Examiner(
+            Config(ALGORITHMS, report_all, tuple(loaded.images), recipes=RECIPES, pieces=pieces), progress
+        )
         if not quick:
-            examiner._analyzer.quick_digests = lambda *_, **__: None  # type: ignore[method-assign]
+            examiner._analyzer.quick = lambda *_, **__: None  # type: ignore[method-assign]
         status = os.stat(folder)
         items = tuple(
             Item(
@@ -67,7 +91,7 @@ def answer(
                 Consistency.STABLE,
                 True,
                 False,
-                None,
+                known,
                 None,
                 (),
                 False,
@@ -128,3 +152,55 @@ def test_a_slow_batch_ends_at_a_finding(tmp_path: Path, monkeypatch: pytest.Monk
     assert [result.item for result in ended.reported if result.matches] == [3]
     none, _ = answer(tmp_path / "tree", names[:3], specs, quick=True)
     assert none.not_begun == 0
+
+
+@pytest.mark.parametrize("report_all", [False, True])
+def test_both_ways_give_the_cache_the_same_values(
+    report_all: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tree").mkdir()
+    contents = tree(tmp_path / "tree")
+    specs, _ = lists(tmp_path)
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    monkeypatch.setattr(page_cache, "is_written", lambda _: True)
+    names = sorted(contents)
+    nothing = CachedFile(b"", "", reread=True)
+    short, _ = answer(tmp_path / "tree", names, specs, quick=True, report_all=report_all, known=nothing)
+    long, _ = answer(tmp_path / "tree", names, specs, quick=False, report_all=report_all, known=nothing)
+    assert short == long
+    assert [kept.item for kept in short.cache.to_keep] == list(range(len(names)))
+
+
+def test_what_is_not_on_storage_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    tree(tmp_path / "tree")
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    monkeypatch.setattr(page_cache, "is_written", lambda _: False)
+    found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=CachedFile(b"", "", reread=True))
+    assert (found.bytes_read, found.cache.to_keep, found.reported) == (9 * 97 + 1, (), ())
+
+
+def test_a_file_that_changed_after_it_was_listed_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    tree(tmp_path / "tree")
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    monkeypatch.setattr(page_cache, "is_written", lambda _: True)
+    before = os.lstat(tmp_path / "tree" / "plain9")
+    os.utime(tmp_path / "tree" / "plain9", ns=(1, 2))
+    monkeypatch.setattr(os, "lstat", lambda _: before)
+    found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=CachedFile(b"", "", reread=True))
+    assert found.cache.to_keep == ()
+
+
+def test_pieces_are_left_to_the_long_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tree").mkdir()
+    tree(tmp_path / "tree")
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
+    found, _ = answer(
+        tmp_path / "tree", ["plain9", "plain8"], [], quick=True, report_all=True, pieces=PieceConfig(100, False)
+    )
+    assert [result.pieces for result in found.reported] == [9, 8]
