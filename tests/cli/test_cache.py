@@ -17,6 +17,7 @@ import pytest
 
 from cache_lab import picture, trusted
 from hashaudit.cache import values
+from hashaudit.content.containers.sniff import SNIFF_REVISION
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.location import DirectoryRef, Location
 from installed import COMMAND, Result, Tool, of_kind, totals
@@ -331,7 +332,7 @@ def test_stats_and_prune(hashaudit: Tool, make_list: MakeList, tree: Path) -> No
     cache = tree.parent / "c.db"
     hashaudit("scan", tree, "--list", make_list(b"wanted"), "--cache", cache)
     stats = json.loads(hashaudit("cache", "stats", cache, "--json").out)
-    assert (stats["files"], stats["recipes"]) == (FILES - 1, {"container/1": FILES - 1, "sha256/1": FILES - 1})
+    assert (stats["files"], stats["recipes"]) == (FILES - 1, {f"container/{SNIFF_REVISION}": FILES - 1, "sha256/1": FILES - 1})
     assert b"4 files from 1 run" in hashaudit("cache", "stats", cache).out
     assert json.loads(hashaudit("cache", "prune", cache, "--json").out)["forgotten"] == 0
     assert json.loads(hashaudit("cache", "prune", cache, "--days", "0", "--json").out)["forgotten"] == FILES - 1
