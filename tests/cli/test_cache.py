@@ -332,7 +332,10 @@ def test_stats_and_prune(hashaudit: Tool, make_list: MakeList, tree: Path) -> No
     cache = tree.parent / "c.db"
     hashaudit("scan", tree, "--list", make_list(b"wanted"), "--cache", cache)
     stats = json.loads(hashaudit("cache", "stats", cache, "--json").out)
-    assert (stats["files"], stats["recipes"]) == (FILES - 1, {f"container/{SNIFF_REVISION}": FILES - 1, "sha256/1": FILES - 1})
+    assert (stats["files"], stats["recipes"]) == (
+        FILES - 1,
+        {f"container/{SNIFF_REVISION}": FILES - 1, "sha256/1": FILES - 1},
+    )
     assert b"4 files from 1 run" in hashaudit("cache", "stats", cache).out
     assert json.loads(hashaudit("cache", "prune", cache, "--json").out)["forgotten"] == 0
     assert json.loads(hashaudit("cache", "prune", cache, "--days", "0", "--json").out)["forgotten"] == FILES - 1
