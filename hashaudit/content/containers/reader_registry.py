@@ -6,6 +6,7 @@ from functools import partial
 from hashaudit.content.containers.ar_reader import read_ar
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.cpio_reader import read_cpio
+from hashaudit.content.containers.disk_image_reader import IMAGE_READERS
 from hashaudit.content.containers.interface import RandomReader, StreamReader
 from hashaudit.content.containers.iso_reader import read_iso
 from hashaudit.content.containers.lzip_reader import read_lzip
@@ -38,6 +39,7 @@ RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.ZIP: read_zip,
     ContainerKind.ISO: read_iso,
     ContainerKind.PARTITIONS: read_partitions,
+    **IMAGE_READERS,
     ContainerKind.EML: read_mail,
     ContainerKind.OLE: read_ole,
     ContainerKind.PDF: read_pdf,

@@ -1,0 +1,134 @@
+"""The block map of images of the Expert Witness format: ``.E01`` of EnCase, FTK Imager and ewfacquire.
+
+Source: libewf, "Expert Witness Compression Format (EWF)", sections 2 to 4.
+"""
+
+import struct
+import zlib
+from array import array
+
+import msgspec
+
+from hashaudit.content.containers.block_map import (
+    DAMAGED,
+    DAMAGED_BLOCK,
+    ENDS_EARLY,
+    MAX_TABLE_BYTES,
+    OTHER_FILE,
+    UNSUPPORTED,
+    BlockMap,
+)
+from hashaudit.content.containers.interface import ContainerError, RandomSource
+from hashaudit.model.faults import FaultCode
+
+_SIGNATURE = b"EVF\x09\x0d\x0a\xff\x00"
+_DESCRIPTOR_BYTES = 76
+MAX_SECTIONS = 1_000_000
+
+
+class _Found(msgspec.Struct):
+    """What the sections say."""
+
+    volume: bytes = b""
+    md5: bytes | None = None
+    starts: "array[int]" = msgspec.field(default_factory=lambda: array("Q"))
+    """Position of each chunk; the highest bit says that it is packed."""
+    ends: "array[int]" = msgspec.field(default_factory=lambda: array("Q"))
+    is_done: bool = False
+
+
+_PACKED = 1 << 63
+
+
+class EwfImage(BlockMap):
+    """The disk of an image that is one file."""
+
+    def __init__(self, source: RandomSource) -> None:
+        head = source.read_at(0, 13)
+        if not head.startswith(_SIGNATURE):
+            raise ContainerError(FaultCode.UNSUPPORTED, UNSUPPORTED)
+        if head[9:11] != b"\1\0":
+            raise ContainerError(FaultCode.INCOMPLETE, OTHER_FILE)
+        found = _sections(source)
+        if len(found.volume) < 24:
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+        chunks, sectors, sector_bytes, count = struct.unpack_from("<IIIQ", found.volume, 4)
+        super().__init__(source, count * sector_bytes, sectors * sector_bytes)
+        if len(found.starts) < chunks or chunks * self.block_bytes < self.size:
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+        self.md5 = found.md5
+        """MD5 of the disk that the image states."""
+        self._starts, self._ends = found.starts, found.ends
+
+    def stored_at(self, number: int) -> int | None:
+        """Always ``None``: each chunk has a checksum, which is checked."""
+        del number
+        return None
+
+    def unpacked(self, number: int) -> bytes:
+        """Returns a chunk whose checksum is right."""
+        start = self._starts[number]
+        at = start & ~_PACKED
+        data = self.source.read_at(at, min(self._ends[number] - at, 2 * self.block_bytes + 1024))
+        if start & _PACKED:
+            try:
+                return zlib.decompressobj().decompress(data, self.block_bytes)
+            except zlib.error:
+                raise ContainerError(FaultCode.DAMAGED, DAMAGED_BLOCK) from None
+        length = min(self.block_bytes, self.size - number * self.block_bytes)
+        content = data[:length]
+        if zlib.adler32(content) != int.from_bytes(data[length : length + 4], "little"):
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED_BLOCK)
+        return content
+
+
+def _sections(source: RandomSource) -> _Found:
+    found = _Found()
+    at, sectors_end = 13, 0
+    for _ in range(MAX_SECTIONS):
+        head = source.read_at(at, _DESCRIPTOR_BYTES)
+        if len(head) < _DESCRIPTOR_BYTES:
+            raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
+        if zlib.adler32(head[:72]) != int.from_bytes(head[72:], "little"):
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+        kind = head[:16].rstrip(b"\0")
+        following, size = struct.unpack_from("<QQ", head, 16)
+        data_at = at + _DESCRIPTOR_BYTES
+        match kind:
+            case b"volume" | b"disk":
+                found.volume = source.read_at(data_at, 94)
+            case b"sectors":
+                sectors_end = at + size
+            case b"table":
+                _add_table(source, data_at, size, sectors_end, found)
+            case b"hash" | b"digest":
+                found.md5 = source.read_at(data_at, 16)
+            case b"next":
+                raise ContainerError(FaultCode.INCOMPLETE, OTHER_FILE)
+            case b"done":
+                return found
+            case _:
+                pass
+        if following <= at:
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+        at = following
+    raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+
+
+def _add_table(source: RandomSource, at: int, size: int, sectors_end: int, found: _Found) -> None:
+    head = source.read_at(at, 24)
+    if len(head) < 24:
+        raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
+    count, base = struct.unpack_from("<I4xQ", head)
+    if 4 * count > min(MAX_TABLE_BYTES, size):
+        raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+    data = source.read_at(at + 24, 4 * count)
+    stated = source.read_at(at + 24 + 4 * count, 4)
+    if len(data) < 4 * count or zlib.adler32(data) != int.from_bytes(stated, "little"):
+        raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+    words = struct.unpack(f"<{count}I", data)
+    places = [base + (word & 0x7FFFFFFF) for word in words]
+    found.starts.extend(
+        place | (_PACKED if word & 0x80000000 else 0) for place, word in zip(places, words, strict=True)
+    )
+    found.ends.extend([*places[1:], max(sectors_end, places[-1])] if places else [])
