@@ -83,6 +83,7 @@ class DeepDisplay:
         self._pending = bytearray() if dfxml is None else bytearray(dfxml.header())
         self._end = b"\0" if flags.ends_with_nul else b"\n"
         self._first_block = ""
+        self._has_piece = False
         self._larger: list[Entry] = []
         self._count = 0
 
@@ -149,12 +150,18 @@ class DeepDisplay:
 
     def _take_file(self, record: FileRecord) -> None:
         within, flags = record.entry.within, self._flags
+        has_pieces = flags.is_triage or flags.piece_bytes is not None
         if within and within[-1].format == PIECE_FORMAT:
+            self._has_piece = True
             if flags.is_triage:
                 self._first_block = record.digests[self._algorithms[0]]
             else:
                 self.take(self._name(record), None, dict(record.digests), parse_piece(within[-1].name), record)
-        elif flags.piece_bytes is None:
+            return
+        if has_pieces and not self._has_piece:
+            raise RuntimeError("a file without its pieces")
+        self._has_piece = False
+        if flags.piece_bytes is None:
             self.take(self._name(record), None, dict(record.digests), None, record)
         elif self._dfxml is not None and flags.mode is Mode.COMPUTE:
             self._pending += self._dfxml.after_pieces(self._hashed(self._name(record), record, dict(record.digests)))

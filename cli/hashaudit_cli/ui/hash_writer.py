@@ -42,6 +42,7 @@ class HashWriter:
         self._form = form
         self._name_of = name_of
         self._pieces = pieces
+        self._has_piece = False
         self._pending = bytearray()
         self._count = 0
         self.without_hash = 0
@@ -72,8 +73,14 @@ class HashWriter:
             size = None if record.state is None else int(record.state.size)
         file = HashedFile(self._name_of(record), size, digests, record.perceptual, record, members)
         if is_piece:
+            self._has_piece = True
             return self._form.piece_lines(file, parse_piece(within[-1].name))
-        return self._form.after_pieces(file) if self._pieces else self._form.lines(file)
+        if not self._pieces:
+            return self._form.lines(file)
+        if not self._has_piece:
+            raise RuntimeError("a file without its pieces")
+        self._has_piece = False
+        return self._form.after_pieces(file)
 
     def _report(self, record: FindingRecord | FaultRecord | FileRecord) -> None:
         """Reports what of an image is not hashed."""
