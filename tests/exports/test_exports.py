@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def ecs_fields() -> dict[str, Any]:
     return fields
 
 
-ECS_TYPES = {
+ECS_TYPES: dict[str, Callable[[Any], object]] = {
     "date": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", value),
     "long": lambda value: isinstance(value, int) or value.isdigit(),
     **dict.fromkeys(("keyword", "match_only_text", "wildcard", "text"), lambda value: isinstance(value, str)),

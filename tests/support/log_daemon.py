@@ -36,7 +36,7 @@ def log_daemon(folder: Path) -> Iterator[Path]:
     fields[2] = fields[2].replace("format=", 'dateFormat="rfc3339" format=')
     text = _CONFIGURATION.format(folder=folder, fields="\n".join(fields))
     (folder / "rsyslog.conf").write_text(text)
-    words = [program, "-n", "-f", folder / "rsyslog.conf", "-i", folder / "pid"]
+    words: list[str | Path] = [program, "-n", "-f", folder / "rsyslog.conf", "-i", folder / "pid"]
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as daemon:
         try:
             _wait_for((folder / "log").exists)
