@@ -10,14 +10,14 @@ from installed import Tool, parsed
 
 
 def made(root: Path) -> Path:
-    """A zip with a gz, a PDF and an encrypted zip."""
+    """A zip with a gz, a container that nothing here opens, and an encrypted zip."""
     root.mkdir()
     (root / "secret").write_bytes(b"secret content")
     subprocess.run(["zip", "-q", "-j", "-P", "a word", root / "inner.zip", root / "secret"], check=True)
     with zipfile.ZipFile(root / "a.zip", "w") as archive:
         archive.writestr("a\nb", b"plain")
         archive.writestr("b.gz", gzip.compress(b"packed", mtime=0))
-        archive.writestr("c.lz", b"LZIP\1" + bytes(40))
+        archive.writestr("c.chm", b"ITSF\3\0\0\0" + bytes(40))
         archive.write(root / "inner.zip", "d.zip")
     (root / "words").write_text("a word\n")
     return root / "a.zip"
@@ -32,7 +32,7 @@ def test_what_a_scan_would_examine_is_listed(hashaudit: Tool, tmp_path: Path) ->
         ("-", "examined", "5"),
         ("-", "examined", "6"),
         ("gz", "opened", str(len(gzip.compress(b"packed", mtime=0)))),
-        ("lzip", "not", "opened"),
+        ("chm", "not", "opened"),
         ("-", "encrypted", "?"),
         ("zip", "opened", str((path.parent / "inner.zip").stat().st_size)),
         ("zip", "opened", str(path.stat().st_size)),
