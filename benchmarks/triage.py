@@ -4,6 +4,7 @@
 """
 
 import argparse
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,7 +13,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
-from findings_lab import FakeClock, match, record, signing_key, write_run
+import msgspec
+
+from findings_lab import FakeClock, Writable, match, record, signing_key, write_run
+from hashaudit.model.results import AlgorithmName
 
 COMMAND = Path(sys.executable).with_name("hashaudit")
 SEGMENT_LINES = 900
@@ -22,9 +26,17 @@ def make(path: Path, findings: int) -> None:
     """Writes a signed findings file."""
     labels = {"category": "1", "name": "a label of some length for a listed file"}
     names = (b"directory-%03d/sub-%02d/file-%07d.jpg" % (n // 1000, n // 100 % 10, n) for n in range(findings))
-    lines = [record(name, matches=[match(labels=labels)]) for name in names]
+    lines = [distinct(record(name, matches=[match(labels=labels)]), number) for number, name in enumerate(names)]
     segments = [lines[at : at + SEGMENT_LINES] for at in range(0, findings, SEGMENT_LINES)]
     write_run(path, segments, signer=signing_key(), clock=FakeClock())
+
+
+def distinct(made: Writable, number: int) -> Writable:
+    """Returns the record with digests of its own, as real findings have. Equal ones would be packed to nothing."""
+    content = number.to_bytes(8, "big")
+    names = ("md5", "sha1", "sha256")
+    digests = {AlgorithmName(name): hashlib.new(name, content, usedforsecurity=False).hexdigest() for name in names}
+    return msgspec.structs.replace(made, digests=digests)
 
 
 def run(*words: str | Path, output: Path | None = None) -> None:

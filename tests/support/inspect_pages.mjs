@@ -32,6 +32,12 @@ for (const page of pages) {
         const session = await context.newCDPSession(tab);
         await session.send("HeapProfiler.collectGarbage");
         seen.heap_bytes = (await session.send("Runtime.getHeapUsage")).usedSize;
+        // Processor time of the page counts on a loaded machine; the time to load it does not.
+        await session.send("Performance.enable");
+        const { metrics } = await session.send("Performance.getMetrics");
+        const of = Object.fromEntries(metrics.map((one) => [one.name, one.value]));
+        seen.processor_s = of.ProcessTime ?? of.TaskDuration;
+        seen.metrics = of;
       }
     }
     for (const step of page.steps ?? []) {
