@@ -22,22 +22,20 @@ for (const page of pages) {
     tab.on("dialog", async (one) => { seen.dialogs.push(one.message()); await one.dismiss(); });
     tab.on("console", (one) => seen.console.push(one.text()));
     tab.on("pageerror", (one) => seen.console.push(String(one)));
+    const session = page.heap ? await context.newCDPSession(tab) : null;
+    if (session) await session.send("Performance.enable");
     const begin = performance.now();
     await tab.goto("file://" + page.path, { waitUntil: "load" });
     if (page.scripts) {
       const rows = await tab.locator("#rows").count() + await tab.locator("#fbody").count();
       if (rows) await tab.waitForSelector("html.js", { timeout: 60000 });
       seen.loaded_ms = performance.now() - begin;
-      if (page.heap) {
-        const session = await context.newCDPSession(tab);
+      if (session) {
+        // Processor time counts on a loaded machine; the time that passes does not.
+        const { metrics } = await session.send("Performance.getMetrics");
+        seen.processor_s = metrics.find((one) => one.name === "ProcessTime").value;
         await session.send("HeapProfiler.collectGarbage");
         seen.heap_bytes = (await session.send("Runtime.getHeapUsage")).usedSize;
-        // Processor time of the page counts on a loaded machine; the time to load it does not.
-        await session.send("Performance.enable");
-        const { metrics } = await session.send("Performance.getMetrics");
-        const of = Object.fromEntries(metrics.map((one) => [one.name, one.value]));
-        seen.processor_s = of.ProcessTime ?? of.TaskDuration;
-        seen.metrics = of;
       }
     }
     for (const step of page.steps ?? []) {

@@ -3,7 +3,7 @@ const src=document.getElementById("rows"); if(!src) return;
 const facts=JSON.parse(document.getElementById("facts").textContent);
 let text=src.textContent;
 if(src.dataset.form==="gzip"){
- const bytes=Uint8Array.from(atob(text.trim()),c=>c.charCodeAt(0));
+ const s=atob(text.trim()),bytes=new Uint8Array(s.length); for(let i=0;i<s.length;i++) bytes[i]=s.charCodeAt(i);
  text=await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
 }
 const F=JSON.parse(text); text=null; src.remove();
