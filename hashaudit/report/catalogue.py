@@ -115,6 +115,7 @@ TEXTS = {
     "state_same": "seen before",
     "previous": "Previous",
     "next": "Next",
+    "first_details": "Without scripts, this page shows the details of the first {shown} findings.",
     "first_rows": "Without scripts, this page shows the first {shown} of {all} findings.",
     "rows_omitted": "{number} more findings are counted above and not listed here. All are in the file of",
     "faults_ask": "A match among these entries may have been missed.",

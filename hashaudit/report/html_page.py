@@ -15,7 +15,7 @@ from hashaudit.model.audit_outcome import DIFFERENCES
 from hashaudit.report.catalogue import CATALOGUES, LIMITS, Language
 from hashaudit.report.finding_rows import CAVEAT_NAMES
 from hashaudit.report.page_templates import csp_hash, page_environment, template_file
-from hashaudit.report.report_values import DETAILS, Report, Trust
+from hashaudit.report.report_values import DETAILS, MAX_STATIC_DETAILS, Report, Trust
 
 PACKED_FROM_ROWS = 10_000
 """Rows from which on they are compressed: a page of 100,000 rows has 52 MB otherwise, and 16 MB packed."""
@@ -44,6 +44,7 @@ def render_page(report: Report, language: Language = Language.ENGLISH) -> Iterat
         script_hash=csp_hash(script),
         worst=max((run.trust for run in report.runs), key=list(Trust).index),
         not_shown=sum(run.not_shown for run in report.runs),
+        detailed=MAX_STATIC_DETAILS,
         is_audit=any(run.is_audit for run in current),
         looked_for=any(run.looked_for for run in current),
         differing=sum(bar.count for run in current for bar in run.audit if bar.label in DIFFERENCES),

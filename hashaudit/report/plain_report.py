@@ -12,6 +12,9 @@ from hashaudit.report.visible_text import Shown, plain
 MAX_PLAIN_FAULTS = 200
 """Faults that the text lists. More are counted."""
 
+MAX_PLAIN_FINDINGS = 200
+"""Findings that the text lists, as for a ticket. More are counted."""
+
 MAX_PLAIN_DIFFERENCES = 200
 """Differences from a manifest that the text lists. More are counted."""
 
@@ -77,8 +80,9 @@ def _lines(report: Report, form: _Markdown | _Text, texts: dict[str, str]) -> It
         yield ""
     if report.rows:
         yield form.heading(texts["findings"], 2)
-        yield from (form.item(_finding(row, report, form)) for row in report.rows)
-        yield from _rest(report.findings - len(report.rows), form, texts)
+        listed = report.rows[:MAX_PLAIN_FINDINGS]
+        yield from (form.item(_finding(row, report, form)) for row in listed)
+        yield from _rest(report.findings - len(listed), form, texts)
     if report.differences:
         yield form.heading(texts["differences"], 2)
         for difference in report.differences[:MAX_PLAIN_DIFFERENCES]:
