@@ -534,7 +534,7 @@ class _File:
         """
         seen_depth, counts = self._seen.get((kind, tuple(digests.values())), (0, None))
         if counts is None or depth > seen_depth:
-            return False  # deeper, the limit on depth may be met
+            return False  # deeper, the limit on depth may be reached
         self._budget.add_members(counts.numbers)
         self._number += counts.numbers
         self._clean += counts.clean

@@ -6,7 +6,13 @@ sees an item, bounds the time of each item independently of what the worker writ
 
 import msgspec
 
-from hashaudit.content.containers.inside_budget import BASE_TIME_S, TIME_PER_MIB_S, TIMES_OF_SIZE
+from hashaudit.content.containers.inside_budget import (
+    BASE_TIME_S,
+    MAX_MEMBERS,
+    TIME_PER_MEMBER_S,
+    TIME_PER_MIB_S,
+    TIMES_OF_SIZE,
+)
 from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.model.faults import FaultCode
 
@@ -40,7 +46,8 @@ class Deadlines(msgspec.Struct, frozen=True):
 
     def inside_s(self) -> float:
         """Returns the longest time for the members of a container, however much they report."""
-        return BASE_TIME_S + self.inside_bytes / (1 << 20) * TIME_PER_MIB_S + self.file_s
+        of_members_s = self.inside_bytes / (1 << 20) * TIME_PER_MIB_S + MAX_MEMBERS * TIME_PER_MEMBER_S
+        return BASE_TIME_S + of_members_s + self.file_s
 
     def decoding_s(self, size_bytes: int) -> float:
         """Returns the longest time for decoding a file after it was read."""
