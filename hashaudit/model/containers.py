@@ -40,6 +40,7 @@ class ContainerKind(StrEnum):
     PST = "pst"
     TNEF = "tnef"
     SQLITE = "sqlite"
+    SQLITE_LOG = "sqlite-log"
     THUMBCACHE = "thumbcache"
     ISO = "iso"
     EWF = "ewf"
@@ -69,7 +70,7 @@ _K = ContainerKind
 CATEGORIES: dict[ContainerCategory, frozenset[ContainerKind]] = {
     ContainerCategory.DOCUMENTS: frozenset((_K.OLE, _K.PDF, _K.CHM, _K.ONENOTE)),
     ContainerCategory.MAIL: frozenset((_K.EML, _K.MBOX, _K.PST, _K.TNEF)),
-    ContainerCategory.DATABASES: frozenset((_K.SQLITE, _K.THUMBCACHE)),
+    ContainerCategory.DATABASES: frozenset((_K.SQLITE, _K.SQLITE_LOG, _K.THUMBCACHE)),
     ContainerCategory.IMAGES: frozenset(
         (
             _K.ISO, _K.EWF, _K.QCOW, _K.VHD, _K.VHDX, _K.VMDK, _K.PARTITIONS, _K.NTFS, _K.FAT, _K.EXT, _K.HFS, _K.XFS,

@@ -124,6 +124,7 @@ _TEXTS = "|".join(
         r"the document has no end mark; it may be cut off",
         r"the header of the database is damaged|a page of the database is damaged; members may be missing",
         r"the database ends early|the pages of the member are damaged",
+        r"the member has pages that only the database beside its log holds",
     )
 )
 _DECODER = rf"({_FORMATS}: ({_ERROR_TYPES})): .*"

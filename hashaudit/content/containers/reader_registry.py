@@ -17,6 +17,7 @@ from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, inst
 from hashaudit.content.containers.partition_reader import read_partitions
 from hashaudit.content.containers.pdf_reader import read_pdf
 from hashaudit.content.containers.rpm_reader import read_rpm
+from hashaudit.content.containers.sqlite_log import read_sqlite_log
 from hashaudit.content.containers.sqlite_reader import read_sqlite
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
@@ -44,6 +45,7 @@ RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.OLE: read_ole,
     ContainerKind.PDF: read_pdf,
     ContainerKind.SQLITE: read_sqlite,
+    ContainerKind.SQLITE_LOG: read_sqlite_log,
 }
 """Readers that need any position. :func:`load_readers` adds those that need an extra."""
 

@@ -71,6 +71,8 @@ _FROM_START: tuple[tuple[bytes, ContainerKind], ...] = (
     (b"!BDN", ContainerKind.PST),
     (b"\x78\x9f\x3e\x22", ContainerKind.TNEF),
     (b"SQLite format 3\x00", ContainerKind.SQLITE),
+    (b"\x37\x7f\x06\x82", ContainerKind.SQLITE_LOG),
+    (b"\x37\x7f\x06\x83", ContainerKind.SQLITE_LOG),
     (b"CMMM", ContainerKind.THUMBCACHE),
     (b"EVF\x09\x0d\x0a\xff\x00", ContainerKind.EWF),
     (b"EVF2\x0d\x0a\x81\x00", ContainerKind.EWF),

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hashaudit.content.containers.sniff import sniff
 from hashaudit.content.containers.sqlite_columns import Column, stored_columns
+from hashaudit.content.containers.sqlite_log import read_sqlite_log
 from hashaudit.content.containers.sqlite_reader import read_sqlite
+from hashaudit.model.containers import ContainerKind
 from inside_lab import examine, sha256
 from reader_lab import damaged, read
 
@@ -139,6 +142,43 @@ def test_loops_and_overlaps_are_told(tmp_path: Path) -> None:
     looping = bytearray(path.read_bytes())
     looping[512 + 8 : 512 + 12] = struct.pack(">I", 2)
     assert read(read_sqlite, bytes(looping)).faults[-1] == "damaged"
+
+
+def test_a_table_with_a_long_statement_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 1 << 22)
+        connection.execute(f"CREATE TABLE t (a /* {'x' * (1 << 20)} */)")
+        connection.execute("INSERT INTO t VALUES (?)", (b"blob",))
+        connection.commit()
+    assert read(read_sqlite, path.read_bytes()) == ([(b"t/1/column0", b"blob")], [])
+
+
+def test_logs_hold_what_is_not_written_yet(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA page_size=1024")
+        connection.execute("PRAGMA journal_mode=wal")
+        connection.execute("CREATE TABLE t (k INTEGER PRIMARY KEY, v BLOB)")
+        connection.execute("CREATE TABLE w (k PRIMARY KEY, v BLOB) WITHOUT ROWID")
+        connection.execute("INSERT INTO t VALUES (1, ?)", (b"old" * 900,))
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for number in (7, 8, -2):
+            connection.execute("INSERT INTO t VALUES (?, ?)", (number, b"%d" % number * 1500))
+            connection.execute("INSERT INTO w VALUES (?, ?)", (number, b"w%d" % number))
+            connection.commit()
+        data = path.with_name("a.db-wal").read_bytes()
+        assert sniff(data[:4096]) is ContainerKind.SQLITE_LOG
+        assert read(read_sqlite, path.read_bytes()).contents == {b"old" * 900}
+    found = read(read_sqlite_log, data)
+    assert found.contents >= {b"%d" % number * 1500 for number in (7, 8, -2)} | {b"w7", b"w8", b"w-2"}
+    assert found.faults == ["incomplete"], "the first row has pages in the database alone"
+    assert any(name.endswith(b"/7/column1") for name in found.names)
+    for mutant in damaged(data, 60):
+        if len(mutant) > 4:
+            read(read_sqlite_log, mutant)
+    assert "damaged" in read(read_sqlite_log, data[:-100]).faults
 
 
 def test_cut_and_changed_databases_end_and_are_told(tmp_path: Path) -> None:
