@@ -109,8 +109,17 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Scan again with `--read-unlisted`, or scan the bucket by its URL instead of the mount.",
     ),
     FaultCode.ROOT_EMPTY: Explanation(
-        "The ROOT is not a mount point, or the scan found fewer files than `--require-mount` or `--min-files` demand.",
-        "Mount the storage and check the patterns and the prefix, then scan again.",
+        "The ROOT is not a mount point although `--require-mount` is given, or the scan found fewer files than "
+        "`--min-files`.",
+        "Mount the storage and check the patterns and the prefix, then scan again; `--min-files 0` allows none.",
+    ),
+    FaultCode.LIST_TOO_SMALL: Explanation(
+        "A hash list has fewer list entries than `--min-entries`, so a part of it may be missing; `path` is the list.",
+        "Get the whole list, then scan again.",
+    ),
+    FaultCode.LIST_TOO_OLD: Explanation(
+        "The file of a hash list is older than `--max-list-age`; `path` is the list.",
+        "Find out why the list is no longer updated, then scan again.",
     ),
     FaultCode.CHANGED_WHILE_WALKED: Explanation(
         "Names kept appearing in the directory, or a filesystem was mounted or unmounted there, after it was listed."

@@ -14,7 +14,7 @@ from hashaudit_cli.config_file import CONFIG_FIELD
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.suggestions import see_help
-from hashaudit_cli.ui.terminal import log_error
+from hashaudit_cli.ui.terminal import HeldWarnings, log_error
 
 
 class ConfigOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +51,17 @@ class Command(msgspec.Struct, frozen=True):
         """
 
         def body() -> int:
-            settings = Settings(self.words, self.options, given, all_options)
-            try:
-                return self.function(settings)
-            except UsageError as error:
-                raise settings.explained(error) from error
+            with HeldWarnings() as held:
+                settings = Settings(self.words, self.options, given, all_options)
+                if not settings.is_quiet:
+                    held.release()
+                try:
+                    code = self.function(settings)
+                except UsageError as error:
+                    raise settings.explained(error) from error
+                if code:
+                    held.release()
+                return code
 
         try:
             return guarded(body)

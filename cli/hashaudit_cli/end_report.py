@@ -10,6 +10,7 @@ import msgspec
 
 from hashaudit.errors import HashauditError, OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.jobs.run_news import RunNews
 from hashaudit.scan.run_summary import RunSummary, SummaryCollector, metrics_text
 from hashaudit_cli.options import EndOptions
 from hashaudit_cli.ui.terminal import log, quote
@@ -20,6 +21,14 @@ COMMAND_TIMEOUT_S = 300
 _METRICS_MODE = 0o644
 """node_exporter runs as another user."""
 _SUMMARY_MODE = 0o600
+
+
+class News(msgspec.Struct, frozen=True):
+    """What is new since the run of the same job before."""
+
+    facts: RunNews
+    only_new: bool
+    """Findings that are not new are no reason for a message."""
 
 
 class EndReport:
@@ -50,13 +59,29 @@ class EndReport:
         """Reports an error because of which the scan could not start or continue."""
         self._report(self.collector.summary(ExitCode.CANNOT_START, str(error)))
 
-    def conclude(self, exit_code: int) -> int:
-        """Reports the end of a scan and returns the exit code: that of the scan, or 4 if only the report failed."""
-        has_failed = self._report(self.collector.summary(exit_code))
+    def conclude(self, exit_code: int, news: News | None = None) -> int:
+        """Reports the end of a scan and returns the exit code: that of the scan, or 4 if only the report failed.
+
+        Args:
+            exit_code: of the scan.
+            news: what is new since the run of the job before.
+        """
+        summary = self.collector.summary(exit_code)
+        if news is not None:
+            facts = news.facts
+            summary = msgspec.structs.replace(
+                summary, previous_run=facts.previous_run, new_findings=facts.new, gone_findings=facts.gone
+            )
+        has_failed = self._report(summary, is_news=news is None or not news.only_new or news.facts.new > 0)
         return ExitCode.CANNOT_START if has_failed and not exit_code else exit_code
 
-    def _report(self, summary: RunSummary) -> bool:
-        """Reports a summary in every way that was asked for; returns whether anything failed."""
+    def _report(self, summary: RunSummary, *, is_news: bool = True) -> bool:
+        """Reports a summary in every way that was asked for; returns whether anything failed.
+
+        Args:
+            summary: of the scan.
+            is_news: its findings are a reason for a message.
+        """
         options = self._options
         text = msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
         failures = []
@@ -65,7 +90,7 @@ class EndReport:
         if options.metrics is not None:
             metrics = metrics_text(summary, _text_of(options.metrics), with_findings=options.finding_metrics)
             failures.append(_replaced(options.metrics, metrics.encode(errors="backslashreplace"), _METRICS_MODE))
-        if options.on_findings is not None and summary.findings + summary.differences:
+        if options.on_findings is not None and is_news and summary.findings + summary.differences:
             failures.append(_run("on-findings", options.on_findings, text))
         if options.on_end is not None:
             failures.append(_run("on-end", options.on_end, text))

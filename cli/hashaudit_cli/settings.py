@@ -10,7 +10,7 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.scan.option import REQUIRED, DeclaredOption, Origin, options_of
 from hashaudit_cli.config_file import CONFIG_FIELD, Commands, ConfigFile, open_config_file
-from hashaudit_cli.ui.terminal import log
+from hashaudit_cli.ui.terminal import warn
 
 VARIABLE_PREFIX = "HASHAUDIT_"
 
@@ -80,6 +80,12 @@ class Settings:
             if one.field in self._settings and not one.option.argument
             if self._settings[one.field].origin is not Origin.DEFAULT
         }
+
+    @property
+    def is_quiet(self) -> bool:
+        """True if the command has the option ``--quiet`` and it is on."""
+        quiet = self._settings.get("quiet")
+        return quiet is not None and bool(quiet.value)
 
     def value(self, field: str) -> Any:
         """Returns the value of a field."""
@@ -177,4 +183,4 @@ def _warn_of_variables(options: Sequence[DeclaredOption], commands: Commands) ->
     for name in unknown:
         similar = difflib.get_close_matches(name.removeprefix(VARIABLE_PREFIX), names, n=1, cutoff=MIN_SIMILARITY)
         if name not in known and similar:
-            log(f"warning: unknown variable '{name}' is ignored; did you mean '{VARIABLE_PREFIX}{similar[0]}'?")
+            warn(f"warning: unknown variable '{name}' is ignored; did you mean '{VARIABLE_PREFIX}{similar[0]}'?")

@@ -26,6 +26,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab
     """Path of a run's findings file, with ``{date}`` and ``{time}`` in the last name, and ``{job}`` and ``{host}``."""
     resume: bool = True
     """Continue an interrupted run of this job instead of starting a new one."""
+    only_new: bool = False
+    """Messages are about findings that the last complete run did not have. The record has all."""
     keep: int | None = None
     """Number of runs to keep. ``None`` keeps all. See :mod:`hashaudit.jobs.outputs`."""
     keep_days: float | None = None

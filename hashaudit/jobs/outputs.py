@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import FindingsError
+from hashaudit.jobs.found_files import FoundFile, found_file
 from hashaudit.jobs.job import Job
-from hashaudit.record.entry_path import joined_path
 from hashaudit.record.output import SIDECAR_SUFFIX
 from hashaudit.record.schema import EndReason, FindingRecord
 from hashaudit.record.verify.proven_records import FindingsReader
@@ -22,9 +21,6 @@ from hashaudit.scan.resume.journal import SUFFIX
 SECONDS_A_DAY = 86_400
 
 _JOURNAL, _SIDECAR = os.fsdecode(SUFFIX), os.fsdecode(SIDECAR_SUFFIX)
-
-FoundFile = tuple[bytes, str]
-"""Path and strongest digest of a finding."""
 
 
 class PastRun(msgspec.Struct, frozen=True):
@@ -122,10 +118,3 @@ def _read(path: str) -> tuple[Verification, frozenset[FoundFile]]:
         if isinstance(item.record, FindingRecord) and item.record.accepted is None
     )
     return reader.verification, found
-
-
-def found_file(record: FindingRecord) -> FoundFile:
-    """Returns what identifies a finding from one run to the next."""
-    digests = record.digests
-    strongest = max(digests, key=lambda name: DIGESTS[name].strength if name in DIGESTS else -1, default=None)
-    return joined_path(record.entry), "" if strongest is None else digests[strongest]

@@ -31,6 +31,8 @@ class FaultCode(StrEnum):
     NOT_VISIBLE_ON_MOUNT = "not_visible_on_mount"
     """The mount does not show this key of the bucket, so it was not examined."""
     ROOT_EMPTY = "root_empty"
+    LIST_TOO_SMALL = "list_too_small"
+    LIST_TOO_OLD = "list_too_old"
     CHANGED_WHILE_WALKED = "changed_while_walked"
     LINK_LOOP = "link_loop"
     BROKEN_LINK = "broken_link"
@@ -70,6 +72,10 @@ class FaultCode(StrEnum):
     READER_MISSING = "reader_missing"
     """A container of a kind that the user wants opened, and that has no reader here."""
     INTERNAL_ERROR = "internal_error"
+
+
+GUARD_CODES = frozenset({FaultCode.ROOT_EMPTY, FaultCode.LIST_TOO_SMALL, FaultCode.LIST_TOO_OLD})
+"""Faults of the scan as a whole, which guards against an empty "clean" report."""
 
 
 class SkipReason(StrEnum):

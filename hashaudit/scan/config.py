@@ -20,6 +20,7 @@ from hashaudit.scan.option_values import (
     LIST_SEPARATOR,
     absolute_path,
     absolute_paths,
+    age_s,
     algorithm_names,
     bytes_amount,
     column_mapping,
@@ -51,6 +52,15 @@ class RecordScope(StrEnum):
     """Findings and faults only."""
     ALL = "all"
     """Every file."""
+
+
+class Guards(StrEnum):
+    """The effect of a guard against an empty "clean"."""
+
+    WARN = "warn"
+    """A fault, and a warning that ``-q`` does not silence."""
+    ERROR = "error"
+    """The scan does not start, if the cause is known before."""
 
 
 class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +146,28 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
             metavar="N|N%",
             shown="1%, at most 100; 0 where a program wrote the list",
             parse=malformed_limit_text,
+        ),
+    ] = None
+    min_entries: Annotated[
+        int,
+        Option(
+            "min-entries",
+            "Report a --list with fewer entries than this as a fault.",
+            Group.LISTS,
+            metavar="N",
+            minimum=0,
+        ),
+    ] = 0
+    max_list_age_s: Annotated[
+        float | None,
+        Option(
+            "max-list-age",
+            "Report a --list whose file is older than this as a fault, such as 36h or 30d.",
+            Group.LISTS,
+            metavar="TIME",
+            unit="seconds",
+            shown="any age",
+            parse=age_s,
         ),
     ] = None
     include_unmarked: Annotated[
@@ -230,8 +262,27 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         bool, Option("require-mount", "Report a ROOT that is not a mount point as a fault.", Group.FILES)
     ] = False
     min_files: Annotated[
-        int, Option("min-files", "Report fewer files than this as a fault.", Group.FILES, metavar="N", minimum=0)
+        int,
+        Option(
+            "min-files",
+            "Report fewer files than this as a fault, and a ROOT without any. 0: an empty ROOT is in order.",
+            Group.FILES,
+            metavar="N",
+            minimum=0,
+            shown="1",
+        ),
     ] = 0
+    """Of the library. The command has 1, and 0 for a shard, which may rightly find no file."""
+    guards: Annotated[
+        Guards,
+        Option(
+            "guards",
+            "Report as faults what --require-mount, --min-files, --min-entries and --max-list-age find, or refuse to "
+            "start if it is known before.",
+            Group.FILES,
+            metavar="warn|error",
+        ),
+    ] = Guards.WARN
     allow_different_root: Annotated[
         bool,
         Option(

@@ -178,6 +178,8 @@ class Finished(msgspec.Struct, frozen=True):
     """Worker processes that had to be replaced."""
     empty_roots: tuple[bytes, ...] = ()
     """Paths of roots, of several, in which no file was examined."""
+    unmatched: tuple[bytes, ...] = ()
+    """Patterns to include that no file matches."""
 
 
 Event = (

@@ -8,7 +8,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -120,6 +120,7 @@ class MainLoop:
         roots: paths of the roots, by the numbers that entries have.
         auditor: compares the files with manifests; ``None`` for a scan that is not an audit.
         acceptances: the accepted findings; ``None``: none is.
+        unmatched: patterns to include that have matched no file yet; the walk removes those that match.
     """
 
     def __init__(
@@ -138,8 +139,10 @@ class MainLoop:
         roots: Sequence[bytes] = (),
         auditor: "Auditor | None" = None,
         acceptances: "Acceptances | None" = None,
+        unmatched: Collection[bytes] = (),
     ) -> None:
         self._config = config
+        self._unmatched = unmatched
         self._auditor = auditor
         self._acceptances = acceptances
         self._list_names = list_names or {}
@@ -147,6 +150,7 @@ class MainLoop:
         self._at_end = at_end
         self._roots = roots
         self._roots_with_files: set[int] = set()
+        """Numbers of roots with a file, or with a fault that says why there is none."""
         self._unlisted: set[bytes] = set()
         """Paths with a fault of this walk; kept only for a resume."""
         self._pool = pool
@@ -315,7 +319,9 @@ class MainLoop:
                 break
             if isinstance(met, PathFault) and self._earlier is not None:
                 self._unlisted.add(met.path)
-            if isinstance(met, Entry):
+            if isinstance(met, PathFault):
+                self._roots_with_files.add(met.root)
+            elif isinstance(met, Entry):
                 self._roots_with_files.add(met.location.root)
             self._outcomes.add(met)
         self._tally.directories = self._directories_before + self._source.directories_listed
@@ -334,9 +340,10 @@ class MainLoop:
 
     def _too_few(self) -> Iterator[PathFault]:
         files = self._tally.seen - self._tally.skipped.total()
-        if files < self._config.min_files:
-            text = f"{files} files instead of at least {self._config.min_files}"
-            yield PathFault(self._config.roots[0], Fault(Stage.WALK, FaultCode.ROOT_EMPTY, text), directory=True)
+        if files < self._config.min_files and (files or not self._roots_with_files):
+            text = f"{files} files instead of at least {self._config.min_files}" if files else "no file was examined"
+            path = self._roots[0] if self._roots else self._config.roots[0]
+            yield PathFault(path, Fault(Stage.WALK, FaultCode.ROOT_EMPTY, text), directory=True)
         elif self._config.min_files:
             for number in self._empty_roots():
                 fault = Fault(Stage.WALK, FaultCode.ROOT_EMPTY, "no file in this ROOT")
@@ -485,7 +492,9 @@ class MainLoop:
             else:
                 self._journal.close()
         empty = tuple(self._roots[number] for number in self._empty_roots()) if self._walk_ended else ()
-        self.finished = Finished(self._tally.totals(), reason, exit_code, self._pool.restarts, empty)
+        # A resumed scan does not know the names before its resume point.
+        unmatched = tuple(self._unmatched) if self._walk_ended and self._earlier is None else ()
+        self.finished = Finished(self._tally.totals(), reason, exit_code, self._pool.restarts, empty, unmatched)
         return self.finished
 
 

@@ -169,7 +169,8 @@ def _require_complete(outcome: Verification, shown: str) -> CheckpointBody:
 
 def _note_walk_fault(line: bytes, found: dict[ResumeKey, tuple[FaultCode, bool]]) -> None:
     record = decode_line(without_newline(line))
-    if isinstance(record, FaultRecord) and record.faults[0].stage is Stage.WALK:
+    # What a guard says of a list is in every shard too.
+    if isinstance(record, FaultRecord) and (record.directory or record.faults[0].stage is Stage.WALK):
         found[record.entry.resume_key] = (record.faults[0].code, record.directory)
 
 

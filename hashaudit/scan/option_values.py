@@ -55,6 +55,22 @@ def duration_s(text: str) -> float:
     return seconds
 
 
+MAX_AGE_S = 100 * 366 * 86_400
+
+
+def age_s(text: str) -> float:
+    """Returns the seconds of ``36h`` or ``30d``.
+
+    Raises:
+        ValueError: the text is not a duration, is zero, or is more than a century.
+    """
+    form = _DURATION.fullmatch(text.strip())
+    seconds = float(form[1]) * _UNIT_S[form[2].lower()] if form else math.inf
+    if not 0 < seconds <= MAX_AGE_S:
+        raise ValueError("must be a duration, such as 36h or 30d")
+    return seconds
+
+
 def finite_number(text: str) -> float:
     """Returns the number of ``75`` or ``0.5``.
 

@@ -65,6 +65,12 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     faults: dict[FaultCode, int] = {}
     skipped: dict[SkipReason, int] = {}
     lists: tuple[ListSummary, ...] = ()
+    previous_run: str | None = None
+    """The last complete run of the same job."""
+    new_findings: int | None = None
+    """Findings that it did not have."""
+    gone_findings: int | None = None
+    """Findings that it had and this run does not."""
 
 
 class SummaryCollector:
@@ -180,6 +186,9 @@ def metrics_text(summary: RunSummary, earlier: str, *, with_findings: bool = Tru
     if with_findings:
         lines += _metric("hashaudit_findings", "Findings of the last scan.", summary.findings)
         lines += _metric("hashaudit_findings_accepted", "Accepted findings of the last scan.", summary.accepted)
+        if summary.new_findings is not None:
+            meaning = "Findings that the last complete scan of the job did not have."
+            lines += _metric("hashaudit_findings_new", meaning, summary.new_findings)
         by_list = {one.name: one.findings for one in summary.lists if one.role is Role.DENY}
         lines += _family("hashaudit_list_findings", "Findings of the last scan by list.", "list", by_list)
         lines += _family("hashaudit_audit_files", "Files of the last audit by outcome.", "outcome", summary.audit)

@@ -19,6 +19,7 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, PriorityNotLowered
 from hashaudit.scan.executors import ScanExecutor, executor_for
+from hashaudit.scan.guards import guard_faults
 from hashaudit.scan.key_policy import Signing
 from hashaudit.scan.main_loop import MainLoop, RecordWriter
 from hashaudit.scan.open_output import OpenedScan
@@ -72,10 +73,13 @@ class Session:
         self._parser = parser or ListParser(hidden=() if signing is None else key_paths(signing))
         self._parser.requires_sandbox = config.require_sandbox
         self.roots: Sequence[RootDescription] = ()
+        self.unmatched = dict.fromkeys(config.include)
+        """Patterns to include that have matched no file yet."""
         self.cache: Cache | None = None
         self.sandbox: tuple[str, ...] = ()
         """Layers of the sandbox in force in all workers."""
         self.reports: deque[Event] = deque() if reports is None else reports
+        self._guard_faults: tuple[PathFault, ...] = ()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -110,6 +114,7 @@ class Session:
             )
         )
         yield from map(ListLoaded, self.lists.infos)
+        self._guard_faults = guard_faults(config, self.roots, self.lists.infos)
         if self._signing is not None or config.passwords is not None:
             self.confidential = confidential_files(config, self.lists, self._signing)
         plan = plan_for(config, self.lists, self.confidential.paths)
@@ -161,6 +166,7 @@ class Session:
             exclude=config.exclude,
             one_file_system=config.one_file_system,
             follow_links=config.follow_links,
+            unmatched=self.unmatched,
             own_files=own_files.identities,
             own_paths=own_files.paths,
             each_path=config.follows_each_path,
@@ -183,14 +189,12 @@ class Session:
             roots=[root.path for root in self.roots],
             auditor=auditor,
             acceptances=acceptances,
+            unmatched=self.unmatched,
         )
 
     def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:
-        """Yields a fault for each root that was a mount point and is not one at the end of the walk."""
-        for number, root in enumerate(self.roots if self.config.require_mount else ()):
-            if root.mount_point != root.path:
-                fault = Fault(Stage.WALK, FaultCode.ROOT_EMPTY, "ROOT is not a mount point")
-                yield PathFault(root.path, fault, directory=True, root=number)
+        """Yields what the guards found, and a fault for each root that was a mount point and is none at the end."""
+        yield from self._guard_faults
         if not expected:
             return
         before = {root.path: root for root in self.roots}

@@ -50,6 +50,8 @@ class WalkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns. If there are any, only files that match one are examined."""
     exclude: tuple[bytes, ...] = ()
     """Patterns. Matching entries are skipped, directories with everything below them."""
+    unmatched: dict[bytes, None] = {}
+    """Patterns to include that have matched no file yet. The walk removes those that match."""
     own_files: AbstractSet[Identity] = frozenset()
     """Files that this scan writes or signs with. May change during the walk."""
     own_paths: AbstractSet[bytes] = frozenset()
@@ -94,7 +96,7 @@ class Patterns:
             if is_member_pattern(pattern):
                 _require_parts(pattern)
         # A pattern of members includes the files that it names, and excludes no file.
-        self.include = NamePatterns(map(file_pattern, options.include))
+        self.include = NamePatterns(map(file_pattern, options.include), options.unmatched)
         self.exclude = NamePatterns(pattern for pattern in options.exclude if not is_member_pattern(pattern))
 
 

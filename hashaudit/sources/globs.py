@@ -21,8 +21,12 @@ def _nothing(_name: bytes) -> None:
 class NamePatterns:
     """A set of patterns, any of which may match."""
 
-    def __init__(self, patterns: Iterable[bytes]) -> None:
+    def __init__(self, patterns: Iterable[bytes], unmatched: dict[bytes, None] | None = None) -> None:
         """Compiles the patterns.
+
+        Args:
+            patterns: any of them may match.
+            unmatched: patterns that have matched nothing yet, in the order of the user. Those that match are removed.
 
         Raises:
             UsageError: a pattern can match nothing.
@@ -40,6 +44,8 @@ class NamePatterns:
         self._path_matches = _compile(by_path)
         self._any_path = bool(by_path)
         self._any = bool(by_name or by_path)
+        self._unmatched = {} if unmatched is None else unmatched
+        self._single = {one: _compile([one]) for one in self._unmatched}
 
     def __bool__(self) -> bool:
         return self._any
@@ -58,9 +64,15 @@ class NamePatterns:
                 end. Called only if a pattern has a slash, because few do and building the path costs more
                 than the rest.
         """
-        if self._name_matches(name):
-            return True
-        return self._any_path and bool(self._path_matches(directory() + name))
+        is_match = bool(self._name_matches(name)) or (self._any_path and bool(self._path_matches(directory() + name)))
+        if is_match and self._unmatched:
+            self._note(name, directory)
+        return is_match
+
+    def _note(self, name: bytes, directory: Callable[[], bytes]) -> None:
+        for pattern in list(self._unmatched):
+            if self._single[pattern](directory() + name if b"/" in pattern else name):
+                del self._unmatched[pattern]
 
 
 def _compile(patterns: list[bytes]) -> _Match:

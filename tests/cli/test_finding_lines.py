@@ -1,7 +1,11 @@
 """The lines about findings and faults while a scan runs."""
 
+import msgspec
+
 from findings_lab import finding, unlisted_folder
-from hashaudit.record.schema import FindingRecord
+from hashaudit.jobs.found_files import found_file
+from hashaudit.model.faults import FaultCode
+from hashaudit.record.schema import Acceptance, FindingRecord
 from hashaudit.scan.events import Found, Paused, Recorded
 from hashaudit_cli.ui.finding_lines import MOST_LINES, FindingLines
 
@@ -35,8 +39,37 @@ def test_after_some_lines_there_is_one_that_says_so() -> None:
     assert shown[MOST_LINES + 1 :] == [None, None]
 
 
-def test_quiet_shows_every_finding_and_no_fault() -> None:
+def test_quiet_shows_findings_up_to_a_limit_and_of_faults_those_of_guards() -> None:
     lines = FindingLines(quiet=True)
-    assert all(lines.line(Recorded(FOUND)) for _ in range(MOST_LINES + 3))
-    assert lines.line(Found(FOUND)) is not None
     assert lines.line(Recorded(FAULT)) is None
+    guard = msgspec.structs.replace(FAULT.faults[0], code=FaultCode.ROOT_EMPTY)
+    warning = lines.line(Recorded(msgspec.structs.replace(FAULT, faults=(guard,))))
+    assert (warning or "").startswith("warning: ")
+    shown = [lines.line(Recorded(FOUND)) for _ in range(MOST_LINES + 3)]
+    assert all(shown[: MOST_LINES - 1])
+    assert "not shown" in (shown[MOST_LINES - 1] or "")
+    assert shown[MOST_LINES:] == [None, None, None]
+
+
+def test_accepted_and_known_findings_have_no_line() -> None:
+    lines = FindingLines(quiet=True, known={found_file(FOUND)})
+    assert lines.line(Recorded(FOUND)) is None
+    other = msgspec.structs.replace(FOUND, entry=msgspec.structs.replace(FOUND.entry, path="/other"))
+    assert lines.line(Recorded(other)) is not None
+    accepted = Acceptance(reason="test", by="me", until="2999-01-01")
+    assert lines.line(Recorded(msgspec.structs.replace(other, accepted=accepted))) is None
+    expired = lines.line(Recorded(msgspec.structs.replace(other, acceptance_expired=accepted)))
+    assert "its acceptance by me ended on 2999-01-01" in (expired or "")
+
+
+def test_a_line_has_lists_and_labels_that_cannot_steer_a_terminal() -> None:
+    match = msgspec.structs.replace(FOUND.matches[0], labels={"name": "evil\x1b[2J", "family": "x" * 500})
+    matches = tuple(
+        msgspec.structs.replace(match, list_entry=msgspec.structs.replace(match.list_entry, name=f"list{number}"))
+        for number in range(8)
+    )
+    line = FindingLines(quiet=True).line(Recorded(msgspec.structs.replace(FOUND, matches=matches))) or ""
+    assert "list0: evil" in line
+    assert "3 more)" in line
+    assert "\x1b" not in line
+    assert len(line) < 1000

@@ -60,7 +60,7 @@ def test_a_job_is_silent_until_there_is_something_to_say(job: Job, hashaudit: To
     (job.tree / "bad").write_text("bad")
     second = hashaudit("run", job.file, "-q")
     assert second.code == 8
-    assert "1 new finding, 0 gone" in second.err
+    assert "findings: 1 new and 0 gone since the run of" in second.err
     before, after = (parsed(run.read_bytes())[0] for run in job.runs)
     assert after["config"]["previous_run"] == before["run_id"]
     assert before["config"]["previous_run"] is None
@@ -231,7 +231,7 @@ def test_accepted_findings_are_in_the_record_and_in_no_message(job: Job, hashaud
     accept.write_text(rule + '"2020-01-01"\n')
     second = hashaudit("run", job.file, "-q")
     assert (second.code, "its acceptance by me ended on 2020-01-01" in second.err) == (8, True)
-    assert "2 new findings, 0 gone" in second.err
+    assert "findings: 2 new and 0 gone" in second.err
     accept.write_text("[[acept]]\n")
     for words in (("job", "check", job.file), ("run", job.file, "-q")):
         refused = hashaudit(*words)

@@ -14,7 +14,7 @@ import hashaudit as library
 import hashaudit_cli
 from hashaudit.host.birth_time import birth_of
 from hashaudit.record import timestamps
-from installed import COMMAND, Tool, of_kind, parsed, totals
+from installed import COMMAND, Tool, Word, of_kind, parsed, totals
 
 MakeList = Callable[..., Path]
 
@@ -164,6 +164,7 @@ def test_a_missing_list_or_key_cannot_start(hashaudit: Tool, make_list: MakeList
 
 def test_output_is_private_signed_and_never_overwritten(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(b"y")
     wanted = make_list(b"x")
     output = tmp_path / "findings.jsonl"
     assert hashaudit("scan", tmp_path / "tree", "--list", wanted, "-o", output).code == 0
@@ -276,6 +277,7 @@ def test_people_get_a_table_and_totals(hashaudit: Tool, make_list: MakeList, tmp
 
 def test_unsigned_says_so(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
     output = tmp_path / "out"
+    (tmp_path / "file").write_bytes(b"y")
     assert hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--unsigned", "-o", output).code == 0
     assert parsed(output.read_bytes())[-1]["sshsig"] is None
     assert not (tmp_path / "out.sig").exists()
@@ -413,28 +415,76 @@ def test_quiet_reports_each_finding_and_a_summary(hashaudit: Tool, make_list: Ma
 
 
 def test_a_scan_of_nothing_is_never_silent(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
-    root = tmp_path / "root"
+    root, empty = tmp_path / "root", tmp_path / "empty"
     root.mkdir()
+    empty.mkdir()
     words = ("scan", root, "--list", make_list(b"wanted"), "-q")
-    result = hashaudit(*words)
-    assert result.code == 0
-    assert "warning: no file was examined" in result.err
-    for option in (("--min-files", "1"), ("--require-mount",)):
+    for option in ((), ("--min-files", "1"), ("--require-mount",)):
         result = hashaudit(*words, *option)
-        assert result.code == 16
-        (fault,) = of_kind(result.lines, "fault")
+        assert (result.code, f"warning: {root}: root_empty" in result.err) == (16, True)
+        fault, *_ = of_kind(result.lines, "fault")
         assert fault["faults"][0]["code"] == "root_empty"
+    allowed = hashaudit(*words, "--min-files", "0")
+    assert (allowed.code, allowed.err) == (0, "")
+    assert "warning: no file was examined" in hashaudit(*words[:-1], "--min-files", "0").err
+    refused = hashaudit(*words, "--guards", "error")
+    assert (refused.code, refused.out, "ROOT is empty" in refused.err) == (4, b"", True)
     (root / "file").write_bytes(b"x")
-    clean = hashaudit(*words, "--min-files", "1")
+    clean = hashaudit(*words, "--guards", "error")
     assert (clean.code, clean.err) == (0, "")
-    (tmp_path / "empty").mkdir()
-    several = hashaudit(*words, tmp_path / "empty")
-    assert (several.code, several.err.count("warning: no file was examined in ROOT")) == (0, 1)
-    assert f"{tmp_path / 'empty'}" in several.err
-    several = hashaudit(*words, tmp_path / "empty", "--min-files", "1")
+    several = hashaudit(*words, empty)
     (fault,) = of_kind(several.lines, "fault")
     assert (several.code, fault["faults"][0]["code"]) == (16, "root_empty")
-    assert (fault["entry"]["path"], fault["entry"]["root"]) == (str(tmp_path / "empty"), 1)
+    assert (fault["entry"]["path"], fault["entry"]["root"]) == (str(empty), 1)
+    pattern = hashaudit(*words[:-1], "--include", "fi*", "--include", "*.jpg")
+    assert (pattern.code, pattern.err.count("warning: no file matches --include '*.jpg'")) == (0, 1)
+    assert "'fi*'" not in pattern.err
+
+
+def test_a_small_or_old_list_is_a_fault_or_refused(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    bad = make_list(b"wanted")
+    os.utime(bad, (0, 0))
+    words = ("scan", tmp_path / "file", "--list", bad, "-q", "--max-list-age", "30d", "--min-entries")
+    result = hashaudit(*words, "2")
+    assert result.code == 16
+    codes = [(fault["faults"][0]["code"], fault["entry"]["path"]) for fault in of_kind(result.lines, "fault")]
+    assert codes == [("list_too_small", str(bad)), ("list_too_old", str(bad))]
+    assert result.err.count("warning: ") == 2
+    refused = hashaudit(*words, "1", "--guards", "error")
+    assert (refused.code, refused.out, "days old" in refused.err) == (4, b"", True)
+    os.utime(bad)
+    assert hashaudit(*words, "1", "--guards", "error").code == 0
+    assert hashaudit(*words[:-3], "--max-list-age", "soon").code == 2
+
+
+def test_quiet_prints_nothing_if_and_only_if_the_exit_code_is_0(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    tree, output = tmp_path / "tree", tmp_path / "out"
+    tree.mkdir()
+    (tree / "bad").write_bytes(b"wanted")
+    (tree / "large").write_bytes(bytes(16 << 20))
+    small, wanted, other = ("scan", tree / "bad", "-q"), make_list(b"wanted"), make_list(b"other")
+    slow = ("--max-time", "0.2", "--max-rate", "1M")
+    partly = tmp_path / "partly.csv"
+    partly.write_text(f"sha256,ssdeep\n{'ab' * 32},3:AXGBicFlgVNhBGcL6wCrFQEv:AXGHsNhxLsr2C\n")
+    table: list[tuple[int, tuple[Word, ...], int]] = [
+        (0, (*small, "--list", other), 0),
+        # A list with hashes that cannot be matched, about which a warning is shown without -q.
+        (0, (*small, "--list", partly), 0),
+        (2, (*small, "--list", other, "--min-files", "x"), 2),
+        (4, (*small, "--list", tmp_path / "missing"), 1),
+        (8, (*small, "--list", wanted, "-o", output), 2),
+        (8, ("scan", "--resume", output, "-q"), 1),
+        (16, (*small, "--list", other, "--min-files", "2"), 2),
+        (24, (*small, "--list", wanted, "--min-files", "2"), 3),
+        (48, ("scan", tree, "-q", "--list", other, *slow), 1),
+    ]
+    for code, words, lines in table:
+        result = hashaudit(*words)
+        assert (result.code, len(result.err.splitlines())) == (code, lines), (words, result.err)
+        assert not any(line.startswith("hashaudit: list ") for line in result.err.splitlines())
 
 
 def test_a_finding_is_shown_while_a_large_file_before_it_is_read(hashaudit: Tool, tmp_path: Path) -> None:

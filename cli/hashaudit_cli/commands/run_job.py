@@ -13,7 +13,7 @@ from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.jobs.job import Job, job_of
 from hashaudit.jobs.job_lock import JobLock
-from hashaudit.jobs.outputs import PastRun, delete_old, found_files, interrupted_output, last_complete
+from hashaudit.jobs.outputs import delete_old, interrupted_output, last_complete
 from hashaudit.jobs.schedules import DEFAULT_CALENDAR, cron_line, service_unit, timer_unit
 from hashaudit.record.output import Output
 from hashaudit.scan.acceptances import load_acceptances
@@ -22,7 +22,7 @@ from hashaudit_cli.command import all_options, command, find_command
 from hashaudit_cli.config_file import open_config_file
 from hashaudit_cli.options import QuietOption
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, log, quote
+from hashaudit_cli.ui.terminal import log, quote
 
 TEMPLATE = """# A job of hashaudit. Check it with: hashaudit job check {path}
 # Run it with: hashaudit run {path}
@@ -34,6 +34,8 @@ roots = ["/srv"]
 output = "/var/lib/hashaudit/{{job}}-{{date}}-{{time}}.jsonl"
 # Continue an interrupted run instead of starting a new one.
 resume = true
+# Messages are about findings that the last complete run did not have. The record has all.
+#only-new = true
 # Delete older runs, but never the last complete one or one with findings.
 #keep = 30
 #keep-days = 90
@@ -67,6 +69,9 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: Annotated[
         float, Option("wait", "Wait this long for another run of the job.", metavar="S", unit="seconds")
     ] = 0.0
+    only_new: Annotated[
+        bool, Option("only-new", "Messages are about findings that the last complete run did not have.")
+    ] = False
 
 
 class InitOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +116,9 @@ def run(settings: Settings) -> int:
     """
     own, quiet = settings.make(JobArgument), settings.make(QuietOption).quiet
     job = _job(own.file)
-    with JobLock(job, settings.make(RunOptions).wait_s):
-        return _run(job, own.file, quiet=quiet)
+    options = settings.make(RunOptions)
+    with JobLock(job, options.wait_s):
+        return _run(job, own.file, quiet=quiet, only_new=options.only_new or job.only_new)
 
 
 @command(
@@ -224,7 +230,7 @@ def _scan_settings(path: str, given: dict[str, object], *, quiet: bool) -> Setti
     return Settings("scan", scan.options, given | {"config": path, "quiet": quiet or None}, all_options)
 
 
-def _run(job: Job, path: str, *, quiet: bool) -> int:
+def _run(job: Job, path: str, *, quiet: bool, only_new: bool) -> int:
     from hashaudit_cli.commands.scan import run_scan
 
     interrupted = interrupted_output(job) if job.resume else None
@@ -235,19 +241,11 @@ def _run(job: Job, path: str, *, quiet: bool) -> int:
     )
     if interrupted is not None and not quiet:
         log(f"continuing the interrupted run {quote(os.fsencode(output))}")
-    code = run_scan(_scan_settings(path, given, quiet=quiet), None if previous is None else previous.run_id)
-    if previous is not None and (code or not quiet):
-        _report_new(output, previous)
+    code = run_scan(_scan_settings(path, given, quiet=quiet), previous, only_new=only_new)
     for deleted in delete_old(job):
         if not quiet:
             log(f"deleted {quote(os.fsencode(deleted))}")
     return code
-
-
-def _report_new(output: str, previous: PastRun) -> None:
-    now = found_files(output)
-    new, gone = len(now - previous.found), len(previous.found - now)
-    log(f"since the run of {previous.start}: {counted(new, 'new finding')}, {gone:,} gone")
 
 
 def _command(file: str) -> list[str]:

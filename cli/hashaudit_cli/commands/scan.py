@@ -25,11 +25,17 @@ from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
 from hashaudit_cli.ui.summary import summary
-from hashaudit_cli.ui.terminal import log, quote, standard_output
+from hashaudit_cli.ui.terminal import log, quote, standard_output, warn
 
 if TYPE_CHECKING:
+    from hashaudit.jobs.outputs import PastRun
     from hashaudit.scan.key_policy import Signing
+    from hashaudit_cli.end_report import News
     from hashaudit_cli.ui.tables import Tables
+
+
+DEFAULT_MIN_FILES = 1
+"""An unmounted share looks like an empty directory."""
 
 
 class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,12 +86,13 @@ def scan(settings: Settings) -> int:
     return run_scan(settings)
 
 
-def run_scan(settings: Settings, previous_run: str | None = None) -> int:
+def run_scan(settings: Settings, previous: "PastRun | None" = None, *, only_new: bool = False) -> int:
     """Runs a scan and returns its exit code.
 
     Args:
         settings: its options.
-        previous_run: the run of the same job before this one.
+        previous: the last complete run of the same job.
+        only_new: messages are about findings that it did not have.
 
     Raises:
         HashauditError: the scan cannot start or continue.
@@ -100,14 +107,17 @@ def run_scan(settings: Settings, previous_run: str | None = None) -> int:
     if own.resume is not None and settings.origin("files_from") is Origin.COMMAND_LINE:
         raise UsageError("--resume takes the ROOTs from FILE", hint="do not use --files-from")
     config = _config(settings, resumes=own.resume is not None, quiet=quiet)
-    if previous_run is not None:
-        config = msgspec.structs.replace(config, previous_run=previous_run)
+    if previous is not None:
+        config = msgspec.structs.replace(config, previous_run=previous.run_id)
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     output = None if own.resume is not None else own.output
+    path = own.resume or output
+    outcome = _Outcome(path, previous, quiet=quiet, only_new=only_new)
     return run_and_report(
         settings.make(EndOptions),
-        own.resume or output,
-        lambda take: _run(config, output=output, resume=own.resume, signing=signing, quiet=quiet, on_event=take),
+        path,
+        lambda take: _run(config, output=output, resume=own.resume, signing=signing, outcome=outcome, on_event=take),
+        outcome.news,
     )
 
 
@@ -122,7 +132,11 @@ def _config(settings: Settings, *, resumes: bool, quiet: bool) -> ScanConfig:
             log(f"the resumed scan keeps its own options; not used: {', '.join(dropped)}")
     path = settings.config_file.path if settings.config_file is not None else None
     config = settings.make(ScanConfig, origins=settings.origins(ScanConfig), config_file=path)
-    return config if resumes else with_named_files(settings, config)
+    if not resumes:
+        config = with_named_files(settings, config)
+    if settings.origin("min_files") is Origin.DEFAULT and config.roots and config.shard is None:
+        config = msgspec.structs.replace(config, min_files=DEFAULT_MIN_FILES)
+    return config
 
 
 def _run(
@@ -131,7 +145,7 @@ def _run(
     output: str | None,
     resume: str | None,
     signing: "Signing",
-    quiet: bool,
+    outcome: "_Outcome",
     on_event: Callable[[Event], None],
 ) -> int:
     """Runs a scan to its end and returns its exit code.
@@ -141,14 +155,13 @@ def _run(
         output: the new findings file; ``None`` for standard output.
         resume: the findings file of an interrupted scan.
         signing: how to sign.
-        quiet: display warnings and errors only.
+        outcome: displays the end.
         on_event: receives every event.
 
     Raises:
         HashauditError: the scan cannot start or continue.
     """
     target = standard_output() if output is None and resume is None else output
-    outcome = _Outcome(quiet=quiet)
     with obeying_signals() as control:
         with interrupting_on_signals():
             argv = mask_options(sys.argv, secret_options((SigningOptions,)))
@@ -163,14 +176,14 @@ def _run(
             )
         with events:
             with interrupting_on_signals():
-                show_preparation(events, quiet=quiet)
+                show_preparation(events, quiet=outcome.quiet)
 
             def take(event: Event) -> None:
                 outcome.take(event)
                 on_event(event)
 
-            follow(events, control, quiet=quiet, on_event=take, lines=FindingLines(quiet=quiet))
-            outcome.show(resume or output)
+            follow(events, control, quiet=outcome.quiet, on_event=take, lines=outcome.lines)
+            outcome.show()
     if events.exit_code is None:
         raise RuntimeError("a scan ended without an exit code")
     return events.exit_code
@@ -179,17 +192,39 @@ def _run(
 class _Outcome:
     """Collects what a person sees at the end of a scan: tables, notes, and the next commands."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, path: str | None, previous: "PastRun | None", *, quiet: bool, only_new: bool) -> None:
+        """Collects nothing yet.
+
+        Args:
+            path: the findings file; ``None`` for standard output.
+            previous: the last complete run of the same job.
+            quiet: print nothing if the exit code is 0, else a line for each finding and one at the end.
+            only_new: findings of the run before get no line.
+        """
+        self.quiet = quiet
+        known = previous.found if previous is not None and only_new else frozenset()
+        self.lines = FindingLines(quiet=quiet, known=known)
+        self._path = path
+        self._previous = previous
+        self._only_new = only_new
         self._finished: Finished | None = None
         self._skipped: CacheSkipped | None = None
         self._tables: Tables | None = None
+
+    def news(self) -> "News | None":
+        """Returns what is new since the run before, if there is one and the scan ended now."""
+        if self._previous is None or self._path is None or self._finished is None:
+            return None
+        from hashaudit.jobs.run_news import news_since
+        from hashaudit_cli.end_report import News
+
+        return News(news_since(self._previous, self._path), self._only_new)
 
     def take(self, event: Event) -> None:
         """Takes the next event."""
         match event:
             case Recorded(record=record):
-                if not self._quiet:
+                if not self.quiet and not self.lines.is_known(record):
                     self._add(record)
             case CacheSkipped():
                 self._skipped = event
@@ -206,29 +241,27 @@ class _Outcome:
             self._tables = Tables()
         self._tables.add(record)
 
-    def show(self, path: str | None) -> None:
-        """Displays the end of a scan, if it ended now.
-
-        Args:
-            path: the findings file; ``None`` for standard output.
-        """
-        finished = self._finished
+    def show(self) -> None:
+        """Displays the end of a scan, if it ended now."""
+        finished, path = self._finished, self._path
         if finished is None:
             return
-        if not finished.totals.seen - sum(finished.totals.skipped.values()):
-            log("warning: no file was examined; check the ROOT, that it is mounted, and the patterns")
-        else:
-            for root in finished.empty_roots:
-                log(f"warning: no file was examined in ROOT {quote(root)}; check that it is mounted, and the patterns")
-        if self._quiet:
-            if finished.exit_code:
-                log(summary(finished))
+        for pattern in finished.unmatched:
+            warn(f"warning: no file matches --include '{quote(pattern)}'")
+        if not finished.totals.seen - sum(finished.totals.skipped.values()) and not finished.totals.faults:
+            warn("warning: no file was examined; check the ROOT, that it is mounted, and the patterns")
+        if self.quiet and not finished.exit_code:
+            return
+        news = self.news()
+        line = summary(finished) if news is None else f"{summary(finished)[:-1]}; findings: {news.facts.text}."
+        if self.quiet:
+            log(line)
             return
         # A closed standard error changes nothing in the result.
         with contextlib.suppress(OSError, ValueError):
             if self._tables is not None:
                 self._tables.print(finished.totals)
-            print(summary(finished), file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
         if self._skipped is not None:
             show(self._skipped, quiet=False)
         if path is None:

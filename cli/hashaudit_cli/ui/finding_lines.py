@@ -1,23 +1,29 @@
 """Lines about findings and faults as they are found, on standard error."""
 
+from collections.abc import Set as AbstractSet
+
+from hashaudit.jobs.found_files import FoundFile, found_file
+from hashaudit.model.faults import GUARD_CODES
 from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit.scan.events import Event, Found, Recorded
 from hashaudit_cli.ui.audit_lines import fault_line
 from hashaudit_cli.ui.summary import finding_line
 
 MOST_LINES = 50
-"""Limit for a scan that ends with a table. More lines would only push the first ones out of sight."""
+"""More lines would push the first ones out of sight, or make a long mail. The findings file has them all."""
 
 
 class FindingLines:
     """Makes one line of each finding and, unless ``quiet``, of each fault, at the first event about it.
 
     Args:
-        quiet: there is no table at the end, so every finding gets its line.
+        quiet: of faults, only those that guards report get a line.
+        known: findings of an earlier run, which get no line.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, known: AbstractSet[FoundFile] = frozenset()) -> None:
         self._quiet = quiet
+        self._known = known
         self._shown = 0
 
     def line(self, event: Event) -> str | None:
@@ -28,13 +34,24 @@ class FindingLines:
             case _:
                 return None
 
+    def is_known(self, record: FindingRecord | FaultRecord) -> bool:
+        """Returns whether a record is of a finding of the earlier run."""
+        return bool(self._known) and isinstance(record, FindingRecord) and found_file(record) in self._known
+
     def _line(self, record: FindingRecord | FaultRecord) -> str | None:
-        if isinstance(record, FindingRecord) and record.accepted is not None:
+        line = self._text(record)
+        if line is None:
             return None
-        if self._quiet:
-            return finding_line(record) if isinstance(record, FindingRecord) else None
         self._shown += 1
         if self._shown > MOST_LINES:
             is_first = self._shown == MOST_LINES + 1
             return "further findings and faults are not shown one by one" if is_first else None
-        return finding_line(record) if isinstance(record, FindingRecord) else f"fault: {fault_line(record)}"
+        return line
+
+    def _text(self, record: FindingRecord | FaultRecord) -> str | None:
+        if isinstance(record, FindingRecord):
+            is_shown = record.accepted is None and not self.is_known(record)
+            return finding_line(record) if is_shown else None
+        if record.faults[0].code in GUARD_CODES:
+            return f"warning: {fault_line(record)}"
+        return None if self._quiet else f"fault: {fault_line(record)}"

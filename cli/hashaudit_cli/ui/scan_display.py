@@ -27,7 +27,7 @@ from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.progress import display
 from hashaudit_cli.ui.signals import suspend
 from hashaudit_cli.ui.status import log_status
-from hashaudit_cli.ui.terminal import counted, log, quote
+from hashaudit_cli.ui.terminal import counted, log, quote, warn
 
 
 def show_preparation(events: Iterator[Event], *, quiet: bool) -> None:
@@ -81,15 +81,17 @@ def show(event: Event, *, quiet: bool) -> None:
     """Displays an event that is a sentence. ``quiet`` displays only warnings."""
     match event:
         case JournalFailed(reason=reason):
-            log(
+            warn(
                 f"cannot write the resume journal ({reason}); if interrupted, "
                 "files without a record will be re-examined"
             )
         case Notice(source=NoticeSource.CACHE | NoticeSource.MANIFEST, message=message):
-            log(message)
+            warn(message)
         case ListLoaded(info=info) if quiet:
             for warning in info.omissions:
-                log(f"list {info.name}: {warning}")
+                warn(f"list {info.name}: {warning}")
+        case AlreadyComplete(exit_code=code) if quiet and code:
+            log(f"this scan is already complete; its exit code is {code}")
         case _:
             for line in () if quiet else _sentences(event):
                 log(line)

@@ -6,6 +6,12 @@ from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.events import Finished
 from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
 
+MAX_LABEL_CHARACTERS = 100
+"""Characters of the labels in a line; the record has all."""
+
+MAX_LISTS = 5
+"""Lists in a line."""
+
 
 def shown_path(record: FindingRecord | FaultRecord) -> str:
     """Returns the path of a record in a form that is safe on a terminal."""
@@ -18,11 +24,20 @@ def safe(text: str) -> str:
 
 
 def finding_line(record: FindingRecord) -> str:
-    """Returns one line about a finding: its path, and the lists that name it."""
-    lists = dict.fromkeys(safe(match.list_entry.name) for match in record.matches if match.role is Role.DENY)
+    """Returns one line about a finding: its path, and the lists that name it with their labels."""
+    labels: dict[str, str] = {}
+    for match in record.matches:
+        if match.role is Role.DENY:
+            labels.setdefault(match.list_entry.name, "; ".join(match.labels.values()))
+    named = [
+        safe(name) + (f": {safe(text[:MAX_LABEL_CHARACTERS])}" if text else "")
+        for name, text in list(labels.items())[:MAX_LISTS]
+    ]
+    if len(labels) > MAX_LISTS:
+        named.append(f"{len(labels) - MAX_LISTS} more")
     expired = record.acceptance_expired
     ended = "" if expired is None else f"; its acceptance by {safe(expired.by)} ended on {expired.until}"
-    return f"finding: {shown_path(record)} (list {', '.join(lists)}){ended}"
+    return f"finding: {shown_path(record)} (list {', '.join(named)}){ended}"
 
 
 def summary(finished: Finished) -> str:
@@ -35,10 +50,11 @@ def summary(finished: Finished) -> str:
         EndReason.TIME_LIMIT: "Stopped by --max-time",
         EndReason.ERROR: "Aborted",
     }[finished.reason]
+    codes = ", ".join(f"{count:,} {code}" for code, count in totals.faults.items())
     parts = [
         f"{counted(totals.examined, 'file')} examined ({bytes_shown(int(totals.bytes))})",
         counted(totals.open_findings, "finding") + (f" and {totals.accepted:,} accepted" if totals.accepted else ""),
-        f"{counted(sum(totals.faults.values()), 'fault')}",
+        counted(sum(totals.faults.values()), "fault") + (f" ({codes})" if codes else ""),
     ]
     if totals.members:
         parts.insert(1, f"{counted(totals.members, 'member')} of containers ({bytes_shown(int(totals.member_bytes))})")

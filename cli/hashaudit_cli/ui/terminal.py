@@ -4,6 +4,8 @@ import contextlib
 import os
 import sys
 import textwrap
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -23,6 +25,49 @@ def log(text: str) -> None:
     """
     with contextlib.suppress(OSError, ValueError):
         print(f"hashaudit: {printable(mask_message(text))}", file=sys.stderr, flush=True)
+
+
+class HeldWarnings:
+    """A context manager that holds warnings back: with ``-q``, nothing is printed if and only if the exit code is 0."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] | None = []
+
+    def __enter__(self) -> Self:
+        _holding.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _holding.remove(self)
+        if error is not None:
+            self.release()
+
+    def add(self, text: str) -> None:
+        """Takes a warning: holds it, or prints it after :meth:`release`."""
+        if self._texts is None:
+            log(text)
+        else:
+            self._texts.append(text)
+
+    def release(self) -> None:
+        """Prints what is held, and everything from now on at once."""
+        texts, self._texts = self._texts or [], None
+        for text in texts:
+            log(text)
+
+
+_holding: list[HeldWarnings] = []
+"""The innermost one is last."""
+
+
+def warn(text: str) -> None:
+    """Writes a warning, which alone is no reason for an exit code, as :func:`log` does, or holds it back."""
+    if _holding:
+        _holding[-1].add(text)
+    else:
+        log(text)
 
 
 def printable(text: str) -> str:
