@@ -14,7 +14,7 @@ from hashaudit_cli.config_file import CONFIG_FIELD
 from hashaudit_cli.exits import guarded
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.suggestions import see_help
-from hashaudit_cli.ui.terminal import HeldWarnings, log_error
+from hashaudit_cli.ui.terminal import HeldWarnings, log_as_json, log_error
 
 
 class ConfigOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +52,12 @@ class Command(msgspec.Struct, frozen=True):
 
         def body() -> int:
             with HeldWarnings() as held:
+                if given.get("log_json"):
+                    log_as_json()
                 settings = Settings(self.words, self.options, given, all_options)
-                if not settings.is_quiet:
+                if settings.is_on("log_json"):
+                    log_as_json()
+                if not settings.is_on("quiet"):
                     held.release()
                 try:
                     code = self.function(settings)

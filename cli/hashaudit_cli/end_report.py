@@ -5,15 +5,22 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from hashaudit.errors import HashauditError, OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.jobs.run_news import RunNews
+from hashaudit.record.schema import FaultRecord, FindingRecord
+from hashaudit.scan.events import Event
 from hashaudit.scan.run_summary import RunSummary, SummaryCollector, metrics_text
 from hashaudit_cli.options import EndOptions
 from hashaudit_cli.ui.terminal import log, quote
+
+if TYPE_CHECKING:
+    from hashaudit_cli.journal_report import JournalReport
 
 COMMAND_TIMEOUT_S = 300
 """Long enough to send a mail, short enough for the next start of a nightly job."""
@@ -24,7 +31,7 @@ _SUMMARY_MODE = 0o600
 
 
 class News(msgspec.Struct, frozen=True):
-    """What is new since the run of the same job before."""
+    """The findings that are new since the run of the same job before."""
 
     facts: RunNews
     only_new: bool
@@ -34,15 +41,21 @@ class News(msgspec.Struct, frozen=True):
 class EndReport:
     """Reports the end of one scan. Its failures are errors of their own, because monitoring relies on it."""
 
-    def __init__(self, options: EndOptions, output: str | None) -> None:
+    def __init__(
+        self,
+        options: EndOptions,
+        output: str | None,
+        is_known: Callable[[FindingRecord | FaultRecord], bool] = lambda _: False,
+    ) -> None:
         """Checks the options.
 
         Args:
             options: what to report.
             output: path of the findings file; ``None`` for none.
+            is_known: returns whether a finding is no reason for a message.
 
         Raises:
-            OutputError: a directory cannot be written.
+            OutputError: a directory cannot be written, or there is no journal.
             UsageError: a command is not one.
         """
         self._options = options
@@ -54,6 +67,13 @@ class EndReport:
         for name, command in (("on-end", options.on_end), ("on-findings", options.on_findings)):
             if command is not None:
                 _words(name, command)
+        self._journal = _journal(options.journal_socket, is_known) if options.journal else None
+
+    def take(self, event: Event) -> None:
+        """Takes the next event of the scan."""
+        self.collector.take(event)
+        if self._journal is not None:
+            self._journal.take(event)
 
     def report_error(self, error: HashauditError) -> None:
         """Reports an error because of which the scan could not start or continue."""
@@ -85,6 +105,9 @@ class EndReport:
         options = self._options
         text = msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
         failures = []
+        if self._journal is not None:
+            self._journal.end(summary)
+            failures.append(self._journal.failure)
         if options.summary is not None:
             failures.append(_replaced(options.summary, text, _SUMMARY_MODE))
         if options.metrics is not None:
@@ -97,6 +120,19 @@ class EndReport:
         for failure in filter(None, failures):
             log(f"error: {failure}")
         return any(failures)
+
+
+def _journal(path: str, is_known: Callable[[FindingRecord | FaultRecord], bool]) -> "JournalReport":
+    # Start-up: most scans report to no journal.
+    from hashaudit_cli.journal_report import JournalReport  # noqa: PLC0415 # as above
+
+    try:
+        return JournalReport(path, is_known)
+    except OSError as error:
+        raise OutputError(
+            f"cannot reach the journal: '{quote(os.fsencode(path))}'; {error.strerror or error}",
+            hint="is systemd-journald running here? --journal-socket names another socket",
+        ) from error
 
 
 def _words(name: str, command: str) -> list[str]:

@@ -12,6 +12,7 @@ class QuietOption(msgspec.Struct, frozen=True, kw_only=True):
     """The option of commands that report progress."""
 
     quiet: Annotated[bool, Option("quiet", "Report only findings and errors on standard error.", short="q")] = False
+    log_json: Annotated[bool, Option("log-json", "Write each message on standard error as a line of JSON.")] = False
 
 
 class JsonOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +86,12 @@ class EndOptions(msgspec.Struct, frozen=True, kw_only=True):
             shown="none",
         ),
     ] = None
+    journal: Annotated[
+        bool, Option("journal", "Report findings and the end to the journal of systemd.", Group.OUTPUT)
+    ] = False
+    journal_socket: Annotated[
+        str, Option("journal-socket", "Use this socket of the journal.", Group.OUTPUT, metavar="PATH")
+    ] = "/run/systemd/journal/socket"
     finding_metrics: Annotated[
         bool, Option("finding-metrics", "Include the numbers of findings in the metrics.", Group.OUTPUT)
     ] = True

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hashaudit.errors import HashauditError
+from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit.scan.events import Event
 from hashaudit_cli.options import EndOptions
 
@@ -16,6 +17,7 @@ def run_and_report(
     output: str | None,
     run: Callable[[Callable[[Event], None]], int],
     news: "Callable[[], News | None]" = lambda: None,
+    is_known: Callable[[FindingRecord | FaultRecord], bool] = lambda _: False,
 ) -> int:
     """Runs a scan, reports its end as the options say, and returns the exit code.
 
@@ -24,6 +26,7 @@ def run_and_report(
         output: path of the findings file; ``None`` for none.
         run: runs the scan to its end and returns its exit code. It gives every event to its argument.
         news: returns what is new since the run before, after the end.
+        is_known: returns whether a finding is no reason for a message.
 
     Raises:
         UsageError: an option cannot be used.
@@ -34,9 +37,9 @@ def run_and_report(
     # Start-up: most scans report to nobody.
     from hashaudit_cli.end_report import EndReport  # noqa: PLC0415 # as above
 
-    report = EndReport(options, output)
+    report = EndReport(options, output, is_known)
     try:
-        exit_code = run(report.collector.take)
+        exit_code = run(report.take)
     except HashauditError as error:
         report.report_error(error)
         raise

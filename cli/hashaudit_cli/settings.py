@@ -81,11 +81,10 @@ class Settings:
             if self._settings[one.field].origin is not Origin.DEFAULT
         }
 
-    @property
-    def is_quiet(self) -> bool:
-        """True if the command has the option ``--quiet`` and it is on."""
-        quiet = self._settings.get("quiet")
-        return quiet is not None and bool(quiet.value)
+    def is_on(self, field: str) -> bool:
+        """Returns whether the command has a flag and it is on."""
+        setting = self._settings.get(field)
+        return setting is not None and bool(setting.value)
 
     def value(self, field: str) -> Any:
         """Returns the value of a field."""

@@ -272,7 +272,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
             shown="1",
         ),
     ] = 0
-    """Of the library. The command has 1, and 0 for a shard, which may rightly find no file."""
+    """The library has 0. The command has 1, and 0 for a shard, which may rightly find no file."""
     guards: Annotated[
         Guards,
         Option(

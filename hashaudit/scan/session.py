@@ -193,7 +193,7 @@ class Session:
         )
 
     def _unmounted(self, expected: AbstractSet[bytes]) -> Iterator[PathFault]:
-        """Yields what the guards found, and a fault for each root that was a mount point and is none at the end."""
+        """Yields what the guards found, and a fault for each root that is no longer a mount point at the end."""
         yield from self._guard_faults
         if not expected:
             return

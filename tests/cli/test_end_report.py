@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -83,3 +85,41 @@ def test_an_audit_is_summarised_by_outcome(hashaudit: Tool, tree: Path, tmp_path
     assert result.code == 8
     assert metrics(tmp_path / "p")['hashaudit_audit_files{outcome="missing"}'] == 1
     assert '"differences": 1' in result.err
+
+
+def test_the_journal_gets_each_finding_and_the_end(hashaudit: Tool, make_list: MakeList, tmp_path: Path) -> None:
+    tree, path = tmp_path / "tree", tmp_path / "journal"
+    tree.mkdir()
+    (tree / "bad\nname").write_bytes(b"wanted")
+    wanted = make_list(b"wanted")
+    words = ("scan", tree, "-q", "--log-json", "--journal", "--journal-socket", path, "--list")
+    missing = hashaudit(*words, wanted)
+    assert (missing.code, "cannot reach the journal" in missing.err) == (4, True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(path))
+        journal.settimeout(30)
+        result = hashaudit(*words, wanted, "-o", tmp_path / "out")
+        assert result.code == 8
+        finding, end = journal.recv(1 << 20), journal.recv(1 << 20)
+        assert hashaudit(*words, tmp_path / "gone").code == 4
+        failed = journal.recv(1 << 20)
+    name = os.fsencode(tree / "bad\nname")
+    assert b"MESSAGE_ID=6b1f0d5c2a9e4c7f8e3d5a1b7c904f21\nPRIORITY=4\n" in finding
+    assert b"HASHAUDIT_PATH\n" + len(name).to_bytes(8, "little") + name + b"\nHASHAUDIT_LIST=list.txt\n" in finding
+    assert b"MESSAGE_ID=d3a7c1e89b5f4e06a2c48f7d10b6e935\nPRIORITY=4\n" in end
+    assert b"HASHAUDIT_EXIT_CODE=8\n" in end
+    assert b"HASHAUDIT_FINDINGS=1\n" in end
+    assert b"HASHAUDIT_EXIT_CODE=4\n" in failed
+    assert b"PRIORITY=3\n" in failed
+    digest = hashlib.sha256(b"wanted").hexdigest().encode()
+    assert digest not in finding + end
+    messages = [json.loads(line) for line in result.err.splitlines()]
+    assert [message.get("event") for message in messages] == ["finding", "end"]
+    assert (messages[0]["path"], messages[0]["lists"], messages[0]["level"]) == (
+        str(tree / "bad\nname"),
+        ["list.txt"],
+        "warning",
+    )
+    assert messages[1]["exit_code"] == 8
+    (error,) = map(json.loads, missing.err.splitlines())
+    assert (error["level"], "journald" in error["hint"]) == ("error", True)

@@ -21,11 +21,12 @@ from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
 from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.event_fields import event_fields
 from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
 from hashaudit_cli.ui.summary import summary
-from hashaudit_cli.ui.terminal import log, quote, standard_output, warn
+from hashaudit_cli.ui.terminal import log, log_as_json, logs_json, quote, standard_output, warn
 
 if TYPE_CHECKING:
     from hashaudit.jobs.outputs import PastRun
@@ -99,6 +100,9 @@ def run_scan(settings: Settings, previous: "PastRun | None" = None, *, only_new:
     """
     from hashaudit_cli.passphrase import signing_options
 
+    if settings.is_on("log_json"):
+        # A job file may say so.
+        log_as_json()
     for first, second in (("key", "unsigned"), ("passphrase_file", "passphrase_fd"), ("output", "resume")):
         settings.prefer_stronger(first, second)
     own, quiet = settings.make(ScanOptions), settings.make(QuietOption).quiet
@@ -118,6 +122,7 @@ def run_scan(settings: Settings, previous: "PastRun | None" = None, *, only_new:
         path,
         lambda take: _run(config, output=output, resume=own.resume, signing=signing, outcome=outcome, on_event=take),
         outcome.news,
+        outcome.lines.is_known,
     )
 
 
@@ -254,8 +259,8 @@ class _Outcome:
             return
         news = self.news()
         line = summary(finished) if news is None else f"{summary(finished)[:-1]}; findings: {news.facts.text}."
-        if self.quiet:
-            log(line)
+        if self.quiet or logs_json():
+            log(line, **event_fields(finished))
             return
         # A closed standard error changes nothing in the result.
         with contextlib.suppress(OSError, ValueError):

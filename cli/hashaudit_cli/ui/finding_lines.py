@@ -8,6 +8,7 @@ from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit.scan.events import Event, Found, Recorded
 from hashaudit_cli.ui.audit_lines import fault_line
 from hashaudit_cli.ui.summary import finding_line
+from hashaudit_cli.ui.terminal import logs_json
 
 MOST_LINES = 50
 """More lines would push the first ones out of sight, or make a long mail. The findings file has them all."""
@@ -43,7 +44,7 @@ class FindingLines:
         if line is None:
             return None
         self._shown += 1
-        if self._shown > MOST_LINES:
+        if self._shown > MOST_LINES and not logs_json():
             is_first = self._shown == MOST_LINES + 1
             return "further findings and faults are not shown one by one" if is_first else None
         return line

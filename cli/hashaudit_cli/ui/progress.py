@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from hashaudit.scan.events import Progress
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log
+from hashaudit_cli.ui.terminal import bytes_shown, counted, log, logs_json
 
 LINE_INTERVAL_S = 60.0
 """Seconds between progress lines where standard error is not a terminal, so that a log shows life and stays short."""
@@ -106,7 +106,7 @@ def display(*, quiet: bool) -> ProgressDisplay:
     """The display that suits standard error."""
     if quiet:
         return Silent()
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar() if sys.stderr.isatty() and not logs_json() else Lines()
 
 
 def described(progress: Progress) -> str:

@@ -23,6 +23,7 @@ from hashaudit.scan.events import (
     Resumed,
     StatusReport,
 )
+from hashaudit_cli.ui.event_fields import event_fields
 from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.progress import display
 from hashaudit_cli.ui.signals import suspend
@@ -60,7 +61,7 @@ def follow(
             on_event(event)
             if lines is not None and (line := lines.line(event)) is not None:
                 bar.clear()
-                log(line)
+                log(line, **event_fields(event))
             match event:
                 case Progress():
                     bar.show(event)

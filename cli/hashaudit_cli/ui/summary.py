@@ -1,13 +1,17 @@
 """A scan's findings and its end, in one line each."""
 
+import re
+
 from hashaudit.model.results import Role
 from hashaudit.record.entry_path import joined_path
-from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
+from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord, Match
 from hashaudit.scan.events import Finished
 from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
 
 MAX_LABEL_CHARACTERS = 100
 """Characters of the labels in a line; the record has all."""
+
+_HASH = re.compile(r"[0-9A-Fa-f]{16,}")
 
 MAX_LISTS = 5
 """Lists in a line."""
@@ -23,16 +27,19 @@ def safe(text: str) -> str:
     return quote(text.encode(errors="surrogateescape"))
 
 
+def label_text(match: Match) -> str:
+    """Returns the labels of a match in a few words, without any that looks like a hash of the list."""
+    shown = [text for text in match.labels.values() if _HASH.fullmatch(text) is None]
+    return "; ".join(shown)[:MAX_LABEL_CHARACTERS]
+
+
 def finding_line(record: FindingRecord) -> str:
     """Returns one line about a finding: its path, and the lists that name it with their labels."""
     labels: dict[str, str] = {}
     for match in record.matches:
         if match.role is Role.DENY:
-            labels.setdefault(match.list_entry.name, "; ".join(match.labels.values()))
-    named = [
-        safe(name) + (f": {safe(text[:MAX_LABEL_CHARACTERS])}" if text else "")
-        for name, text in list(labels.items())[:MAX_LISTS]
-    ]
+            labels.setdefault(match.list_entry.name, label_text(match))
+    named = [safe(name) + (f": {safe(text)}" if text else "") for name, text in list(labels.items())[:MAX_LISTS]]
     if len(labels) > MAX_LISTS:
         named.append(f"{len(labels) - MAX_LISTS} more")
     expired = record.acceptance_expired

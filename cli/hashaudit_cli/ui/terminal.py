@@ -1,9 +1,12 @@
 """Messages for people: on standard error, with everything that could control a terminal escaped."""
 
 import contextlib
+import json
 import os
 import sys
 import textwrap
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -18,13 +21,45 @@ from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
 NARROWEST_COLUMNS = 60
 
 
-def log(text: str) -> None:
+def log_as_json() -> None:
+    """Makes every further message a line of JSON."""
+    _form.is_json = True
+
+
+def logs_json() -> bool:
+    """Returns whether messages are lines of JSON."""
+    return _form.is_json
+
+
+class _Form:
+    is_json = False
+
+
+_form = _Form()
+
+
+def log(text: str, **fields: object) -> None:
     """Writes one line to standard error, escaping names from lists and directories.
 
     Secrets in it are masked. A closed or full standard error does not change what the command does.
+
+    Args:
+        text: for people.
+        fields: what a line of JSON has besides the text.
     """
+    _write(f"hashaudit: {printable(mask_message(text))}", text, fields)
+
+
+def _write(line: str, text: str, fields: Mapping[str, object]) -> None:
+    if _form.is_json:
+        level, _, rest = text.partition(": ")
+        if level not in {"error", "warning"}:
+            level, rest = "warning" if level in {"finding", "fault"} else "info", text
+        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        # Lone surrogates and everything that could control a terminal become escapes.
+        line = json.dumps({"time": time, "level": level, "message": mask_message(rest), **fields})
     with contextlib.suppress(OSError, ValueError):
-        print(f"hashaudit: {printable(mask_message(text))}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
 
 class HeldWarnings:
@@ -79,6 +114,9 @@ def printable(text: str) -> str:
 
 def log_error(text: str, hint: str | None = None) -> None:
     """Writes what went wrong, and on a second line what to do about it, to standard error."""
+    if _form.is_json:
+        log(f"error: {text}", **({} if hint is None else {"hint": mask_message(hint)}))
+        return
     log(f"error: {text}")
     if hint is not None:
         with contextlib.suppress(OSError, ValueError):
