@@ -95,7 +95,7 @@ class ConfigFile:
         from hashaudit_cli.suggestions import closest, did_you_mean  # noqa: PLC0415 # start-up: only for an error
 
         return UsageError(
-            f"unknown {what} in {self._at(path)}: '{'.'.join(path)}'",
+            f"unknown {what} in {self.place(path)}: '{'.'.join(path)}'",
             hint=did_you_mean(closest(path[-1], known))
             or "see 'hashaudit COMMAND --help' for the options of a command",
         )
@@ -113,7 +113,7 @@ class ConfigFile:
                 table = table.get(word, {}) if isinstance(table, dict) else {}
             value = table.get(option.setting) if isinstance(table, dict) else None
             if value is not None and not isinstance(value, dict):
-                label = f"{option.setting} in {self._at((*words[:depth], option.setting))}"
+                label = f"{option.setting} in {self.place((*words[:depth], option.setting))}"
                 return FileValue(_texts(option, value, label), label)
         return None
 
@@ -132,7 +132,8 @@ class ConfigFile:
         """Returns the value of a key at the top level, or ``None``."""
         return self._data.get(name)
 
-    def _at(self, path: Sequence[str]) -> str:
+    def place(self, path: Sequence[str]) -> str:
+        """Returns the file and the line of a key, for messages."""
         return f"'{self.path}' line {self._line(path)}"
 
     def _line(self, path: Sequence[str]) -> int:

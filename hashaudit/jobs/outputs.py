@@ -30,6 +30,9 @@ class PastRun(msgspec.Struct, frozen=True):
     run_id: str
     start: str
     found: frozenset[FoundFile]
+    """Findings that are not accepted."""
+    has_findings: bool
+    """It has findings, accepted or not."""
 
 
 def outputs_of(job: Job) -> list[str]:
@@ -88,7 +91,7 @@ def delete_old(job: Job) -> Iterator[str]:
         run = _past_run(path) if is_old else None
         if run is not None:
             last = last or last_complete(job)
-        if run is None or run.found or last is None or run.path == last.path:
+        if run is None or run.has_findings or last is None or run.path == last.path:
             kept += 1
             continue
         os.unlink(path)
@@ -104,9 +107,9 @@ def _past_run(path: str) -> PastRun | None:
     except FindingsError:
         return None
     damage = [one for one in report.problems if one.code is not ProblemCode.UNSIGNED]
-    if report.end_reason is not EndReason.COMPLETED or damage or report.header is None:
+    if report.end_reason is not EndReason.COMPLETED or damage or report.header is None or report.last is None:
         return None
-    return PastRun(path, report.header.run_id, report.header.start, found)
+    return PastRun(path, report.header.run_id, report.header.start, found, report.last.totals.findings > 0)
 
 
 def _read(path: str) -> tuple[Verification, frozenset[FoundFile]]:

@@ -164,7 +164,7 @@ def metrics_text(summary: RunSummary, earlier: str, *, with_findings: bool = Tru
     Args:
         summary: of the scan.
         earlier: the text of the scan before, which has the time of the last success; empty if there is none.
-        with_findings: include the numbers of findings and differences.
+        with_findings: include the numbers of findings and differences, if the scan reached an end.
     """
     end_s = timestamps.to_seconds(summary.end)
     kept = _LAST_SUCCESS_LINE.search(earlier)
@@ -183,7 +183,8 @@ def metrics_text(summary: RunSummary, earlier: str, *, with_findings: bool = Tru
     lines += _family("hashaudit_list_modified_timestamp_seconds", "Modification time of a hash list.", "list", ages)
     entries = {one.name: one.entries for one in summary.lists}
     lines += _family("hashaudit_list_entries", "Entries of a hash list.", "list", entries)
-    if with_findings:
+    # A scan that did not reach an end has no number of findings. Zero would be a statement.
+    if with_findings and summary.reason is not None:
         lines += _metric("hashaudit_findings", "Findings of the last scan.", summary.findings)
         lines += _metric("hashaudit_findings_accepted", "Accepted findings of the last scan.", summary.accepted)
         if summary.new_findings is not None:

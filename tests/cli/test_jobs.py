@@ -66,7 +66,18 @@ def test_a_job_is_silent_until_there_is_something_to_say(job: Job, hashaudit: To
     assert before["config"]["previous_run"] is None
     assert all(hashaudit("verify", run).code == 0 for run in job.runs)
     job.age()
+    job.write("only-new = true", 'on-findings = "echo mailed"')
+    same = hashaudit("run", job.file, "-q")
+    assert (same.code, len(same.err.splitlines())) == (8, 1), same.err
+    assert "findings: 0 new and 0 gone since the run of" in same.err
+    job.age()
+    (job.tree / "other").write_text("bad")
+    another = hashaudit("run", job.file, "-q")
+    assert (another.code, another.err.count("finding: "), "mailed" in another.err) == (8, 1, True), another.err
+    assert f"finding: {job.tree}/other" in another.err
+    job.age()
     (job.tree / "bad").unlink()
+    (job.tree / "other").unlink()
     third = hashaudit("run", job.file, "-q")
     assert (third.code, third.err) == (0, "")
 
@@ -127,8 +138,8 @@ def test_an_interrupted_run_is_not_continued_if_the_job_says_so(job: Job, hashau
 INVALID = {
     "an unknown key": ("rots = []", "", "line 5", "roots"),
     "an unknown option": ("", "lst = []", "line 8", "list"),
-    "a wrong value": ("keep = 0", "", "keep must be 1 or more", ""),
-    "a wrong type": ('keep = "many"', "", "keep", ""),
+    "a wrong value": ("keep = 0", "", "line 5; invalid [job]: keep must be 1 or more", ""),
+    "a wrong type": ('keep = "many"', "", "line 5; invalid [job]", ""),
 }
 
 
@@ -212,7 +223,7 @@ def test_accepted_findings_are_in_the_record_and_in_no_message(job: Job, hashaud
     accept, metrics = tmp_path / "accept.toml", tmp_path / "m.prom"
     rule = f'[[accept]]\nsha256 = "{hashlib.sha256(b"bad").hexdigest()}"\nreason = "test"\nby = "me"\nuntil = '
     accept.write_text(rule + '"2999-01-01"\n')
-    job.write(scan=f'accept = ["{accept}"]\nmetrics = "{metrics}"\non-findings = "echo mailed"')
+    job.write("keep = 1", f'accept = ["{accept}"]\nmetrics = "{metrics}"\non-findings = "echo mailed"')
     assert hashaudit("job", "check", job.file).code == 0
     first = hashaudit("run", job.file, "-q")
     assert (first.code, first.out) == (0, b"")
@@ -227,6 +238,10 @@ def test_accepted_findings_are_in_the_record_and_in_no_message(job: Job, hashaud
     assert (verified.code, b"2 findings, 2 of them accepted" in verified.out) == (0, True)
     assert b"accepted" in hashaudit("show", job.runs[0]).out
     assert b"bad" not in hashaudit("show", job.runs[0], "--open").out
+    job.age()
+    # A run with accepted findings has findings, so it is kept.
+    assert hashaudit("run", job.file, "-q").code == 0
+    assert len(job.runs) == 2
     job.age()
     accept.write_text(rule + '"2020-01-01"\n')
     second = hashaudit("run", job.file, "-q")

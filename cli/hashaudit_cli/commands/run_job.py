@@ -1,6 +1,7 @@
 """``hashaudit run`` and ``hashaudit job``: scans that run unattended from a job file."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -216,11 +217,17 @@ def _job(path: str) -> Job:
     file = open_config_file(path)
     if file is None:
         raise RuntimeError("a stated file was not opened")
-    file.check_table("job", [field.encode_name for field in msgspec.structs.fields(Job)])
+    keys = [field.encode_name for field in msgspec.structs.fields(Job)]
+    file.check_table("job", keys)
     try:
         return job_of(file.table("job"))
     except UsageError as error:
-        raise UsageError(f"invalid job file: '{path}'; {error}", hint=error.hint) from error
+        table = file.table("job")
+        named = [
+            key for key in re.findall(r"[a-z]+(?:-[a-z]+)*", str(error)) if isinstance(table, dict) and key in table
+        ]
+        place = file.place(("job", named[-1] if "$." in str(error) else named[0])) if named else f"'{path}'"
+        raise UsageError(f"invalid job file: {place}; {error}", hint=error.hint) from error
 
 
 def _scan_settings(path: str, given: dict[str, object], *, quiet: bool) -> Settings:
