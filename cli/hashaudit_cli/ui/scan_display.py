@@ -86,7 +86,10 @@ def show(event: Event, *, quiet: bool) -> None:
                 f"cannot write the resume journal ({reason}); if interrupted, "
                 "files without a record will be re-examined"
             )
-        case Notice(source=NoticeSource.CACHE | NoticeSource.MANIFEST, message=message):
+        case Notice(source=NoticeSource.MANIFEST, message=message):
+            # Who wrote the manifest decides what the audit means.
+            log(message)
+        case Notice(source=NoticeSource.CACHE, message=message):
             warn(message)
         case ListLoaded(info=info) if quiet:
             for warning in info.omissions:
