@@ -16,7 +16,7 @@ MAX_VALUE_BYTES = 4096
 """A longer value is cut, so that an entry fits into one datagram."""
 
 MAX_ENTRY_BYTES = 128 << 10
-"""Below net.core.wmem_default of Linux, 208 KiB. Further fields of a longer entry are left out."""
+"""Below net.core.wmem_default of Linux, 208 KiB. Further fields of a longer entry are omitted."""
 
 _SEND_TIMEOUT_S = 5.0
 """A journal that takes nothing does not stop a scan."""

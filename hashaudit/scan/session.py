@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from hashaudit.content.containers.member_filter import is_member_pattern
 from hashaudit.host.fork_server import ForkServer
 from hashaudit.host.priority import RESOURCES, lower_priority
 from hashaudit.host.sandbox.sandbox import require
@@ -73,8 +74,8 @@ class Session:
         self._parser = parser or ListParser(hidden=() if signing is None else key_paths(signing))
         self._parser.requires_sandbox = config.require_sandbox
         self.roots: Sequence[RootDescription] = ()
-        self.unmatched = dict.fromkeys(config.include)
-        """Patterns to include that have matched no file yet."""
+        self.unmatched = {pattern: None for pattern in config.include if not is_member_pattern(pattern)}
+        """Patterns to include, other than those of members, that have matched no file yet."""
         self.cache: Cache | None = None
         self.sandbox: tuple[str, ...] = ()
         """Layers of the sandbox in force in all workers."""
