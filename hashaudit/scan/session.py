@@ -101,7 +101,7 @@ class Session:
         if config.low_impact:
             lowered = lower_priority()
             yield from (PriorityNotLowered(name) for name in RESOURCES if name not in lowered)
-        self.roots = open_source(config.roots, buckets=config.buckets).describe_roots()
+        self.roots = self._described_roots()
         # Workers, or the server that forks them, start while the lists are loaded.
         self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor, self._server))
         plug_in_all(config.hashers)
@@ -171,6 +171,7 @@ class Session:
             own_files=own_files.identities,
             own_paths=own_files.paths,
             each_path=config.follows_each_path,
+            named_in_list=config.missing_roots,
         )
         expected = mount_points | {root.path for root in self.roots if root.mount_point == root.path}
         source = open_source(config.roots, walk, config.buckets)
@@ -199,7 +200,7 @@ class Session:
         if not expected:
             return
         before = {root.path: root for root in self.roots}
-        for number, root in enumerate(open_source(self.config.roots, buckets=self.config.buckets).describe_roots()):
+        for number, root in enumerate(self._described_roots()):
             if root.path not in expected:
                 continue
             begun = before.get(root.path, root)
@@ -208,6 +209,10 @@ class Session:
                 text = "ROOT is not the mount point that it was when the scan began"
                 fault = Fault(Stage.WALK, FaultCode.FILE_REPLACED, text)
                 yield PathFault(root.path, fault, directory=True, root=number)
+
+    def _described_roots(self) -> Sequence[RootDescription]:
+        walk = WalkOptions(named_in_list=self.config.missing_roots)
+        return open_source(self.config.roots, walk, self.config.buckets).describe_roots()
 
     def _report_executor(self, message: str) -> None:
         self.reports.append(Notice(NoticeSource.EXECUTOR, message))

@@ -56,6 +56,8 @@ class WalkOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Files that this scan writes or signs with. May change during the walk."""
     own_paths: AbstractSet[bytes] = frozenset()
     """Absolute paths of the same files, without links."""
+    named_in_list: bool = False
+    """The roots are from a list of names: one that is no file and no directory is skipped, as in a directory."""
     each_path: bool = False
     """List a file under each path that leads to it: through every link, and in every root, also if roots overlap."""
 

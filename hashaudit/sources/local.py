@@ -75,7 +75,7 @@ class LocalSource:
     def describe_roots(self) -> tuple[RootDescription, ...]:
         """Returns the roots as they are now, in the order given."""
         table = read_mount_table()
-        return tuple(describe(root, table) for root in self._roots)
+        return tuple(describe(root, table, takes_any=self._options.named_in_list) for root in self._roots)
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything in the roots: root by root as given, each in the order of its names.

@@ -53,8 +53,13 @@ def resolve(given: bytes, filesystems: Filesystems, number: int = 0) -> Director
     return Entry(location, stat_of(status), kind.consistency)
 
 
-def describe(given: bytes, table: MountTable) -> RootDescription:
+def describe(given: bytes, table: MountTable, *, takes_any: bool = False) -> RootDescription:
     """Returns the description of a root for the run header.
+
+    Args:
+        given: as the user named it.
+        table: the mounts of this machine.
+        takes_any: describe also what has no content to examine.
 
     Raises:
         UsageError: the root is neither a directory nor a file, so it has no content to examine.
@@ -63,7 +68,7 @@ def describe(given: bytes, table: MountTable) -> RootDescription:
         path, _, status = _examine(given)
     except OSError:
         return RootDescription(given, _absolute(given))
-    if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+    if not takes_any and not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
         kind = reason_to_skip(status.st_mode)
         raise UsageError(
             f"cannot scan ROOT: '{for_terminal(given)}'; it is a {kind}",

@@ -265,7 +265,7 @@ def archive(path: Path, members: dict[str, bytes], inner: dict[str, bytes]) -> N
             file.writestr(name, content)
 
 
-@pytest.mark.parametrize("form", ["csv", "hashdeep", "findings"])
+@pytest.mark.parametrize("form", ["jsonl", "hashdeep", "findings"])
 def test_members_of_containers_are_compared(form: str, tree: Path, hashaudit: Tool, tmp_path: Path) -> None:
     members = {"same": b"1", "other": b"2", "old name": b"3", "gone": b"4"}
     archive(tree / "z.zip", members, {"../up": b"5", "deep/x": b"6"})

@@ -143,7 +143,7 @@ def _config(settings: Settings, own: HashOptions) -> tuple[ScanConfig, bool]:
     listed = named_files(names)
     roots = (*(root for root in given if root != os.fsencode(STANDARD_INPUT_NAME)), *listed)
     pieces = None if own.piece_bytes is None else PieceConfig(own.piece_bytes)
-    fixed = {"variants": "none", "record": RecordScope.ALL, "pieces": pieces}
+    fixed = {"variants": "none", "record": RecordScope.ALL, "pieces": pieces, "missing_roots": bool(listed)}
     # Without a ROOT there is nothing to walk, but the other options are checked all the same.
     config = checked(settings.make(ScanConfig, **fixed, roots=roots or given))
     return msgspec.structs.replace(config, roots=roots), takes_input

@@ -8,6 +8,7 @@ from hashaudit.lists.list_file import ListFile
 from hashaudit.lists.manifests.checksum_manifest import ChecksumManifest
 from hashaudit.lists.manifests.dfxml_manifest import DfxmlManifest
 from hashaudit.lists.manifests.hashdeep_manifest import HashdeepManifest
+from hashaudit.lists.manifests.jsonl_manifest import JsonlManifest
 from hashaudit.lists.manifests.known_list import parse_known
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestFormat, ManifestInfo
 from hashaudit.lists.manifests.mtree_manifest import MtreeManifest
@@ -19,6 +20,7 @@ from hashaudit.model.results import AlgorithmName
 FORMATS: tuple[ManifestFormat, ...] = (
     HashdeepManifest(),
     DfxmlManifest(),
+    JsonlManifest(),
     MtreeManifest(),
     ChecksumManifest(),
     TableManifest(),

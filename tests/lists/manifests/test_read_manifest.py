@@ -25,6 +25,12 @@ def read(path: Path, text: str | bytes, algorithm: str | None = None) -> tuple[M
     return info, entries
 
 
+JSON = (
+    '{"entry":{"root":0,"path":"a\ufffd","path_uri":"a%%FF"%s},"state":{"type":"file","size":1},"digests":{"md5":"'
+    + MD5
+    + '"}}\n'
+)
+
 VALID: dict[str, tuple[str, str | bytes, bytes]] = {
     "hashdeep": (
         "hashdeep",
@@ -48,6 +54,12 @@ VALID: dict[str, tuple[str, str | bytes, bytes]] = {
     "table with a line end": ("table", f'sha256,path\n{SHA256},"a\r\nb"\n', b"a\r\nb"),
     "table that is not text": ("table", b"path,md5\n\xff," + MD5.encode() + b"\n", b"\xff"),
     "table without an algorithm": ("table", f"filename,hash\na,{SHA256}\n", b"a"),
+    "jsonl": ("jsonl", JSON % "", b"a\xff"),
+    "jsonl of a member": (
+        "jsonl",
+        JSON % ',"within":[{"format":"zip","name":"../b","ordinal":0,"size":1}]',
+        b"a\xff!/../b",
+    ),
     "dfxml": ("dfxml", f"<?xml version='1.0'?>\n<dfxml xmlns='urn:x'>{XML}</dfxml>\n", b"a b"),
     "mtree": ("mtree", f"#mtree\n/set type=file\n. type=dir\n    a\\040b size=1 sha256digest={SHA256}\n..\n", b"./a b"),
     "mtree with full paths": ("mtree", f"#mtree v2.0\n./d type=dir\n./d/a type=file \\\n  md5={MD5}\n", b"./d/a"),
@@ -81,6 +93,10 @@ INVALID = {
     "a row that is cut": (f"path,size,sha256\na,1,{SHA256}\nb,1\n", "line 3: fewer fields"),
     "an open quote": (f'path,sha256\n"a,{SHA256}\n', "a quote"),
     "a wrong size": (f"path,size,sha256\na,x,{SHA256}\n", "line 2: a size"),
+    "a JSON line without digests": (JSON % "" + '{"entry":{"path":"b"}}\n', "line 2: not a JSON object of a file"),
+    "a JSON line with two names": (JSON.replace("%%FF", "%%FE%%20") % "", "line 1: not a JSON object of a file"),
+    "a JSON line of a piece": (JSON.replace('"digests"', '"piece":{},"digests"') % "", "line 1: the hash of a piece"),
+    "a cut JSON line": ((JSON % "")[:-4], "line 1"),
     "cut XML": (f"<dfxml>{XML}<fileobject>", "XML"),
     "a document type": (f"<!DOCTYPE x []><dfxml>{XML}</dfxml>", "unrecognised|XML"),
 }
