@@ -1,6 +1,7 @@
 """What the README and the generated pages claim."""
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -48,8 +49,12 @@ def test_readme_names_every_exit_code() -> None:
     assert named == {str(code.value) for code in ExitCode if code is not ExitCode.SIGNAL} | {"128"}
 
 
+RUN = "<!-- tests/test_readme.py runs this block -->\n"
+
+
 def commands() -> list[str]:
-    blocks = re.findall(r"```(?:sh|ini)\n(.*?)```", README, re.DOTALL)
+    """Commands of the blocks that no test runs."""
+    blocks = re.findall(rf"(?<!{RUN})```(?:sh|ini)\n(.*?)```", README, re.DOTALL)
     text = re.sub(r"\$\([^)]*\)", "date", "\n".join(blocks).replace("\\\n", " "))
     shown = re.compile(rf"(?:^|[ /=])hashaudit ((?:{'|'.join(COMMANDS)})\b.*?)(?: \| .*)?$", re.MULTILINE)
     return [match[1] for match in shown.finditer(text)]
@@ -61,6 +66,39 @@ def test_every_command_shown_is_one_that_is_understood(command: str, hashaudit: 
     result = hashaudit(*shlex.split(command), cwd=tmp_path)
     assert result.code in {4, 16} or "no such ROOT" in result.err, result.err
     assert "Usage" not in result.err
+
+
+NCMEC_LIST = """<queryResult xmlns="https://hashsharing.ncmec.org/hashsharing/v2"><images count="1">
+<image><member id="1">Example</member><timestamp>2026-01-01T00:00:00Z</timestamp><id>image-1</id>
+<classification>A1</classification><fingerprints><md5>{md5}</md5></fingerprints></image></images></queryResult>
+"""
+
+
+def test_the_recipes_for_a_desk_an_examiner_and_a_soc_run_as_they_stand(hashaudit: Tool, tmp_path: Path) -> None:
+    content = b"listed content"
+    md5, sha256 = hashlib.md5(content).hexdigest(), hashlib.sha256(content).hexdigest()
+    lists = {"ncmec.xml": NCMEC_LIST.format(md5=md5), "case.txt": f"{md5}\n", "indicators.txt": f"{sha256}\n"}
+    blocks = re.findall(rf"{RUN}```sh\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 3
+    desk, examiner, soc = (tmp_path / name for name in ("desk", "examiner", "soc"))
+    for folder, block in zip((desk, examiner, soc), blocks, strict=True):
+        for name in ("uploads", "exhibit-4", "shares", "other-shares"):
+            (folder / name / "user").mkdir(parents=True)
+            (folder / name / "user" / "listed.bin").write_bytes(content)
+            (folder / name / "other.txt").write_text("other")
+        for name, text in lists.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o600)
+        for line in block.replace("\\\n", " ").strip().splitlines():
+            name, *words = shlex.split(line)
+            result = hashaudit(*words, cwd=folder)
+            assert (name, result.code) == ("hashaudit", 8 if words[0] == "scan" else 0), (line, result.err)
+    drafts = (desk / "incident-7" / "drafts").iterdir()
+    assert sorted(path.name.split("-")[0] for path in drafts) == ["fileDetails", "report.xml"]
+    assert "listed.bin" not in (desk / "incident-7.html").read_text()
+    assert "listed.bin" in (examiner / "exhibit-4.html").read_text()
+    assert "Scans over time" in (soc / "history.html").read_text()
+    assert json.loads((soc / "findings.ocsf.ndjson").read_bytes())["evidences"][0]["file"]["name"] == "listed.bin"
 
 
 def jq_recipes() -> list[str]:
