@@ -23,6 +23,7 @@ import lzma
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -44,7 +45,7 @@ from PIL import Image
 from document_samples import documents
 from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
 from hashaudit.content.containers.member_source import MemorySource
-from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS
+from hashaudit.content.containers.reader_registry import STREAM_READERS, random_readers
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
 from hashaudit.lists import list_parser
@@ -425,13 +426,14 @@ class Fuzz:
         wholes = containers()
         # A stream that a mutation repeats unpacks to its content as often.
         contents = [content * times for content in CONTENTS.values() for times in range(65)]
+        random = random_readers((PASSWORD,))
         packed = {hashlib.sha256(content).digest() for content in contents}
         for _ in range(count):
             kind, whole = self.random.choice(wholes)
             mutant = self.mutate(whole, [whole])
             self.counts[f"{kind.value} files"] += 1
             source = MemorySource(mutant)
-            reader = STREAM_READERS.get(kind) or RANDOM_READERS[kind]
+            reader = STREAM_READERS.get(kind) or random[kind]
             try:
                 for member in reader(source):
                     digest = self.content_of(member)
@@ -491,7 +493,7 @@ CONTENTS = {f"m{number}": bytes([number]) * (300 * number + 1) + b"%d" % number 
 WITHOUT_CHECKSUM = frozenset(
     (
         ContainerKind.TAR, ContainerKind.EML, ContainerKind.MBOX, ContainerKind.OLE, ContainerKind.PDF,
-        ContainerKind.SQLITE,
+        ContainerKind.SQLITE, ContainerKind.CPIO, ContainerKind.AR, ContainerKind.ISO,
     )
 )  # fmt: skip
 """Kinds in which a changed byte of content shows in nothing."""
@@ -517,12 +519,42 @@ def containers() -> list[tuple[ContainerKind, bytes]]:
     content = CONTENTS["m4"]
     return [
         *made,
+        *by_other_programs(),
         *documents(CONTENTS),
         (ContainerKind.GZ, gzip.compress(content)),
         (ContainerKind.BZ2, bz2.compress(content)),
         (ContainerKind.XZ, lzma.compress(content)),
         (ContainerKind.ZST, zstandard.ZstdCompressor(write_checksum=True).compress(content)),
     ]
+
+
+PASSWORD = b"word"
+
+PROGRAMS: tuple[tuple[ContainerKind, tuple[str, ...]], ...] = (
+    (ContainerKind.ZIP, ("zip", "-q", "-P", PASSWORD.decode(), "a")),
+    *(
+        (ContainerKind.ZIP, ("7zz", "a", "-tzip", f"-mem={one}", f"-p{PASSWORD.decode()}", "a"))
+        for one in ("AES128", "AES256")
+    ),
+    *((ContainerKind.CPIO, ("bsdtar", "-c", f"--format={one}", "-f", "a")) for one in ("newc", "odc")),
+    (ContainerKind.AR, ("bsdtar", "-c", "--format=arbsd", "-f", "a")),
+    (ContainerKind.ISO, ("bsdtar", "-c", "--format=iso9660", "-f", "a")),
+)
+"""Commands that make containers of files, as far as their programs are installed."""
+
+
+def by_other_programs() -> Iterator[tuple[ContainerKind, bytes]]:
+    """Yields containers that the standard library cannot make."""
+    for kind, words in PROGRAMS:
+        if shutil.which(words[0]) is None:
+            print(f"{kind.value}: not made, because {words[0]} is not installed", flush=True)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in CONTENTS.items():
+                (Path(folder) / name).write_bytes(content)
+            subprocess.run([*words, *CONTENTS], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            made = Path(folder) / ("a.zip" if words[0] == "zip" else "a")
+            yield kind, (made if made.exists() else made.with_name("a.zip")).read_bytes()
 
 
 def within(seconds: float, part: Callable[[int], None], count: int) -> None:
