@@ -101,11 +101,13 @@ def parse_header(block: bytes, default_type: bytes = b"text/plain") -> PartHeade
                 parts.append(line)
             continue
         if name is not None:
-            values[name].append(b"".join(parts)[:MOST_VALUE_BYTES])
-        key, colon, value = line.partition(b":")
+            value = b"".join(parts)[:MOST_VALUE_BYTES]
+            # Some programs encode a field as a whole.
+            values[name].append(decode_words(value) if value.lstrip().startswith(b"=?") else value)
+        key, colon, rest = line.partition(b":")
         key = key.strip().lower()
         name = key if colon and key in values else None
-        parts = [value]
+        parts = [rest]
     types = values[b"content-type"]
     parsed = [_parameters(value) for value in types]
     boundaries = tuple(dict.fromkeys(b for items in parsed if (b := items.get(b"boundary", b"").rstrip())))

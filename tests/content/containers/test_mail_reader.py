@@ -177,6 +177,7 @@ def test_digests_stand_beside_faults_of_whole_contents(tmp_path: Path) -> None:
         (b'content-disposition : inline; FILENAME = "a\\"b.jpg"', 'a"b.jpg'),
         (b"Content-Disposition: attachment; filename=a b.jpg; size=3", "a b.jpg"),
         (b'Content-Disposition: attachment; filename="../x;y.jpg', "../x;y.jpg"),
+        (b"Content-Disposition: =?utf-8?b?YXR0YWNobWVudDsgZmlsZW5hbWU9IsOkIMO8LmpwZyI=?=", "ä ü.jpg"),
         (b"Content-Disposition: attachment", ""),
     ],
 )  # fmt: skip
