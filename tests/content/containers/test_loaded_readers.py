@@ -37,7 +37,7 @@ print(seen)
 
 MAIL = (
     b"From: a\nDate: b\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
-    b'Content-Type: image/x; name="=?shift_jis?B?g2U=?="\nContent-Disposition: a; filename*=koi8-r\'\'%C1\n\nx\n--b--\n'
+    b"Content-Type: image/x; name=\"=?shift_jis?B?g2U=?=\"\nContent-Disposition: a; filename*=koi8-r''%C1\n\nx\n--b--\n"
 )
 
 
