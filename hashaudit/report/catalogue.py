@@ -44,6 +44,7 @@ TEXTS = {
     "tile_findings": "findings",
     "tile_without_caveat": "of them need no confirmation",
     "unknown": "unknown",
+    "at_least": "at least",
     "tile_unexamined": "entries or members not fully examined",
     "tile_examined": "files examined",
     "tile_read": "read",
@@ -58,6 +59,7 @@ TEXTS = {
         "Every name that the scan found in a directory, except the directories that it walked. The rows add up."
     ),
     "counts_unproven": "The file does not verify, so these counts are only what it states.",
+    "counts_partial": "The file has no end: these counts go up to the last signed checkpoint.",
     "became": "Result",
     "entries": "Entries",
     "share": "Share",

@@ -124,6 +124,8 @@ def _accounting(report: Report, form: _Markdown | _Text, texts: dict[str, str]) 
     for run in (report.runs[number] for number in report.current):
         ended = f" to {run.end} ({run.duration})" if run.end else ""
         yield f"{form.data(run.file)}: {run.start}{ended}, {run.ended}\n"
+        if not run.has_end:
+            yield f"{texts['counts_partial']}\n"
         yield from (form.item(f"{plain(bar.label)}: {bar.count:,}") for bar in run.accounting)
         if run.has_totals:
             yield form.item(f"{texts['all_entries']}: {run.seen:,}; {size_text(run.bytes_read)} {texts['tile_read']}")

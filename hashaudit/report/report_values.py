@@ -150,6 +150,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
     is_complete: bool
     """The scan ended by itself at the end of its roots."""
+    has_end: bool
+    """The file has the scan's last totals. Without them, counts go up to the last signed checkpoint."""
     ended: str
     """How it ended, in words."""
     run_id: str

@@ -73,6 +73,7 @@ def run_facts(
         is_trusted=verified.is_verified,
         points=tuple(_points(outcome)),
         is_complete=outcome.end_reason is EndReason.COMPLETED,
+        has_end=outcome.complete,
         ended=_ended(outcome),
         run_id=header.run_id if header else "",
         start=time_text(header.start) if header else "",
@@ -138,9 +139,9 @@ def _ended(outcome: Verification) -> str:
 def _title(header: RunHeader | None) -> Shown:
     if header is None:
         return "Findings file without a readable header"
-    parts = [f"Case {header.case}" if header.case else "", header.exhibit or ""]
+    parts = [f"Case {header.case}" if header.case else "", f"exhibit {header.exhibit}" if header.exhibit else ""]
     return shown(
-        ": ".join(part for part in parts if part) or f"{'Audit' if header.against else 'Scan'} of {header.host}"
+        ", ".join(part for part in parts if part) or f"{'Audit' if header.against else 'Scan'} of {header.host}"
     )
 
 

@@ -223,3 +223,20 @@ def test_accepted_findings_are_marked_in_every_form(tmp_path: Path) -> None:
     assert ("select", {"id": "fa"}) in page.tags
     for text in (render_text(report), render_markdown(report)):
         assert sum("accepted" in line and "sample" in line for line in text.splitlines()) == 1
+
+
+def test_an_interrupted_file_shows_no_zero_as_a_result(tmp_path: Path) -> None:
+    whole = write_run(tmp_path / "f", [[record(b"a")], [finding()]], signer=KEY, lists=True)
+    (tmp_path / "cut").write_bytes(b"".join(whole.read_bytes().splitlines(keepends=True)[:3]))
+    tiles = []
+    for path in (whole, tmp_path / "cut"):
+        page = page_of(report_of(path))
+        found = re.search(r'<dl class="tiles">(.*?)</dl>', page, re.DOTALL)
+        assert found is not None
+        tiles.append(re.findall(r"<dd>(.*?)</dd>", re.sub(r"\s+|<span.*?>|</span>", " ", found[1])))
+        texts = (page, render_text(report_of(path)))
+        assert all(("up to the last signed checkpoint" in one) is (path is not whole) for one in texts)
+    assert [[text.strip() for text in one] for one in tiles] == [
+        ["1", "1", "0", "2", "0 B"],
+        ["unknown", "unknown", "unknown", "at least  1", "unknown"],
+    ]
