@@ -129,7 +129,7 @@ def show(settings: Settings) -> int:
 def trust(settings: Settings) -> int:
     """Trust the key of a signer: add its line to your *allowed_signers* file.
 
-    Whoever gave you the findings must not be the only source of the key. Compare the fingerprint with its owner, or
+    The sender of the findings must not be the only source of the key. Compare the fingerprint with its owner, or
     give it with --fingerprint.
     """
     from hashaudit.scan.key_inspection import public_half
