@@ -12,13 +12,24 @@ from hashaudit.scan.option import DeclaredOption, Option, options_of
 from hashaudit_cli.commands import COMMAND_MODULES
 from hashaudit_cli.config_file import CONFIG_FIELD
 from hashaudit_cli.exits import guarded
+from hashaudit_cli.piped_inputs import PipedInputs
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.suggestions import see_help
+from hashaudit_cli.ui.colors import Color, choose_colors
 from hashaudit_cli.ui.terminal import HeldWarnings, log_as_json, log_error
 
 
-class ConfigOption(msgspec.Struct, frozen=True, kw_only=True):
-    """The option that every command has."""
+class CommonOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options that every command has."""
+
+    color: Annotated[
+        Color,
+        Option(
+            "color",
+            "Colour messages: auto is on a terminal, unless NO_COLOR is set.",
+            metavar="auto|always|never",
+        ),
+    ] = Color.AUTO
 
     config: Annotated[
         str | None,
@@ -51,10 +62,11 @@ class Command(msgspec.Struct, frozen=True):
         """
 
         def body() -> int:
-            with HeldWarnings() as held:
+            with HeldWarnings() as held, PipedInputs() as inputs:
                 if given.get("log_json"):
                     log_as_json()
-                settings = Settings(self.words, self.options, given, all_options)
+                settings = Settings(self.words, self.options, given, all_options, inputs)
+                choose_colors(settings.make(CommonOptions).color)
                 if settings.is_on("log_json"):
                     log_as_json()
                 if not settings.is_on("quiet"):
@@ -85,7 +97,7 @@ def command(
 
     Args:
         words: the words of the command, such as ``lists build``.
-        tables: its options. ``--config`` is added.
+        tables: its options. ``--config`` and ``--color`` are added.
         examples: command lines for its help.
         takes_words: its only argument takes all words behind its name.
 
@@ -93,7 +105,7 @@ def command(
         TypeError: two options have the same name.
     """
     options = tuple(
-        one for table in (*tables, options_of(ConfigOption)) for one in table if one.option.name is not None
+        one for table in (*tables, options_of(CommonOptions)) for one in table if one.option.name is not None
     )
     if len({one.field for one in options}) < len(options) or len({one.name for one in options}) < len(options):
         raise TypeError(f"{words}: two options have the same name")

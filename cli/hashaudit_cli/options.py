@@ -122,7 +122,7 @@ class FindingsArgument(msgspec.Struct, frozen=True, kw_only=True):
 
     files: Annotated[
         tuple[str, ...],
-        Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE"),
+        Option("findings", "Findings files, or results of merge -o.", argument=True, metavar="FILE", is_input=True),
     ]
 
 

@@ -10,6 +10,7 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.scan.option import REQUIRED, DeclaredOption, Origin, options_of
 from hashaudit_cli.config_file import CONFIG_FIELD, Commands, ConfigFile, open_config_file
+from hashaudit_cli.piped_inputs import PipedInputs
 from hashaudit_cli.ui.terminal import warn
 
 VARIABLE_PREFIX = "HASHAUDIT_"
@@ -17,6 +18,8 @@ VARIABLE_PREFIX = "HASHAUDIT_"
 MIN_SIMILARITY = 0.85
 """Similarity from which an unknown variable causes a warning. HASHAUDIT_SCHEDULER_PORT, which Kubernetes sets for a
 service named hashaudit-scheduler, has 0.78."""
+
+STANDARD_OUTPUT_NAME = "-"
 
 Table = TypeVar("Table", bound=msgspec.Struct)
 
@@ -40,6 +43,7 @@ class Settings:
         options: Sequence[DeclaredOption],
         given: Mapping[str, Any],
         commands: Commands,
+        inputs: PipedInputs | None = None,
     ) -> None:
         """Resolves every option.
 
@@ -48,11 +52,13 @@ class Settings:
             options: its options.
             given: values of the command line by field. An option that was not given is ``None``, or absent.
             commands: the options of all commands.
+            inputs: reads what comes through pipes; ``None``: nothing may.
 
         Raises:
             UsageError: a value is invalid or missing, or the configuration file cannot be used.
         """
         self._given = given
+        self._inputs = inputs
         by_field = {one.field: one for one in options}
         self.config_file: ConfigFile | None = None
         if CONFIG_FIELD in by_field:
@@ -94,6 +100,15 @@ class Settings:
         """Returns where the value of a field comes from."""
         return self._settings[field].origin
 
+    def given_name(self, path: str) -> str:
+        """Returns the name that the user gave to an input: ``-`` for the copy of standard input."""
+        return path if self._inputs is None else self._inputs.given(path)
+
+    @property
+    def has_read_standard_input(self) -> bool:
+        """True if an option took standard input, so that nothing else can."""
+        return self._inputs is not None and self._inputs.has_read_standard_input
+
     def prefer_stronger(self, first: str, second: str) -> None:
         """Resets one of two exclusive fields to its default, if the other has a value from a stronger place."""
         one, other = self._settings[first], self._settings[second]
@@ -126,7 +141,13 @@ class Settings:
         return UsageError(str(error), hint="; ".join(labels)) if labels else error
 
     def _resolve(self, command: str, option: DeclaredOption) -> Setting:
-        for origin, texts, label in self._candidates(command, option):
+        for origin, named, label in self._candidates(command, option):
+            pipes = self._inputs if option.option.is_input else None
+            texts = named if pipes is None else tuple(map(pipes.readable, named))
+            if texts == (STANDARD_OUTPUT_NAME,) and option.field == "output":
+                if not option.option.can_be_standard_output:
+                    raise UsageError(f"invalid {label}: '-'; it must be the name of a file")
+                return Setting(option, None, origin, label)
             try:
                 return Setting(option, option.parse(texts), origin, label)
             except ValueError as error:

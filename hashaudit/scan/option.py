@@ -75,6 +75,10 @@ class Option(msgspec.Struct, frozen=True):
     """Default as ``--help`` shows it, if it is not the field's default."""
     argument: bool = False
     """Given by position. An argument comes from the command line only."""
+    is_input: bool = False
+    """Names a file that is only read, so it can also be ``-`` for standard input, or a pipe."""
+    can_be_standard_output: bool = False
+    """Names a new file; ``-``, or no value, is standard output."""
     optional: bool = False
     """An argument that can be omitted although its field has no default."""
     parse: Callable[[str], Any] | None = None

@@ -13,7 +13,6 @@ import hashaudit
 from hashaudit.errors import UsageError
 from hashaudit.model.secret_masking import mask_options
 from hashaudit.record.header import ManifestSource
-from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.events import Audited, Event, Finished, Recorded, Started
@@ -26,7 +25,7 @@ from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_summary, fault_line, outcome_line, outside_line, source_line
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
-from hashaudit_cli.ui.terminal import log, quote
+from hashaudit_cli.ui.terminal import log, null_output, quote
 
 if TYPE_CHECKING:
     from hashaudit.scan.auditor import AuditRequest
@@ -47,6 +46,7 @@ class AuditCommandOptions(msgspec.Struct, frozen=True, kw_only=True):
             "directory. Use ALGO=FILE if its digests have no name.",
             Group.LISTS,
             metavar="MANIFEST",
+            is_input=True,
         ),
     ] = ()
     base: Annotated[
@@ -178,7 +178,7 @@ def _run(
         if output is None:
             # Nothing is kept, so nothing is signed.
             signing = msgspec.structs.replace(signing, key=None, unsigned=True, passphrase=None)
-        target = Output.of_descriptor(_no_file(stack)) if output is None else output
+        target = null_output(stack) if output is None else output
         control = stack.enter_context(obeying_signals())
         argv = mask_options(sys.argv, secret_options((SigningOptions,)))
         with interrupting_on_signals():
@@ -193,12 +193,6 @@ def _run(
     if events.exit_code is None:
         raise RuntimeError("an audit ended without an exit code")
     return events.exit_code
-
-
-def _no_file(stack: contextlib.ExitStack) -> int:
-    descriptor = os.open(os.devnull, os.O_WRONLY)
-    stack.callback(os.close, descriptor)
-    return descriptor
 
 
 class _Display:

@@ -22,7 +22,7 @@ class Shell(StrEnum):
 class CompletionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of the command."""
 
-    shell: Annotated[Shell, Option("shell", "bash, zsh or fish.", argument=True, metavar="SHELL")]
+    shell: Annotated[Shell, Option("shell", "Shell: bash, zsh or fish.", argument=True, metavar="SHELL")]
 
 
 @command(

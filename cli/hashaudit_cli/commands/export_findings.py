@@ -36,6 +36,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
             short="o",
             metavar="NEW",
             shown="standard output",
+            can_be_standard_output=True,
             setting="export-output",
         ),
     ] = None

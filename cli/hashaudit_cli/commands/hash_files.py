@@ -50,7 +50,15 @@ class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = "list"
     output: Annotated[
         str | None,
-        Option("output", "Write to this new file.", Group.OUTPUT, short="o", metavar="FILE", shown="standard output"),
+        Option(
+            "output",
+            "Write to this new file.",
+            Group.OUTPUT,
+            short="o",
+            metavar="FILE",
+            shown="standard output",
+            can_be_standard_output=True,
+        ),
     ] = None
     relative: Annotated[
         bool,

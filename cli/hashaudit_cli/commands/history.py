@@ -38,6 +38,7 @@ class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
             short="o",
             metavar="NEW",
             shown="standard output",
+            can_be_standard_output=True,
             setting="history-output",
         ),
     ] = None

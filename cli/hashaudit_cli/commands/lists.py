@@ -38,6 +38,7 @@ class ListArguments(msgspec.Struct, frozen=True, kw_only=True):
             argument=True,
             metavar="LIST",
             parse=deny_list,
+            is_input=True,
         ),
     ]
 
@@ -86,9 +87,11 @@ class DiffOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     first: Annotated[
         ListSpec,
-        Option("first", "A list or compiled index.", argument=True, metavar="A", parse=_one_list),
+        Option("first", "A list or compiled index.", argument=True, metavar="A", parse=_one_list, is_input=True),
     ]
-    second: Annotated[ListSpec, Option("second", "Another.", argument=True, metavar="B", parse=_one_list)]
+    second: Annotated[
+        ListSpec, Option("second", "Another.", argument=True, metavar="B", parse=_one_list, is_input=True)
+    ]
     entry_ids: Annotated[bool, Option("entry-ids", "Print the lists' entry ids too.", Group.OUTPUT)] = False
 
 
@@ -231,6 +234,8 @@ def check(settings: Settings) -> int:
     from hashaudit.lists.index.check_digests import check as look_up
     from hashaudit.lists.load import load_lists
 
+    if settings.has_read_standard_input:
+        raise UsageError("standard input holds the digests to look up", hint="name the file of the list")
     config, as_json = settings.make(ScanConfig, roots=()), settings.make(JsonOption).as_json
     options = ParseOptions(algorithm=settings.make(CheckOptions).algorithm, columns=config.columns)
     found = False

@@ -19,8 +19,12 @@ from hashaudit_cli.ui.terminal import log, print_json, quote
 class DiffOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of the command."""
 
-    old: Annotated[str, Option("old", "The earlier manifest or findings file.", argument=True, metavar="OLD")]
-    new: Annotated[str, Option("new", "The later manifest or findings file.", argument=True, metavar="NEW")]
+    old: Annotated[
+        str, Option("old", "The earlier manifest or findings file.", argument=True, metavar="OLD", is_input=True)
+    ]
+    new: Annotated[
+        str, Option("new", "The later manifest or findings file.", argument=True, metavar="NEW", is_input=True)
+    ]
     ignore_case: Annotated[bool, Option("ignore-case", "Treat names that differ only in case as equal.", short="E")] = (
         False
     )

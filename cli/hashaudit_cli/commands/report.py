@@ -34,6 +34,7 @@ class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
             short="o",
             metavar="NEW",
             shown="standard output",
+            can_be_standard_output=True,
             setting="report-output",
         ),
     ] = None

@@ -12,6 +12,7 @@ import msgspec
 import hashaudit
 from hashaudit.errors import UsageError
 from hashaudit.model.secret_masking import mask_options
+from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded
@@ -21,12 +22,14 @@ from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
 from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
+from hashaudit_cli.ui.colors import painted
 from hashaudit_cli.ui.event_fields import event_fields
 from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.scan_display import follow, show, show_preparation
 from hashaudit_cli.ui.signals import interrupting_on_signals, obeying_signals
+from hashaudit_cli.ui.streams import STANDARD_OUTPUT
 from hashaudit_cli.ui.summary import summary
-from hashaudit_cli.ui.terminal import log, log_as_json, logs_json, quote, standard_output, warn
+from hashaudit_cli.ui.terminal import log, log_as_json, logs_json, null_output, quote, standard_output, warn
 
 if TYPE_CHECKING:
     from hashaudit.jobs.outputs import PastRun
@@ -51,6 +54,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
             short="o",
             metavar="FILE",
             shown="standard output",
+            can_be_standard_output=True,
         ),
     ] = None
     resume: Annotated[
@@ -115,12 +119,18 @@ def run_scan(settings: Settings, previous: "PastRun | None" = None, *, only_new:
         config = msgspec.structs.replace(config, previous_run=previous.run_id)
     signing = signing_options(**msgspec.structs.asdict(settings.make(SigningOptions)))
     output = None if own.resume is not None else own.output
+    keeps = own.resume is not None or settings.origin("output") is not Origin.DEFAULT or not os.isatty(STANDARD_OUTPUT)
+    if not keeps:
+        # Nothing is kept, so nothing is signed.
+        signing = msgspec.structs.replace(signing, key=None, unsigned=True, passphrase=None)
     path = own.resume or output
     outcome = _Outcome(path, previous, quiet=quiet, only_new=only_new)
     return run_and_report(
         settings.make(EndOptions),
         path,
-        lambda take: _run(config, output=output, resume=own.resume, signing=signing, outcome=outcome, on_event=take),
+        lambda take: _run(
+            config, output=output, resume=own.resume, keeps=keeps, signing=signing, outcome=outcome, on_event=take
+        ),
         outcome.news,
         outcome.lines.is_known,
     )
@@ -149,6 +159,7 @@ def _run(
     *,
     output: str | None,
     resume: str | None,
+    keeps: bool,
     signing: "Signing",
     outcome: "_Outcome",
     on_event: Callable[[Event], None],
@@ -159,6 +170,7 @@ def _run(
         config: the options. To resume a scan without a ROOT, only the options that may differ from it.
         output: the new findings file; ``None`` for standard output.
         resume: the findings file of an interrupted scan.
+        keeps: write records. Without, a person sees findings and faults, and nothing else stays.
         signing: how to sign.
         outcome: displays the end.
         on_event: receives every event.
@@ -166,8 +178,13 @@ def _run(
     Raises:
         HashauditError: the scan cannot start or continue.
     """
-    target = standard_output() if output is None and resume is None else output
-    with obeying_signals() as control:
+    with contextlib.ExitStack() as stack:
+        target: Output | str | None = output
+        if not keeps:
+            target = null_output(stack)
+        elif output is None and resume is None:
+            target = standard_output()
+        control = stack.enter_context(obeying_signals())
         with interrupting_on_signals():
             argv = mask_options(sys.argv, secret_options((SigningOptions,)))
             events = hashaudit.scan(
@@ -189,6 +206,8 @@ def _run(
 
             follow(events, control, quiet=outcome.quiet, on_event=take, lines=outcome.lines)
             outcome.show()
+            if not keeps and not outcome.quiet:
+                log("nothing is kept: write signed findings to a new file with -o FILE, or records here with -o -")
     if events.exit_code is None:
         raise RuntimeError("a scan ended without an exit code")
     return events.exit_code
@@ -266,7 +285,7 @@ class _Outcome:
         with contextlib.suppress(OSError, ValueError):
             if self._tables is not None:
                 self._tables.print(finished.totals)
-            print(line, file=sys.stderr, flush=True)
+            print(painted(line), file=sys.stderr, flush=True)
         if self._skipped is not None:
             show(self._skipped, quiet=False)
         if path is None:

@@ -33,6 +33,7 @@ class VerifyOptions(msgspec.Struct, frozen=True, kw_only=True):
             "Findings files, or results of merge -o. FILE.sig next to each is checked too.",
             argument=True,
             metavar="FILE",
+            is_input=True,
         ),
     ]
     extract: Annotated[
@@ -79,12 +80,14 @@ def verify(settings: Settings) -> int:
                 raise
             worst = ExitCode.CANNOT_START
             log_error(str(error), error.hint)
-            results.append(_named(file) | {"verified": False, "intact": False, "error": str(error)})
+            results.append(
+                _named(settings.given_name(file)) | {"verified": False, "intact": False, "error": str(error)}
+            )
             continue
         worst = max(worst, report.code)
-        results.append(_named(file) | report.fields)
+        results.append(_named(settings.given_name(file)) | report.fields)
         if not as_json:
-            print(f"{quote(os.fsencode(file))}: {report.headline}")
+            print(f"{quote(os.fsencode(settings.given_name(file)))}: {report.headline}")
             for line in report.lines:
                 print(line)
     if as_json:

@@ -1,15 +1,19 @@
-"""The tables at the end of a scan: findings and faults."""
+"""The tables at the end of a scan: findings and faults. Where a table does not fit, each has a line."""
 
 import sys
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from hashaudit.model.results import Role
 from hashaudit.record.schema import FaultRecord, FindingRecord, Totals
+from hashaudit_cli.ui.colors import has_colors
 from hashaudit_cli.ui.summary import safe, shown_path
 from hashaudit_cli.ui.terminal import counted
+
+_WIDEST_TABLE_COLUMNS = 10_000
 
 MAX_ROWS = 100
 """More do not help a person; the findings file has them all."""
@@ -31,18 +35,35 @@ class Tables:
             self._faults.append(record)
 
     def print(self, totals: Totals) -> None:
-        """Writes the tables to standard error."""
-        console = Console(file=sys.stderr, highlight=False)
+        """Writes the tables to standard error; lines if that is no terminal, or one that is too narrow."""
+        is_terminal = sys.stderr.isatty()
+        console = Console(file=sys.stderr, highlight=False, color_system="standard" if has_colors() else None)
         if self._findings:
-            console.print(self._findings_table())
-            _print_rest(console, totals.open_findings - len(self._findings), "finding")
+            self._show(console, self._findings_table(), is_terminal=is_terminal)
+            _print_rest(console, totals.findings - len(self._findings), "finding")
         if self._faults:
-            console.print(self._faults_table())
+            self._show(console, self._faults_table(), is_terminal=is_terminal)
             _print_rest(
                 console,
                 totals.faulted + totals.members_faulted + totals.directories_faulted - len(self._faults),
                 "fault",
             )
+
+    def _show(self, console: Console, table: Table, *, is_terminal: bool) -> None:
+        unlimited = console.options.update(max_width=_WIDEST_TABLE_COLUMNS)
+        if is_terminal and Measurement.get(console, unlimited, table).maximum <= console.width:
+            console.print(table)
+            return
+        console.print(f"{table.title}:")
+        cells = zip(*(column.cells for column in table.columns), strict=True)
+        path = ""
+        for first, *others in cells:
+            # A finding with several matches has its path in the first row.
+            path = str(first) or path
+            said = ", ".join(text for text in map(str, others) if text)
+            console.print(Text(f"{path}: {said}"), soft_wrap=True)
+        if table.caption is not None:
+            console.print(str(table.caption), soft_wrap=True)
 
     def _findings_table(self) -> Table:
         table = Table(title="Findings", title_justify="left")

@@ -16,6 +16,7 @@ from hashaudit.errors import OutputError
 from hashaudit.model.paths import for_terminal
 from hashaudit.model.secret_masking import mask_message
 from hashaudit.record.output import Output
+from hashaudit_cli.ui.colors import painted
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT, opened_in_place
 
 NARROWEST_COLUMNS = 60
@@ -47,7 +48,7 @@ def log(text: str, **fields: object) -> None:
         text: for people.
         fields: what a line of JSON has besides the text.
     """
-    _write(f"hashaudit: {printable(mask_message(text))}", text, fields)
+    _write(f"hashaudit: {painted(printable(mask_message(text)))}", text, fields)
 
 
 def _write(line: str, text: str, fields: Mapping[str, object]) -> None:
@@ -120,7 +121,7 @@ def log_error(text: str, hint: str | None = None) -> None:
     log(f"error: {text}")
     if hint is not None:
         with contextlib.suppress(OSError, ValueError):
-            print(f"hint: {printable(mask_message(hint))}", file=sys.stderr, flush=True)
+            print(painted(f"hint: {printable(mask_message(hint))}"), file=sys.stderr, flush=True)
 
 
 def quote(raw: bytes) -> str:
@@ -156,6 +157,13 @@ def standard_output() -> Output:
     if STANDARD_OUTPUT in opened_in_place:
         raise OutputError("standard output is closed", hint="write to a file with -o")
     return (TerminalOutput if os.isatty(STANDARD_OUTPUT) else Output).of_descriptor(STANDARD_OUTPUT)
+
+
+def null_output(stack: contextlib.ExitStack) -> Output:
+    """Returns an output that keeps nothing, and which ``stack`` closes."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    stack.callback(os.close, descriptor)
+    return Output.of_descriptor(descriptor)
 
 
 def print_json(value: object) -> None:
