@@ -35,7 +35,7 @@ class Tables:
             self._faults.append(record)
 
     def print(self, totals: Totals) -> None:
-        """Writes the tables to standard error; lines if that is no terminal, or one that is too narrow."""
+        """Writes the tables to standard error; lines if that is not a terminal, or a narrow one."""
         is_terminal = sys.stderr.isatty()
         console = Console(file=sys.stderr, highlight=False, color_system="standard" if has_colors() else None)
         if self._findings:
