@@ -28,6 +28,7 @@ def shown(tool: Tool, *words: str | Path) -> dict[str, str]:
 
 def test_findings_of_another_verify_once_their_key_is_trusted(hashaudit: Tool, signer: Tool, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(b"x")
     findings = tmp_path / "findings.jsonl"
     assert signer("scan", tmp_path / "tree", "--record", "all", "-q", "-o", findings).code == 0
     assert hashaudit("keys", "new").code == 0

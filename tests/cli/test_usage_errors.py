@@ -110,6 +110,7 @@ def test_messages_hold_no_secret(hashaudit: Tool) -> None:
 def test_no_command_waits_for_a_planted_fifo(hashaudit: Tool, tmp_path: Path) -> None:
     tree, output = tmp_path / "tree", tmp_path / "findings"
     tree.mkdir()
+    (tree / "file").write_bytes(b"x")
     assert hashaudit("scan", tree, "--record", "all", "-o", output, "-q").code == 0
     sidecar, journal = Path(f"{output}.sig"), Path(f"{output}.journal")
     sidecar.unlink()
