@@ -39,6 +39,7 @@ import numpy as np
 import zstandard
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+import fuzz_archives
 from list_shapes import Planted, Shape, Shapes
 from PIL import Image
 
@@ -493,7 +494,7 @@ CONTENTS = {f"m{number}": bytes([number]) * (300 * number + 1) + b"%d" % number 
 WITHOUT_CHECKSUM = frozenset(
     (
         ContainerKind.TAR, ContainerKind.EML, ContainerKind.MBOX, ContainerKind.OLE, ContainerKind.PDF,
-        ContainerKind.SQLITE, ContainerKind.CPIO, ContainerKind.AR, ContainerKind.ISO,
+        ContainerKind.SQLITE, *fuzz_archives.WITHOUT_CHECKSUM,
     )
 )  # fmt: skip
 """Kinds in which a changed byte of content shows in nothing."""
@@ -521,6 +522,7 @@ def containers() -> list[tuple[ContainerKind, bytes]]:
         *made,
         *by_other_programs(),
         *documents(CONTENTS),
+        *fuzz_archives.archives(CONTENTS),
         (ContainerKind.GZ, gzip.compress(content)),
         (ContainerKind.BZ2, bz2.compress(content)),
         (ContainerKind.XZ, lzma.compress(content)),

@@ -21,8 +21,8 @@ _OFFSET, _LENGTH, _SIZE = (
 )
 
 
-def has_wrong_checksum(source: RandomSource) -> bool:
-    """Returns whether a block of a cabinet has another checksum than its header states.
+def has_wrong_checksum(source: RandomSource) -> bool:  # noqa: PLR0911 # each part may be cut
+    """Returns whether a block of a cabinet has another checksum than its header states, or is not whole.
 
     The library meets it at the end of a block, when it has given the members before that end as good.
     """
@@ -39,15 +39,17 @@ def has_wrong_checksum(source: RandomSource) -> bool:
     for number in range(folders):
         folder = source.read_at(at + number * (8 + for_folder), 8)
         if len(folder) < 8:
-            return False
+            return True
         start, blocks = struct.unpack_from("<IH", folder)
         for _ in range(blocks):
             block = source.read_at(start, 8 + for_block)
             if len(block) < 8:
-                return False
+                return True
             stated, packed = struct.unpack_from("<IH", block)
             data = source.read_at(start + len(block), packed)
-            if stated and len(data) == packed and _checksum(block[8:] + data) ^ _checksum(block[4:8]) != stated:
+            if len(data) < packed:
+                return True  # the checksum of what is left of the block cannot be known
+            if stated and _checksum(block[8:] + data) ^ _checksum(block[4:8]) != stated:
                 # The reserved bytes are not always a whole number of words, so a checksum of the parts is right too.
                 parts = _checksum(data, _checksum(block[4:]))
                 if parts != stated:

@@ -27,7 +27,7 @@ MAX_SECTIONS = 1_000_000
 
 
 class _Found(msgspec.Struct):
-    """What the sections say."""
+    """The content of the sections."""
 
     volume: bytes = b""
     md5: bytes | None = None

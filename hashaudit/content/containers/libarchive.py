@@ -49,6 +49,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         [_POINTER, ctypes.POINTER(_POINTER), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int64)],
     ),
     "archive_read_has_encrypted_entries": (ctypes.c_int, [_POINTER]),
+    "archive_filter_code": (ctypes.c_int, [_POINTER, ctypes.c_int]),
     "archive_errno": (ctypes.c_int, [_POINTER]),
     "archive_error_string": (ctypes.c_char_p, [_POINTER]),
     "archive_entry_new": (_POINTER, []),

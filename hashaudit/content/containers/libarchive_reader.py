@@ -139,6 +139,11 @@ class _Archive:
         """True if the content of the present entry is encrypted."""
         return bool(self._library.archive_entry_is_encrypted(self._entry))
 
+    @property
+    def is_filtered(self) -> bool:
+        """True if the archive is unpacked as a whole."""
+        return bool(self._library.archive_filter_code(self._handle, 0))
+
     def fault(self, *, of_member: bool) -> tuple[FaultCode, str]:
         """Returns the reason of the last result that is an error."""
         text = (self._library.archive_error_string(self._handle) or b"").decode("ascii", "replace").lower()
@@ -329,7 +334,12 @@ def read_lz4(source: RandomSource) -> Iterator[Found]:
 
 def _stream_reader(support: str) -> RandomReader:
     def read(source: RandomSource) -> Iterator[Found]:
-        for found in _read(_Archive(source, 0, source.size, (support, "format_raw"))):
+        archive = _Archive(source, 0, source.size, (support, "format_raw"))
+        for found in _read(archive):
+            if isinstance(found, MemberContent) and not archive.is_filtered:
+                # Without the right first bytes, the library gives the file as it is.
+                yield Trouble(FaultCode.DAMAGED, DAMAGED)
+                return
             # The library calls what it unpacks "data".
             yield msgspec.structs.replace(found, name=b"") if isinstance(found, MemberContent) else found
 
