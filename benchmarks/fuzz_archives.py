@@ -14,7 +14,7 @@ from hashaudit.model.containers import ContainerKind
 
 K = ContainerKind
 WITHOUT_CHECKSUM = frozenset(
-    (K.AR, K.CAB, K.CPIO, K.ISO, K.COMPRESS, K.PARTITIONS, K.QCOW, K.VHD, K.VHDX, K.VMDK, K.EWF)
+    (K.AR, K.CAB, K.CPIO, K.ISO, K.COMPRESS, K.PARTITIONS, K.QCOW, K.RPM, K.VHD, K.VHDX, K.VMDK, K.EWF)
 )
 """Kinds without a checksum of content or of its place, and those whose content is a whole disk here."""
 

@@ -75,8 +75,8 @@ def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Ite
         yield Trouble(FaultCode.DAMAGED, DAMAGED_HEADER)
     last = found[-1] if found else None
     if last is None or last.type != END:
-        # Archives before version 5 may lack an end.
-        if last is None or last.end != source.size or is_new:
+        # Archives before version 5 may lack an end, but not members too.
+        if last is None or last.type == MAIN or last.end != source.size or is_new:
             yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
         return
     if last.has_next:

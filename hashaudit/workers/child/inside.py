@@ -48,6 +48,9 @@ SMALL_BYTES = 1 << 20
 
 _SKIPS_CONTENT = frozenset((ContainerKind.ZIP, ContainerKind.TAR))
 """Kinds whose readers skip the content of a member that nobody reads."""
+QUICK_BYTES = 1 << 16
+"""A member up to this size is read before anything else is made for it."""
+
 IMAGE_KINDS = CATEGORIES[ContainerCategory.IMAGES]
 MIN_IMAGE_BYTES = 1 << 16
 """Inside a container, a shorter member that begins like a file system is its boot record."""
@@ -284,7 +287,7 @@ class _File:
                 verdict = self._verdict(found, within)
                 if verdict is MemberVerdict.SKIP:
                     self._skip(found, kind)
-                elif found.whole is None or found.kind is not None or not self._is_quick(found.whole, verdict):
+                elif not self._is_done_quickly(found, verdict):
                     steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index))
                     self._examine_member(found, steps, above, verdict)
         except LimitReachedError:
@@ -314,6 +317,36 @@ class _File:
                 raise
             except ContainerError:
                 pass  # nobody asked for it
+
+    def _is_done_quickly(self, found: MemberContent, verdict: MemberVerdict) -> bool:
+        """Returns whether a small member could be counted at once. Otherwise its content can still be read."""
+        if found.kind is not None:
+            return False
+        data = found.whole
+        if data is None and found.size is not None and found.size <= QUICK_BYTES:
+            data = self._small_content(found)
+        return data is not None and self._is_quick(data, verdict)
+
+    def _small_content(self, found: MemberContent) -> bytes | None:
+        """Reads a small member; ``None``: it is longer than stated, or damaged."""
+        if self._inside.hashing.report_all or self._number in self._blames:
+            return None
+        # A crash in the library that reads it has to be blamed on this member.
+        self._inside.progress[MEMBER] = self._number + 1
+        pieces: list[bytes] = []
+        length = 0
+        try:
+            for piece in found.chunks:
+                pieces.append(piece)
+                length += len(piece)
+                if length > QUICK_BYTES:
+                    found.chunks = chain(pieces, found.chunks)
+                    return None
+        except ContainerError as error:
+            found.chunks = _then(pieces, error)
+            return None
+        found.chunks = iter(pieces)
+        return b"".join(pieces)
 
     def _is_quick(self, data: bytes, verdict: MemberVerdict) -> bool:
         """Returns whether a small member is neither image, container nor finding. It is counted then, and done.
@@ -628,6 +661,11 @@ class _Stream:
             self.error = error
             return b""
         return data
+
+
+def _then(pieces: list[bytes], error: ContainerError) -> Iterator[bytes]:
+    yield from pieces
+    raise error
 
 
 def _is_boot_record(kind: ContainerKind, found: MemberContent) -> bool:

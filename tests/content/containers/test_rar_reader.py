@@ -50,6 +50,7 @@ def test_members_of_whole_cut_and_damaged_archives(version: str, solid: bool) ->
         assert set(good.values()) <= set(EXPECTED.values())
         assert codes or set(good.values()) == set(EXPECTED.values())
     assert read(ContainerKind.RAR, whole + b"other data behind").codes
+    assert set(read(ContainerKind.RAR, whole[:20]).codes) == {"damaged"}, "no member is left"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,28 @@ def test_time_is_limited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inside_budget, "BASE_TIME_S", -1.0)
     path.write_bytes(zipped(a=b"a"))
     assert examine(path).codes == ["limit_reached"]
+
+
+def test_a_small_member_that_is_damaged_or_longer_than_stated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hashaudit.content.containers import reader_registry  # noqa: PLC0415 # patched
+    from hashaudit.content.containers.interface import ContainerError, MemberContent  # noqa: PLC0415 # as above
+    from hashaudit.model.containers import ContainerKind  # noqa: PLC0415 # as above
+
+    def broken() -> Iterator[bytes]:
+        yield b"part"
+        raise ContainerError(FaultCode.DAMAGED, "the content of the member is damaged", is_complete=True)
+
+    members = [
+        MemberContent(0, b"good", iter([b"go", b"od"]), 4),
+        MemberContent(1, b"broken", broken(), 4),
+        MemberContent(2, b"long", iter([b"x" * 40_000] * 3), 4),
+    ]
+    monkeypatch.setitem(reader_registry.RANDOM_READERS, ContainerKind.ZIP, lambda _: iter(members))
+    path.write_bytes(zipped(a=b"a"))
+    found = examine(path, report_all=False)
+    assert [(names(one), one.result.digests["sha256"]) for one in found.members] == [((b"broken",), sha256(b"part"))]
+    assert found.file.container is not None
+    assert (found.file.container.clean, found.file.container.bytes) == (2, 4 + 4 + 120_000)
 
 
 def test_a_container_that_holds_itself_is_opened_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
