@@ -7,6 +7,7 @@ Source: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar
 """
 
 import re
+import zlib
 from collections.abc import Iterator
 
 import msgspec
@@ -25,6 +26,7 @@ from hashaudit.content.containers.member_source import LookAhead
 from hashaudit.model.faults import FaultCode
 
 BLOCK = 512
+_END_MARK = bytes(BLOCK)
 
 MAX_EXTENSION_BYTES = 16 << 20
 """Longest extended header: names have at most a few KiB, maps of sparse files some more."""
@@ -69,7 +71,7 @@ class _Tar:
         """Yields the members, and a fault where some may be missing."""
         has_ended = is_damaged = False
         while len(block := self._ahead.read_exactly(BLOCK)) == BLOCK:
-            if not block.strip(b"\0"):
+            if block == _END_MARK:
                 has_ended, is_damaged = True, False
                 continue
             header = parse_header(block)
@@ -100,7 +102,9 @@ class _Tar:
         if self._take_extension(header):
             return None
         size = header.size
-        extended, self._extended = self._global | self._extended, {}
+        extended = self._extended
+        if extended or self._global:
+            extended, self._extended = self._global | extended, {}
         name, self._long_name = (
             extended.get(b"GNU.sparse.name") or extended.get(b"path") or self._long_name or header.name,
             None,
@@ -243,6 +247,8 @@ class _Tar:
 
     def _finish(self) -> None:
         """Skips what is left of a member."""
+        if not self._left:
+            return
         while self._left > 0 and not self._is_cut:
             data = self._ahead.read_exactly(min(self._left, CHUNK_BYTES))
             self._is_cut = not data
@@ -263,7 +269,8 @@ def parse_header(block: bytes) -> _Header | None:
     """Returns the header in a block; ``None``: its checksum is wrong or a number is invalid."""
     stated = parse_number(block[148:156])
     plain = block[:148] + b" " * 8 + block[156:]
-    if stated != sum(plain) and stated != sum(byte - 256 if byte > 127 else byte for byte in plain):
+    # The low half of Adler-32 is 1 and the sum of the bytes, modulo 65521 (RFC 1950 8.2). Most headers end here.
+    if stated is None or (zlib.adler32(plain) & 0xFFFF != (stated + 1) % 65521 and not _is_sum(stated, plain)):
         return None
     size = parse_number(block[124:136])
     if size is None:
@@ -272,6 +279,11 @@ def parse_header(block: bytes) -> _Header | None:
     if block[257:263] == b"ustar\0" and block[345]:
         name = block[345:500].partition(b"\0")[0] + b"/" + name
     return _Header(name, size, block[156], block)
+
+
+def _is_sum(stated: int, plain: bytes) -> bool:
+    """Returns whether a checksum is that of the bytes, with or without signs."""
+    return stated in {sum(plain), sum(byte - 256 if byte > 127 else byte for byte in plain)}
 
 
 def parse_number(field: bytes) -> int | None:
