@@ -26,6 +26,8 @@ CAVEAT_NAMES = {
 MAX_ENTRIES_SHOWN = 20
 """List entries of one finding that are shown. A file can match a thousand."""
 
+_FILE_LABELS = {"name", "file", "filename", "file_name", "path"}
+
 _OWN_DIGESTS = ("md5", "sha1", "sha256", "sha512", "blake3")
 _DETAIL = {label: number for number, label in enumerate(DETAILS)}
 
@@ -133,11 +135,19 @@ class RowMaker:
             ()
             if hides
             else tuple(
-                (shown(name, MAX_LABEL_CHARACTERS), shown(value, MAX_LABEL_CHARACTERS))
+                (
+                    shown(name, MAX_LABEL_CHARACTERS),
+                    HIDDEN if self._hides_label(name, value) else shown(value, MAX_LABEL_CHARACTERS),
+                )
                 for name, value in labels.items()
             )
         )
         return EntryText(index, HIDDEN if hides else shown(found.entry), pairs, found.text)
+
+    def _hides_label(self, name: str, value: str) -> bool:
+        """Returns whether a label is the name or path of a file, which a list made from the same files has."""
+        is_place = name in _FILE_LABELS or "/" in value or "\\" in value
+        return is_place and bool(self._redaction.kinds & {Redact.PATHS, Redact.NAMES})
 
     def _category(self, found: list[Agreement]) -> str:
         if self._redaction.hides(Redact.LABELS):

@@ -240,3 +240,13 @@ def test_an_interrupted_file_shows_no_zero_as_a_result(tmp_path: Path) -> None:
         ["1", "1", "0", "2", "0 B"],
         ["unknown", "unknown", "unknown", "at least  1", "unknown"],
     ]
+
+
+def test_labels_that_are_paths_are_hidden_with_paths_and_names(tmp_path: Path) -> None:
+    labels = {"name": "private.jpg", "comment": "seen in /private/place", "category": "kept"}
+    path = write_run(tmp_path / "f", [[record(b"a", matches=[match(labels=labels)])]], signer=KEY)
+    for kind in (Redact.PATHS, Redact.NAMES):
+        report = report_of(path, redaction=Redaction(frozenset({kind})))
+        for text in (page_of(report), render_text(report), render_markdown(report)):
+            assert "private" not in text
+            assert "kept" in text
