@@ -131,6 +131,11 @@ TEXTS = {
         "Made from an extract, which holds the segments with findings. Totals are those of the whole scan; records of "
         "other segments are not disclosed."
     ),
+    "pending": (
+        "entries were found and not reached before the end. They have no record. "
+        "`hashaudit scan --resume FILE` examines them."
+    ),
+    "not_reached": "The file has no end, so it does not say which entries were not examined.",
     "no_faults": "No record says that anything was not examined.",
     "skipped": "Skipped by rule",
     "unopened": "Containers that were read as files, and not opened",

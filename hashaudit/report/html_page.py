@@ -48,6 +48,7 @@ def render_page(report: Report, language: Language = Language.ENGLISH) -> Iterat
         is_audit=any(run.is_audit for run in current),
         looked_for=any(run.looked_for for run in current),
         differing=sum(bar.count for run in current for bar in run.audit if bar.label in DIFFERENCES),
+        pending=sum(run.pending for run in current),
         is_partial=not all(run.has_end for run in current),
         is_extract=any(run.is_extract for run in report.runs),
         has_totals=any(run.has_totals for run in current),

@@ -167,6 +167,8 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     examined: int
     matched: int
     unexamined: int
+    pending: int
+    """Entries that were found and not reached before the end. They have no record."""
     directories_faulted: int
     known: int
     bytes_read: int

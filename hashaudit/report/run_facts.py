@@ -88,6 +88,7 @@ def run_facts(
         examined=totals.examined if totals else 0,
         matched=totals.findings if totals else counts.findings,
         unexamined=totals.not_examined if totals else counts.faulted,
+        pending=totals.pending if totals else 0,
         directories_faulted=totals.directories_faulted if totals else counts.directories_faulted,
         known=totals.known if totals else 0,
         bytes_read=int(totals.bytes) if totals else 0,

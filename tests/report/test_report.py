@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from findings_lab import fault, finding, four_segments, match, record, signing_key, write_run
+from findings_lab import FakeClock, fault, finding, four_segments, header, match, record, signing_key, write_run
 from hashaudit.record.header import Root, RootType
-from hashaudit.record.schema import Acceptance, FindingRecord
+from hashaudit.record.output import Output
+from hashaudit.record.schema import Acceptance, EndReason, FindingRecord
+from hashaudit.record.writer import FindingsWriter
 from hashaudit.report import build_report as building
 from hashaudit.report.html_page import render_page
 from hashaudit.report.plain_report import render_markdown, render_text
@@ -234,6 +236,7 @@ def test_an_interrupted_file_shows_no_zero_as_a_result(tmp_path: Path) -> None:
         found = re.search(r'<dl class="tiles">(.*?)</dl>', page, re.DOTALL)
         assert found is not None
         tiles.append(re.findall(r"<dd>(.*?)</dd>", re.sub(r"\s+|<span.*?>|</span>", " ", found[1])))
+        assert ("does not say which entries were not examined" in page) is (path is not whole)
         texts = (page, render_text(report_of(path)))
         assert all(("up to the last signed checkpoint" in one) is (path is not whole) for one in texts)
     assert [[text.strip() for text in one] for one in tiles] == [
@@ -250,3 +253,18 @@ def test_labels_that_are_paths_are_hidden_with_paths_and_names(tmp_path: Path) -
         for text in (page_of(report), render_text(report), render_markdown(report)):
             assert "private" not in text
             assert "kept" in text
+
+
+def test_entries_that_were_not_reached_are_not_called_unproven(tmp_path: Path) -> None:
+    with FindingsWriter(
+        Output.create(str(tmp_path / "f")), header(KEY.fingerprint, lists=True), signer=KEY, clock=FakeClock().clock()
+    ) as writer:
+        for _ in range(3):
+            writer.tally.add()
+        writer.write(record(b"a"))
+        writer.finish(EndReason.TIME_LIMIT, 48)
+    report = report_of(tmp_path / "f")
+    assert report.runs[0].pending == 2
+    text = Page(page_of(report)).text
+    assert "2 entries were found and not reached before the end. They have no record." in text
+    assert "because nothing proves them" not in text
