@@ -2,11 +2,11 @@
 
 import struct
 
-FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+FREE, END, FAT, DIFAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 CUTOFF = 4096
 
 
-def compound_file(streams: dict[str, bytes], *, shift: int = 9) -> bytes:  # noqa: PLR0915 # one layout
+def compound_file(streams: dict[str, bytes], *, shift: int = 9) -> bytes:  # noqa: C901, PLR0915 # one layout
     """Returns a compound file. ``/`` in a name is a storage. Members of a storage form a list, not a balanced tree."""
     size = 1 << shift
     rows: list[list[object]] = [["Root Entry", 5, FREE, FREE, END, 0]]
@@ -59,19 +59,27 @@ def compound_file(streams: dict[str, bytes], *, shift: int = 9) -> bytes:  # noq
     first_mini_fat = store(_numbers(mini_fat, size))
     first_directory = store(b"".join(map(_row, rows)).ljust(-(-len(rows) * 128 // size) * size, b"\0"))
     per_sector = size // 4
-    fat_count = 1
-    while fat_count * per_sector < len(sectors) + fat_count:
+    fat_count = difat_count = 1
+    while True:
+        difat_count = max(0, -(-(fat_count - 109) // (per_sector - 1)))
+        if fat_count * per_sector >= len(sectors) + fat_count + difat_count:
+            break
         fat_count += 1
-    assert fat_count <= 109
     fat_at = len(sectors)
-    fat += [FAT] * fat_count
+    fat += [FAT] * fat_count + [DIFAT] * difat_count
+    places = [*range(fat_at, fat_at + fat_count)]
+    difat_at = fat_at + fat_count
+    difat = b""
+    for number in range(difat_count):
+        rows_of = places[109 + number * (per_sector - 1) : 109 + (number + 1) * (per_sector - 1)]
+        after = difat_at + number + 1 if number + 1 < difat_count else END
+        difat += struct.pack(f"<{per_sector}I", *rows_of, *[FREE] * (per_sector - 1 - len(rows_of)), after)
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
     header += struct.pack("<HHHHH6x", 0x3E, 4 if shift > 9 else 3, 0xFFFE, shift, 6)
-    header += struct.pack(
-        "<IIIIIIIII", 0, fat_count, first_directory, 0, CUTOFF, first_mini_fat, len(mini_fat) and 1, END, 0
-    )
-    header += struct.pack("<109I", *(fat_at + at if at < fat_count else FREE for at in range(109)))
-    return header.ljust(size, b"\0") + b"".join(sectors) + _numbers(fat, size, fat_count * size)
+    header += struct.pack("<IIIII", 0, fat_count, first_directory, 0, CUTOFF)
+    header += struct.pack("<IIII", first_mini_fat, len(mini_fat) and 1, difat_at if difat_count else END, difat_count)
+    header += struct.pack("<109I", *(places[at] if at < fat_count else FREE for at in range(109)))
+    return header.ljust(size, b"\0") + b"".join(sectors) + _numbers(fat, size, fat_count * size) + difat
 
 
 def _row(row: list[object]) -> bytes:

@@ -37,6 +37,17 @@ def test_streams_are_those_of_olefile(shift: int) -> None:
     assert {name.decode(): content for name, content in found.members} == expected
 
 
+def test_files_whose_tables_do_not_fit_in_the_header() -> None:
+    streams = {"a": b"before" * 1000, "large": NUMBERS.randbytes(1 << 16) * 250, "z": b"behind" * 1000}
+    data = compound_file(streams)
+    oracle = olefile.OleFileIO(io.BytesIO(data))
+    assert {name: oracle.openstream(name).read() for name in streams} == streams, "the writer is right"
+    found = read(read_ole, data)
+    assert (found.faults, {name.decode(): content for name, content in found.members}) == ([], streams)
+    cut = read(read_ole, data[: len(data) - 512])
+    assert cut.faults, "without the last table"
+
+
 def attachment(number: int, content: bytes, name: str, *, ansi: bool = False) -> dict[str, bytes]:
     storage = f"__attach_version1.0_#{number:08X}/__substg1.0_"
     long = {"3707001E": name.encode("cp1252")} if ansi else {"3707001F": name.encode("utf-16-le")}
