@@ -26,6 +26,7 @@ DAMAGED = "the archive is damaged; members may be missing"
 DAMAGED_HEADER = "a header of the archive is damaged; members may be missing"
 DAMAGED_MEMBER = "the content of the member is damaged"
 ENCRYPTED = "the member is encrypted"
+NO_PASSWORD = "the member is encrypted; no password fits"  # noqa: S105 # a message
 DIRECTORY_ENCRYPTED = "the central directory is encrypted"
 UNSUPPORTED = "this form of the archive is not supported"
 ENDS_EARLY = "the archive ends early"
@@ -48,8 +49,14 @@ _OPTIONS = rars.ReadOptions(
 )
 
 
-def read_rar(source: RandomSource) -> Iterator[Found]:
-    """Reads a rar archive, also one behind a program."""
+def read_rar(source: RandomSource, passwords: Sequence[bytes] = ()) -> Iterator[Found]:
+    """Reads a rar archive, also one behind a program.
+
+    Args:
+        source: the archive.
+        passwords: tried in this order on what is encrypted.
+    """
+    words = [password.decode("utf-8", "replace") for password in passwords]
     start = 0
     if not source.read_at(0, 7).startswith((MARK_4, MARK_5[:7], b"RE~^")):
         found = find_appended(source.read_at(0, SEARCHED_BYTES))
@@ -61,10 +68,10 @@ def read_rar(source: RandomSource) -> Iterator[Found]:
     if source.read_at(start, 4) != b"RE~^":
         good = list(blocks(source, start))
         yield from _structure(source, good, is_new=source.read_at(start, 8) == MARK_5)
-    archive, troubles = _opened(source, start, good)
+    archive, troubles = _opened(source, start, good, words)
     yield from troubles
     if archive is not None:
-        yield from _members(archive)
+        yield from _members(archive, words)
 
 
 def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Iterator[Trouble]:
@@ -89,14 +96,28 @@ def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Ite
         at += len(data)
 
 
-def _opened(source: RandomSource, start: int, good: list[Block]) -> tuple["rars.RarFile | None", list[Trouble]]:
-    """Opens an archive; one with damaged headers from its other blocks."""
+def _opened(
+    source: RandomSource, start: int, good: list[Block], passwords: Sequence[str]
+) -> tuple["rars.RarFile | None", list[Trouble]]:
+    """Opens an archive, with a password if its headers are encrypted, and without those that are damaged."""
+    archive, troubles = _opened_with(source, start, good, None)
+    if archive is None and [trouble.code for trouble in troubles] == [FaultCode.ENCRYPTED]:
+        for password in passwords:
+            other, _ = _opened_with(source, start, [], password)
+            if other is not None:
+                return other, []
+    return archive, troubles
+
+
+def _opened_with(
+    source: RandomSource, start: int, good: list[Block], password: str | None
+) -> tuple["rars.RarFile | None", list[Trouble]]:
     try:
         if isinstance(source, FileSource) and source.size > MAX_MEMBER_BYTES:
-            return rars.RarFile(source.path, options=_OPTIONS), []
+            return rars.RarFile(source.path, password=password, options=_OPTIONS), []
         if source.size > MAX_MEMBER_BYTES:
             return None, [Trouble(FaultCode.LIMIT_REACHED, TOO_LONG)]
-        return rars.RarFile.from_bytes(source.read_at(0, source.size), options=_OPTIONS), []
+        return rars.RarFile.from_bytes(source.read_at(0, source.size), password, options=_OPTIONS), []
     except (rars.Error, MemoryError, OSError, ValueError) as error:
         code, message = _fault(error, of_member=False)
     if code is not FaultCode.DAMAGED or source.size > MAX_MEMBER_BYTES:
@@ -110,7 +131,7 @@ def _opened(source: RandomSource, start: int, good: list[Block]) -> tuple["rars.
         return None, [Trouble(code, message)]
 
 
-def _members(archive: "rars.RarFile") -> Iterator[Found]:
+def _members(archive: "rars.RarFile", passwords: Sequence[str]) -> Iterator[Found]:
     infos = [info for info in archive.infolist() if not info.is_dir()]
     number = 0
     while number < len(infos):
@@ -122,7 +143,7 @@ def _members(archive: "rars.RarFile") -> Iterator[Found]:
         for offset, one in enumerate(batch):
             content = None if contents is None else contents[offset]
             name = bytes(one.orig_filename_bytes or one.filename.encode("utf-8", "surrogateescape"))
-            yield MemberContent(number + offset, name, _content(archive, one, content), one.file_size)
+            yield MemberContent(number + offset, name, _content(archive, one, content, passwords), one.file_size)
         number += len(batch)
 
 
@@ -143,11 +164,13 @@ def _solid(
         return batch, None
 
 
-def _content(archive: "rars.RarFile", info: "rars.RarInfo", content: bytes | None) -> Iterator[bytes]:
+def _content(
+    archive: "rars.RarFile", info: "rars.RarInfo", content: bytes | None, passwords: Sequence[str]
+) -> Iterator[bytes]:
     if info.is_split_before or info.is_split_after:
         raise ContainerError(FaultCode.INCOMPLETE, OTHER_VOLUME if info.is_split_before else NEXT_VOLUME)
-    if info.is_encrypted:
-        raise ContainerError(FaultCode.ENCRYPTED, ENCRYPTED)
+    if content is None and info.is_encrypted:
+        content = _decrypted(archive, info, passwords)
     if content is None:
         try:
             content = archive.read(info, options=_OPTIONS)
@@ -156,6 +179,18 @@ def _content(archive: "rars.RarFile", info: "rars.RarInfo", content: bytes | Non
             raise ContainerError(code, message) from None
     for at in range(0, len(content), CHUNK_BYTES):
         yield content[at : at + CHUNK_BYTES]
+
+
+def _decrypted(archive: "rars.RarFile", info: "rars.RarInfo", passwords: Sequence[str]) -> bytes:
+    """Returns the content of an encrypted member, whose checksum proves the password."""
+    for password in (None, *passwords):
+        try:
+            return bytes(archive.read(info, password, options=_OPTIONS))
+        except MemoryError:
+            raise ContainerError(FaultCode.LIMIT_REACHED, TOO_LONG) from None
+        except (rars.Error, OSError, ValueError):
+            continue
+    raise ContainerError(FaultCode.ENCRYPTED, NO_PASSWORD if passwords else ENCRYPTED)
 
 
 def _fault(error: Exception, *, of_member: bool) -> tuple[FaultCode, str]:

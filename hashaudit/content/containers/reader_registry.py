@@ -57,7 +57,12 @@ def random_readers(passwords: Sequence[bytes]) -> dict[ContainerKind, RandomRead
     """
     if not passwords:
         return RANDOM_READERS
-    return {**RANDOM_READERS, ContainerKind.ZIP: partial(read_zip, passwords=ZipPasswords(passwords))}
+    readers = {**RANDOM_READERS, ContainerKind.ZIP: partial(read_zip, passwords=ZipPasswords(passwords))}
+    if ContainerKind.RAR in readers:
+        from hashaudit.content.containers.rar_reader import read_rar  # noqa: PLC0415 # of an extra, and loaded here
+
+        readers[ContainerKind.RAR] = partial(read_rar, passwords=tuple(passwords))
+    return readers
 
 
 def readable_kinds() -> frozenset[ContainerKind]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import rars
 
+from hashaudit.content.containers.interface import MemberContent
+from hashaudit.content.containers.member_source import MemorySource
 from hashaudit.content.containers.rar_reader import read_rar
 from hashaudit.content.containers.reader_registry import load_readers
 from hashaudit.model.containers import ContainerKind
@@ -65,6 +67,16 @@ def test_a_damaged_header_does_not_hide_the_other_members(version: str) -> None:
 
 def test_encrypted_archives_and_volumes_are_faults(tmp_path: Path) -> None:
     assert read(ContainerKind.RAR, made("rar50", password="secret")) == ({}, ["encrypted"] * 6)  # noqa: S106 # made up
+    for options in ({}, {"encrypt_headers": True}, {"solid": True}):
+        builder = rars.RarBuilder("rar50", password="secret", **options)  # noqa: S106 # as above
+        for name, data in CONTENT.items():
+            builder.add_bytes(data, name)
+        source = MemorySource(bytes(builder.to_bytes()))
+        members = [found for found in read_rar(source, (b"wrong", b"secret")) if isinstance(found, MemberContent)]
+        assert {one.name: sha256(b"".join(one.chunks)) for one in members} == EXPECTED, options
+        [*others] = read_rar(source, (b"wrong",))
+        codes = [one.code for one in others if not isinstance(one, MemberContent)]
+        assert codes == (["encrypted"] if "encrypt_headers" in options else [])
     builder = rars.RarBuilder("rar50", volume_size=20_000, store=True)
     for number in range(5):
         builder.add_bytes(random.Random(number).randbytes(9000), f"v{number}")
