@@ -57,7 +57,8 @@ def random_readers(passwords: Sequence[bytes]) -> dict[ContainerKind, RandomRead
     """
     if not passwords:
         return RANDOM_READERS
-    readers = {**RANDOM_READERS, ContainerKind.ZIP: partial(read_zip, passwords=ZipPasswords(passwords))}
+    of_zip = partial(read_zip, passwords=ZipPasswords(passwords))
+    readers: dict[ContainerKind, RandomReader] = {**RANDOM_READERS, ContainerKind.ZIP: of_zip}
     if ContainerKind.RAR in readers:
         from hashaudit.content.containers.rar_reader import read_rar  # noqa: PLC0415 # of an extra, and loaded here
 
