@@ -88,6 +88,7 @@ soak: $(VENV)/developed ## Disturb runs in every way, then scan a million files 
 	@$(BIN)/python benchmarks/faults.py $(SOAK_ARGS)
 	@$(BIN)/python benchmarks/soak.py
 	@PYTHONPATH=tests/support $(BIN)/python benchmarks/bucket_faults.py
+	@$(BIN)/python benchmarks/cron_jobs.py
 
 docs: $(VENV)/installed ## Write the pages that are generated from the code
 	@$(BIN)/python docs/generate.py
