@@ -203,5 +203,6 @@ def members_of(help_text: str) -> tuple[DeclaredOption, ...]:
         help_text: of ``--inside``.
     """
     first, *others = select(ScanConfig, "inside", "inside_depth", "inside_bytes")
-    option = msgspec.structs.replace(first.option, help=help_text, shown="none")
+    # A setting of its own: the containers that every scan opens are not the ones that a manifest is to have.
+    option = msgspec.structs.replace(first.option, help=help_text, shown="none", setting="members-inside")
     return (msgspec.structs.replace(first, default=(), option=option), *others)

@@ -3,14 +3,18 @@
 The sets of lines on standard output are equal. docs/guides/hashdeep.md lists the differences.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from deep_in_process import walk
 from hashaudit.lists import list_parser
@@ -216,6 +220,32 @@ def test_the_installed_commands_and_their_names(tree: Path, hashaudit: Tool) -> 
 
 def theirs_of_input(*words: str) -> list[bytes]:
     return subprocess.run(words, input=b"one\n", capture_output=True, check=False).stdout.splitlines()
+
+
+names = st.sampled_from(["a", "b", "d/c", "d/e", "x,y", "ü", " s"])
+
+
+@needs_hashdeep
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.sets(names.filter(lambda name: "," not in name), min_size=1),
+    after=st.dictionaries(names, st.integers(0, 8)),
+)
+def test_audits_of_any_change_agree(before: set[str], after: dict[str, int], deep: Deep) -> None:
+    """Known files have different contents. Of equal ones, hashdeep takes any."""
+    contents = {name: f"content {number}" for number, name in enumerate(sorted(before))}
+    with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory):
+        for place, files in (("old", contents), ("new", {name: f"content {number}" for name, number in after.items()})):
+            Path(place).mkdir()
+            for name, content in files.items():
+                (Path(place) / name).parent.mkdir(exist_ok=True)
+                (Path(place) / name).write_text(content)
+        for maker in (theirs, deep):
+            Path("k").write_bytes(maker("hashdeep", "-rl", "old")[1].replace(b",old/", b",new/"))
+            words = ["hashdeep", "-rla", "-vvv", "-k", "k", "new"]
+            expected, found = theirs(*words), deep(*words)
+            assert shown(found[1], words) == shown(expected[1], words)
+            assert found[0] == expected[0]
 
 
 @pytest.mark.usefixtures("tree")
