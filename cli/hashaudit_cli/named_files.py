@@ -78,4 +78,4 @@ def with_named_files(settings: Settings, config: ScanConfig) -> ScanConfig:
             f"too many names in --files-from; a findings file records at most {MAX_RECORDED_NAMES:,} of them",
             hint="scan the directory that holds the files, with --include",
         )
-    return msgspec.structs.replace(config, roots=(*config.roots, *names), missing_roots=True) if names else config
+    return msgspec.structs.replace(config, roots=(*config.roots, *names), listed_roots=len(names)) if names else config

@@ -2,10 +2,21 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from hashaudit.model.location import Member
 
 PIECE_FORMAT = "piece"
 """``format`` of a member that is a piece of a file. No container has it."""
+
+
+class PieceConfig(msgspec.Struct, frozen=True, array_like=True):
+    """Settings for the digests of pieces of files."""
+
+    size: int
+    """Bytes of a piece; the last one of a file may be shorter."""
+    first_only: bool = False
+    """Only the piece at the beginning of a file."""
 
 
 class Piece(NamedTuple):

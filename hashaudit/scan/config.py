@@ -11,6 +11,7 @@ from hashaudit.lists.malformed_limit import malformed_limit, malformed_limit_tex
 from hashaudit.lists.selection import Selection
 from hashaudit.lists.tolerance import Tolerance
 from hashaudit.model.containers import ContainerCategory
+from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.results import AlgorithmName
 from hashaudit.model.secret_masking import mask_address, mask_secrets
 from hashaudit.objectstores.interface import StoreOptions
@@ -33,7 +34,6 @@ from hashaudit.scan.option_values import (
 )
 from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.shard import Shard
-from hashaudit.workers.protocol import PieceConfig
 
 
 class ExecutorKind(StrEnum):
@@ -637,8 +637,8 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Run of the same job before this one."""
     pieces: Annotated[PieceConfig | None, UNRECORDED] = None
     """Hash also the pieces of each file. Only for a listing of hashes, because the findings file has no pieces."""
-    missing_roots: Annotated[bool, UNRECORDED] = False
-    """A root that does not exist is a fault, not an error: the roots are from a list of names."""
+    listed_roots: Annotated[int, INTERNAL] = 0
+    """Number of roots, the last ones, that are from a list of names. One that does not exist is a fault, no error."""
     follows_each_path: Annotated[bool, UNRECORDED] = False
     """List a file under each path that leads to it, through links and several roots."""
     origins: Annotated[dict[str, Origin], UNRECORDED] = {}

@@ -112,8 +112,9 @@ class Scan:
         if (output is None) is (resume is None):
             raise UsageError("name either a new findings file or one to resume")
         self._config = checked(config) if resume is None or config.roots else config
-        if resume is None and not self._config.missing_roots:
-            require_roots(self._config.roots)
+        if resume is None:
+            roots = self._config.roots
+            require_roots(roots[: len(roots) - self._config.listed_roots])
         self._output: bytes | Output = b""
         if output is not None:
             self._output = output if isinstance(output, Output) else os.fsencode(output)

@@ -350,12 +350,16 @@ class MainLoop:
                 yield PathFault(self._roots[number], fault, directory=True, root=number)
 
     def _empty_roots(self) -> list[int]:
-        """Returns the roots, of several, in which this scan has found no file. A shard may rightly find none."""
-        if len(self._roots) < SEVERAL_ROOTS or self._config.shard is not None:
+        """Returns the roots, of several, in which this scan has found no file.
+
+        A shard may rightly find none, and so may a name in a list.
+        """
+        end = len(self._roots) - self._config.listed_roots
+        if end < 1 or len(self._roots) < SEVERAL_ROOTS or self._config.shard is not None:
             return []
         start = None if self._earlier is None else self._earlier.start
         first = 0 if start is None else start.root + 1  # the interrupted scan has walked those before
-        return [number for number in range(first, len(self._roots)) if number not in self._roots_with_files]
+        return [number for number in range(first, end) if number not in self._roots_with_files]
 
     def _has_fault_above(self, path: bytes) -> bool:
         while path and path not in self._unlisted:

@@ -171,7 +171,7 @@ class Session:
             own_files=own_files.identities,
             own_paths=own_files.paths,
             each_path=config.follows_each_path,
-            named_in_list=config.missing_roots,
+            named_in_list=bool(config.listed_roots),
         )
         expected = mount_points | {root.path for root in self.roots if root.mount_point == root.path}
         source = open_source(config.roots, walk, config.buckets)
@@ -211,7 +211,7 @@ class Session:
                 yield PathFault(root.path, fault, directory=True, root=number)
 
     def _described_roots(self) -> Sequence[RootDescription]:
-        walk = WalkOptions(named_in_list=self.config.missing_roots)
+        walk = WalkOptions(named_in_list=bool(self.config.listed_roots))
         return open_source(self.config.roots, walk, self.config.buckets).describe_roots()
 
     def _report_executor(self, message: str) -> None:

@@ -18,6 +18,7 @@ from hashaudit.lists.known_filter import FilterHandle
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import FaultCode
+from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.location import BucketRef, DirectoryRef, Location, Member
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
 from hashaudit.objectstores.interface import StoreOptions
@@ -52,15 +53,6 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     """Kinds without a reader, of which each container is a fault."""
     patterns: MemberPatterns | None = None
     """Members to include and exclude; ``None``: all are examined."""
-
-
-class PieceConfig(msgspec.Struct, frozen=True, array_like=True):
-    """Settings for the digests of pieces of files."""
-
-    size: int
-    """Bytes of a piece; the last one of a file may be shorter."""
-    first_only: bool = False
-    """Only the piece at the beginning of a file."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):

@@ -65,7 +65,7 @@ def test_header_names_are_unique_and_fields_of_the_header_exist() -> None:
 
 
 def test_what_a_resume_and_shards_may_change() -> None:
-    assert free_settings() - {"origins", "config_file"} == {
+    assert free_settings() - {"origins", "config_file", "pieces", "follows_each_path"} == {
         "allow_different_root",
         "workers",
         "max_rate_bytes_per_s",

@@ -9,6 +9,7 @@ import msgspec
 
 from hashaudit.errors import OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.member_path import MEMBER_MARK
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.entry_path import file_path
@@ -20,7 +21,6 @@ from hashaudit.scan.option import Group, Option, options_of
 from hashaudit.scan.option_values import bytes_amount
 from hashaudit.scan.own_files import OwnFiles
 from hashaudit.sources.given_names import GivenNames
-from hashaudit.workers.protocol import PieceConfig
 from hashaudit_cli.command import command
 from hashaudit_cli.named_files import NamedFilesOptions, named_files
 from hashaudit_cli.options import QuietOption, members_of, select
@@ -151,7 +151,7 @@ def _config(settings: Settings, own: HashOptions) -> tuple[ScanConfig, bool]:
     listed = named_files(names)
     roots = (*(root for root in given if root != os.fsencode(STANDARD_INPUT_NAME)), *listed)
     pieces = None if own.piece_bytes is None else PieceConfig(own.piece_bytes)
-    fixed = {"variants": "none", "record": RecordScope.ALL, "pieces": pieces, "missing_roots": bool(listed)}
+    fixed = {"variants": "none", "record": RecordScope.ALL, "pieces": pieces, "listed_roots": len(listed)}
     # Without a ROOT there is nothing to walk, but the other options are checked all the same.
     config = checked(settings.make(ScanConfig, **fixed, roots=roots or given))
     return msgspec.structs.replace(config, roots=roots), takes_input

@@ -11,13 +11,13 @@ from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.list_parser import ListParser
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry
 from hashaudit.manifest.known_files import Agreement, KnownFiles
+from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.output import Output
 from hashaudit.record.schema import EndReason
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.own_files import OwnFiles
 from hashaudit.sources.given_names import GivenNames
-from hashaudit.workers.protocol import PieceConfig
 from hashaudit_cli.hashdeep.deep_display import DeepDisplay
 from hashaudit_cli.hashdeep.deep_flags import (
     ORDER,
@@ -234,7 +234,7 @@ def scan_config(flags: DeepFlags, algorithms: Sequence[AlgorithmName], roots: Se
         # By default links are followed to everything that they lead to.
         follow_links=flags.file_types is None or "l" in flags.file_types,
         pieces=pieces,
-        missing_roots=True,
+        listed_roots=len(roots),
         follows_each_path=True,
     )
 

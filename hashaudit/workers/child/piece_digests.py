@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.model.entry import Consistency
-from hashaudit.model.file_pieces import piece_member
+from hashaudit.model.file_pieces import PieceConfig, piece_member
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
-from hashaudit.workers.protocol import MemberFrame, PieceConfig
+from hashaudit.workers.protocol import MemberFrame
 
 FRAME_RESULTS = 1000
 """Most results of a frame."""

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from hashaudit.model.entry import Consistency, Entry, Stat
-from hashaudit.model.file_pieces import parse_piece
+from hashaudit.model.file_pieces import PieceConfig, parse_piece
 from hashaudit.model.location import DirectoryRef, Location, Member
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
 from hashaudit.workers.answer_check import AnswerCheck
 from hashaudit.workers.child.piece_digests import FRAME_RESULTS, PieceDigests
-from hashaudit.workers.protocol import MemberFrame, PieceConfig, WorkerConfig
+from hashaudit.workers.protocol import MemberFrame, WorkerConfig
 from hashaudit.workers.tasks import Task
 
 MD5 = AlgorithmName("md5")
