@@ -15,6 +15,7 @@ from hashaudit.host.files import stat_of
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
 from hashaudit.model.entry import Consistency
+from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.location import DirectoryRef
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.workers.child import examiner as examiner_module
