@@ -27,7 +27,6 @@ from hashaudit.workers.protocol import (
     Answer,
     Group,
     Item,
-    PieceConfig,
     WorkBatch,
 )
 from hashaudit.workers.protocol import WorkerConfig as Config
