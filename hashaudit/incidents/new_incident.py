@@ -20,6 +20,7 @@ from hashaudit.record.schema import FindingRecord
 from hashaudit.record.verify.trust import Trust
 from hashaudit.report.build_report import build_report
 from hashaudit.report.html_page import render_page
+from hashaudit.scan.merge_shards import RESULT_SUFFIX
 from hashaudit.signing.signer import FILE_NAMESPACE, Signer
 from hashaudit.triage.extract import write_extract
 from hashaudit.triage.findings_input import FindingsInput, VerifiedInput, verify_input
@@ -114,7 +115,8 @@ def create_incident(
         os.mkdir(target, 0o700)
         copies = [_take(one, os.path.join(target, name), stated, trust) for one, name in zip(files, names, strict=True)]
         for path, name in zip(stated.merge_results, merged, strict=True):
-            _copy(os.fsencode(path), os.path.join(target, name), None)
+            for suffix in (b"", RESULT_SUFFIX):
+                _copy(os.fsencode(path) + suffix, os.path.join(target, name) + suffix, None)
         report = build_report(
             copies,
             made=now.replace("T", " ").replace("Z", " UTC"),

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from hashaudit.errors import FindingsError
 from hashaudit.explanations import OUTCOMES, SKIP_REASONS
 from hashaudit.model import paths
 from hashaudit.model.audit_outcome import AuditOutcome
@@ -149,7 +150,10 @@ def _title(header: RunHeader | None) -> Shown:
 def _duration(header: RunHeader | None, end: str) -> str:
     if header is None or not end:
         return ""
-    seconds = timestamps.to_seconds(end) - timestamps.to_seconds(header.start)
+    try:
+        seconds = timestamps.to_seconds(end) - timestamps.to_seconds(header.start)
+    except FindingsError:  # a forged header can hold a day that does not exist
+        return "unknown"
     if seconds < 120:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

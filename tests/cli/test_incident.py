@@ -71,6 +71,25 @@ def test_the_check_finds_what_was_changed_added_and_removed(hashaudit: Tool, inc
     assert hashaudit("incident", "verify", incident, env=elsewhere).code == 4
 
 
+def test_an_incident_of_a_merge_result_verifies_by_itself(
+    hashaudit: Tool, make_list: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "wanted").write_bytes(b"wanted")
+    shards = [tmp_path / f"{number}.jsonl" for number in (1, 2)]
+    for number, shard in enumerate(shards, 1):
+        words = ("--list", make_list(b"wanted"), "--shard", f"{number}/2", "-q", "-o", shard)
+        assert hashaudit("scan", tmp_path / "root", *words).code in {0, 8}
+    assert hashaudit("merge", *shards, "-o", tmp_path / "all").code == 8
+    result = hashaudit("incident", "new", tmp_path / "all", "-o", tmp_path / "incident")
+    assert result.code == 0, result.err
+    for path in (*shards, tmp_path / "all"):
+        path.unlink()
+    result = hashaudit("incident", "verify", tmp_path / "incident")
+    assert result.code == 0, result.err
+    assert "the signed findings: 2 files, 1 finding" in result.out.decode()
+
+
 def test_the_log_is_chained_and_signed(hashaudit: Tool, incident: Path) -> None:
     result = hashaudit("incident", "log", incident, "--note", "filed as 4564654")
     assert result.code == 0, result.err

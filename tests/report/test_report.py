@@ -268,3 +268,11 @@ def test_entries_that_were_not_reached_are_not_called_unproven(tmp_path: Path) -
     text = Page(page_of(report)).text
     assert "2 entries were found and not reached before the end. They have no record." in text
     assert "because nothing proves them" not in text
+
+
+def test_a_forged_day_that_does_not_exist_gets_a_page(tmp_path: Path) -> None:
+    path = with_list(tmp_path / "f", found=True)
+    path.write_bytes(path.read_bytes().replace(b'"start":"2020-09', b'"start":"2020-19', 1))
+    report = report_of(path)
+    assert (report.runs[0].trust, report.runs[0].duration) == (Trust.DAMAGED, "unknown")
+    assert "NOT VERIFIED" in page_of(report)
