@@ -116,8 +116,8 @@ _EMLX = re.compile(rb"\d{1,12} *\r?\n")
 
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DIGITS = frozenset(b"123456789")
-_BEFORE_MAIL = frozenset(b"\xef\r\n")
-"""First bytes of a byte-order mark and of empty lines, which some programs write before a message."""
+_BEFORE_TEXT = frozenset(b"\xef\r\n")
+"""First bytes of a byte-order mark and of empty lines, which some programs write before a message or document."""
 
 _TAR_MAGIC_AT = 257
 _ISO_AT = 0x8001
@@ -280,9 +280,10 @@ def sniff(head: bytes) -> ContainerKind | None:  # noqa: C901, PLR0911, PLR0912 
         return found
     if first in _DIGITS and (end := _EMLX.match(head)) is not None and _mail(head[end.end() :]) is not None:
         return ContainerKind.EML
-    if first in _BEFORE_MAIL and (text := head.lstrip(b"\xef\xbb\xbf\r\n")) and text[0] in _LETTERS:
-        found = _mail(text)
-        if found is not None:
+    if first in _BEFORE_TEXT and (text := head.lstrip(b"\xef\xbb\xbf\r\n")):
+        if text.startswith(b"%PDF-"):
+            return ContainerKind.PDF
+        if text[0] in _LETTERS and (found := _mail(text)) is not None:
             return found
     if head[3:7] == b"NTFS":
         return ContainerKind.NTFS

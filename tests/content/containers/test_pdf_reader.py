@@ -139,6 +139,14 @@ def test_encrypted_documents_are_faults(tmp_path: Path, revision: Literal[3, 4, 
         assert not found.whole()
 
 
+def test_a_document_behind_empty_lines_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"\r\n" + whole(stream(1, b"/Filter/DCTDecode", JPEG)))
+    assert examine(path).digests == {(b"1.jpg",): sha256(JPEG)}
+    path.write_bytes(b"\n100 %PDF-1.4")
+    assert examine(path).file.container is None
+
+
 def test_loops_and_bombs_end() -> None:
     loop = b"1 0 obj\n<</Length 1 0 R/EF 1 0 R/Parent 1 0 R/Kids[1 0 R]>>\nendobj\n"
     found = read(read_pdf, whole(loop, stream(2, b"/Filter/DCTDecode/Extends 2 0 R", PLAIN, b"2 0 R")))
