@@ -39,13 +39,13 @@ def test_members_of_whole_cut_and_damaged_archives(version: str, solid: bool) ->
     whole = made(version, solid=solid)
     assert read(ContainerKind.RAR, whole) == (EXPECTED, [])
     silent = 0
-    for cut in range(21, len(whole), 17):
+    for cut in range(21, len(whole), 41):
         good, codes = read(ContainerKind.RAR, whole[:cut])
         assert good.items() <= EXPECTED.items()
         silent += not codes
     assert silent <= (0 if version == "rar50" else 2), "older archives need no end"
     chance = random.Random(version)
-    for _ in range(25):
+    for _ in range(8):
         changed = bytearray(whole)
         changed[chance.randrange(8, len(whole))] ^= 1 << chance.randrange(8)
         good, codes = read(ContainerKind.RAR, bytes(changed))
