@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from browser import inspect
 from findings_lab import finding, four_segments, record, write_run
 from hashaudit.model import paths
@@ -56,6 +58,7 @@ def see_all(folder: Path) -> dict[str, Any]:
     return inspect(pages)
 
 
+@pytest.mark.timeout(300)
 def test_pages_in_a_real_browser(tmp_path: Path) -> None:
     """One test, because the start of the browser is what takes time."""
     seen = see_all(tmp_path)

@@ -17,7 +17,8 @@ MODULES = Path(
 
 SCRIPT = Path(__file__).with_name("inspect_pages.mjs")
 
-TIMEOUT_S = 100
+TIMEOUT_S = 280
+"""A browser on a loaded machine is slow."""
 
 
 def inspect(pages: list[dict[str, Any]]) -> dict[str, Any]:
