@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--extras", default="", help="extras of hashaudit, such as s3,azure")
     parser.add_argument("--constraints", type=Path, help="versions of the dependencies")
     arguments = parser.parse_args()
+    arguments.output = arguments.output.resolve()
     wheels = arguments.output.parent / "standalone-wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     pythons = {
