@@ -219,3 +219,16 @@ def test_a_member_that_hides_its_content_behind_a_size_of_zero(path: Path) -> No
         parts = local(b"a", data, **lie)
         path.write_bytes(archive(parts, central(b"a", data, 0, **lie)))
         assert examine(path).codes == ["damaged"], data
+
+
+def test_a_directory_in_another_order_than_the_file(path: Path) -> None:
+    parts, rows = b"", []
+    for number in range(4):
+        name = b"m%d" % number
+        if number != 1:
+            rows.append(central(name, name * 9, len(parts)))
+        parts += local(name, name * 9)
+    path.write_bytes(archive(parts, *reversed(rows)))
+    found = examine(path)
+    assert found.codes == []
+    assert [names(member)[0] for member in found.members] == [b"m3", b"m2", b"m0", b"m1"]
