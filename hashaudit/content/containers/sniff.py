@@ -14,7 +14,7 @@ import zlib
 
 from hashaudit.model.containers import ContainerKind
 
-SNIFF_REVISION = 2
+SNIFF_REVISION = 3
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 HEAD_BYTES = 4096
@@ -254,10 +254,13 @@ def is_end_record(tail: bytes, at: int, size_bytes: int) -> bool:
     """
     if at + END_RECORD_BYTES > len(tail):
         return False
-    count, directory_bytes, offset, comment_bytes = struct.unpack_from("<HIIH", tail, at + 10)
+    on_disk, count, directory_bytes, offset, comment_bytes = struct.unpack_from("<HHIIH", tail, at + 8)
     before = size_bytes - len(tail) + at
     if at + END_RECORD_BYTES + comment_bytes > len(tail):
         return False
+    start = at - directory_bytes
+    if on_disk > count and start >= 0 and tail[start : start + 4] != b"PK\x01\x02":
+        return False  # the signature in the code of a program that reads zip files
     if 0xFFFFFFFF in {directory_bytes, offset} or count == 0xFFFF:
         return True  # zip64: the numbers are in another record
     fits: bool = directory_bytes + offset <= before and count * 46 <= directory_bytes

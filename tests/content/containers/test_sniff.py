@@ -185,3 +185,14 @@ def test_random_bytes_are_no_container() -> None:
 def test_each_kind_can_be_detected() -> None:
     text = Path(module.__file__).read_text()
     assert not [kind for kind in ContainerKind if f"ContainerKind.{kind.name}" not in text]
+
+
+def test_the_signature_of_a_zip_s_end_in_code_is_not_one() -> None:
+    program = b"\x7fELF" + bytes(70_000)
+    for numbers in ((0, 0, 288, 0, 32, 2, 1), (45, 20, 16, 0, 44, 0, 69)):  # as in libminizip and a module of Perl
+        code = b"PK\x05\x06" + struct.pack("<HHHHIIH", *numbers) + bytes(100)
+        assert kind_of(program + code) is None
+    archive = zipped()
+    end = archive.index(b"PK\x05\x06")
+    odd = archive[: end + 8] + b"\x09\x00" + archive[end + 10 :]
+    assert kind_of(program + odd) is ContainerKind.ZIP, "others find its directory"
