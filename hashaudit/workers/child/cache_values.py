@@ -80,7 +80,7 @@ class CacheReader:
     def values_of_plain(
         self, digests: dict[AlgorithmName, bytes], stat: Stat, entry: Entry, *, is_no_picture: bool
     ) -> Values:
-        """Returns the values to cache of a file that is no container: none if it changed after it was listed.
+        """Returns the values to cache of a file that is not a container: none if it changed after it was listed.
 
         Args:
             digests: of the content.
