@@ -156,6 +156,16 @@ def test_a_prefix_is_what_keys_begin_with(bucket: Bucket, scan: Callable[..., Re
     ]
 
 
+def test_a_prefix_without_keys_is_a_fault_and_not_clean(bucket: Bucket, scan: Callable[..., Result]) -> None:
+    bucket.put("a/1", b"1")
+    words = (f"s3://{bucket.name}/b/", "--record", "all")
+    result = scan(*words, url=bucket.url)
+    assert result.code == 16
+    (fault,) = of_kind(result.lines, "fault")
+    assert (fault["faults"][0]["code"], fault["entry"]["path"]) == ("root_empty", words[0])
+    assert scan(*words, "--min-files", "0", url=bucket.url).code == 0
+
+
 def test_listings_of_many_pages_are_walked_to_their_end(many: Bucket, scan: Callable[..., Result]) -> None:
     keys = [f"{number:05}" for number in range(MANY)]
     result = scan(f"s3://{many.name}", "--record", "all", url=many.url)
