@@ -48,9 +48,12 @@ list = ["/etc/hashaudit/list.txt"]
 #exclude = ["*.tmp"]
 # Findings that people know and accept, with a reason and a last day.
 #accept = ["/etc/hashaudit/accepted.toml"]
-# Report a ROOT that is not mounted, or has too few files, instead of calling it clean.
+# Report a ROOT that is not mounted or has too few files, and a list that is too small or too old, instead of
+# calling the scan clean (exit code 16). A ROOT without any file is always reported, unless min-files is 0.
 #require-mount = true
-#min-files = 1
+#min-files = 1000
+#min-entries = 1000
+#max-list-age = "30d"
 #cache = "/var/lib/hashaudit/cache.db"
 #max-time = "6h"
 #metrics = "/var/lib/node_exporter/hashaudit.prom"
