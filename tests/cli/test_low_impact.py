@@ -103,12 +103,14 @@ def test_a_scan_leaves_the_page_cache_as_it_found_it(hashaudit: Tool, tmp_path: 
             write_synchronised(path, size, cached=path.name.startswith("hot"))
         write_synchronised(tmp_path / "cold probe", 1, cached=False)
         if in_memory(tmp_path / "cold probe"):
-            pytest.skip("this filesystem keeps its files in memory")
+            continue
         assert hashaudit("scan", tree, "--record", "all").code == 0
         found = {path.name: in_memory(path) for path in tree.iterdir()}
         # On a loaded machine a read that a question causes can end within the question, so one result proves nothing.
         if found == {f"{state} {name}": state == "hot" for name in sizes for state in STATES}:
             return
+    if not found:
+        pytest.skip("this filesystem keeps its files in memory")
     raise AssertionError(found)
 
 

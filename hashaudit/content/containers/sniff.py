@@ -14,7 +14,7 @@ import zlib
 
 from hashaudit.model.containers import ContainerKind
 
-SNIFF_REVISION = 3
+SNIFF_REVISION = 4
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 HEAD_BYTES = 4096
@@ -370,4 +370,22 @@ def _is_ext(head: bytes) -> bool:
     return bool(inodes and blocks) and block_size_log <= 6 and state < 0x100 and errors <= 3 and revision <= 1
 
 
-_CONFIRM = {ContainerKind.BZ2: _is_bz2, ContainerKind.ARJ: _is_arj, ContainerKind.COMPRESS: _is_compress}
+def _is_cpio(head: bytes) -> bool:
+    """Returns whether the first header has the mode of a file type: many texts begin with the digits of a magic."""
+    digits, base = (head[18:24], 8) if head.startswith(b"070707") else (head[14:22], 16)
+    try:
+        mode = int(digits, base)
+    except ValueError:
+        return False
+    return mode >> 16 == 0 and mode & 0o170000 in _FILE_TYPES
+
+
+_FILE_TYPES = {0, 0o010000, 0o020000, 0o040000, 0o060000, 0o100000, 0o120000, 0o140000}
+"""File types of a mode; stat(2). The entry that ends an archive has the mode 0."""
+
+_CONFIRM = {
+    ContainerKind.BZ2: _is_bz2,
+    ContainerKind.ARJ: _is_arj,
+    ContainerKind.COMPRESS: _is_compress,
+    ContainerKind.CPIO: _is_cpio,
+}

@@ -154,6 +154,9 @@ def test_a_self_extracting_program_is_found() -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        b"0707" * 512,
+        b"070701" * 100,
+        b"070702 is a number, and this is a text",
         b"",
         b"P",
         b"PK",
