@@ -117,8 +117,8 @@ def _command_page(command: Command) -> str:
     sections += _section("ENVIRONMENT", _paragraphs(ENVIRONMENT_HELP))
     sections += _section("EXIT STATUS", _text("See `hashaudit`(1)."))
     sections += _section("EXAMPLES", [*(_code(command.examples))])
-    group = command.words.split()[0]
-    see = ["hashaudit", *([f"hashaudit-{group}"] if group in GROUP_HELP else [])]
+    first_word = command.words.split()[0]
+    see = ["hashaudit", *([f"hashaudit-{first_word}"] if first_word in GROUP_HELP else [])]
     return _page(_name(command), _as_name(_summary(command)), [*sections, *_see_also(see)])
 
 
