@@ -102,7 +102,7 @@ CATALOGUE: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "scan an empty ROOT",
-            "a warning, root_empty on demand",
+            "root_empty, unless --min-files 0",
             ("tests/cli/test_scan.py::test_a_scan_of_nothing_is_never_silent",),
         ),
     ),

@@ -187,16 +187,17 @@ def scan(work: Path, tree: Path, listed: Path, *words: str) -> Timing:
 
 def compare(work: Path, tree: Path, listed: Path, rounds: int, *more: str) -> None:
     """The same tree with one and two processes, here and on a cluster; in turn."""
-    empty = work / "empty"
-    empty.mkdir(exist_ok=True)
+    nothing = work / "one file"
+    nothing.mkdir(exist_ok=True)
+    (nothing / "file").write_bytes(b"x")
     times: dict[str, list[float]] = {}
     for _ in range(rounds + 1):  # the first round warms the page cache
         for count in (1, 2):
             times.setdefault(f"here, {count}", []).append(scan(work, tree, listed, "-j", str(count), *more).wall_s)
             with cluster(work / "cluster", count) as (address, _):
                 words = ["--executor", "dask", "--scheduler", address, *more]
-                scan(work, empty, listed, *words)  # workers import the program at the first run
-                start_s = scan(work, empty, listed, *words).wall_s
+                scan(work, nothing, listed, *words)  # workers import the program at the first run
+                start_s = scan(work, nothing, listed, *words).wall_s
                 times.setdefault(f"Dask, {count}", []).append(scan(work, tree, listed, *words).wall_s)
                 times.setdefault(f"Dask, {count}, start alone", []).append(start_s)
     print(f"\n## {tree.name} files\n\n| processes | wall s | without the start |\n|---|---:|---:|")

@@ -165,8 +165,9 @@ def bench_tree(work: Path, tree: Path, listed: Path, rounds: int) -> None:
 
 def bench_start(work: Path, rounds: int, against: str | None) -> None:
     """How long the command takes beside an empty Python, where it has next to nothing to do."""
-    empty = work / "empty"
-    empty.mkdir()
+    nothing = work / "one file"
+    nothing.mkdir()
+    (nothing / "file").write_bytes(b"x")
     lists = [make_list(work / f"{entries}.txt", entries) for entries in START_ENTRIES]
     peers = [Peer("python -c pass", [sys.executable, "-c", "pass"])]
     for label, program in (("", HASHAUDIT), *([("other ", against)] if against else [])):
@@ -175,8 +176,8 @@ def bench_start(work: Path, rounds: int, against: str | None) -> None:
             Peer(f"{label}scan --help", [program, "scan", "--help"]),
         ]
         for path in lists:
-            words = [program, "scan", str(empty), "--list", str(path), "--unsigned", "-q"]
-            peers.append(Peer(f"{label}scan of nothing, list of {int(path.stem):,}", words))
+            words = [program, "scan", str(nothing), "--list", str(path), "--unsigned", "-q"]
+            peers.append(Peer(f"{label}scan of one file, list of {int(path.stem):,}", words))
     report("start", peers, max(rounds, 9))
 
 
@@ -242,8 +243,9 @@ def bench_lists(work: Path, tree: Path, algorithm: str, arguments: argparse.Name
     one.write_text("0f" * 32 + "\n")
     one.chmod(0o600)
     large = make_large_list(work, algorithm, arguments.millions)
-    empty = work / "empty"
-    empty.mkdir(exist_ok=True)
+    nothing = work / "one file"
+    nothing.mkdir(exist_ok=True)
+    (nothing / "file").write_bytes(b"x")
     lists = {"hashaudit, 1 entry": f"{algorithm}={one}", f"hashaudit, {arguments.millions} M": str(large)}
     report(
         f"{tree.name}: scan with a {algorithm} list",
@@ -251,8 +253,8 @@ def bench_lists(work: Path, tree: Path, algorithm: str, arguments: argparse.Name
         arguments.rounds,
     )
     report(
-        f"start: scan of an empty folder with a {algorithm} list",
-        [Peer(name, hashaudit(work, empty, Path(spec))) for name, spec in lists.items()],
+        f"start: scan of one file with a {algorithm} list",
+        [Peer(name, hashaudit(work, nothing, Path(spec))) for name, spec in lists.items()],
         arguments.rounds,
     )
     for name, spec in lists.items():
