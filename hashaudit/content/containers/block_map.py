@@ -1,9 +1,10 @@
 """The common part of disk images that map blocks of a disk to places in a file."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import OrderedDict
 
 from hashaudit.content.containers.interface import ContainerError, RandomSource
+from hashaudit.content.containers.member_source import ReadInOrder
 from hashaudit.model.faults import FaultCode
 
 CACHED_BYTES = 4 << 20
@@ -21,7 +22,7 @@ UNSUPPORTED = "this form of the image is not supported"
 OTHER_FILE = "a part of the image is in another file"
 
 
-class BlockMap(ABC):
+class BlockMap(ReadInOrder):
     """A disk in an image, at any position.
 
     Args:
@@ -39,7 +40,6 @@ class BlockMap(ABC):
         self.source = source
         self.size = size
         self.block_bytes = block_bytes
-        self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     @abstractmethod
@@ -54,12 +54,6 @@ class BlockMap(ABC):
         """
         del number
         return None
-
-    def read(self, count: int) -> bytes:
-        """Returns the next bytes."""
-        data = self.read_at(self._position, count)
-        self._position += len(data)
-        return data
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position, fewer at the end."""

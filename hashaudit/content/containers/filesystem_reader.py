@@ -13,14 +13,13 @@ import msgspec
 import pytsk3
 
 from hashaudit.content.containers.interface import (
-    CHUNK_BYTES,
     ContainerError,
     Found,
     MemberContent,
     RandomSource,
     Trouble,
 )
-from hashaudit.content.containers.member_source import MemorySource
+from hashaudit.content.containers.member_source import MemorySource, ReadInOrder, chunks_of
 from hashaudit.model.faults import FaultCode
 
 DAMAGED = "the file system is damaged; members may be missing"
@@ -203,21 +202,14 @@ class _Reader:
             yield _Stream(meta.addr, stream_path, info.size, int(info.type), info.id, is_own=is_own)
 
 
-class _FileSource:
+class _FileSource(ReadInOrder):
     """The content of a file at any position."""
 
     def __init__(self, file: "pytsk3.File", stream: _Stream, image: _Image) -> None:
         self._file = file
         self._stream = stream
         self._image = image
-        self._position = 0
         self.size = stream.size
-
-    def read(self, count: int) -> bytes:
-        """Returns the next bytes."""
-        data = self.read_at(self._position, count)
-        self._position += len(data)
-        return data
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position."""
@@ -237,13 +229,7 @@ class _FileSource:
 
     def pieces(self) -> Iterator[bytes]:
         """Yields the whole content."""
-        at = 0
-        while at < self.size:
-            data = self.read_at(at, CHUNK_BYTES)
-            if not data:
-                raise ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER)
-            yield data
-            at += len(data)
+        yield from chunks_of(self, 0, self.size, DAMAGED_MEMBER)
         trouble = self._unread()
         if trouble is not None:
             raise trouble

@@ -14,7 +14,6 @@ import msgspec
 
 from hashaudit.content.containers.byte_search import ByteSearch
 from hashaudit.content.containers.interface import (
-    CHUNK_BYTES,
     ContainerError,
     Found,
     MemberContent,
@@ -29,6 +28,7 @@ from hashaudit.content.containers.mail_headers import (
     header_end,
     parse_header,
 )
+from hashaudit.content.containers.member_source import chunks_of
 from hashaudit.content.containers.transfer_decoding import (
     decode_base64,
     decode_quoted_printable,
@@ -297,12 +297,7 @@ class _Message:
             return
 
     def _raw(self, start: int, end: int) -> Iterator[bytes]:
-        while start < end:
-            data = self._source.read_at(start, min(CHUNK_BYTES, end - start))
-            if not data:
-                raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
-            yield data
-            start += len(data)
+        return chunks_of(self._source, start, end, ENDS_EARLY)
 
     def _next(self) -> int:
         self._count += 1

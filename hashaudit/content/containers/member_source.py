@@ -1,6 +1,7 @@
 """The bytes of a container: an open file, memory, or the content of a member as it is unpacked."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -20,25 +21,48 @@ class Throttle(Protocol):
         ...
 
 
-class FileSource:
-    """An open file. Its position is its own, so that the descriptor's does not matter."""
+class ReadInOrder(ABC):
+    """Reads a source in order by its positions."""
 
-    def __init__(self, descriptor: int, size: int, throttle: Throttle | None = None) -> None:
-        self._descriptor = descriptor
-        self._throttle = throttle
-        self._position = 0
-        self.size = size
+    _position = 0
 
-    @property
-    def path(self) -> str:
-        """A path of the open file, for libraries that open what they read."""
-        return f"/proc/self/fd/{self._descriptor}"
+    @abstractmethod
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position, fewer at the end."""
 
     def read(self, count: int) -> bytes:
         """Returns the next bytes."""
         data = self.read_at(self._position, min(count, CHUNK_BYTES))
         self._position += len(data)
         return data
+
+
+def chunks_of(source: RandomSource, start: int, end: int, message: str) -> Iterator[bytes]:
+    """Yields a part of a source.
+
+    Raises:
+        ContainerError: the source ends in it; has the given message.
+    """
+    while start < end:
+        data = source.read_at(start, min(CHUNK_BYTES, end - start))
+        if not data:
+            raise ContainerError(FaultCode.DAMAGED, message)
+        yield data
+        start += len(data)
+
+
+class FileSource(ReadInOrder):
+    """An open file. Its position is its own, so that the descriptor's does not matter."""
+
+    def __init__(self, descriptor: int, size: int, throttle: Throttle | None = None) -> None:
+        self._descriptor = descriptor
+        self._throttle = throttle
+        self.size = size
+
+    @property
+    def path(self) -> str:
+        """A path of the open file, for libraries that open what they read."""
+        return f"/proc/self/fd/{self._descriptor}"
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position."""
@@ -81,20 +105,13 @@ class MemorySource:
         return self._data[offset : offset + count] if offset >= 0 else b""
 
 
-class PartSource:
+class PartSource(ReadInOrder):
     """A part of another source, as a partition is one of a disk."""
 
     def __init__(self, source: RandomSource, start: int, size: int) -> None:
         self._source = source
         self._start = start
-        self._position = 0
         self.size = max(0, min(size, source.size - start))
-
-    def read(self, count: int) -> bytes:
-        """Returns the next bytes."""
-        data = self.read_at(self._position, count)
-        self._position += len(data)
-        return data
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position."""

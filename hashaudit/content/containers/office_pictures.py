@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from hashaudit.content.containers import compressed_stream
 from hashaudit.content.containers.byte_search import ByteSearch
 from hashaudit.content.containers.compressed_stream import ENDS_EARLY, unpacked
-from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, RandomSource
+from hashaudit.content.containers.interface import ContainerError, RandomSource
+from hashaudit.content.containers.member_source import ReadInOrder, chunks_of
 from hashaudit.model.faults import FaultCode
 
 _BITMAP, _METAFILE = 17, 50
@@ -58,7 +59,7 @@ def find_pictures(view: RandomSource) -> Iterator[tuple[bytes, Iterator[bytes]]]
             continue
         data_at = start + _HEADER_BYTES + skip
         is_packed = skip in {_METAFILE, _METAFILE + 16} and search.slice(data_at - 2, data_at - 1) == b"\0"
-        yield suffix, (_inflated(view, data_at, end) if is_packed else _part(view, data_at, end))
+        yield suffix, (_inflated(view, data_at, end) if is_packed else chunks_of(view, data_at, end, ENDS_EARLY))
         at = end
 
 
@@ -76,18 +77,17 @@ def find_objects(view: RandomSource) -> Iterator[Iterator[bytes]]:
             yield _inflated(view, start + 12, end)
             at = end
         elif not head[0] and head[8:16] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-            yield _part(view, start + _HEADER_BYTES, end)
+            yield chunks_of(view, start + _HEADER_BYTES, end, ENDS_EARLY)
             at = end
 
 
-class DrawingGroup:
+class DrawingGroup(ReadInOrder):
     """The drawings of an Excel workbook, joined from the records that they are cut into."""
 
     def __init__(self, view: RandomSource) -> None:
         self._view = view
         self._starts, self._places = array("Q"), array("Q")
         self.size = 0
-        self._position = 0
         at, is_within = 0, False
         search = ByteSearch(view)
         while at + 4 <= view.size:
@@ -98,12 +98,6 @@ class DrawingGroup:
                 self._places.append(at + 4)
                 self.size += length
             at += 4 + length
-
-    def read(self, count: int) -> bytes:
-        """Returns the next bytes."""
-        data = self.read_at(self._position, min(count, CHUNK_BYTES))
-        self._position += len(data)
-        return data
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position."""
@@ -121,23 +115,14 @@ class DrawingGroup:
         return b"".join(parts)
 
 
-def _part(view: RandomSource, start: int, end: int) -> Iterator[bytes]:
-    while start < end:
-        data = view.read_at(start, min(CHUNK_BYTES, end - start))
-        if not data:
-            raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
-        yield data
-        start += len(data)
-
-
 def _cut(view: RandomSource, start: int) -> Iterator[bytes]:
-    yield from _part(view, start, view.size)
+    yield from chunks_of(view, start, view.size, ENDS_EARLY)
     raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
 
 
 def _inflated(view: RandomSource, start: int, end: int) -> Iterator[bytes]:
     decoder = compressed_stream.zlib_wrapped()
-    for data in _part(view, start, end):
+    for data in chunks_of(view, start, end, ENDS_EARLY):
         yield from unpacked(decoder, data)
         if decoder.eof:
             return

@@ -18,6 +18,7 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
+from hashaudit.content.containers.member_source import chunks_of
 from hashaudit.content.containers.office_pictures import DrawingGroup, find_objects, find_pictures
 from hashaudit.content.containers.ole_streams import (
     BAD_CHAIN,
@@ -141,7 +142,7 @@ class _Document:
             start = head.find(b"\xff\xd8\xff")
             if start > 0:
                 name = self._thumbnails.get(entry.name, entry.name + b".jpg")
-                yield MemberContent(self._next(), name, _part(view, start, view.size))
+                yield MemberContent(self._next(), name, chunks_of(view, start, view.size, BAD_CHAIN))
 
     def _pictures(self, view: RandomSource, path: bytes) -> Iterator[Found]:
         for number, (suffix, content) in enumerate(find_pictures(view)):
@@ -156,7 +157,7 @@ def _packaged(view: SectorView) -> tuple[bytes, Iterator[bytes]]:
     """Returns name and content of a packaged file; without its fields, of what follows the length."""
     head = view.read_at(0, 1 << 14)
     if len(head) < 4:
-        return b"", _part(view, 0, view.size)
+        return b"", chunks_of(view, 0, view.size, BAD_CHAIN)
     (length,) = struct.unpack_from("<I", head)
     label_end = head.find(b"\0", 6)
     name_end = head.find(b"\0", label_end + 1)
@@ -167,17 +168,8 @@ def _packaged(view: SectorView) -> tuple[bytes, Iterator[bytes]]:
         if len(field) == 4:
             (size,) = struct.unpack("<I", field)
             name = head[6:label_end] or head[label_end + 1 : name_end]
-            return to_utf8(name, "cp1252"), _part(view, at + 4, at + 4 + size)
-    return b"", _part(view, 4, 4 + length)
-
-
-def _part(view: RandomSource, start: int, end: int) -> Iterator[bytes]:
-    while start < end:
-        data = view.read_at(start, min(CHUNK_BYTES, end - start))
-        if not data:
-            raise ContainerError(FaultCode.DAMAGED, BAD_CHAIN)
-        yield data
-        start += len(data)
+            return to_utf8(name, "cp1252"), chunks_of(view, at + 4, at + 4 + size, BAD_CHAIN)
+    return b"", chunks_of(view, 4, 4 + length, BAD_CHAIN)
 
 
 def _catalog(view: SectorView) -> dict[bytes, bytes]:

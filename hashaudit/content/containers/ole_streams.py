@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, RandomSource
+from hashaudit.content.containers.member_source import ReadInOrder
 from hashaudit.content.containers.text_codecs import utf16_to_utf8
 from hashaudit.model.faults import FaultCode
 
@@ -43,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True):
     size: int
 
 
-class SectorView:
+class SectorView(ReadInOrder):
     """The bytes of a chain of sectors."""
 
     def __init__(self, source: RandomSource, sectors: "array[int]", shift: int, first_at: int, size: int) -> None:
@@ -52,13 +53,6 @@ class SectorView:
         self._shift = shift
         self._first_at = first_at
         self.size = min(size, len(sectors) << shift)
-        self._position = 0
-
-    def read(self, count: int) -> bytes:
-        """Returns the next bytes."""
-        data = self.read_at(self._position, min(count, CHUNK_BYTES))
-        self._position += len(data)
-        return data
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns the bytes at a position; sectors that follow one another are read at once."""

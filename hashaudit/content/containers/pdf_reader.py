@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from hashaudit.content.containers.byte_search import ByteSearch
 from hashaudit.content.containers.inside_budget import limit_text
 from hashaudit.content.containers.interface import (
-    CHUNK_BYTES,
     ContainerError,
     Found,
     MemberContent,
     RandomSource,
     Trouble,
 )
+from hashaudit.content.containers.member_source import chunks_of
 from hashaudit.content.containers.pdf_filters import IMAGE_FILTERS, UNKNOWN_FILTER, decoded
 from hashaudit.content.containers.text_codecs import to_utf8
 from hashaudit.model.faults import FaultCode
@@ -288,12 +288,7 @@ class _Pdf:
                 self._names[int(reference)] = name
 
     def _raw(self, start: int, end: int) -> Iterator[bytes]:
-        while start < end:
-            data = self._source.read_at(start, min(CHUNK_BYTES, end - start))
-            if not data:
-                raise ContainerError(FaultCode.DAMAGED, ENDS_EARLY)
-            yield data
-            start += len(data)
+        return chunks_of(self._source, start, end, ENDS_EARLY)
 
     def _next(self) -> int:
         self._count += 1

@@ -4,6 +4,7 @@ Source: sqlite.org/fileformat2.html; sections are cited at the structures.
 """
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError
@@ -25,18 +26,18 @@ _WITHOUT_CONTENT = bytes([*range(12), *range(13, 128, 2)])
 _FIXED = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 
 
-class Pages:
+class Pages(ABC):
     """The pages of a database or of its log."""
 
     usable: int
 
+    @abstractmethod
     def take(self, number: int) -> bytes:
         """Returns a page that nothing has taken yet.
 
         Raises:
             ContainerError: it is not there, or taken.
         """
-        raise NotImplementedError
 
     def cell(self, page: bytes, at: int, kind: int) -> "tuple[int, Payload] | None":
         """Returns key and payload of a cell; ``None``: it is damaged."""
