@@ -8,6 +8,20 @@ from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import DeclaredOption, Group, Option, options_of
 
 
+def output_option(help_text: str, metavar: str = "NEW", *, setting: str | None = None) -> Option:
+    """Returns the option for the new file that a command writes, or standard output."""
+    return Option(
+        "output",
+        help_text,
+        Group.OUTPUT,
+        short="o",
+        metavar=metavar,
+        shown="standard output",
+        can_be_standard_output=True,
+        setting=setting,
+    )
+
+
 class QuietOption(msgspec.Struct, frozen=True, kw_only=True):
     """The option of commands that report progress."""
 

@@ -10,7 +10,7 @@ from hashaudit.exit_codes import ExitCode
 from hashaudit.exports.export_registry import EXPORTERS, ExportFormat
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions
+from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions, output_option
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
 
@@ -29,16 +29,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     ]
     output: Annotated[
         str | None,
-        Option(
-            "output",
-            "Write to this new file with mode 0600; for cybertip a new directory.",
-            Group.OUTPUT,
-            short="o",
-            metavar="NEW",
-            shown="standard output",
-            can_be_standard_output=True,
-            setting="export-output",
-        ),
+        output_option("Write to this new file with mode 0600; for cybertip a new directory.", setting="export-output"),
     ] = None
     socket: Annotated[
         str | None,

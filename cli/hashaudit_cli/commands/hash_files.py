@@ -23,7 +23,7 @@ from hashaudit.scan.own_files import OwnFiles
 from hashaudit.sources.given_names import GivenNames
 from hashaudit_cli.command import command
 from hashaudit_cli.named_files import NamedFilesOptions, named_files
-from hashaudit_cli.options import QuietOption, members_of, select
+from hashaudit_cli.options import QuietOption, members_of, output_option, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.standard_input import STANDARD_INPUT_NAME, hash_standard_input
 from hashaudit_cli.ui.hash_forms import ChecksumLines, HashedFile, HashForm, JsonLines, Table, TaggedLines
@@ -50,15 +50,7 @@ class HashOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = "list"
     output: Annotated[
         str | None,
-        Option(
-            "output",
-            "Write to this new file.",
-            Group.OUTPUT,
-            short="o",
-            metavar="FILE",
-            shown="standard output",
-            can_be_standard_output=True,
-        ),
+        output_option("Write to this new file.", "FILE"),
     ] = None
     relative: Annotated[
         bool,

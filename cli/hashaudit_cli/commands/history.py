@@ -10,7 +10,7 @@ from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, MarkingOption, SignerOption, TrustOptions
+from hashaudit_cli.options import JsonOption, MarkingOption, SignerOption, TrustOptions, output_option
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
@@ -31,16 +31,7 @@ class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
     ]
     output: Annotated[
         str | None,
-        Option(
-            "output",
-            "Write to this new file, with mode 0600.",
-            Group.OUTPUT,
-            short="o",
-            metavar="NEW",
-            shown="standard output",
-            can_be_standard_output=True,
-            setting="history-output",
-        ),
+        output_option("Write to this new file, with mode 0600.", setting="history-output"),
     ] = None
     is_page: Annotated[bool, Option("html", "Write a page with charts.", Group.OUTPUT)] = False
 

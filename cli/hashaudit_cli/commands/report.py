@@ -12,7 +12,14 @@ from hashaudit.report.catalogue import Language
 from hashaudit.report.redaction import Redact, Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, MarkingOption, SignerOption, TrustOptions
+from hashaudit_cli.options import (
+    HOW_TO_TRUST,
+    FindingsArgument,
+    MarkingOption,
+    SignerOption,
+    TrustOptions,
+    output_option,
+)
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
@@ -27,16 +34,7 @@ class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
 
     output: Annotated[
         str | None,
-        Option(
-            "output",
-            "Write to this new file, with mode 0600.",
-            Group.OUTPUT,
-            short="o",
-            metavar="NEW",
-            shown="standard output",
-            can_be_standard_output=True,
-            setting="report-output",
-        ),
+        output_option("Write to this new file, with mode 0600.", setting="report-output"),
     ] = None
     is_markdown: Annotated[bool, Option("markdown", "Write Markdown, for a ticket.", Group.OUTPUT)] = False
     is_text: Annotated[bool, Option("text", "Write plain text, for mail.", Group.OUTPUT)] = False

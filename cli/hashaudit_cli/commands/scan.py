@@ -19,7 +19,7 @@ from hashaudit.scan.events import CacheSkipped, Event, Finished, Recorded
 from hashaudit.scan.option import Group, Option, Origin, options_of, secret_options
 from hashaudit_cli.command import command
 from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
-from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions
+from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, output_option
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.colors import painted
@@ -47,15 +47,7 @@ class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     output: Annotated[
         str | None,
-        Option(
-            "output",
-            "Write the findings to this new file, and its signature to FILE.sig.",
-            Group.OUTPUT,
-            short="o",
-            metavar="FILE",
-            shown="standard output",
-            can_be_standard_output=True,
-        ),
+        output_option("Write the findings to this new file, and its signature to FILE.sig.", "FILE"),
     ] = None
     resume: Annotated[
         str | None,

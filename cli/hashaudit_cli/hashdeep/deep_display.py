@@ -12,15 +12,13 @@ from hashaudit.model.results import AlgorithmName
 from hashaudit.record.convert import of_state
 from hashaudit.record.entry_path import file_path
 from hashaudit.record.output import Output
-from hashaudit.record.schema import AuditRecord, EndReason, EntryRecord, FaultRecord, FileRecord, FindingRecord
-from hashaudit.record.totals import TotalsCounter
+from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FileRecord, FindingRecord
 from hashaudit_cli.hashdeep.deep_flags import DeepFlags, Mode
 from hashaudit_cli.hashdeep.deep_lines import DeepFile, DeepLines
 from hashaudit_cli.hashdeep.deep_roots import NOT_READ
+from hashaudit_cli.ui.buffered_lines import BufferedLines
 from hashaudit_cli.ui.hash_forms import HashedFile, HashForm, piece_mark
 from hashaudit_cli.ui.terminal import quote
-
-FLUSH_BYTES = 1 << 16
 
 MESSAGES = {
     FaultCode.NOT_FOUND: "No such file or directory",
@@ -40,7 +38,7 @@ LINE_END = "the name has a line end, which a line cannot hold; use -0 or -d"
 _VERBOSE, _MORE_VERBOSE, _MOST_VERBOSE = 1, 2, 3
 
 
-class DeepDisplay:
+class DeepDisplay(BufferedLines):
     """The output of one run.
 
     Args:
@@ -64,8 +62,7 @@ class DeepDisplay:
         banner: bytes = b"",
         dfxml: HashForm | None = None,
     ) -> None:
-        self.tally = TotalsCounter()
-        self.deadline_s = None
+        super().__init__(output)
         self.is_incomplete = False
         """True if something was not examined or not written."""
         self.name_of: NameOf = _path
@@ -77,41 +74,23 @@ class DeepDisplay:
         self._lines = lines
         self._known = known
         self._algorithms = algorithms
-        self._output = output
         self._banner = banner
         self._dfxml = dfxml
-        self._pending = bytearray() if dfxml is None else bytearray(dfxml.header())
+        if dfxml is not None:
+            self._pending += dfxml.header()
         self._end = b"\0" if flags.ends_with_nul else b"\n"
         self._first_block = ""
         self._has_piece = False
         self._larger: list[Entry] = []
-        self._count = 0
 
     # What the main loop calls.
 
-    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
+    def take_record(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> None:
         """Takes the next record."""
-        self.tally.count_line(record)
-        self._count += 1
         if isinstance(record, FaultRecord):
             self._take_fault(record)
         elif isinstance(record, FileRecord):
             self._take_file(record)
-        if len(self._pending) >= FLUSH_BYTES:
-            self.checkpoint()
-        return self._count
-
-    def tick(self) -> None:
-        """Does nothing: no write is due by the clock."""
-
-    def checkpoint(self) -> None:
-        """Writes the waiting lines."""
-        self._output.write(bytes(self._pending))
-        self._pending.clear()
-
-    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the signature of RecordWriter
-        """Writes the waiting lines."""
-        self.checkpoint()
 
     # What is not examined.
 

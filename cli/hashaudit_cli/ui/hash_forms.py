@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+from abc import ABC, abstractmethod
 from typing import Any
 
 import msgspec
@@ -35,28 +36,28 @@ class HashedFile(msgspec.Struct, frozen=True):
         return member_path(self.file, self.members)
 
 
-class HashForm:
+class HashForm(ABC):
     """A form of output. By default it has nothing before, between and behind the files."""
 
     def header(self) -> bytes:
         """Returns the bytes before the first file."""
         return b""
 
+    @abstractmethod
     def lines(self, file: HashedFile) -> bytes:
         """Returns the bytes for one file.
 
         Raises:
             OutputError: the form cannot hold the file's path.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def piece_lines(self, file: HashedFile, piece: Piece) -> bytes:
         """Returns the bytes for one piece of a file, whose digests ``file`` has.
 
         Raises:
             OutputError: the form cannot hold the file's path.
         """
-        raise NotImplementedError
 
     def after_pieces(self, file: HashedFile) -> bytes:  # noqa: ARG002 # most forms write pieces alone
         """Returns the bytes behind the last piece of a file, whose own digests ``file`` has."""
@@ -90,9 +91,9 @@ class NameLines(HashForm):
         """Returns one line for each digest."""
         return self._lines(file, piece_mark(piece))
 
+    @abstractmethod
     def line(self, algorithm: str, value: bytes, name: bytes) -> bytes:
         """Returns one line without its end."""
-        raise NotImplementedError
 
     def _lines(self, file: HashedFile, mark: bytes) -> bytes:
         name = file.path if self._end == b"\0" else escaped_name(file.path)

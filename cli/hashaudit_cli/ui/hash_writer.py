@@ -7,15 +7,13 @@ from hashaudit.model.file_pieces import PIECE_FORMAT, parse_piece
 from hashaudit.model.member_path import member_path
 from hashaudit.record.entry_path import content_size, file_path, member_names
 from hashaudit.record.output import Output
-from hashaudit.record.schema import AuditRecord, EndReason, EntryRecord, FaultRecord, FileRecord, FindingRecord
-from hashaudit.record.totals import TotalsCounter
+from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FileRecord, FindingRecord
+from hashaudit_cli.ui.buffered_lines import BufferedLines
 from hashaudit_cli.ui.hash_forms import HashedFile, HashForm
 from hashaudit_cli.ui.terminal import counted, log, quote
 
-FLUSH_BYTES = 1 << 16
 
-
-class HashWriter:
+class HashWriter(BufferedLines):
     """Takes the records of a scan and writes hashes.
 
     Args:
@@ -35,33 +33,24 @@ class HashWriter:
         name_of: Callable[[EntryRecord], bytes] = lambda record: file_path(record.entry),
         pieces: bool = False,
     ) -> None:
-        self.tally = TotalsCounter()
-        self.deadline_s = None
+        super().__init__(output)
         self._digests = digests
-        self._output = output
         self._form = form
         self._name_of = name_of
         self._pieces = pieces
         self._has_piece = False
-        self._pending = bytearray()
-        self._count = 0
         self.without_hash = 0
         """Images without a perceptual hash."""
 
-    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
-        """Writes the next record; reports a fault."""
-        self.tally.count_line(record)
-        self._count += 1
+    def take_record(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> None:
+        """Adds the lines of the next record; reports a fault."""
         if not isinstance(record, AuditRecord):
             self._report(record)
         if isinstance(record, FileRecord):
             self._pending += self._lines(record)
-            if len(self._pending) >= FLUSH_BYTES:
-                self._flush()
         elif isinstance(record, FaultRecord):
             fault = record.faults[0]
             log(f"{_shown(record)}: {fault.code}: {quote(os.fsencode(fault.message))}")
-        return self._count
 
     def _lines(self, record: FileRecord) -> bytes:
         digests = {str(name): value for name, value in record.digests.items() if name in self._digests}
@@ -89,21 +78,6 @@ class HashWriter:
             log(f"{_shown(record)}: no perceptual hash: {record.no_hash.replace('_', ' ')}")
         if record.frames_skipped:
             log(f"{_shown(record)}: {counted(record.frames_skipped, 'frame')} beyond --max-frames not hashed")
-
-    def tick(self) -> None:
-        """Does nothing: no write is due by the clock."""
-
-    def checkpoint(self) -> None:
-        """Writes the waiting lines."""
-        self._flush()
-
-    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the signature of RecordWriter
-        """Writes the waiting lines."""
-        self._flush()
-
-    def _flush(self) -> None:
-        self._output.write(bytes(self._pending))
-        self._pending.clear()
 
 
 def _shown(record: FindingRecord | FaultRecord | FileRecord) -> str:

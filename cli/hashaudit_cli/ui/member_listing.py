@@ -8,22 +8,19 @@ from hashaudit.record.output import Output
 from hashaudit.record.schema import (
     AuditRecord,
     Container,
-    EndReason,
     EntryRecord,
     FaultRecord,
     FileRecord,
     FindingRecord,
 )
-from hashaudit.record.totals import TotalsCounter
+from hashaudit_cli.ui.buffered_lines import BufferedLines
 from hashaudit_cli.ui.terminal import quote
-
-FLUSH_BYTES = 1 << 16
 
 NO_CONTAINER = "-"
 UNKNOWN_SIZE = "?"
 
 
-class MemberListing:
+class MemberListing(BufferedLines):
     """Takes the records of a scan and writes one line for each.
 
     Args:
@@ -32,39 +29,15 @@ class MemberListing:
     """
 
     def __init__(self, output: Output, *, as_json: bool) -> None:
-        self.tally = TotalsCounter()
-        self.deadline_s = None
-        self._output = output
+        super().__init__(output)
         self._as_json = as_json
-        self._pending = bytearray()
-        self._count = 0
 
-    def write(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> int:
-        """Writes the line of the next record."""
-        self.tally.count_line(record)
-        self._count += 1
+    def take_record(self, record: FindingRecord | FaultRecord | FileRecord | AuditRecord) -> None:
+        """Adds the line of the next record."""
         if self._as_json:
             self._pending += encode_line(record)
         elif not isinstance(record, AuditRecord):
             self._pending += listing_line(record).encode() + b"\n"
-        if len(self._pending) >= FLUSH_BYTES:
-            self._flush()
-        return self._count
-
-    def tick(self) -> None:
-        """Does nothing: no write is due by the clock."""
-
-    def checkpoint(self) -> None:
-        """Writes the waiting lines."""
-        self._flush()
-
-    def finish(self, reason: EndReason, exit_code: int) -> None:  # noqa: ARG002 # the signature of RecordWriter
-        """Writes the waiting lines."""
-        self._flush()
-
-    def _flush(self) -> None:
-        self._output.write(bytes(self._pending))
-        self._pending.clear()
 
 
 def listing_line(record: EntryRecord) -> str:
