@@ -49,8 +49,10 @@ class SmallReader:
         use: Callable[[memoryview], T | None],
         *,
         checks_pages: bool = False,
-    ) -> tuple[T, os.stat_result] | None:
-        """Reads a whole file once; returns what ``use`` makes of its content, and the state of the file after it.
+    ) -> tuple[T, os.stat_result, bool] | None:
+        """Reads a whole file once.
+
+        Returns what ``use`` makes of its content, the state of the file after it, and whether it may be cached.
 
         Returns ``None`` if anything is unusual.
 
@@ -60,7 +62,7 @@ class SmallReader:
             listed: the file as listed, on a filesystem with lasting inode numbers.
             now_ns: the time, at most as late as it is.
             use: called at most once, with the content, which it must not keep.
-            checks_pages: also leaves a file with pages that are not on storage, whose result is not to be cached.
+            checks_pages: a file may be cached if all its pages are on storage; otherwise none may.
         """
         size = listed.size
         if not 0 < size < READ_CHUNK_BYTES or self._throttle.acquire() < size:
@@ -73,11 +75,10 @@ class SmallReader:
             return None
         descriptor, at = opened
         try:
-            is_written = not checks_pages or page_cache.is_written(descriptor)
+            is_written = checks_pages and page_cache.is_written(descriptor)
             before = os.fstat(descriptor)
             if (
-                not is_written
-                or before.st_size != size
+                before.st_size != size
                 or before.st_ino != listed.inode
                 or before.st_dev != listed.device
                 or not stat.S_ISREG(before.st_mode)
@@ -100,7 +101,7 @@ class SmallReader:
             and after.st_mtime_ns == mtime_ns == found.st_mtime_ns
             and after.st_ctime_ns == ctime_ns == found.st_ctime_ns
         )
-        return (result, after) if result is not None and is_unchanged else None
+        return (result, after, is_written) if result is not None and is_unchanged else None
 
     def _fill(self, descriptor: int) -> int:
         """Reads from the start of a file as much as fits; returns the number of bytes."""

@@ -207,9 +207,9 @@ class Analyzer:
         if read is None:
             return None
         self._progress[FED_BYTES] += state.size
-        digests, status = read
+        digests, status, may_cache = read
         found = self._quick_state(container, item.name, status) if with_state else None
-        to_cache = self._quick_to_cache(number, group, item, digests, status) if has_cache else None
+        to_cache = self._quick_to_cache(number, group, item, digests, status) if may_cache else None
         return QuickResult(digests, found, to_cache)
 
     def _quick_to_cache(

@@ -103,17 +103,17 @@ def answer(
 
 
 @pytest.fixture(autouse=True)
-def no_news(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch with a finding would end early on a slow machine."""
+def some_time_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are old enough to be read at once; a batch with a finding does not end early on a slow machine."""
+    later_ns = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     monkeypatch.setattr(examiner_module, "NEWS_NS", 1 << 62)
 
 
-def test_both_ways_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_give_the_same_answer(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     contents = tree(tmp_path / "tree")
     specs, wanted = lists(tmp_path)
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     names = sorted(contents)
     short, fed = answer(tmp_path / "tree", names, specs, quick=True)
     long, _ = answer(tmp_path / "tree", names, specs, quick=False)
@@ -123,12 +123,10 @@ def test_both_ways_give_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monk
     assert [names[number] for number in short.known] == ["common"]
 
 
-def test_both_ways_report_all_files_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_report_all_files_alike(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     contents = tree(tmp_path / "tree")
     specs, _ = lists(tmp_path)
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     names = sorted(contents)
     for chosen in (specs, specs[:1], []):
         short, _ = answer(tmp_path / "tree", names, chosen, quick=True, report_all=True)
@@ -141,8 +139,6 @@ def test_a_long_answer_of_plain_files_ends_early(tmp_path: Path, monkeypatch: py
     (tmp_path / "tree").mkdir()
     tree(tmp_path / "tree")
     monkeypatch.setattr(examiner_module, "FULL_ANSWER_BYTES", 3 * 4096)
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     short, _ = answer(tmp_path / "tree", [f"plain{number}" for number in range(9)], [], quick=True, report_all=True)
     assert (len(short.reported), short.not_begun) == (4, 5)
 
@@ -167,8 +163,6 @@ def test_both_ways_give_the_cache_the_same_values(
     (tmp_path / "tree").mkdir()
     contents = tree(tmp_path / "tree")
     specs, _ = lists(tmp_path)
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     monkeypatch.setattr(page_cache, "is_written", lambda _: True)
     names = sorted(contents)
     nothing = CachedFile(b"", "", reread=True)
@@ -181,8 +175,6 @@ def test_both_ways_give_the_cache_the_same_values(
 def test_what_is_not_on_storage_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tree").mkdir()
     tree(tmp_path / "tree")
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     monkeypatch.setattr(page_cache, "is_written", lambda _: False)
     found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=CachedFile(b"", "", reread=True))
     assert (found.bytes_read, found.cache.to_keep, found.reported) == (9 * 97 + 1, (), ())
@@ -191,8 +183,6 @@ def test_what_is_not_on_storage_is_not_cached(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_changed_after_it_was_listed_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tree").mkdir()
     tree(tmp_path / "tree")
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     monkeypatch.setattr(page_cache, "is_written", lambda _: True)
     before = os.lstat(tmp_path / "tree" / "plain9")
     os.utime(tmp_path / "tree" / "plain9", ns=(1, 2))
@@ -201,11 +191,9 @@ def test_a_file_that_changed_after_it_was_listed_is_not_cached(tmp_path: Path, m
     assert found.cache.to_keep == ()
 
 
-def test_pieces_are_left_to_the_long_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_are_left_to_the_long_way(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     tree(tmp_path / "tree")
-    later_ns = time.time_ns() + 10**10
-    monkeypatch.setattr(time, "time_ns", lambda: later_ns)
     found, _ = answer(
         tmp_path / "tree", ["plain9", "plain8"], [], quick=True, report_all=True, pieces=PieceConfig(100, False)
     )
