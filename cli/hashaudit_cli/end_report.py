@@ -55,7 +55,7 @@ class EndReport:
             is_known: returns whether a finding is no reason for a message.
 
         Raises:
-            OutputError: a directory cannot be written, or there is no journal.
+            OutputError: a directory cannot be written, or the systemd journal does not run.
             UsageError: a command is not one.
         """
         self._options = options

@@ -129,7 +129,8 @@ def trust(offered: OfferedKey, name: str | None, fingerprint: str | None, store:
         The name, the trust store, and whether the key was added; false if it was trusted already.
 
     Raises:
-        SigningKeyError: the key has another fingerprint, there is no name, or the trust store cannot be used.
+        SigningKeyError: the key has another fingerprint, nobody is named as its owner, or the trust
+            store cannot be used.
     """
     if fingerprint is not None and fingerprint.removeprefix("SHA256:") != offered.key.fingerprint[len("SHA256:") :]:
         raise SigningKeyError(

@@ -35,7 +35,7 @@ LINES = {
     "hashaudit explain changed_while_w": "hashaudit explain changed_while_walked ",
     "hashaudit completion f": "hashaudit completion fish ",
 }
-"""What is typed before TAB, and what is shown then; ``None``: nothing is added."""
+"""A command line up to the TAB key, and the line that the shell makes of it; ``None``: the same."""
 
 
 def needs(shell: str) -> None:

@@ -257,7 +257,7 @@ def test_what_is_a_defect_of_hashdeep(deep: Deep) -> None:
     assert (code, out) == (0, b"hashdeep: Audit passed\n")
     assert b"fifo" in err
     os.unlink("t/fifo")
-    # A collision of one digest is no pass.
+    # An audit does not pass if one digest agrees and another differs.
     known = Path("k").read_bytes().splitlines(keepends=True)
     changed = [line.replace(line.split(b",")[2], b"ab" * 32) if line.endswith(b"t/b\n") else line for line in known]
     Path("kc").write_bytes(b"".join(changed))

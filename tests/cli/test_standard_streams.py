@@ -83,7 +83,7 @@ def test_only_what_prints_can_have_standard_output(hashaudit: Tool, place: Path)
 
 
 def on_terminal(hashaudit: Tool, *words: str, **environment: str) -> str:
-    """What a command shows on a terminal; its first standard output and standard error."""
+    """Runs a command on a terminal; returns its standard output and standard error together."""
     ours, theirs = pty.openpty()
     columns = environment.pop("COLUMNS", "200")
     process = subprocess.Popen(

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGING = Path(__file__).resolve().parents[2] / "docs" / "packaging"
 INSTRUCTIONS = {"FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "ENTRYPOINT", "CMD"}
-"""Those that the file uses, of the reference of Containerfile(5)."""
+"""Instructions of Containerfile(5) that the file uses."""
 
 
 def instructions(text: str) -> list[tuple[str, str]]:

@@ -3,14 +3,13 @@
 import hashlib
 from typing import NamedTuple
 
-from hashaudit.content.containers.interface import ContainerError, Trouble
-from hashaudit.content.containers.member_source import MemorySource
+import reader_lab
 from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS
 from hashaudit.model.containers import ContainerKind
 
 
 class Read(NamedTuple):
-    """What a reader gives."""
+    """The members and faults of a container."""
 
     good: dict[bytes, str]
     """SHA-256 of each member without a fault, by name."""
@@ -20,20 +19,5 @@ class Read(NamedTuple):
 
 def read(kind: ContainerKind, data: bytes) -> Read:
     """Reads a container in memory."""
-    good: dict[bytes, str] = {}
-    codes: list[str] = []
-    try:
-        for found in (STREAM_READERS.get(kind) or RANDOM_READERS[kind])(MemorySource(data)):
-            if isinstance(found, Trouble):
-                codes.append(found.code.value)
-                continue
-            digest = hashlib.sha256()
-            try:
-                for piece in found.chunks:
-                    digest.update(piece)
-                good[found.name] = digest.hexdigest()
-            except ContainerError as error:
-                codes.append(error.code.value)
-    except ContainerError as error:
-        codes.append(error.code.value)
-    return Read(good, codes)
+    found = reader_lab.read(STREAM_READERS.get(kind) or RANDOM_READERS[kind], data)
+    return Read({name: hashlib.sha256(content).hexdigest() for name, content in found.members}, found.faults)

@@ -13,7 +13,7 @@ MOST_BYTES = 64 << 20
 
 
 class Read(NamedTuple):
-    """What a reader gives."""
+    """The members and faults of a container."""
 
     members: list[tuple[bytes, bytes]]
     """Name and content of those without a fault."""

@@ -10,7 +10,7 @@ FLUSH_BYTES = 1 << 16
 
 
 class BufferedLines(ABC):
-    """What the main loop of a scan calls, for output that is not a findings file.
+    """Base of outputs that a scan writes instead of a findings file.
 
     Args:
         output: receives the lines.
