@@ -25,7 +25,7 @@ from hashaudit.lists.hash_kinds import kind_of_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason, Remark
 from hashaudit.lists.ordinary_rows import OrdinaryRows
 from hashaudit.lists.syntax.delimited import rows
-from hashaudit.lists.syntax.lines import Line, numbered_lines, with_head
+from hashaudit.lists.syntax.lines import numbered_lines, with_head
 from hashaudit.lists.table_layout import NOT_LABELS, TableLayout, TablePlan, are_positions, header_with, table_plan
 from hashaudit.lists.untagged import resolve
 from hashaudit.lists.value_hashes import Pairs, hashes_of_cell, hashes_of_value, records_of
@@ -78,7 +78,7 @@ def _items(stream: BinaryIO, plan: TablePlan, options: ParseOptions) -> Iterator
     layout, seen = plan.layout, set[AlgorithmName]()
     read = layout.read_columns
     ordinary = OrdinaryRows(layout, options.algorithm)
-    for number, row, ended in rows(_without_comments(numbered_lines(stream)), plan.delimiter, skip_initial_space=True):
+    for number, row, ended in rows(numbered_lines(stream), plan.delimiter, skip_initial_space=True, has_comments=True):
         if number == plan.header_line:
             continue
         if number < plan.header_line and _SEPARATOR.fullmatch(plan.delimiter.join(row)):
@@ -100,10 +100,6 @@ def _items(stream: BinaryIO, plan: TablePlan, options: ParseOptions) -> Iterator
                 seen.update(item.digests)
             yield item
         yield from _unread_hashes(number, row, layout, read)
-
-
-def _without_comments(lines: Iterator[Line]) -> Iterator[Line]:
-    return (line for line in lines if line[1] is None or not line[1].startswith((b"#", b"\xef\xbb\xbf#")))
 
 
 def _refuse_truncated(

@@ -21,13 +21,23 @@ _MAX_ROW_LINES = 200
 
 _HASH_RUN = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})(?![0-9A-Za-z])")
 
+_COMMENT_MARKS = ("#", "\ufeff#")
+
 csv.field_size_limit(2 * _MAX_ROW_LINES * MAX_LINE_BYTES)
 
 
-def rows(lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = False) -> Iterator[Row]:
+def rows(
+    lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = False, has_comments: bool = False
+) -> Iterator[Row]:
     """Yields every row that is not blank. Bytes that are not UTF-8 become hexadecimal escapes.
 
     A quote that is never closed, or that would swallow other rows with hashes, is taken literally on its line.
+
+    Args:
+        lines: of the text.
+        delimiter: between fields.
+        skip_initial_space: blanks before a field are not a part of it.
+        has_comments: a row that begins with ``#`` is a comment. Within a quoted field, such a line is text.
 
     Raises:
         ListError: a line is over the limit; nothing after it can be trusted.
@@ -35,6 +45,8 @@ def rows(lines: Iterable[Line], delimiter: str, *, skip_initial_space: bool = Fa
     feed = _Feed(lines)
     while (line := feed.take_line()) is not None:
         number, text, ended = line
+        if has_comments and text.startswith(_COMMENT_MARKS):
+            continue
         if '"' in text:
             feed.give_back(line)
             number, row, ended = _quoted(feed, delimiter, skip_initial_space=skip_initial_space)
@@ -54,7 +66,7 @@ def _quoted(feed: "_Feed", delimiter: str, *, skip_initial_space: bool) -> Row:
         row = next(csv.reader(feed, delimiter=delimiter, skipinitialspace=skip_initial_space), [])
     except csv.Error:
         raise ListError(f"line {feed.number}: wrong quotes, or a field is over the limit") from None
-    if feed.has_swallowed_rows():
+    if feed.has_swallowed_rows(row):
         row = next(csv.reader([feed.take_one_line()], delimiter=delimiter, quoting=csv.QUOTE_NONE))
     return feed.first_line, row, feed.ended
 
@@ -116,11 +128,14 @@ class _Feed:
         """Number of the line where the current row began."""
         return self._taken[0][0] if self._taken else self.number
 
-    def has_swallowed_rows(self) -> bool:
-        """Returns whether the current row has lines that are rows of their own, or never ends."""
+    def has_swallowed_rows(self, row: list[str]) -> bool:
+        """Returns whether the current row has lines that are rows of their own, or never ends.
+
+        A field of several lines is text; other rows between two quotes have hashes in it.
+        """
         if len(self._taken) == 1:
             return False
-        return self._limited or self._is_unclosed() or any(_HASH_RUN.search(line) for _, line, _ in self._taken[1:])
+        return self._limited or self._is_unclosed() or any(_HASH_RUN.search(field) for field in row if "\n" in field)
 
     def _is_unclosed(self) -> bool:
         return sum(line.count('"') for _, line, _ in self._taken) % 2 == 1

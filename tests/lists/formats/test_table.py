@@ -101,6 +101,18 @@ def test_a_broken_quote_swallows_no_other_row(read: Callable[..., Any], line: st
     assert result.ids[-2:] == ["line 4", "line 5"]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_line_of_a_quoted_field_is_no_comment_and_no_row(delimiter: str, read: Callable[..., Any]) -> None:
+    names = ["a\n#b", "#c\n# d\n#", "e\n\n#"]
+    lines = [f"name{delimiter}sha1", "# a comment, also with a hash: " + "77" * 20]
+    lines += [f'"{name}"{delimiter}{number:040x}' for number, name in enumerate(names, 1)]
+    result = read("".join(f"{line}\n" for line in [*lines, "#end"]).encode())
+    assert [(entry.labels["name"], int(entry.digests["sha1"].hex(), 16)) for entry in result.entries] == [
+        (name, number) for number, name in enumerate(names, 1)
+    ]
+    assert not result.rejects
+
+
 def test_a_quote_that_is_never_closed_swallows_no_other_row(read: Callable[..., Any]) -> None:
     rows = "".join(f"{OTHER},n{number}\n" for number in range(1000))
     assert len(read(f'md5,name\n{MD5},"a\n{rows}'.encode()).entries) == 1001
