@@ -381,6 +381,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
             written = os.write(descriptor, view)
         except BlockingIOError:
             # Another process that shares this pipe made it non-blocking; wait as a blocking write would.
-            select.select([], [descriptor], [])
+            writable = select.poll()  # select() refuses descriptors beyond 1,024
+            writable.register(descriptor, select.POLLOUT)
+            writable.poll()
             continue
         view = view[written:]

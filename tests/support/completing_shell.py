@@ -45,10 +45,12 @@ class CompletingShell:
             AssertionError: it does not.
         """
         shown = b""
+        readable = select.poll()  # a process of many tests can have descriptors beyond the 1,024 of select()
+        readable.register(self._descriptor, select.POLLIN)
         end_s = time.monotonic() + TIMEOUT_S
         while text.encode() not in shown:
             assert time.monotonic() < end_s, (text, shown.decode(errors="replace"))
-            if select.select([self._descriptor], [], [], 1)[0]:
+            if readable.poll(1000):
                 shown += os.read(self._descriptor, 65536)
 
     def clear(self) -> None:
