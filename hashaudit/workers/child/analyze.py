@@ -257,7 +257,7 @@ class Analyzer:
         faults = () if seen is None else seen.faults
         container = None if hit.container is None else ContainerResult(hit.container)
         if hit.container is not None and self._inside is not None and item.inside:
-            faults = (*faults, *self._inside.missing_reader(hit.container, hit.digests, size_bytes))
+            faults = (*faults, *self._inside.policy.missing_reader(hit.container, hit.digests, size_bytes))
         return AnalysisResult(outcome, hit.digests, seen, faults, size_bytes, run_id or None, container=container)
 
     def _read(

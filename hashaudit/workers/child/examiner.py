@@ -18,8 +18,9 @@ from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, PlainDigests
+from hashaudit.workers.child.content_steps import Hashing
 from hashaudit.workers.child.import_guard import ImportGuard
-from hashaudit.workers.child.inside import Hashing, Inside
+from hashaudit.workers.child.inside import Inside
 from hashaudit.workers.child.internal_errors import WorkerExhaustedError
 from hashaudit.workers.child.result_bounds import bounded_matches, result_length
 from hashaudit.workers.child.throttle import SharedThrottle

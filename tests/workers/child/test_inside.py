@@ -13,7 +13,7 @@ import pytest
 
 from hashaudit.content.containers import inside_budget
 from hashaudit.model.faults import FaultCode
-from hashaudit.workers.child import inside
+from hashaudit.workers.child import member_walk
 from hashaudit.workers.protocol import Blame
 from inside_lab import examine, names, sha256
 
@@ -199,13 +199,13 @@ def test_members_that_need_no_record_are_under_the_same_limits(path: Path, monke
 def test_an_equal_container_is_counted_without_being_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = zipped(a=b"a", b=zipped(c=b"c"), p=b"WARC/1.0")
     opened: list[int] = []
-    original = inside._File._open
+    original = member_walk.MemberWalk._open
 
     def count(*args: Any, **more: Any) -> Any:
         opened.append(1)
         return original(*args, **more)
 
-    monkeypatch.setattr(inside._File, "_open", count)
+    monkeypatch.setattr(member_walk.MemberWalk, "_open", count)
     path.write_bytes(zipped(x=inner, y=inner, d=zipped(z=inner), w=b"w"))
     found = examine(path, report_all=False)
     container = found.file.container

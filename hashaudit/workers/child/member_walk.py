@@ -1,0 +1,202 @@
+"""Walks over the members of a file at all depths, under its limits."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
+from hashaudit.content.containers.interface import ContainerError, Found, MemberContent, RandomSource, Trouble
+from hashaudit.content.containers.member_filter import MemberFilter, MemberVerdict
+from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource
+from hashaudit.content.containers.reader_registry import STREAM_READERS
+from hashaudit.errors import HashauditError
+from hashaudit.model.containers import ContainerKind, ContainerResult
+from hashaudit.model.faults import Fault, Stage
+from hashaudit.model.location import Member
+from hashaudit.workers.child.container_policy import ContainerPolicy, unpack_fault
+from hashaudit.workers.child.content_steps import Digests
+from hashaudit.workers.child.internal_errors import internal_error
+from hashaudit.workers.child.member_examination import MemberExamination
+from hashaudit.workers.child.member_results import MemberResults
+from hashaudit.workers.protocol import MEMBER, UNPACKED_BYTES, Blame
+
+MAX_NAME_BYTES = 1 << 16
+"""A longer name is cut; its position still identifies the member."""
+
+_SKIPS_CONTENT = frozenset((ContainerKind.ZIP, ContainerKind.TAR))
+"""Kinds whose readers skip the content of a member that nobody reads."""
+
+QUICK_BYTES = 1 << 16
+"""A member up to this size is read before anything else is made for it."""
+
+
+class MemberWalk:
+    """The members of one file, or of a part of it.
+
+    Args:
+        policy: decides what is opened.
+        progress: memory shared with the parent.
+        results: receives what becomes of each member.
+        size_bytes: length of the file.
+        blames: members that are not examined again.
+        member_filter: decides by name; ``None``: all members are examined.
+    """
+
+    def __init__(
+        self,
+        policy: ContainerPolicy,
+        progress: memoryview,
+        results: MemberResults,
+        size_bytes: int,
+        *,
+        blames: Sequence[Blame],
+        member_filter: MemberFilter | None,
+    ) -> None:
+        self._policy = policy
+        self._hashing = policy.hashing
+        self._progress = progress
+        self._results = results
+        self._filter = member_filter
+        self._budget = Budget(policy.config.limits, size_bytes)
+        self._blames = {blame.member: blame for blame in blames}
+        self._examination = MemberExamination(
+            policy,
+            progress,
+            self._budget,
+            results,
+            blames=self._blames,
+            open_container=self._open,
+            has_patterns=member_filter is not None,
+        )
+
+    def examine(
+        self, kind: ContainerKind, source: FileSource | MemorySource, digests: Digests
+    ) -> tuple[ContainerResult, tuple[Fault, ...]]:
+        """Examines all members of a file; returns the counts, and the faults of the container itself."""
+        try:
+            if isinstance(source, MemorySource):
+                self._budget.hold(source.size)
+            faults = self._open(kind, source, (), (digests,))
+        except ContainerError as error:
+            faults = [unpack_fault(error)]
+        return self._results.end(kind), tuple(faults)
+
+    def _open(
+        self,
+        kind: ContainerKind,
+        source: RandomSource | StreamSource,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+    ) -> list[Fault]:
+        """Examines all members of a container; returns the faults of the container itself."""
+        return self._each(lambda: self._members(kind, source), kind, within, above)
+
+    def _members(self, kind: ContainerKind, source: RandomSource | StreamSource) -> Iterator[Found]:
+        if kind in STREAM_READERS:
+            return STREAM_READERS[kind](source)
+        if isinstance(source, StreamSource):
+            raise TypeError("a reader that needs any position")  # a defect, reported as one
+        return self._policy.random_readers[kind](source)
+
+    def _each(
+        self,
+        begin: Callable[[], Iterator[Found]],
+        kind: ContainerKind,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+    ) -> list[Fault]:
+        faults: list[Fault] = []
+        try:
+            for found in begin():
+                if isinstance(found, Trouble):
+                    fault = Fault(Stage.UNPACK, found.code, found.message)
+                    if fault not in faults:  # a container may have it a million times
+                        faults.append(fault)
+                    continue
+                verdict = self._verdict(found, within)
+                if verdict is MemberVerdict.SKIP:
+                    self._skip(found, kind)
+                elif not self._is_done_quickly(found, verdict):
+                    steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index))
+                    self._examination.examine(found, steps, above, verdict)
+        except LimitReachedError:
+            raise
+        except ContainerError as error:
+            faults.append(unpack_fault(error))
+        except HashauditError:
+            raise
+        except Exception as error:  # noqa: BLE001 # a defect of a reader must not affect other files
+            faults.append(internal_error(Stage.UNPACK, error))
+        return faults
+
+    def _verdict(self, found: MemberContent, within: tuple[Member, ...]) -> MemberVerdict:
+        if self._filter is None:
+            return MemberVerdict.EXAMINE
+        return self._filter.verdict((*(step.name for step in within), found.name[:MAX_NAME_BYTES]))
+
+    def _skip(self, found: MemberContent, kind: ContainerKind) -> None:
+        """Counts a member that a pattern excludes."""
+        self._budget.begin_member(None)
+        self._results.skipped += 1
+        if kind not in _SKIPS_CONTENT:
+            try:
+                for data in found.chunks:
+                    self._budget.produce(len(data))
+            except LimitReachedError:
+                raise
+            except ContainerError:
+                pass  # nobody asked for it
+
+    def _is_done_quickly(self, found: MemberContent, verdict: MemberVerdict) -> bool:
+        """Returns whether a small member could be counted at once. Otherwise its content can still be read."""
+        if found.kind is not None:
+            return False
+        data = found.whole
+        if data is None and found.size is not None and found.size <= QUICK_BYTES:
+            data = self._small_content(found)
+        return data is not None and self._is_quick(data, verdict)
+
+    def _small_content(self, found: MemberContent) -> bytes | None:
+        """Reads a small member; ``None``: it is longer than stated, or damaged."""
+        if self._hashing.report_all or self._results.number in self._blames:
+            return None
+        # A crash in the library that reads it has to be blamed on this member.
+        self._progress[MEMBER] = self._results.number + 1
+        pieces: list[bytes] = []
+        length = 0
+        try:
+            for piece in found.chunks:
+                pieces.append(piece)
+                length += len(piece)
+                if length > QUICK_BYTES:
+                    found.chunks = chain(pieces, found.chunks)
+                    return None
+        except ContainerError as error:
+            found.chunks = _then(pieces, error)
+            return None
+        found.chunks = iter(pieces)
+        return b"".join(pieces)
+
+    def _is_quick(self, data: bytes, verdict: MemberVerdict) -> bool:
+        """Returns whether a small member is neither image, container nor finding. It is counted then, and done.
+
+        Most members are like that, and all other steps take several times longer.
+        """
+        hashing, results = self._hashing, self._results
+        if hashing.report_all or self._results.number in self._blames or not self._budget.allows_small(len(data)):
+            return False
+        digests = hashing.quick_digests(data)
+        is_known = None if digests is None else hashing.quick_match(digests, len(data))
+        if is_known is None:
+            return False
+        results.number += 1
+        self._progress[MEMBER] = results.number
+        self._progress[UNPACKED_BYTES] += len(data)
+        self._budget.add_small(len(data))
+        results.bytes += len(data)
+        results.count(None, is_known=is_known, is_searched=verdict is MemberVerdict.SEARCH)
+        return True
+
+
+def _then(pieces: list[bytes], error: ContainerError) -> Iterator[bytes]:
+    yield from pieces
+    raise error
