@@ -1,4 +1,4 @@
-"""What a worker does with every content: the algorithms, the decoding of images, and the matching."""
+"""The steps that a worker takes with every content: its algorithms, the decoding of images, and the matching."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
