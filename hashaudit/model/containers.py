@@ -54,6 +54,8 @@ class ContainerKind(StrEnum):
     EXT = "ext"
     HFS = "hfs"
     XFS = "xfs"
+    VOLUME = "volume"
+    """A further file of an image or archive that is split over several, which is read with the first one."""
 
 
 class ContainerCategory(StrEnum):

@@ -1,13 +1,14 @@
 """Plans the workers of a scan: their number, configuration, sandbox and deadlines."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.content.containers.member_filter import MemberPatterns, is_member_pattern
 from hashaudit.content.containers.reader_registry import readable_kinds
+from hashaudit.content.containers.volume_set import names_beside
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError, UsageError
@@ -21,6 +22,7 @@ from hashaudit.lists.known_filter import SHA1
 from hashaudit.lists.load import LoadedLists
 from hashaudit.model.containers import CATEGORIES, ContainerCategory, ContainerKind
 from hashaudit.model.entry import Consistency
+from hashaudit.model.location import join_path
 from hashaudit.model.results import Role
 from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
@@ -150,9 +152,24 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
 def _readable(roots: Iterable[bytes]) -> tuple[bytes, ...]:
     """Returns the paths to read: the local roots or, if they are many, the directories that hold them."""
     paths = {os.path.realpath(root) for root in roots if parse_root(root) is None}
+    paths |= {other for path in paths for other in _volumes(path)}
     if len(paths) > MAX_READABLE:
         paths = {os.path.dirname(path) for path in paths}
     return tuple(sorted(paths)) if len(paths) <= MAX_READABLE else (os.path.commonpath(paths),)
+
+
+def _volumes(path: bytes) -> Iterator[bytes]:
+    """Yields the further volumes of an image or archive of which a ROOT is the first."""
+    directory, name = os.path.split(path)
+
+    def others() -> list[bytes]:
+        try:
+            return os.listdir(directory)
+        except OSError:
+            return []
+
+    for other in names_beside(name, others):
+        yield join_path(directory, other)
 
 
 def deadlines(config: ScanConfig) -> Deadlines:

@@ -163,7 +163,10 @@ class AnswerCheck:
         of_members = (container.lines, container.clean, container.known, container.bytes, container.skipped)
         counts = (*of_members, container.same_as or 0)
         return (
-            (not container.opened or (self._inside is not None and container.kind in self._inside.kinds))
+            (
+                not container.opened
+                or (self._inside is not None and container.kind in self._inside.kinds | {ContainerKind.VOLUME})
+            )
             and (container.opened or not any(of_members))
             and all(0 <= count <= MAX_COUNT for count in counts)
             and of_kinds.keys() <= kinds

@@ -88,6 +88,7 @@ _TEXTS = "|".join(
         r"a member is not read, and so those behind it are not",
         r"the image (is (damaged; members may be missing|encrypted)|ends early)|a block of the image is damaged",
         r"this form of the image is not supported|a part of the image is in another file",
+        r"the volume \.[A-Za-z0-9]{1,8} is not beside the others|a volume of the set changed while it was read",
         r"snapshots in the image are not read; members may be missing",
         r"the table of partitions is damaged; some may be missing",
         r"the image ends before the (partition|file system) does",

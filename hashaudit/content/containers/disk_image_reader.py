@@ -30,21 +30,25 @@ def _reader(open_image: Callable[[RandomSource], BlockMap]) -> RandomReader:
         disk = open_image(source)
         if isinstance(disk, QcowImage) and disk.has_snapshots:
             yield Trouble(FaultCode.UNSUPPORTED, SNAPSHOTS)
+        if isinstance(disk, EwfImage) and disk.missing is not None:
+            yield Trouble(FaultCode.INCOMPLETE, disk.missing)
         yield MemberContent(0, b"", _content(disk), disk.size, random=disk)
 
     return read
 
 
 def _content(disk: BlockMap) -> Iterator[bytes]:
-    stated = disk.md5 if isinstance(disk, EwfImage) else None
-    digest = hashlib.md5(usedforsecurity=False)
+    stated = []
+    if isinstance(disk, EwfImage):
+        md5, sha1 = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
+        stated = [(new, digest) for new, digest in ((md5, disk.md5), (sha1, disk.sha1)) if digest is not None]
     at = 0
     while data := disk.read_at(at, CHUNK_BYTES):
-        if stated is not None:
+        for digest, _ in stated:
             digest.update(data)
         yield data
         at += len(data)
-    if stated is not None and digest.digest() != stated:
+    if any(digest.digest() != value for digest, value in stated):
         raise ContainerError(FaultCode.DAMAGED, WRONG_CHECKSUM, is_complete=True)
 
 

@@ -51,6 +51,8 @@ _NTFS = frozenset((pytsk3.TSK_FS_TYPE_NTFS,))
 _DATA = pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA
 _WOF = b"WofCompressedData"
 _BAD_CLUSTERS = b"$Bad"
+_ERRORS = (OSError, RuntimeError)
+"""Raised by the library: the second if the image cannot be read."""
 
 
 class _Image(pytsk3.Img_Info):  # type: ignore[misc] # it comes without types
@@ -70,7 +72,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc] # it comes without types
             data = self._source.read_at(offset, size)
         except ContainerError as error:
             self.error = error
-            raise OSError from error
+            raise OSError from error  # the library makes a RuntimeError of it
         return data
 
     def get_size(self) -> int:
@@ -94,7 +96,7 @@ def read_filesystem(source: RandomSource) -> Iterator[Found]:
     image = _Image(source)
     try:
         system = pytsk3.FS_Info(image)
-    except OSError as error:
+    except _ERRORS as error:
         is_known = "Cannot determine" not in str(error) and "upported" not in str(error)
         yield Trouble(*((FaultCode.DAMAGED, DAMAGED) if is_known else (FaultCode.UNSUPPORTED, UNSUPPORTED)))
         return
@@ -133,7 +135,7 @@ class _Reader:
             visited.add(number)
             try:
                 entries = list(self._system.open_dir(inode=number))
-            except OSError:
+            except _ERRORS:
                 self.is_damaged = self.is_damaged or number not in deleted
                 continue
             for entry in entries:
@@ -169,10 +171,11 @@ class _Reader:
             yield from self._opened(number, names.get(number))
 
     def _opened(self, number: int, path: bytes | None) -> Iterator[tuple["pytsk3.File", bytes]]:
+        self._image.error = None
         try:
             file = self._system.open_meta(number)
             meta = file.info.meta
-        except OSError:
+        except _ERRORS:
             if self._image.error is not None:
                 raise self._image.error from None
             self.is_damaged = self.is_damaged or path is not None
@@ -191,7 +194,14 @@ class _Reader:
                 yield _Stream(meta.addr, path, meta.size, 0, 0, is_own=True)
             return
         # All at once, because a file has one position in its attributes, which reading moves.
-        for info in [attribute.info for attribute in file]:
+        try:
+            attributes = [attribute.info for attribute in file]
+        except _ERRORS:
+            if self._image.error is not None:
+                raise self._image.error from None
+            self.is_damaged = True
+            return
+        for info in attributes:
             name = info.name
             is_own = name in {None, b"", b"$Data"}
             if int(info.type) != _DATA or (name == _BAD_CLUSTERS and path == b"$BadClus"):
@@ -216,12 +226,13 @@ class _FileSource(ReadInOrder):
         count = min(count, self.size - offset)
         if count <= 0 or offset < 0:
             return b""
+        self._image.error = None
         try:
             if self._stream.type:
                 data: bytes = self._file.read_random(offset, count, self._stream.type, self._stream.id)
             else:
                 data = self._file.read_random(offset, count)
-        except OSError:
+        except _ERRORS:
             if self._image.error is not None:
                 raise self._image.error from None
             raise ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER) from None

@@ -51,13 +51,30 @@ def chunks_of(source: RandomSource, start: int, end: int, message: str) -> Itera
         start += len(data)
 
 
+class Beside(Protocol):
+    """The files beside the one that is read."""
+
+    @property
+    def name(self) -> bytes:
+        """The name of the file that is read."""
+        ...
+
+    def open(self, name: bytes) -> RandomSource | None:
+        """Opens another file; ``None``: there is none that may be read."""
+        ...
+
+
 class FileSource(ReadInOrder):
     """An open file. Its position is its own, so that the descriptor's does not matter."""
 
-    def __init__(self, descriptor: int, size: int, throttle: Throttle | None = None) -> None:
+    def __init__(
+        self, descriptor: int, size: int, throttle: Throttle | None = None, beside: Beside | None = None
+    ) -> None:
         self._descriptor = descriptor
         self._throttle = throttle
         self.size = size
+        self.beside = beside
+        """The files beside it, which may be volumes of the same image or archive."""
 
     @property
     def path(self) -> str:

@@ -13,6 +13,7 @@ from hashaudit.content.containers.interface import (
 from hashaudit.content.containers.member_source import PartSource
 from hashaudit.content.containers.partition_tables import read_table
 from hashaudit.content.containers.sniff import FIRST_BYTES, ContainerProbe
+from hashaudit.content.containers.volume_set import VolumeSet, missing_volume_text
 from hashaudit.model.containers import CATEGORIES, ContainerCategory
 from hashaudit.model.faults import FaultCode
 
@@ -36,6 +37,8 @@ def read_partitions(source: RandomSource) -> Iterator[Found]:
         trouble = _unread(part)
         if trouble is not None:
             yield trouble
+        if isinstance(source, VolumeSet) and one.start + one.size > source.size:
+            yield Trouble(FaultCode.INCOMPLETE, missing_volume_text(source.missing))
         yield MemberContent(index, b"p%d" % one.number, content_of(part, one.size), one.size, random=part)
 
 

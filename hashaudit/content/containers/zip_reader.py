@@ -26,6 +26,7 @@ from hashaudit.content.containers.interface import (
     whole_member,
 )
 from hashaudit.content.containers.sniff import END_RECORD_BYTES, TAIL_BYTES, is_end_record
+from hashaudit.content.containers.volume_set import VolumeSet
 from hashaudit.content.containers.zip_encryption import (
     AES_METHOD,
     NO_PASSWORD_OR_DAMAGED,
@@ -196,13 +197,16 @@ def _find_directory(source: RandomSource) -> _Directory | None:
     at = len(tail)
     while (at := tail.rfind(b"PK\x05\x06", 0, at)) >= 0:
         if is_end_record(tail, at, source.size):
-            disk, _, _, count, size, offset, _ = struct.unpack_from("<4xHHHHIIH", tail, at)
+            disk, disk_of_directory, _, count, size, offset, _ = struct.unpack_from("<4xHHHHIIH", tail, at)
             end = tail_at + at
             if _MOST_32 in {size, offset} or count == _MOST_16:
                 found = _find_directory64(source, end)
                 if found is not None:
                     return found
             if size + offset <= end:
+                if disk and isinstance(source, VolumeSet):
+                    start = _start_of(source, disk_of_directory) + offset
+                    return _Directory(start, start + size, 0, disk)
                 base = end - size - offset
                 start = end - size
                 if size and source.read_at(start, 4) != _CENTRAL and source.read_at(offset, 4) == _CENTRAL:
@@ -215,14 +219,24 @@ def _find_directory64(source: RandomSource, end: int) -> _Directory | None:
     locator = source.read_at(max(0, end - 20), 20)
     if locator[:4] != b"PK\x06\x07":
         return None
-    (stated,) = struct.unpack_from("<Q", locator, 8)
+    disk, stated = struct.unpack_from("<IQ", locator, 4)
+    if disk and isinstance(source, VolumeSet):
+        stated += _start_of(source, disk)
     for at in (stated, end - 20 - 56):
         record = source.read_at(at, 56) if 0 <= at < end else b""
         if len(record) == 56 and record[:4] == b"PK\x06\x06":
-            disk, size, offset = struct.unpack_from("<16xI20xQQ", record)
+            disk, disk_of_directory, size, offset = struct.unpack_from("<16xII16xQQ", record)
+            if disk and isinstance(source, VolumeSet):
+                start = _start_of(source, disk_of_directory) + offset
+                return _Directory(start, start + size, 0, disk)
             if size + offset <= at:
                 return _Directory(at - size, at, at - size - offset, disk)
     return None
+
+
+def _start_of(source: VolumeSet, disk: int) -> int:
+    """Returns where a volume begins; beyond the end if there is no such volume."""
+    return source.starts[disk] if disk < len(source.starts) else source.size
 
 
 def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | None]:
@@ -250,14 +264,16 @@ def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | N
         extra_at = name_at + name_bytes
         name, extra = data[name_at:extra_at], data[extra_at : extra_at + extra_bytes]
         if extra:
-            size, packed, offset = _wide(extra, size, packed, offset)
+            size, packed, offset, disk = _wide(extra, size, packed, offset, disk)
         extra = extra if method == AES_METHOD else b""
+        if directory.disk and isinstance(source, VolumeSet):
+            offset += _start_of(source, disk)
         yield _Entry(name, flags, method, crc, packed, size, directory.base + offset, disk, time, extra)
         at += length
         start += length
 
 
-def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+def _wide(extra: bytes, size: int, packed: int, offset: int, disk: int) -> tuple[int, int, int, int]:
     """Returns the numbers with those of the zip64 field (4.5.3)."""
     at = 0
     while at + 4 <= len(extra):
@@ -268,9 +284,10 @@ def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, 
             size = next(numbers, size) if size == _MOST_32 else size
             packed = next(numbers, packed) if packed == _MOST_32 else packed
             offset = next(numbers, offset) if offset == _MOST_32 else offset
+            disk = int.from_bytes(field[-4:], "little") if disk == _MOST_16 and len(field) % 8 == 4 else disk
             break
         at += 4 + length
-    return size, packed, offset
+    return size, packed, offset, disk
 
 
 def _small_content(source: RandomSource, entry: _Entry, covered: _Covered, number: int) -> bytes | None:
@@ -513,7 +530,7 @@ def _local_entry(source: RandomSource, at: int, end: int) -> tuple[_Entry, int] 
         return None
     names = source.read_at(at + _LOCAL_BYTES, name_bytes + extra_bytes)
     extra = names[name_bytes:]
-    size, packed, _ = _wide(extra, size, packed, 0)
+    size, packed, _, _ = _wide(extra, size, packed, 0, 0)
     extra = extra if method == AES_METHOD else b""
     return _Entry(names[:name_bytes], flags, method, crc, packed, size, at, 0, time, extra), data_at
 

@@ -24,6 +24,7 @@ from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
+from hashaudit.workers.child.files_beside import FilesBeside
 from hashaudit.workers.child.inside import Inside
 from hashaudit.workers.child.internal_errors import WorkerExhaustedError, internal_error
 from hashaudit.workers.child.piece_digests import PieceDigests
@@ -286,8 +287,10 @@ class Analyzer:
 
         def examine_open(content: Content, descriptor: int, size_bytes: int) -> None:
             if inside is not None:
-                source = FileSource(descriptor, size_bytes, inside.throttle)
-                inside.examine(content, source, entry.location, position, item.blames)
+                with FilesBeside(self._directories, entry.location, inside.throttle) as beside:
+                    source = FileSource(descriptor, size_bytes, inside.throttle, beside)
+                    inside.examine(content, source, entry.location, position, item.blames)
+                    content.container_faults += beside.changes()
 
         def sink() -> Content:
             self._progress[BEGUN_BYTES] = self._progress[FED_BYTES]

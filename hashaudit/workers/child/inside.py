@@ -7,10 +7,12 @@ they come, so that a container with a million members needs no more memory than 
 from collections.abc import Callable, Sequence
 
 from hashaudit.content.containers.inside_budget import MEMORY_BYTES, limit_text
-from hashaudit.content.containers.interface import ContainerError
+from hashaudit.content.containers.interface import ContainerError, RandomSource
 from hashaudit.content.containers.member_filter import MemberFilter, MemberFilters
 from hashaudit.content.containers.member_source import FileSource, MemorySource, Throttle
-from hashaudit.model.faults import FaultCode
+from hashaudit.content.containers.volume_set import VolumeSet, is_later_volume, missing_volume_text, with_volumes
+from hashaudit.model.containers import ContainerKind, ContainerResult
+from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Location
 from hashaudit.workers.child.container_policy import BEHIND_OTHER_DATA, ContainerPolicy, unpack_fault
 from hashaudit.workers.child.content_steps import Hashing
@@ -75,8 +77,13 @@ class Inside:
         digests = content.digests()
         if not self.config.opens_known and self.policy.is_known(digests, source.size):
             return
-        walk = self.walk(location, source.size, position, blames)
-        content.container, content.container_faults = walk.examine(kind, source, digests)
+        if is_later_volume(kind, source):
+            content.container = ContainerResult(ContainerKind.VOLUME, opened=True)
+            return
+        whole = with_volumes(kind, source)
+        walk = self.walk(location, whole.size, position, blames)
+        content.container, faults = walk.examine(kind, whole, digests)
+        content.container_faults = (*faults, *_missing_volume(whole, faults))
         self.progress[MEMBER] = 0
 
     def examine_held(
@@ -114,3 +121,14 @@ class Inside:
             of_file = self._filters.of_file(location.root, location.path)
         results = MemberResults(position, self.send)
         return MemberWalk(self.policy, self.progress, results, size_bytes, blames=blames, member_filter=of_file)
+
+
+def _missing_volume(source: RandomSource, faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Returns a fault if a volume is missing, and none says so yet."""
+    if not isinstance(source, VolumeSet) or source.missing is None:
+        return ()
+    text = missing_volume_text(source.missing)
+    is_doubtful = source.has_gap or any(fault.code in {FaultCode.DAMAGED, FaultCode.INCOMPLETE} for fault in faults)
+    if not is_doubtful or any(fault.message == text for fault in faults):
+        return ()
+    return (Fault(Stage.UNPACK, FaultCode.INCOMPLETE, text),)

@@ -6,7 +6,7 @@ from itertools import chain
 from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
 from hashaudit.content.containers.interface import ContainerError, Found, MemberContent, RandomSource, Trouble
 from hashaudit.content.containers.member_filter import MemberFilter, MemberVerdict
-from hashaudit.content.containers.member_source import FileSource, MemorySource, StreamSource
+from hashaudit.content.containers.member_source import MemorySource, StreamSource
 from hashaudit.content.containers.reader_registry import STREAM_READERS
 from hashaudit.errors import HashauditError
 from hashaudit.model.containers import ContainerKind, ContainerResult
@@ -69,7 +69,7 @@ class MemberWalk:
         )
 
     def examine(
-        self, kind: ContainerKind, source: FileSource | MemorySource, digests: Digests
+        self, kind: ContainerKind, source: RandomSource, digests: Digests
     ) -> tuple[ContainerResult, tuple[Fault, ...]]:
         """Examines all members of a file; returns the counts, and the faults of the container itself."""
         try:

@@ -1,0 +1,222 @@
+"""Images and archives that are split over several files, their volumes, which lie beside one another.
+
+Only the names of volumes say which belong together. Each name of a set follows from that of its first volume.
+
+Source: libewf, "Expert Witness Compression Format (EWF)", section 2.2; PKWARE APPNOTE 8.3.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+
+from hashaudit.content.containers.interface import RandomSource
+from hashaudit.content.containers.member_source import Beside, FileSource, ReadInOrder
+from hashaudit.content.containers.sniff import TAIL_BYTES
+from hashaudit.model.containers import ContainerKind
+
+MAX_VOLUMES = 100_000
+MOST_MISSING = 20
+"""Volumes in a row that may be missing before a set is taken to end there."""
+
+_EWF_NAME = re.compile(rb"(.*\.[ELS]x?)01", re.DOTALL | re.IGNORECASE)
+_EWF_LATER = re.compile(rb"(.*\.)([ELS-Z]x?)(\d\d|[A-Z]{2})", re.DOTALL | re.IGNORECASE)
+_NUMBERED = re.compile(rb"(.*\.)(0{2,}[01])", re.DOTALL)
+_ZIP_NAME = re.compile(rb"(.*\.)([zZ])[iI][pP]", re.DOTALL)
+_ZIP_LATER = re.compile(rb"(.*\.)([zZ])(\d{2,5})", re.DOTALL)
+
+_LETTERS = 26
+_NUMBERS = 99
+"""Volumes of an image with a number in their name; those behind them have letters."""
+
+
+class VolumeSet(ReadInOrder):
+    """The contents of volumes behind one another.
+
+    Args:
+        volumes: in their order.
+        missing: suffix of the volume behind them, which is not there; ``None``: they may be all.
+    """
+
+    def __init__(self, volumes: Sequence[RandomSource], missing: bytes | None = None) -> None:
+        self._volumes = volumes
+        self.missing = missing
+        self.has_gap = False
+        """True if volumes behind the missing one are there."""
+        self.starts: list[int] = []
+        """Position of each volume."""
+        self.size = 0
+        for volume in volumes:
+            self.starts.append(self.size)
+            self.size += volume.size
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position."""
+        count = min(count, self.size - offset)
+        if count <= 0 or offset < 0:
+            return b""
+        parts = []
+        while count > 0:
+            number = bisect_right(self.starts, offset) - 1
+            within = offset - self.starts[number]
+            data = self._volumes[number].read_at(within, min(count, self._volumes[number].size - within))
+            if not data:
+                break
+            parts.append(data)
+            offset += len(data)
+            count -= len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def missing_volume_text(suffix: bytes | None) -> str:
+    """Returns the message of the fault for a volume that is not there."""
+    name = (suffix or b"").decode("ascii", "replace")
+    return f"the volume {name} is not beside the others" if name else "a part of the image is in another file"
+
+
+def with_volumes(kind: ContainerKind, source: RandomSource) -> RandomSource:
+    """Returns a file together with the other volumes of its set, if it is the first of one.
+
+    Args:
+        kind: what the first volume is.
+        source: the file.
+    """
+    beside = source.beside if isinstance(source, FileSource) else None
+    if beside is None:
+        return source
+    if kind is ContainerKind.ZIP and (found := _ZIP_NAME.fullmatch(beside.name)) is not None:
+        return _split_zip(source, beside, found[1] + found[2])
+    names = _names(kind, beside.name)
+    if names is None:
+        return source
+    volumes, missing = [source], None
+    for name in names:
+        volume = beside.open(name) if len(volumes) < MAX_VOLUMES else None
+        if volume is None or (kind is ContainerKind.EWF and not _is_ewf(volume, len(volumes) + 1)):
+            missing = _suffix(name)
+            break
+        volumes.append(volume)
+    joined = VolumeSet(volumes, missing)
+    joined.has_gap = any(beside.open(name) is not None for name, _ in zip(names, range(MOST_MISSING), strict=False))
+    return joined
+
+
+def is_later_volume(kind: ContainerKind, source: RandomSource) -> bool:
+    """Returns whether a file is a volume that is read with the first of its set, which lies beside it."""
+    beside = source.beside if isinstance(source, FileSource) else None
+    if beside is None:
+        return False
+    if kind is ContainerKind.EWF and (found := _EWF_LATER.fullmatch(beside.name)) is not None:
+        number = int.from_bytes(source.read_at(9, 2), "little")
+        for letter in _first_letters(found[2]) if number > 1 else ():
+            if _ewf_name(found[1] + letter, number) == beside.name:
+                first = beside.open(found[1] + letter + b"01")
+                return first is not None and _is_ewf(first, 1)
+        return False
+    if kind is ContainerKind.ZIP and (found := _ZIP_LATER.fullmatch(beside.name)) is not None:
+        last = beside.open(found[1] + (b"zip" if found[2] == b"z" else b"ZIP"))
+        return last is not None and 0 < int(found[3]) <= _disk_of(last)
+    return False
+
+
+def names_beside(name: bytes, others: Callable[[], Sequence[bytes]]) -> Iterator[bytes]:
+    """Yields the names of the other volumes of a set that are there.
+
+    Args:
+        name: of a file, perhaps the first volume of a set.
+        others: returns the names in its directory.
+    """
+    for kind in (ContainerKind.EWF, ContainerKind.PARTITIONS, ContainerKind.ZIP):
+        names = _names(kind, name)
+        if names is not None:
+            there = frozenset(others())
+            absent = 0
+            for other in names:
+                absent = 0 if other in there else absent + 1
+                if absent > MOST_MISSING:
+                    return
+                if other in there:
+                    yield other
+            return
+
+
+def _names(kind: ContainerKind, name: bytes) -> Iterator[bytes] | None:
+    """Returns the names of the volumes behind the first; ``None``: the name is not that of a first volume."""
+    if kind is ContainerKind.EWF:
+        return _ewf_names(name) if _EWF_NAME.fullmatch(name) else None
+    if kind is ContainerKind.ZIP and (of_zip := _ZIP_NAME.fullmatch(name)) is not None:
+        stem = of_zip[1] + of_zip[2]
+        return (b"%s%02d" % (stem, number) for number in range(1, MAX_VOLUMES))
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered is None:
+        return None
+    stem, digits = numbered[1], numbered[2]
+    return (stem + b"%0*d" % (len(digits), number) for number in count(int(digits) + 1))
+
+
+def _ewf_names(first: bytes) -> Iterator[bytes]:
+    stem = first[:-2]
+    for number in count(2):
+        name = _ewf_name(stem, number)
+        if name is None:
+            return
+        yield name
+
+
+def _ewf_name(stem: bytes, number: int) -> bytes | None:
+    """Returns the name of a volume: ``.E01`` to ``.E99``, ``.EAA`` to ``.EZZ``, ``.FAA`` and so on."""
+    if number <= _NUMBERS:
+        return stem + b"%02d" % number
+    first, rest = divmod(number - _NUMBERS - 1, _LETTERS * _LETTERS)
+    at = -2 if stem[-1:] in b"xX" else -1
+    letter = stem[at] + first
+    if letter > (0x7A if stem[at] >= 0x61 else 0x5A):
+        return None
+    base = 0x61 if stem[at] >= 0x61 else 0x41
+    pair = bytes((base + rest // _LETTERS, base + rest % _LETTERS))
+    return stem[:at] + bytes((letter,)) + (stem[at + 1 :] if at == -2 else b"") + pair
+
+
+def _first_letters(letter: bytes) -> list[bytes]:
+    """Returns the letters with which the first volume of an image may begin its suffix."""
+    words = (b"E", b"L", b"S") if letter[:1].isupper() else (b"e", b"l", b"s")
+    return [word + letter[1:] for word in words if word <= letter[:1]][::-1]
+
+
+def _is_ewf(source: RandomSource, number: int) -> bool:
+    head = source.read_at(0, 13)
+    return head.startswith((b"EVF\x09\x0d\x0a\xff\x00", b"LVF\x09\x0d\x0a\xff\x00")) and head[9:11] == number.to_bytes(
+        2, "little"
+    )
+
+
+def _split_zip(source: RandomSource, beside: Beside, stem: bytes) -> RandomSource:
+    """Returns a zip with the volumes before it, which is the last, as many as its end record states (4.3.16)."""
+    disk = _disk_of(source)
+    if not disk:
+        return source
+    volumes = []
+    for number in range(1, disk + 1):
+        name = b"%s%02d" % (stem, number)
+        volume = beside.open(name)
+        if volume is None:
+            alone = VolumeSet([source], _suffix(name))
+            alone.has_gap = True
+            return alone
+        volumes.append(volume)
+    return VolumeSet([*volumes, source])
+
+
+def _disk_of(source: RandomSource) -> int:
+    """Returns the number of the volume that holds a zip's end record, from 0."""
+    tail = source.read_at(max(0, source.size - TAIL_BYTES), TAIL_BYTES)
+    at = tail.rfind(b"PK\x05\x06")
+    disk = int.from_bytes(tail[at + 4 : at + 6], "little") if at >= 0 else 0
+    locator = tail[at - 20 : at] if at >= 20 else b""
+    if disk == 0xFFFF and locator.startswith(b"PK\x06\x07"):
+        disk = int.from_bytes(locator[16:20], "little") - 1
+    return disk if disk < MAX_VOLUMES else 0
+
+
+def _suffix(name: bytes) -> bytes:
+    return name[name.rfind(b".") :]
