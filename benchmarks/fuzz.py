@@ -43,7 +43,7 @@ import fuzz_archives
 from list_shapes import Planted, Shape, Shapes
 from PIL import Image
 
-from document_samples import documents
+from document_samples import documents, documents_with_images
 from hashaudit.content.containers.interface import ContainerError, MemberContent, Trouble
 from hashaudit.content.containers.member_source import MemorySource
 from hashaudit.content.containers.reader_registry import STREAM_READERS, random_readers
@@ -427,7 +427,7 @@ class Fuzz:
         wholes = containers()
         # A stream that a mutation repeats unpacks to its content as often.
         contents = [content * times for content in CONTENTS.values() for times in range(65)]
-        random = random_readers((PASSWORD,))
+        random = random_readers((PASSWORD,), rasters=True)
         packed = {hashlib.sha256(content).digest() for content in contents}
         for _ in range(count):
             kind, whole = self.random.choice(wholes)
@@ -522,6 +522,7 @@ def containers() -> list[tuple[ContainerKind, bytes]]:
         *made,
         *by_other_programs(),
         *documents(CONTENTS),
+        *documents_with_images(CONTENTS),
         *fuzz_archives.archives(CONTENTS),
         (ContainerKind.GZ, gzip.compress(content)),
         (ContainerKind.BZ2, bz2.compress(content)),

@@ -30,7 +30,7 @@ def message(contents: Mapping[str, bytes]) -> bytes:
     return made.as_bytes()
 
 
-def pdf(contents: Mapping[str, bytes], *, has_object_streams: bool) -> bytes:
+def pdf(contents: Mapping[str, bytes], *, has_object_streams: bool, secret: pikepdf.Encryption | bool = False) -> bytes:
     """Returns a document with embedded files and images."""
     made = pikepdf.new()
     made.add_blank_page()
@@ -40,8 +40,34 @@ def pdf(contents: Mapping[str, bytes], *, has_object_streams: bool) -> bytes:
         made.Root[f"/P{number}"] = made.make_indirect(stream)
     target = io.BytesIO()
     mode = pikepdf.ObjectStreamMode.generate if has_object_streams else pikepdf.ObjectStreamMode.disable
-    made.save(target, object_stream_mode=mode)
+    made.save(target, object_stream_mode=mode, encryption=secret)
     return target.getvalue()
+
+
+def documents_with_images(contents: Mapping[str, bytes]) -> list[tuple[ContainerKind, bytes]]:
+    """Returns encrypted documents, and one with images that are no files by themselves."""
+    old = pikepdf.Encryption(owner="word", R=3, aes=False, metadata=False)
+    new = pikepdf.Encryption(user="word", owner="o")
+    made = pikepdf.new()
+    made.add_blank_page()
+    name, size = pikepdf.Name, {"Subtype": pikepdf.Name.Image, "Width": 10, "Height": 10, "BitsPerComponent": 8}
+    table = made.make_indirect(pikepdf.Stream(made, bytes(range(30))))
+    rows = pikepdf.Dictionary(Predictor=15, Colors=3, BitsPerComponent=8, Columns=10)
+    fax: dict[str, object] = {"Filter": name.CCITTFaxDecode, "DecodeParms": pikepdf.Dictionary(K=-1)}
+    images: list[tuple[bytes, dict[str, object]]] = [
+        (bytes(range(10)) * 10, {"ColorSpace": pikepdf.Array([name.Indexed, name.DeviceRGB, 9, table])}),
+        (zlib.compress(bytes(310)), {"ColorSpace": name.DeviceRGB, "Filter": name.FlateDecode, "DecodeParms": rows}),
+        (b"\x26\xa0", fax),
+    ]
+    made.Root.Images = pikepdf.Array(
+        made.make_indirect(pikepdf.Stream(made, data, **size | how)) for data, how in images
+    )
+    target = io.BytesIO()
+    made.save(target, compress_streams=False)
+    return [
+        (ContainerKind.PDF, target.getvalue()),
+        *((ContainerKind.PDF, pdf(contents, has_object_streams=True, secret=lock)) for lock in (old, new)),
+    ]
 
 
 def ole(contents: Mapping[str, bytes], *, shift: int = 9) -> bytes:

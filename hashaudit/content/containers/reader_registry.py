@@ -15,6 +15,7 @@ from hashaudit.content.containers.mbox_reader import read_mbox
 from hashaudit.content.containers.ole_reader import read_ole
 from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
 from hashaudit.content.containers.partition_reader import read_partitions
+from hashaudit.content.containers.pdf_encryption import PdfPasswords
 from hashaudit.content.containers.pdf_reader import read_pdf
 from hashaudit.content.containers.rpm_reader import read_rpm
 from hashaudit.content.containers.sqlite_log import read_sqlite_log
@@ -50,15 +51,20 @@ RANDOM_READERS: dict[ContainerKind, RandomReader] = {
 """Readers that need any position. :func:`load_readers` adds those that need an extra."""
 
 
-def random_readers(passwords: Sequence[bytes]) -> dict[ContainerKind, RandomReader]:
-    """Returns the readers that need any position, with the passwords that they may try.
+def random_readers(passwords: Sequence[bytes], *, rasters: bool = False) -> dict[ContainerKind, RandomReader]:
+    """Returns the readers that need any position.
+
+    Args:
+        passwords: that they may try.
+        rasters: images that are no files by themselves are members too, because they are decoded.
 
     Creating them loads what the sandbox would refuse to load later.
     """
+    readers = dict(RANDOM_READERS)
+    readers[ContainerKind.PDF] = partial(read_pdf, passwords=PdfPasswords(passwords), rasters=rasters)
     if not passwords:
-        return RANDOM_READERS
-    of_zip = partial(read_zip, passwords=ZipPasswords(passwords))
-    readers: dict[ContainerKind, RandomReader] = {**RANDOM_READERS, ContainerKind.ZIP: of_zip}
+        return readers
+    readers[ContainerKind.ZIP] = partial(read_zip, passwords=ZipPasswords(passwords))
     if ContainerKind.RAR in readers:
         from hashaudit.content.containers.rar_reader import read_rar  # noqa: PLC0415 # of an extra, and loaded here
 

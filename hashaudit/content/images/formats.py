@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from hashaudit.content.images.iso_media import item_types
 
-SNIFF_REVISION = 3
+SNIFF_REVISION = 4
 """Raise it when :func:`sniff` detects images in other files."""
 HEAD_BYTES = 4096
 """Most bytes of a file that :func:`sniff` needs."""
@@ -75,7 +75,7 @@ class ImageFormat(StrEnum):
     """Raw photographs that are not TIFF files: CR3, CRW, RAF, ORF, RW2, MRW, X3F."""
     OTHER = "other"
     """Rare formats: BPG, FLIF, DjVu, XCF, DCX, FLI, farbfeld, BLP, FTEX, MSP, PIXAR, IM of IFUNC, PhotoCD, brushes of
-    GIMP, thumbnails of XV, MIFF, VIFF, VICAR, half-float maps of ffmpeg."""
+    GIMP, JBIG2, thumbnails of XV, MIFF, VIFF, VICAR, half-float maps of ffmpeg."""
 
 
 _DIB_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32, 64})
@@ -129,6 +129,7 @@ _SIGNATURES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"%!PS", ImageFormat.EPS),
     (b"\xc5\xd0\xd3\xc6", ImageFormat.EPS),
     (b"%PDF-", ImageFormat.PDF),
+    (b"\x97JB2\r\n\x1a\n", ImageFormat.OTHER),
     (b"BPG\xfb", ImageFormat.OTHER),
     (b"FLIF", ImageFormat.OTHER),
     (b"AT&TFORM", ImageFormat.OTHER),

@@ -267,7 +267,11 @@ class Analyzer:
         outcome = self._outcome(entry, position, item, checks_pages=checks_pages)
         digests = outcome.sink.digests() if outcome.sink is not None else {}
         self._progress[DECODING] = 1
-        seen = self._hash_picture(outcome.sink, digests)
+        opened = None if outcome.sink is None else outcome.sink.container
+        seen = None
+        if opened is None or not opened.opened or opened.kind is not ContainerKind.PDF:
+            # The images of a document that was opened are its members.
+            seen = self._hash_picture(outcome.sink, digests)
         self._progress[DECODING] = 0
         faults = outcome.faults if seen is None else (*outcome.faults, *seen.faults)
         container, pieces = None, 0

@@ -23,7 +23,7 @@ class ContainerPolicy:
     def __init__(self, config: InsideConfig, hashing: Hashing) -> None:
         self.config = config
         load_readers(config.kinds)
-        self.random_readers = random_readers(config.passwords)
+        self.random_readers = random_readers(config.passwords, rasters=hashing.pictures is not None)
         self.hashing = hashing
 
     def missing_reader(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> tuple[Fault, ...]:

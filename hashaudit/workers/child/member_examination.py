@@ -126,7 +126,9 @@ class MemberExamination:
             faults.append(Fault(Stage.DECODE, blame.code, WORKER_ENDED))
         is_whole = stream.error is None or stream.error.is_complete
         digests = sink.digests() if is_whole else {}
-        seen = self._hash_image(sink, digests) if is_whole else None
+        # The images of a document that was opened are its members.
+        is_opened = container is not None and container.opened and container.kind is ContainerKind.PDF
+        seen = self._hash_image(sink, digests) if is_whole and not is_opened else None
         if seen is not None:
             faults += seen.faults
         results.bytes += stream.count

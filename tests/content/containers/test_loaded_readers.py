@@ -4,16 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from document_samples import documents
+from document_samples import documents, documents_with_images
 from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS
 
 CHILD = """
 import sys
 from hashaudit.content.containers.interface import ContainerError
 from hashaudit.content.containers.member_source import MemorySource
-from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS, load_readers
+from hashaudit.content.containers.reader_registry import RANDOM_READERS, STREAM_READERS, load_readers, random_readers
 
 load_readers(frozenset(RANDOM_READERS))
+random = random_readers((b"word",), rasters=True)
 contents = {path: open(path, "rb").read() for path in sys.argv[1:]}
 seen = []
 
@@ -24,7 +25,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 for path, content in contents.items():
     kind = path.rpartition(".")[2]
-    reader = STREAM_READERS.get(kind) or RANDOM_READERS[kind]
+    reader = STREAM_READERS.get(kind) or random[kind]
     for data in content, content[: len(content) // 2]:
         try:
             for found in reader(MemorySource(data)):
@@ -42,7 +43,8 @@ MAIL = (
 
 
 def test_nothing_is_loaded_later(tmp_path: Path) -> None:
-    samples = documents({"a": b"content" * 999, "ü": b"other" * 2000})
+    contents = {"a": b"content" * 999, "ü": b"other" * 2000}
+    samples = documents(contents) + documents_with_images(contents)
     paths = []
     for number, (kind, data) in enumerate((*samples, ("eml", MAIL))):
         paths.append(tmp_path / f"{number}.{kind}")

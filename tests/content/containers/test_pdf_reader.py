@@ -5,12 +5,14 @@ import io
 import random
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import pikepdf
 import pytest
 
+from hashaudit.content.containers.pdf_encryption import PdfPasswords
 from hashaudit.content.containers.pdf_reader import read_pdf
 from inside_lab import examine, names, sha256
 from reader_lab import damaged, read
@@ -126,17 +128,62 @@ def test_faults_are_told(tmp_path: Path) -> None:
         assert examine(path).codes == codes, data[:100]
 
 
-@pytest.mark.parametrize("revision", [3, 4, 6])
-def test_encrypted_documents_are_faults(tmp_path: Path, revision: Literal[3, 4, 6]) -> None:
-    is_new = revision > 3
-    how = pikepdf.Encryption(owner="o", user="u" if is_new else "", R=revision, aes=is_new, metadata=is_new)
-    path = tmp_path / "f"
+REVISIONS: list[tuple[Literal[2, 3, 4, 5, 6], bool]] = [
+    (2, False),
+    (3, False),
+    (4, False),
+    (4, True),
+    (5, True),
+    (6, True),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Encryption R=5")
+@pytest.mark.parametrize(("revision", "is_aes"), REVISIONS)
+@pytest.mark.parametrize("user", ["", "p\u00e4ssword"])
+def test_encrypted_documents_are_read_with_a_password(
+    revision: Literal[2, 3, 4, 5, 6], is_aes: bool, user: str
+) -> None:
     for mode in (pikepdf.ObjectStreamMode.disable, pikepdf.ObjectStreamMode.generate):
-        path.write_bytes(document(encryption=how, object_stream_mode=mode))
+        how = pikepdf.Encryption(owner="\u00f6wner", user=user, R=revision, aes=is_aes, metadata=is_aes)
+        made = document(encryption=how, object_stream_mode=mode)
+        for words in ([], ["\u00f6wner"], ["other", "p\u00e4ssword"], ["other"]):
+            found = read(partial(read_pdf, passwords=PdfPasswords([word.encode() for word in words])), made)
+            if user and words in ([], ["other"]):
+                assert set(found.faults) == {"encrypted"}
+                assert found.members == []
+                continue
+            assert found.faults == []
+            assert {name.decode(): content for name, content in found.members if name.decode() in FILES} == FILES
+            images = {name[-4:]: content for name, content in found.members if name.decode() not in FILES}
+            assert images == {b".jpg": JPEG, b".jp2": JPEG[::-1]}
+
+
+def test_documents_that_are_encrypted_in_other_ways_are_faults(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    made = document(encryption=pikepdf.Encryption(owner="o", R=6), object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    for old, new in (
+        (b"/Filter /Standard", b"/Filter /Adobe.PS"),
+        (b"/V 5", b"/V 9"),
+        (b"/R 6", b"/R 9"),
+        (b"/AESV3", b"/AESV9"),
+        (b"/UE <", b"/UX <"),
+    ):
+        assert old in made
+        path.write_bytes(made.replace(old, new))
         found = examine(path)
-        assert set(found.codes) == {"encrypted"}
+        assert set(found.codes) == {"encrypted"}, new
         assert [fault.code for fault in found.file.faults] == ["encrypted"]
         assert not found.whole()
+
+
+def test_damaged_encrypted_documents_end() -> None:
+    for revision in (3, 6):
+        made = document(encryption=pikepdf.Encryption(owner="o", R=revision, aes=revision > 3, metadata=revision > 3))
+        contents = {*FILES.values(), JPEG, JPEG[::-1]}
+        for mutant in damaged(made, 60):
+            found = read(read_pdf, mutant)
+            assert found.faults or len(found.contents) <= len(contents) + 1
 
 
 def test_a_document_behind_empty_lines_is_one(tmp_path: Path) -> None:
