@@ -37,6 +37,9 @@ inode protects."""
 NOATIME: int = getattr(os, "O_NOATIME", 0)
 """The flag that preserves the access time, which is evidence. Only the owner and root may use it; others get EPERM."""
 
+PLAIN_FLAGS = READ_FLAGS | NOFOLLOW | NOATIME
+"""Flags for a file that is not a link. Access times stay."""
+
 NOATIME_REFUSALS = frozenset({errno.EPERM, errno.EINVAL})
 """Errors that refuse :data:`NOATIME`: not the owner; a filesystem that does not know the flag."""
 

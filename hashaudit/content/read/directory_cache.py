@@ -13,8 +13,6 @@ from hashaudit.model.location import DirectoryRef, Location
 MAX_OPEN_DIRECTORIES = 32
 """Entries arrive directory by directory. A few more directories stay open because batches alternate between them."""
 
-_PLAIN_FLAGS = files.READ_FLAGS | files.NOFOLLOW | files.NOATIME
-
 
 class ReplacedError(Exception):
     """A path does not refer to what the walk listed. The message names the difference, for people."""
@@ -77,19 +75,14 @@ class Directory:
         self._noatime = 0  # files of a directory mostly have one owner, so the next call would fail too
         return descriptor
 
-    def open_plain(self, name: bytes) -> tuple[int, int] | None:
-        """Opens a file that is not a link; returns its descriptor and that of this directory.
+    @property
+    def plain_descriptor(self) -> int | None:
+        """The descriptor of this directory, at which files that are not links are opened with the usual flags.
 
         ``None`` on a system without directory descriptors, and once access times cannot be preserved: :meth:`open`
         then does it.
-
-        Raises:
-            OSError: as open(2).
         """
-        at = self._descriptor
-        if at is None or self._noatime != files.NOATIME:
-            return None
-        return os.open(name, _PLAIN_FLAGS, dir_fd=at), at
+        return self._descriptor if self._noatime == files.NOATIME else None
 
     def stat(self, location: Location) -> os.stat_result:
         """Returns the current state of the file at a location.

@@ -4,7 +4,7 @@ Reports all entries of all lists that agree. Most files match nothing; they cost
 index.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.lists.index.index_reader import Hit, ListIndex
@@ -26,26 +26,18 @@ published attack makes two files that agree in both at once: it takes a joint co
 class ExactMatcher:
     """Lookup of a file's digests in all loaded indexes."""
 
-    __slots__ = ("_probes", "_quick")
+    __slots__ = ("_probes", "may_match")
 
     def __init__(self, indexes: Sequence[ListIndex]) -> None:
         """Uses the indexes in the order of their lists' numbers."""
         self._probes = [
             (algorithm, index, index.sections[algorithm].find) for index in indexes for algorithm in index.algorithms
         ]
-        self._quick = [(algorithm, index.sections[algorithm].membership()) for algorithm, index, _ in self._probes]
+        self.may_match = _may_match([(name, index.sections[name].membership()) for name, index, _ in self._probes])
+        """Returns whether one of a file's digests is on a list, which :meth:`match` then describes.
 
-    def may_match(self, digests: Mapping[AlgorithmName, bytes]) -> bool:
-        """Returns whether a digest is on a list, which :meth:`match` then describes. The file must not be empty.
-
-        Raises:
-            ListError: an index is damaged.
+        The file must not be empty. Raises ListError if an index is damaged.
         """
-        for algorithm, has in self._quick:
-            digest = digests.get(algorithm)
-            if digest is not None and has(digest):
-                return True
-        return False
 
     def match(self, digests: Mapping[AlgorithmName, bytes], size_bytes: int) -> Outcome:
         """Returns all entries that agree with a file's digests.
@@ -69,6 +61,27 @@ class ExactMatcher:
             if (digest := digests.get(algorithm)) is not None and find(digest)
         ]
         return _outcome(found, digests) if found else NOTHING
+
+
+def _may_match(
+    quick: Sequence[tuple[AlgorithmName, Callable[[bytes], object]]],
+) -> Callable[[Mapping[AlgorithmName, bytes]], bool]:
+    def some(digests: Mapping[AlgorithmName, bytes]) -> bool:
+        for algorithm, has in quick:
+            digest = digests.get(algorithm)
+            if digest is not None and has(digest):
+                return True
+        return False
+
+    if len(quick) != 1:
+        return some
+    # The usual case: it runs for each small file.
+    ((only, has_only),) = quick
+
+    def one(digests: Mapping[AlgorithmName, bytes]) -> bool:
+        return only in digests and bool(has_only(digests[only]))
+
+    return one
 
 
 def _outcome(found: list[tuple[AlgorithmName, ListIndex]], digests: Mapping[AlgorithmName, bytes]) -> Outcome:

@@ -14,7 +14,7 @@ from hashaudit.content.digests.digest_threads import DigestThreads
 from hashaudit.content.digests.multidigest import MultiDigest
 from hashaudit.content.read import DirectoryCache, Reader, ReadOutcome, read_entry
 from hashaudit.content.read.directory_cache import ReplacedError
-from hashaudit.content.read.small_read import SmallReader
+from hashaudit.content.read.small_read import Read, SmallReader
 from hashaudit.errors import HashauditError, HostError
 from hashaudit.host.files import stat_of
 from hashaudit.lists.algorithms import SHA256
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from hashaudit.workers.child.object_prefetch import Objects
     from hashaudit.workers.child.pictures import PictureResult, Pictures
 
+
+PlainDigests = Callable[[bytes | memoryview, bytes | bytearray], dict[AlgorithmName, bytes] | None]
 
 LARGE_BYTES = 32 << 20
 """Size of a file from which threads gain more than they cost: about a tenth of the processor time."""
@@ -87,26 +89,25 @@ class AnalysisResult(msgspec.Struct, frozen=True):
         return AnalysisResult(outcome, dict(prefix.digests), None, faults, size_bytes)
 
 
-class QuickResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The hashes of a small file that is nothing but its bytes."""
+def plain_digests(algorithms: Sequence[AlgorithmName], pictures: "Pictures | None") -> PlainDigests:
+    """Returns a function that computes the digests of contents that are nothing but their bytes.
 
-    digests: dict[AlgorithmName, bytes]
-    state: Stat | None
-    to_cache: CachedValue | None
+    It returns ``None`` for a content that may be a container or an image. Its arguments are the whole content of a
+    file, and the buffer that begins with it.
+    """
+    new_digests = [(name, DIGESTS[name].new) for name in algorithms]
+    # Closures, because they run for each small file: the usual case has neither several digests nor images.
+    first_name, new = new_digests[0]
 
+    def one(content: bytes | memoryview, buffer: bytes | bytearray) -> dict[AlgorithmName, bytes] | None:
+        return {first_name: new(content).digest()} if is_plain(buffer, len(content)) else None
 
-class PlainDigests:
-    """Computes the digests of contents that are nothing but their bytes."""
-
-    def __init__(self, algorithms: Sequence[AlgorithmName], pictures: "Pictures | None") -> None:
-        self._new = [(name, DIGESTS[name].new) for name in algorithms]
-        self._pictures = pictures
-
-    def __call__(self, content: bytes | memoryview) -> dict[AlgorithmName, bytes] | None:
-        """Returns the digests of the whole content of a file; ``None`` if it may be a container or an image."""
-        if not is_plain(content) or (self._pictures is not None and self._pictures.may_be_picture(content)):
+    def several(content: bytes | memoryview, buffer: bytes | bytearray) -> dict[AlgorithmName, bytes] | None:
+        if not is_plain(buffer, len(content)) or (pictures is not None and pictures.may_be_picture(content)):
             return None
-        return {name: new(content).digest() for name, new in self._new}
+        return {name: new(content).digest() for name, new in new_digests}
+
+    return one if len(new_digests) == 1 and pictures is None else several
 
 
 class Analyzer:
@@ -145,7 +146,7 @@ class Analyzer:
         self.has_idle_cores = False
         """True if other workers have nothing to do."""
         self._small = SmallReader(self._directories, throttle)
-        self._plain_digests = PlainDigests(self._algorithms, pictures)
+        self._plain_digests = plain_digests(self._algorithms, pictures)
         self._objects = objects
         self._inside = inside
 
@@ -179,54 +180,47 @@ class Analyzer:
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
 
-    def quick(self, number: int, group: Group, item: Item, now_ns: int, *, with_state: bool) -> QuickResult | None:
-        """Returns the hashes of a small local file that is nothing but its bytes; ``None``: :meth:`analyze` it.
+    def quick_reader(self, group: Group, now_ns: int) -> Read[dict[AlgorithmName, bytes]] | None:
+        """Returns a function that hashes small files of a directory that are nothing but their bytes.
+
+        It leaves every other file to :meth:`analyze`, after which a new function is needed. Returns ``None`` if it
+        would leave all.
+
+        Args:
+            group: the directory.
+            now_ns: the time, at most as late as it is.
+        """
+        if self._pieces is not None or not isinstance(group.container, DirectoryRef):
+            return None
+        has_cache = self._cache_reader is not None
+        return self._small.in_directory(group.container, now_ns, self._plain_digests, checks_pages=has_cache)
+
+    def quick_to_cache(
+        self, number: int, group: Group, item: Item, digests: dict[AlgorithmName, bytes], status: os.stat_result
+    ) -> CachedValue | None:
+        """Returns the value for the cache of a file that was read by :meth:`quick_reader`.
 
         Args:
             number: of the item in its batch.
             group: of the item.
             item: as listed by the source.
-            now_ns: the time, at most as late as it is.
-            with_state: returns the state of the file, too.
+            digests: of the file.
+            status: of the file when it was read.
         """
-        state, container = item.state, group.container
-        has_cache = item.known is not None and self._cache_reader is not None
-        if (
-            (item.known is not None and (item.known.sealed or not has_cache))
-            or self._pieces is not None
-            or item.via_symlink
-            or item.within
-            or item.consistency is not Consistency.STABLE
-            or not isinstance(container, DirectoryRef)
-            or not isinstance(state, Stat)
-        ):
-            return None
-        try:
-            read = self._small.read(container, item.name, state, now_ns, self._plain_digests, checks_pages=has_cache)
-        except MemoryError:
-            return None
-        if read is None:
-            return None
-        self._progress[FED_BYTES] += state.size
-        digests, status, may_cache = read
-        found = self._quick_state(container, item.name, status) if with_state else None
-        to_cache = self._quick_to_cache(number, group, item, digests, status) if may_cache else None
-        return QuickResult(digests, found, to_cache)
-
-    def _quick_to_cache(
-        self, number: int, group: Group, item: Item, digests: dict[AlgorithmName, bytes], status: os.stat_result
-    ) -> CachedValue | None:
-        if self._cache_reader is None:
+        if self._cache_reader is None or item.known is None:
             return None
         entry = entry_of(group, item)
         is_no_picture = self._pictures is not None and item.decode
         values = self._cache_reader.values_of_plain(digests, stat_of(status), entry, is_no_picture=is_no_picture)
         return self._cache_reader.keep(number, entry, values, {}) if values else None
 
-    def _quick_state(self, ref: DirectoryRef, name: bytes, status: os.stat_result) -> Stat:
+    def quick_state(self, group: Group, name: bytes, status: os.stat_result) -> Stat:
+        """Returns the state of a file that was read by :meth:`quick_reader`."""
         state = stat_of(status)
+        if not isinstance(group.container, DirectoryRef):
+            return state
         try:
-            birth_ns = self._directories.get(ref).birth_ns(name, state)
+            birth_ns = self._directories.get(group.container).birth_ns(name, state)
         except (OSError, ReplacedError):
             return state
         return state if birth_ns is None else msgspec.structs.replace(state, birth_ns=birth_ns)
@@ -360,7 +354,7 @@ class Counts:
         self.bytes_read = 0
         self._cache_hits: list[int] = []
         self._damaged = 0
-        self._to_cache: list[CachedValue] = []
+        self.to_cache: list[CachedValue] = []
 
     def add(self, number: int, analysis: AnalysisResult) -> None:
         """Adds one file, by its position in the batch."""
@@ -369,16 +363,8 @@ class Counts:
             self._cache_hits.append(number)
         self._damaged += analysis.damaged
         if analysis.to_cache is not None:
-            self._to_cache.append(analysis.to_cache)
-
-    def add_quick(self, size_bytes: int, read: QuickResult) -> int:
-        """Adds one small file; returns the length of its value for the cache."""
-        self.bytes_read += size_bytes
-        if read.to_cache is None:
-            return 0
-        self._to_cache.append(read.to_cache)
-        return len(read.to_cache.sealed)
+            self.to_cache.append(analysis.to_cache)
 
     def cached(self) -> Cached:
         """Returns the share of the cache in the answer."""
-        return Cached(tuple(self._to_cache), tuple(self._cache_hits), self._damaged)
+        return Cached(tuple(self.to_cache), tuple(self._cache_hits), self._damaged)

@@ -32,7 +32,7 @@ class Hashing(msgspec.Struct, frozen=True):
     check: Callable[..., None]
     """Ends the worker if a decoder has left too few resources."""
     report_all: bool
-    quick_digests: Callable[[bytes], Digests | None] = lambda _: None
+    quick_digests: Callable[[bytes, bytes], Digests | None] = lambda *_: None
     """Returns the digests of a whole content; ``None``: it may be an image or a container."""
     quick_match: Callable[[Digests, int], bool | None] = lambda *_: None
     """Returns whether digests are only on known lists; ``None``: they may be on another."""

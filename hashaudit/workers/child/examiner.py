@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
-from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, PlainDigests
+from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, plain_digests
 from hashaudit.workers.child.content_steps import Hashing
 from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.inside import Inside
@@ -44,8 +45,12 @@ from hashaudit.workers.protocol import (
 NEWS_NS = 250 * 10**6
 """A batch that has taken longer ends early after a finding or a fault, so that people see it within a second."""
 
+_NEVER_NS, _AT_ONCE_NS = 1 << 63, -1
+_STABLE = Consistency.STABLE
+
 if TYPE_CHECKING:
     from hashaudit.content.perceptual.interface import PerceptualAlgorithm
+    from hashaudit.content.read.small_read import Read
     from hashaudit.workers.child.object_prefetch import Objects
     from hashaudit.workers.child.pictures import PictureResult, Pictures
 
@@ -84,7 +89,7 @@ class Examiner:
                     self._match,
                     self._check_fitness,
                     config.report_all,
-                    PlainDigests(config.algorithms, pictures),
+                    plain_digests(config.algorithms, pictures),
                     self._quick_match,
                 ),
                 progress,
@@ -115,59 +120,109 @@ class Examiner:
             HashauditError: a compiled list is damaged, which is no fault of an entry.
             WorkerExhaustedError: the current entry used up resources of the process.
         """
-        known: list[int] = []
-        reported: list[EntryResult] = []
-        counts = Counts()
-        entries = batch.items()
         self._analyzer.has_idle_cores = batch.has_idle_cores
-        now_ns = time.time_ns()
-        begun_ns, has_news = time.monotonic_ns(), False
-        progress, first_word = self._progress, position_word(batch.number, 0)
-        answer_bytes = number = 0
-        for number, (group, item) in enumerate(entries):
-            progress[MEMBER] = 0
-            progress[BEGUN_BYTES] = progress[FED_BYTES]
-            progress[BEGUN_NS] = time.monotonic_ns()
-            progress[POSITION] = first_word + number
-            examined = self._quick(number, group, item, now_ns, counts)
-            if examined is None:
-                examined = self._fully((batch.number, number), group, item, counts)
-            if examined.result is not None:
-                reported.append(examined.result)
-                answer_bytes += result_length(examined.result)
-            elif examined.is_known:
-                known.append(number)
-            answer_bytes += examined.cached_bytes
-            has_news |= examined.is_news
-            if answer_bytes > FULL_ANSWER_BYTES or (has_news and time.monotonic_ns() - begun_ns > NEWS_NS):
-                break
-        not_begun = len(entries) - number - 1
-        if not_begun and self._objects is not None:
-            self._objects.forget(batch, number + 1)
-        return Answer(batch.number, tuple(known), counts.bytes_read, tuple(reported), counts.cached(), not_begun)
-
-    def _quick(self, number: int, group: Group, item: Item, now_ns: int, counts: Counts) -> "_Examined | None":
-        """Examines a plain small file without a finding; ``None``: examine it in full."""
-        is_reported = self._config.report_all or item.report
-        read = self._analyzer.quick(number, group, item, now_ns, with_state=is_reported)
-        if read is None:
-            return None
-        found = self._quick_outcome(read.digests, item.state.size)
-        if found is None:
-            return None
-        matches, caveats = found
-        size = item.state.size
-        cached_bytes = counts.add_quick(size, read)
-        if not is_reported:
-            plain = _KNOWN if matches else _CLEAN
-            return msgspec.structs.replace(plain, cached_bytes=cached_bytes) if cached_bytes else plain
-        kept = bounded_matches(matches)
-        texts = {str(name): value.hex() for name, value in read.digests.items()}
-        omitted = len(matches) - len(kept)
-        result = EntryResult(
-            number, read.state, size, Consistency.STABLE, texts, kept, caveats, matches_omitted=omitted
+        done = _Done(time.monotonic_ns())
+        total = begun = 0
+        for group in batch.groups:
+            if begun == total:
+                begun = self._examine_group(batch.number, total, group, done)
+            total += len(group.items)
+        if begun < total and self._objects is not None:
+            self._objects.forget(batch, begun)
+        counts = done.counts
+        return Answer(
+            batch.number, tuple(done.known), counts.bytes_read, tuple(done.reported), counts.cached(), total - begun
         )
-        return _Examined(result, cached_bytes=cached_bytes)
+
+    def _examine_group(self, batch: int, first: int, group: Group, done: "_Done") -> int:
+        """Examines entries of one directory or bucket. Returns the number of the first one that it did not begin.
+
+        Args:
+            batch: number of the batch.
+            first: number of the first entry.
+            group: the entries.
+            done: receives the results.
+        """
+        # Most files are small, plain and on no list. They need no other function of this module.
+        progress, clock = self._progress, time.monotonic_ns
+        may_match = self._matcher.may_match
+        first_word = position_word(batch, 0)
+        is_noted = self._config.report_all or bool(self._config.filters)
+        end_ns, fed_bytes, quick_bytes = done.end_ns, progress[FED_BYTES], 0
+        progress[MEMBER] = 0
+        read = self._quick_reader(group)
+        number = first
+        for number, item in enumerate(group.items, first):
+            begun_ns = clock()
+            if begun_ns > end_ns:
+                break
+            progress[BEGUN_BYTES] = fed_bytes
+            progress[BEGUN_NS] = begun_ns
+            progress[POSITION] = first_word + number
+            found = None
+            if (
+                read is not None
+                and item.consistency is _STABLE
+                and not item.via_symlink
+                and not item.within
+                and (item.known is None or not item.known.sealed)
+            ):
+                try:
+                    found = read(item.name, item.state)  # type: ignore[arg-type] # files have no other state
+                except MemoryError:
+                    found = None
+            if found is not None:
+                size_bytes = item.state.size
+                progress[FED_BYTES] = fed_bytes = fed_bytes + size_bytes
+                if is_noted or item.report or item.known is not None or may_match(found[0]):
+                    if self._finish_quickly(number, group, item, found, done):
+                        end_ns = done.end_ns
+                        continue
+                else:
+                    quick_bytes += size_bytes
+                    continue
+            self._examine_fully((batch, number), group, item, done)
+            read = self._quick_reader(group)
+            end_ns, fed_bytes = done.end_ns, progress[FED_BYTES]
+            progress[MEMBER] = 0
+        else:
+            number += 1
+        done.counts.bytes_read += quick_bytes
+        return number
+
+    def _quick_reader(self, group: Group) -> "Read[dict[AlgorithmName, bytes]] | None":
+        if self.imports.has_refused:
+            return None
+        return self._analyzer.quick_reader(group, time.time_ns())
+
+    def _finish_quickly(
+        self,
+        number: int,
+        group: Group,
+        item: Item,
+        read: tuple[dict[AlgorithmName, bytes], os.stat_result, bool],
+        done: "_Done",
+    ) -> bool:
+        """Returns whether a small plain file has no finding, and adds it then. Otherwise it is examined in full."""
+        digests, status, may_cache = read
+        size_bytes = item.state.size
+        found = self._quick_outcome(digests, size_bytes)
+        if found is None:
+            return False
+        matches, caveats = found
+        done.counts.bytes_read += size_bytes
+        if may_cache and (value := self._analyzer.quick_to_cache(number, group, item, digests, status)) is not None:
+            done.counts.to_cache.append(value)
+            done.add_bytes(len(value.sealed))
+        if self._config.report_all or item.report:
+            state = self._analyzer.quick_state(group, item.name, status)
+            kept = bounded_matches(matches)
+            texts = {str(name): value.hex() for name, value in digests.items()}
+            omitted = len(matches) - len(kept)
+            done.report(EntryResult(number, state, size_bytes, _STABLE, texts, kept, caveats, matches_omitted=omitted))
+        elif matches:
+            done.known.append(number)
+        return True
 
     def _quick_outcome(self, digests: dict[AlgorithmName, bytes], size_bytes: int) -> Outcome | None:
         """Returns the matches with known lists; ``None``: examine the content in full, as all that has a finding."""
@@ -183,7 +238,7 @@ class Examiner:
         found = self._quick_outcome(digests, size_bytes)
         return None if found is None else bool(found[0])
 
-    def _fully(self, position: tuple[int, int], group: Group, item: Item, counts: Counts) -> "_Examined":
+    def _examine_fully(self, position: tuple[int, int], group: Group, item: Item, done: "_Done") -> None:
         """Examines any entry, by the numbers of its batch and of itself in the batch."""
         entry = entry_of(group, item)
         analysis = self._analyzer.analyze(position, entry, item)
@@ -192,7 +247,7 @@ class Examiner:
             analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
         analysis, (matches, confirmations) = self._matched(analysis)
         number = position[1]
-        counts.add(number, analysis)
+        done.counts.add(number, analysis)
         self._check_fitness(analysis.faults, decoded=analysis.seen is not None and analysis.outcome.sink is not None)
         result = None
         is_news = bool(analysis.faults) or has_deny_match(matches)
@@ -205,8 +260,14 @@ class Examiner:
         elif analysis.container is not None:
             # It gets no record, but its kind is counted.
             result = _examination(number, analysis, analysis.outcome.stat, matches, confirmations)
-        cached_bytes = 0 if analysis.to_cache is None else len(analysis.to_cache.sealed)
-        return _Examined(result, bool(matches), is_news or has_lines, cached_bytes)
+        if result is not None:
+            done.report(result)
+        elif matches:
+            done.known.append(number)
+        if analysis.to_cache is not None:
+            done.add_bytes(len(analysis.to_cache.sealed))
+        if is_news or has_lines:
+            done.add_news()
 
     def _matched(self, analysis: AnalysisResult) -> tuple[AnalysisResult, Outcome]:
         """Returns the result for a file and its matches. Of a file that was appended to, it is that of the prefix."""
@@ -249,21 +310,34 @@ class Examiner:
                 raise WorkerExhaustedError(errno.ENOMEM)
 
 
-class _Examined(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Counts and result of one entry."""
+class _Done:
+    """The results of a batch so far."""
 
-    result: EntryResult | None = None
-    """Present if the entry gets a record, or is counted by its kind."""
-    is_known: bool = False
-    """It matches known lists only."""
-    is_news: bool = False
-    """A finding or a fault."""
-    cached_bytes: int = 0
-    """Length of its value for the cache."""
+    def __init__(self, begun_ns: int) -> None:
+        self._begun_ns = begun_ns
+        self._answer_bytes = 0
+        self.end_ns: int = _NEVER_NS
+        """Time on the monotonic clock after which no further entry is begun."""
+        self.known: list[int] = []
+        """Numbers of entries that match known lists only."""
+        self.reported: list[EntryResult] = []
+        """Of entries that get a record, or are counted by their kind."""
+        self.counts = Counts()
 
+    def report(self, result: EntryResult) -> None:
+        """Adds the result of one entry."""
+        self.reported.append(result)
+        self.add_bytes(result_length(result))
 
-_CLEAN = _Examined()
-_KNOWN = _Examined(is_known=True)
+    def add_bytes(self, count: int) -> None:
+        """Counts bytes of the answer."""
+        self._answer_bytes += count
+        if self._answer_bytes > FULL_ANSWER_BYTES:
+            self.end_ns = _AT_ONCE_NS
+
+    def add_news(self) -> None:
+        """Notes that there is a finding or a fault, which is not to wait long for the rest of the batch."""
+        self.end_ns = min(self.end_ns, self._begun_ns + NEWS_NS)
 
 
 def _perceptual_algorithms(config: WorkerConfig) -> "tuple[PerceptualAlgorithm, ...]":

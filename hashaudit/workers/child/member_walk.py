@@ -184,7 +184,7 @@ class MemberWalk:
         hashing, results = self._hashing, self._results
         if hashing.report_all or self._results.number in self._blames or not self._budget.allows_small(len(data)):
             return False
-        digests = hashing.quick_digests(data)
+        digests = hashing.quick_digests(data, data)
         is_known = None if digests is None else hashing.quick_match(digests, len(data))
         if is_known is None:
             return False

@@ -37,6 +37,16 @@ class SharedThrottle:
         """Counts ``count`` bytes as read."""
         self._progress[READ_BYTES] += count
 
+    def take(self, count: int) -> bool:
+        """Returns whether ``count`` bytes may be read without waiting, and counts them as read then."""
+        progress = self._progress
+        read = progress[READ_BYTES]
+        granted = progress[ALLOWED_BYTES] - read
+        if granted < count and (granted <= 0 or count > LEAST_READ_BYTES):
+            return False
+        progress[READ_BYTES] = read + count
+        return True
+
     def _wait(self) -> int:
         progress = self._progress
         progress[WAITING] = 1

@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from hashaudit.content.containers import sniff as module
-from hashaudit.content.containers.sniff import TAIL_BYTES, ContainerProbe, sniff
+from hashaudit.content.containers.sniff import TAIL_BYTES, ContainerProbe, is_plain, sniff
 from hashaudit.model.containers import ContainerKind
 
 
@@ -199,3 +199,44 @@ def test_the_signature_of_a_zip_s_end_in_code_is_not_one() -> None:
     end = archive.index(b"PK\x05\x06")
     odd = archive[: end + 8] + b"\x09\x00" + archive[end + 10 :]
     assert kind_of(program + odd) is ContainerKind.ZIP, "others find its directory"
+
+
+def test_what_is_plain_is_no_container() -> None:
+    dice = random.Random(14)
+    begins = [magic for magic, _ in module._FROM_START]
+    begins += [
+        b"From: a\r\nTo: b\r\nDate: c\r\nSubject: d\r\n\r\n",
+        b"From a@b Mon Jan  1 10:00:00 2020\nFrom: x\nTo: y\n",
+    ]
+    begins += [
+        b"12 \r\nFrom: a\r\nTo: b\r\nDate: c\r\nSubject: d\r\n\r\n",
+        b"\xef\xbb\xbf%PDF-1",
+        b"MZ",
+        b"\x7fELF",
+        b"word",
+    ]
+    begins += [b"\x5d\0\0\x10\0" + b"\xff" * 8]
+    later = {2: b"-lh5-", 3: b"NTFS", 54: b"FAT16", 154: b"\0 ", 257: b"ustar", 510: b"\x55\xaa", 1024: b"H+\0\4"}
+    later |= {1080: b"\x53\xef", 0x8001: b"CD001"}
+    kinds = set()
+    for _ in range(3000):
+        size = dice.choice([0, 1, 6, 7, 300, 512, 1082, 1090, 4097, 33_000])
+        content = bytearray(size)
+        begin = dice.choice(begins)
+        content[: len(begin)] = begin[:size]
+        for at in dice.sample(sorted(later), dice.randrange(3)):
+            content[at : at + len(later[at])] = later[at] if size > at + 5 else b""
+        if dice.random() < 0.2 and size > 300:
+            at = size - dice.choice([22, 23, 100])
+            content[at : at + 22] = b"PK\5\6" + bytes(18)
+        # What lies behind it in the buffer is of an earlier file.
+        buffer = content + bytearray(b"CD001 ustar PK\5\6 From: x\n" * 3)
+        kind = kind_of(bytes(content)) if content else None
+        kinds.add(kind)
+        assert not (is_plain(buffer, len(content)) and kind is not None)
+    assert len(kinds) > 30
+
+
+def test_ordinary_content_is_plain() -> None:
+    for text in (b"", b"x", b"word: no field\n" * 9, b"# heading\n", b"{}", b"12 words", bytes(5000), b"\xff" * 40_000):
+        assert is_plain(text, len(text))

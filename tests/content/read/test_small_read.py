@@ -36,6 +36,11 @@ class Grants:
     def consume(self, count: int) -> None:
         self.consumed += count
 
+    def take(self, count: int) -> bool:
+        if count <= self.granted:
+            self.consumed += count
+        return count <= self.granted
+
 
 class Place:
     """A directory with one file, some time after its last change."""
@@ -57,8 +62,8 @@ class Place:
         return stat_of(os.lstat(self.path))
 
     def read(self, listed: Stat | None = None, use: Callable[[memoryview], Any] = bytes) -> Any:
-        reader = SmallReader(DirectoryCache(), self.throttle)
-        read = reader.read(self.ref, b"file", listed or self.listed(), self.now_ns, use)
+        in_directory = SmallReader(DirectoryCache(), self.throttle).in_directory
+        read = in_directory(self.ref, self.now_ns, lambda data, _: use(data))(b"file", listed or self.listed())
         self.state = None if read is None else stat_of(read[1])
         return None if read is None else read[0]
 
@@ -156,7 +161,8 @@ def test_a_replaced_directory_is_left(place: Place, tmp_path_factory: pytest.Tem
     place.folder.rename(tmp_path_factory.mktemp("away") / "there")
     place.folder.mkdir()
     place.path.write_bytes(CONTENT)
-    assert SmallReader(DirectoryCache(), place.throttle).read(ref, b"file", listed, place.now_ns, bytes) is None
+    read = SmallReader(DirectoryCache(), place.throttle).in_directory(ref, place.now_ns, lambda data, _: bytes(data))
+    assert read(b"file", listed) is None
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EOPNOTSUPP])
@@ -167,9 +173,10 @@ def test_an_error_is_left(error: int, place: Place, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "preadv", fail)
     monkeypatch.setattr(page_cache, "NOWAIT", 8)
     reader = SmallReader(DirectoryCache(), place.throttle)
-    assert reader.read(place.ref, b"file", place.listed(), place.now_ns, bytes) is None
+    once = reader.in_directory(place.ref, place.now_ns, lambda data, _: bytes(data))
+    assert once(b"file", place.listed()) is None
     # A filesystem that cannot tell what is cached is read without asking from then on.
-    again = reader.read(place.ref, b"file", place.listed(), place.now_ns, bytes)
+    again = reader.in_directory(place.ref, place.now_ns, lambda data, _: bytes(data))(b"file", place.listed())
     assert (again and again[0]) == (CONTENT if error == errno.EOPNOTSUPP else None)
 
 
@@ -190,8 +197,8 @@ def test_no_descriptor_is_left_open(place: Place) -> None:
     before = len(os.listdir("/dev/fd"))
     cache = DirectoryCache()
     reader = SmallReader(cache, place.throttle)
-    for use in (bytes, lambda _data: None):
-        reader.read(place.ref, b"file", place.listed(), place.now_ns, use)
+    for result in (b"", None):
+        reader.in_directory(place.ref, place.now_ns, lambda *_, found=result: found)(b"file", place.listed())
     place.path.unlink()
     cache.close()
     assert len(os.listdir("/dev/fd")) == before

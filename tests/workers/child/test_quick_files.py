@@ -82,7 +82,7 @@ def answer(
             Config(ALGORITHMS, report_all, tuple(loaded.images), recipes=RECIPES, pieces=pieces), progress
         )
         if not quick:
-            examiner._analyzer.quick = lambda *_, **__: None  # type: ignore[method-assign]
+            examiner._analyzer.quick_reader = lambda *_: None  # type: ignore[method-assign]
         status = os.stat(folder)
         items = tuple(
             Item(
