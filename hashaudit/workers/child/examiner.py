@@ -321,7 +321,7 @@ class _Done:
         self.known: list[int] = []
         """Numbers of entries that match known lists only."""
         self.reported: list[EntryResult] = []
-        """Of entries that get a record, or are counted by their kind."""
+        """Results of entries that get a record, or are counted by their kind."""
         self.counts = Counts()
 
     def report(self, result: EntryResult) -> None:
