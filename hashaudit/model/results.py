@@ -6,6 +6,7 @@ from typing import NewType
 
 import msgspec
 
+from hashaudit.model.container_parts import PartResult
 from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Consistency, State
 from hashaudit.model.faults import Fault
@@ -146,6 +147,8 @@ class EntryResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Present if the content is a container."""
     pieces: int = 0
     """Number of pieces of the content that were hashed, each with a result of its own."""
+    part: PartResult | None = None
+    """Present if a part of a large container was examined, and not the entry as a whole."""
 
     @property
     def lines(self) -> int:

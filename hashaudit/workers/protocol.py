@@ -15,6 +15,7 @@ from hashaudit.content.containers.member_filter import MemberPatterns
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterHandle
+from hashaudit.model.container_parts import Part
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import FaultCode
@@ -110,6 +111,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Members that are not examined again."""
     inside: bool = True
     """Open the entry if it is a container. False once opening it has ended too many workers."""
+    part: Part | None = None
+    """``None``: examine the whole entry."""
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True):

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from hashaudit.cache.values import CachedFile
+from hashaudit.model.container_parts import Part
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault
 from hashaudit.workers.member_spool import MemberSpool
@@ -31,6 +32,8 @@ class Task(msgspec.Struct, Generic[ContextT], frozen=True):
     """Open the entry if it is a container."""
     suspicion: Fault | None = None
     """Set when a decoder has crashed workers on this entry, which is now examined without decoding or opening it."""
+    part: Part | None = None
+    """A part of a large container, which has the batch to itself; ``None``: the whole entry."""
 
 
 class Completed(msgspec.Struct, Generic[ContextT], frozen=True):
@@ -113,4 +116,5 @@ def _item(task: Task[ContextT]) -> Item:
         at.via_symlink,
         task.blames,
         task.inside,
+        task.part,
     )

@@ -7,7 +7,9 @@ numbers, names come from directories alone.
 Source: The Sleuth Kit, ``tsk_fs.h``; for files that Windows compresses by itself, [MS-FSCC] 2.1.2.1.
 """
 
-from collections.abc import Iterator
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytsk3
@@ -16,10 +18,12 @@ from hashaudit.content.containers.interface import (
     ContainerError,
     Found,
     MemberContent,
+    MemberRange,
     RandomSource,
     Trouble,
 )
 from hashaudit.content.containers.member_source import MemorySource, ReadInOrder, chunks_of
+from hashaudit.model.container_parts import MAX_PARTS
 from hashaudit.model.faults import FaultCode
 
 DAMAGED = "the file system is damaged; members may be missing"
@@ -43,6 +47,9 @@ _FAT = frozenset(
     (pytsk3.TSK_FS_TYPE_FAT12, pytsk3.TSK_FS_TYPE_FAT16, pytsk3.TSK_FS_TYPE_FAT32, pytsk3.TSK_FS_TYPE_EXFAT)
 )
 _EXT = frozenset((pytsk3.TSK_FS_TYPE_EXT2, pytsk3.TSK_FS_TYPE_EXT3, pytsk3.TSK_FS_TYPE_EXT4))
+LEAST_FILES = 512
+"""Numbers of one range, at least."""
+
 _RESIZE_INODE = 7
 """Number of the blocks of an ext file system into which its tables can grow; its size is not that of content."""
 _VIRTUAL = frozenset((pytsk3.TSK_FS_META_TYPE_VIRT, pytsk3.TSK_FS_META_TYPE_VIRT_DIR))
@@ -93,37 +100,97 @@ class _Stream(msgspec.Struct):
 
 def read_filesystem(source: RandomSource) -> Iterator[Found]:
     """Reads all files, with alternate streams and deleted ones."""
-    image = _Image(source)
-    try:
-        system = pytsk3.FS_Info(image)
-    except _ERRORS as error:
-        is_known = "Cannot determine" not in str(error) and "upported" not in str(error)
-        yield Trouble(*((FaultCode.DAMAGED, DAMAGED) if is_known else (FaultCode.UNSUPPORTED, UNSUPPORTED)))
-        return
-    if system.info.last_block_act < system.info.last_block:
-        yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
-    reader = _Reader(system, image)
-    names = reader.names()
-    files = reader.by_name if system.info.ftype in _FAT else reader.by_number
-    index = 0
-    for file, path in files(names):
-        for stream in reader.streams(file, path):
-            content = _FileSource(file, stream, image)
-            yield MemberContent(index, stream.name, content.pieces(), stream.size, random=content)
-            index += 1
-    if reader.is_damaged:
-        yield Trouble(FaultCode.DAMAGED, DAMAGED)
+    files = FilesystemRanges(source)
+    yield from files.read(MemberRange(*files.bounds()))
+
+
+class FilesystemRanges:
+    """A file system, whose files are counted by their numbers; those of FAT by the order of their numbers.
+
+    Args:
+        source: the bytes of the file system.
+    """
+
+    is_relative = True
+
+    def __init__(self, source: RandomSource) -> None:
+        self._image = _Image(source)
+        self._reader: _Reader | None = None
+        self._trouble: Trouble | None = None
+        self.passed = 0
+        """Numbers that the last call of :meth:`read` has passed so far."""
+        try:
+            system = pytsk3.FS_Info(self._image)
+        except _ERRORS as error:
+            is_known = "Cannot determine" not in str(error) and "upported" not in str(error)
+            self._trouble = Trouble(
+                *((FaultCode.DAMAGED, DAMAGED) if is_known else (FaultCode.UNSUPPORTED, UNSUPPORTED))
+            )
+            return
+        if system.info.last_block_act < system.info.last_block:
+            self._trouble = Trouble(FaultCode.DAMAGED, ENDS_EARLY)
+        self._reader = _Reader(system, self._image)
+
+    def bounds(self) -> tuple[int, int]:
+        """Returns the first number, and that behind the last."""
+        return (0, 0) if self._reader is None else self._reader.bounds()
+
+    def ranges(self, part_bytes: int) -> Sequence[MemberRange]:
+        """Returns ranges of numbers. Where their content lies is not known before they are read.
+
+        Raises:
+            ContainerError: the file system cannot be read.
+        """
+        first, end = self.bounds()
+        if self._reader is None or first == end:
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+        count = min(MAX_PARTS, -(-self._image.get_size() // part_bytes), -(-(end - first) // LEAST_FILES))
+        cuts = [first + (end - first) * number // count for number in range(count + 1)]
+        return [MemberRange(one, other) for one, other in itertools.pairwise(cuts)]
+
+    def read(self, wanted: MemberRange) -> Iterator[Found]:
+        """Yields the files of a range."""
+        self.passed = 0
+        if self._trouble is not None:
+            yield self._trouble
+        reader = self._reader
+        if reader is None:
+            return
+        index = 0
+        for file, path in reader.files(wanted.first, wanted.end):
+            self.passed = reader.number - wanted.first
+            for stream in reader.streams(file, path):
+                content = _FileSource(file, stream, self._image)
+                yield MemberContent(index, stream.name, content.pieces(), stream.size, random=content)
+                index += 1
+        self.passed = reader.number - wanted.first
+        if reader.is_damaged:
+            yield Trouble(FaultCode.DAMAGED, DAMAGED)
 
 
 class _Reader:
     def __init__(self, system: "pytsk3.FS_Info", image: _Image) -> None:
         self._system = system
         self._image = image
-        self._entries: list[tuple[int, bytes]] = []
         self.is_damaged = False
+        self.number = 0
+        """Position behind the last one that was passed."""
 
-    def names(self) -> dict[int, bytes]:
-        """Returns the path of each file by its number: that of a name in use, else of a deleted one."""
+    def bounds(self) -> tuple[int, int]:
+        """Returns the first position, and that behind the last."""
+        info = self._system.info
+        if info.ftype in _FAT:
+            return 0, len(self._by_number)
+        last = min(info.last_inum, self._image.get_size() // LEAST_BYTES_OF_FILE)
+        return info.first_inum, last + 1
+
+    @functools.cached_property
+    def _by_number(self) -> list[int]:
+        return sorted(self._names)
+
+    @functools.cached_property
+    def _names(self) -> dict[int, bytes]:
+        """The path of each file by its number: that of a name in use, else of a deleted one."""
         in_use: dict[int, bytes] = {}
         deleted: dict[int, bytes] = {}
         waiting = [(self._system.info.root_inum, b"", 0)]
@@ -150,25 +217,21 @@ class _Reader:
                 if entry.info.meta is not None and int(entry.info.meta.type) in _VIRTUAL:
                     continue
                 (deleted if is_deleted else in_use).setdefault(name.meta_addr, full)
-                self._entries.append((name.meta_addr, full))
                 if is_directory:
                     waiting.append((name.meta_addr, full + b"/", depth + 1))
         return deleted | in_use
 
-    def by_name(self, names: dict[int, bytes]) -> Iterator[tuple["pytsk3.File", bytes]]:
-        """Yields files in the order of their names in directories."""
-        for number, path in sorted(names.items()):
-            yield from self._opened(number, path)
-
-    def by_number(self, names: dict[int, bytes]) -> Iterator[tuple["pytsk3.File", bytes]]:
-        """Yields files in the order of their numbers."""
-        is_ext = self._system.info.ftype in _EXT
-        last = min(self._system.info.last_inum, self._image.get_size() // LEAST_BYTES_OF_FILE)
-        self.is_damaged = self.is_damaged or last < self._system.info.last_inum
-        for number in range(self._system.info.first_inum, last + 1):
-            if is_ext and number == _RESIZE_INODE:
-                continue
-            yield from self._opened(number, names.get(number))
+    def files(self, first: int, end: int) -> Iterator[tuple["pytsk3.File", bytes]]:
+        """Yields the files from one position to before another. Those of FAT are numbered by their names alone."""
+        names, info = self._names, self._system.info
+        is_fat, is_ext = info.ftype in _FAT, info.ftype in _EXT
+        self.is_damaged = self.is_damaged or (not is_fat and self.bounds()[1] <= info.last_inum)
+        self.number = first
+        while self.number < end:
+            number = self._by_number[self.number] if is_fat else self.number
+            self.number += 1
+            if not (is_ext and number == _RESIZE_INODE):
+                yield from self._opened(number, names.get(number))
 
     def _opened(self, number: int, path: bytes | None) -> Iterator[tuple["pytsk3.File", bytes]]:
         self._image.error = None

@@ -1,6 +1,6 @@
 """The types that every reader of a container provides, and what it may read from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -94,5 +94,42 @@ class RandomSource(Source, Protocol):
         ...
 
 
+class MemberRange(msgspec.Struct, frozen=True, array_like=True):
+    """A range of the members of a container."""
+
+    first: int
+    """Position in the container's own count."""
+    end: int
+    """Position behind the last one. An empty range gives what belongs to no other one: faults of the container as a
+    whole, members that nothing lists."""
+    hint: int = 0
+    """Where the reader finds the first position."""
+
+
+class MemberRanges(Protocol):
+    """A container of which any range of members can be read, so that several workers share it."""
+
+    is_relative: bool
+    """Indexes of members count from the start of the range, because it is unknown how many are before it."""
+    passed: int
+    """Positions that the last call of :meth:`read` has passed so far."""
+
+    def ranges(self, part_bytes: int) -> Sequence[MemberRange]:
+        """Returns ranges that together are all of the container, in order. They follow from the container alone.
+
+        Args:
+            part_bytes: content of the members of one range, about.
+
+        Raises:
+            ContainerError: the container is damaged, or cannot be divided.
+        """
+        ...
+
+    def read(self, wanted: MemberRange) -> Iterator[Found]:
+        """Yields the members of a range."""
+        ...
+
+
+RangesReader = Callable[[RandomSource], MemberRanges]
 StreamReader = Callable[[Source], Iterator[Found]]
 RandomReader = Callable[[RandomSource], Iterator[Found]]

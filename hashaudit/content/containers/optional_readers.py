@@ -57,6 +57,9 @@ def _load_filesystem() -> RandomReader:
     return read_filesystem
 
 
+FILESYSTEMS = (ContainerKind.NTFS, ContainerKind.FAT, ContainerKind.EXT, ContainerKind.HFS)
+"""Kinds that The Sleuth Kit reads."""
+
 OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
     **{
         kind: _libarchive(kind)
@@ -69,10 +72,7 @@ OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
             ContainerKind.COMPRESS,
         )
     },
-    **{
-        kind: OptionalReader(IMAGES, lambda: find_spec("pytsk3") is not None, _load_filesystem)
-        for kind in (ContainerKind.NTFS, ContainerKind.FAT, ContainerKind.EXT, ContainerKind.HFS)
-    },
+    **{kind: OptionalReader(IMAGES, lambda: find_spec("pytsk3") is not None, _load_filesystem) for kind in FILESYSTEMS},
     ContainerKind.RAR: OptionalReader(ARCHIVES, lambda: find_spec("rars") is not None, _load_rar),
 }
 """By kind."""

@@ -1,19 +1,20 @@
 """The readers of containers, by kind. Formats without one are counted as not opened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from hashaudit.content.containers.ar_reader import read_ar
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.cpio_reader import read_cpio
 from hashaudit.content.containers.disk_image_reader import IMAGE_READERS
-from hashaudit.content.containers.interface import RandomReader, StreamReader
+from hashaudit.content.containers.few_members import FewMembers
+from hashaudit.content.containers.interface import RandomReader, RangesReader, StreamReader
 from hashaudit.content.containers.iso_reader import read_iso
 from hashaudit.content.containers.lzip_reader import read_lzip
 from hashaudit.content.containers.mail_reader import read_mail
 from hashaudit.content.containers.mbox_reader import read_mbox
 from hashaudit.content.containers.ole_reader import read_ole
-from hashaudit.content.containers.optional_readers import OPTIONAL_READERS, installed_kinds
+from hashaudit.content.containers.optional_readers import FILESYSTEMS, OPTIONAL_READERS, installed_kinds
 from hashaudit.content.containers.partition_reader import read_partitions
 from hashaudit.content.containers.pdf_encryption import PdfPasswords
 from hashaudit.content.containers.pdf_reader import read_pdf
@@ -23,7 +24,7 @@ from hashaudit.content.containers.sqlite_reader import read_sqlite
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
 from hashaudit.content.containers.zip_encryption import ZipPasswords
-from hashaudit.content.containers.zip_reader import read_zip
+from hashaudit.content.containers.zip_reader import ZipRanges, read_zip
 from hashaudit.model.containers import ContainerKind
 
 STREAM_READERS: dict[ContainerKind, StreamReader] = {
@@ -70,6 +71,30 @@ def random_readers(passwords: Sequence[bytes], *, rasters: bool = False) -> dict
 
         readers[ContainerKind.RAR] = partial(read_rar, passwords=tuple(passwords))
     return readers
+
+
+def ranges_readers(
+    passwords: Sequence[bytes], readers: Mapping[ContainerKind, RandomReader]
+) -> dict[ContainerKind, RangesReader]:
+    """Returns the readers of containers that several workers can share.
+
+    Args:
+        passwords: that encrypted members may have.
+        readers: of :func:`random_readers`.
+    """
+    found: dict[ContainerKind, RangesReader] = {
+        ContainerKind.ZIP: partial(ZipRanges, passwords=ZipPasswords(passwords))
+    }
+    for kind in (ContainerKind.PARTITIONS, *IMAGE_READERS):
+        found[kind] = partial(FewMembers, reader=readers[kind])
+    filesystems = [kind for kind in FILESYSTEMS if kind in readers]
+    if filesystems:
+        from hashaudit.content.containers.filesystem_reader import (  # noqa: PLC0415 # of an extra, and loaded here
+            FilesystemRanges,
+        )
+
+        found.update(dict.fromkeys(filesystems, FilesystemRanges))
+    return found
 
 
 def readable_kinds() -> frozenset[ContainerKind]:

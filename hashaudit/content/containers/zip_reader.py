@@ -9,7 +9,7 @@ Source: PKWARE APPNOTE 6.3.10; sections are cited at the structures.
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -21,6 +21,7 @@ from hashaudit.content.containers.interface import (
     ContainerError,
     Found,
     MemberContent,
+    MemberRange,
     RandomSource,
     Trouble,
     whole_member,
@@ -35,6 +36,7 @@ from hashaudit.content.containers.zip_encryption import (
     Opening,
     ZipPasswords,
 )
+from hashaudit.model.container_parts import MAX_PARTS
 from hashaudit.model.faults import FaultCode
 
 _LOCAL = b"PK\x03\x04"
@@ -71,6 +73,8 @@ class _Entry(msgspec.Struct, frozen=True):
     """As DOS writes it. Encryption uses its upper byte."""
     extra: bytes = b""
     """Extra fields, if the member is encrypted with AES."""
+    listed_at: int = 0
+    """Position of its entry in the central directory."""
 
 
 class _Directory(msgspec.Struct, frozen=True):
@@ -83,6 +87,12 @@ class _Directory(msgspec.Struct, frozen=True):
 
 
 NO_PASSWORDS = ZipPasswords(())
+
+MEMBER_BYTES = 8 << 10
+"""What examining any member costs, as bytes of content, when a zip is divided into ranges."""
+
+LEAST_MEMBER_BYTES = 31
+"""A header with a name of one byte."""
 
 TRIAL_BYTES = 64 << 20
 """Unpacked bytes after which a password counts as right although others agree with the check bytes too."""
@@ -97,26 +107,111 @@ def read_zip(source: RandomSource, passwords: ZipPasswords = NO_PASSWORDS) -> It
     """
     passwords = passwords.for_archive()
     directory = _find_directory(source)
-    covered = _Covered()
+    covered = _Covered(source)
     count = 0
     if directory is None:
         yield Trouble(FaultCode.DAMAGED, NO_DIRECTORY)
     else:
-        overlapping = covered.collect(source, directory)
+        overlapping = covered.collect(_entries(source, directory))
         for entry in _entries(source, directory):
             if entry is None:
                 yield Trouble(FaultCode.DAMAGED, BROKEN_DIRECTORY)
                 break
             if not _is_directory(entry):
-                overlaps = count in overlapping
-                data = None if overlaps else _small_content(source, entry, covered, count)
-                if data is not None:
-                    yield whole_member(count, entry.name, data)
-                else:
-                    content = _listed_content(source, entry, covered, count, passwords, overlaps=overlaps)
-                    yield MemberContent(count, entry.name, content, entry.size)
+                yield _listed(source, entry, count, passwords, overlaps=count in overlapping)
             count += 1
         covered.add(directory.start, directory.end + END_RECORD_BYTES)
+    yield from _unlisted(source, covered, count, passwords)
+
+
+class ZipRanges:
+    """A zip file whose directory is whole, and whose members do not overlap.
+
+    Args:
+        source: the bytes of the file.
+        passwords: what encrypted members may have been encrypted with.
+    """
+
+    is_relative = False
+
+    def __init__(self, source: RandomSource, passwords: ZipPasswords = NO_PASSWORDS) -> None:
+        self._source = source
+        self._passwords = passwords
+        self._directory = _find_directory(source)
+        self.passed = 0
+        """Entries of the directory that the last call of :meth:`read` has passed so far."""
+
+    def ranges(self, part_bytes: int) -> Sequence[MemberRange]:
+        """Returns ranges of entries, and an empty one for members that the directory does not name.
+
+        Raises:
+            ContainerError: the directory is damaged, or members overlap.
+        """
+        if self._directory is None:
+            raise ContainerError(FaultCode.DAMAGED, NO_DIRECTORY)
+        starts: list[tuple[int, int]] = []
+        count = 0
+
+        def counted(directory: _Directory) -> Iterator[_Entry | None]:
+            nonlocal count, part_bytes
+            left = 0
+            for entry in _entries(self._source, directory):
+                if entry is None:
+                    raise ContainerError(FaultCode.DAMAGED, BROKEN_DIRECTORY)
+                if left <= 0:
+                    starts.append((count, entry.listed_at))
+                    if len(starts) > MAX_PARTS:
+                        del starts[1::2]
+                        part_bytes *= 2
+                    left = part_bytes
+                left -= max(entry.size, entry.packed_bytes) + MEMBER_BYTES
+                count += 1
+                yield entry
+
+        if _Covered(self._source).collect(counted(self._directory)):
+            raise ContainerError(FaultCode.DAMAGED, OVERLAP)
+        ends = [first for first, _ in starts[1:]] + [count]
+        ranges = [MemberRange(first, end, hint) for (first, hint), end in zip(starts, ends, strict=True)]
+        return (*ranges, MemberRange(count, count))
+
+    def read(self, wanted: MemberRange) -> Iterator[Found]:
+        """Yields the members of a range."""
+        self.passed = 0
+        directory, passwords = self._directory, self._passwords.for_archive()
+        if directory is None:
+            yield Trouble(FaultCode.DAMAGED, NO_DIRECTORY)
+        elif wanted.first == wanted.end:
+            covered = _Covered(self._source)
+            covered.collect(_entries(self._source, directory))
+            self.passed = len(covered) - wanted.first
+            covered.add(directory.start, directory.end + END_RECORD_BYTES)
+            yield from _unlisted(self._source, covered, wanted.first, passwords)
+        else:
+            for entry in _entries(self._source, directory, wanted.hint):
+                if entry is None:
+                    yield Trouble(FaultCode.DAMAGED, BROKEN_DIRECTORY)
+                    return
+                number = wanted.first + self.passed
+                self.passed += 1
+                if not _is_directory(entry):
+                    yield _listed(self._source, entry, number, passwords, overlaps=False)
+                if number + 1 == wanted.end:
+                    return
+
+
+def _listed(
+    source: RandomSource, entry: _Entry, number: int, passwords: ZipPasswords, *, overlaps: bool
+) -> MemberContent:
+    """Returns a member that the central directory names."""
+    data = None if overlaps else _small_content(source, entry)
+    if data is not None:
+        return whole_member(number, entry.name, data)
+    content = _listed_content(source, entry, passwords, overlaps=overlaps)
+    return MemberContent(number, entry.name, content, entry.size)
+
+
+def _unlisted(source: RandomSource, covered: "_Covered", count: int, passwords: ZipPasswords) -> Iterator[Found]:
+    """Yields the members that only their own headers name, by position."""
     at = 0
     while (found := _next_unlisted(source, covered, at)) is not None:
         entry, data_at, limit = found
@@ -134,49 +229,72 @@ def read_zip(source: RandomSource, passwords: ZipPasswords = NO_PASSWORDS) -> It
 class _Covered:
     """The parts of a file that the central directory and its members take, in the order of the directory."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: RandomSource) -> None:
+        self._source = source
         self._starts, self._ends = array("Q"), array("Q")
+        self._name_bytes = array("H")
         self._is_sorted = True
         """The parts are in the order of the file, as programs write them: sorting a million takes 80 MiB."""
         self._sorted: list[int] | None = None
 
-    def collect(self, source: RandomSource, directory: _Directory) -> frozenset[int]:
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def collect(self, entries: Iterable[_Entry | None]) -> frozenset[int]:
         """Adds what the central directory names; returns the numbers of entries that begin within another's data."""
-        reach, is_apart = 0, True
-        for entry in _entries(source, directory):
-            start = source.size if entry is None else min(entry.offset, source.size)
-            packed = 0 if entry is None else entry.packed_bytes + len(entry.name) + _LOCAL_BYTES
-            self.add(start, min(source.size, start + packed))
+        reach, is_apart, size = 0, True, self._source.size
+        for entry in entries:
+            start = size if entry is None else min(entry.offset, size)
+            name_bytes = 0 if entry is None else len(entry.name)
+            packed = 0 if entry is None else entry.packed_bytes + name_bytes + _LOCAL_BYTES
+            self.add(start, min(size, start + packed), name_bytes)
             is_apart = is_apart and start >= reach
             reach = max(reach, self._ends[-1])
         if is_apart:
             return frozenset()
         found, reach = [], 0
         for number in self._order():
-            if self._starts[number] < min(reach, source.size):
+            if self._starts[number] < min(reach, size):
                 found.append(number)
             reach = max(reach, self._ends[number])
         return frozenset(found)
 
-    def extend(self, number: int, end: int) -> None:
-        """Corrects the end of an entry, which its local header states."""
-        self._ends[number] = max(self._ends[number], end)
-
-    def add(self, start: int, end: int) -> None:
-        """Adds a part."""
+    def add(self, start: int, end: int, name_bytes: int = 0) -> None:
+        """Adds a part; ``name_bytes`` is the length of the member's name in the directory."""
         self._is_sorted = self._is_sorted and (not self._starts or start >= self._starts[-1])
         self._starts.append(start)
         self._ends.append(end)
+        self._name_bytes.append(name_bytes)
         self._sorted = None
 
     def gaps(self, at: int, size: int) -> Iterator[tuple[int, int]]:
-        """Yields the parts of the file that nothing takes, from a position on."""
+        """Yields the parts of the file that nothing takes and that may hold a member, from a position on.
+
+        The length of a member's header stands in the header alone, which is read only before such a part.
+        """
+        last = None
         for number in self._order():
-            if self._starts[number] > at:
-                yield at, self._starts[number]
-            at = max(at, self._ends[number])
+            start = self._starts[number]
+            if start >= at + LEAST_MEMBER_BYTES:
+                at = max(at, self._end(last))
+                if start >= at + LEAST_MEMBER_BYTES:
+                    yield at, start
+            if self._ends[number] >= at:
+                at, last = self._ends[number], number
+        at = max(at, self._end(last))
         if at < size:
             yield at, size
+
+    def _end(self, number: int | None) -> int:
+        """Returns where an entry ends according to its local header."""
+        if number is None or self._starts[number] >= self._ends[number]:
+            return 0
+        header = self._source.read_at(self._starts[number], _LOCAL_BYTES)
+        if len(header) < _LOCAL_BYTES or header[:4] != _LOCAL:
+            return 0
+        name_bytes, extra_bytes = struct.unpack_from("<HH", header, 26)
+        more = int(name_bytes) + int(extra_bytes) - self._name_bytes[number]
+        return min(self._source.size, self._ends[number] + more)
 
     def _order(self) -> Sequence[int]:
         if self._is_sorted:
@@ -239,9 +357,15 @@ def _start_of(source: VolumeSet, disk: int) -> int:
     return source.starts[disk] if disk < len(source.starts) else source.size
 
 
-def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | None]:
-    """Yields the entries of the central directory (4.3.12), then ``None`` if it is damaged before its end."""
-    at, data, start = directory.start, b"", 0
+def _entries(source: RandomSource, directory: _Directory, at: int = 0) -> Iterator[_Entry | None]:
+    """Yields the entries of the central directory (4.3.12), then ``None`` if it is damaged before its end.
+
+    Args:
+        source: the bytes of the file.
+        directory: as found.
+        at: position of the first entry; 0: that of the directory.
+    """
+    at, data, start = at or directory.start, b"", 0
     while at < directory.end:
         if len(data) - start < _CENTRAL_BYTES:
             data, start = source.read_at(at, min(CHUNK_BYTES, directory.end - at)), 0
@@ -268,7 +392,7 @@ def _entries(source: RandomSource, directory: _Directory) -> Iterator[_Entry | N
         extra = extra if method == AES_METHOD else b""
         if directory.disk and isinstance(source, VolumeSet):
             offset += _start_of(source, disk)
-        yield _Entry(name, flags, method, crc, packed, size, directory.base + offset, disk, time, extra)
+        yield _Entry(name, flags, method, crc, packed, size, directory.base + offset, disk, time, extra, at)
         at += length
         start += length
 
@@ -290,7 +414,7 @@ def _wide(extra: bytes, size: int, packed: int, offset: int, disk: int) -> tuple
     return size, packed, offset, disk
 
 
-def _small_content(source: RandomSource, entry: _Entry, covered: _Covered, number: int) -> bytes | None:
+def _small_content(source: RandomSource, entry: _Entry) -> bytes | None:
     """Returns the content of a small member in the usual form; ``None``: :func:`_listed_content` reads it.
 
     One read gets header and data, which halves the time that an archive of small members takes.
@@ -307,7 +431,6 @@ def _small_content(source: RandomSource, entry: _Entry, covered: _Covered, numbe
     content = _inflated(packed, entry.size) if method else packed
     if len(packed) < packed_bytes or content is None or len(content) != entry.size or zlib.crc32(content) != entry.crc:
         return None
-    covered.extend(number, min(source.size, entry.offset + data_at + packed_bytes))
     return content
 
 
@@ -330,8 +453,6 @@ _USUAL_METHODS = (0, 8)
 def _listed_content(
     source: RandomSource,
     entry: _Entry,
-    covered: _Covered,
-    number: int,
     passwords: ZipPasswords,
     *,
     overlaps: bool,
@@ -347,7 +468,6 @@ def _listed_content(
         )
     name_bytes, extra_bytes = struct.unpack_from("<HH", header, 26)
     data_at = entry.offset + _LOCAL_BYTES + name_bytes + extra_bytes
-    covered.extend(number, min(source.size, data_at + entry.packed_bytes))
     if entry.flags & 1:
         yield from _decrypted_content(source, entry, data_at, passwords)
         return

@@ -219,10 +219,10 @@ def _read(
     examine_open: Callable[[S, int, int], None] | None,
     proof: PrefixProof | None,
 ) -> _Reading[S] | Fault:
-    before, is_certain = _settled(descriptor, entry)
+    before, is_certain = settled(descriptor, entry)
     # A FUSE daemon may report holes where there is data, undetectably. The kernel's own filesystems do not.
     local = entry.consistency is Consistency.STABLE
-    if not stat.S_ISREG(before.st_mode) or not _is_listed_file(before, entry.stat, inodes_last=local):
+    if not stat.S_ISREG(before.st_mode) or not is_listed_file(before, entry.stat, inodes_last=local):
         return Fault(Stage.OPEN, FaultCode.FILE_REPLACED, "replaced by another file")
     limit = before.st_size + max(before.st_size, growth_bytes)
     feeding: Sink = sink if proof is None else proof.begin(sink, before)
@@ -240,7 +240,7 @@ def _read(
     return _Reading(sink, count, before, after, change)
 
 
-def _settled(descriptor: int, entry: Entry) -> tuple[os.stat_result, bool]:
+def settled(descriptor: int, entry: Entry) -> tuple[os.stat_result, bool]:
     """Returns the state of a file, and whether a later change would give it other times.
 
     Waits for that, because equal times before and after a read prove nothing otherwise.
@@ -257,7 +257,7 @@ def _settled(descriptor: int, entry: Entry) -> tuple[os.stat_result, bool]:
     return status, not uncertain_left_ns(status.st_mtime_ns, status.st_ctime_ns, time.time_ns())
 
 
-def _is_listed_file(status: os.stat_result, listed: Stat, *, inodes_last: bool) -> bool:
+def is_listed_file(status: os.stat_result, listed: Stat, *, inodes_last: bool) -> bool:
     """Returns whether the open file is the listed one. Without permanent inodes, size and time decide."""
     if status.st_dev != listed.device:
         return False

@@ -239,6 +239,7 @@ class Session:
             decode=item.decode,
             blames=item.blames,
             inside=item.inside,
+            part=item.part,
         )
 
     def _handle(self, event: Completed[_Mark] | Failed[_Mark]) -> None:
