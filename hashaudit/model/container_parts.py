@@ -21,7 +21,7 @@ MAX_PARTS = 256
 
 
 class PartTask(IntEnum):
-    """What a worker does with one part."""
+    """Tasks of a worker with one part."""
 
     PLAN = 0
     """Find the parts."""
@@ -40,9 +40,9 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     pin: str = ""
     """The state of the file: every part has to be of the same one. Empty for the plan."""
     kinds: tuple[ContainerKind, ...] = ()
-    """Of the containers around the range, from the file inwards."""
+    """Kinds of the containers around the range, from the file inwards; for a closed member, also its own."""
     path: tuple[int, ...] = ()
-    """Positions of the members to go through, one less than there are kinds."""
+    """Positions of the members to go through, to the container of the range."""
     first: int = 0
     """First position of the range, in the container's own count. For the plan: :data:`PART_BYTES`."""
     end: int = 0
@@ -54,7 +54,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PartResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a worker says about a part, besides results of members."""
+    """The report of a worker about a part, besides results of members."""
 
     parts: tuple[Part, ...] = ()
     """The plan; empty: the file is not divided."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hashaudit.host.hardware import is_rotational
+from hashaudit.model import container_parts
+from hashaudit.model.container_parts import Part, PartTask
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import SkipReason
 from hashaudit.model.location import Kind
@@ -19,6 +21,7 @@ from hashaudit.workers.tasks import Task
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.scan.part_results import PartResults
 
 MAX_SPANS = 1_000_000
 """Finished batches in memory behind one that is not; of up to 256 files each, so only a stalled file reaches this."""
@@ -48,6 +51,9 @@ class TaskContext(NamedTuple):
     span: OrderedBatch[WalkState]
     group: "LinkGroup[EntryTask] | None"
     """The names that take over its result."""
+    parts: "PartResults | None" = None
+    """The parts of the entry, if it is divided."""
+    part_number: int = 0
 
 
 EntryTask = Task[TaskContext]
@@ -63,6 +69,8 @@ class Dispatcher:
         ordering: Ordering[Any, WalkState],
         walk_state: Callable[[], WalkState],
         cache: "Cache | None" = None,
+        *,
+        divides: bool = False,
     ) -> None:
         """Creates the dispatcher.
 
@@ -72,10 +80,12 @@ class Dispatcher:
             ordering: holds the spans.
             walk_state: returns the state of the walk before the entry that is being added.
             cache: looks up each file that is sent.
+            divides: large containers are examined in parts.
         """
         self._cache = cache
         self._walk_state = walk_state
         self._config = config
+        self._divides = divides
         self._pool = pool
         self._ordering = ordering
         self._links: LinkGroups[EntryTask] = LinkGroups(every_file=config.follow_links)
@@ -144,12 +154,36 @@ class Dispatcher:
             self._submit(followers)
         return []
 
+    def examine_whole(self, task: EntryTask) -> None:
+        """Submits an entry that is not divided."""
+        report = task.context.group is not None
+        context = task.context._replace(parts=None)
+        whole: EntryTask = Task(context, task.entry, report)
+        self._submit([whole], urgent=True)
+
+    def examine_parts(self, task: EntryTask, parts: "PartResults") -> None:
+        """Submits as many parts of an entry as keep all workers busy."""
+        while parts.open < 2 * self._pool.workers and (found := parts.next()) is not None:
+            number, part = found
+            context = task.context._replace(parts=parts, part_number=number)
+            one: EntryTask = Task(context, task.entry, report=True, part=part)
+            if part.task is PartTask.FILE:
+                self._submit([one], urgent=True)
+            else:
+                self._pool.submit([one], urgent=True)
+
     def _examine(self, number: int, entry: Entry, group: "LinkGroup[EntryTask] | None") -> None:
         report = group is not None
         size_bytes = entry.state.size
-        if size_bytes >= self._config.batch_bytes:
+        may_divide = self._divides and size_bytes >= container_parts.SPLIT_BYTES and entry.state.kind is Kind.FILE
+        if size_bytes >= self._config.batch_bytes or may_divide:
             span = self._ordering.open_span(number, self._walk_state())
-            self._submit([Task(TaskContext(number, span, group), entry, report)], urgent=True)
+            task: EntryTask = Task(TaskContext(number, span, group), entry, report)
+            if may_divide:
+                plan = Part(PartTask.PLAN, first=container_parts.PART_BYTES)
+                self._pool.submit([msgspec.structs.replace(task, report=True, part=plan)], urgent=True)
+            else:
+                self._submit([task], urgent=True)
             return
         if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()

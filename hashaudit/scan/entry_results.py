@@ -17,6 +17,7 @@ from hashaudit.model.results import EntryResult, has_deny_match
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.dispatcher import Dispatcher, EntryTask, TaskContext, WalkState
 from hashaudit.scan.ordering import Count, OrderedBatch, Ordering
+from hashaudit.scan.part_results import JoinedMembers, PartOutcome, PartResults
 from hashaudit.scan.resume.journal import Done, Journal, JournaledLink
 from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer, Cached
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
     from hashaudit.scan.resume.resume_state import ResumeState
 
 
+MemberResults = MemberSpool | JoinedMembers
+"""Results of the members of one file."""
+
+
 class Ended(NamedTuple):
     """An entry and its result, kept until it is the record's turn."""
 
     entry: Entry
     examination: EntryResult
-    members: MemberSpool | None = None
+    members: MemberResults | None = None
     """Results of its members, which come before its own record."""
     has_record: bool = True
     """False: only its members have records."""
@@ -50,6 +55,7 @@ class EntryResults:
         ordering: holds the records.
         tally: counts.
         record_all: record entries without a finding as well.
+        inside_bytes: that the members of one file may unpack to.
         journal: receives progress; ``None`` if the scan cannot be resumed.
         earlier: results of the interrupted scan that this one resumes.
         cache: stores hashes for later scans.
@@ -62,6 +68,7 @@ class EntryResults:
         tally: TotalsCounter,
         *,
         record_all: bool,
+        inside_bytes: int,
         journal: Journal | None,
         earlier: "ResumeState | None",
         cache: "Cache | None",
@@ -70,6 +77,7 @@ class EntryResults:
         self._ordering = ordering
         self._tally = tally
         self._record_all = record_all
+        self._inside_bytes = inside_bytes
         self._journal = journal
         self._earlier = earlier
         self._cache = cache
@@ -104,6 +112,12 @@ class EntryResults:
     def take(self, event: Completed[TaskContext] | Failed[TaskContext]) -> None:
         """Accepts an event of the executor."""
         match event:
+            case Failed(task=task, fault=fault) if task.part is not None:
+                self._take_part(task, PartOutcome(None, fault=fault))
+            case Completed(tasks=(task,), answer=answer, members=members) if task.part is not None:
+                self._keep((task,), answer.cache)
+                [result] = answer.reported
+                self._take_part(task, PartOutcome(result, members.get(0), task.suspicion))
             case Failed(task=task, fault=fault):
                 examination = EntryResult(0, None, 0, task.entry.consistency, {}, faults=(fault,))
                 self._resolve(task, examination)
@@ -202,6 +216,29 @@ class EntryResults:
                 last, Done(entries, answer.known, tuple(reported.values()), answer.bytes_read, answer.cache.hits)
             )
 
+    def _take_part(self, task: EntryTask, outcome: PartOutcome) -> None:
+        """Accepts the plan of a large container, or the outcome of one of its parts."""
+        parts = task.context.parts
+        if parts is None:
+            planned = None if outcome.result is None else outcome.result.part
+            if planned is None or not planned.parts or outcome.fault is not None:
+                self._dispatcher.examine_whole(task)
+                return
+            parts = PartResults(task.entry, planned.parts, most_bytes=self._inside_bytes, record_all=self._record_all)
+        else:
+            parts.take(task.context.part_number, outcome)
+        self._dispatcher.examine_parts(task, parts)
+        if parts.open:
+            return
+        joined = parts.join()
+        if joined is None:
+            self._dispatcher.examine_whole(task)
+            return
+        self._tally.read(joined.result.bytes_read)
+        task.context.span.count.bytes_read += joined.result.bytes_read
+        self._resolve(task, joined.result, joined.members)
+        self._note_done(task.context.number, task.entry, joined.result)
+
     def _keep(self, tasks: Sequence[EntryTask], cached: Cached) -> None:
         if self._cache is None:
             return
@@ -215,7 +252,7 @@ class EntryResults:
         self._tally.recall(size_bytes)
         return Count(from_cache=1, bytes_from_cache=size_bytes)
 
-    def _resolve(self, task: EntryTask, examination: EntryResult | None, members: MemberSpool | None = None) -> None:
+    def _resolve(self, task: EntryTask, examination: EntryResult | None, members: MemberResults | None = None) -> None:
         group = task.context.group
         # Results of members are not kept for later names of the file, which are examined themselves.
         for other in self._dispatcher.resolve(task, examination if members is None else None):
@@ -236,7 +273,7 @@ class EntryResults:
         entry: Entry,
         examination: EntryResult,
         span: OrderedBatch[WalkState] | None,
-        members: MemberSpool | None = None,
+        members: MemberResults | None = None,
     ) -> None:
         """Holds an entry with a record until its turn, and counts one without."""
         has_news = bool(examination.faults) or has_deny_match(examination.matches)

@@ -29,7 +29,7 @@ from hashaudit.scan.categories import named
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.dispatcher import Dispatcher, TaskContext, WalkState
-from hashaudit.scan.entry_results import Ended, EntryResults, ScanOrdering
+from hashaudit.scan.entry_results import Ended, EntryResults, MemberResults, ScanOrdering
 from hashaudit.scan.events import (
     Audited,
     Event,
@@ -46,7 +46,6 @@ from hashaudit.scan.resume.journal import Journal
 from hashaudit.sources.interface import Source
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import POLL_S
-from hashaudit.workers.member_spool import MemberSpool
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
@@ -164,13 +163,16 @@ class MainLoop:
         self._earlier = earlier
         cut = None if earlier is None else earlier.resume_point
         self._ordering: ScanOrdering = Ordering(None if cut is None else cut.count)
-        self._dispatcher = Dispatcher(config, pool, self._ordering, self._walk_state, cache)
+        self._dispatcher = Dispatcher(
+            config, pool, self._ordering, self._walk_state, cache, divides=bool(config.inside) and config.pieces is None
+        )
         self._directories_before = self._tally.directories
         self._outcomes = EntryResults(
             self._dispatcher,
             self._ordering,
             self._tally,
             record_all=config.record is RecordScope.ALL,
+            inside_bytes=config.inside_bytes,
             journal=journal,
             earlier=earlier,
             cache=cache,
@@ -417,7 +419,7 @@ class MainLoop:
                 recorded.append(Recorded(record, was_found))
         return recorded
 
-    def _write_members(self, ended: Ended, members: MemberSpool) -> list[Recorded]:
+    def _write_members(self, ended: Ended, members: MemberResults) -> list[Recorded]:
         """Writes the records of members, but those that the interrupted scan has written."""
         recorded: list[Recorded] = []
         is_one_state = ended.examination.consistency is not Consistency.CHANGED_WHILE_READ

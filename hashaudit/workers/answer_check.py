@@ -12,6 +12,7 @@ import msgspec
 from hashaudit.cache.values import MAX_VALUE_BYTES
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_names
+from hashaudit.model.container_parts import PartResult, PartTask
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
 from hashaudit.model.faults import Fault
@@ -34,12 +35,15 @@ MAX_FAULTS = 4096
 MAX_HASHES = 100_000
 """Perceptual hashes of one image. One of 33 frames has some hundred for each algorithm."""
 MAX_FRAME_RESULTS = 1000
+MAX_PLANNED = 10_000
+"""Parts of one file: some hundred, and those of many partitions."""
 MAX_DEPTH = 100
 MAX_NAME_BYTES = 1 << 16
 """Longest name of a member: that of a zip. A longer one of a tar is cut by the worker."""
 MAX_PLUGIN_BYTES = 4096
 """Longest value of a plug-in hash. The parent does not load plug-ins."""
 
+_PIN = re.compile(r"-?\d{1,40}(:-?\d{1,40}){3}")
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 _HEX_DIGITS = re.compile(r"[0-9a-f]*")
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -90,6 +94,29 @@ class AnswerCheck:
             and 0 <= result.pieces <= (0 if self._pieces is None or result.faults else MAX_COUNT)
             and self._is_hashed(result)
             and _is_run(result.from_run, task)
+            and self._is_part(result.part, task)
+        )
+
+    def _is_part(self, part: PartResult | None, task: Task[ContextT]) -> bool:
+        asked = task.part
+        if part is None or asked is None or asked.task is PartTask.FILE:
+            return part is None and (asked is None or asked.task is PartTask.FILE)
+        kinds = frozenset[ContainerKind]() if self._inside is None else self._inside.kinds
+        return (
+            0 <= part.passed <= MAX_COUNT
+            and 0 <= part.members <= MAX_COUNT
+            and len(part.parts) <= (MAX_PLANNED if asked.task is PartTask.PLAN else 0)
+            and all(
+                one.task in {PartTask.MEMBERS, PartTask.CLOSED}
+                and one.pin == part.parts[0].pin
+                and _PIN.fullmatch(one.pin) is not None
+                and kinds.issuperset(one.kinds)
+                and len(one.path) + (2 if one.task is PartTask.CLOSED else 1) == len(one.kinds) <= MAX_DEPTH
+                and 0 <= one.first <= one.end <= MAX_COUNT
+                and 0 <= one.hint <= MAX_SIZE
+                and all(0 <= position <= MAX_COUNT for position in one.path)
+                for one in part.parts
+            )
         )
 
     def are_members(self, frame: MemberFrame, task: Task[ContextT]) -> bool:

@@ -89,7 +89,7 @@ class _Directory(msgspec.Struct, frozen=True):
 NO_PASSWORDS = ZipPasswords(())
 
 MEMBER_BYTES = 8 << 10
-"""What examining any member costs, as bytes of content, when a zip is divided into ranges."""
+"""Cost of examining any member, as bytes of content, when a zip is divided into ranges."""
 
 LEAST_MEMBER_BYTES = 31
 """A header with a name of one byte."""

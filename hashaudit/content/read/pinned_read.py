@@ -32,7 +32,8 @@ def open_pinned(entry: Entry, directories: DirectoryCache) -> PinnedFile | None:
         status, is_certain = settled(descriptor, entry)
         is_file = stat.S_ISREG(status.st_mode) and is_listed_file(status, entry.stat, inodes_last=is_local)
     except OSError:
-        is_file = is_certain = False
+        os.close(descriptor)
+        return None
     if not is_file or not is_certain:
         os.close(descriptor)
         return None

@@ -18,15 +18,17 @@ from hashaudit.content.read.small_read import Read, SmallReader
 from hashaudit.errors import HashauditError, HostError
 from hashaudit.host.files import stat_of
 from hashaudit.lists.algorithms import SHA256
+from hashaudit.model.container_parts import Part, PartResult
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import DirectoryRef, Kind
-from hashaudit.model.results import AlgorithmName
+from hashaudit.model.results import AlgorithmName, EntryResult
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
 from hashaudit.workers.child.files_beside import FilesBeside
 from hashaudit.workers.child.inside import Inside
 from hashaudit.workers.child.internal_errors import WorkerExhaustedError, internal_error
+from hashaudit.workers.child.part_examination import PartExamination
 from hashaudit.workers.child.piece_digests import PieceDigests
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.child.throttle import SharedThrottle
@@ -149,6 +151,7 @@ class Analyzer:
         self._plain_digests = plain_digests(self._algorithms, pictures)
         self._objects = objects
         self._inside = inside
+        self._parts = None if inside is None else PartExamination(inside, self._directories)
 
     def analyze(self, position: tuple[int, int], entry: Entry, item: Item) -> AnalysisResult:
         """Returns the hashes of an entry.
@@ -179,6 +182,21 @@ class Analyzer:
             to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
+
+    def examine_part(self, position: tuple[int, int], entry: Entry, item: Item, part: Part) -> EntryResult:
+        """Returns the result of a part of a large container, or the plan of its parts.
+
+        Raises:
+            HashauditError: a compiled list is damaged.
+        """
+        if self._parts is None:
+            return EntryResult(position[1], None, 0, entry.consistency, {}, part=PartResult(has_changed=True))
+        return self._parts.examine(position, entry, item, part)
+
+    def release_parts(self) -> None:
+        """Closes the file whose parts were examined."""
+        if self._parts is not None:
+            self._parts.release()
 
     def quick_reader(self, group: Group, now_ns: int) -> Read[dict[AlgorithmName, bytes]] | None:
         """Returns a function that hashes small files of a directory that are nothing but their bytes.
@@ -274,6 +292,8 @@ class Analyzer:
                 pieces = outcome.sink.pieces.finish()
             kind = outcome.sink.probe.kind
             container = outcome.sink.container or (None if kind is None else ContainerResult(kind))
+            if item.part is not None and kind is not None and self._inside is not None:
+                container = self._inside.closed(kind, digests, outcome.bytes_read)
             faults = (*faults, *outcome.sink.container_faults)
         return AnalysisResult(outcome, digests, seen, faults, outcome.bytes_read, container=container, pieces=pieces)
 
@@ -281,7 +301,8 @@ class Analyzer:
         self, entry: Entry, position: tuple[int, int], item: Item, *, checks_pages: bool
     ) -> ReadOutcome[Content]:
         capture = self._pictures.capture if self._pictures is not None and item.decode else None
-        inside = self._inside if item.inside else None
+        # The members of a file in parts are examined by themselves.
+        inside = self._inside if item.inside and item.part is None else None
 
         def examine_open(content: Content, descriptor: int, size_bytes: int) -> None:
             if inside is not None:

@@ -1,11 +1,13 @@
 """Decides which containers a worker opens, and what is said about those that it does not."""
 
+from collections.abc import Sequence
+
 from hashaudit.content.containers.interface import ContainerError
 from hashaudit.content.containers.optional_readers import missing_text
-from hashaudit.content.containers.reader_registry import load_readers, random_readers
+from hashaudit.content.containers.reader_registry import load_readers, random_readers, ranges_readers
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.results import has_deny_match
+from hashaudit.model.results import Match, has_deny_match
 from hashaudit.workers.child.content_steps import Digests, Hashing
 from hashaudit.workers.protocol import InsideConfig
 
@@ -24,6 +26,7 @@ class ContainerPolicy:
         self.config = config
         load_readers(config.kinds)
         self.random_readers = random_readers(config.passwords, rasters=hashing.pictures is not None)
+        self.ranges_readers = ranges_readers(config.passwords, self.random_readers)
         self.hashing = hashing
 
     def missing_reader(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> tuple[Fault, ...]:
@@ -31,6 +34,10 @@ class ContainerPolicy:
         if kind not in self.config.missing or (not self.config.opens_known and self.is_known(digests, size_bytes)):
             return ()
         return (Fault(Stage.UNPACK, FaultCode.READER_MISSING, missing_text(kind)),)
+
+    def opens(self, matches: Sequence[Match]) -> bool:
+        """Returns whether a container with these matches is opened: not if it is only on known lists."""
+        return self.config.opens_known or not matches or has_deny_match(matches)
 
     def is_known(self, digests: Digests, size_bytes: int) -> bool:
         """Returns whether content is only on known lists."""

@@ -14,6 +14,7 @@ from hashaudit.host.sandbox.access import Access
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.match.exact_match import ExactMatcher, Outcome
 from hashaudit.lists.match.known_match import KnownFilters
+from hashaudit.model.container_parts import PartTask
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.location import Kind
@@ -191,7 +192,8 @@ class Examiner:
         return number
 
     def _quick_reader(self, group: Group) -> "Read[dict[AlgorithmName, bytes]] | None":
-        if self.imports.has_refused:
+        # A part of a file has its batch to itself.
+        if self.imports.has_refused or group.items[0].part is not None:
             return None
         return self._analyzer.quick_reader(group, time.time_ns())
 
@@ -241,6 +243,12 @@ class Examiner:
     def _examine_fully(self, position: tuple[int, int], group: Group, item: Item, done: "_Done") -> None:
         """Examines any entry, by the numbers of its batch and of itself in the batch."""
         entry = entry_of(group, item)
+        if item.part is not None and item.part.task is not PartTask.FILE:
+            of_part = self._analyzer.examine_part(position, entry, item, item.part)
+            if refused := self.imports.faults():
+                of_part = msgspec.structs.replace(of_part, faults=(*of_part.faults, *refused))
+            return _Examined(of_part)
+        self._analyzer.release_parts()
         analysis = self._analyzer.analyze(position, entry, item)
         self._check_access(entry, analysis.faults)
         if refused := self.imports.faults():

@@ -15,7 +15,7 @@ from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Location
 from hashaudit.workers.child.container_policy import BEHIND_OTHER_DATA, ContainerPolicy, unpack_fault
-from hashaudit.workers.child.content_steps import Hashing
+from hashaudit.workers.child.content_steps import Digests, Hashing
 from hashaudit.workers.child.member_results import MemberResults
 from hashaudit.workers.child.member_walk import MemberWalk
 from hashaudit.workers.child.sink import Content
@@ -111,6 +111,13 @@ class Inside:
             if is_too_long:
                 error = ContainerError(FaultCode.LIMIT_REACHED, limit_text("memory", MEMORY_BYTES))
             content.container_faults = (unpack_fault(error),)
+
+    def closed(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> ContainerResult:
+        """Returns what a file is whose members are examined in parts."""
+        is_opened = kind in self.config.kinds and (
+            self.config.opens_known or not self.policy.is_known(digests, size_bytes)
+        )
+        return ContainerResult(kind, opened=is_opened)
 
     def walk(
         self, location: Location, size_bytes: int, position: tuple[int, int], blames: Sequence[Blame]

@@ -87,7 +87,12 @@ class MemberExamination:
         self.has_patterns = has_patterns
 
     def examine(
-        self, found: MemberContent, within: tuple[Member, ...], above: tuple[Digests, ...], verdict: MemberVerdict
+        self,
+        found: MemberContent,
+        within: tuple[Member, ...],
+        above: tuple[Digests, ...],
+        verdict: MemberVerdict,
+        closed: ContainerKind | None = None,
     ) -> None:
         """Examines a member, and reports or counts it.
 
@@ -96,6 +101,7 @@ class MemberExamination:
             within: the steps to it, with its own.
             above: digests of the containers around it, from the file inwards.
             verdict: of the patterns for members.
+            closed: kind of container that it is, whose members are examined elsewhere; it is always reported.
 
         Raises:
             LimitReachedError: a limit of the whole file.
@@ -118,7 +124,9 @@ class MemberExamination:
         capture = hashing.pictures.capture() if hashing.pictures is not None and decodes else None
         sink = Content(hashing.algorithms, self._progress, capture, UNPACKED_BYTES)
         stream = MemberStream(found.chunks, sink, self._budget)
-        container, faults = self._contents(stream, sink, within, above, found)
+        container, faults = None, list[Fault]()
+        if closed is None:
+            container, faults = self._contents(stream, sink, within, above, found)
         stream.drain()
         if stream.error is not None:
             faults.append(unpack_fault(stream.error))
@@ -135,7 +143,9 @@ class MemberExamination:
         is_matched = digests and verdict is MemberVerdict.EXAMINE
         matches, confirmations = hashing.match(digests, stream.count, seen) if is_matched else ((), ())
         hashing.check(faults, decoded=seen is not None)
-        reports = hashing.report_all and verdict is MemberVerdict.EXAMINE
+        if closed is not None:
+            container = ContainerResult(closed, opened=self._policy.opens(matches))
+        reports = closed is not None or (hashing.report_all and verdict is MemberVerdict.EXAMINE)
         if not (reports or faults or has_deny_match(matches)):
             results.count(container, is_known=bool(matches), is_searched=verdict is MemberVerdict.SEARCH)
             return

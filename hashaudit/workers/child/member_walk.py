@@ -1,6 +1,6 @@
 """Walks over the members of a file at all depths, under its limits."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
@@ -80,6 +80,29 @@ class MemberWalk:
             faults = [unpack_fault(error)]
         return self._results.end(kind), tuple(faults)
 
+    def examine_part(
+        self,
+        kind: ContainerKind,
+        members: Iterable[Found],
+        within: tuple[Member, ...],
+        closed: ContainerKind | None,
+    ) -> tuple[ContainerResult, tuple[Fault, ...]]:
+        """Examines some members of a container; returns the counts, and faults of the container itself.
+
+        Args:
+            kind: of the container.
+            members: of it.
+            within: the steps to the container.
+            closed: kind of container that the members are, which are not opened here; ``None``: open what they are.
+        """
+        # The digests of what is around it are known only when all parts are done.
+        above: tuple[Digests, ...] = ({},) * (len(within) + 1)
+        try:
+            faults = self._each(lambda: iter(members), kind, within, above, closed)
+        except ContainerError as error:
+            faults = [unpack_fault(error)]
+        return self._results.end(kind), tuple(faults)
+
     def _open(
         self,
         kind: ContainerKind,
@@ -103,6 +126,7 @@ class MemberWalk:
         kind: ContainerKind,
         within: tuple[Member, ...],
         above: tuple[Digests, ...],
+        closed: ContainerKind | None = None,
     ) -> list[Fault]:
         faults: list[Fault] = []
         try:
@@ -115,9 +139,9 @@ class MemberWalk:
                 verdict = self._verdict(found, within)
                 if verdict is MemberVerdict.SKIP:
                     self._skip(found, kind)
-                elif not self._is_done_quickly(found, verdict):
+                elif closed is not None or not self._is_done_quickly(found, verdict):
                     steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index))
-                    self._examination.examine(found, steps, above, verdict)
+                    self._examination.examine(found, steps, above, verdict, closed)
         except LimitReachedError:
             raise
         except ContainerError as error:
