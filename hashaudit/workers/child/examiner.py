@@ -247,7 +247,8 @@ class Examiner:
             of_part = self._analyzer.examine_part(position, entry, item, item.part)
             if refused := self.imports.faults():
                 of_part = msgspec.structs.replace(of_part, faults=(*of_part.faults, *refused))
-            return _Examined(of_part)
+            done.report(of_part)
+            return
         self._analyzer.release_parts()
         analysis = self._analyzer.analyze(position, entry, item)
         self._check_access(entry, analysis.faults)
