@@ -1,6 +1,6 @@
 """Joins the results of the parts of a large container to those of one file, in the order of its members.
 
-The result is the same in whatever order the parts are done: nothing but the parts and their results decides it.
+The order in which parts are done does not matter: the parts and their results alone decide the result of the file.
 """
 
 from collections.abc import Iterator, Sequence
