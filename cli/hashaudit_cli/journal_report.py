@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from hashaudit.exit_codes import ExitCode
 from hashaudit.host.systemd_journal import Field, JournalSocket
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Role
 from hashaudit.record.entry_path import joined_path
 from hashaudit.record.schema import FaultRecord, FindingRecord
@@ -80,8 +81,9 @@ def _of_finding(record: FindingRecord, run_id: str) -> Iterator[Field]:
 def _of_end(summary: RunSummary) -> Iterator[Field]:
     code = summary.exit_code
     faults = sum(summary.faults.values())
-    text = f"scan ended with exit code {code}: {summary.files} files examined, {summary.findings} findings"
-    text += f", {faults} faults" if summary.error is None else f"; {summary.error}"
+    text = f"scan ended with exit code {code}: {counted(summary.files, 'file')} examined"
+    text += f", {counted(summary.findings, 'finding')}"
+    text += f", {counted(faults, 'fault')}" if summary.error is None else f"; {summary.error}"
     priority = _INFO if code == ExitCode.COMPLETE else _WARNING if code == ExitCode.FINDINGS else _ERROR
     yield from _common(text, END_ID, priority, "end", summary.run_id or "")
     counts = {

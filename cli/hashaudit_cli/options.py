@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from hashaudit.report.redaction import Redact
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import DeclaredOption, Group, Option, options_of
 
@@ -147,6 +148,15 @@ class MarkingOption(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Option("marking", "Put this text above and below the page, such as RESTRICTED.", Group.OUTPUT, metavar="TEXT"),
     ] = ""
+
+
+class RedactOption(msgspec.Struct, frozen=True, kw_only=True):
+    """The option of reports that can hide what they say of files."""
+
+    redact: Annotated[
+        tuple[Redact, ...],
+        Option("redact", "Hide paths, names, labels or digests.", Group.OUTPUT, metavar="KIND"),
+    ] = ()
 
 
 class TrustOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from hashaudit.cache.database import LONG_WAIT_S, SHORT_WAIT_S, DamagedError, Ro
 from hashaudit.cache.eligibility import Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
 from hashaudit.cache.values import MAX_VALUE_BYTES, CachedFile, CachedValue, state_key, unpack_numbers
+from hashaudit.model.counted import counted
 from hashaudit.model.entry import Entry
 from hashaudit.model.paths import for_terminal
 
@@ -160,7 +161,12 @@ class Cache:
     def close(self) -> None:
         """Writes waiting entries."""
         if self._damaged:
-            self._warn(f"{self._damaged} entries of the cache '{self._shown}' were damaged; their files were read")
+            of = f"of the cache '{self._shown}'"
+            was, were = (
+                f"entry {of} was damaged; its file was read",
+                f"entries {of} were damaged; their files were read",
+            )
+            self._warn(counted(self._damaged, was, were))
             self._damaged = 0
         if self._store is not None:
             with suppress(sqlite3.Error):

@@ -8,6 +8,7 @@ from hashaudit.doctor.check import Check, State
 from hashaudit.errors import HashauditError
 from hashaudit.host import files
 from hashaudit.host.mount_table import Mount, read_mount_table
+from hashaudit.model.counted import counted
 from hashaudit.model.entry import Consistency
 from hashaudit.objectstores.interface import StoreOptions
 from hashaudit.objectstores.store_registry import open_store
@@ -77,7 +78,7 @@ def _access(given: bytes, description: RootDescription) -> Check:
     except OSError as error:
         advice = "scan as a user who may read it"
         return Check("root.access", State.PROBLEM, f"cannot be read: {error.strerror}", advice, given)
-    what = "directory" if os.path.isdir(description.path) else f"file of {status.st_size:,} bytes"
+    what = "directory" if os.path.isdir(description.path) else f"file of {counted(status.st_size, 'byte')}"
     return Check("root.access", State.OK, f"a readable {what}", None, given)
 
 
@@ -127,7 +128,8 @@ def _mounts_below(given: bytes, description: RootDescription) -> Iterator[Check]
         return
     unverified = [mount for mount in below if Filesystem(mount.fs_type).consistency is Consistency.UNVERIFIED_MOUNT]
     pseudo = [mount for mount in below if Filesystem(mount.fs_type).is_pseudo]
-    found = f"{len(below)} mounts below it, {len(pseudo)} of them pseudo filesystems, which are skipped"
+    of_them = counted(len(pseudo), "of them a pseudo filesystem, which is", "of them pseudo filesystems, which are")
+    found = f"{counted(len(below), 'mount')} below it, {of_them} skipped"
     if unverified:
         found += f"; network or FUSE mounts: {_named(unverified)}"
         advice = f"skip them with --one-file-system; or {ADVICE_ON_UNVERIFIED}"

@@ -11,6 +11,7 @@ from hashaudit.host import hardware
 from hashaudit.host.process import raise_open_file_limit
 from hashaudit.host.sandbox import sandbox
 from hashaudit.lists.load import LoadedLists
+from hashaudit.model.counted import counted
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.plan import deadlines, plan_for, workers_with_descriptors
 from hashaudit.workers.local.pool import Pool
@@ -80,7 +81,7 @@ def descriptors(lists: int) -> Iterator[Check]:
     """Checks how many workers the limit on open files allows."""
     limit = raise_open_file_limit()
     room = workers_with_descriptors(limit, lists)
-    found = f"{'no limit' if limit is None else limit} open files: enough for {room} workers"
+    found = f"{'no limit' if limit is None else limit} open files: enough for {counted(room, 'worker')}"
     if room == 0:
         yield Check("limits.descriptors", State.PROBLEM, found, "raise the limit: ulimit -n 1024, or LimitNOFILE=")
     elif room < hardware.cpu_count():

@@ -10,6 +10,7 @@ import msgspec
 
 from hashaudit.exports.export_values import caveats, file_name, found_entries, milliseconds, path_text, xml_text
 from hashaudit.exports.interface import ExportedRun, Field
+from hashaudit.model.counted import counted
 from hashaudit.record.schema import EntryRecord
 
 GAP = "FILL-IN"
@@ -75,7 +76,7 @@ def report_draft(incident: Incident, runs: tuple[ExportedRun, ...], files: int) 
         "</incidentSummary>\n"
         f"<reporter><reportingPerson><email>{_text(incident.reporter_email or GAP)}</email></reportingPerson>"
         "</reporter>\n"
-        f"<additionalInfo>Automated hash matches of {files} files. No person viewed a file. {_text(known)}"
+        f"<additionalInfo>Automated hash matches of {counted(files, 'file')}. No person viewed a file. {_text(known)}"
         "</additionalInfo>\n"
         "</report>\n"
     ).encode()

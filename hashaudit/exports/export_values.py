@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from hashaudit.exports.interface import ExportedRun
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Caveat
 from hashaudit.record import timestamps
 from hashaudit.record.entry_path import content_time, joined_path
@@ -88,7 +89,7 @@ def sentence(record: EntryRecord) -> str:
     """Returns one sentence about a finding: list, entry, agreement and labels of the nearest list entry."""
     first, *more = found_entries(record)
     labels = f" ({labels_text(first.labels)})" if first.labels else ""
-    others = f", and {len(more)} more entries" if more else ""
+    others = f", and {counted(len(more), 'more entry', 'more entries')}" if more else ""
     return f"{first.text} match with {first.list_name} {first.entry}{labels}{others}"
 
 

@@ -4,6 +4,7 @@ Source: getrlimit(2) for RLIMIT_AS, proc_pid_statm(5). Nothing is limited on oth
 RLIMIT_AS.
 """
 
+import contextlib
 import mmap
 import os
 
@@ -38,6 +39,11 @@ class AddressSpace:
         except OSError:
             self._statm = None
         self._before_bytes = self._used_bytes()
+
+    def __del__(self) -> None:
+        if self._statm is not None:
+            with contextlib.suppress(OSError):  # a decoder closed it
+                os.close(self._statm)
 
     def limit(self, more_bytes: int) -> bool:
         """Makes the kernel refuse more than ``more_bytes`` beyond the initial use. Returns whether the limit is set."""

@@ -29,6 +29,7 @@ from hashaudit.lists.malformed_limit import DEFAULT_LIMIT, MALFORMED_REASONS, NO
 from hashaudit.lists.plugin_hashes import with_plugin_hashes
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
+from hashaudit.model.counted import counted
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
 
@@ -189,7 +190,7 @@ class _ListTotals:
             read = self.accepted + self.rejected.total()
             if not read or _POSITION.search(str(error)):
                 raise
-            raise ListError(f"after {read:,} records: {error}", hint=error.hint) from error
+            raise ListError(f"after {counted(read, 'record')}: {error}", hint=error.hint) from error
 
     def _add_entry(self, builder: IndexBuilder, entry: ListEntry) -> None:
         if not self._selection.selects(entry):
@@ -220,8 +221,8 @@ class _ListTotals:
         allowed = self._limit.allowed(read)
         if malformed > allowed:
             raise ListError(
-                f"{_reject_text(self._first_rejects[0])}; {malformed:,} of {read:,} lines are malformed, "
-                f"more than the {allowed:,} allowed",
+                f"{_reject_text(self._first_rejects[0])}; {malformed:,} of {counted(read, 'line')} "
+                f"{'is' if malformed == 1 else 'are'} malformed, more than the {allowed:,} allowed",
                 hint=f"correct the list, {self._about_algorithm()}, or allow them: --max-malformed {malformed}",
             )
 
@@ -281,11 +282,11 @@ class _ListTotals:
         more = self._malformed() - len(self._first_rejects)
         return (
             *(f"skipped {_reject_text(item)}" for item in self._first_rejects),
-            *([f"skipped {more:,} more malformed lines"] if more else []),
+            *([f"skipped {counted(more, 'more malformed line')}"] if more else []),
             *(text + _times(count, line) for text, (count, line) in self._remarks.items()),
             *self._carried_warnings({_OTHER_NAME} & self._carried.keys()),
             *(
-                f"skipped {count:,} records: {detail}, first in line {line}"
+                f"skipped {counted(count, 'record')}: {detail}, first in line {line}"
                 for (_, detail), (count, line) in self._details.items()
                 if detail in REPORTED_DETAILS
             ),
@@ -293,14 +294,24 @@ class _ListTotals:
 
     def _carried_warnings(self, names: Iterable[str]) -> Iterator[str]:
         for name in sorted(names):
-            yield f"{self._carried[name]} entries also have {name} hashes; they are stored but not matched"
+            yield counted(
+                self._carried[name],
+                f"entry also has {name} hashes; they are stored but not matched",
+                f"entries also have {name} hashes; they are stored but not matched",
+            )
 
     def warnings(self) -> tuple[str, ...]:
         """Returns the other warnings."""
         return (
             *self._carried_warnings(self._carried.keys() - {_OTHER_NAME}),
             *(
-                [f"{self._own_known} entries are known files according to the list; they cause no findings"]
+                [
+                    counted(
+                        self._own_known,
+                        "entry is a known file according to the list; it causes no finding",
+                        "entries are known files according to the list; they cause no findings",
+                    )
+                ]
                 if self._own_known and self._role is Role.DENY
                 else []
             ),
@@ -309,7 +320,7 @@ class _ListTotals:
 
 def _times(count: int, first_line: int) -> str:
     if not first_line:
-        return f" ({count:,} entries)" if count > 1 else " (1 entry)"
+        return f" ({counted(count, 'entry', 'entries')})"
     return f" (line {first_line})" if count == 1 else f" ({count:,} times, first in line {first_line})"
 
 

@@ -8,6 +8,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.bloom import BloomFilter
 from hashaudit.lists.file_state import FileState
 from hashaudit.lists.interface import ListInfo, ListSpec
+from hashaudit.model.counted import counted
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import AlgorithmName, Role
 
@@ -73,7 +74,7 @@ def filter_info(image: FilterHandle, spec: ListSpec, sha256: str) -> ListInfo:
     path = to_text(os.fsencode(spec.path))[0]
     with image.open() as known:
         count, capacity, rate = known.count, known.capacity, known.false_positive_rate
-    note = f"filter for {capacity:,} digests; when full, its false-positive rate is {rate:.2g}"
+    note = f"filter for {counted(capacity, 'digest')}; when full, its false-positive rate is {rate:.2g}"
     return ListInfo(
         name=os.path.basename(path),
         path=path,

@@ -35,7 +35,7 @@ class ListFile:
         self.path = path
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
         try:
-            self._file = io.FileIO(os.open(path, flags))
+            self._file = io.FileIO(path, opener=lambda name, _: os.open(name, flags))
             self.status = os.fstat(self._file.fileno())
         except OSError as error:
             raise ListError(f"cannot read list: '{path}'; {error.strerror}") from error

@@ -75,6 +75,10 @@ class FaultCode(StrEnum):
 
 
 GUARD_CODES = frozenset({FaultCode.ROOT_EMPTY, FaultCode.LIST_TOO_SMALL, FaultCode.LIST_TOO_OLD})
+"""Codes of guards against an empty result. Their records are of a directory or a list, and nothing in it was missed."""
+
+
+GUARD_CODES = frozenset({FaultCode.ROOT_EMPTY, FaultCode.LIST_TOO_SMALL, FaultCode.LIST_TOO_OLD})
 """Faults of the scan as a whole, which guards against an empty "clean" report."""
 
 

@@ -198,6 +198,11 @@ class Output:
                     stream.seek(size)
                     digest = _copy(stream, copy)
                 os.fsync(copy)
+            except BaseException:
+                # The tail is still in the file. Part of a copy would stay for ever, one more at each attempt.
+                with suppress(OSError):
+                    os.unlink(path)
+                raise
             finally:
                 os.close(copy)
             if os.path.lexists(sidecar):

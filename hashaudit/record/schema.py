@@ -16,7 +16,7 @@ from hashaudit.model import paths
 from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency
-from hashaudit.model.faults import FaultCode, SkipReason, Stage
+from hashaudit.model.faults import GUARD_CODES, FaultCode, SkipReason, Stage
 from hashaudit.model.location import ResumeKey
 from hashaudit.model.results import AlgorithmName, Caveat, MatchType, NoHash, Role
 from hashaudit.record.fields import (
@@ -386,6 +386,16 @@ class Totals(Value, frozen=True, kw_only=True):
     def open_findings(self) -> int:
         """Number of ``finding`` records without an acceptance in force."""
         return self.findings - self.accepted
+
+    @property
+    def guards_faulted(self) -> int:
+        """Number of ``fault`` records of guards, which are among ``directories_faulted``. Each has one fault."""
+        return sum(self.faults.get(code, 0) for code in GUARD_CODES)
+
+    @property
+    def directories_unlisted(self) -> int:
+        """Number of directories that could not be listed completely."""
+        return self.directories_faulted - self.guards_faulted
 
     @property
     def not_examined(self) -> int:

@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 
 from hashaudit.errors import FindingsError
+from hashaudit.model.counted import counted
 from hashaudit.record import timestamps
 from hashaudit.record.chain import Chain, ChainEnd, Ending
 from hashaudit.record.codec import MAX_LINE_BYTES, decode_line, encode_line
@@ -180,7 +181,9 @@ class FindingsWriter:
             SigningKeyError: the key cannot be used now.
         """
         if reason is EndReason.COMPLETED and self.tally.pending:
-            raise FindingsError(f"the totals do not add up: {self.tally.pending} entries have no outcome")
+            raise FindingsError(
+                f"the totals do not add up: {counted(self.tally.pending, 'entry has', 'entries have')} no outcome"
+            )
         self._close_segment(Ending(reason, exit_code))
         if self._signer and self._output.takes_sidecar:
             self._output.write_sidecar(self._signer.sign_sha512(self._chain.file_sha512, FILE_NAMESPACE))

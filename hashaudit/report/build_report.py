@@ -8,6 +8,7 @@ import msgspec
 
 from hashaudit.model import paths
 from hashaudit.model.audit_outcome import DIFFERENCES, AuditOutcome
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Caveat
 from hashaudit.record.header import Root, RootType
 from hashaudit.record.schema import AuditRecord, EntryRecord, FindingRecord
@@ -101,7 +102,7 @@ class _Builder:
         shown_runs = [runs[number] for number in current]
         counts = self._counts
         return Report(
-            title=shown_runs[0].title if len(shown_runs) == 1 else f"{len(shown_runs)} scans",
+            title=shown_runs[0].title if len(shown_runs) == 1 else counted(len(shown_runs), "scan"),
             marking=shown(marking),
             made=made,
             tool=tool,
@@ -258,7 +259,7 @@ def _outcome(runs: Sequence[RunFacts], counts: FindingsCounts) -> str:
 
 def _is_whole(run: RunFacts) -> bool:
     """Returns whether the run proves that everything was examined."""
-    whole = run.is_complete and not run.unexamined and not run.directories_faulted
+    whole = run.is_complete and not run.unexamined and not run.directories_faulted and not run.guards_faulted
     is_compared = all(bar.count == 0 for bar in run.audit if bar.label == AuditOutcome.UNREADABLE)
     has_aim = run.looked_for or run.is_audit
     # A manifest names files, so members of containers matter only to lists.
@@ -283,7 +284,7 @@ def _matched(runs: Sequence[RunFacts], counts: FindingsCounts, *, whole: bool) -
     matched = max(counts.findings, sum(run.matched for run in runs))
     if matched:
         at_least = "" if whole else "At least "
-        yield f"{at_least}{_counted(matched, 'file matches', 'files match')} what was looked for."
+        yield f"{at_least}{counted(matched, 'file matches', 'files match')} what was looked for."
         yield from _accepted(counts)
     elif whole:
         yield "No file matches what was looked for, and every entry was examined or skipped by a rule."
@@ -298,18 +299,21 @@ def _missing(runs: Sequence[RunFacts]) -> Iterator[str]:
     not_shown = sum(run.not_shown for run in runs)
     unexamined = sum(run.unexamined for run in runs)
     directories = sum(run.directories_faulted for run in runs)
+    guards = sum(run.guards_faulted for run in runs)
     unopened = sum(bar.count for run in runs if run.looked_for for bar in run.unopened)
     if not_shown:
-        yield f"{_counted(not_shown, 'record is', 'records are')} not proven and not shown here."
+        yield f"{counted(not_shown, 'record is', 'records are')} not proven and not shown here."
     if unexamined:
-        yield f"{_counted(unexamined, 'entry or member was', 'entries or members were')} not fully examined."
+        yield f"{counted(unexamined, 'entry or member was', 'entries or members were')} not fully examined."
     if directories:
         yield (
-            f"{_counted(directories, 'directory', 'directories')} could not be listed completely: "
+            f"{counted(directories, 'directory', 'directories')} could not be listed completely: "
             "entries below may be unseen."
         )
+    if guards:
+        yield f"{counted(guards, 'guard', 'guards')} found less than expected: see the faults."
     if unopened:
-        yield f"{_counted(unopened, 'container was', 'containers were')} not opened: members may match."
+        yield f"{counted(unopened, 'container was', 'containers were')} not opened: members may match."
     for run in runs:
         if not run.is_complete:
             yield f"The scan did not run to its end ({run.ended}): entries that it did not reach are unknown."
@@ -321,26 +325,26 @@ def _compared(runs: Sequence[RunFacts], *, whole: bool) -> Iterator[str]:
     differing = sum(bar.count for run in runs for bar in run.audit if bar.label in DIFFERENCES)
     at_least = "" if whole else "At least "
     if differing:
-        yield f"{at_least}{_counted(differing, 'file differs', 'files differ')} from the manifest."
+        yield f"{at_least}{counted(differing, 'file differs', 'files differ')} from the manifest."
     elif whole:
         yield "Every file agrees with the manifest, and no file of it is missing."
     else:
         yield "No difference from the manifest is recorded, but not everything was compared."
     unreadable = sum(bar.count for run in runs for bar in run.audit if bar.label == AuditOutcome.UNREADABLE)
     if unreadable:
-        yield f"{_counted(unreadable, 'file', 'files')} could not be compared."
+        yield f"{counted(unreadable, 'file', 'files')} could not be compared."
 
 
 def _accepted(counts: FindingsCounts) -> Iterator[str]:
     if counts.accepted:
-        accepted = _counted(counts.accepted, "of them is", "of them are")
+        accepted = counted(counts.accepted, "of them is", "of them are")
         yield f"{accepted} accepted: the record says by whom and until when."
 
 
 def _change(compared: Comparison | None) -> Iterator[str]:
     if compared is not None:
-        yield f"Since the run before, {_counted(compared.new, 'finding is', 'findings are')} new."
-        yield f"Gone since then: {_counted(compared.gone, 'finding', 'findings')}."
+        yield f"Since the run before, {counted(compared.new, 'finding is', 'findings are')} new."
+        yield f"Gone since then: {counted(compared.gone, 'finding', 'findings')}."
 
 
 def _warning(runs: Sequence[RunFacts]) -> str:
@@ -358,7 +362,3 @@ def _warning(runs: Sequence[RunFacts]) -> str:
         ),
         Trust.DAMAGED: "The findings file does not verify: it was damaged or changed. Do not rely on this report.",
     }[worst]
-
-
-def _counted(number: int, singular: str, plural: str) -> str:
-    return f"{number:,} {singular if number == 1 else plural}"

@@ -35,7 +35,7 @@ TEXTS = {
     "redacted": "Hidden in this report on request:",
     "unknown_start": "start unknown",
     "not_verified": "NOT VERIFIED",
-    "not_shown": "{number} records are not shown here, because nothing proves them.",
+    "not_shown": "{records} not shown here, because nothing proves them.",
     "not_viewed": (
         "No person has viewed any of these files for this report. A match says that a file has a hash that a list "
         "names. It does not say what the file shows, and the list may be wrong."
@@ -64,7 +64,8 @@ TEXTS = {
     "entries": "Entries",
     "share": "Share",
     "all_entries": "all entries",
-    "directories_faulted": "directories could not be listed completely. Entries below them may be unseen.",
+    "directories_faulted": "not completely listed: a directory. Entries below it may be unseen.",
+    "guards_faulted": "less than a guard expects: the faults say what is missing.",
     "series_caption": (
         "Each run is compared with the one before it. A finding is the same if its path and its list entries are. "
         "This report lists the findings of the last run."
@@ -171,7 +172,6 @@ TEXTS = {
     "file": "Findings file",
     "signing_key": "Signing key",
     "unsigned": "not signed",
-    "settings_summary": "{number} settings",
     "made": "Made by {tool}, {made}.",
     "history_warning": (
         "A file that does not verify was damaged, changed, interrupted, not signed, or signed by somebody whom you do "
@@ -186,7 +186,7 @@ TEXTS = {
     "history_unverified": "files that do not verify",
     "history_gaps": "gaps",
     "history_overlaps": "overlaps",
-    "history_latest": "findings in the latest run",
+    "history_latest": "open findings in the latest run",
     "history_on": "on host",
     "history_shard": "shard",
     "history_charts": "Charts",
@@ -201,7 +201,7 @@ TEXTS = {
     "history_chart_unexamined": "Not fully examined",
     "history_chart_entries": "Entries found",
     "history_chart_bytes": "Bytes read",
-    "history_chart_alt": "{title} of {number} scans, at most {most}. The table of scans has the figures.",
+    "history_chart_alt": "{title} of {scans}, at most {most}. The table of scans has the figures.",
     "history_most": "highest:",
     "history_table": "Scans, latest first",
     "history_caption": (

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from markupsafe import Markup
 
+from hashaudit.model.counted import counted
 from hashaudit.report.catalogue import CATALOGUES, Language
 from hashaudit.report.page_templates import csp_hash, page_environment, size_text, template_file
 from hashaudit.report.report_values import Trust
@@ -72,6 +73,7 @@ def render_history(
             style_hash=csp_hash(style),
             views=views,
             skipped=history.skipped,
+            redacted=history.redacted,
             sentences=tuple(_sentences(runs, views)),
             is_whole=bool(runs) and all(run.verified for run in runs),
             unverified=sum(not run.verified for run in runs),
@@ -102,33 +104,32 @@ def _sentences(runs: Sequence[HistoryRun], views: Sequence[SeriesView]) -> Itera
         f"{'The findings file' if number == 1 else f'All {number:,} findings files'} of this history "
         f"{'verifies' if number == 1 else 'verify'}."
         if verified == number
-        else f"{_counted(number - verified, 'file does', 'files do')} not verify, of {number:,}."
+        else f"{counted(number - verified, 'file does', 'files do')} not verify, of {number:,}."
     )
     yield from (_latest_sentence(latest) for latest in _latest([view.series for view in views]))
     gaps = sum(run.gap_before for run in runs)
     if gaps:
-        yield f"{_counted(gaps, 'pause is', 'pauses are')} unusually long: runs may be missing there."
+        yield f"{counted(gaps, 'pause is', 'pauses are')} unusually long: runs may be missing there."
     yield from (view.late for view in views if view.late)
     overlapping = sum(run.overlaps for run in runs)
     if overlapping:
-        yield f"{_counted(overlapping, 'run', 'runs')} began before an earlier one had ended."
+        yield f"{counted(overlapping, 'run', 'runs')} began before an earlier one had ended."
 
 
 def _latest_sentence(latest: HistoryRun) -> str:
     is_whole = latest.complete and latest.verified and not latest.not_examined
     states = "has" if latest.trust != Trust.DAMAGED else "does not verify and states"
     started = f"{latest.start[:16].replace('T', ' ')} UTC"
-    found = _counted(latest.findings, "finding", "findings")
+    found = counted(latest.findings, "finding")
+    if latest.accepted:
+        found += f", {latest.accepted:,} of them accepted"
     parts = [f"The latest run, of {started}, {states} {'' if is_whole else 'at least '}{found}"]
     if latest.not_examined:
-        number = _counted(latest.not_examined, "entry, member or directory", "entries, members or directories")
+        names = ("entry, member, directory or guard", "entries, members, directories or guards")
+        number = counted(latest.not_examined, *names)
         parts.append(f"not fully examined: {number}")
     parts += [] if latest.complete else ["it did not run to its end"]
     return f"{'; '.join(parts)}."
-
-
-def _counted(number: int, singular: str, plural: str) -> str:
-    return f"{number:,} {singular if number == 1 else plural}"
 
 
 def _view(series: Series, made: str) -> SeriesView:
@@ -169,7 +170,7 @@ def _charts(runs: Sequence[HistoryRun], usual_s: float | None) -> Iterator[Chart
         "unexamined", [(("amber", one),) for one in unexamined], [f"{one:,} not examined" for one in unexamined]
     )
     entries = [run.entries for run in runs]
-    yield chart("entries", [(("grey", one),) for one in entries], [f"{one:,} entries" for one in entries])
+    yield chart("entries", [(("grey", one),) for one in entries], [counted(one, "entry", "entries") for one in entries])
     read = [run.bytes_read for run in runs]
     yield chart("bytes", [(("grey", one),) for one in read], [f"{size_text(one)} read" for one in read])
 
@@ -183,7 +184,8 @@ def _finding_parts(run: HistoryRun) -> tuple[tuple[str, int], ...]:
 
 def _finding_text(run: HistoryRun) -> str:
     change = "" if run.new is None or run.gone is None else f", {run.new:,} new, {run.gone:,} gone"
-    return f"{_counted(run.findings, 'finding', 'findings')}{change}"
+    accepted = f", {run.accepted:,} accepted" if run.accepted else ""
+    return f"{counted(run.findings, 'finding')}{accepted}{change}"
 
 
 def _gap_slots(run: HistoryRun, usual_s: float | None) -> int:

@@ -13,6 +13,7 @@ import re
 import jinja2
 from markupsafe import Markup, escape
 
+from hashaudit.model.counted import counted
 from hashaudit.report.visible_text import MAX_LABEL_CHARACTERS, Shown, plain, shown
 
 MAX_NAME_CHARACTERS = 40
@@ -51,6 +52,7 @@ def page_environment() -> jinja2.Environment:
         "visible": lambda text: plain(shown(text)),
         "flat": plain,
         "code": _code,
+        "counted": counted,
         "number": lambda number: f"{number:,}",
         "size": size_text,
         "moment": lambda time: time if time.startswith("@") else f"{time[:16].replace('T', ' ')}",

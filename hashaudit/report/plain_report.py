@@ -135,6 +135,8 @@ def _accounting(report: Report, form: _Markdown | _Text, texts: dict[str, str]) 
         yield from (form.item(f"compared with a manifest, {plain(bar.label)}: {bar.count:,}") for bar in run.audit)
         if run.directories_faulted:
             yield form.item(f"{run.directories_faulted:,} {texts['directories_faulted']}")
+        if run.guards_faulted:
+            yield form.item(f"{run.guards_faulted:,} {texts['guards_faulted']}")
         yield ""
 
 

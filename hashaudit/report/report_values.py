@@ -170,6 +170,9 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     pending: int
     """Entries that were found and not reached before the end. They have no record."""
     directories_faulted: int
+    """Without those of guards."""
+    guards_faulted: int
+    """Guards against an empty result that found something."""
     known: int
     bytes_read: int
     has_totals: bool

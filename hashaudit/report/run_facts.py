@@ -9,6 +9,7 @@ from hashaudit.errors import FindingsError
 from hashaudit.explanations import OUTCOMES, SKIP_REASONS
 from hashaudit.model import paths
 from hashaudit.model.audit_outcome import AuditOutcome
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Role
 from hashaudit.record import timestamps
 from hashaudit.record.header import HashList, RootType, RunHeader
@@ -90,7 +91,8 @@ def run_facts(
         matched=totals.findings if totals else counts.findings,
         unexamined=totals.not_examined if totals else counts.faulted,
         pending=totals.pending if totals else 0,
-        directories_faulted=totals.directories_faulted if totals else counts.directories_faulted,
+        directories_faulted=totals.directories_unlisted if totals else counts.directories_faulted,
+        guards_faulted=totals.guards_faulted if totals else counts.guards_faulted,
         known=totals.known if totals else 0,
         bytes_read=int(totals.bytes) if totals else 0,
         has_totals=totals is not None,
@@ -119,7 +121,7 @@ def _points(outcome: Verification) -> Iterator[Point]:
         yield Point("problem", f"{place}{problem.message} [{problem.code}]")
     rest = len(outcome.problems) - MAX_POINTS + outcome.problems_omitted
     if rest > 0:
-        yield Point("problem", f"and {rest:,} more problems: see hashaudit verify")
+        yield Point("problem", f"and {counted(rest, 'more problem')}: see hashaudit verify")
 
 
 def _ended(outcome: Verification) -> str:
@@ -224,10 +226,11 @@ def _scope(header: RunHeader, redaction: Redaction) -> Iterator[tuple[str, Shown
         name = HIDDEN if hides else shown_bytes(paths.from_text(source.path, source.path_uri))
         yield "Manifest", name
         signer = f"; signed by {source.signed_by}" if source.signed_by else "; no trusted signature"
-        outside = f"; {source.outside:,} entries outside of the roots, not compared" if source.outside else ""
+        entries, outside = (counted(number, "entry", "entries") for number in (source.entries, source.outside))
+        more = f"; {outside} outside of the roots, not compared" if source.outside else ""
         yield (
             "its facts",
-            shown(f"{source.format}, {source.entries:,} entries, SHA-256 {source.sha256}{signer}{outside}"),
+            shown(f"{source.format}, {entries}, SHA-256 {source.sha256}{signer}{more}"),
         )
     if not hides:
         yield "Included only", shown(", ".join(header.inclusions) or "everything")

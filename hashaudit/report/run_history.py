@@ -10,11 +10,11 @@ from hashaudit.errors import FindingsError
 from hashaudit.host.files import open_regular
 from hashaudit.model import paths
 from hashaudit.record import timestamps
-from hashaudit.record.header import HashList
+from hashaudit.record.header import HashList, Root, RootType
 from hashaudit.record.schema import EndReason, EntryRecord
 from hashaudit.record.verify.trust import Trust
 from hashaudit.report.compare_runs import RunIndex, series_key
-from hashaudit.report.redaction import Redaction
+from hashaudit.report.redaction import HIDDEN, Redact, Redaction
 from hashaudit.report.report_values import Trust as ReportTrust
 from hashaudit.report.run_facts import trust_of
 from hashaudit.triage.findings_input import FindingsInput, VerifiedInput, verify_input
@@ -61,6 +61,8 @@ class HistoryRun(msgspec.Struct, frozen=True, kw_only=True):
     examined: int
     bytes_read: int
     findings: int
+    accepted: int
+    """Findings with an acceptance in force, which are among ``findings``."""
     new: int | None
     """Findings that the intact run before does not have; ``None`` without such a run, or if this file is damaged."""
     gone: int | None
@@ -96,6 +98,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[Series, ...]
     skipped: tuple[str, ...]
     """Files that are not findings files or have no readable header."""
+    redacted: tuple[str, ...] = ()
+    """Kinds of information that are hidden."""
 
 
 def find_findings_files(path: str) -> Iterator[bytes]:
@@ -119,13 +123,16 @@ def find_findings_files(path: str) -> Iterator[bytes]:
             yield file
 
 
-def read_history(files: Sequence[bytes], trust: Trust, *, any_signer: bool) -> History:
+def read_history(
+    files: Sequence[bytes], trust: Trust, *, any_signer: bool, redaction: Redaction = _SHOW_ALL
+) -> History:
     """Verifies all files and returns their series.
 
     Args:
         files: findings files.
         trust: whose signatures count.
         any_signer: findings of an intact file by an unknown signer count too.
+        redaction: what is hidden.
 
     Raises:
         FindingsError: a file cannot be read.
@@ -143,10 +150,14 @@ def read_history(files: Sequence[bytes], trust: Trust, *, any_signer: bool) -> H
             skipped.append(source.name)
         else:
             groups.setdefault(series_key(verified.outcome.header), []).append(verified)
-    return History(series=tuple(_series(group) for group in groups.values()), skipped=tuple(skipped))
+    return History(
+        series=tuple(_series(group, redaction) for group in groups.values()),
+        skipped=tuple(HIDDEN if redaction.hides(Redact.PATHS) else name for name in skipped),
+        redacted=tuple(sorted(redaction.kinds)),
+    )
 
 
-def _series(group: list[VerifiedInput]) -> Series:
+def _series(group: list[VerifiedInput], redaction: Redaction) -> Series:
     ordered = sorted(group, key=_start)
     best: dict[str, VerifiedInput] = {}
     # The best file of a run counts as the run, so that a forged copy cannot take the place of a file that verifies.
@@ -156,7 +167,7 @@ def _series(group: list[VerifiedInput]) -> Series:
     pauses = list(_pauses(ordered, repeats))
     known = [pause for pause in pauses if pause is not None]
     usual = statistics.median(known) if len(known) + 1 >= MIN_RUNS_FOR_GAPS else None
-    maker = _RunMaker(usual)
+    maker = _RunMaker(usual, hides_paths=redaction.hides(Redact.PATHS))
     runs = tuple(
         maker.run(one, pause, is_copy=is_copy) for one, pause, is_copy in zip(ordered, pauses, repeats, strict=True)
     )
@@ -165,11 +176,16 @@ def _series(group: list[VerifiedInput]) -> Series:
         raise FindingsError("a series needs a header")
     return Series(
         host=_safe(header.host),
-        roots=tuple(paths.for_terminal(paths.from_text(root.path, root.path_uri)) for root in header.roots),
+        roots=tuple(_root(root, redaction) for root in header.roots),
         shard=str(header.config["shard"]) if header.config.get("shard") is not None else None,
         usual_pause_s=usual,
         runs=runs,
     )
+
+
+def _root(root: Root, redaction: Redaction) -> str:
+    path = paths.from_text(root.path, root.path_uri)
+    return paths.for_terminal(redaction.path(path, is_file=root.type is RootType.FILE))
 
 
 def _start(one: VerifiedInput) -> str:
@@ -205,8 +221,9 @@ def _safe(text: str) -> str:
 class _RunMaker:
     """Makes the runs of a series one after the other."""
 
-    def __init__(self, usual_pause_s: float | None) -> None:
+    def __init__(self, usual_pause_s: float | None, *, hides_paths: bool) -> None:
         self._usual = usual_pause_s
+        self._hides_paths = hides_paths
         self._findings: RunIndex | None = None
         """Findings of the last intact run."""
         self._lists: frozenset[str] | None = None
@@ -222,12 +239,12 @@ class _RunMaker:
             compared = None if self._findings is None else index.compared_with(self._findings, _SHOW_ALL)
             self._findings = index
         totals = None if last is None else last.totals
-        lists = () if header is None else tuple(_list_use(used) for used in header.lists)
+        lists = () if header is None else tuple(_list_use(used, hides=self._hides_paths) for used in header.lists)
         own_lists = frozenset(used.sha256 for used in lists)
         start = header.start if header else ""
         trust = trust_of(one)
         run = HistoryRun(
-            file=paths.for_terminal(os.path.basename(one.source.path)),
+            file=HIDDEN if self._hides_paths else paths.for_terminal(os.path.basename(one.source.path)),
             run_id=header.run_id if header else "",
             start=start,
             end=(last.end or last.time) if last is not None else "",
@@ -238,6 +255,7 @@ class _RunMaker:
             examined=totals.examined if totals else 0,
             bytes_read=int(totals.bytes) if totals else 0,
             findings=totals.findings if totals else 0,
+            accepted=totals.accepted if totals else 0,
             new=compared.new if compared else None,
             gone=compared.gone if compared else None,
             not_examined=totals.not_examined + totals.directories_faulted if totals else 0,
@@ -255,9 +273,9 @@ class _RunMaker:
         return run
 
 
-def _list_use(used: HashList) -> ListUse:
+def _list_use(used: HashList, *, hides: bool) -> ListUse:
     return ListUse(
-        name=_safe(used.name),
+        name=HIDDEN if hides else _safe(used.name),
         role=used.role,
         sha256=used.sha256,
         version=_safe(used.version or ""),

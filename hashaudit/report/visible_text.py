@@ -5,6 +5,7 @@ bytes that are not UTF-8 are escaped as for a terminal. The escapes are kept apa
 hold the same characters as an escape: a page shows them in another style.
 """
 
+from hashaudit.model.counted import counted
 from hashaudit.model.paths import for_terminal
 
 MAX_CHARACTERS = 4096
@@ -20,7 +21,7 @@ Shown = str | list[str]
 def shown(text: str, limit: int = MAX_CHARACTERS) -> Shown:
     """Returns a text with its escapes apart, cut after ``limit`` characters."""
     if len(text) > limit:
-        rest = f" (and {len(text) - limit:,} more characters)"
+        rest = f" (and {counted(len(text) - limit, 'more character')})"
         cut = shown(text[:limit])
         return [cut, rest] if isinstance(cut, str) else [*cut, *([rest] if len(cut) % 2 else ["", rest])]
     if text.isprintable():

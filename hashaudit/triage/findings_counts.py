@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TypeVar
 
+from hashaudit.model.faults import GUARD_CODES
 from hashaudit.model.paths import for_terminal
 from hashaudit.record.entry_path import file_path
 from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FindingRecord
@@ -44,6 +45,8 @@ class FindingsCounts:
         """Directory, safe to show -> findings directly in it."""
         self.fault_codes: Counter[str] = Counter()
         self.directories_faulted = 0
+        """Without those of guards."""
+        self.guards_faulted = 0
         self.outcomes: Counter[str] = Counter()
         """Outcome of an audit -> files. Files that agree with the manifest have no record."""
 
@@ -58,7 +61,9 @@ class FindingsCounts:
             self._add_finding(record)
         elif isinstance(record, FaultRecord):
             self.faulted += not record.directory
-            self.directories_faulted += record.directory
+            is_guard = record.directory and any(fault.code in GUARD_CODES for fault in record.faults)
+            self.guards_faulted += is_guard
+            self.directories_faulted += record.directory and not is_guard
         else:
             self.files += 1
 

@@ -18,10 +18,14 @@ def test_scans_over_time(hashaudit: Tool, tmp_path: Path) -> None:
     lines = result.out.decode().splitlines()
     assert result.code == 0, result.err
     assert lines[0] == "/srv on host.example.org"
-    assert lines[3].split() == ["2021-01-01", "00:00", "2", "2", "0", "B", "1", "1", "1", "0", "ok"]
+    assert lines[3].split() == ["2021-01-01", "00:00", "2", "2", "0", "B", "1", "0", "1", "1", "0", "ok"]
     assert "2 scans in 1 series" in result.err
     said = json.loads(hashaudit("history", tmp_path, *TRUST, "--json").out)
     assert [run["findings"] for run in said["series"][0]["runs"]] == [1, 1]
+    hidden = hashaudit("history", tmp_path, *TRUST, "--redact", "paths")
+    assert hidden.code == 0, hidden.err
+    assert "/srv" not in hidden.out.decode() + hidden.err
+    assert hidden.out.count(b"[hidden]") == 3
     page = tmp_path / "pages" / "h.html"
     page.parent.mkdir()
     result = hashaudit("history", tmp_path, *TRUST, "--html", "-o", page, "--marking", "RESTRICTED")

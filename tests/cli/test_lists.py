@@ -91,7 +91,7 @@ def test_check_takes_what_sha256sum_prints(hashaudit: Tool, index: Path, tmp_pat
 def test_diff_counts_and_names_ids_only_when_asked(hashaudit: Tool, make_list: MakeList, index: Path) -> None:
     other = make_list(b"two", b"four")
     result = hashaudit("lists", "diff", index, other)
-    assert result.out.splitlines() == [b"in both:   1 entries of A, 1 of B", b"only in A: 2", b"only in B: 1"]
+    assert result.out.splitlines() == [b"in both:   1 entry of A, 1 of B", b"only in A: 2", b"only in B: 1"]
     named = hashaudit("lists", "diff", index, other, "--entry-ids", "--json")
     assert json.loads(named.out) == {
         "common_of_a": 1,

@@ -99,8 +99,10 @@ READERS: dict[str, Callable[[Path], object]] = {
 def test_it_is_refused_at_once(place: str, kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"findings{SIDECAR_SUFFIX.decode()}"
     plant(path, kind)
+    before = os.listdir("/proc/self/fd")
     with pytest.raises((HashauditError, OSError)):
         READERS[place](path)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_pipe_that_the_process_holds_is_read_by_its_name_alone(tmp_path: Path) -> None:

@@ -143,8 +143,8 @@ def test_a_hash_in_the_place_of_a_name_is_not_repeated(directory: Path) -> None:
     bundle = {"type": "bundle", "objects": [{"type": "file", "id": "file--1", "hashes": swapped}]}
     with load_lists([write(directory, "a", msgspec.json.encode(bundle).decode())]) as lists:
         assert [text for text in lists.infos[0].warnings if "stored" in text] == [
-            "1 entries also have other hashes; they are stored but not matched",
-            "1 entries also have ssdeep hashes; they are stored but not matched",
+            "1 entry also has other hashes; they are stored but not matched",
+            "1 entry also has ssdeep hashes; they are stored but not matched",
         ]
 
 

@@ -206,3 +206,24 @@ def test_a_file_that_is_no_longer_there_is_noticed(tmp_path: Path, replaced: boo
     with pytest.raises(OutputError, match="earlier write failed"):
         output.write(b"three\n")
     output.close()
+
+
+def test_a_tail_that_cannot_be_copied_leaves_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    path.touch(mode=0o600)
+    path.write_bytes(b"whole\nhalf")
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output = Output.reopen(str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for _ in range(2):
+            with pytest.raises(OutputError, match="No space left"):
+                output.quarantine_tail(6)
+    assert os.listdir(tmp_path) == ["f"]
+    assert path.read_bytes() == b"whole\nhalf"
+    assert output.quarantine_tail(6) is not None
+    output.close()
+    assert path.read_bytes() == b"whole\n"

@@ -158,7 +158,7 @@ def test_an_ended_file_takes_nothing_more(tmp_path: Path) -> None:
 def test_a_run_with_entries_pending_is_not_completed(tmp_path: Path) -> None:
     with started(tmp_path / "f", FakeClock()) as writer:
         writer.tally.add()
-        with pytest.raises(FindingsError, match="1 entries have no outcome"):
+        with pytest.raises(FindingsError, match="1 entry has no outcome"):
             writer.finish(EndReason.COMPLETED, 0)
         writer.finish(EndReason.SIGNAL, 143)
     outcome = verify_file(str(tmp_path / "f"), KEY.public_key)

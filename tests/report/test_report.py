@@ -9,7 +9,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from findings_lab import FakeClock, fault, finding, four_segments, header, match, record, signing_key, write_run
+from findings_lab import (
+    FakeClock,
+    fault,
+    finding,
+    four_segments,
+    header,
+    match,
+    record,
+    signing_key,
+    unlisted_folder,
+    write_run,
+)
+from hashaudit.model.faults import FaultCode
 from hashaudit.record.header import Root, RootType
 from hashaudit.record.output import Output
 from hashaudit.record.schema import Acceptance, EndReason, FindingRecord
@@ -276,3 +288,13 @@ def test_a_forged_day_that_does_not_exist_gets_a_page(tmp_path: Path) -> None:
     report = report_of(path)
     assert (report.runs[0].trust, report.runs[0].duration) == (Trust.DAMAGED, "unknown")
     assert "NOT VERIFIED" in page_of(report)
+
+
+def test_guards_are_not_counted_as_directories(tmp_path: Path) -> None:
+    for finish in (True, False):  # without the end, there are no totals
+        path = tmp_path / str(finish)
+        lines = [unlisted_folder(FaultCode.ROOT_EMPTY), unlisted_folder(), unlisted_folder()]
+        report = report_of(write_run(path, [lines, [record()]], signer=KEY, finish=finish))
+        assert (report.runs[0].directories_faulted, report.runs[0].guards_faulted) == (2, 1)
+        assert "1 guard found less than expected: see the faults." in report.sentences
+        assert "1 less than a guard expects" in render_text(report)

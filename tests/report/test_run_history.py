@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from findings_lab import RUN_ID, START_NS, FakeClock, finding, record, signing_key, write_run
 from hashaudit.errors import FindingsError
 from hashaudit.record import timestamps
+from hashaudit.record.schema import Acceptance
+from hashaudit.report.history_page import render_history
+from hashaudit.report.redaction import Redact, Redaction
 from hashaudit.report.run_history import find_findings_files, read_history
 
 KEY = signing_key()
@@ -87,3 +91,18 @@ def test_other_roots_are_another_series_and_a_missing_path_is_an_error(tmp_path:
     assert [series.runs[0].verified for series in found.series] == [True, False]
     with pytest.raises(FindingsError, match="cannot read"):
         list(find_findings_files(str(tmp_path / "none")))
+
+
+def test_accepted_findings_are_counted_apart_and_names_are_hidden_on_request(tmp_path: Path) -> None:
+    lines = [finding(b"own"), finding(b"other")]
+    lines[0] = msgspec.structs.replace(lines[0], accepted=Acceptance(reason="ours", by="A. Person", until="2026-12-31"))
+    write_run(tmp_path / "secret-name", [lines], signer=KEY, lists=True)
+    (tmp_path / "notes.txt").write_text("not findings\n")
+    files = [*find_findings_files(str(tmp_path)), bytes(tmp_path / "notes.txt")]
+    (series,) = read_history(files, KEY.public_key, any_signer=False).series
+    assert [(one.findings, one.accepted) for one in series.runs] == [(2, 1)]
+    hidden = read_history(files, KEY.public_key, any_signer=False, redaction=Redaction(frozenset({Redact.PATHS})))
+    page = b"".join(render_history(hidden, made="2026-01-01T00:00:00Z", tool="t"))
+    for text in (msgspec.json.encode(hidden), page):
+        assert not any(name in text for name in (b"secret-name", b"/srv", b"bad.txt", b"notes.txt"))
+    assert b"1 of them accepted" in page

@@ -131,9 +131,9 @@ def finding(name: bytes = b"a.txt") -> Writable:
     return record(name, matches=[match(category="test")])
 
 
-def unlisted_folder() -> FaultRecord:
+def unlisted_folder(code: FaultCode = FaultCode.PERMISSION_DENIED) -> FaultRecord:
     """The line of a folder that could not be listed."""
-    failed = Fault(Stage.WALK, FaultCode.PERMISSION_DENIED, "cannot list")
+    failed = Fault(Stage.WALK, code, "cannot list")
     return convert.of_path_fault(PathFault(b"/srv/secret", failed, directory=True), START_NS)
 
 

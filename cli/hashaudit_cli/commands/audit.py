@@ -11,6 +11,7 @@ import msgspec
 
 import hashaudit
 from hashaudit.errors import UsageError
+from hashaudit.model.counted import counted
 from hashaudit.model.secret_masking import mask_options
 from hashaudit.record.header import ManifestSource
 from hashaudit.record.schema import EndReason, FaultRecord
@@ -241,7 +242,8 @@ class _Display:
         if finished is None:
             return
         if self._limit is not None and self._listed > self._limit:
-            log(f"{self._listed - self._limit:,} further differences are not listed; use --verbose")
+            more = counted(self._listed - self._limit, "further difference is", "further differences are")
+            log(f"{more} not listed; use --verbose")
         if finished.reason is not EndReason.COMPLETED:
             log("the audit did not reach its end, so no file is called missing, moved or new; start it again")
         if not self.quiet or finished.exit_code:

@@ -5,11 +5,12 @@ from typing import Annotated
 import msgspec
 
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.counted import counted
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import bytes_shown, counted, print_json, printable
+from hashaudit_cli.ui.terminal import bytes_shown, print_json, printable
 
 
 class CacheOptions(msgspec.Struct, frozen=True, kw_only=True):

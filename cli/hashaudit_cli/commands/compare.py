@@ -11,6 +11,7 @@ from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import HostError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.host.files import open_regular
+from hashaudit.model.counted import counted
 from hashaudit.model.results import AlgorithmName, ImageHashes, PerceptualHash
 from hashaudit.scan.check_config import VARIANTS
 from hashaudit.scan.config import ScanConfig
@@ -19,7 +20,7 @@ from hashaudit.scan.option_values import algorithm_names
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, select
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, log, print_json, quote
+from hashaudit_cli.ui.terminal import log, print_json, quote
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -13,12 +13,13 @@ from hashaudit.doctor.check import Check, State, worst_state
 from hashaudit.errors import SigningKeyError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.model import paths
+from hashaudit.model.counted import counted
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, SigningOptions, select
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, page_columns, printable, quote, wrapped
+from hashaudit_cli.ui.terminal import page_columns, printable, quote, wrapped
 
 FORM_VERSION = 1
 """``v`` of the JSON form."""

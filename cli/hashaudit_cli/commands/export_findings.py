@@ -8,11 +8,12 @@ import msgspec
 from hashaudit.errors import OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.exports.export_registry import EXPORTERS, ExportFormat
+from hashaudit.model.counted import counted
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions, output_option
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
+from hashaudit_cli.ui.terminal import log, quote, standard_output
 
 if TYPE_CHECKING:
     from hashaudit.exports.cybertip_export import Incident

@@ -9,6 +9,7 @@ import msgspec
 
 from hashaudit.errors import OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.counted import counted
 from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.member_path import MEMBER_MARK
 from hashaudit.model.results import AlgorithmName
@@ -31,7 +32,7 @@ from hashaudit_cli.ui.hash_writer import HashWriter
 from hashaudit_cli.ui.hashdeep_lines import HASHDEEP_ALGORITHMS, HashdeepLines
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals
-from hashaudit_cli.ui.terminal import counted, log, quote, standard_output
+from hashaudit_cli.ui.terminal import log, quote, standard_output
 
 FORMS = ("list", "jsonl", "csv", "hashdeep", "sums", "dfxml")
 ZERO_FORMS = ("list", "sums")

@@ -8,18 +8,20 @@ import msgspec
 
 from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.counted import counted
+from hashaudit.report.redaction import Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, MarkingOption, SignerOption, TrustOptions, output_option
+from hashaudit_cli.options import JsonOption, MarkingOption, RedactOption, SignerOption, TrustOptions, output_option
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log
+from hashaudit_cli.ui.terminal import bytes_shown, log
 
 if TYPE_CHECKING:
     from hashaudit.report.run_history import History, HistoryRun
 
-COLUMNS = ("START", "FILE", "ENTRIES", "READ", "FINDINGS", "NEW", "GONE", "NOT EXAMINED", "STATE")
+COLUMNS = ("START", "FILE", "ENTRIES", "READ", "FINDINGS", "ACCEPTED", "NEW", "GONE", "NOT EXAMINED", "STATE")
 
 
 class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,7 @@ class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
 @command(
     "history",
     options_of(HistoryOptions),
+    options_of(RedactOption),
     options_of(MarkingOption),
     options_of(SignerOption),
     options_of(TrustOptions),
@@ -54,7 +57,8 @@ def history(settings: Settings) -> int:
 
     Scans of the same roots on the same host are one series. Every file is verified. STATE says what is unusual: a file
     that does not verify, an early end, other lists than before, a gap (the pause is more than twice the median), or an
-    overlap with an earlier run. A run that is missing at the end shows only as a last run that is long ago.
+    overlap with an earlier run. A run that is missing at the end shows only as a last run that is long ago. ACCEPTED is
+    the number of FINDINGS with an acceptance in force.
 
     Exit code 0: every file verifies. 3: all are intact, a signer is unknown (--allow-any-signer). 4: a file does not
     verify.
@@ -71,7 +75,8 @@ def history(settings: Settings) -> int:
     refuse_existing(own.output)
     trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
     files = [file for path in own.paths for file in find_findings_files(path)]
-    found = read_history(files, trust, any_signer=stated.allow_any_signer)
+    redaction = Redaction(frozenset(settings.make(RedactOption).redact))
+    found = read_history(files, trust, any_signer=stated.allow_any_signer, redaction=redaction)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     marking = settings.make(MarkingOption).marking
     write_new(own.output, _rendered(found, own, now, marking, as_json=as_json))
@@ -118,7 +123,7 @@ def _lines(found: "History") -> Iterator[str]:
         widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
         for row in rows:
             cells = [
-                cell.rjust(width) if 2 <= column < 8 else cell.ljust(width)
+                cell.rjust(width) if 2 <= column < 9 else cell.ljust(width)
                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             yield "  ".join(cells).rstrip()
@@ -133,6 +138,7 @@ def _row(run: "HistoryRun") -> tuple[str, ...]:
         f"{run.entries:,}",
         bytes_shown(run.bytes_read),
         f"{run.findings:,}",
+        f"{run.accepted:,}",
         "-" if run.new is None else f"{run.new:,}",
         "-" if run.gone is None else f"{run.gone:,}",
         f"{run.not_examined:,}",

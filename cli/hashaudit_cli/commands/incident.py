@@ -8,12 +8,13 @@ import msgspec
 from hashaudit.errors import FindingsError, SigningKeyError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.exports.export_registry import EXPORTERS, ExportFormat
+from hashaudit.model.counted import counted
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.commands.export_findings import IncidentOptions, incident_of, report_export
 from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, JsonOption, SigningOptions, TrustOptions, select
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.ui.terminal import counted, log, print_json, printable, quote
+from hashaudit_cli.ui.terminal import log, print_json, printable, quote
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from hashaudit.model.counted import counted
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.option import options_of
 from hashaudit_cli.command import command
@@ -10,7 +11,7 @@ from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.member_listing import MemberListing
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals
-from hashaudit_cli.ui.terminal import counted, log, standard_output
+from hashaudit_cli.ui.terminal import log, standard_output
 
 
 @command(

@@ -11,6 +11,7 @@ import msgspec
 from hashaudit.errors import ListError, OutputError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.interface import ListInfo, ListSpec, ParseOptions
+from hashaudit.model.counted import counted
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Group, Option, options_of
@@ -19,7 +20,7 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, QuietOption, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.entry_counter import EntryCounter
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log, print_json, quote
+from hashaudit_cli.ui.terminal import bytes_shown, log, print_json, quote
 
 if TYPE_CHECKING:
     from hashaudit.lists.index.diff import Side
@@ -275,7 +276,7 @@ def diff(settings: Settings) -> int:
                 summary[name] = _ids(side) if entry_ids else side.alone
             print_json(summary)
             return ExitCode.COMPLETE
-        print(f"in both:   {sides[0].common:,} entries of A, {sides[1].common:,} of B")
+        print(f"in both:   {counted(sides[0].common, 'entry', 'entries')} of A, {sides[1].common:,} of B")
         for name, side in zip(("A", "B"), sides, strict=True):
             print(f"only in {name}: {side.alone:,}")
             for identity in _ids(side) if entry_ids else ():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from hashaudit.errors import SigningKeyError
+from hashaudit.model.counted import counted
 from hashaudit.model.paths import to_text
 from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
@@ -16,7 +17,7 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import show
-from hashaudit_cli.ui.terminal import counted, log, quote
+from hashaudit_cli.ui.terminal import log, quote
 
 if TYPE_CHECKING:
     from hashaudit.scan.merge_shards import MergedResult, ShardResult

@@ -8,14 +8,16 @@ import msgspec
 
 from hashaudit.errors import UsageError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.counted import counted
 from hashaudit.report.catalogue import Language
-from hashaudit.report.redaction import Redact, Redaction
+from hashaudit.report.redaction import Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import (
     HOW_TO_TRUST,
     FindingsArgument,
     MarkingOption,
+    RedactOption,
     SignerOption,
     TrustOptions,
     output_option,
@@ -23,7 +25,7 @@ from hashaudit_cli.options import (
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
-from hashaudit_cli.ui.terminal import counted, log, log_error, quote
+from hashaudit_cli.ui.terminal import log, log_error, quote
 
 if TYPE_CHECKING:
     from hashaudit.report.report_values import Report
@@ -38,10 +40,6 @@ class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
     ] = None
     is_markdown: Annotated[bool, Option("markdown", "Write Markdown, for a ticket.", Group.OUTPUT)] = False
     is_text: Annotated[bool, Option("text", "Write plain text, for mail.", Group.OUTPUT)] = False
-    redact: Annotated[
-        tuple[Redact, ...],
-        Option("redact", "Hide paths, names, labels or digests.", Group.OUTPUT, metavar="KIND"),
-    ] = ()
     language: Annotated[Language, Option("lang", "Language of the report: en.", Group.OUTPUT)] = Language.ENGLISH
     unverified: Annotated[
         bool,
@@ -56,6 +54,7 @@ class ReportOptions(FindingsArgument, frozen=True, kw_only=True):
 @command(
     "report",
     options_of(ReportOptions),
+    options_of(RedactOption),
     options_of(MarkingOption),
     options_of(SignerOption),
     options_of(TrustOptions),
@@ -97,7 +96,7 @@ def report(settings: Settings) -> int:
         made=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         tool=f"hashaudit {__version__}",
         marking=settings.make(MarkingOption).marking,
-        redaction=Redaction(frozenset(own.redact)),
+        redaction=Redaction(frozenset(settings.make(RedactOption).redact)),
         unverified=own.unverified,
     )
     write_new(own.output, _rendered(made, own))

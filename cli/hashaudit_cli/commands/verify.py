@@ -8,6 +8,7 @@ import msgspec
 
 from hashaudit.errors import HashauditError
 from hashaudit.exit_codes import ExitCode
+from hashaudit.model.counted import counted
 from hashaudit.model.paths import to_text
 from hashaudit.record.schema import EndReason, Totals
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
@@ -16,7 +17,7 @@ from hashaudit_cli.command import command
 from hashaudit_cli.options import HOW_TO_TRUST, JsonOption, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_text
-from hashaudit_cli.ui.terminal import counted, log_error, print_json, quote
+from hashaudit_cli.ui.terminal import log_error, print_json, quote
 
 if TYPE_CHECKING:
     from hashaudit.record.verify.trust import Trust

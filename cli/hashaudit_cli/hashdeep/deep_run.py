@@ -11,6 +11,7 @@ from hashaudit.exit_codes import ExitCode
 from hashaudit.lists.list_parser import ListParser
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry
 from hashaudit.manifest.known_files import Agreement, KnownFiles
+from hashaudit.model.counted import counted
 from hashaudit.model.file_pieces import PieceConfig
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.output import Output
@@ -147,7 +148,8 @@ def _report_lines(program: str, path: str, numbers: Sequence[int], count: int) -
     for number in numbers[:_SHOWN_LINES]:
         print(f"{program}: {path}: No hash found in line {number}", file=sys.stderr)
     if count > _SHOWN_LINES:
-        print(f"{program}: {path}: No hash found in {count - _SHOWN_LINES:,} further lines", file=sys.stderr)
+        further = counted(count - _SHOWN_LINES, "further line")
+        print(f"{program}: {path}: No hash found in {further}", file=sys.stderr)
 
 
 def _examine(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 from hashaudit.model import paths
 from hashaudit.model.audit_outcome import AuditOutcome
+from hashaudit.model.counted import counted
 from hashaudit.record.header import ManifestSource
 from hashaudit.record.schema import AuditRecord, FaultRecord, Totals
 from hashaudit_cli.ui.summary import shown_path
-from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
+from hashaudit_cli.ui.terminal import bytes_shown, quote
 
 _WIDEST = max(map(len, AuditOutcome))
 

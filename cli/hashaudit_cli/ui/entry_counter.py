@@ -4,6 +4,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+from hashaudit.model.counted import counted
+
 PROGRESS_INTERVAL_S = 0.2
 
 
@@ -20,7 +22,7 @@ class EntryCounter:
         self.entries += more
         if not self.quiet and sys.stderr.isatty() and time.monotonic() >= self.next_s:
             self.next_s = time.monotonic() + PROGRESS_INTERVAL_S
-            print(f"\r{self.entries:,} entries", end="", file=sys.stderr, flush=True)
+            print(f"\r{counted(self.entries, 'entry', 'entries')}", end="", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
         """Clears the line."""

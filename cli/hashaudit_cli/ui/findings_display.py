@@ -10,6 +10,7 @@ import msgspec
 from hashaudit.errors import FindingsError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.model import paths
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Role
 from hashaudit.record.entry_path import file_path, joined_path
 from hashaudit.record.output import Output
@@ -23,7 +24,7 @@ from hashaudit.triage.record_filter import RecordFilter
 from hashaudit_cli.options import HOW_TO_TRUST
 from hashaudit_cli.ui.audit_lines import audit_text
 from hashaudit_cli.ui.record_writer import RecordFormat, Shown, View, record_writer
-from hashaudit_cli.ui.terminal import counted, log, log_error, print_json, quote, standard_output
+from hashaudit_cli.ui.terminal import log, log_error, print_json, quote, standard_output
 
 MAX_SHOWN_GROUPS = 20
 """Rows of one part of the summary; the largest ones."""
@@ -164,8 +165,10 @@ def _completeness(found: Verification) -> str:
     if totals.members:
         everything += f" and {counted(totals.members, 'member')}"
     faulted = [f"{unexamined:,} of {everything} not fully examined"] if unexamined else []
-    if totals.directories_faulted:
-        faulted.append(f"{counted(totals.directories_faulted, 'directory', 'directories')} not completely listed")
+    if totals.directories_unlisted:
+        faulted.append(f"{counted(totals.directories_unlisted, 'directory', 'directories')} not completely listed")
+    if totals.guards_faulted:
+        faulted.append(f"{counted(totals.guards_faulted, 'guard')} found less than expected")
     missing = [f"{', '.join(faulted)} (--faults)"] if faulted else []
     unopened = sum(totals.containers_unopened.values())
     looked_for = found.header is not None and any(one.role is Role.DENY for one in found.header.lists)
@@ -261,12 +264,14 @@ def _summary_text(counts: FindingsCounts, totals: Sequence[Totals]) -> str:
     near = counts.findings - counts.exact_findings
     files = counted(counts.faulted, "entry", "entries")
     directories = counted(counts.directories_faulted, "directory", "directories")
+    guards = counted(counts.guards_faulted, "guard")
     lines = [
         f"{counted(counts.findings, 'finding')}: {counts.exact_findings:,} exact, {near:,} near matches only",
         f"{counts.without_caveats:,} of them without a caveat",
         *([f"{counts.accepted:,} of them accepted"] if counts.accepted else []),
         *([f"{counts.acceptances_expired:,} of them with an expired acceptance"] if counts.acceptances_expired else []),
         f"{files} and {directories} without a match and not fully examined",
+        *([f"{guards} found less than expected"] if counts.guards_faulted else []),
     ]
     for title, rows in (*_summary_parts(counts), *_total_parts(totals)):
         if rows:
@@ -326,6 +331,7 @@ def _summary_json(counts: FindingsCounts, totals: Sequence[Totals]) -> str:
         "findings_with_expired_acceptance": counts.acceptances_expired,
         "entries_faulted": counts.faulted,
         "directories_faulted": counts.directories_faulted,
+        "guards_faulted": counts.guards_faulted,
         "lists": dict(sorted(counts.lists.items())),
         "categories": grouped(("list", "category"), counts.categories.items()),
         "digests": dict(sorted(counts.digests.items())),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Collection
 
+from hashaudit.model.counted import counted
 from hashaudit.model.file_pieces import PIECE_FORMAT, parse_piece
 from hashaudit.model.member_path import member_path
 from hashaudit.record.entry_path import content_size, file_path, member_names
@@ -10,7 +11,7 @@ from hashaudit.record.output import Output
 from hashaudit.record.schema import AuditRecord, EntryRecord, FaultRecord, FileRecord, FindingRecord
 from hashaudit_cli.ui.buffered_lines import BufferedLines
 from hashaudit_cli.ui.hash_forms import HashedFile, HashForm
-from hashaudit_cli.ui.terminal import counted, log, quote
+from hashaudit_cli.ui.terminal import log, quote
 
 
 class HashWriter(BufferedLines):

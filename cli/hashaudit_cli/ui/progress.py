@@ -6,8 +6,9 @@ import time
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from hashaudit.model.counted import counted
 from hashaudit.scan.events import Progress
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log, logs_json
+from hashaudit_cli.ui.terminal import bytes_shown, log, logs_json
 
 LINE_INTERVAL_S = 60.0
 """Seconds between progress lines where standard error is not a terminal, so that a log shows life and stays short."""

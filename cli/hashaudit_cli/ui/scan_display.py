@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 
+from hashaudit.model.counted import counted
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import (
     AlreadyComplete,
@@ -28,7 +29,7 @@ from hashaudit_cli.ui.finding_lines import FindingLines
 from hashaudit_cli.ui.progress import display
 from hashaudit_cli.ui.signals import suspend
 from hashaudit_cli.ui.status import log_status
-from hashaudit_cli.ui.terminal import counted, log, quote, warn
+from hashaudit_cli.ui.terminal import log, quote, warn
 
 
 def show_preparation(events: Iterator[Event], *, quiet: bool) -> None:

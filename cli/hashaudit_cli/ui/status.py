@@ -2,9 +2,10 @@
 
 import datetime as dt
 
+from hashaudit.model.counted import counted
 from hashaudit.scan.events import StatusReport, WorkerReport
 from hashaudit_cli.ui.progress import described
-from hashaudit_cli.ui.terminal import bytes_shown, counted, log, quote
+from hashaudit_cli.ui.terminal import bytes_shown, log, quote
 
 
 def log_status(report: StatusReport) -> None:

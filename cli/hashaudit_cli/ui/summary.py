@@ -2,11 +2,12 @@
 
 import re
 
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Role
 from hashaudit.record.entry_path import joined_path
 from hashaudit.record.schema import EndReason, FaultRecord, FindingRecord, Match
 from hashaudit.scan.events import Finished
-from hashaudit_cli.ui.terminal import bytes_shown, counted, quote
+from hashaudit_cli.ui.terminal import bytes_shown, quote
 
 MAX_LABEL_CHARACTERS = 100
 """Characters of the labels in a line; the record has all."""

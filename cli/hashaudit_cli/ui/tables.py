@@ -7,11 +7,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from hashaudit.model.counted import counted
 from hashaudit.model.results import Role
 from hashaudit.record.schema import FaultRecord, FindingRecord, Totals
 from hashaudit_cli.ui.colors import has_colors
 from hashaudit_cli.ui.summary import safe, shown_path
-from hashaudit_cli.ui.terminal import counted
 
 _WIDEST_TABLE_COLUMNS = 10_000
 

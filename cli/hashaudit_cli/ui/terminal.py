@@ -185,11 +185,6 @@ def wrapped(begin: str, text: str, columns: int) -> list[str]:
     ) or [begin]
 
 
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """``1 file``, ``2,000 files``."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 def bytes_shown(number: float) -> str:
     """A number of bytes in the unit that keeps it short: ``1.5 GiB``."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):

@@ -1,5 +1,6 @@
 """Keeps the directories of entries open, so that each path is looked up once and not for every file."""
 
+import contextlib
 import errno
 import os
 from collections import OrderedDict
@@ -37,9 +38,9 @@ class Directory:
             OSError: as open(2) and stat(2).
             ReplacedError: the path refers to another directory.
         """
+        self._descriptor: int | None = None
         self._noatime = files.NOATIME
         self._prefix = b""
-        self._descriptor: int | None = None
         if files.HAS_DIR_FD:
             self._descriptor = files.open_directory(ref.path)
         else:
@@ -111,6 +112,11 @@ class Directory:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def __del__(self) -> None:
+        # The cache of a dropped examiner would otherwise leave its directories open.
+        with contextlib.suppress(OSError):  # a decoder closed it
+            self.close()
 
 
 class DirectoryCache:

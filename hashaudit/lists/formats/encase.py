@@ -11,6 +11,7 @@ from hashaudit.errors import ListError
 from hashaudit.lists.entry_fields import entry_or_reject
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import chunks_of
+from hashaudit.model.counted import counted
 
 _MAGIC = b"HASH\r\n\xff\0"
 ENCASE_HEADER_BYTES = 1152
@@ -51,7 +52,9 @@ class Encase:
             else:
                 yield Rejected(count, RejectReason.MALFORMED, "the record does not end in two zero bytes")
         if count != stated:
-            raise ListError(f"the file has {count} records, but its header states {stated}", hint="get the file again")
+            raise ListError(
+                f"the file has {counted(count, 'record')}, but its header states {stated}", hint="get the file again"
+            )
 
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ import zstandard
 
 from hashaudit.errors import ListError
 from hashaudit.lists.syntax.lines import CHUNK_BYTES, chunks_of, stream_of, with_head
+from hashaudit.model.counted import counted
 
 UNLIMITED_RATIO_BYTES = 1 << 30
 """Output size up to which any ratio is accepted: reading that much takes seconds."""
@@ -85,7 +86,7 @@ class _Limit:
 
     def damage(self) -> ListError:
         """Returns the error for compressed data that cannot be read further."""
-        after = f" after {self._output_bytes:,} bytes of its content" if self._output_bytes else ""
+        after = f" after {counted(self._output_bytes, 'byte')} of its content" if self._output_bytes else ""
         return ListError(f"the compressed file is damaged or truncated{after}", hint="download it again")
 
 

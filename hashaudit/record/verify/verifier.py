@@ -13,6 +13,7 @@ import msgspec
 
 from hashaudit.errors import FindingsError
 from hashaudit.host.files import open_regular
+from hashaudit.model.counted import counted
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import timestamps
 from hashaudit.record.codec import decode_line
@@ -385,7 +386,7 @@ class FileVerifier:
         self._emit(lines)
         if not (dropped or lines):
             return
-        text = f"{dropped + len(lines)} records are not covered by a valid checkpoint"
+        text = f"{counted(dropped + len(lines), 'record is', 'records are')} not covered by a valid checkpoint"
         if lines:
             text += f" ({listed([line.seq for line in lines])})"
         first, last = (lines[0].number, lines[-1].number) if lines else (None, None)

@@ -1,9 +1,11 @@
 """The result of a verification: what is proven, on which basis, and every problem with its code."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
+from hashaudit.model.counted import counted
 from hashaudit.record.header import RunHeader
 from hashaudit.record.schema import CheckpointBody, EndReason
 
@@ -204,10 +206,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _proven(outcome: Verification) -> list[str]:
-    ranges = ", ".join(_shown(item) for item in outcome.intact)
+    records, is_one = _records(outcome.intact), _is_one(outcome.intact)
     if outcome.basis is Basis.NONE:
-        return [f"records {ranges} agree with their checkpoints, which anyone can recompute"] if ranges else []
-    proven = [f"records {ranges} are unchanged since they were signed"] if ranges else []
+        agree = "agrees with its checkpoint" if is_one else "agree with their checkpoints"
+        return [f"{records} {agree}, which anyone can recompute"] if outcome.intact else []
+    unchanged = "is unchanged since it was signed" if is_one else "are unchanged since they were signed"
+    proven = [f"{records} {unchanged}"] if outcome.intact else []
     match outcome.basis:
         case Basis.ALLOWED_SIGNERS:
             # A principal is a pattern from the reader's own trust store; it is still shown as data.
@@ -218,7 +222,7 @@ def _proven(outcome: Verification) -> list[str]:
         case Basis.NAMED_KEY:
             proven.append(f"all signatures are by one key, {outcome.fingerprint}")
     if outcome.undisclosed_records and not outcome.problems:
-        proven.append(f"the chain of {outcome.checkpoints} checkpoints is complete")
+        proven.append(f"the chain of {counted(outcome.checkpoints, 'checkpoint')} is complete")
     elif outcome.last is not None and outcome.last.final and not outcome.problems:
         proven.append(f"nothing is missing between the start and the end, {outcome.last.end}: {outcome.last.reason}")
     if outcome.resumptions:
@@ -232,8 +236,8 @@ def _proven(outcome: Verification) -> list[str]:
 def _unproven(outcome: Verification) -> list[str]:
     unproven = []
     if outcome.undisclosed_records:
-        ranges = ", ".join(_shown(item) for item in outcome.undisclosed)
-        unproven.append(f"the content of records {ranges}: they are not in this extract")
+        they_are = "it is" if _is_one(outcome.undisclosed) else "they are"
+        unproven.append(f"the content of {_records(outcome.undisclosed)}: {they_are} not in this extract")
     if outcome.basis is Basis.NONE:
         unproven.append("the signer: no signature is valid, so anyone could have written or changed this file")
     elif outcome.basis is Basis.NAMED_KEY:
@@ -247,6 +251,14 @@ def _unproven(outcome: Verification) -> list[str]:
     if outcome.basis is not Basis.NONE:
         unproven.append("the times: they come from the clock of the scanning host")
     return unproven
+
+
+def _records(ranges: Sequence[RecordRange]) -> str:
+    return f"{'record' if _is_one(ranges) else 'records'} {', '.join(map(_shown, ranges))}"
+
+
+def _is_one(ranges: Sequence[RecordRange]) -> bool:
+    return len(ranges) == 1 and ranges[0].first == ranges[0].last
 
 
 def _shown(item: RecordRange) -> str:

@@ -50,6 +50,13 @@ def test_the_directories_used_last_stay_open(folder: bytes) -> None:
     assert descriptors() == before
 
 
+def test_a_cache_that_is_dropped_leaves_none_open(folder: bytes) -> None:
+    (ref,) = make_directories(folder, b"a")
+    before = descriptors()
+    DirectoryCache().get(ref)
+    assert descriptors() == before
+
+
 def test_an_open_directory_survives_a_rename(folder: bytes, cache: DirectoryCache, entry_of: EntryOf) -> None:
     (ref,) = make_directories(folder, b"a")
     entry = entry_of(ref.path + b"/file")

@@ -41,8 +41,9 @@ def read(descriptor: int) -> int:
 def residency(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Finds cached pages in both ways: by the kernel's count, and by probes."""
     if request.param == "counted":
-        if page_cache._syscall() is None or pages(os.open(__file__, os.O_RDONLY)) is None:
-            pytest.skip("this kernel has no cachestat")
+        with open(__file__, "rb") as file:
+            if page_cache._syscall() is None or pages(file.fileno()) is None:
+                pytest.skip("this kernel has no cachestat")
         yield "counted"
         return
     with monkeypatch.context() as patch:

@@ -190,3 +190,18 @@ def test_long_segments_verify(tmp_path: Path) -> None:
     assert outcome.intact == (RecordRange(MAX_SEGMENT_LINES + 1, 2 * MAX_SEGMENT_LINES + 11),)
     assert ProblemCode.UNCLOSED_LINES in {problem.code for problem in outcome.problems}
     assert ProblemCode.SEGMENT_MISSING not in {problem.code for problem in outcome.problems}
+
+
+def test_sentences_agree_with_the_number_of_records(tmp_path: Path) -> None:
+    said = {}
+    for number in (1, 2):
+        path = tmp_path / str(number)
+        write_run(path, [[finding(b"%d" % one) for one in range(number - 1)]], signer=KEY)
+        said[number] = verify_file(str(path), KEY.public_key).proven[0]
+        unsigned = tmp_path / f"{number}-unsigned"
+        write_run(unsigned, [[finding(b"%d" % one) for one in range(number - 1)]])
+        said[-number] = verify_file(str(unsigned)).proven[0]
+    assert said[1].startswith("record 1 is unchanged since it was signed")
+    assert said[2].startswith("records 1-2 are unchanged since they were signed")
+    assert said[-1].startswith("record 1 agrees with its checkpoint,")
+    assert said[-2].startswith("records 1-2 agree with their checkpoints,")
