@@ -6,6 +6,8 @@ and retries double the CPU time of signing and sending (docs/adr/0061-pin-object
 Source: Amazon S3 API Reference, GetObject, HeadObject, ListObjectsV2, ListObjectVersions.
 """
 
+import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from threading import Lock
@@ -18,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
+from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
@@ -52,6 +55,27 @@ FALLBACK_REGION = "us-east-1"
 """The region that compatible stores expect in signatures unless configured otherwise."""
 
 
+@functools.cache
+def _data_loader(path: str | None) -> Loader:
+    """Returns what reads botocore's descriptions of services, and keeps them: they take as long as a start."""
+    return create_loader(path)
+
+
+def _session() -> botocore.session.Session:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _data_loader(session.get_config_variable("data_path")))
+    return session
+
+
+def warm_up() -> None:
+    """Loads what every store loads, so that copies of this process have it."""
+    # A configuration that is unusable is reported by the store.
+    with contextlib.suppress(BotoCoreError, ValueError):
+        session = _session()
+        session.set_credentials("none", "none")
+        session.create_client("s3", FALLBACK_REGION)
+
+
 class S3Store:
     """An S3 service. May be used by several threads."""
 
@@ -71,7 +95,7 @@ class S3Store:
             s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"},
         )
         try:
-            self._session = botocore.session.get_session()
+            self._session = _session()
             self._region = self._session.get_config_variable("region") or FALLBACK_REGION
             self._client = self._client_in(self._region)
             self._credentials = self._session.get_credentials()

@@ -1,5 +1,6 @@
 """Opens the object store of a scheme."""
 
+import contextlib
 import importlib
 from typing import cast
 
@@ -26,6 +27,17 @@ def open_store(scheme: str, options: StoreOptions) -> Store:
             hint=f"pip install 'hashaudit[{extra}]'",
         ) from error
     return cast("Store", member(options))
+
+
+def load_client(scheme: str) -> None:
+    """Loads what the store of a URL scheme needs, so that copies of this process have it.
+
+    A library that is not installed is reported where the store is opened.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        module = importlib.import_module(_MEMBERS[scheme][0])
+        if hasattr(module, "warm_up"):
+            module.warm_up()
 
 
 class Stores:

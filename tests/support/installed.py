@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from warm_command import WarmCommand
+from warm_command import Kind, WarmCommand
 
 COMMAND = os.environ.get("HASHAUDIT_COMMAND") or str(Path(sys.executable).with_name("hashaudit"))
 """``HASHAUDIT_COMMAND`` names the command of another environment, such as one without extras."""
@@ -25,9 +25,18 @@ OF_THE_START = re.compile("PYTHON|LD_|LANG|LC_(?!ALL)|TZ")
 
 
 @functools.cache
-def warm_command() -> WarmCommand | None:
+def warm_command(kind: Kind) -> WarmCommand | None:
     """Returns what runs commands without a start; ``None`` for the command of another environment."""
-    return None if "HASHAUDIT_COMMAND" in os.environ or os.name != "posix" else WarmCommand(COMMAND)
+    return None if "HASHAUDIT_COMMAND" in os.environ or os.name != "posix" else WarmCommand(COMMAND, kind)
+
+
+def _kind(words: Sequence[Word]) -> Kind:
+    """Returns what a command is likely to need; another kind costs time alone."""
+    texts = [os.fsdecode(word) for word in words]
+    for kind in (Kind.S3, Kind.AZURE):
+        if any(text.startswith(f"{kind}://") for text in texts):
+            return kind
+    return Kind.IMAGES if "--perceptual" in texts or texts[:1] == ["compare"] else Kind.PLAIN
 
 
 class Result(NamedTuple):
@@ -58,7 +67,7 @@ class Tool:
         """Runs the command to its end, by :mod:`warm_command` if no option of :func:`subprocess.run` is unusual."""
         environment = self.environment | options.pop("env", {})
         is_usual = environment.get("LC_ALL") == "C.UTF-8" and not any(map(OF_THE_START.match, environment))
-        warm = warm_command() if is_usual and not options.keys() - {"cwd"} else None
+        warm = warm_command(_kind(words)) if is_usual and not options.keys() - {"cwd"} else None
         if warm is not None:
             result = warm.run(words, environment, os.fspath(options.get("cwd", os.getcwd())), TIMEOUT_S)
             if result is not None:

@@ -1,21 +1,29 @@
 """Runs the installed command from a process that has imported it, which saves most of the time of a start.
 
 A command is a process of its own, with its own arguments, environment, directory and standard streams; it only does not
-import again what a scan imports. Whatever depends on the start itself runs the installed program instead.
+import again what commands import. Whatever depends on the start itself runs the installed program instead.
+
+Workers start with the modules with which they start otherwise, so that a module that they lack in the sandbox is missed
+here too: the process that forks workers first drops what it would not have imported.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
 import json
 import os
+import pkgutil
+import re
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,18 +31,28 @@ MAX_REQUEST_BYTES = 100_000
 """Longest request; a longer command line runs the installed program."""
 
 
+class Kind(StrEnum):
+    """Commands that need the same modules."""
+
+    PLAIN = "plain"
+    IMAGES = "images"
+    S3 = "s3"
+    AZURE = "az"
+
+
 class WarmCommand:
     """The process that starts commands. It ends with the process that made it.
 
     Args:
         program: path of the installed command, which is run by this interpreter.
+        kind: the commands that it is for.
     """
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, kind: Kind) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(theirs.fileno()), program],
+                [sys.executable, "-P", __file__, str(theirs.fileno()), program, kind],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
@@ -94,10 +112,10 @@ def _read(descriptors: list[int], end_s: float) -> list[bytes]:
     return [bytes(data) for data in found.values()]
 
 
-def _serve(channel: socket.socket, program: str) -> None:
+def _serve(channel: socket.socket, program: str, kind: Kind) -> None:
     """Starts a command for each request, until the other end closes. Returns in the process of a command."""
     sys.path.insert(0, os.path.dirname(program))  # as the interpreter does for a program
-    _import()
+    _import(kind)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -114,11 +132,34 @@ def _serve(channel: socket.socket, program: str) -> None:
             os.close(descriptor)
 
 
-def _import() -> None:
-    """Imports what a scan imports before it begins, and no more, so that no forgotten import is hidden."""
+NOT_FOR_ALL = re.compile(r"\.(dask|objectstores|content|child|deep_commands|__main__|imagehash_pre4)\b")
+"""Modules that import large libraries, that only workers import, or that are a program."""
+
+
+def _import(kind: Kind) -> None:
+    """Imports what commands import."""
     for name in ("hashaudit_cli.main", "hashaudit_cli.arguments", "hashaudit_cli.commands.scan"):
         importlib.import_module(name)
     importlib.import_module("hashaudit.scan.findings_scan")
+    of_workers = set(sys.modules)  # the process that forks them is a copy of a scan's
+    for name in ("hashaudit_cli", "hashaudit"):
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not NOT_FOR_ALL.search(module.name):
+                importlib.import_module(module.name)
+    dropped = set(sys.modules) - of_workers
+    preload = importlib.import_module("hashaudit.workers.child.preload")
+    if kind is not Kind.PLAIN:
+        schemes = (kind.value,) if kind in {Kind.S3, Kind.AZURE} else ()
+        preload.load(preload.ENCODER.encode(preload.Needs(images=kind is Kind.IMAGES, schemes=schemes)))
+    fork_server = importlib.import_module("hashaudit.host.fork_server")
+    serve = fork_server.serve
+
+    def serve_without(*arguments: object) -> None:
+        kept = [sys.modules.pop(name, None) for name in dropped]  # noqa: F841 # freeing them takes time
+        serve(*arguments)
+
+    fork_server.__dict__["serve"] = serve_without
 
 
 def _begin(words: list[str], environment: dict[str, str], directory: str, descriptors: list[int]) -> None:
@@ -143,6 +184,22 @@ def _begin(words: list[str], environment: dict[str, str], directory: str, descri
     sys.argv = words
 
 
+def _run() -> None:
+    """Runs the command. It ends as an interpreter ends, but does not take its modules apart."""
+    status: int | str | None = 0
+    try:
+        importlib.import_module("hashaudit_cli.main").main()
+    except SystemExit as end:
+        status = end.code
+    if not isinstance(status, int | None):
+        sys.exit(status)
+    threading._shutdown()  # type: ignore[attr-defined] # joins threads, as the interpreter does
+    atexit._run_exitfuncs()  # no other function calls them
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((status or 0) & 0xFF)
+
+
 def _wait(pid: int, report: int) -> NoReturn:
     with contextlib.suppress(OSError):  # nobody waits any more
         os.write(report, pid.to_bytes(8, "big"))
@@ -153,5 +210,5 @@ def _wait(pid: int, report: int) -> NoReturn:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as given:
-        _serve(given, sys.argv[2])
-    importlib.import_module("hashaudit_cli.main").main()
+        _serve(given, sys.argv[2], Kind(sys.argv[3]))
+    _run()

@@ -179,11 +179,12 @@ def info(settings: Settings) -> int:
     """Describe lists: format, version, counts of what was kept and why the rest was not. Never an entry."""
     from hashaudit.lists.index.describe import describe
     from hashaudit.lists.index.index_reader import ListIndex
+    from hashaudit.lists.list_parser import ListParser
     from hashaudit.lists.load import load_lists
 
     config = settings.make(ScanConfig, roots=())
     files = settings.make(ListArguments).files
-    with load_lists(files, columns=config.columns, tolerance=config.tolerance) as loaded:
+    with load_lists(files, columns=config.columns, tolerance=config.tolerance, parser=ListParser(forks=True)) as loaded:
         if settings.make(JsonOption).as_json:
             print_json([_described(info) for info in loaded.infos])
             return ExitCode.COMPLETE
@@ -233,6 +234,7 @@ def check(settings: Settings) -> int:
     Standard input is a list in any text format, such as the output of `sha256sum`. Exit code 8 if anything hits.
     """
     from hashaudit.lists.index.check_digests import check as look_up
+    from hashaudit.lists.list_parser import ListParser
     from hashaudit.lists.load import load_lists
 
     if settings.has_read_standard_input:
@@ -240,7 +242,9 @@ def check(settings: Settings) -> int:
     config, as_json = settings.make(ScanConfig, roots=()), settings.make(JsonOption).as_json
     options = ParseOptions(algorithm=settings.make(CheckOptions).algorithm, columns=config.columns)
     found = False
-    with load_lists(settings.make(ListArguments).files, tolerance=config.tolerance) as loaded:
+    with load_lists(
+        settings.make(ListArguments).files, tolerance=config.tolerance, parser=ListParser(forks=True)
+    ) as loaded:
         for answer in look_up(sys.stdin.buffer, loaded.indexes, options):
             found = found or bool(answer.lists)
             if as_json:
@@ -262,12 +266,16 @@ def check(settings: Settings) -> int:
 def diff(settings: Settings) -> int:
     """Count what two lists have in common and what only one of them has. Digests are never shown."""
     from hashaudit.lists.index.diff import diff as compare_indexes
+    from hashaudit.lists.list_parser import ListParser
     from hashaudit.lists.load import load_lists
 
     own = settings.make(DiffOptions)
     entry_ids, as_json = own.entry_ids, settings.make(JsonOption).as_json
     tolerance = settings.make(ScanConfig, roots=()).tolerance
-    with load_lists([own.first], tolerance=tolerance) as one, load_lists([own.second], tolerance=tolerance) as other:
+    with (
+        load_lists([own.first], tolerance=tolerance, parser=ListParser(forks=True)) as one,
+        load_lists([own.second], tolerance=tolerance, parser=ListParser(forks=True)) as other,
+    ):
         sides = compare_indexes(_only(one), _only(other))
         names = ("only_in_a", "only_in_b")
         if as_json:
@@ -296,6 +304,7 @@ def export(settings: Settings) -> int:
     """Write the digests of lists unprotected, as plain or hashdeep text (a new file, mode 0600)."""
     from hashaudit.lists.index.export import export_hashdeep, export_plain
     from hashaudit.lists.index.index_writer import new_file
+    from hashaudit.lists.list_parser import ListParser
     from hashaudit.lists.load import load_lists
 
     own, output = settings.make(ExportOptions), settings.make(OutputOption).output
@@ -307,7 +316,7 @@ def export(settings: Settings) -> int:
     if form not in {"plain", "hashdeep"}:
         raise UsageError(f"invalid --format: '{form}'; must be plain or hashdeep")
     tolerance = settings.make(ScanConfig, roots=()).tolerance
-    with load_lists(settings.make(ListArguments).files, tolerance=tolerance) as loaded:
+    with load_lists(settings.make(ListArguments).files, tolerance=tolerance, parser=ListParser(forks=True)) as loaded:
         index = _only(loaded)
         wanted = own.algorithm or index.algorithms
         if form == "plain" and len(wanted) != 1:

@@ -17,8 +17,8 @@ class Needs(msgspec.Struct, frozen=True, array_like=True):
     low_impact: bool = False
     images: bool = False
     """Decoders and perceptual hashes."""
-    objects: bool = False
-    """Clients of object stores."""
+    schemes: tuple[str, ...] = ()
+    """URL schemes of the object stores whose clients they need."""
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -37,8 +37,12 @@ def load(argument: bytes) -> None:
         from hashaudit.content.images.warm_up import warm_up  # noqa: PLC0415 # decoders slow the start
 
         warm_up()
-    if needs.objects:
+    if needs.schemes:
         importlib.import_module("hashaudit.workers.child.object_prefetch")
+        from hashaudit.objectstores.store_registry import load_client  # noqa: PLC0415 # few scans need it
+
+        for scheme in needs.schemes:
+            load_client(scheme)
 
 
 def single_threaded() -> None:

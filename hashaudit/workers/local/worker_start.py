@@ -27,5 +27,5 @@ def start_server(*, copies: bool, low_impact: bool = False, images: bool = False
 
 def load_for(server: ForkServer, config: WorkerConfig, *, low_impact: bool) -> None:
     """Makes a server load what workers with this configuration need."""
-    needs = Needs(low_impact, images=config.perceptual is not None, objects=config.stores is not None)
+    needs = Needs(low_impact, images=config.perceptual is not None, schemes=config.schemes)
     server.load(LOAD, ENCODER.encode(needs))
