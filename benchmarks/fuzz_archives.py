@@ -26,6 +26,8 @@ _COMMANDS: tuple[tuple[ContainerKind, str], ...] = (
     (K.SEVEN_ZIP, "7zz a -bd OUT.7z NAMES"),
     (K.SEVEN_ZIP, "7zz a -bd -mm=ppmd -ms=off OUT.7z NAMES"),
     (K.SEVEN_ZIP, "7zz a -bd -mm=bzip2 -mhc=off OUT.7z NAMES"),
+    (K.SEVEN_ZIP, "7zz a -bd -pword OUT.7z NAMES"),
+    (K.SEVEN_ZIP, "7zz a -bd -pword -mhe=on -ms=off OUT.7z NAMES"),
     (K.CAB, "gcab -c OUT NAMES"),
     (K.CAB, "gcab -c -z OUT NAMES"),
     (K.XAR, "bsdtar --format xar -cf OUT NAMES"),

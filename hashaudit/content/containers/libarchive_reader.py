@@ -27,7 +27,9 @@ from hashaudit.content.containers.interface import (
 )
 from hashaudit.content.containers.libarchive import END, FATAL, OK, WARN
 from hashaudit.content.containers.member_source import MemorySource
+from hashaudit.content.containers.seven_zip_encryption import DecryptedArchive, SevenZipPasswords, decrypted_archives
 from hashaudit.content.containers.sniff import SEARCHED_BYTES, find_appended
+from hashaudit.content.containers.zip_encryption import NO_PASSWORD_OR_DAMAGED
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode
 
@@ -257,8 +259,13 @@ def _zeros(count: int) -> Iterator[bytes]:
         count -= CHUNK_BYTES
 
 
-def read_7z(source: RandomSource) -> Iterator[Found]:
-    """Reads a 7z archive, also one behind a program."""
+def read_7z(source: RandomSource, passwords: SevenZipPasswords | None = None) -> Iterator[Found]:
+    """Reads a 7z archive, also one behind a program.
+
+    Args:
+        source: the bytes of the file.
+        passwords: tried if it is encrypted.
+    """
     start = 0
     head = source.read_at(0, 32)
     if not head.startswith(b"7z"):
@@ -275,8 +282,65 @@ def read_7z(source: RandomSource) -> Iterator[Found]:
     end = start + 32 + offset + size
     if end > source.size:
         yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
-    yield from _read(_Archive(source, start, min(end, source.size), ("format_7zip",)))
+    decrypted = _decrypted(source, start, passwords) if passwords else []
+    if decrypted:
+        plain = _fitting(decrypted)
+        yield from _sure(_read(_Archive(plain, 0, plain.size, ("format_7zip",))))
+    else:
+        yield from _read(_Archive(source, start, min(end, source.size), ("format_7zip",)))
     yield from _trailing(source, end)
+
+
+def _decrypted(source: RandomSource, start: int, passwords: SevenZipPasswords) -> list[DecryptedArchive]:
+    try:
+        return decrypted_archives(source, start, passwords.for_archive())
+    except ContainerError as error:
+        if error.code is FaultCode.ENCRYPTED:
+            raise
+        return []  # the library may read more of it
+
+
+def _fitting(archives: list[DecryptedArchive]) -> DecryptedArchive:
+    """Returns the archive as the first password shows it with which the first member agrees with its checksum."""
+    for archive in archives if len(archives) > 1 else ():
+        for found in _read(_Archive(archive, 0, archive.size, ("format_7zip",))):
+            if isinstance(found, Trouble):
+                break
+            if not found.size:
+                continue
+            try:
+                for _ in found.chunks:
+                    pass
+            except ContainerError:
+                break
+            return archive
+    return archives[0]
+
+
+def _sure(members: Iterator[Found]) -> Iterator[Found]:
+    """Yields members. Until one of them agrees with its checksum, damage may be a wrong password."""
+    proof: list[int] = []
+
+    def content(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        count = 0
+        try:
+            for data in chunks:
+                count += len(data)
+                yield data
+        except ContainerError as error:
+            if proof or error.code is not FaultCode.DAMAGED:
+                raise
+            raise ContainerError(FaultCode.ENCRYPTED, NO_PASSWORD_OR_DAMAGED) from None
+        proof[:] = proof or [count] * (count > 0)
+
+    for found in members:
+        if isinstance(found, MemberContent):
+            found.chunks = content(found.chunks)
+            yield found
+        elif proof or found.code is not FaultCode.DAMAGED:
+            yield found
+        else:
+            yield Trouble(FaultCode.ENCRYPTED, NO_PASSWORD_OR_DAMAGED)
 
 
 def read_cab(source: RandomSource) -> Iterator[Found]:
