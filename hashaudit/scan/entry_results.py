@@ -18,7 +18,7 @@ from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.dispatcher import Dispatcher, EntryTask, TaskContext, WalkState
 from hashaudit.scan.ordering import Count, OrderedBatch, Ordering
 from hashaudit.scan.part_results import JoinedMembers, PartOutcome, PartResults
-from hashaudit.scan.resume.journal import Done, Journal, JournaledLink
+from hashaudit.scan.resume.journal import Done, Journal, JournaledLink, PartDone
 from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer, Cached
 from hashaudit.workers.tasks import Completed, Failed
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
     from hashaudit.scan.resume.resume_state import ResumeState
 
+
+MAX_JOURNALED_BYTES = 4 << 20
+"""Results of one part of a container that go to the journal; a part with more is examined again."""
 
 MemberResults = MemberSpool | JoinedMembers
 """Results of the members of one file."""
@@ -225,7 +228,9 @@ class EntryResults:
                 self._dispatcher.examine_whole(task)
                 return
             parts = PartResults(task.entry, planned.parts, most_bytes=self._inside_bytes, record_all=self._record_all)
+            self._restore_parts(task, parts)
         else:
+            self._note_part(task, outcome)
             parts.take(task.context.part_number, outcome)
         self._dispatcher.examine_parts(task, parts)
         if parts.open:
@@ -238,6 +243,27 @@ class EntryResults:
         task.context.span.count.bytes_read += joined.result.bytes_read
         self._resolve(task, joined.result, joined.members)
         self._note_done(task.context.number, task.entry, joined.result)
+
+    def _restore_parts(self, task: EntryTask, parts: PartResults) -> None:
+        """Takes over the parts that an interrupted scan has done."""
+        if self._earlier is None:
+            return
+        for number, part in enumerate(parts.parts):
+            if (done := self._earlier.part_of(task.entry, part)) is not None:
+                parts.restore(number, PartOutcome(done.result, MemberSpool(done.members)))
+        if self._earlier.is_used_up and self._journal is not None:
+            self._journal.drop_carried_behind(task.context.number)
+
+    def _note_part(self, task: EntryTask, outcome: PartOutcome) -> None:
+        result, members = outcome.result, outcome.members
+        if self._journal is None or task.part is None or result is None or outcome.fault is not None:
+            return
+        has_changed = result.part is not None and result.part.has_changed
+        if has_changed or (members is not None and members.size_bytes > MAX_JOURNALED_BYTES):
+            return
+        frames = () if members is None else tuple(members.frames())
+        done = PartDone(task.entry, task.part, msgspec.structs.replace(result, item=0), frames)
+        self._journal.note(task.context.number, done)
 
     def _keep(self, tasks: Sequence[EntryTask], cached: Cached) -> None:
         if self._cache is None:

@@ -82,6 +82,11 @@ class PartResults:
         self._last_taken = 0
         self._has_changed = False
 
+    def restore(self, number: int, outcome: PartOutcome) -> None:
+        """Adds the outcome of a part that is not to be examined, because an interrupted scan has done it."""
+        self._waiting.remove(number)
+        self.take(number, outcome)
+
     def next(self) -> tuple[int, Part] | None:
         """Returns the next part to examine and its number; ``None``: no more are needed now."""
         while self._waiting:

@@ -12,17 +12,27 @@ from hashaudit.model.results import MemberResult
 MEMORY_BYTES = 4 << 20
 """Kept in memory for one container; longer results go to an unnamed temporary file."""
 
+PART_MEMORY_BYTES = 64 << 10
+"""Kept in memory for one part of a container, because many parts wait for one another."""
+
 _LENGTH_BYTES = 4
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(tuple[MemberResult, ...])
 
 
 class MemberSpool:
-    """The results of the members of one container, in order."""
+    """The results of the members of one container, in order.
 
-    def __init__(self, frames: Iterable[bytes] = ()) -> None:
+    Args:
+        frames: the first results, encoded.
+        memory_bytes: kept in memory.
+    """
+
+    def __init__(self, frames: Iterable[bytes] = (), memory_bytes: int = MEMORY_BYTES) -> None:
+        self._memory_bytes = memory_bytes
         self._frames: list[bytes] = []
-        self._bytes = 0
+        self.size_bytes = 0
+        """Length of all results, encoded."""
         self._file: IO[bytes] | None = None
         self.count = 0
         """Number of results."""
@@ -39,10 +49,10 @@ class MemberSpool:
 
     def _add(self, frame: bytes, count: int) -> None:
         self.count += count
+        self.size_bytes += len(frame)
         if self._file is None:
             self._frames.append(frame)
-            self._bytes += len(frame)
-            if self._bytes <= MEMORY_BYTES:
+            if self.size_bytes <= self._memory_bytes:
                 return
         frames, self._frames = self._frames or [frame], []
         try:
@@ -75,7 +85,7 @@ class MemberSpool:
 
     def clear(self) -> None:
         """Forgets all results."""
-        self._frames, self._bytes, self.count = [], 0, 0
+        self._frames, self.size_bytes, self.count = [], 0, 0
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from hashaudit.host.process_owner import ProcessOwner
+from hashaudit.model.container_parts import Part
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.location import Location
 from hashaudit.model.results import EntryResult
@@ -82,6 +83,16 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
     """Items whose content an earlier scan read."""
 
 
+class PartDone(msgspec.Struct, frozen=True, array_like=True, tag="part"):
+    """A part of a large container that is done, while others of it are not."""
+
+    entry: Entry
+    part: Part
+    result: EntryResult
+    members: tuple[bytes, ...]
+    """Results of its members, as a spool encodes them."""
+
+
 class JournaledLink(msgspec.Struct, frozen=True, array_like=True, tag="link"):
     """A result that other names of a file may take over."""
 
@@ -91,7 +102,7 @@ class JournaledLink(msgspec.Struct, frozen=True, array_like=True, tag="link"):
     result: EntryResult
 
 
-Frame = Begin | JournaledPoint | Line | Done | JournaledLink
+Frame = Begin | JournaledPoint | Line | Done | PartDone | JournaledLink
 
 _ENCODER = msgspec.msgpack.Encoder()
 FRAME_DECODER: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
@@ -141,7 +152,7 @@ class Journal:
         self._carried_until: int | None = None
         self._ahead: deque[Ahead] = deque()
         self._ahead_bytes = 0
-        self._noted: list[tuple[int, Done]] = []
+        self._noted: list[tuple[int, Done | PartDone]] = []
         self._new_links: list[bytes] = []
         self._compacted_size = 0
         self._due_s = 0.0
@@ -157,14 +168,14 @@ class Journal:
             frames: of the scan that is resumed: last resume point, links, and entries done beyond it.
         """
         links = tuple(frame for frame in frames if isinstance(frame, JournaledLink))
-        self._carried = tuple(_ENCODER.encode(frame) for frame in frames if isinstance(frame, Done))
+        self._carried = tuple(_ENCODER.encode(frame) for frame in frames if isinstance(frame, Done | PartDone))
         self._resume_point = next(
             (_ENCODER.encode(frame) for frame in frames if isinstance(frame, JournaledPoint)), None
         )
         self._alive = True
         self._attempt(lambda: self._compact(links))
 
-    def note(self, last: int, done: Done) -> None:
+    def note(self, last: int, done: Done | PartDone) -> None:
         """Adds entries that are done.
 
         Args:

@@ -134,7 +134,7 @@ def continue_scan(
     config = msgspec.structs.replace(opened.config, allow_different_root=False)
     journal = new_journal(journal_file(opened.path, run_id, signer, own_files), run_id, config, writer)
     resume_point = () if prior.resume_point is None else (prior.resume_point,)
-    journal.begin((*resume_point, *prior.links, *prior.batches))
+    journal.begin((*resume_point, *prior.links, *prior.batches, *prior.parts))
     report_failure(journal, report)
     report(
         Resumed(

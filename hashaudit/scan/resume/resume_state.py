@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError, OutputError
+from hashaudit.model.container_parts import Part
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind, ResumeKey
 from hashaudit.model.results import EntryResult
@@ -19,7 +20,16 @@ from hashaudit.record.output import Output
 from hashaudit.record.totals import TotalsCounter
 from hashaudit.record.verify.record_lines import without_newline
 from hashaudit.record.verify.resume_read import Interrupted, RecordedLine, read_interrupted
-from hashaudit.scan.resume.journal import FRAME_DECODER, Begin, Done, Frame, JournaledLink, JournaledPoint, Line
+from hashaudit.scan.resume.journal import (
+    FRAME_DECODER,
+    Begin,
+    Done,
+    Frame,
+    JournaledLink,
+    JournaledPoint,
+    Line,
+    PartDone,
+)
 from hashaudit.scan.resume.journal_file import read_frames
 from hashaudit.signing.public_key import PublicKey
 from hashaudit.sources.interface import Position
@@ -33,6 +43,7 @@ class JournalContent(msgspec.Struct):
     lines: dict[int, bytes] = {}
     """By number."""
     done: list[Done] = []
+    parts: list[PartDone] = []
     links: list[JournaledLink] = []
 
 
@@ -68,6 +79,8 @@ def _add(content: JournalContent, frame: Frame) -> None:
             content.lines[seq] = data
         case Done():
             content.done.append(frame)
+        case PartDone():
+            content.parts.append(frame)
         case JournaledLink():
             content.links.append(frame)
         case Begin():
@@ -110,10 +123,14 @@ class ResumeState:
         self._rest: dict[int, int] = {}
         self.links: Sequence[JournaledLink] = ()
         self.batches: Sequence[Done] = ()
+        self.parts: Sequence[PartDone] = ()
+        self._parts: dict[tuple[Entry, Part], PartDone] = {}
         self._read_as: dict[tuple[int, int], bytes] = {}
         if journal is not None:
             self.links = journal.links
             self.batches = journal.done
+            self.parts = journal.parts
+            self._parts = {(one.entry, one.part): one for one in journal.parts}
             self._read_as = {(link.stat.device, link.stat.inode): link.location.path for link in journal.links}
             for batch in journal.done:
                 outcomes = dict(_outcomes(batch))
@@ -146,11 +163,15 @@ class ResumeState:
     @property
     def is_used_up(self) -> bool:
         """True if nothing is left."""
-        return not (self._lines or self._done)
+        return not (self._lines or self._done or self._parts)
 
     def line_of(self, key: ResumeKey) -> RecordedLine | None:
         """Removes and returns the summary of the entry's record; ``None`` if it has none."""
         return self._lines.pop(key, None)
+
+    def part_of(self, entry: Entry, part: Part) -> PartDone | None:
+        """Removes and returns the result of a part of an entry in exactly this state; ``None`` if it is not done."""
+        return self._parts.pop((entry, part), None)
 
     def has_members(self, key: ResumeKey) -> bool:
         """Returns whether members of the file have a record."""

@@ -23,7 +23,7 @@ from hashaudit.workers.local.pooled_worker import Batch, PooledWorker
 from hashaudit.workers.local.rate_limiter import RateLimiter
 from hashaudit.workers.local.watchdog import DeadlineExceeded, Deadlines, Watch
 from hashaudit.workers.local.worker_process import REAP_TIMEOUT_S, ProtocolError, WorkerProcess, describe_end
-from hashaudit.workers.member_spool import MemberSpool
+from hashaudit.workers.member_spool import MEMORY_BYTES, PART_MEMORY_BYTES, MemberSpool
 from hashaudit.workers.protocol import (
     ENCODER,
     STATUS_CODES,
@@ -387,7 +387,10 @@ class Pool(Generic[ContextT]):
         batch = worker.batches.get(frame.number)
         if batch is None or frame.number != min(worker.batches) or not 0 <= frame.item < len(batch.tasks):
             raise ProtocolError("members of an unknown item")
-        spool = worker.spools.setdefault(frame.item, MemberSpool())
+        spool = worker.spools.get(frame.item)
+        if spool is None:
+            is_part = batch.tasks[frame.item].part is not None
+            spool = worker.spools[frame.item] = MemberSpool((), PART_MEMORY_BYTES if is_part else MEMORY_BYTES)
         if frame.first == 0:
             spool.clear()
         is_valid = self._check is None or self._check.are_members(frame, batch.tasks[frame.item])
