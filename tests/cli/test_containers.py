@@ -238,3 +238,28 @@ def test_an_image_is_opened_by_wish_or_as_a_root(hashaudit: Tool, make_list: Mak
         assert result.code == 24, result.err  # the partition has no file system
         assert [chain(line) for line in of_kind(result.lines, "finding")] == [[("partitions", "p1", 0)]]
     assert hashaudit("scan", image, *words, "--inside", "none").code == 0
+
+
+def test_a_large_archive_is_the_same_for_any_number_of_workers(
+    hashaudit: Tool, make_list: MakeList, tmp_path: Path
+) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("deep", b"listed content")
+    with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
+        for number in range(70):
+            archive.writestr(f"zeros{number}", bytes(500_000) + b"%d" % number)
+            if number in {5, 60}:
+                archive.writestr(f"inner{number}.zip", inner.getvalue())
+        archive.writestr("last", b"listed content")
+    listed = make_list(b"listed content")
+    results = []
+    for jobs in ("1", "3"):
+        result = hashaudit("scan", tmp_path / "large.zip", "--list", listed, "-j", jobs)
+        assert result.code == 8, result.err
+        findings = of_kind(result.lines, "finding")
+        places = [[(step["name"], step["ordinal"]) for step in line["entry"]["within"]] for line in findings]
+        assert places == [[("inner5.zip", 6), ("deep", 0)], [("inner60.zip", 62), ("deep", 0)], [("last", 72)]]
+        results.append(([{**line, "time": ""} for line in findings], totals(result.lines)))
+    assert results[0] == results[1]
+    assert results[0][1]["members"] == 75
