@@ -171,7 +171,7 @@ def test_a_member_in_parts_gets_their_faults_and_counts_without_them() -> None:
     assert (container.lines, container.clean, container.containers) == (0, 18, {"ext": 1})
     result, _ = joined(plan, {closed: of_member(opened=True), inside[1]: outcome(inside[1], passed=7)})
     assert result is not None
-    [member] = result.members or ()
+    [member] = list(result.members or ())
     assert [fault.code for fault in member.result.faults] == [FaultCode.INTERNAL_ERROR]
     assert not result.result.faults
     result, _ = joined(plan, {closed: of_member(opened=False)})
