@@ -1,8 +1,11 @@
 """What all tests share: the rule about skips, hypothesis profiles, the installed command and lists for it."""
 
+import gc
 import hashlib
 import os
 import signal
+import sys
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -21,6 +24,56 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 # Timing belongs to benchmarks: a busy machine must not fail a property.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("suite")
+
+
+MAX_LEFT_OPEN = 60
+"""Descriptors that a process may have more at the end of a test than before its first one: those of servers, of
+libraries and of the processes that start commands. More are a leak, here or in the library."""
+
+
+def pytest_collection_finish() -> None:
+    """Spares each collection of garbage the objects of all tests and modules."""
+    gc.collect()
+    gc.freeze()
+
+
+class OpenDescriptors:
+    """The descriptors of this process, and the tests that left some open."""
+
+    def __init__(self) -> None:
+        self._first = self._last = self._count()
+        self._by_test: Counter[str] = Counter()
+
+    @staticmethod
+    def _count() -> int:
+        return len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+
+    def leak_after(self, test: str) -> str:
+        """Returns the tests that left most descriptors open once there are too many, and begins again; or nothing."""
+        now = self._count()
+        if now > self._last:
+            gc.collect()
+            now = self._count()
+        self._by_test[test] += now - self._last
+        self._last = now
+        if now - self._first <= MAX_LEFT_OPEN:
+            return ""
+        most = "".join(f"\n  {number:+} {name}" for name, number in self._by_test.most_common(12))
+        self._first = now
+        return f"{now} descriptors are open; these tests left most of them open:{most}"
+
+
+@pytest.fixture(scope="session")
+def open_descriptors() -> OpenDescriptors:
+    return OpenDescriptors()
+
+
+@pytest.fixture(autouse=True)
+def no_leak(request: pytest.FixtureRequest, open_descriptors: OpenDescriptors) -> Generator[None]:
+    """Fails in the process that has too many open descriptors, and names the tests that left them."""
+    yield
+    leak = open_descriptors.leak_after(request.node.nodeid)
+    assert not leak, leak
 
 
 @pytest.hookimpl(wrapper=True)

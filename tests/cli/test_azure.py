@@ -5,13 +5,15 @@ import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure.storage.blob import ContainerClient
 
 from installed import Result, Tool, key_of, of_kind, totals
 from object_store import AZURE_ACCOUNT, AZURE_KEY, Answer, Asked, proxied
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
 
@@ -21,7 +23,9 @@ KEYS = ["a//b", "blue", "blue/green", "dir/", "dir/full", "a b+c%20", "ü/é😀
 
 
 @pytest.fixture
-def container(azure_url: str) -> ContainerClient:
+def container(azure_url: str) -> "ContainerClient":
+    from azure.storage.blob import ContainerClient  # noqa: PLC0415 # importing it takes half a second
+
     name = f"c-{uuid.uuid4().hex[:12]}"
     credential: Any = {"account_name": AZURE_ACCOUNT, "account_key": AZURE_KEY}
     made = ContainerClient(azure_url, name, credential=credential)
@@ -30,7 +34,7 @@ def container(azure_url: str) -> ContainerClient:
 
 
 @pytest.fixture
-def scan(hashaudit: Tool, container: ContainerClient, azure_url: str) -> Callable[..., Result]:
+def scan(hashaudit: Tool, container: "ContainerClient", azure_url: str) -> Callable[..., Result]:
     def run(*words: Any, url: str = azure_url, prefix: str = "") -> Result:
         root = f"az://{container.container_name}/{prefix}"
         return hashaudit("scan", root, "--endpoint-url", url, "--unsigned", "-q", *words, env=CREDENTIALS)
@@ -43,7 +47,7 @@ def sha256(data: bytes) -> str:
 
 
 def test_every_name_is_examined_whatever_it_is(
-    container: ContainerClient, scan: Callable[..., Result], make_list: Callable[..., Path]
+    container: "ContainerClient", scan: Callable[..., Result], make_list: Callable[..., Path]
 ) -> None:
     bodies = {key: b"" if key == "dir/" else f"content of {key}".encode() for key in KEYS}
     bodies["large"] = os.urandom(19 << 20)
@@ -59,7 +63,7 @@ def test_every_name_is_examined_whatever_it_is(
     assert totals(result.lines)["seen"] == len(bodies)
 
 
-def test_a_prefix_is_what_names_begin_with(container: ContainerClient, scan: Callable[..., Result]) -> None:
+def test_a_prefix_is_what_names_begin_with(container: "ContainerClient", scan: Callable[..., Result]) -> None:
     for key in ("2024", "2024-old", "2024/x", "2023"):
         container.upload_blob(key, key.encode())
     lines = of_kind(scan("--record", "all", prefix="2024").lines, "file")
@@ -67,7 +71,7 @@ def test_a_prefix_is_what_names_begin_with(container: ContainerClient, scan: Cal
 
 
 def test_what_is_overwritten_broken_off_archived_or_gone_is_told(
-    container: ContainerClient, scan: Callable[..., Result], azure_url: str
+    container: "ContainerClient", scan: Callable[..., Result], azure_url: str
 ) -> None:
     for key in ("archived", "busy", "changing", "denied", "gone", "summed"):
         container.upload_blob(key, b"as listed")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ import hostile_hasher
 import patient_hasher
 from installed import Tool, Word, of_kind, parsed, totals, wait_until
 
-pytest.importorskip("distributed", reason="needs the extra dask: distributed")
+if find_spec("distributed") is None:  # importing it takes as long as collecting a thousand tests
+    pytest.skip("needs the extra dask: distributed", allow_module_level=True)
 
 from dask_cluster import DaskCluster, kill
 

@@ -15,8 +15,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-import boto3
-
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 # It ends when its standard input does, so that nothing is left behind whatever becomes of the tests.
@@ -72,6 +70,8 @@ def azure_server(command: str) -> Iterator[str]:
 
 def client(url: str) -> Any:
     """boto3's client, to fill buckets with."""
+    import boto3  # noqa: PLC0415 # few tests need it, and all processes collect all tests
+
     return boto3.client(
         "s3",
         endpoint_url=url,

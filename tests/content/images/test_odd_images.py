@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import odd_images
 from hashaudit.content.images import more_codecs
 from hashaudit.content.images.decode import Frame, SkippedFrames, decode
 from hashaudit.content.images.iso_media import Aperture, clean_aperture
@@ -18,12 +19,23 @@ from hashaudit.content.perceptual.hash_image import HashOptions, Variants, hash_
 from hashaudit.content.perceptual.perceptual_registry import PDQ
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.results import NoHash, PerceptualHash
-from odd_images import chunk, decodable, encoded, lossless_jpeg, masked_bitmap, scene, tiff, undecodable
+from odd_images import (
+    LazyFiles,
+    chunk,
+    decodable,
+    encoded,
+    lossless_jpeg,
+    masked_bitmap,
+    reduced,
+    scene,
+    tiff,
+    undecodable,
+)
 
 LIMITS = DecodeLimits()
 IMAGE = scene()
-DECODABLE = dict(decodable(IMAGE))
-UNDECODABLE = dict(undecodable(IMAGE))
+DECODABLE = LazyFiles(odd_images.DECODABLE, lambda: decodable(IMAGE))
+UNDECODABLE = LazyFiles(odd_images.UNDECODABLE, lambda: undecodable(IMAGE))
 
 
 def bits(image: Image.Image) -> int:
@@ -52,7 +64,7 @@ def hashed(data: bytes, variants: Variants = Variants.ALL) -> tuple[PerceptualHa
     return found.hashes
 
 
-@pytest.mark.parametrize("name", DECODABLE)
+@pytest.mark.parametrize("name", DECODABLE.names)
 def test_an_odd_file_of_an_image_has_its_hash(name: str) -> None:
     (frame,) = frames_of(DECODABLE[name])
     expected = FOUR_BITS if name == "runs-of-four-bits.bmp" else REFERENCE
@@ -60,7 +72,7 @@ def test_an_odd_file_of_an_image_has_its_hash(name: str) -> None:
     assert not frame.truncated
 
 
-@pytest.mark.parametrize("name", UNDECODABLE)
+@pytest.mark.parametrize("name", UNDECODABLE.names)
 def test_a_file_without_decodable_content_is_a_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(more_codecs, "is_installed", lambda: False)
     (fault,) = decode(UNDECODABLE[name], LIMITS)
@@ -386,8 +398,8 @@ def test_a_bitmap_with_a_real_alpha_channel_is_transparent() -> None:
 
 
 def test_chunks_that_the_repair_keeps() -> None:
-    palette = encoded(IMAGE.quantize(64), "PNG")
+    palette = encoded(reduced(IMAGE, 64), "PNG")
     broken = palette[:33] + chunk(b"zTXt", b"Comment\0\7x") + palette[33:]
     assert zlib.crc32(palette) != zlib.crc32(broken)
     (frame,) = frames_of(broken)
-    assert (bits(frame.colour or frame.luma) ^ bits(IMAGE.quantize(64))).bit_count() == 0
+    assert (bits(frame.colour or frame.luma) ^ bits(reduced(IMAGE, 64))).bit_count() == 0

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("distributed")
-pytest.importorskip("resource")
+if find_spec("distributed") is None or find_spec("resource") is None:
+    pytest.skip("needs the extra dask: distributed", allow_module_level=True)
 
 CODE = """
 import resource
