@@ -105,6 +105,8 @@ class ContainerResult(msgspec.Struct, frozen=True, array_like=True, gc=False):
     members are examined there."""
     skipped: int = 0
     """Members that a pattern excludes, or does not include."""
+    deleted_unreadable: int = 0
+    """Deleted members whose content is not there any more."""
 
     @property
     def members(self) -> int:

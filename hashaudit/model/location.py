@@ -54,6 +54,8 @@ class Member(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Exact bytes: may contain ``/``, ``..``, NUL and line ends."""
     ordinal: int
     """Position in the container's own order, from 0."""
+    deleted: bool = False
+    """The container says that it was deleted."""
 
 
 class ResumeKey(NamedTuple):

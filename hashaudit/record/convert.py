@@ -94,7 +94,11 @@ def of_location(location: Location) -> schema.Entry:
     within = []
     for member in location.within:
         name, name_uri = paths.to_text(member.name)
-        within.append(schema.Member(format=member.format, name=name, name_uri=name_uri, ordinal=member.ordinal))
+        within.append(
+            schema.Member(
+                format=member.format, name=name, name_uri=name_uri, ordinal=member.ordinal, deleted=member.deleted
+            )
+        )
     return schema.Entry(
         root=location.root,
         path=path,
@@ -185,6 +189,7 @@ def _container(container: ContainerResult) -> schema.Container:
         clean=container.clean,
         known=container.known,
         skipped=container.skipped,
+        deleted_unreadable=container.deleted_unreadable,
         bytes=large(container.bytes),
         containers=_of_kinds(container.containers),
         containers_unopened=_of_kinds(container.containers_unopened),

@@ -13,8 +13,12 @@ def file_path(entry: Entry) -> bytes:
 
 
 def joined_path(entry: Entry) -> bytes:
-    """Returns the path of the entry, each member behind ``//``: ``/srv/a.zip//b/c.jpg``."""
-    return MEMBER_SEPARATOR.join((file_path(entry), *member_names(entry)))
+    """Returns the path of the entry, each member behind ``//``: ``/srv/a.zip//b/c.jpg``.
+
+    Members without a name on the way are skipped, as the tar in a ``.tgz`` and the disk in an image are: ``a.tgz//b``.
+    """
+    *above, last = (file_path(entry), *member_names(entry))
+    return MEMBER_SEPARATOR.join((*filter(None, above), last))
 
 
 def member_names(entry: Entry) -> tuple[bytes, ...]:

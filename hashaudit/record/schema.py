@@ -59,6 +59,8 @@ class Member(Value, frozen=True, kw_only=True):
     name: str
     name_uri: str | None = None
     ordinal: Natural
+    deleted: bool = False
+    """The container says that it was deleted."""
     size: Size | None = None
     mtime: Annotated[str, Meta(pattern=MEMBER_TIME_PATTERN)] | None = None
 
@@ -83,7 +85,7 @@ class Entry(Value, frozen=True, kw_only=True):
     def resume_key(self) -> ResumeKey:
         """The key by which a resumed scan finds the entry."""
         within = tuple(
-            model.Member(member.format, paths.from_text(member.name, member.name_uri), member.ordinal)
+            model.Member(member.format, paths.from_text(member.name, member.name_uri), member.ordinal, member.deleted)
             for member in self.within
         )
         return ResumeKey(paths.from_text(self.path, self.path_uri), self.version, within)
@@ -179,6 +181,8 @@ class Container(Value, frozen=True, kw_only=True):
     """Members without a record: fully examined, matches of role ``known`` only."""
     skipped: Natural = 0
     """Members that a pattern excludes, or does not include. They are not among ``members``."""
+    deleted_unreadable: Natural = 0
+    """Deleted members whose content is not there any more. They are not among ``members``."""
     bytes: Size = 0
     """Content of all members."""
     containers: dict[ContainerKind, Natural] = msgspec.field(default_factory=dict)
@@ -362,6 +366,8 @@ class Totals(Value, frozen=True, kw_only=True):
     members_faulted: Natural = 0
     members_skipped: Natural = 0
     """Members that a pattern excludes, or does not include. They are not among ``members``."""
+    members_deleted_unreadable: Natural = 0
+    """Deleted members whose content is not there any more. They are not among ``members``."""
     member_file_lines: Natural = 0
     """``file`` records of members."""
     member_bytes: Size = 0

@@ -41,6 +41,11 @@ class InsideCounts(Protocol):
         ...
 
     @property
+    def members_deleted_unreadable(self) -> int:
+        """Deleted members whose content is not there any more."""
+        ...
+
+    @property
     def member_bytes(self) -> int:
         """Bytes of members."""
         ...
@@ -81,6 +86,7 @@ class TotalsCounter:
         self.members_clean = 0
         self.members_known = 0
         self.members_skipped = 0
+        self.members_deleted_unreadable = 0
         self.members_matched = 0
         self.members_faulted = 0
         self.member_file_lines = 0
@@ -154,6 +160,7 @@ class TotalsCounter:
         self.members_clean += counts.members_clean
         self.members_known += counts.members_known
         self.members_skipped += counts.members_skipped
+        self.members_deleted_unreadable += counts.members_deleted_unreadable
         self.member_bytes += counts.member_bytes
         self.containers.update({ContainerKind(kind): count for kind, count in counts.containers.items()})
         self.containers_unopened.update(
@@ -198,6 +205,7 @@ class TotalsCounter:
             self.members_clean += container.clean
             self.members_known += container.known
             self.members_skipped += container.skipped
+            self.members_deleted_unreadable += container.deleted_unreadable
             self.member_bytes += int(container.bytes)
             self.containers.update(container.containers)
             self.containers_unopened.update(container.containers_unopened)
@@ -244,6 +252,7 @@ class TotalsCounter:
             members_clean=self.members_clean,
             members_known=self.members_known,
             members_skipped=self.members_skipped,
+            members_deleted_unreadable=self.members_deleted_unreadable,
             members_matched=self.members_matched,
             members_faulted=self.members_faulted,
             member_file_lines=self.member_file_lines,

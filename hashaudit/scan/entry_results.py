@@ -346,6 +346,7 @@ def _count_of(container: ContainerResult) -> Count:
         members_clean=container.clean,
         members_known=container.known,
         members_skipped=container.skipped,
+        members_deleted_unreadable=container.deleted_unreadable,
         member_bytes=container.bytes,
     )
     count.add(Count(containers=of_kind) if container.opened else Count(containers_unopened=of_kind))

@@ -239,6 +239,7 @@ def _totals(shards: Sequence[ShardFile]) -> Totals:
         tally.members_clean += totals.members_clean
         tally.members_known += totals.members_known
         tally.members_skipped += totals.members_skipped
+        tally.members_deleted_unreadable += totals.members_deleted_unreadable
         tally.members_matched += totals.members_matched
         tally.accepted += totals.accepted
         tally.appended += totals.appended

@@ -39,6 +39,7 @@ class Count(msgspec.Struct, array_like=True):
     member_bytes: int = 0
     """Content of all members in those containers."""
     members_skipped: int = 0
+    members_deleted_unreadable: int = 0
 
     def add(self, other: "Count") -> None:
         """Adds another count to this one."""
@@ -51,6 +52,7 @@ class Count(msgspec.Struct, array_like=True):
         self.members_known += other.members_known
         self.member_bytes += other.member_bytes
         self.members_skipped += other.members_skipped
+        self.members_deleted_unreadable += other.members_deleted_unreadable
         if other.containers:
             self.containers = _summed(self.containers, other.containers)
         if other.containers_unopened:

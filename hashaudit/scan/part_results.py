@@ -259,7 +259,7 @@ class _Total:
     """The counts of all parts so far."""
 
     def __init__(self) -> None:
-        self.clean = self.known = self.bytes = self.skipped = 0
+        self.clean = self.known = self.bytes = self.skipped = self.unreadable = 0
         self.opened: dict[str, int] = {}
         self.unopened: dict[str, int] = {}
         self._limited_bytes = self._limited_members = 0
@@ -277,6 +277,7 @@ class _Total:
         self.clean += container.clean
         self.known += container.known
         self.skipped += container.skipped
+        self.unreadable += container.deleted_unreadable
         for of_kind, added in (
             (self.opened, container.containers),
             (self.unopened, container.containers_unopened),
@@ -315,6 +316,7 @@ class _Total:
             containers=self.opened,
             containers_unopened=self.unopened,
             skipped=self.skipped,
+            deleted_unreadable=self.unreadable,
         )
 
 
@@ -325,7 +327,7 @@ def _bytes(outcome: PartOutcome) -> int:
 
 def _members(outcome: PartOutcome) -> int:
     container = None if outcome.result is None else outcome.result.container
-    return 0 if container is None else container.members + container.skipped
+    return 0 if container is None else container.members + container.skipped + container.deleted_unreadable
 
 
 def _faults_of(part: Part, outcome: PartOutcome) -> list[Fault]:

@@ -187,7 +187,14 @@ class AnswerCheck:
             return True
         kinds = frozenset(ContainerKind)
         of_kinds = {**container.containers, **container.containers_unopened}
-        of_members = (container.lines, container.clean, container.known, container.bytes, container.skipped)
+        of_members = (
+            container.lines,
+            container.clean,
+            container.known,
+            container.bytes,
+            container.skipped,
+            container.deleted_unreadable,
+        )
         counts = (*of_members, container.same_as or 0)
         return (
             (

@@ -37,7 +37,8 @@ def list_members(settings: Settings) -> int:
     """List what a scan examines inside containers, at all depths.
 
     Each line has the kind of container, the state, the size in bytes, and the path with each member behind `//`.
-    Members come before the file that they are in. The state is `examined`, `opened`, `not opened`, `same as N` (equal
+    Members come before the file that they are in. The state is `examined`, `deleted` (and
+    examined), `opened`, `not opened`, `same as N` (equal
     to the container that the first N members of the path name, 0 being the file), or the code of a fault with its
     reason. Members are read as by a scan, in the sandboxed workers, and nothing is written anywhere. With --json, each
     line is a record of the findings format.

@@ -54,7 +54,9 @@ def listing_line(record: EntryRecord) -> str:
 def _state(record: EntryRecord) -> str:
     if record.faults:
         return record.faults[0].code.value
-    return "examined" if record.container is None else _state_of_container(record.container)
+    if record.container is not None:
+        return _state_of_container(record.container)
+    return "deleted" if any(member.deleted for member in record.entry.within) else "examined"
 
 
 def _state_of_container(container: Container) -> str:

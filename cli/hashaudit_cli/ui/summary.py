@@ -77,6 +77,8 @@ def summary(finished: Finished) -> str:
         parts.append(f"{sum(totals.skipped.values()):,} skipped ({listed})")
     if totals.members_skipped:
         parts.append(f"{counted(totals.members_skipped, 'member')} skipped")
+    if totals.members_deleted_unreadable:
+        parts.append(f"{counted(totals.members_deleted_unreadable, 'deleted member')} without content")
     if totals.containers_unopened:
         ranked = sorted(totals.containers_unopened.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{kind} {count:,}" for kind, count in ranked)

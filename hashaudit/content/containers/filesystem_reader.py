@@ -96,6 +96,7 @@ class _Stream(msgspec.Struct):
     type: int
     id: int
     is_own: bool
+    is_deleted: bool
 
 
 def read_filesystem(source: RandomSource) -> Iterator[Found]:
@@ -161,7 +162,9 @@ class FilesystemRanges:
             self.passed = reader.number - wanted.first
             for stream in reader.streams(file, path):
                 content = _FileSource(file, stream, self._image)
-                yield MemberContent(index, stream.name, content.pieces(), stream.size, random=content)
+                yield MemberContent(
+                    index, stream.name, content.pieces(), stream.size, random=content, deleted=stream.is_deleted
+                )
                 index += 1
         self.passed = reader.number - wanted.first
         if reader.is_damaged:
@@ -254,7 +257,7 @@ class _Reader:
         is_deleted = bool(int(meta.flags) & pytsk3.TSK_FS_META_FLAG_UNALLOC)
         if self._system.info.ftype not in _NTFS:
             if is_file and (meta.size or not is_deleted):
-                yield _Stream(meta.addr, path, meta.size, 0, 0, is_own=True)
+                yield _Stream(meta.addr, path, meta.size, 0, 0, is_own=True, is_deleted=is_deleted)
             return
         # All at once, because a file has one position in its attributes, which reading moves.
         try:
@@ -272,7 +275,9 @@ class _Reader:
             if is_deleted and not info.size:
                 continue
             stream_path = path if is_own else path + b":" + name
-            yield _Stream(meta.addr, stream_path, info.size, int(info.type), info.id, is_own=is_own)
+            yield _Stream(
+                meta.addr, stream_path, info.size, int(info.type), info.id, is_own=is_own, is_deleted=is_deleted
+            )
 
 
 class _FileSource(ReadInOrder):

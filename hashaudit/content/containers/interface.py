@@ -46,6 +46,8 @@ class MemberContent(msgspec.Struct):
     """The kind of container that it is opened as if its first bytes show none."""
     random: "RandomSource | None" = None
     """The same content at any position, so that a container in it is not held in memory."""
+    deleted: bool = False
+    """The container says that it was deleted. It is then no fault if the content is not there any more."""
     whole: bytes | None = None
     """The whole content of a small member that is not damaged, which ``chunks`` gives too. It makes reading faster."""
 

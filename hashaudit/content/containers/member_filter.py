@@ -110,7 +110,14 @@ def _file_matcher(patterns: Iterable[bytes]) -> _Matches:
 def _matcher(patterns: Sequence[bytes]) -> Callable[[Sequence[bytes]], bool]:
     by_name = _compiled(pattern for pattern in patterns if b"/" not in pattern)
     by_path = _compiled(pattern for pattern in patterns if b"/" in pattern)
-    return lambda names: by_path(MEMBER_MARK.join(names)) or by_name(names[-1].rpartition(b"/")[2])
+
+    def matches(names: Sequence[bytes]) -> bool:
+        if by_path(MEMBER_MARK.join(names)) or by_name(names[-1].rpartition(b"/")[2]):
+            return True
+        # A tar in a .tgz and the disk in an image have no name.
+        return b"" in names and by_path(MEMBER_MARK.join(filter(None, names)))
+
+    return matches
 
 
 def _compiled(patterns: Iterable[bytes]) -> _Matches:

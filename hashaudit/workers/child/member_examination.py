@@ -128,6 +128,11 @@ class MemberExamination:
         if closed is None:
             container, faults = self._contents(stream, sink, within, above, found)
         stream.drain()
+        results.bytes += stream.count
+        if found.deleted and stream.error is not None and stream.error.code is FaultCode.DAMAGED:
+            # Others have taken its blocks. It is not a fault: no other reading of the image would find its content.
+            results.unreadable += 1
+            return
         if stream.error is not None:
             faults.append(unpack_fault(stream.error))
         if blame is not None:
@@ -139,7 +144,6 @@ class MemberExamination:
         seen = self._hash_image(sink, digests) if is_whole and not is_opened else None
         if seen is not None:
             faults += seen.faults
-        results.bytes += stream.count
         is_matched = digests and verdict is MemberVerdict.EXAMINE
         matches, confirmations = hashing.match(digests, stream.count, seen) if is_matched else ((), ())
         hashing.check(faults, decoded=seen is not None)

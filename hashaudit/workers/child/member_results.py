@@ -27,6 +27,7 @@ class MemberCounts(msgspec.Struct, frozen=True):
     clean: int
     known: int
     bytes: int
+    unreadable: int
     opened: dict[str, int]
     unopened: dict[str, int]
 
@@ -38,6 +39,7 @@ class MemberCounts(msgspec.Struct, frozen=True):
             self.clean - before.clean,
             self.known - before.known,
             self.bytes - before.bytes,
+            self.unreadable - before.unreadable,
             _difference(self.opened, before.opened),
             _difference(self.unopened, before.unopened),
         )
@@ -63,7 +65,7 @@ class MemberResults:
         self._results_bytes = 0
         self.number = 0
         """Members that were begun."""
-        self.clean = self.known = self.bytes = self.skipped = 0
+        self.clean = self.known = self.bytes = self.skipped = self.unreadable = 0
         self._opened: dict[str, int] = {}
         self._unopened: dict[str, int] = {}
         self._seen: dict[tuple[ContainerKind, tuple[bytes, ...]], tuple[int, MemberCounts]] = {}
@@ -102,6 +104,7 @@ class MemberResults:
             self.clean,
             self.known,
             self.bytes,
+            self.unreadable,
             dict(self._opened),
             dict(self._unopened),
         )
@@ -123,6 +126,7 @@ class MemberResults:
         self.clean += counts.clean
         self.known += counts.known
         self.bytes += counts.bytes
+        self.unreadable += counts.unreadable
         for of_kind, added in ((self._opened, counts.opened), (self._unopened, counts.unopened)):
             for name, count in added.items():
                 of_kind[name] = of_kind.get(name, 0) + count
@@ -140,6 +144,7 @@ class MemberResults:
             containers=self._opened,
             containers_unopened=self._unopened,
             skipped=self.skipped,
+            deleted_unreadable=self.unreadable,
         )
 
     def _flush(self) -> None:

@@ -140,7 +140,7 @@ class MemberWalk:
                 if verdict is MemberVerdict.SKIP:
                     self._skip(found, kind)
                 elif closed is not None or not self._is_done_quickly(found, verdict):
-                    steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index))
+                    steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index, found.deleted))
                     self._examination.examine(found, steps, above, verdict, closed)
         except LimitReachedError:
             raise

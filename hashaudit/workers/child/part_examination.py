@@ -233,7 +233,10 @@ class _OpenFile:
                 member = self._member(kinds[:-1], path)
                 source = member.random
                 above = self._level(kinds[:-1], path[:-1])
-                steps = (*above.steps, Member(kinds[-2].value, member.name[:MAX_NAME_BYTES], member.index))
+                steps = (
+                    *above.steps,
+                    Member(kinds[-2].value, member.name[:MAX_NAME_BYTES], member.index, member.deleted),
+                )
             if source is None:
                 raise ContainerError(FaultCode.DAMAGED, MEMBER_IS_GONE)
             ranges = self._inside.policy.ranges_readers[kinds[-1]](source)

@@ -96,6 +96,29 @@ def test_files_are_what_the_sleuth_kit_lists(images: dict[str, Path], kind: str)
         assert sha256(DELETED["gone.bin"]) in digests, "a deleted file whose directory still names it"
 
 
+def test_deleted_files_are_named_as_such_and_those_without_content_are_counted(
+    images: dict[str, Path], tmp_path: Path
+) -> None:
+    found = examine(images["fat"])
+    assert {member.within[-1].name for member in found.members if member.within[-1].deleted} == {b"_one.bin"}
+    assert found.file.container is not None
+    assert found.file.container.deleted_unreadable == 0
+    data = bytearray(images["fat"].read_bytes())
+    at = data.index(b"\xe5ONE    BIN")
+    data[at + 26 : at + 28] = b"\xff\xff"  # its first cluster
+    path = tmp_path / "fat"
+    path.write_bytes(data)
+    found = examine(path)
+    assert found.file.container is not None
+    assert (found.codes, found.file.container.deleted_unreadable) == ([], 1)
+    assert found.file.container.lines == len(CONTENT)
+    # The same damage of a file that is in use is a fault.
+    at = data.index(b"BIG     BIN")
+    data[at + 26 : at + 28] = b"\xff\xff"
+    path.write_bytes(data)
+    assert "damaged" in examine(path).codes
+
+
 def disk(parts: list[bytes], *, form: str) -> bytes:
     """Returns a disk with partitions behind one another, from sector 2048 on."""
     data, rows = bytearray(2048 * 512), b""

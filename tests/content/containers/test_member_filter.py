@@ -26,6 +26,9 @@ EXAMINE, SEARCH, SKIP = MemberVerdict
         ((b"*.zip!/*.jpg",), (), b"/srv/a.zip", (b"d/a.tar",), SEARCH),
         ((b"*.zip!/*.jpg", b"a.*"), (), b"/srv/a.zip", (b"d/a.tar",), EXAMINE),
         ((b"*.zip!/*.jpg",), (b"*!/d/*",), b"/srv/a.zip", (b"d/a.jpg",), SKIP),
+        ((), (b"a.tgz!/etc/*",), b"/srv/a.tgz", (b"", b"etc/passwd"), SKIP),
+        ((), (b"a.tgz!/!/etc/*",), b"/srv/a.tgz", (b"", b"etc/passwd"), SKIP),
+        ((), (b"a.tgz!/etc/*",), b"/srv/a.tgz", (b"",), EXAMINE),
         ((b"*.zip!/\xff*",), (), b"/srv/a.zip", (b"\xff\0",), EXAMINE),
     ],
 )
