@@ -3,7 +3,6 @@
 import functools
 import os
 import platform
-import re
 import sys
 
 DECIDING_PACKAGES = ("blake3", "cryptography", "imagehash", "msgspec", "numpy", "pillow")
@@ -11,8 +10,8 @@ DECIDING_PACKAGES = ("blake3", "cryptography", "imagehash", "msgspec", "numpy", 
 
 UNKNOWN = "unknown"
 
-_INFORMATION = re.compile(r"([A-Za-z0-9._]+)-([A-Za-z0-9.+]+)\.dist-info")
-"""The directory that records an installed package.
+_INFORMATION = ".dist-info"
+"""End of the name of a directory that records an installed package, after its name, a hyphen and its version.
 
 Source: Python packaging user guide, "Recording installed projects", section "The .dist-info directory".
 """
@@ -48,10 +47,12 @@ def _recorded() -> dict[str, str]:
             # A zip file, or a directory that does not exist.
             continue
         for name in names:
-            if (record := _INFORMATION.fullmatch(name)) is not None:
-                found.setdefault(_normal(record[1]), record[2])
+            if name.endswith(_INFORMATION):
+                package, _, version = name.removesuffix(_INFORMATION).partition("-")
+                found.setdefault(_normal(package), version)
     return found
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    # Records have no other hyphens, and names of packages no two marks in a row.
+    return name.replace("_", "-").replace(".", "-").lower()

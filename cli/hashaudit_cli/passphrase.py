@@ -1,6 +1,5 @@
 """Reads the passphrase of a signing key: from a descriptor, a file, a systemd credential, or a prompt."""
 
-import getpass
 import os
 import sys
 
@@ -46,6 +45,8 @@ class PassphraseSource(msgspec.Struct, frozen=True):
                 f"cannot ask for the passphrase: '{shown}'; standard input is not a terminal",
                 hint="give --passphrase-file or --passphrase-fd",
             )
+        import getpass  # noqa: PLC0415 # start-up: most keys have no passphrase
+
         return getpass.getpass(f"Passphrase for {shown}: ").encode()
 
 

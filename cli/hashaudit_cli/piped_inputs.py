@@ -5,20 +5,20 @@ to a private file first, which exists as long as the command runs.
 """
 
 import os
-import re
 import stat
 import sys
 from types import TracebackType
 from typing import Self
 
 from hashaudit.errors import HashauditError, UsageError
+from hashaudit.lazy import lazy_pattern
 from hashaudit_cli.ui.streams import opened_in_place
 
 STANDARD_INPUT = "-"
 
 COPY_BYTES = 1 << 20
 
-_PIPE = re.compile(r"(?P<algorithm>[A-Za-z0-9_:+-]+=)?(?P<path>-|/dev/stdin|/(?:dev|proc/self)/fd/\d+)")
+_PIPE = lazy_pattern(r"(?P<algorithm>[A-Za-z0-9_:+-]+=)?(?P<path>-|/dev/stdin|/(?:dev|proc/self)/fd/\d+)")
 """Only names of descriptors that are open already: opening a named pipe could wait for ever."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from hashaudit.lazy import lazy
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode
@@ -37,7 +38,7 @@ for a moment, it may report damage."""
 _SEAL_BYTES = 16
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Values)
+_DECODER = lazy(lambda: msgspec.msgpack.Decoder(Values))
 
 
 class CachedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,8 +76,8 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frames_skipped: int
 
 
-_HASHES = msgspec.msgpack.Decoder(tuple[_Hash, ...])
-_PICTURES = msgspec.msgpack.Decoder(_Picture)
+_HASHES = lazy(lambda: msgspec.msgpack.Decoder(tuple[_Hash, ...]))
+_PICTURES = lazy(lambda: msgspec.msgpack.Decoder(_Picture))
 
 
 def state_key(stat: Stat) -> bytes:

@@ -5,21 +5,22 @@ Source: open(2), lseek(2), stat(2), flock(2).
 
 import enum
 import errno
-import importlib.util
 import os
-import re
 import stat
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.entry import Stat
 from hashaudit.model.times import time_ns
 
-_OWN_DESCRIPTOR = re.compile(rb"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
+_OWN_DESCRIPTOR = lazy_pattern(rb"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
 
-HAS_FLOCK: bool = importlib.util.find_spec("fcntl") is not None
+HAS_FLOCK = True
 """The system has flock(2). Windows does not."""
-if HAS_FLOCK:
+try:
     import fcntl
+except ImportError:
+    HAS_FLOCK = False
 
 READ_FLAGS: int = (
     os.O_RDONLY

@@ -80,8 +80,8 @@ def serve(stream: socket.socket, parent_pid: int) -> None:
             _function(request.function)(request.argument)
             if not has_one_thread():
                 return  # a copy would lack the other threads, and have their locks
-            # Otherwise each collection in a new process would copy all pages of the objects that are here.
-            gc.collect()
+            # Otherwise each collection in a new process would copy all pages of the objects that are here. What is
+            # garbage among them is little, and to find it takes longer than to load some modules.
             gc.freeze()
         else:
             _start(stream, request, descriptors)

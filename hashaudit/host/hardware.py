@@ -7,10 +7,10 @@ Documentation/ABI/stable/sysfs-block for ``rotational``, adjtimex(2) for the clo
 import ctypes
 import math
 import os
-import re
 from collections.abc import Iterator
 
 from hashaudit.host.c_library import c_function
+from hashaudit.lazy import lazy_pattern
 
 SYSFS_BLOCK = "/sys/dev/block"
 MEMINFO = "/proc/meminfo"
@@ -23,7 +23,7 @@ _TIME_ERROR = 5
 _TIMEX_BYTES = 512
 """Over twice ``sizeof(struct timex)`` on any Linux. A structure of zeros reads the state and sets nothing."""
 
-_VIRTUAL_BUS = re.compile(r"/(virtio|vbd-|VMBUS|vmbus)")
+_VIRTUAL_BUS = lazy_pattern(r"/(virtio|vbd-|VMBUS|vmbus)")
 """Part of the sysfs path of virtual disks of QEMU/KVM, Xen and Hyper-V."""
 
 

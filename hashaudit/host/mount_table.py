@@ -4,7 +4,6 @@ Source: proc_pid_mountinfo(5). Other systems have an empty table, so filesystem 
 """
 
 import os
-import re
 import select
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +11,12 @@ from typing import Any
 
 import msgspec
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.location import is_below
 
 MOUNTINFO = "/proc/self/mountinfo"
 
-_OCTAL = re.compile(rb"\\([0-7]{3})")
+_OCTAL = lazy_pattern(rb"\\([0-7]{3})")
 _FIELDS_BEFORE_OPTIONAL = 6
 _FIELDS_AFTER_OPTIONAL = 3
 

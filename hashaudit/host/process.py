@@ -5,17 +5,18 @@ PR_SET_CHILD_SUBREAPER(2const), PR_SET_NAME(2const), getrlimit(2).
 """
 
 import ctypes
-import importlib.util
 import math
 import os
 import signal
 
 from hashaudit.host.c_library import c_function
 
-HAS_RESOURCE_LIMITS: bool = importlib.util.find_spec("resource") is not None
+HAS_RESOURCE_LIMITS = True
 """The system has getrlimit(2). Windows does not."""
-if HAS_RESOURCE_LIMITS:
+try:
     import resource
+except ImportError:
+    HAS_RESOURCE_LIMITS = False
 
 THREADS = "/proc/self/task"
 

@@ -4,11 +4,11 @@ Source of the lengths: FIPS 180-4; of PDQ's 256 bits: "The TMK+PDQF Video-Hashin
 Algorithm" (2019).
 """
 
-import re
 from functools import lru_cache
 
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
 from hashaudit.content.perceptual import hash_names as perceptual
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.results import AlgorithmName
 
 PDQ = AlgorithmName("pdq")
@@ -127,7 +127,7 @@ _UNSUPPORTED = frozenset(
 
 _UNSUPPORTED_FOLDED = frozenset("".join(filter(str.isalnum, name)) for name in _UNSUPPORTED)
 
-_CHOSEN_LENGTH = re.compile(r"(?:blake2[bs]|blake3|shake128|shake256)-?[0-9]{1,4}")
+_CHOSEN_LENGTH = lazy_pattern(r"(?:blake2[bs]|blake3|shake128|shake256)-?[0-9]{1,4}")
 """Names with a length in bits that the user of a tool chose."""
 
 NEVER_ENTRIES = frozenset({row.empty() for row in DIGESTS.values()} | {bytes(LENGTHS_BYTES[PDQ])})

@@ -1,8 +1,8 @@
 """Names of the columns and keys of tables and JSON records, and the fields that they are."""
 
-import re
 from collections.abc import Sequence
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.hash_kinds import folded_name, kind_of_hash
 
 SYNONYMS: dict[str, frozenset[str]] = {
@@ -23,7 +23,7 @@ SYNONYMS: dict[str, frozenset[str]] = {
 """Field -> names in use for its column, folded by :func:`hashaudit.lists.hash_kinds.folded_name`."""
 
 _MAX_SHOWN_LENGTH = 60
-_DIGITS = re.compile(r"[0-9A-Fa-f]{7}")
+_DIGITS = lazy_pattern(r"[0-9A-Fa-f]{7}")
 """Sign that a name may be a value, or hold one."""
 
 _FIELDS = {synonym: field for field, synonyms in SYNONYMS.items() for synonym in synonyms}

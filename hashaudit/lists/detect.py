@@ -24,7 +24,7 @@ from hashaudit.lists.formats.ncmec import Ncmec
 from hashaudit.lists.formats.nsrl import NSRL_TEXT
 from hashaudit.lists.formats.nsrl_sqlite import NsrlSqlite
 from hashaudit.lists.formats.openioc import OpenIoc
-from hashaudit.lists.formats.plain import Plain
+from hashaudit.lists.formats.plain import PLAIN
 from hashaudit.lists.formats.sleuthkit import SleuthkitIndex
 from hashaudit.lists.formats.stix import StixBundle
 from hashaudit.lists.formats.stopncii import StopNcii
@@ -41,7 +41,6 @@ from hashaudit.lists.formats.yara import Yara
 from hashaudit.lists.interface import ListFormat, ParseOptions, PathFormat
 from hashaudit.lists.not_a_list import description, refuse_other_files
 
-PLAIN = Plain()
 TABLE = Table()
 
 FORMATS: tuple[ListFormat, ...] = (

@@ -1,8 +1,8 @@
 """Hashes among the words of a line: invisible characters, quotes, bullets and tags beside them do not hide them."""
 
-import re
 from typing import NamedTuple
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import (
     BY_HEX_LENGTH,
     LENGTHS_BYTES,
@@ -12,25 +12,25 @@ from hashaudit.lists.algorithms import (
 )
 from hashaudit.model.results import AlgorithmName
 
-_INVISIBLE = re.compile(
+_INVISIBLE = lazy_pattern(
     rb"\xef\xbb\xbf|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xc2\xad|\xe1\xa0\x8e|\xef\xb8[\x80-\x8f]"
 )
 """UTF-8 of characters without width: byte-order mark, zero-width space and joiners, direction marks, soft hyphen,
 variation selectors (Unicode, general category Cf, and section 23.4)."""
 
-_BLANKS = re.compile(
+_BLANKS = lazy_pattern(
     rb"\xc2[\x85\xa0\xab\xbb]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\x98-\x9f\xa2\xa8\xa9\xaf\xb9\xba]|\xe2\x81\x9f|"
     rb"\xe3\x80[\x80\x8c-\x8f]"
 )
 """UTF-8 of blanks other than space and tab (Unicode property White_Space), of typographic quotes and of the bullet."""
 
-_BARE_NBSP = re.compile(rb"(?<![\x80-\xff])\xa0(?![\x80-\xff])")
+_BARE_NBSP = lazy_pattern(rb"(?<![\x80-\xff])\xa0(?![\x80-\xff])")
 """The no-break space of Windows-1252, which is not UTF-8."""
 
-_WORD = re.compile(rb"[^\s,;|\"'`<>()\[\]{}=:*\x00\x1a]+")
-_HEX = re.compile(rb"([0-9A-Fa-f]{16,})")
+_WORD = lazy_pattern(rb"[^\s,;|\"'`<>()\[\]{}=:*\x00\x1a]+")
+_HEX = lazy_pattern(rb"([0-9A-Fa-f]{16,})")
 _SHORTEST_HEX = min(BY_HEX_LENGTH)
-_LONG_HEX = re.compile(rb"[0-9A-Fa-f]{%d}" % _SHORTEST_HEX)
+_LONG_HEX = lazy_pattern(rb"[0-9A-Fa-f]{%d}" % _SHORTEST_HEX)
 _HEX_DIGITS_UNDECIDED = 64
 _MIN_DAMAGED_DIGITS = 24
 """Hex digits of a word that is taken for a damaged hash. A date, an address or a number has fewer."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import LENGTHS_BYTES, is_known_name
 from hashaudit.lists.entry_fields import NOT_MARKED, PIECE, REPORTED_DETAILS
 from hashaudit.lists.index.builder import IndexBuilder
@@ -38,10 +39,10 @@ Progress = Callable[[int], None]
 
 _PROGRESS_ENTRIES = 10_000
 
-_POSITION_ID = re.compile(r"(?:line|row|record) [0-9]{1,17}", re.ASCII)
+_POSITION_ID = lazy_pattern(r"(?:line|row|record) [0-9]{1,17}", re.ASCII)
 """Ids that are positions in the list. Any other id is the list's own, and is not shown."""
 
-_POSITION = re.compile(r"\b(?:line|row|record) [0-9]", re.ASCII)
+_POSITION = lazy_pattern(r"\b(?:line|row|record) [0-9]", re.ASCII)
 
 _OTHER_NAME = "other"
 _MAX_DETAILS = 20

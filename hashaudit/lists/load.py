@@ -29,8 +29,9 @@ from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
 
-SMALL_LIST_BYTES = 8 << 20
-"""Maximum size of a text list that is compiled at each start, in less than a second; larger ones are cached."""
+SMALL_LIST_BYTES = 1 << 20
+"""Maximum size of a text list that is compiled at each start, in some 20 ms; larger ones are cached. These are 16,000
+digests of SHA-256, up to which no numpy is needed, whose import alone takes longer than a start may."""
 
 SMALL_IMAGE_ROWS = 1 << 18
 """Maximum number of entries, some 16 MiB, of an index of all small lists that is sent to each worker; a larger one

@@ -5,12 +5,13 @@ import re
 
 import msgspec
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.interface import RejectReason
 
 MALFORMED_REASONS = frozenset({RejectReason.MALFORMED, RejectReason.WRONG_LENGTH, RejectReason.TOO_LONG})
 """Reasons that count as malformed: damage, a wrong format or a wrong algorithm. Other rejects occur in intact lists."""
 
-_FORM = re.compile(r"(\d{1,18})|(\d{1,3}(?:\.\d{1,6})?)\s*%", re.ASCII)
+_FORM = lazy_pattern(r"(\d{1,18})|(\d{1,3}(?:\.\d{1,6})?)\s*%", re.ASCII)
 _MAX_PERCENT = 100.0
 
 

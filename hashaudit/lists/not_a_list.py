@@ -7,16 +7,17 @@ import re
 from collections.abc import Callable
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.bloom import is_bloom_filter
 from hashaudit.lists.hash_words import visible
 from hashaudit.lists.syntax.delimited import header_row
 from hashaudit.lists.syntax.json_values import shape
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_MISP_HASHES = re.compile(rb"[0-9a-f]{32}," + _UUID.encode())
-_MISP_MANIFEST = re.compile(_UUID + r"\.(?:Orgc|info)\b.*")
-_CLAMAV_SECTION = re.compile(rb"(?:\*|[0-9]+):[0-9A-Fa-f]{32,64}:[^:]+(?::[0-9]+)*")
-_SQL_DELTA = re.compile(rb"(?:BEGIN|INSERT INTO|UPDATE|DELETE FROM|PRAGMA)\b", re.IGNORECASE)
+_MISP_HASHES = lazy_pattern(rb"[0-9a-f]{32}," + _UUID.encode())
+_MISP_MANIFEST = lazy_pattern(_UUID + r"\.(?:Orgc|info)\b.*")
+_CLAMAV_SECTION = lazy_pattern(rb"(?:\*|[0-9]+):[0-9A-Fa-f]{32,64}:[^:]+(?::[0-9]+)*")
+_SQL_DELTA = lazy_pattern(rb"(?:BEGIN|INSERT INTO|UPDATE|DELETE FROM|PRAGMA)\b", re.IGNORECASE)
 _HASHKEEPER_SET = frozenset({"hashset_id", "vendor", "package"})
 _NSRL_SIDE_FILES = (
     frozenset({"productcode", "productname"}),
@@ -98,7 +99,7 @@ _OTHER_KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
 )
 """Beginnings of files of no known format: what they are, and what to try. They are sought last."""
 
-_HEX_RUN = re.compile(rb"\s*([0-9A-Fa-f]{24,})(?![0-9A-Za-z])")
+_HEX_RUN = lazy_pattern(rb"\s*([0-9A-Fa-f]{24,})(?![0-9A-Za-z])")
 
 
 def description(head: bytes) -> tuple[str, str]:

@@ -9,21 +9,23 @@ from typing import BinaryIO, NamedTuple, cast
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.detect import detect, detect_database, recognised
+from hashaudit.lazy import lazy_pattern
+from hashaudit.lists.formats import plain
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListFormat, ListItem, OpenedList, ParseOptions
-from hashaudit.lists.syntax import sqlite_tables
 from hashaudit.lists.syntax.decompress import decompressed
-from hashaudit.lists.syntax.json_values import outline
 from hashaudit.lists.syntax.lines import HEAD_BYTES, chunks_of, decode_to_utf8, stream_of, with_head
 from hashaudit.model.results import AlgorithmName
 
 PAGED_FORMATS = frozenset({"ncmec", "stix", "stopncii", "tech-against-terrorism", "threatexchange-updates"})
 """Formats that are saved as pages, and whose records supersede and withdraw each other across pages."""
 
+_DATABASE_MARK = b"SQLite format 3\0"
+"""Source: SQLite, "Database File Format", section 1.3.1."""
+
 _SPOOL_BYTES = 32 << 20
 """Bytes of a JSON text that are kept in memory while its keys are sought; a longer one waits in a nameless file."""
 
-_POSITION_ID = re.compile(r"(?:line|row|record) [0-9]+", re.ASCII)
+_POSITION_ID = lazy_pattern(r"(?:line|row|record) [0-9]+", re.ASCII)
 """Ids that are positions in the list, for entries without an own id."""
 
 
@@ -55,7 +57,7 @@ def open_stream(stream: BinaryIO, options: ParseOptions, path: str | None = None
     """
     content, compression = decompressed(stream, path)
     head, text = with_head(decode_to_utf8(content))
-    if head.startswith(sqlite_tables.MAGIC):
+    if head.startswith(_DATABASE_MARK):
         return _opened_database(None if compression else path, options)
     return _opened(_detected(head, text, compression, options))
 
@@ -107,16 +109,24 @@ def _page_text(page: Page, options: ParseOptions) -> _Text:
 
 
 def _detected(head: bytes, content: BinaryIO, compression: str | None, options: ParseOptions) -> _Text:
-    if len(head) == HEAD_BYTES and head.lstrip()[:1] in (b"{", b"[") and recognised(head, options) is None:
-        # The keys that identify the format may come after the records.
-        content, options = _with_outline(content, options)
-    list_format = detect(head, options)
+    if not options.columns and plain.is_bare(head):
+        # Start-up: most lists are bare hashes, and the other formats take longer to load than such a list to read.
+        list_format: ListFormat = plain.PLAIN
+    else:
+        from hashaudit.lists.detect import detect, recognised  # noqa: PLC0415 # as above
+
+        if len(head) == HEAD_BYTES and head.lstrip()[:1] in (b"{", b"[") and recognised(head, options) is None:
+            # The keys that identify the format may come after the records.
+            content, options = _with_outline(content, options)
+        list_format = detect(head, options)
     return _Text(
         f"{list_format.name}+{compression}" if compression else list_format.name, list_format, content, options
     )
 
 
 def _with_outline(content: BinaryIO, options: ParseOptions) -> tuple[BinaryIO, ParseOptions]:
+    from hashaudit.lists.syntax.json_values import outline  # noqa: PLC0415 # start-up, as in _detected
+
     # The stream cannot be read twice. The file has no name, so nothing of a list stays behind.
     whole = cast("BinaryIO", tempfile.SpooledTemporaryFile(_SPOOL_BYTES))  # noqa: SIM115 # closed by _then_close
     for chunk in chunks_of(content):
@@ -141,6 +151,8 @@ def _opened(text: _Text) -> OpenedList:
 def _opened_database(path: str | None, options: ParseOptions) -> OpenedList:
     if path is None:
         raise ListError("cannot read a database as a stream", hint="use the database as a file, not compressed")
+    from hashaudit.lists.detect import detect_database  # noqa: PLC0415 # start-up, as in _detected
+
     list_format = detect_database(path)
     return OpenedList(
         list_format.name,

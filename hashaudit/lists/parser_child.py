@@ -43,9 +43,6 @@ def serve(stream: socket.socket, parent_pid: int) -> None:
     os.dup2(null, 1)
     os.dup2(null, 2)  # a traceback could show entries
     os.close(null)
-    # Here, because a copy of the scanning process is to load the parsers and that process is not.
-    import hashaudit.lists.open_list  # noqa: F401, PLC0415 # as above
-
     layers = {
         PARENT_DEATH_SIGNAL: process.die_with_parent(parent_pid),
         NO_NEW_PRIVILEGES: process.forbid_new_privileges(),
@@ -60,6 +57,10 @@ def serve(stream: socket.socket, parent_pid: int) -> None:
                 return
             request = REQUEST_DECODER.decode(data)
             if isinstance(request, Begin):
+                # Here, because a copy of the scanning process is to load the parsers and that process is not, and only
+                # if there is a list to parse.
+                import hashaudit.lists.open_list  # noqa: F401, PLC0415 # as above
+
                 for name, length_bytes in request.plugins.items():
                     plug_in(name, length_bytes)
                 scratch = request.scratch

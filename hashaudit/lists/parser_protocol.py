@@ -6,6 +6,7 @@ import msgspec
 
 from hashaudit.host.framing import HEADER, frame, receive_exactly
 from hashaudit.host.sandbox.sandbox import Sandbox
+from hashaudit.lazy import lazy
 from hashaudit.lists.index.compile_lists import CompileRequest
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestInfo
 from hashaudit.model.results import AlgorithmName
@@ -73,8 +74,8 @@ Request = Begin | Compile | ReadManifest
 Reply = Ready | Progressed | Compiled | Rows | ManifestInfo | Failed
 
 ENCODER = msgspec.msgpack.Encoder()
-REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-REPLY_DECODER: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+REQUEST_DECODER: msgspec.msgpack.Decoder[Request] = lazy(lambda: msgspec.msgpack.Decoder(Request))
+REPLY_DECODER: msgspec.msgpack.Decoder[Reply] = lazy(lambda: msgspec.msgpack.Decoder(Reply))
 
 
 def send(stream: socket.socket, message: Request | Reply, descriptor: int | None = None) -> None:

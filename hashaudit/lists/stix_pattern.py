@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import listed_name
 
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     r"""\s*(?:
         (?P<path>[A-Za-z][A-Za-z0-9_-]*:[A-Za-z0-9_-]+(?:\.(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[A-Za-z0-9_-]+)|\[[^\]]*\])*)
       | (?P<text>[tbh]?'(?:[^'\\]|\\.)*')
@@ -19,7 +20,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_HASHES = re.compile(r"(?:file|artifact):hashes\.(?:'([^']+)'|\"([^\"]+)\"|([A-Za-z0-9_-]+))")
+_HASHES = lazy_pattern(r"(?:file|artifact):hashes\.(?:'([^']+)'|\"([^\"]+)\"|([A-Za-z0-9_-]+))")
 _MAX_TOKENS = 200_000
 _MAX_DEPTH = 32
 """Nesting of parentheses. No pattern in use comes near."""

@@ -9,6 +9,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 
+from hashaudit.lazy import lazy
+
 _FILES_FIRST = b"0"
 _DIRECTORIES_LAST = b"1"
 """Prefixes of a file's and a directory's name in a sort key: the walk yields a directory's files before it descends."""
@@ -141,7 +143,7 @@ class Location(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_CACHE_NAME = msgspec.msgpack.Decoder(tuple[bytes, str | None, tuple[Member, ...]])
+_CACHE_NAME = lazy(lambda: msgspec.msgpack.Decoder(tuple[bytes, str | None, tuple[Member, ...]]))
 
 
 def parse_cache_name(name: bytes) -> tuple[bytes, str | None, tuple[Member, ...]]:

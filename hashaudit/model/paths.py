@@ -4,9 +4,12 @@ A name on POSIX is any bytes but NUL and the slash. The findings file has text t
 percent-encoded beside it whenever the text alone is not exact; a terminal gets text that can neither steer nor mislead.
 """
 
-from urllib.parse import quote, unquote_to_bytes
-
 from hashaudit.errors import FindingsError
+
+_PERCENT_ENCODED = [chr(byte) if chr(byte).isalnum() and byte < 0x80 else f"%{byte:02X}" for byte in range(256)]
+"""The form of each byte (RFC 3986 section 2): unreserved characters and the slash are as they are."""
+for _byte in b"-._~/":
+    _PERCENT_ENCODED[_byte] = chr(_byte)
 
 _LONE_BYTE_FIRST = 0xDC80
 _LONE_BYTE_LAST = 0xDCFF
@@ -25,7 +28,7 @@ def to_text(raw: bytes) -> tuple[str, str | None]:
     try:
         return raw.decode(), None
     except UnicodeDecodeError:
-        return raw.decode(errors="replace"), quote(raw, safe="/")
+        return raw.decode(errors="replace"), "".join([_PERCENT_ENCODED[byte] for byte in raw])
 
 
 def from_text(path: str, path_uri: str | None = None) -> bytes:
@@ -35,6 +38,8 @@ def from_text(path: str, path_uri: str | None = None) -> bytes:
         FindingsError: :func:`to_text` gives these two fields for no path. A ``path_uri`` that differs from ``path``
             would show one file to people and another to programs.
     """
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415 # start-up: a new scan reads no record
+
     try:
         raw = path.encode() if path_uri is None else unquote_to_bytes(path_uri)
     except UnicodeEncodeError as error:

@@ -7,24 +7,26 @@ files stay, except those that look like a parameter with a secret.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
+from hashaudit.lazy import lazy_pattern
+
 MASK = "***"
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_BUCKET_URL = re.compile(r"(?:s3|az)://", re.IGNORECASE)
+_URL = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_BUCKET_URL = lazy_pattern(r"(?:s3|az)://", re.IGNORECASE)
 """Their keys may contain ``@``. They have no credentials, but a user may put some before the first ``/``."""
 
 _NAME = (
     r"[\w.-]*(?:sig|signature|token|secret|password|passwd|passphrase|pwd|credentials?"
     r"|(?:account|access|shared|secret|api|private|storage|subscription)[_-]?key|access[_-]?key[_-]?id)"
 )
-_PARAMETER = re.compile(rf"([?&#])({_NAME}|key|pass|auth|code)=[^&]+", re.IGNORECASE)
+_PARAMETER = lazy_pattern(rf"([?&#])({_NAME}|key|pass|auth|code)=[^&]+", re.IGNORECASE)
 """In the query of a URL, or in a shared access signature that begins with ``?``."""
 
-_SETTING = re.compile(rf"(\A|[;,\s=\"'])({_NAME})=(?:\"[^\"]*\"|'[^']*'|[^;]+)", re.IGNORECASE)
+_SETTING = lazy_pattern(rf"(\A|[;,\s=\"'])({_NAME})=(?:\"[^\"]*\"|'[^']*'|[^;]+)", re.IGNORECASE)
 """In a connection string. Source: Azure Storage, "Configure Azure Storage connection strings"; a value may hold any of
 ``&``, ``=``, ``/`` and ``+``, and a shared access signature holds a whole query."""
 
-_STRING_OF_SETTINGS = re.compile(r"(?:AccountKey|SharedAccess\w*|[?&]sig)=", re.IGNORECASE)
+_STRING_OF_SETTINGS = lazy_pattern(r"(?:AccountKey|SharedAccess\w*|[?&]sig)=", re.IGNORECASE)
 
 _ANY_SCHEME = "tcp://"
 

@@ -9,13 +9,14 @@ import re
 import msgspec
 
 from hashaudit.errors import UsageError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.location import BucketRef
 from hashaudit.model.paths import for_terminal
 from hashaudit.model.secret_masking import MASK, mask_secrets
 
 SCHEMES = ("s3", "az")
 
-_URL = re.compile(rb"(s3|az)://([^/]*)/?(.*)\Z", re.DOTALL)
+_URL = lazy_pattern(rb"(s3|az)://([^/]*)/?(.*)\Z", re.DOTALL)
 _NAMES = {
     # S3 names of old regions and of other stores have capitals and underscores; Azure adds $web, $root and $logs.
     "s3": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}\Z"),

@@ -4,7 +4,6 @@ Decoding takes nothing on trust: an unknown kind, field or value, a field twice,
 an error (RFC 8259 leaves the meaning of a repeated name open, so that two readers could see two findings in one line).
 """
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hashaudit.errors import FindingsError
+from hashaudit.lazy import lazy, lazy_pattern
 from hashaudit.record.schema import Checkpoint, CheckpointBody, Line
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -20,9 +20,9 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 _MAX_MESSAGE_CHARACTERS = 200
 
 _ENCODER = msgspec.json.Encoder()
-_LINE_DECODER: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-_BODY_DECODER = msgspec.json.Decoder(CheckpointBody)
-_NON_ASCII = re.compile("[^\x00-\x7f]")
+_LINE_DECODER: msgspec.json.Decoder[Line] = lazy(lambda: msgspec.json.Decoder(Line))
+_BODY_DECODER = lazy(lambda: msgspec.json.Decoder(CheckpointBody))
+_NON_ASCII = lazy_pattern("[^\x00-\x7f]")
 
 _Decoded = TypeVar("_Decoded", Line, CheckpointBody)
 
@@ -106,6 +106,8 @@ def _decode(raw: bytes, decode: Callable[[bytes], _Decoded]) -> _Decoded:
         value = decode(raw)
         if _ENCODER.encode(value) != raw:
             # The line may differ from what this program writes, but a repeated field is still refused.
+            import json  # noqa: PLC0415 # start-up: a scan writes only
+
             json.loads(raw, object_pairs_hook=_refuse_repeated)
     except (msgspec.DecodeError, UnicodeError, ValueError) as error:
         raise FindingsError(_printable(str(error))) from error

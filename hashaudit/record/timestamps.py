@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from hashaudit.errors import FindingsError
+from hashaudit.lazy import lazy_pattern
 
 NS_PER_S = 1_000_000_000
 
@@ -18,7 +19,7 @@ FILE_TIME_PATTERN = TIME_PATTERN.removesuffix(r"\Z").replace("^", "^(", 1) + r"|
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_LENGTH = len("1970-01-01T00:00:00")
-_TIME = re.compile(TIME_PATTERN, re.ASCII)
+_TIME = lazy_pattern(TIME_PATTERN, re.ASCII)
 
 
 def to_text(time_ns: int) -> str:

@@ -4,7 +4,6 @@ Lists number their categories by country and by agreement. No scheme is assumed:
 and no number is considered harmless.
 """
 
-import json
 import os
 
 import msgspec
@@ -49,6 +48,8 @@ def scheme_named(name_or_path: str) -> dict[str, str]:
         raise UsageError(f"unknown category scheme: '{name_or_path}'; neither a file nor one of {', '.join(SCHEMES)}")
     try:
         with open_regular(name_or_path) as file:
+            import json  # noqa: PLC0415 # start-up: few scans have a scheme
+
             scheme = json.loads(file.read(MAX_SCHEME_BYTES).decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the category scheme: '{name_or_path}'; not JSON") from error

@@ -13,7 +13,7 @@ from hashaudit.sources.interface import RootDescription
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.worker_process import WorkerProcess
-from hashaudit.workers.local.worker_start import load_for
+from hashaudit.workers.local.worker_start import load_for, load_readers_for
 
 ScanExecutor = Executor[TaskContext]
 
@@ -43,6 +43,7 @@ def executor_for(
         max_rate_bytes_per_s=config.max_rate_bytes_per_s,
         spawn=partial(WorkerProcess, server=server),
         prepare=None if server is None else partial(load_for, server, low_impact=config.low_impact),
+        load_readers=None if server is None else partial(load_readers_for, server),
     )
 
 

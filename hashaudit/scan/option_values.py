@@ -5,6 +5,7 @@ import os
 import re
 
 from hashaudit.content.digests.digest_registry import DIGESTS, canonical_name
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.interface import ListSpec
 from hashaudit.model.containers import ContainerCategory
 from hashaudit.model.results import AlgorithmName, Role
@@ -18,7 +19,7 @@ LIST_SEPARATOR = re.escape(os.pathsep) + f"(?!{IMAGEHASH_PRE4}=)"
 MAX_AMOUNT_BYTES = 1 << 53
 """No machine has more, so larger numbers are typing errors."""
 
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?(?:/s)?", re.ASCII | re.IGNORECASE)
+_AMOUNT = lazy_pattern(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?(?:/s)?", re.ASCII | re.IGNORECASE)
 _UNIT_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -35,7 +36,7 @@ def bytes_amount(text: str) -> int:
     return int(amount)
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII | re.IGNORECASE)
+_DURATION = lazy_pattern(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.ASCII | re.IGNORECASE)
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 MAX_DURATION_S = 366 * 86_400

@@ -7,7 +7,6 @@ from enum import StrEnum
 from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.content.containers.member_filter import MemberPatterns, is_member_pattern
-from hashaudit.content.containers.reader_registry import readable_kinds
 from hashaudit.content.containers.volume_set import names_beside
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
@@ -94,7 +93,7 @@ def plan_for(config: ScanConfig, lists: LoadedLists, hidden: tuple[bytes, ...] =
 
 
 def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
-    """Returns the settings for containers: the kinds that the user names, with and without a reader.
+    """Returns the settings for containers. The workers know for which of these kinds there is a reader.
 
     Without a list to look for, nothing can be missed in a container, so that those without a reader are only counted.
     """
@@ -102,14 +101,12 @@ def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
     if named and any(parse_root(root) is None and os.path.isfile(root) for root in config.roots):
         # Who names a file wants its content, and an image has nothing else.
         named |= CATEGORIES[ContainerCategory.IMAGES]
-    kinds = named & readable_kinds()
-    looks_for = any(record.info.role is Role.DENY for index in lists.indexes for record in index.records)
-    missing = named - kinds if looks_for else frozenset[ContainerKind]()
-    if not kinds | missing:
+    if not named:
         return None
+    looks_for = any(record.info.role is Role.DENY for index in lists.indexes for record in index.records)
     passwords = () if config.passwords is None else read_passwords(config.passwords)
     limits = InsideLimits(config.inside_depth, config.inside_bytes)
-    return InsideConfig(kinds, limits, config.inside_known, passwords, missing, _member_patterns(config))
+    return InsideConfig(named, limits, config.inside_known, passwords, looks_for, _member_patterns(config))
 
 
 def _member_patterns(config: ScanConfig) -> MemberPatterns | None:

@@ -1,7 +1,6 @@
 """Opens one source for all roots that the user names."""
 
 import os
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.errors import UsageError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.paths import for_terminal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hashaudit.sources.buckets import BucketSource, KeyList
     from hashaudit.sources.reconcile import ReconciledSource
 
-_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:/")
+_URL = lazy_pattern(rb"[A-Za-z][A-Za-z0-9+.-]*:/")
 """The beginning of a URL, RFC 3986 section 3.1, also of one with a slash too few."""
 
 _WALK = WalkOptions()

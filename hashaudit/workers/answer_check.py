@@ -4,7 +4,6 @@ A compromised worker can falsify results for the files that it holds. It must no
 findings format does not have, name lists that the scan does not have, or say more than an answer needs.
 """
 
-import re
 import stat
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from hashaudit.cache.values import MAX_VALUE_BYTES
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_names
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.container_parts import PartResult, PartTask
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat, State
@@ -43,11 +43,11 @@ MAX_NAME_BYTES = 1 << 16
 MAX_PLUGIN_BYTES = 4096
 """Longest value of a plug-in hash. The parent does not load plug-ins."""
 
-_PIN = re.compile(r"-?\d{1,40}(:-?\d{1,40}){3}")
-_HEX = re.compile(r"(?:[0-9a-f]{2})+")
-_HEX_DIGITS = re.compile(r"[0-9a-f]*")
-_NAME = re.compile(r"[a-z0-9_-]{1,64}")
-_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_PIN = lazy_pattern(r"-?\d{1,40}(:-?\d{1,40}){3}")
+_HEX = lazy_pattern(r"(?:[0-9a-f]{2})+")
+_HEX_DIGITS = lazy_pattern(r"[0-9a-f]*")
+_NAME = lazy_pattern(r"[a-z0-9_-]{1,64}")
+_RUN_ID = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class AnswerCheck:

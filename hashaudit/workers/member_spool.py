@@ -7,6 +7,7 @@ from typing import IO
 import msgspec
 
 from hashaudit.errors import HostError
+from hashaudit.lazy import lazy
 from hashaudit.model.results import MemberResult
 
 MEMORY_BYTES = 4 << 20
@@ -17,7 +18,7 @@ PART_MEMORY_BYTES = 64 << 10
 
 _LENGTH_BYTES = 4
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(tuple[MemberResult, ...])
+_DECODER = lazy(lambda: msgspec.msgpack.Decoder(tuple[MemberResult, ...]))
 
 
 class MemberSpool:

@@ -13,6 +13,7 @@ from hashaudit.cache.values import CachedFile, CachedValue
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.content.containers.member_filter import MemberPatterns
 from hashaudit.host.sandbox.sandbox import Sandbox
+from hashaudit.lazy import lazy
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.known_filter import FilterHandle
 from hashaudit.model.container_parts import Part
@@ -44,16 +45,18 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     """Settings for containers."""
 
     kinds: frozenset[ContainerKind]
-    """Kinds that are opened."""
+    """Kinds to open. A worker opens those for which it has a reader."""
     limits: InsideLimits
     opens_known: bool
     """Open also containers that a known list names as a whole."""
     passwords: tuple[bytes, ...] = ()
     """They are tried on encrypted members."""
-    missing: frozenset[ContainerKind] = frozenset()
-    """Kinds without a reader, of which each container is a fault."""
+    reports_missing: bool = False
+    """Each container of these kinds that has no reader is a fault."""
     patterns: MemberPatterns | None = None
     """Members to include and exclude; ``None``: all are examined."""
+    is_deferred: bool = False
+    """Load no reader: the first container is left to a worker that has them."""
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, array_like=True):
@@ -195,6 +198,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     cache: Cached = NOTHING_CACHED
     not_begun: int = 0
     """Items at the end of the batch that the worker did not begin, because its answer is already long."""
+    needs_readers: bool = False
+    """The first of these is a container, for which this worker has not loaded the readers. It examines no more."""
 
 
 class MemberFrame(msgspec.Struct, frozen=True, array_like=True, tag="members"):
@@ -212,9 +217,9 @@ class MemberFrame(msgspec.Struct, frozen=True, array_like=True, tag="members"):
 Message = Ready | Rejected | Answer | MemberFrame
 
 ENCODER = msgspec.msgpack.Encoder()
-CONFIG_DECODER = msgspec.msgpack.Decoder(WorkerConfig)
-BATCH_DECODER = msgspec.msgpack.Decoder(WorkBatch)
-MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+CONFIG_DECODER = lazy(lambda: msgspec.msgpack.Decoder(WorkerConfig))
+BATCH_DECODER = lazy(lambda: msgspec.msgpack.Decoder(WorkBatch))
+MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = lazy(lambda: msgspec.msgpack.Decoder(Message))
 
 ITEM_BITS = 20
 """Low bits of a position word that number the item; a batch has fewer than 2**20 items."""

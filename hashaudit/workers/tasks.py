@@ -76,9 +76,10 @@ def grouped(tasks: Sequence[Task[ContextT]]) -> tuple[Group, ...]:
 
 def accounted_for(answer: Answer, tasks: tuple[Task[ContextT], ...]) -> bool:
     """Returns whether an answer accounts for each item of its batch once and reports all that must be reported."""
-    if not 0 <= answer.not_begun < max(1, len(tasks)):
+    done = len(tasks) - answer.not_begun
+    if not 0 <= done <= len(tasks) or (done < bool(tasks) and not answer.needs_readers):
         return False
-    tasks = tasks[: len(tasks) - answer.not_begun]
+    tasks = tasks[:done]
     reported = {examination.item for examination in answer.reported}
     apart = reported.union(answer.known)
     must = {index for index, task in enumerate(tasks) if task.report}

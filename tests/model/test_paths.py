@@ -1,4 +1,5 @@
 import re
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -105,3 +106,8 @@ def test_known_terminal_texts(raw: bytes, shown: str) -> None:
 
 def test_what_the_stream_cannot_hold_is_escaped() -> None:
     assert for_terminal("\u00e9\u0394".encode(), "latin-1") == "\u00e9\\u0394"
+
+
+def test_every_byte_is_encoded_as_urllib_does() -> None:
+    raw = bytes(range(1, 256))
+    assert to_text(raw)[1] == quote(raw, safe="/")

@@ -1,7 +1,6 @@
 """A scan's findings and its end, in one line each."""
 
-import re
-
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.counted import counted
 from hashaudit.model.results import Role
 from hashaudit.record.entry_path import joined_path
@@ -12,7 +11,7 @@ from hashaudit_cli.ui.terminal import bytes_shown, quote
 MAX_LABEL_CHARACTERS = 100
 """Characters of the labels in a line; the record has all."""
 
-_HASH = re.compile(r"[0-9A-Fa-f]{16,}")
+_HASH = lazy_pattern(r"[0-9A-Fa-f]{16,}")
 
 MAX_LISTS = 5
 """Lists in a line."""

@@ -1,7 +1,6 @@
 """Messages for people: on standard error, with everything that could control a terminal escaped."""
 
 import contextlib
-import json
 import os
 import sys
 import textwrap
@@ -24,6 +23,8 @@ NARROWEST_COLUMNS = 60
 
 def log_as_json() -> None:
     """Makes every further message a line of JSON."""
+    import json  # noqa: F401, PLC0415 # loaded here, where a failure ends the command before it has begun
+
     _form.is_json = True
 
 
@@ -57,6 +58,8 @@ def _write(line: str, text: str, fields: Mapping[str, object]) -> None:
         if level not in {"error", "warning"}:
             level, rest = "warning" if level in {"finding", "fault"} else "info", text
         time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        import json  # noqa: PLC0415 # start-up: few programs read the messages
+
         # Lone surrogates and everything that could control a terminal become escapes.
         line = json.dumps({"time": time, "level": level, "message": mask_message(rest), **fields})
     with contextlib.suppress(OSError, ValueError):

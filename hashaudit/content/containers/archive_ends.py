@@ -11,11 +11,12 @@ from functools import reduce
 from operator import xor
 
 from hashaudit.content.containers.interface import CHUNK_BYTES, RandomSource
+from hashaudit.lazy import lazy_pattern
 
 MAX_TABLE_BYTES = 64 << 20
 """Longest table of contents of a xar."""
 
-_XAR_DATA = re.compile(rb"<(data|ea|signature|x-signature|checksum)\b.*?</\1>", re.DOTALL)
+_XAR_DATA = lazy_pattern(rb"<(data|ea|signature|x-signature|checksum)\b.*?</\1>", re.DOTALL)
 _OFFSET, _LENGTH, _SIZE = (
     re.compile(rb"<%s>\s*(\d{1,18})\s*</%s>" % (name, name)) for name in (b"offset", b"length", b"size")
 )

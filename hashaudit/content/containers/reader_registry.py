@@ -107,9 +107,11 @@ def readable_kinds() -> frozenset[ContainerKind]:
     return frozenset(STREAM_READERS) | frozenset(RANDOM_READERS) | installed_kinds()
 
 
-def load_readers(kinds: frozenset[ContainerKind]) -> None:
-    """Loads the readers of these kinds, because nothing can be imported in the sandbox."""
+def load_readers(kinds: frozenset[ContainerKind]) -> frozenset[ContainerKind]:
+    """Loads the readers of these kinds, because nothing can be imported in the sandbox, and returns those it has."""
     load_codecs()
+    kinds &= readable_kinds()
     for kind in sorted(kinds & OPTIONAL_READERS.keys()):
         if kind not in RANDOM_READERS:
             RANDOM_READERS[kind] = OPTIONAL_READERS[kind].load()
+    return kinds

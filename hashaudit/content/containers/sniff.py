@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.containers import ContainerKind
 
 SNIFF_REVISION = 4
@@ -91,8 +92,8 @@ for _magic, _kind in _FROM_START:
     _BY_FIRST_BYTE[_magic[0]] = (*_BY_FIRST_BYTE.get(_magic[0], ()), (_magic, _kind))
 
 _LZMA_FIRST = 0x5D
-_LZMA = re.compile(rb"\x5d\x00\x00(..)\x00{0,4}", re.DOTALL)
-_OLD_TAR = re.compile(rb"[0-7 ]{6}[0-7 \0][ \0][0-7 ]{6}[0-7 \0][ \0].{32}[0-7 ]{6}\0 ", re.DOTALL)
+_LZMA = lazy_pattern(rb"\x5d\x00\x00(..)\x00{0,4}", re.DOTALL)
+_OLD_TAR = lazy_pattern(rb"[0-7 ]{6}[0-7 \0][ \0][0-7 ]{6}[0-7 \0][ \0].{32}[0-7 ]{6}\0 ", re.DOTALL)
 """Mode to checksum of a tar header, from byte 100; the 32 bytes are gid, size and time."""
 
 _HEADERS = (
@@ -100,20 +101,20 @@ _HEADERS = (
     rb"|arc-seal|authentication-results|content-type|reply-to|sender|x-mailer|user-agent|in-reply-to|references"
     rb"|envelope-to|status|importance|thread-topic|content-transfer-encoding|received-spf|xref|newsgroups|path"
 )
-_FIRST_FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]?:[ \t\r\n]")
-_EVERY_HEADER = re.compile(rb"^(" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE | re.MULTILINE)
+_FIRST_FIELD = lazy_pattern(rb"([!-9;-~]{1,76})[ \t]?:[ \t\r\n]")
+_EVERY_HEADER = lazy_pattern(rb"^(" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE | re.MULTILINE)
 _TYPICAL = frozenset((b"received", b"message-id", b"mime-version", b"date", b"from", b"return-path"))
 _LETTER = frozenset((b"from", b"to", b"subject"))
 _NAMES = frozenset(_HEADERS.split(b"|"))
 _TYPICAL_LINES = (b"\nFrom:", b"\nReceived:", b"\nMIME-Version:", b"\nMime-Version:")
 """Without one of these, a text that begins with an unknown field is not looked at further."""
-_MIME = re.compile(rb"^content-type:[^:]{0,200}multipart/[^:]{0,400}boundary", re.IGNORECASE | re.MULTILINE)
+_MIME = lazy_pattern(rb"^content-type:[^:]{0,200}multipart/[^:]{0,400}boundary", re.IGNORECASE | re.MULTILINE)
 LONGEST_FIELD = 76
 """Length of the longest name of a first field that is looked for."""
 LEAST_HEADERS = 3
 """Fields of a message, two of them typical, without which a text is not taken for mail unless it has MIME's."""
-_MBOX = re.compile(rb"From [^\r\n]{0,200}? (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-6]\d)?[^\r\n]{0,60}\r?\n")
-_EMLX = re.compile(rb"\d{1,12} *\r?\n")
+_MBOX = lazy_pattern(rb"From [^\r\n]{0,200}? (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-6]\d)?[^\r\n]{0,60}\r?\n")
+_EMLX = lazy_pattern(rb"\d{1,12} *\r?\n")
 
 _LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DIGITS = frozenset(b"123456789")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import sysconfig
 
 _LIBRARIES = (
     b"/lib",
@@ -21,5 +20,8 @@ def code_paths() -> tuple[bytes, ...]:
 
     PYTHONPATH, .pth files and the user's site-packages also hold libraries, which load parts of themselves late.
     """
-    found = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sys.path]
+    # As sysconfig gives them, which takes longer to import than most of this package.
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    platform = os.path.join(sys.exec_prefix, sys.platlibdir, version)
+    found = [os.path.dirname(os.__file__), platform, *sys.path]
     return _LIBRARIES + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)

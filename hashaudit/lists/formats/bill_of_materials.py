@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import NOT_AN_OBJECT, entry_or_reject, refuse_truncated
 from hashaudit.lists.hash_words import LINE_HOLDS_HASH, NAME_HOLDS_HASH, holds_other_hash
@@ -20,11 +21,11 @@ _CYCLONEDX_PATHS = frozenset({"components.item", "metadata.component"})
 _CYCLONEDX_NAMESPACE = b"http://cyclonedx.org/schema/bom/"
 _SPDX_PATHS = frozenset({"files.item", "packages.item"})
 _MAX_NESTING = 60
-_SPDX_LINE = re.compile(r"(File|Package)Checksum:\s*([A-Za-z0-9_-]+):\s*([0-9A-Fa-f]+)\s*")
+_SPDX_LINE = lazy_pattern(r"(File|Package)Checksum:\s*([A-Za-z0-9_-]+):\s*([0-9A-Fa-f]+)\s*")
 _SPDX_OTHER_HASHES = ("PackageVerificationCode:", "ExternalDocumentRef:", "ExternalRef:")
 """Fields with hashes of other things than files of the list."""
 
-_SPDX_NAME = re.compile(r"(?:FileName|PackageName):\s*(.*)")
+_SPDX_NAME = lazy_pattern(r"(?:FileName|PackageName):\s*(.*)")
 
 
 class CycloneDx:

@@ -6,10 +6,10 @@
 Source: ClamAV documentation, "Signatures based on hashes".
 """
 
-import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import entry_or_reject, label_text, raw_digest
 from hashaudit.lists.hash_words import name_remarks, visible
@@ -17,7 +17,7 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
-_LINE = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]+):([^:]+)(?::[0-9]+){0,2}")
+_LINE = lazy_pattern(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}):(\*|[0-9]+):([^:]+)(?::[0-9]+){0,2}")
 
 
 class ClamAv:

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from hashaudit.content.digests.digest_registry import DIGESTS
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import UNDECIDED, algorithm_named, is_unsupported
 from hashaudit.lists.empty_digests import UNUSUAL
 from hashaudit.lists.entry_fields import PIECE, entry_or_reject, label_text, raw_digest
@@ -20,14 +21,14 @@ from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve, wrong_length
 from hashaudit.model.results import AlgorithmName
 
-_UNTAGGED = re.compile(rb"(\\?)((?:[0-9A-Fa-f]{2}){16,64}) [ *](.+)", re.DOTALL)
-_TAGGED = re.compile(rb"(\\?)([A-Za-z0-9/_-]{2,20}) *\((.*)\) ?= ([0-9A-Fa-f]+)", re.DOTALL)
+_UNTAGGED = lazy_pattern(rb"(\\?)((?:[0-9A-Fa-f]{2}){16,64}) [ *](.+)", re.DOTALL)
+_TAGGED = lazy_pattern(rb"(\\?)([A-Za-z0-9/_-]{2,20}) *\((.*)\) ?= ([0-9A-Fa-f]+)", re.DOTALL)
 """``.*`` is greedy, so the hash is what follows the last ``) = ``: a name may contain that too."""
 
-_BARE = re.compile(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
+_BARE = lazy_pattern(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
 """A hash in the form of plain lists."""
 
-_HASHES = re.compile(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
+_HASHES = lazy_pattern(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
 
 
 class Coreutils:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED
 from hashaudit.lists.entry_fields import UNKNOWN_KIND, entry_or_reject, label_text, refuse_truncated
 from hashaudit.lists.hash_words import LINE_HOLDS_HASH, holds_other_hash, name_remarks, visible
@@ -15,10 +16,10 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.syntax.mtree_lines import DIGEST_KEYWORDS, joined_lines
 
-_MTREE_PAIR = re.compile(rb"(?:^|\s)(md5|sha1|sha256|sha384|sha512|rmd160|ripemd160)(?:digest)?=[0-9A-Fa-f]{16}")
-_OCTAL = re.compile(rb"\\([0-7]{3})")
+_MTREE_PAIR = lazy_pattern(rb"(?:^|\s)(md5|sha1|sha256|sha384|sha512|rmd160|ripemd160)(?:digest)?=[0-9A-Fa-f]{16}")
+_OCTAL = lazy_pattern(rb"\\([0-7]{3})")
 
-_RPM = re.compile(
+_RPM = lazy_pattern(
     rb"(/.*?) (\d+) (\d+) ([0-9a-f]{32,128}|X) (0[0-7]{5,6}) (\S+) (\S+) ([01]) ([01]) (\d+|X) (.*)", re.DOTALL
 )
 
@@ -32,14 +33,14 @@ _DEBIAN_GROUPS = {
     b"sha512": "sha512",
     b"checksums-sha512": "sha512",
 }
-_DEBIAN_FIELD = re.compile(rb"([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)")
-_DEBIAN_ROW = re.compile(rb"[ \t]+([0-9A-Fa-f]{32,128})[ \t]+(\d+)[ \t]+(?:\S+[ \t]+\S+[ \t]+)?(\S+)[ \t]*")
-_DEBIAN_LOST_ROW = re.compile(rb"[ \t]*[0-9A-Fa-f]{32,128}[ \t]+\d+[ \t]")
+_DEBIAN_FIELD = lazy_pattern(rb"([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)")
+_DEBIAN_ROW = lazy_pattern(rb"[ \t]+([0-9A-Fa-f]{32,128})[ \t]+(\d+)[ \t]+(?:\S+[ \t]+\S+[ \t]+)?(\S+)[ \t]*")
+_DEBIAN_LOST_ROW = lazy_pattern(rb"[ \t]*[0-9A-Fa-f]{32,128}[ \t]+\d+[ \t]")
 _DEBIAN_OTHER_HASHES = frozenset({b"description-md5"})
-_DEBIAN_BEGINNING = re.compile(
+_DEBIAN_BEGINNING = lazy_pattern(
     rb"(?:-----BEGIN PGP SIGNED MESSAGE-----|Origin|Format|Package|Source|Suite|Codename|Label)(?::|\r?\n)"
 )
-_DEBIAN_SUM = re.compile(rb"\n(?:MD5Sum|MD5sum|SHA1|SHA256|SHA512|Files|Checksums-Sha\d+):", re.IGNORECASE)
+_DEBIAN_SUM = lazy_pattern(rb"\n(?:MD5Sum|MD5sum|SHA1|SHA256|SHA512|Files|Checksums-Sha\d+):", re.IGNORECASE)
 
 
 class Mtree:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import (
     TOO_FEW_FIELDS,
@@ -21,13 +22,13 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
-_LINE = re.compile(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
-_ONLY_HASHES = re.compile(rb"(?:[\s;,]*[0-9A-Fa-f]{32,128})+[\s;,]*")
+_LINE = lazy_pattern(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
+_ONLY_HASHES = lazy_pattern(rb"(?:[\s;,]*[0-9A-Fa-f]{32,128})+[\s;,]*")
 """Other hashes in place of a comment: the line is that of a plain list."""
 
-_LONG_HEX = re.compile(rb"[0-9A-Fa-f]{32}")
+_LONG_HEX = lazy_pattern(rb"[0-9A-Fa-f]{32}")
 _HASH_IN_COMMENT = "a comment holds what looks like a hash, which is not read"
-_BARE = re.compile(rb"\s*([0-9A-Fa-f]+)()()\s*")
+_BARE = lazy_pattern(rb"\s*([0-9A-Fa-f]+)()()\s*")
 """A hash without a comment, which some lists have among the others."""
 
 

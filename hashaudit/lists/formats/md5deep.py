@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import PIECE, WRONG_FOR_EVERY, entry_or_reject, label_text, raw_digest
 from hashaudit.lists.hash_words import name_remarks
@@ -18,7 +19,7 @@ from hashaudit.lists.syntax.checksum_lines import PIECE_MARK
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
-_LINE = re.compile(rb"(?=[ \d]{10})\s*(\d+)  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
+_LINE = lazy_pattern(rb"(?=[ \d]{10})\s*(\d+)  ([0-9A-Fa-f]{32,128})  (.+)", re.DOTALL)
 """The size is right-aligned in ten columns, or more if needed."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES, SHA256
 from hashaudit.lists.empty_digests import may_have_unusual
 from hashaudit.lists.entry_fields import check_digest, entry_or_reject, label_text, raw_digest
@@ -18,22 +19,23 @@ from hashaudit.lists.syntax.lines import HEAD_BYTES, Line, is_comment, line_bloc
 from hashaudit.lists.untagged import algorithm_of, refuse_proved_other, resolve, wrong_length
 from hashaudit.model.results import AlgorithmName
 
-_LINE = re.compile(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
+_LINE = lazy_pattern(rb"\\?([0-9A-Fa-f]+)(?:[ \t,](.*))?", re.DOTALL)
 """A line. coreutils writes a leading backslash before a hash whose file name is escaped."""
 
-_MORE = re.compile(rb"[0-9A-Fa-f]{32}")
+_MORE = lazy_pattern(rb"[0-9A-Fa-f]{32}")
 """Sign of another hash in the rest of a line."""
 
-_HEX_RUN = re.compile(rb"[0-9A-Fa-f]+")
-_LAST_WORD = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{17,}$")
+_HEX_RUN = lazy_pattern(rb"[0-9A-Fa-f]+")
+_LAST_WORD = lazy_pattern(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{17,}$")
 """Hex digits at the end of a line that are long enough for the beginning of a hash."""
 
-_HAS_TEXT = re.compile(rb"[0-9A-Za-z\x80-\xff]")
+_HAS_TEXT = lazy_pattern(rb"[0-9A-Za-z\x80-\xff]")
 """A line without this is a rule under a heading."""
 
 _IMAGE_HEX_LENGTH = 16
 """Hex length of the perceptual hashes of 64 bits; the user must specify which one it is."""
 
+_BARE_BYTES = b"0123456789abcdefABCDEF\r\n"
 _MARKS = (b"#", b";", b"//")
 _HEX_LENGTHS = frozenset({*BY_HEX_LENGTH, _IMAGE_HEX_LENGTH})
 _MARKUP = (b"{", b"[", b"<", b"%PDF", b"PK", b"MZ")
@@ -77,6 +79,15 @@ class Plain:
             ListError: the last line is truncated, or the hashes show that they have another algorithm.
         """
         return resolve(_items(stream, options.algorithm))
+
+
+PLAIN = Plain()
+
+
+def is_bare(head: bytes) -> bool:
+    """Returns whether the beginning of a list is certainly of this format: lines of hex digits, the first a hash."""
+    first = head.partition(b"\n")[0].rstrip(b"\r")
+    return len(first) in _HEX_LENGTHS and first.isalnum() and not head.translate(None, _BARE_BYTES)
 
 
 def _items(stream: BinaryIO, stated: AlgorithmName | None) -> Iterator[ListItem]:

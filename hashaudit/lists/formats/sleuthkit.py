@@ -5,19 +5,19 @@ The binary ``.idx2`` beside it only accelerates lookups and holds no hashes.
 Source: observation of hfind 4.11.
 """
 
-import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.entry_fields import entry_or_reject, label_text
 from hashaudit.lists.hash_words import holds_other_hash
 from hashaudit.lists.interface import ListItem, ListMeta, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 
-_TYPE = re.compile(rb"0{41}\|([ -~]+)")
-_NAME = re.compile(rb"0{40}1\|(.*)")
-_ENTRY = re.compile(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40})\|([0-9]{16})")
+_TYPE = lazy_pattern(rb"0{41}\|([ -~]+)")
+_NAME = lazy_pattern(rb"0{40}1\|(.*)")
+_ENTRY = lazy_pattern(rb"([0-9A-Fa-f]{32}|[0-9A-Fa-f]{40})\|([0-9]{16})")
 _ALGORITHMS = {32: "md5", 40: "sha1"}
 
 

@@ -5,13 +5,13 @@ and 9 (patterning); Version 2.0, parts 2 (observed data) and 4 (file); OASIS STI
 for TLP 2.0; OASIS TAXII Version 2.1, section 3.7 (envelope).
 """
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 import msgspec
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import NOT_AN_OBJECT, entry_or_reject
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -32,7 +32,7 @@ _MARKINGS = {
 }
 """Marking objects with ids fixed by the standard, TLP 1.0 then TLP 2.0. No bundle can redefine them."""
 
-_ID = re.compile(r"([a-z0-9-]+)--[0-9a-fA-F-]{36}")
+_ID = lazy_pattern(r"([a-z0-9-]+)--[0-9a-fA-F-]{36}")
 _FILE_TYPES = frozenset({"file", "artifact"})
 
 _OTHER_CONDITIONS = "the pattern joins file hashes with other conditions"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, LENGTHS_BYTES
 from hashaudit.lists.column_names import shown_name
 from hashaudit.lists.entry_fields import (
@@ -32,10 +33,10 @@ from hashaudit.lists.value_hashes import Pairs, hashes_of_cell, hashes_of_value,
 from hashaudit.model.results import AlgorithmName, Role
 
 _ROLES: dict[str, Role] = {role.value: role for role in Role}
-_HAS_TEXT = re.compile(r"\w").search
+_HAS_TEXT = lazy_pattern(r"\w").search
 """Finds a letter or digit. A row without one is blank, or a rule under the names of the columns."""
 
-_SEPARATOR = re.compile(r"sep=.?|sep=.{2}", re.IGNORECASE)
+_SEPARATOR = lazy_pattern(r"sep=.?|sep=.{2}", re.IGNORECASE)
 """The line in which a spreadsheet names the delimiter."""
 
 _SHORTEST_HEX = min(BY_HEX_LENGTH)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, UNKNOWN_KIND, entry_or_reject, refuse_truncated
 from hashaudit.lists.hash_words import holds_other_hash
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
@@ -16,7 +17,7 @@ from hashaudit.model.results import Role
 
 _COLUMNS = ["signal_type", "signal_str", "collab", "category", "tags"]
 _LABELS = {"collab": "source", "category": "category", "tags": "tags"}
-_OF_OTHER_THINGS = re.compile(r"\w*(?:url|uri|text)\w*", re.IGNORECASE)
+_OF_OTHER_THINGS = lazy_pattern(r"\w*(?:url|uri|text)\w*", re.IGNORECASE)
 _BENIGN = "NEGATIVE_CLASS"
 """Opinion that the content is not of the class that the collaboration shares."""
 

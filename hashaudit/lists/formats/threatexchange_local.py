@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.entry_fields import TOO_FEW_FIELDS, entry_or_reject, refuse_truncated
 from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejected, RejectReason
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.threatexchange_signals import signal_algorithm
 
-_LINE = re.compile(rb"([A-Za-z][A-Za-z0-9_]{1,30}) (\S.*)", re.DOTALL)
+_LINE = lazy_pattern(rb"([A-Za-z][A-Za-z0-9_]{1,30}) (\S.*)", re.DOTALL)
 
 
 _FIELDS = 2

@@ -10,6 +10,7 @@ from functools import partial
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import listed_name
 from hashaudit.lists.entry_fields import entry_or_reject, item_of
 from hashaudit.lists.interface import ListEntry, ListItem, ListMeta, ParseOptions, Rejected
@@ -24,7 +25,7 @@ from hashaudit.lists.syntax.json_values import (
 )
 from hashaudit.lists.syntax.lines import with_head
 
-_MODEL = re.compile(r".*DataModels/([0-9]+\.[0-9]+)\.xml(?:/([^/]+)/\$metadata)?#(\w+)", re.DOTALL)
+_MODEL = lazy_pattern(r".*DataModels/([0-9]+\.[0-9]+)\.xml(?:/([^/]+)/\$metadata)?#(\w+)", re.DOTALL)
 _MODEL_KEYS = ("@odata.context", "odata.metadata")
 _PATHS = {"Media": "value.item", "Cases": "value.item.Media.item"}
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, UNNAMED, algorithm_named, listed_name
 from hashaudit.lists.entry_fields import entry_or_reject, refuse_truncated
 from hashaudit.lists.hash_words import holds_other_hash, name_remarks, visible
@@ -15,20 +16,20 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.syntax.xml_values import element_text, local_name, records, root_name
 
-_TABLE_HEADER = re.compile(r"\s*Algorithm\s+Hash\s+Path\s*")
-_TABLE_RULE = re.compile(r"\s*-{4,}[-\s]*")
-_TABLE_ROW = re.compile(r"\s*([A-Za-z0-9]+)\s+([0-9A-Fa-f]+)(\.{3}|\u2026)?\s*(.*)")
-_FIELD = re.compile(r"\s*(Algorithm|Hash|Path)\s*:\s?(.*)", re.IGNORECASE)
-_WRAPPED = re.compile(r"\s{4,}([0-9A-Fa-f]+)\s*")
+_TABLE_HEADER = lazy_pattern(r"\s*Algorithm\s+Hash\s+Path\s*")
+_TABLE_RULE = lazy_pattern(r"\s*-{4,}[-\s]*")
+_TABLE_ROW = lazy_pattern(r"\s*([A-Za-z0-9]+)\s+([0-9A-Fa-f]+)(\.{3}|\u2026)?\s*(.*)")
+_FIELD = lazy_pattern(r"\s*(Algorithm|Hash|Path)\s*:\s?(.*)", re.IGNORECASE)
+_WRAPPED = lazy_pattern(r"\s{4,}([0-9A-Fa-f]+)\s*")
 
-_CERTUTIL = re.compile(
+_CERTUTIL = lazy_pattern(
     r"(?:\w{1,20}[ -]){0,2}(MD[245]|SHA-?\d+)\b"
     r".{0,40}?(?:of file|file|datei|fichier|archivo|bestand|of|von|de|di|du|da|:)\s*(.*?)\s*:\s*",
     re.IGNORECASE,
 )
 """The line before a hash, in any language: the algorithm is one of its first words."""
 
-_CERTUTIL_HASH = re.compile(r"[0-9A-Fa-f]{2}(?: ?[0-9A-Fa-f]{2})+\s*")
+_CERTUTIL_HASH = lazy_pattern(r"[0-9A-Fa-f]{2}(?: ?[0-9A-Fa-f]{2})+\s*")
 
 
 class GetFileHash:
@@ -177,8 +178,8 @@ def _hex_of_base64(text: str) -> str:
 
 _FCIV_NAME = b"File Checksum Integrity Verifier"
 _FCIV_TITLE_BYTES = 400
-_FCIV_TITLE = re.compile(r"(?:MD5|SHA-?1|[-\s])*", re.IGNORECASE)
-_FCIV_ROW = re.compile(r"([0-9A-Fa-f]{32,40})\s+(?:([0-9A-Fa-f]{40})\s+)?(.+)")
+_FCIV_TITLE = lazy_pattern(r"(?:MD5|SHA-?1|[-\s])*", re.IGNORECASE)
+_FCIV_ROW = lazy_pattern(r"([0-9A-Fa-f]{32,40})\s+(?:([0-9A-Fa-f]{40})\s+)?(.+)")
 
 
 def _text(line: bytes) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
 from hashaudit.lists.entry_fields import UNKNOWN_KIND, WRONG_FOR_EVERY, entry_or_reject, looks_like_hash, raw_digest
 from hashaudit.lists.hash_kinds import ANY_HASH, kind_of_hash
@@ -15,16 +16,16 @@ from hashaudit.lists.interface import ListEntry, ListItem, ParseOptions, Rejecte
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
-_RULE = re.compile(r"(?:^|[};\s])(?:(?:private|global)\s+)*rule\s+([A-Za-z_]\w{0,127})\b")
-_VALUE = re.compile(r"(?:^|[\s{])([A-Za-z_]\w{0,127})\s*=\s*\"([^\"\\]*)\"")
-_AROUND = re.compile(r"^(?:original|reference|source|related|parent)_(?=.)|(?<=.)_?\d{1,3}$")
+_RULE = lazy_pattern(r"(?:^|[};\s])(?:(?:private|global)\s+)*rule\s+([A-Za-z_]\w{0,127})\b")
+_VALUE = lazy_pattern(r"(?:^|[\s{])([A-Za-z_]\w{0,127})\s*=\s*\"([^\"\\]*)\"")
+_AROUND = lazy_pattern(r"^(?:original|reference|source|related|parent)_(?=.)|(?<=.)_?\d{1,3}$")
 _SAMPLES = frozenset({"sample", "samples", "reference", "references"})
 """Names of metadata that hold hashes of files or other texts."""
 
 _OTHER_MEANING = frozenset({"fingerprint", "id", "uuid", "guid", "rule_id", "logic_hash", "rule_hash"})
 """Names of metadata about the rule itself."""
 
-_BEGINNING = re.compile(
+_BEGINNING = lazy_pattern(
     rb"(?:\s+|//[^\n]*\n|/\*.*?\*/|(?:import|include)\s+\"[^\"\n]*\")*(?:(?:private|global)\s+)*rule\s+[A-Za-z_]\w*\s*[:{\n]",
     re.DOTALL,
 )

@@ -8,6 +8,7 @@ import struct
 import msgspec
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.index_layout import AffineColumn, Column, Section
 from hashaudit.lists.index.lookup import Image
@@ -16,7 +17,7 @@ from hashaudit.model.results import Role
 _VALUES = {4: struct.Struct("<I"), 8: struct.Struct("<Q")}
 _LENGTH = struct.Struct("<I")
 _NUMBERED_WORDS = {tag: word for word, tag in index_layout.NUMBERED_IDS.items()}
-_MAPPING = msgspec.json.Decoder(dict[str, str])
+_MAPPING = lazy(lambda: msgspec.json.Decoder(dict[str, str]))
 
 
 class Attributes:

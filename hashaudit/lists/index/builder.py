@@ -8,6 +8,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.columns import ColumnWriter
@@ -21,7 +22,7 @@ from hashaudit.lists.index.strings import StringTable
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
 from hashaudit.model.results import AlgorithmName, Role
 
-_NUMBERED = re.compile(r"(line |row |record |)(0|[1-9][0-9]{0,16})", re.ASCII)
+_NUMBERED = lazy_pattern(r"(line |row |record |)(0|[1-9][0-9]{0,16})", re.ASCII)
 """Ids that are stored as numbers. Seventeen digits and a tag are below ``layout.MAX_VALUE``."""
 
 _DUPLICATE = RejectReason.DUPLICATE.value

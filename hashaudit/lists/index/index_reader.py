@@ -4,6 +4,7 @@ import mmap
 import os
 import stat
 from bisect import bisect_right
+from copy import copy
 from itertools import accumulate
 from typing import Self
 
@@ -129,7 +130,11 @@ class ListIndex:
 
     def numbered(self, list_numbers: tuple[int, ...]) -> "ListIndex":
         """Returns the same index with these list numbers in the run header."""
-        return ListIndex(self._image, list_numbers)
+        if len(list_numbers) != len(self._records):
+            raise ValueError("one number is required for each list")
+        other = copy(self)
+        other.list_numbers = list_numbers
+        return other
 
     @property
     def checksum(self) -> str:

@@ -5,11 +5,13 @@ Source: GNU coreutils manual, "md5sum invocation"; the file FILEFORMAT of hashde
 
 import re
 
-PIECE_MARK = re.compile(rb" offset \d+-\d+$")
+from hashaudit.lazy import lazy_pattern
+
+PIECE_MARK = lazy_pattern(rb" offset \d+-\d+$")
 """Mark after a name: the hashes are those of a piece of the file (``-p``)."""
 
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
-_ESCAPE = re.compile(rb"\\.?", re.DOTALL)
+_ESCAPE = lazy_pattern(rb"\\.?", re.DOTALL)
 
 
 def escaped_name(raw: bytes) -> bytes:

@@ -5,15 +5,13 @@ Source of the signatures: RFC 1952, RFC 8878, PKWARE APPNOTE 4.3; bzip2 1.0.8 ma
 
 import os
 import re
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import BinaryIO, Protocol
 
-import zstandard
-
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.syntax.lines import CHUNK_BYTES, chunks_of, stream_of, with_head
 from hashaudit.model.counted import counted
 
@@ -117,6 +115,8 @@ def _decompress_gzip(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _decompress_zstd(stream: BinaryIO) -> Iterator[bytes]:
+    import zstandard  # noqa: PLC0415 # start-up: few lists are compressed
+
     limit, frame = _Limit(), None
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
     try:
@@ -166,8 +166,8 @@ def _xz() -> _Loaded:
 
 
 _OPTIONAL: dict[str, tuple[re.Pattern[bytes], Callable[[], _Loaded]]] = {
-    "bzip2": (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2),
-    "xz": (re.compile(rb"\xfd7zXZ\0"), _xz),
+    "bzip2": (lazy_pattern(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2),
+    "xz": (lazy_pattern(rb"\xfd7zXZ\0"), _xz),
 }
 """Name -> the first bytes, and what loads the decompressor."""
 
@@ -200,6 +200,8 @@ def _decompress_members(stream: BinaryIO, new: Callable[[], _Member], damage: ty
 
 
 def _decompress_zip(path: str) -> Iterator[bytes]:
+    import zipfile  # noqa: PLC0415 # start-up, as above
+
     limit = _Limit(os.path.getsize(path))
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,13 +1,13 @@
 """Reader for rows of delimited text (RFC 4180, also tabs and semicolons) with line numbers and bounded fields."""
 
 import csv
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.syntax.lines import MAX_LINE_BYTES, Line, numbered_lines
 
 Row = tuple[int, list[str], bool]
@@ -19,7 +19,7 @@ _TextLine = tuple[int, str, bool]
 _MAX_ROW_LINES = 200
 """Lines of one quoted field at most. The longest comments in use have a few dozen."""
 
-_HASH_RUN = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})(?![0-9A-Za-z])")
+_HASH_RUN = lazy_pattern(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})(?![0-9A-Za-z])")
 
 _COMMENT_MARKS = ("#", "\ufeff#")
 

@@ -8,9 +8,6 @@ from urllib.parse import quote
 
 from hashaudit.errors import ListError
 
-MAGIC = b"SQLite format 3\0"
-"""Source: SQLite, "Database File Format", section 1.3.1."""
-
 _MAX_VALUE_BYTES = 1 << 20
 """Maximum size of a value. No name or hash is that long; a hostile database may hold values of a gigabyte."""
 

@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from hashaudit.errors import ListError
+from hashaudit.lazy import lazy_pattern
 
 MAX_RECORD_BYTES = 8 << 20
 """Maximum size of a record. A whole OpenIOC file is one record; each three bytes of a hostile one may become an
@@ -19,10 +20,10 @@ element of a hundred bytes in memory."""
 
 _READ_BYTES = 64 << 10
 _LONGEST_END_TAG_BYTES = 256
-_ROOT = re.compile(rb"(?>\s+|<\?.*?\?>|<!--.*?-->)*+<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
+_ROOT = lazy_pattern(rb"(?>\s+|<\?.*?\?>|<!--.*?-->)*+<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
 
 
-_DECLARES_UTF16 = re.compile(rb"<\?xml[^>]*encoding=[\"']utf-?16", re.IGNORECASE)
+_DECLARES_UTF16 = lazy_pattern(rb"<\?xml[^>]*encoding=[\"']utf-?16", re.IGNORECASE)
 
 
 def root_name(head: bytes) -> str | None:

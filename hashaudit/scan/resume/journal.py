@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from hashaudit.host.process_owner import ProcessOwner
+from hashaudit.lazy import lazy
 from hashaudit.model.container_parts import Part
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.location import Location
@@ -105,7 +106,7 @@ class JournaledLink(msgspec.Struct, frozen=True, array_like=True, tag="link"):
 Frame = Begin | JournaledPoint | Line | Done | PartDone | JournaledLink
 
 _ENCODER = msgspec.msgpack.Encoder()
-FRAME_DECODER: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+FRAME_DECODER: msgspec.msgpack.Decoder[Frame] = lazy(lambda: msgspec.msgpack.Decoder(Frame))
 
 
 def seal_key(signer: Signer | None, run_id: str) -> bytes:

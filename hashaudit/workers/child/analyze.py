@@ -27,7 +27,7 @@ from hashaudit.model.results import AlgorithmName, EntryResult
 from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
 from hashaudit.workers.child.files_beside import FilesBeside
 from hashaudit.workers.child.inside import Inside
-from hashaudit.workers.child.internal_errors import WorkerExhaustedError, internal_error
+from hashaudit.workers.child.internal_errors import ReadersNeededError, WorkerExhaustedError, internal_error
 from hashaudit.workers.child.part_examination import PartExamination
 from hashaudit.workers.child.piece_digests import PieceDigests
 from hashaudit.workers.child.sink import Content
@@ -245,7 +245,7 @@ class Analyzer:
 
     def _would_open(self, kind: ContainerKind | None, item: Item) -> bool:
         """Returns whether a container is opened. The cache has no results of members."""
-        return kind is not None and self._inside is not None and item.inside and kind in self._inside.config.kinds
+        return kind is not None and self._inside is not None and item.inside and kind in self._inside.policy.kinds
 
     def with_birth_time(self, entry: Entry, state: State | None) -> State | None:
         """Returns a state with the time when its file was created, if that is known."""
@@ -301,6 +301,9 @@ class Analyzer:
         self, entry: Entry, position: tuple[int, int], item: Item, *, checks_pages: bool
     ) -> ReadOutcome[Content]:
         capture = self._pictures.capture if self._pictures is not None and item.decode else None
+        begins = None
+        if self._inside is not None and self._inside.config.is_deferred and item.inside:
+            begins = self._inside.policy.require_readers
         # The members of a file in parts are examined by themselves.
         inside = self._inside if item.inside and item.part is None else None
 
@@ -326,6 +329,7 @@ class Analyzer:
                 parallel=parallel,
                 pieces=pieces,
                 held=None if inside is None or entry.location.kind is Kind.FILE else _held(inside),
+                begins=begins,
             )
 
         try:
@@ -343,7 +347,7 @@ class Analyzer:
                 examine_open=None if inside is None else examine_open,
                 make_prefix_sink=lambda: MultiDigest(self._algorithms),
             )
-        except WorkerExhaustedError:
+        except (ReadersNeededError, WorkerExhaustedError):
             raise
         except Exception as error:  # an internal error on one file must not affect the others
             if isinstance(error, HashauditError) and entry.location.kind is Kind.FILE:
@@ -365,7 +369,7 @@ class Analyzer:
 def _held(inside: Inside) -> "HeldObject":
     from hashaudit.workers.child.held_object import HeldObject  # noqa: PLC0415 # it imports what reads objects
 
-    return HeldObject(inside.config.kinds)
+    return HeldObject(inside.policy.kinds)
 
 
 class Counts:

@@ -23,6 +23,7 @@ from hashaudit.workers.protocol import (
     CONFIG_DECODER,
     ENCODER,
     PROGRESS_WORDS,
+    Answer,
     Message,
     Ready,
     Rejected,
@@ -103,6 +104,8 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
             except HashauditError as error:
                 answer = Rejected(str(error))
             _send(stream, answer)
+            if isinstance(answer, Answer) and answer.needs_readers:
+                return
     except ConnectionError:
         # The parent is gone, so there is nobody to report to.
         return

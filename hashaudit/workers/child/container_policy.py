@@ -1,21 +1,21 @@
 """Decides which containers a worker opens, and what is said about those that it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from hashaudit.content.containers.interface import ContainerError
+from hashaudit.content.containers.interface import ContainerError, RandomReader, RangesReader, StreamReader
 from hashaudit.content.containers.optional_readers import missing_text
-from hashaudit.content.containers.reader_registry import load_readers, random_readers, ranges_readers
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.results import Match, has_deny_match
 from hashaudit.workers.child.content_steps import Digests, Hashing
+from hashaudit.workers.child.internal_errors import ReadersNeededError
 from hashaudit.workers.protocol import InsideConfig
 
 BEHIND_OTHER_DATA = "an archive behind other data, inside a container or a large object, is not opened"
 
 
 class ContainerPolicy:
-    """Knows the readers and what is to be opened.
+    """Knows the readers and what is to be opened. Without readers it leaves every container to another process.
 
     Args:
         config: kinds to open, and limits.
@@ -24,14 +24,36 @@ class ContainerPolicy:
 
     def __init__(self, config: InsideConfig, hashing: Hashing) -> None:
         self.config = config
-        load_readers(config.kinds)
-        self.random_readers = random_readers(config.passwords, rasters=hashing.pictures is not None)
-        self.ranges_readers = ranges_readers(config.passwords, self.random_readers)
         self.hashing = hashing
+        self.kinds = config.kinds
+        """Kinds that are opened."""
+        self.stream_readers: Mapping[ContainerKind, StreamReader] = {}
+        self.random_readers: Mapping[ContainerKind, RandomReader] = {}
+        self.ranges_readers: Mapping[ContainerKind, RangesReader] = {}
+        if not config.is_deferred:
+            # Start-up: most trees of a few files hold no container.
+            from hashaudit.content.containers import reader_registry as registry  # noqa: PLC0415 # as above
+
+            self.kinds = registry.load_readers(config.kinds)
+            self.stream_readers = registry.STREAM_READERS
+            self.random_readers = registry.random_readers(config.passwords, rasters=hashing.pictures is not None)
+            self.ranges_readers = registry.ranges_readers(config.passwords, self.random_readers)
+
+    def require_readers(self, kind: ContainerKind) -> None:
+        """Checks that containers of this kind can be examined by this process.
+
+        Raises:
+            ReadersNeededError: they are to be opened, and no reader is loaded.
+        """
+        if self.config.is_deferred and kind in self.config.kinds:
+            raise ReadersNeededError
 
     def missing_reader(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> tuple[Fault, ...]:
         """Returns a fault if containers of a kind have no reader, and something is looked for in them."""
-        if kind not in self.config.missing or (not self.config.opens_known and self.is_known(digests, size_bytes)):
+        self.require_readers(kind)
+        if not self.config.reports_missing or kind not in self.config.kinds - self.kinds:
+            return ()
+        if not self.config.opens_known and self.is_known(digests, size_bytes):
             return ()
         return (Fault(Stage.UNPACK, FaultCode.READER_MISSING, missing_text(kind)),)
 

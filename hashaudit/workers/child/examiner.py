@@ -23,7 +23,7 @@ from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, pl
 from hashaudit.workers.child.content_steps import Hashing
 from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.inside import Inside
-from hashaudit.workers.child.internal_errors import WorkerExhaustedError
+from hashaudit.workers.child.internal_errors import ReadersNeededError, WorkerExhaustedError
 from hashaudit.workers.child.result_bounds import bounded_matches, result_length
 from hashaudit.workers.child.throttle import SharedThrottle
 from hashaudit.workers.message_size import FULL_ANSWER_BYTES
@@ -132,7 +132,13 @@ class Examiner:
             self._objects.forget(batch, begun)
         counts = done.counts
         return Answer(
-            batch.number, tuple(done.known), counts.bytes_read, tuple(done.reported), counts.cached(), total - begun
+            batch.number,
+            tuple(done.known),
+            counts.bytes_read,
+            tuple(done.reported),
+            counts.cached(),
+            total - begun,
+            done.needs_readers,
         )
 
     def _examine_group(self, batch: int, first: int, group: Group, done: "_Done") -> int:
@@ -182,7 +188,11 @@ class Examiner:
                 else:
                     quick_bytes += size_bytes
                     continue
-            self._examine_fully((batch, number), group, item, done)
+            try:
+                self._examine_fully((batch, number), group, item, done)
+            except ReadersNeededError:
+                done.needs_readers = True
+                break
             read = self._quick_reader(group)
             end_ns, fed_bytes = done.end_ns, progress[FED_BYTES]
             progress[MEMBER] = 0
@@ -332,6 +342,8 @@ class _Done:
         self.reported: list[EntryResult] = []
         """Results of entries that get a record, or are counted by their kind."""
         self.counts = Counts()
+        self.needs_readers = False
+        """True if the first entry that was not begun is a container, and this process has no reader."""
 
     def report(self, result: EntryResult) -> None:
         """Adds the result of one entry."""

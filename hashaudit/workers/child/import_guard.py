@@ -1,15 +1,17 @@
 """Refuses imports in a sandboxed worker: what is imported there depends on the installation, and fails by chance."""
 
-import importlib.machinery
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from hashaudit.model.faults import Fault, FaultCode, Stage
 
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
-class ImportGuard(MetaPathFinder):
+
+class ImportGuard:
     """A finder that stands before all others and refuses what they would find.
 
     A library may catch the :class:`ImportError` and go another way in silence, so each refusal is also kept until
@@ -26,8 +28,8 @@ class ImportGuard(MetaPathFinder):
         sys.meta_path.insert(0, self)
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+        self, fullname: str, path: Sequence[str] | None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Raises where another finder would find the module; returns ``None`` otherwise.
 
         Raises:

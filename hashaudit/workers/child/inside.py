@@ -71,7 +71,8 @@ class Inside:
         kind = content.probe.kind
         if kind is None:
             return
-        if kind not in self.config.kinds:
+        self.policy.require_readers(kind)
+        if kind not in self.policy.kinds:
             content.container_faults = self.policy.missing_reader(kind, content.digests(), source.size)
             return
         digests = content.digests()
@@ -100,9 +101,10 @@ class Inside:
         kind, held = content.probe.kind, content.held
         if kind is None or held is None:
             return
+        self.policy.require_readers(kind)
         size_bytes = content.probe.seen_bytes
         is_too_long, data = held.is_too_long, held.content()
-        if kind not in self.config.kinds:
+        if kind not in self.policy.kinds:
             content.container_faults = self.policy.missing_reader(kind, content.digests(), size_bytes)
         elif data is not None:
             self.examine(content, MemorySource(data), location, position, blames)
@@ -114,7 +116,8 @@ class Inside:
 
     def closed(self, kind: ContainerKind, digests: Digests, size_bytes: int) -> ContainerResult:
         """Returns what a file is whose members are examined in parts."""
-        is_opened = kind in self.config.kinds and (
+        self.policy.require_readers(kind)
+        is_opened = kind in self.policy.kinds and (
             self.config.opens_known or not self.policy.is_known(digests, size_bytes)
         )
         return ContainerResult(kind, opened=is_opened)

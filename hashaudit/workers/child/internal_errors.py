@@ -23,6 +23,10 @@ def internal_error(stage: Stage, error: Exception) -> Fault:
     )
 
 
+class ReadersNeededError(Exception):
+    """A file is a container, and this process has not loaded the readers. Another process examines it."""
+
+
 class WorkerExhaustedError(Exception):
     """A file used up resources of this process that it cannot recover. It must not examine another."""
 

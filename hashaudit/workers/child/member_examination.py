@@ -8,7 +8,6 @@ from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
 from hashaudit.content.containers.interface import ContainerError, MemberContent, RandomSource
 from hashaudit.content.containers.member_filter import MemberVerdict
 from hashaudit.content.containers.member_source import MemorySource, StreamSource
-from hashaudit.content.containers.reader_registry import STREAM_READERS
 from hashaudit.lists.algorithms import SHA256
 from hashaudit.model.containers import CATEGORIES, ContainerCategory, ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency
@@ -181,8 +180,8 @@ class MemberExamination:
     ) -> tuple[ContainerResult | None, list[Fault]]:
         """Reads a member, and opens it if it is a container."""
         first, stated = next(stream, b""), found.kind
-        kind, wanted = sink.probe.begins_as or stated, self._policy.config.kinds
-        is_stream = kind in STREAM_READERS
+        kind, wanted = sink.probe.begins_as or stated, self._policy.kinds
+        is_stream = kind in self._policy.stream_readers
         if kind is not None and kind in wanted and found.random is not None and not is_stream:
             return self._open_random(found.random, stream, sink, within, above, stated=kind)
         may_hide = kind is None and sink.probe.may_hide and ContainerKind.ZIP in wanted
@@ -228,7 +227,7 @@ class MemberExamination:
         kind = kind or sink.probe.kind
         if kind is None:
             return None, []
-        if is_behind and kind in self._policy.config.kinds:
+        if is_behind and kind in self._policy.kinds:
             return ContainerResult(kind), [Fault(Stage.UNPACK, FaultCode.UNSUPPORTED, BEHIND_OTHER_DATA)]
         return ContainerResult(kind), list(self._policy.missing_reader(kind, sink.digests(), stream.count))
 
@@ -267,7 +266,7 @@ class MemberExamination:
         kind = sink.probe.kind or stated
         if kind is None:
             return None, []
-        if kind not in self._policy.config.kinds:
+        if kind not in self._policy.kinds:
             return ContainerResult(kind), list(self._policy.missing_reader(kind, sink.digests(), stream.count))
         self._budget.enter(len(within))
         digests = sink.digests()

@@ -7,7 +7,6 @@ from hashaudit.content.containers.inside_budget import Budget, LimitReachedError
 from hashaudit.content.containers.interface import ContainerError, Found, MemberContent, RandomSource, Trouble
 from hashaudit.content.containers.member_filter import MemberFilter, MemberVerdict
 from hashaudit.content.containers.member_source import MemorySource, StreamSource
-from hashaudit.content.containers.reader_registry import STREAM_READERS
 from hashaudit.errors import HashauditError
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.faults import Fault, Stage
@@ -114,8 +113,8 @@ class MemberWalk:
         return self._each(lambda: self._members(kind, source), kind, within, above)
 
     def _members(self, kind: ContainerKind, source: RandomSource | StreamSource) -> Iterator[Found]:
-        if kind in STREAM_READERS:
-            return STREAM_READERS[kind](source)
+        if kind in self._policy.stream_readers:
+            return self._policy.stream_readers[kind](source)
         if isinstance(source, StreamSource):
             raise TypeError("a reader that needs any position")  # a defect, reported as one
         return self._policy.random_readers[kind](source)

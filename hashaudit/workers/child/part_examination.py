@@ -239,6 +239,7 @@ class _OpenFile:
                 )
             if source is None:
                 raise ContainerError(FaultCode.DAMAGED, MEMBER_IS_GONE)
+            self._inside.policy.require_readers(kinds[-1])
             ranges = self._inside.policy.ranges_readers[kinds[-1]](source)
             level = self._levels[path] = _Level(source, ranges, steps)
         return level
@@ -255,4 +256,6 @@ class _OpenFile:
         probe.take(source.read_at(0, FIRST_BYTES))
         kind = probe.begins_as
         policy = self._inside.policy
-        return kind if kind in policy.config.kinds and kind in policy.ranges_readers else None
+        if kind is not None:
+            policy.require_readers(kind)
+        return kind if kind in policy.kinds and kind in policy.ranges_readers else None

@@ -6,6 +6,8 @@ import os
 import msgspec
 
 from hashaudit.host.priority import lower_priority
+from hashaudit.model.containers import ContainerKind
+from hashaudit.workers.protocol import BATCH_DECODER, CONFIG_DECODER
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Thread counts that numpy's linear algebra library reads when it is loaded, later."""
@@ -19,6 +21,8 @@ class Needs(msgspec.Struct, frozen=True, array_like=True):
     """Decoders and perceptual hashes."""
     schemes: tuple[str, ...] = ()
     """URL schemes of the object stores whose clients they need."""
+    readers: frozenset[ContainerKind] = frozenset()
+    """Readers of these containers."""
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -32,6 +36,9 @@ def load(argument: bytes) -> None:
     if needs.low_impact:
         lower_priority()  # the processes that start from here inherit it; what this host cannot lower, the scan reports
     importlib.import_module("hashaudit.workers.child.child_main")
+    # Made here, once for all workers.
+    for decoder in (CONFIG_DECODER, BATCH_DECODER):
+        _ = decoder.decode
     if needs.images:
         importlib.import_module("hashaudit.workers.child.pictures")
         from hashaudit.content.images.warm_up import warm_up  # noqa: PLC0415 # decoders slow the start
@@ -43,6 +50,10 @@ def load(argument: bytes) -> None:
 
         for scheme in needs.schemes:
             load_client(scheme)
+    if needs.readers:
+        from hashaudit.content.containers.reader_registry import load_readers  # noqa: PLC0415 # only here
+
+        load_readers(needs.readers)
 
 
 def single_threaded() -> None:

@@ -1,11 +1,12 @@
 """The sink of a worker: the destination of the bytes of a file."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hashaudit.content.containers.sniff import ContainerProbe
 from hashaudit.content.digests.digest_threads import ParallelDigest
 from hashaudit.content.digests.multidigest import MultiDigest
-from hashaudit.model.containers import ContainerResult
+from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.faults import Fault
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.protocol import FED_BYTES
@@ -23,6 +24,7 @@ class Content(MultiDigest):
     """
 
     __slots__ = (
+        "_begins",
         "_counter",
         "_parallel",
         "_progress",
@@ -44,6 +46,7 @@ class Content(MultiDigest):
         parallel: ParallelDigest | None = None,
         pieces: "PieceDigests | None" = None,
         held: "HeldObject | None" = None,
+        begins: "Callable[[ContainerKind], None] | None" = None,
     ) -> None:
         """Creates the sink of one file.
 
@@ -55,6 +58,7 @@ class Content(MultiDigest):
             parallel: computes the digests in threads; ``None``: this object does.
             pieces: computes the digests of pieces; ``None``: there are none.
             held: keeps the content of an object; ``None``: it can be read again.
+            begins: called with the kind of container that the first bytes are; it may raise.
         """
         super().__init__(() if parallel is not None else algorithms)
         self._parallel = parallel
@@ -66,6 +70,7 @@ class Content(MultiDigest):
         self.capture = capture
         self.pieces = pieces
         self.held = held
+        self._begins = begins
         self.probe = ContainerProbe()
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
@@ -77,6 +82,8 @@ class Content(MultiDigest):
         if self.pieces is not None:
             self.pieces.update(data)
         self.probe.take(data)
+        if self._begins is not None and self.probe.begins_as is not None:
+            self._begins(self.probe.begins_as)
         if self.held is not None:
             self.held.take(data, self.probe)
         if self.capture is not None:

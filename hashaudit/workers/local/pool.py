@@ -29,6 +29,7 @@ from hashaudit.workers.protocol import (
     STATUS_CODES,
     Answer,
     Blame,
+    InsideConfig,
     MemberFrame,
     Message,
     Ready,
@@ -79,6 +80,10 @@ _CANNOT_MATCH = _Violation(
 )
 
 
+class _ReadersNeededError(Exception):
+    """A worker has left a container to others, and examines no more."""
+
+
 class _CannotMatchError(ProtocolError):
     """A worker rejects its configuration after it was ready."""
 
@@ -95,6 +100,8 @@ class Pool(Generic[ContextT]):
         max_rate_bytes_per_s: bytes that all workers together read from storage per second; ``None``: no limit.
         spawn: starts a process.
         prepare: called with the configuration, after which the workers start; ``None``: they start on entry.
+        load_readers: called when a worker meets the first container, for the workers that start from then on; ``None``:
+            each worker loads the readers of containers at its start.
     """
 
     def __init__(
@@ -105,8 +112,13 @@ class Pool(Generic[ContextT]):
         max_rate_bytes_per_s: int | None = None,
         spawn: Callable[[], WorkerProcess] = WorkerProcess,
         prepare: Callable[[WorkerConfig], None] | None = None,
+        load_readers: Callable[[InsideConfig], None] | None = None,
     ) -> None:
         self._config: bytes | None = None
+        self._inside: InsideConfig | None = None
+        self._loaded_config = b""
+        """The configuration of workers that have the readers of containers, while there is none of them."""
+        self._load_readers = load_readers
         self._check: AnswerCheck | None = None
         self._decodes = False
         self._count = workers
@@ -205,6 +217,10 @@ class Pool(Generic[ContextT]):
         """Configures all present and future workers."""
         self._ready_by_s = time.monotonic() + START_TIMEOUT_S
         self._config = ENCODER.encode(config)
+        if self._load_readers is not None and config.inside is not None:
+            self._inside, self._loaded_config = config.inside, self._config
+            inside = msgspec.structs.replace(config.inside, is_deferred=True)
+            self._config = ENCODER.encode(msgspec.structs.replace(config, inside=inside))
         self._check = AnswerCheck(config)
         self._decodes = config.perceptual is not None
         for worker in self._workers:
@@ -276,6 +292,7 @@ class Pool(Generic[ContextT]):
         if self._config is not None:
             worker.restart(time.monotonic())
             worker.process.send(self._config)
+            worker.is_deferred = self._inside is not None
             self._update_selector(worker)
 
     def _update_selector(self, worker: PooledWorker[ContextT]) -> None:
@@ -313,12 +330,21 @@ class Pool(Generic[ContextT]):
                 expected.append(self._renew(idle[0]))
 
     def _renew(self, worker: PooledWorker[ContextT]) -> PooledWorker[ContextT]:
-        """Ends an idle worker and returns the new one that replaces it."""
+        """Ends a worker that examines nothing, requeues its batches, and returns the new one that replaces it."""
         self._selector.unregister(worker.process.socket)
         self._workers.remove(worker)
         self._finished_bytes += worker.process.bytes_read()
         worker.process.kill()
+        for batch in reversed(worker.batches.values()):
+            self._requeue(batch)
         return self._start_worker()
+
+    def _renew_with_readers(self, worker: PooledWorker[ContextT]) -> None:
+        """Replaces a worker that has met a container by one that has loaded the readers."""
+        if self._inside is not None and self._load_readers is not None:
+            self._load_readers(self._inside)
+            self._inside, self._config = None, self._loaded_config
+        self._renew(worker)
 
     def _assign(self, worker: PooledWorker[ContextT], batch: Batch[ContextT]) -> None:
         number = self._next_number
@@ -337,6 +363,8 @@ class Pool(Generic[ContextT]):
             messages, alive = worker.process.receive()
             for message in messages:
                 self._handle(worker, message)
+        except _ReadersNeededError:
+            self._renew_with_readers(worker)
         except _CannotMatchError:
             self._replace_worker(worker, _CANNOT_MATCH)
         except ProtocolError as error:
@@ -365,22 +393,29 @@ class Pool(Generic[ContextT]):
                 raise HostError(f"a worker process cannot start work: {reason}")
             case MemberFrame():
                 self._take_members(worker, message)
-            case Answer(number=number):
-                batch = worker.batches.get(number)
-                if batch is None or number != min(worker.batches) or not accounted_for(message, batch.tasks):
-                    raise ProtocolError("an answer to an unknown batch or item")
-                item = None if self._check is None else self._check.invalid_item(message, batch.tasks)
-                if item is not None:
-                    raise ProtocolError("a result that cannot be true", item)
-                members = self._members(worker, message)
-                message = with_own_words(message)
-                del worker.batches[number]
-                worker.restart(time.monotonic())
-                done = len(batch.tasks) - message.not_begun
-                self._requeue(batch.without(0, done))
-                self._events.append(
-                    Completed(batch.tasks[:done], msgspec.structs.replace(message, not_begun=0), members)
-                )
+            case Answer():
+                self._take_answer(worker, message)
+
+    def _take_answer(self, worker: PooledWorker[ContextT], answer: Answer) -> None:
+        """Keeps the results of a batch, and requeues the rest of it."""
+        if answer.needs_readers and not worker.is_deferred:
+            raise ProtocolError("readers that are loaded")
+        batch = worker.batches.get(answer.number)
+        if batch is None or answer.number != min(worker.batches) or not accounted_for(answer, batch.tasks):
+            raise ProtocolError("an answer to an unknown batch or item")
+        item = None if self._check is None else self._check.invalid_item(answer, batch.tasks)
+        if item is not None:
+            raise ProtocolError("a result that cannot be true", item)
+        members = self._members(worker, answer)
+        answer = with_own_words(answer)
+        del worker.batches[answer.number]
+        worker.restart(time.monotonic())
+        done = len(batch.tasks) - answer.not_begun
+        self._requeue(batch.without(0, done))
+        if done:
+            self._events.append(Completed(batch.tasks[:done], msgspec.structs.replace(answer, not_begun=0), members))
+        if answer.needs_readers:
+            raise _ReadersNeededError
 
     def _take_members(self, worker: PooledWorker[ContextT], frame: MemberFrame) -> None:
         """Keeps results of members until the answer about their container."""

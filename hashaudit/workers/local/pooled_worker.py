@@ -52,6 +52,8 @@ class PooledWorker(Generic[ContextT]):
         self.spools: dict[int, MemberSpool] = {}
         """Results of members of its first batch, by item."""
         self.ready = False
+        self.is_deferred = False
+        """True if it has not loaded the readers of containers."""
         self.used = False
         """True if it has received a batch."""
         self.position = (0, 0)

@@ -2,7 +2,7 @@
 
 from hashaudit.host.fork_server import ForkServer, is_available
 from hashaudit.workers.child.preload import ENCODER, Needs
-from hashaudit.workers.protocol import WorkerConfig
+from hashaudit.workers.protocol import InsideConfig, WorkerConfig
 
 LOAD = "hashaudit.workers.child.preload:load"
 
@@ -23,6 +23,11 @@ def start_server(*, copies: bool, low_impact: bool = False, images: bool = False
         return None
     server.load(LOAD, ENCODER.encode(Needs(low_impact, images)))
     return server
+
+
+def load_readers_for(server: ForkServer, config: InsideConfig) -> None:
+    """Makes a server load the readers of containers, for the workers that it starts from now on."""
+    server.load(LOAD, ENCODER.encode(Needs(readers=config.kinds)))
 
 
 def load_for(server: ForkServer, config: WorkerConfig, *, low_impact: bool) -> None:

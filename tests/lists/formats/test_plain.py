@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
+from hashaudit.lists.detect import detect
 from hashaudit.lists.formats import plain
 from hashaudit.lists.formats.plain import Plain
 from hashaudit.lists.interface import DigestBlock, ListEntry, ParseOptions
@@ -203,3 +204,32 @@ def test_a_title_and_comments_before_the_hashes(read: Callable[..., Any]) -> Non
 def test_all_zeros_are_a_placeholder(read: Callable[..., Any]) -> None:
     result = read(f"{'0' * 64}\n{SHA256}\n{'0' * 32}\n".encode())
     assert (result.hashes, result.rejects) == ([{"sha256": SHA256}], [(1, "unsupported"), (3, "unsupported")])
+
+
+@given(
+    st.lists(st.text("0123456789abcdefABCDEF", max_size=70) | st.sampled_from(["ab" * 16, "01" * 32]), min_size=1),
+    st.sampled_from(["\n", "\r\n", "\n\n", "\r", " "]),
+    st.sampled_from(["", "\n", "\r\n", "x"]),
+)
+def test_no_other_format_takes_what_is_certainly_plain(lines: list[str], between: str, end: str) -> None:
+    head = (between.join(lines) + end).encode()
+    if plain.is_bare(head):
+        assert detect(head, ParseOptions()) is plain.PLAIN
+
+
+@pytest.mark.parametrize(
+    ("head", "bare"),
+    [
+        (b"ab" * 16 + b"\n", True),
+        (b"AB" * 32 + b"\r\n\r\n" + b"ab", True),
+        (b"ab" * 16, True),
+        (b"ab" * 16 + b"\r" + b"ab" * 16, False),
+        (b"ab" * 15 + b"\n", False),
+        (b"\n" + b"ab" * 16 + b"\n", False),
+        (b"ab" * 16 + b"  name\n", False),
+        (b"ab" * 16 + b"\n# comment\n", False),
+        (b"", False),
+    ],
+)
+def test_only_hex_digits_are_certainly_plain(head: bytes, bare: bool) -> None:
+    assert plain.is_bare(head) is bare

@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.errors import HostError
 from hashaudit.host.fork_server import ForkServer, is_available
+from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import DirectoryRef, Location
@@ -19,10 +21,11 @@ from hashaudit.workers import connection
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.local.worker_process import WorkerProcess
-from hashaudit.workers.protocol import Answer, WorkerConfig
+from hashaudit.workers.protocol import Answer, InsideConfig, WorkerConfig
 from hashaudit.workers.tasks import Completed, Failed, Task, accounted_for
 
 CONFIG = WorkerConfig((), False, ())
+INSIDE = InsideConfig(frozenset({ContainerKind.ZIP}), InsideLimits(1, 1), opens_known=False)
 PATIENT = Deadlines(file_s=60, decode_s=60)
 
 # A worker whose examiner does what a file's name says.
@@ -407,6 +410,46 @@ def test_an_answer_for_a_part_of_a_batch_leaves_the_rest_to_others(tmp_path: Pat
     assert all(accounted_for(event.answer, event.tasks) for event in done)
 
 
+READERS_LATER = """
+from hashaudit.workers.child import child_main as worker
+from hashaudit.host.framing import receive
+from hashaudit.workers.protocol import Answer, Ready, BATCH_DECODER, CONFIG_DECODER
+def serve(stream, progress, sandbox):
+    is_deferred = CONFIG_DECODER.decode(receive(stream)).inside.is_deferred
+    worker._send(stream, Ready(()))
+    while True:
+        batch = BATCH_DECODER.decode(receive(stream))
+        count = len(batch.entries())
+        if is_deferred or {lies}:
+            worker._send(stream, Answer(batch.number, (), 0, (), not_begun=min(count, 2), needs_readers=True))
+            return
+        worker._send(stream, Answer(batch.number, (), 0, ()))
+worker.serve = serve
+worker.main()
+"""
+
+
+@pytest.mark.parametrize("lies", [False, True])
+def test_the_first_container_is_left_to_a_worker_that_has_loaded_the_readers(lies: bool, tmp_path: Path) -> None:
+    code = READERS_LATER.replace("{lies}", str(lies))
+    loaded: list[InsideConfig] = []
+    spawn = partial(WorkerProcess, code)
+    events: list[object] = []
+    with Pool[str](workers=2, deadlines=PATIENT, spawn=spawn, load_readers=loaded.append) as pool:
+        pool.begin(WorkerConfig((), False, (), inside=INSIDE))
+        for names in ("abc", "de", "fgh", "ij"):
+            pool.submit(tasks(tmp_path, *names))
+        while not pool.idle:
+            events += pool.collect()
+        assert (pool.restarts > 0) is lies
+    assert loaded == [INSIDE]
+    done = [task.context for event in events if isinstance(event, Completed) for task in event.tasks]
+    failed = [event.task.context for event in events if isinstance(event, Failed)]
+    assert sorted(done + failed) == list("abcdefghij"), "each item once"
+    assert bool(failed) is lies
+    assert all(event.tasks for event in events if isinstance(event, Completed))
+
+
 EXAMINATION = EntryResult(1, None, 0, Consistency.STABLE, {})
 READ_FIVE = EntryResult(0, None, 5, Consistency.STABLE, {})
 
@@ -426,6 +469,9 @@ READ_FIVE = EntryResult(0, None, 5, Consistency.STABLE, {})
         (Answer(1, (0,), 0, (EXAMINATION,), not_begun=1), True),
         (Answer(1, (2,), 0, (), not_begun=1), False),
         (Answer(1, (), 0, (), not_begun=3), False),
+        (Answer(1, (), 0, (), not_begun=3, needs_readers=True), True),
+        (Answer(1, (), 0, (), not_begun=4, needs_readers=True), False),
+        (Answer(1, (0,), 0, (), not_begun=3, needs_readers=True), False),
         (Answer(1, (), 0, (), not_begun=-1), False),
     ],
 )
