@@ -340,7 +340,7 @@ class Pool(Generic[ContextT]):
         return self._start_worker()
 
     def _renew_with_readers(self, worker: PooledWorker[ContextT]) -> None:
-        """Replaces a worker that has met a container by one that has loaded the readers."""
+        """Replaces a worker that has found a container by one that has loaded the readers."""
         if self._inside is not None and self._load_readers is not None:
             self._load_readers(self._inside)
             self._inside, self._config = None, self._loaded_config

@@ -16,7 +16,7 @@ from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import DirectoryRef, Location
-from hashaudit.model.results import EntryResult
+from hashaudit.model.results import AlgorithmName, EntryResult
 from hashaudit.workers import connection
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.local.watchdog import Deadlines
@@ -24,7 +24,7 @@ from hashaudit.workers.local.worker_process import WorkerProcess
 from hashaudit.workers.protocol import Answer, InsideConfig, WorkerConfig
 from hashaudit.workers.tasks import Completed, Failed, Task, accounted_for
 
-CONFIG = WorkerConfig((), False, ())
+CONFIG = WorkerConfig((AlgorithmName("sha256"),), False, ())
 INSIDE = InsideConfig(frozenset({ContainerKind.ZIP}), InsideLimits(1, 1), opens_known=False)
 PATIENT = Deadlines(file_s=60, decode_s=60)
 
