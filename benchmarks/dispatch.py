@@ -30,7 +30,7 @@ from hashaudit.sources.local import LocalSource
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pooled_worker import Batch
 from hashaudit.workers.protocol import ENCODER, MESSAGE_DECODER, Answer, WorkBatch, WorkerConfig
-from hashaudit.workers.tasks import Completed, Event, InProgress, Task, accounted_for, grouped
+from hashaudit.workers.tasks import Completed, Event, InProgress, Task, TaskBatch, accounted_for, grouped
 
 FILES_PER_DIRECTORY = 250
 
@@ -58,7 +58,7 @@ class AtOnce:
 
     def submit(self, tasks: Sequence[Task[TaskContext]], *, urgent: bool = False) -> None:
         """Queues a batch."""
-        self._queue.append(Batch(tuple(tasks), urgent))
+        self._queue.append(Batch(TaskBatch.of(tasks), urgent))
 
     def collect(self, timeout_s: float = 0.0) -> list[Event[TaskContext]]:
         """Answers one batch for each worker."""
@@ -68,7 +68,7 @@ class AtOnce:
             tasks = self._queue.popleft().tasks
             self._number += 1
             ENCODER.encode(WorkBatch(self._number, grouped(tasks)))
-            size = sum(task.entry.state.size for task in tasks)
+            size = tasks.sizes
             answer = MESSAGE_DECODER.decode(ENCODER.encode(Answer(self._number, (), size, ())))
             assert isinstance(answer, Answer)
             assert accounted_for(answer, tasks)
@@ -148,7 +148,7 @@ def once(config: ScanConfig, workers: int) -> tuple[float, float, int]:
 def walk_alone(config: ScanConfig) -> float:
     """Processor seconds of the walk without distribution."""
     processor_s = time.process_time()
-    for _ in LocalSource(config.roots).walk():
+    for _ in LocalSource(config.roots).walk_runs(None, config.batch_files):
         pass
     return time.process_time() - processor_s
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-_LAST_NS = (1 << 63) - 1
+LAST_NS = (1 << 63) - 1
 """2262-04-11."""
 
 TimeNs = int | Decimal
@@ -15,7 +15,7 @@ must not stop the scan.
 
 def time_ns(nanoseconds: int) -> TimeNs:
     """Returns a time that can be encoded."""
-    return nanoseconds if -_LAST_NS <= nanoseconds <= _LAST_NS else Decimal(nanoseconds)
+    return nanoseconds if -LAST_NS <= nanoseconds <= LAST_NS else Decimal(nanoseconds)
 
 
 TICK_NS = 20 * 10**6

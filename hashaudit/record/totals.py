@@ -126,9 +126,9 @@ class TotalsCounter:
         """Number of entries seen whose result is not counted yet."""
         return self.seen - self.examined - self.faulted - self.skipped.total()
 
-    def add(self) -> None:
-        """Counts an entry when the walk sees it."""
-        self.seen += 1
+    def add(self, count: int = 1) -> None:
+        """Counts entries when the walk sees them."""
+        self.seen += count
 
     def skip(self, reason: SkipReason) -> None:
         """Counts an entry that is skipped by rule."""

@@ -10,6 +10,7 @@ from hashaudit.model import container_parts
 from hashaudit.model.container_parts import Part, PartTask
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import SkipReason
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import Kind
 from hashaudit.model.results import EntryResult
 from hashaudit.scan.config import ScanConfig
@@ -17,7 +18,7 @@ from hashaudit.scan.hardlinks import LinkGroup, LinkGroups
 from hashaudit.scan.ordering import OrderedBatch, Ordering
 from hashaudit.sources.interface import Position
 from hashaudit.workers.executor import Executor
-from hashaudit.workers.tasks import Task
+from hashaudit.workers.tasks import RunTasks, Task, TaskBatch
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
@@ -56,6 +57,18 @@ class TaskContext(NamedTuple):
     part_number: int = 0
 
 
+class RunContext(NamedTuple):
+    """The scan's data about a run of files in progress."""
+
+    number: int
+    """Of the first file."""
+    span: OrderedBatch[WalkState]
+
+    def __call__(self, index: int) -> TaskContext:
+        """Returns the data about one of the files."""
+        return TaskContext(self.number + index, self.span, None)
+
+
 EntryTask = Task[TaskContext]
 
 
@@ -67,7 +80,7 @@ class Dispatcher:
         config: ScanConfig,
         pool: Executor[TaskContext],
         ordering: Ordering[Any, WalkState],
-        walk_state: Callable[[], WalkState],
+        walk_state: Callable[[int], WalkState],
         cache: "Cache | None" = None,
         *,
         divides: bool = False,
@@ -78,7 +91,8 @@ class Dispatcher:
             config: sizes of batches.
             pool: the executor.
             ordering: holds the spans.
-            walk_state: returns the state of the walk before the entry that is being added.
+            walk_state: returns the state of the walk before the entry that is being added, or before a file of the
+                run that is, by its position in the run.
             cache: looks up each file that is sent.
             divides: large containers are examined in parts.
         """
@@ -86,10 +100,13 @@ class Dispatcher:
         self._walk_state = walk_state
         self._config = config
         self._divides = divides
+        self._alone_bytes = min(config.batch_bytes, container_parts.SPLIT_BYTES) if divides else config.batch_bytes
+        """Size from which a local file is no part of a batch."""
         self._pool = pool
         self._ordering = ordering
         self._links: LinkGroups[EntryTask] = LinkGroups(every_file=config.follow_links)
-        self._batch: list[EntryTask] = []
+        self._batch: list[EntryTask | RunTasks[TaskContext]] = []
+        self._batch_files = 0
         self._batch_bytes = 0
         self._batch_span: OrderedBatch[WalkState] | None = None
         self._rotational: dict[int, bool] = {}
@@ -119,9 +136,52 @@ class Dispatcher:
         elif group.resolved:
             self._examine(number, entry, None)
         else:
-            span = self._ordering.open_span(number, self._walk_state())
+            span = self._ordering.open_span(number, self._walk_state(0))
             group.followers.append(Task(TaskContext(number, span, None), entry, report=True))
         return None
+
+    def add_run(self, number: int, files: FileRun, sizes: Sequence[int]) -> None:
+        """Adds files of the walk that follow each other. Results follow.
+
+        Args:
+            number: of the first of them.
+            files: the files.
+            sizes: their bytes, as listed.
+        """
+        first = 0
+        while first < len(files):
+            if sizes[first] >= self._alone_bytes:
+                span = self._ordering.open_span(number + first, self._walk_state(first))
+                task = Task(TaskContext(number + first, span, None), files.entry(first), report=False)
+                self._submit_alone(task, may_divide=self._divides and sizes[first] >= container_parts.SPLIT_BYTES)
+                first += 1
+                continue
+            if self._batch_bytes + sizes[first] > self._config.batch_bytes:
+                self.flush()
+            end = min(len(files), first + self._config.batch_files - self._batch_files)
+            total = sum(sizes[first:end])
+            if self._batch_bytes + total >= self._alone_bytes:
+                end, total = self._fitting(sizes, first, end)
+            if self._batch_span is None:
+                self._batch_span = self._ordering.open_span(number + first, self._walk_state(first))
+                self._batch_span.open -= 1  # joined below with the others
+            self._batch_span.join(number + first, end - first)
+            part = files if end - first == len(files) else files.part(first, end)
+            self._batch.append(RunTasks(part, RunContext(number + first, self._batch_span)))
+            self._batch_bytes += total
+            self._batch_files += end - first
+            if self._batch_files >= self._config.batch_files:
+                self.flush()
+            first = end
+
+    def _fitting(self, sizes: Sequence[int], first: int, end: int) -> tuple[int, int]:
+        """Returns the end of the files from ``first`` on that fit into the batch, and their bytes."""
+        room = self._config.batch_bytes - self._batch_bytes
+        total, index = 0, first
+        while index < end and sizes[index] < self._alone_bytes and total + sizes[index] <= room:
+            total += sizes[index]
+            index += 1
+        return index, total
 
     @property
     def links(self) -> LinkGroups[EntryTask]:
@@ -134,7 +194,7 @@ class Dispatcher:
             return
         batch, self._batch = self._batch, []
         self._submit(batch)
-        self._batch_bytes, self._batch_span = 0, None
+        self._batch_files, self._batch_bytes, self._batch_span = 0, 0, None
 
     def resolve(self, task: EntryTask, examination: EntryResult | None) -> list[EntryTask]:
         """Notes that a task is done; returns the other names that take over its result.
@@ -177,27 +237,31 @@ class Dispatcher:
         size_bytes = entry.state.size
         may_divide = self._divides and size_bytes >= container_parts.SPLIT_BYTES and entry.state.kind is Kind.FILE
         if size_bytes >= self._config.batch_bytes or may_divide:
-            span = self._ordering.open_span(number, self._walk_state())
-            task: EntryTask = Task(TaskContext(number, span, group), entry, report)
-            if may_divide:
-                plan = Part(PartTask.PLAN, first=container_parts.PART_BYTES)
-                self._pool.submit([msgspec.structs.replace(task, report=True, part=plan)], urgent=True)
-            else:
-                self._submit([task], urgent=True)
+            span = self._ordering.open_span(number, self._walk_state(0))
+            self._submit_alone(Task(TaskContext(number, span, group), entry, report), may_divide=may_divide)
             return
         if self._batch_bytes + size_bytes > self._config.batch_bytes:
             self.flush()
         if self._batch_span is None:
-            self._batch_span = self._ordering.open_span(number, self._walk_state())
+            self._batch_span = self._ordering.open_span(number, self._walk_state(0))
         else:
             self._batch_span.join(number)
         self._batch.append(Task(TaskContext(number, self._batch_span, group), entry, report))
         self._batch_bytes += size_bytes
-        if len(self._batch) >= self._config.batch_files:
+        self._batch_files += 1
+        if self._batch_files >= self._config.batch_files:
             self.flush()
 
-    def _submit(self, batch: list[EntryTask], *, urgent: bool = False) -> None:
-        for part in self._with_known(self._cache, batch) if self._cache is not None else (batch,):
+    def _submit_alone(self, task: EntryTask, *, may_divide: bool) -> None:
+        if may_divide:
+            plan = Part(PartTask.PLAN, first=container_parts.PART_BYTES)
+            self._pool.submit([msgspec.structs.replace(task, report=True, part=plan)], urgent=True)
+        else:
+            self._submit([task], urgent=True)
+
+    def _submit(self, batch: Sequence[EntryTask | RunTasks[TaskContext]], *, urgent: bool = False) -> None:
+        tasks = TaskBatch(batch)
+        for part in (tasks,) if self._cache is None else map(TaskBatch, self._with_known(self._cache, tasks)):
             self._pool.submit(self._in_reading_order(part), urgent=urgent)
 
     @staticmethod
@@ -214,14 +278,19 @@ class Dispatcher:
             part.append(task if found is None else msgspec.structs.replace(task, known=found))
         yield part
 
-    def _in_reading_order(self, batch: list[EntryTask]) -> list[EntryTask]:
+    def _in_reading_order(self, batch: TaskBatch[TaskContext]) -> TaskBatch[TaskContext]:
         """Returns tasks in inode order for a spinning disk, which then seeks far less than in the order of names."""
-        first = next((task for task in batch if task.entry.location.kind is Kind.FILE), None)
-        if first is None or not self._is_rotational(first.entry.stat.device):
+        devices = (
+            part.files.states[0].device if isinstance(part, RunTasks) else part.entry.stat.device
+            for part in batch.parts
+            if isinstance(part, RunTasks) or part.entry.location.kind is Kind.FILE
+        )
+        device = next(devices, None)
+        if device is None or not self._is_rotational(device):
             return batch
         files = [task for task in batch if task.entry.location.kind is Kind.FILE]
         files.sort(key=lambda task: (task.entry.location.directory.path, task.entry.stat.inode))
-        return files + [task for task in batch if task.entry.location.kind is not Kind.FILE]
+        return TaskBatch([*files, *(task for task in batch if task.entry.location.kind is not Kind.FILE)])
 
     def _is_rotational(self, device: int) -> bool:
         known = self._rotational.get(device)

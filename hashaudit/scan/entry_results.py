@@ -12,6 +12,7 @@ import msgspec
 from hashaudit.model.containers import ContainerResult
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import PathFault, Skipped
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import ResumeKey
 from hashaudit.model.results import EntryResult, has_deny_match
 from hashaudit.record.totals import TotalsCounter
@@ -21,7 +22,7 @@ from hashaudit.scan.part_results import JoinedMembers, PartOutcome, PartResults
 from hashaudit.scan.resume.journal import Done, Journal, JournaledLink, PartDone
 from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer, Cached
-from hashaudit.workers.tasks import Completed, Failed
+from hashaudit.workers.tasks import Completed, Failed, RunTasks, TaskBatch
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
@@ -92,9 +93,14 @@ class EntryResults:
             for link in earlier.links:
                 dispatcher.links.restore(link.location, link.stat, link.result)
 
-    def add(self, item: Entry | PathFault | Skipped) -> None:
-        """Accepts an item of the walk."""
+    def add(self, item: Entry | PathFault | Skipped | FileRun) -> None:
+        """Accepts an item of the walk. A scan that resumes another takes no runs."""
         match item:
+            case FileRun():
+                sizes = item.sizes
+                self.bytes_met += sum(sizes)
+                self._dispatcher.add_run(self._ordering.number(len(item)), item, sizes)
+                self._tally.add(len(item))
             case Entry():
                 self.bytes_met += item.state.size
                 number = self._ordering.number()
@@ -191,32 +197,42 @@ class EntryResults:
             self._journal.drop_carried_behind(number)
         return True
 
-    def _handle_answer(self, tasks: tuple[EntryTask, ...], answer: Answer, members: Mapping[int, MemberSpool]) -> None:
-        reported = {
-            examination.item: _suspected(tasks[examination.item], examination) for examination in answer.reported
-        }
-        unreported_bytes = answer.bytes_read
-        for item, task in enumerate(tasks):
-            examination = reported.get(item)
+    def _handle_answer(self, tasks: Sequence[EntryTask], answer: Answer, members: Mapping[int, MemberSpool]) -> None:
+        reported = {examination.item: examination for examination in answer.reported}
+        parts = TaskBatch.of(tasks).parts
+        first = 0
+        for part in parts:
+            if isinstance(part, RunTasks):
+                self._resolve_run(part, first, reported, members)
+                first += len(part)
+                continue
+            examination = reported.get(first)
             if examination is not None:
-                unreported_bytes -= examination.bytes_read
-                task.context.span.count.bytes_read += examination.bytes_read
-            self._resolve(task, examination, members.get(item))
+                examination = reported[first] = _suspected(part, examination)
+                part.context.span.count.bytes_read += examination.bytes_read
+            self._resolve(part, examination, members.get(first))
+            first += 1
         for item in answer.cache.hits:
             task = tasks[item] if item in reported else tasks[0]
             task.context.span.count.add(self._recall(tasks[item].entry))
         # All entries that are not reported belong to one span, because entries with followers or their own span are
-        # reported.
+        # reported, and a large file is alone.
         clean = len(tasks) - len(reported) - len(answer.known)
-        tasks[0].context.span.count.add(Count(clean, len(answer.known), unreported_bytes))
+        unreported_bytes = answer.bytes_read - sum(examination.bytes_read for examination in answer.reported)
+        parts[0].context.span.count.add(Count(clean, len(answer.known), unreported_bytes))
         self._tally.clean += clean
         self._tally.known += len(answer.known)
         self._tally.read(answer.bytes_read)
         if self._journal is not None:
-            entries = tuple(task.entry for task in tasks)
-            last = max(task.context.number for task in tasks)
             self._journal.note(
-                last, Done(entries, answer.known, tuple(reported.values()), answer.bytes_read, answer.cache.hits)
+                max(map(_last_number, parts)),
+                lambda: Done(
+                    tuple([task.entry for task in tasks]),
+                    answer.known,
+                    tuple(reported.values()),
+                    answer.bytes_read,
+                    answer.cache.hits,
+                ),
             )
 
     def _take_part(self, task: EntryTask, outcome: PartOutcome) -> None:
@@ -263,7 +279,31 @@ class EntryResults:
             return
         frames = () if members is None else tuple(members.frames())
         done = PartDone(task.entry, task.part, msgspec.structs.replace(result, item=0), frames)
-        self._journal.note(task.context.number, done)
+        self._journal.note(task.context.number, lambda: done)
+
+    def _resolve_run(
+        self,
+        part: RunTasks[TaskContext],
+        first: int,
+        reported: Mapping[int, EntryResult],
+        members: Mapping[int, MemberSpool],
+    ) -> None:
+        """Ends the files of a run, of which most have no result of their own.
+
+        Args:
+            part: the files.
+            first: the item of the first of them.
+            reported: results by item.
+            members: results of members by item.
+        """
+        span = part.context.span
+        span.open -= len(part)
+        for index in range(len(part)) if reported else ():
+            examination = reported.get(first + index)
+            if examination is not None:
+                task = part.task(index)
+                span.count.bytes_read += examination.bytes_read
+                self._end_entry(task.context.number, task.entry, examination, span, members.get(first + index))
 
     def _keep(self, tasks: Sequence[EntryTask], cached: Cached) -> None:
         if self._cache is None:
@@ -334,7 +374,7 @@ class EntryResults:
     def _note_done(self, number: int, entry: Entry, examination: EntryResult) -> None:
         if self._journal is not None:
             reported = msgspec.structs.replace(examination, item=0)
-            self._journal.note(number, Done((entry,), (), (reported,), reported.bytes_read))
+            self._journal.note(number, lambda: Done((entry,), (), (reported,), reported.bytes_read))
 
 
 def _count_of(container: ContainerResult) -> Count:
@@ -351,6 +391,11 @@ def _count_of(container: ContainerResult) -> Count:
     )
     count.add(Count(containers=of_kind) if container.opened else Count(containers_unopened=of_kind))
     return count
+
+
+def _last_number(part: EntryTask | RunTasks[TaskContext]) -> int:
+    """Returns the number of the last entry."""
+    return part.context.number + (len(part) - 1 if isinstance(part, RunTasks) else 0)
 
 
 def _has_line(earlier: "ResumeState", item: PathFault) -> bool:

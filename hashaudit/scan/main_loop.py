@@ -18,7 +18,8 @@ from hashaudit import exit_codes
 from hashaudit.errors import FindingsError, HashauditError
 from hashaudit.model.audit_outcome import AuditOutcome
 from hashaudit.model.entry import Consistency, Entry, NotReady
-from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, Stage
+from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.paths import for_terminal
 from hashaudit.record import convert
 from hashaudit.record.codec import decode_line, encode_line
@@ -43,7 +44,7 @@ from hashaudit.scan.events import (
 )
 from hashaudit.scan.ordering import Ordering
 from hashaudit.scan.resume.journal import Journal
-from hashaudit.sources.interface import Source
+from hashaudit.sources.interface import Item, Source, walk_in_runs
 from hashaudit.workers.executor import Executor
 from hashaudit.workers.local.pool import POLL_S
 
@@ -163,6 +164,10 @@ class MainLoop:
         self._earlier = earlier
         cut = None if earlier is None else earlier.resume_point
         self._ordering: ScanOrdering = Ordering(None if cut is None else cut.count)
+        self._has_cache = cache is not None
+        """Files with cached values, and those of a scan that resumes another, are looked at one by one."""
+        self._run: FileRun | None = None
+        """The run that is being added."""
         self._dispatcher = Dispatcher(
             config, pool, self._ordering, self._walk_state, cache, divides=bool(config.inside) and config.pieces is None
         )
@@ -262,7 +267,10 @@ class MainLoop:
             self._journal.close()
 
     def _examine(self) -> Iterator[Event]:
-        walk = self._source.walk(None if self._earlier is None else self._earlier.start)
+        if self._earlier is None and not self._has_cache:
+            walk = walk_in_runs(self._source, None, self._config.batch_files)
+        else:
+            walk = self._source.walk(None if self._earlier is None else self._earlier.start)
         progress_at_s = 0.0
         while not (self._walk_ended and self._pool.idle) and not self._control.is_stopping:
             walked = self._walk_on(walk)
@@ -293,23 +301,27 @@ class MainLoop:
                 yield Paused()
             self._control.pause = False
 
-    def _walk_state(self) -> WalkState:
-        tally = self._tally
+    def _walk_state(self, index: int) -> WalkState:
+        """Returns the state of the walk before the present entry, or before a file of the present run."""
+        tally, position = self._tally, self._source.position
+        if self._run is not None and position is not None:
+            position = position.moved_to(self._run.names[index])
         directories = self._directories_before + self._source.directories_listed
-        return WalkState(self._source.position, tally.seen, directories, dict(tally.skipped))
+        return WalkState(position, tally.seen + index, directories, dict(tally.skipped))
 
     def _patience_s(self) -> float:
         """Returns how long to wait for a worker, in seconds: at most until a segment has to be closed."""
         deadline_s = self._writer.deadline_s
         return POLL_S if deadline_s is None else min(POLL_S, max(0.0, deadline_s - time.monotonic()))
 
-    def _walk_on(self, walk: Iterator[Entry | PathFault | Skipped | NotReady]) -> bool:
+    def _walk_on(self, walk: Iterator[Item]) -> bool:
         """Walks about one batch further, unless enough entries wait already; returns whether it did."""
         if self._walk_ended or not self._dispatcher.has_room or self._ordering.waiting >= self._config.waiting_records:
             # Records may wait for entries of the batch that is being filled, so that batch must not wait for the walk.
             self._dispatcher.flush()
             return False
-        for _ in range(self._config.batch_files):
+        left = self._config.batch_files
+        while left > 0:
             met = next(walk, None)
             if met is None:
                 self._walk_ended = True
@@ -325,7 +337,13 @@ class MainLoop:
                 self._roots_with_files.add(met.root)
             elif isinstance(met, Entry):
                 self._roots_with_files.add(met.location.root)
+            elif isinstance(met, FileRun):
+                self._roots_with_files.add(met.root)
+                self._run = met
+                left -= len(met) - 1
             self._outcomes.add(met)
+            self._run = None
+            left -= 1
         self._tally.directories = self._directories_before + self._source.directories_listed
         if not self._pool.queued:
             self._dispatcher.flush()

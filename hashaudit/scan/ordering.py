@@ -77,10 +77,10 @@ class OrderedBatch(Generic[StateT]):
         self.before = before
         """State of the walk just before ``first``."""
 
-    def join(self, number: int) -> None:
-        """Adds an entry."""
-        self.open += 1
-        self.last = number
+    def join(self, number: int, count: int = 1) -> None:
+        """Adds entries, whose numbers follow each other."""
+        self.open += count
+        self.last = number + count - 1
 
 
 class ResumePoint(msgspec.Struct, Generic[StateT], frozen=True):
@@ -116,10 +116,10 @@ class Ordering(Generic[RecordT, StateT]):
         """Number of spans in memory: open ones, and those behind an open one."""
         return len(self._spans)
 
-    def number(self) -> int:
-        """Returns the next entry's number."""
-        self._next += 1
-        return self._next - 1
+    def number(self, count: int = 1) -> int:
+        """Returns the next entry's number, or the first of several that follow each other."""
+        self._next += count
+        return self._next - count
 
     def open_span(self, first: int, before: StateT) -> OrderedBatch[StateT]:
         """Opens a span with one entry. The caller adds others, and decrements ``open`` when one is done.

@@ -7,6 +7,7 @@ hundreds of kilobytes.
 
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from os import stat_result
 
 import msgspec
 
@@ -30,6 +31,10 @@ class Frame(msgspec.Struct, kw_only=True, eq=False):
     items: Iterator[bytes]
     """Remaining items, as from :mod:`hashaudit.sources.sort_names`."""
     consistency: Consistency
+    is_plain: bool = False
+    """Its files need no check but that of their own state."""
+    status: stat_result | None = None
+    """Of the current item, if it has been examined."""
     other_roots: AbstractSet[bytes] = frozenset()
     """Names of files in it that are roots themselves."""
     fault: Fault | None = None

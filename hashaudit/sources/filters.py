@@ -138,6 +138,16 @@ class Filters:
         self.matches_paths = options.each_path or patterns.include.has_paths or patterns.exclude.has_paths
         """True if a directory must be walked again under each path that leads to it."""
 
+    @property
+    def own_files(self) -> AbstractSet[Identity]:
+        """Device and inode of the files of this scan. May change during the walk."""
+        return self._options.own_files
+
+    @property
+    def has_patterns(self) -> bool:
+        """True if a name may have to match a pattern, or may not."""
+        return bool(self._patterns.include) or bool(self._patterns.exclude)
+
     def begin(self, root: DirectoryRoot) -> SkipReason | None:
         """Starts a root, or returns why it is skipped."""
         if root.path in self._begun and not self._options.each_path:

@@ -1,12 +1,13 @@
 """The interface of a source of entries."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
+from hashaudit.model.file_run import FileRun
 
 
 class RootDescription(msgspec.Struct, frozen=True):
@@ -37,7 +38,13 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
     root: int
     """Index of the root in the order given, from 0."""
     place: tuple[bytes, ...] = ()
-    """Cursor within the root; its meaning is private to the source."""
+    """Cursor within the root. Its meaning is private to the source, but the last step to a file of a run is one byte
+    before its name."""
+
+    def moved_to(self, name: bytes) -> "Position":
+        """Returns the position of another file of the run that this is the position of."""
+        *above, last = self.place
+        return Position(self.root, (*above, last[:1] + name))
 
 
 class Source(Protocol):
@@ -68,3 +75,28 @@ class Source(Protocol):
             HostError: an object store cannot be used at all.
         """
         ...
+
+
+Item = Entry | PathFault | Skipped | NotReady | FileRun
+"""What a walk in runs yields."""
+
+
+@runtime_checkable
+class RunSource(Protocol):
+    """A source that can yield many files at once."""
+
+    def walk_runs(self, start: Position | None, run_files: int) -> Iterator[Item]:
+        """Yields the same as :meth:`Source.walk` in the same order, with runs in place of entries where it can.
+
+        The position is then that of the first file of the run.
+
+        Args:
+            start: as for ``walk``.
+            run_files: most files in a run.
+        """
+        ...
+
+
+def walk_in_runs(source: Source, start: Position | None, run_files: int) -> Iterator[Item]:
+    """Walks a source in runs, if it has them."""
+    return source.walk_runs(start, run_files) if isinstance(source, RunSource) else source.walk(start)

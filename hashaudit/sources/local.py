@@ -8,10 +8,11 @@ from hashaudit.errors import UsageError
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped, SkipReason
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.paths import for_terminal
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot, Filters, Patterns, WalkOptions, is_own_file
-from hashaudit.sources.interface import Position, RootDescription
+from hashaudit.sources.interface import Item, Position, RootDescription
 from hashaudit.sources.roots import describe, resolve
 from hashaudit.sources.walk import Walker
 
@@ -89,12 +90,28 @@ class LocalSource:
         Raises:
             OutputError: temporary space for sorting cannot be written.
         """
+        for item in self.walk_runs(start, 1):
+            if isinstance(item, FileRun):
+                yield from item.entries()
+            else:
+                yield item
+
+    def walk_runs(self, start: Position | None, run_files: int) -> Iterator[Item]:
+        """Yields the same, with files of one directory that need nothing of their own as runs.
+
+        Args:
+            start: skip everything before this position.
+            run_files: most files in a run.
+
+        Raises:
+            OutputError: temporary space for sorting cannot be written.
+        """
         filesystems = Filesystems()
         roots = [resolve(root, filesystems, number) for number, root in enumerate(self._roots, self._first_root)]
         directories = [root for root in roots if isinstance(root, DirectoryRoot)]
         entries = [root for root in roots if isinstance(root, Entry)]
         filters = Filters(self._options, self._patterns, filesystems, directories, entries)
-        walker = Walker(filters, filesystems, follow_links=self._options.follow_links)
+        walker = Walker(filters, filesystems, follow_links=self._options.follow_links, run_files=run_files)
         self._walker = walker
         seen: set[bytes] = set()
         try:

@@ -17,7 +17,7 @@ from hashaudit.model.secret_masking import mask_secrets
 from hashaudit.objectstores.url import SCHEMES, BucketRoot, parse_root
 from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.filters import WalkOptions
-from hashaudit.sources.interface import Position, RootDescription, Source
+from hashaudit.sources.interface import Item, Position, RootDescription, Source, walk_in_runs
 from hashaudit.sources.local import LocalSource
 
 if TYPE_CHECKING:
@@ -69,12 +69,22 @@ class Sources:
             OutputError: temporary space for sorting cannot be written.
             HostError: an object store cannot be used.
         """
+        for source, inner in self._from(start):
+            yield from source.walk(inner)
+
+    def walk_runs(self, start: Position | None, run_files: int) -> Iterator[Item]:
+        """Yields the same, in runs from the sources that have them."""
+        for source, inner in self._from(start):
+            yield from walk_in_runs(source, inner, run_files)
+
+    def _from(self, start: Position | None) -> Iterator[tuple[Source, Position | None]]:
+        """Yields each source from a position on, with its own start."""
         first = 0 if start is None else bisect_right(self._first_roots, start.root) - 1
         for number in range(first, len(self._sources)):
             self._walked = number
             begins_here = start is not None and number == first
             inner = Position(start.root - self._first_roots[first], start.place) if start and begins_here else None
-            yield from self._sources[number].walk(inner)
+            yield self._sources[number], inner
 
 
 def schemes_of(roots: Sequence[bytes], buckets: BucketOptions) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ import msgspec
 from hashaudit.errors import UsageError
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
-from hashaudit.sources.interface import Position, RootDescription, Source
+from hashaudit.model.file_run import FileRun
+from hashaudit.model.location import join_path
+from hashaudit.sources.interface import Item, Position, RootDescription, Source, walk_in_runs
 
 MAX_SHARDS = 1_000_000
 """More than any job array has."""
@@ -84,9 +86,21 @@ class ShardSource:
             OutputError: temporary space for sorting cannot be written.
             HostError: an object store cannot be used.
         """
-        holds = self._shard.holds
         for met in self._source.walk(start):
-            if isinstance(met, PathFault | NotReady) or holds(
-                met.location.path if isinstance(met, Entry) else met.path
-            ):
+            if isinstance(met, NotReady) or self._holds(met):
                 yield met
+
+    def walk_runs(self, start: Position | None, run_files: int) -> Iterator[Item]:
+        """Yields the same, with the files of this shard of each run."""
+        for met in walk_in_runs(self._source, start, run_files):
+            if not isinstance(met, FileRun):
+                if isinstance(met, NotReady) or self._holds(met):
+                    yield met
+                continue
+            directory = met.container.path
+            own = [index for index, name in enumerate(met.names) if self._shard.holds(join_path(directory, name))]
+            if own:
+                yield met.chosen(own)
+
+    def _holds(self, met: Entry | PathFault | Skipped) -> bool:
+        return isinstance(met, PathFault) or self._shard.holds(met.path)

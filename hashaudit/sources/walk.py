@@ -19,17 +19,19 @@ from os import stat_result
 
 from hashaudit.host.files import PATH_MAX_BYTES, is_link, stat_of
 from hashaudit.host.os_errors import fault_of
-from hashaudit.model.entry import NOT_READY, Consistency, Entry, NotReady
+from hashaudit.model.entry import NOT_READY, Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import Location, join_path
-from hashaudit.model.times import COARSE_NS, uncertain_left_ns
+from hashaudit.model.times import COARSE_NS, LAST_NS, uncertain_left_ns
 from hashaudit.retry import retry_on_mount
 from hashaudit.sources.directory import Directory, NameNotes, open_directory, open_for_lookup
 from hashaudit.sources.directory_stack import DirectoryStack, Frame
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot, Filters, Identity
+from hashaudit.sources.interface import Item
 from hashaudit.sources.roots import reason_to_skip
-from hashaudit.sources.sort_names import ExternalSort
+from hashaudit.sources.sort_names import DIRECTORY, OTHER, ExternalSort
 from hashaudit.sources.visited_directories import (
     FAULTY,
     UNKNOWN,
@@ -73,6 +75,9 @@ _NOT_REMEMBERED = Fault(
 _BROKEN_LINK = Fault(Stage.WALK, FaultCode.BROKEN_LINK, "the link target does not exist")
 
 
+_TYPE = 0o170000
+"""The bits of a mode that hold the type, S_IFMT of inode(7)."""
+
 FULL_ROUNDS = 2
 """Times that all directories are checked for changes. The later rounds check those that changed in the round before."""
 
@@ -89,8 +94,17 @@ CHECKS_AT_ONCE = 256
 class Walker:
     """Walks directories one after the other. Close it to free temporary space."""
 
-    def __init__(self, filters: Filters, filesystems: Filesystems, *, follow_links: bool) -> None:
+    def __init__(self, filters: Filters, filesystems: Filesystems, *, follow_links: bool, run_files: int = 1) -> None:
+        """Creates a walker.
+
+        Args:
+            filters: decide what to skip.
+            filesystems: the filesystems of this machine.
+            follow_links: follow symbolic links.
+            run_files: most files that are yielded as one run.
+        """
         self.directories_listed = 0
+        self._run_files = run_files
         self._filters = filters
         self._filesystems = filesystems
         self._follow_links = follow_links
@@ -115,7 +129,7 @@ class Walker:
         self._sorter.close()
         self._visited.close()
 
-    def walk(self, root: DirectoryRoot, start: Place = ()) -> Iterator[Entry | PathFault | Skipped | NotReady]:
+    def walk(self, root: DirectoryRoot, start: Place = ()) -> Iterator[Item]:
         """Yields everything in a root from a place on. One walk at a time.
 
         Gives control back within :data:`CONTROL_S` also where directories hold nothing.
@@ -145,7 +159,7 @@ class Walker:
         finally:
             stack.close()
 
-    def walk_changed(self, roots: Iterable[DirectoryRoot]) -> Iterator[Entry | PathFault | Skipped | NotReady]:
+    def walk_changed(self, roots: Iterable[DirectoryRoot]) -> Iterator[Item]:
         """Yields what has been added to the directories of the walks since they were listed, until nothing changes.
 
         A file that moves to a new name in each round, just ahead of the checks, can stay unseen.
@@ -205,7 +219,7 @@ class Walker:
             return False if visited.steps else _MOUNTED_OVER
         return times_of(status) != visited.state
 
-    def _walk_again(self, root: DirectoryRoot, visited: Visited) -> Iterator[Entry | PathFault | Skipped]:
+    def _walk_again(self, root: DirectoryRoot, visited: Visited) -> Iterator[Item]:
         """Lists a directory again and walks what is new in it."""
         self._filters.go_to(root)
         self._root = root.number
@@ -260,13 +274,17 @@ class Walker:
         if 0 < left_ns <= 2 * COARSE_NS:
             time.sleep(left_ns / 1e9)
 
-    def _resume(self, frame: Frame) -> Iterator[Entry | PathFault | Skipped]:
+    def _resume(self, frame: Frame) -> Iterator[Item]:
         """Processes the remaining names of a directory, up to the next directory that can be entered."""
         directory = frame.directory
         if directory is None:
             yield PathFault(self._stack.ref().path, _MOVED, directory=True, root=self._root)
         else:
-            for item in frame.items:
+            items = self._plain_runs(frame, directory) if frame.is_plain and self._start is None else frame.items
+            for item in items:
+                if isinstance(item, FileRun):
+                    yield item
+                    continue
                 frame.at = item
                 seen = self._process(frame, directory, item[1:])
                 if isinstance(seen, Frame):
@@ -276,6 +294,53 @@ class Walker:
                     yield seen
         self._stack.pop()
 
+    def _plain_runs(self, frame: Frame, directory: Directory) -> Iterator[FileRun | bytes]:
+        """Yields the remaining files that need nothing of their own as runs, and every other item as it is.
+
+        The loop is the inner one of a walk, so it makes one call and one object for a file.
+        """
+        ref = frame.ref or self._stack.ref()
+        state_of_name, own_files, device_above = directory.stat, self._filters.own_files, frame.device
+        names: list[bytes] = []
+        states: list[Stat] = []
+
+        def run() -> FileRun:
+            frame.at = OTHER + names[0]
+            found = FileRun(ref, self._root, tuple(names), tuple(states))
+            names.clear()
+            states.clear()
+            return found
+
+        for item in frame.items:
+            name = item[1:]
+            if item < DIRECTORY:
+                try:
+                    status = state_of_name(name)
+                except OSError:
+                    pass  # the examination of the item finds it again and reports it
+                else:
+                    mode, inode, device, links, uid, gid, size, _, _, _ = status
+                    mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
+                    if (
+                        mode & _TYPE == stat.S_IFREG
+                        and links == 1
+                        and device == device_above  # a file may be a mount point
+                        and (device, inode) not in own_files
+                        and -LAST_NS <= mtime_ns <= LAST_NS
+                        and -LAST_NS <= ctime_ns <= LAST_NS
+                    ):
+                        names.append(name)
+                        states.append(Stat(mode, device, inode, links, size, mtime_ns, ctime_ns, uid, gid))
+                        if len(names) >= self._run_files:
+                            yield run()
+                        continue
+                    frame.status = status
+            if names:
+                yield run()
+            yield item
+        if names:
+            yield run()
+
     def _descend(self, frame: Frame) -> Iterator[PathFault]:
         self._stack.push(frame)
         if frame.fault is not None and not self._was_seen_before():
@@ -284,9 +349,10 @@ class Walker:
     def _process(self, frame: Frame, directory: Directory, name: bytes) -> Entry | PathFault | Skipped | Frame:
         if self._filters.excludes(name, self._stack.below_root):
             return self._skipped(name, SkipReason.EXCLUDED)
+        status, frame.status = frame.status, None
         try:
             if frame.consistency is Consistency.STABLE:
-                status = directory.stat(name)
+                status = status or directory.stat(name)
             else:
                 status = retry_on_mount(lambda: directory.stat(name))
         except OSError as error:
@@ -433,6 +499,8 @@ class Walker:
             self._certain_at_ns = now_ns + uncertain_left_ns(status.st_mtime_ns, status.st_ctime_ns, now_ns)
         if visited is None and not self._before_start():
             self.directories_listed += 1
+        other_roots = self._filters.file_roots_in(real)
+        is_stable = consistency is Consistency.STABLE
         return Frame(
             name=name,
             directory=directory,
@@ -440,7 +508,8 @@ class Walker:
             inode=status.st_ino,
             items=sorted_items,
             consistency=consistency,
-            other_roots=self._filters.file_roots_in(real),
+            is_plain=is_stable and not (other_roots or self._follow_links or self._filters.has_patterns),
+            other_roots=other_roots,
             fault=fault,
             real=link,
         )
@@ -563,7 +632,7 @@ def _closed(name: bytes, link: bytes | None) -> Frame:
     )
 
 
-def _is_transient(item: Entry | PathFault | Skipped) -> bool:
+def _is_transient(item: Item) -> bool:
     """Returns whether an item of a changed directory is of no interest: a file of the scan, or one that is gone again.
 
     Its disappearance changes the directory once more, so that its next place is found.

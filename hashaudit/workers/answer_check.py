@@ -5,6 +5,7 @@ findings format does not have, name lists that the scan does not have, or say mo
 """
 
 import stat
+from collections.abc import Sequence
 
 import msgspec
 
@@ -64,7 +65,7 @@ class AnswerCheck:
         self._has_plugins = perceptual is not None and bool(perceptual.hashers)
         self._max_distances = {} if perceptual is None else perceptual.max_distances
 
-    def invalid_item(self, answer: Answer, tasks: tuple[Task[ContextT], ...]) -> int | None:
+    def invalid_item(self, answer: Answer, tasks: Sequence[Task[ContextT]]) -> int | None:
         """Returns the first item of a batch whose result cannot be true; ``None`` if all can.
 
         The answer must account for the items (:func:`hashaudit.workers.tasks.accounted_for`).

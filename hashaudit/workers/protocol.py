@@ -21,6 +21,7 @@ from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.file_pieces import PieceConfig
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import BucketRef, DirectoryRef, Location, Member
 from hashaudit.model.results import AlgorithmName, EntryResult, MemberResult
 from hashaudit.objectstores.interface import StoreOptions
@@ -118,19 +119,26 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``None``: examine the whole entry."""
 
 
-class Group(msgspec.Struct, frozen=True, array_like=True):
+class Group(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """Entries of one directory or bucket."""
 
     container: DirectoryRef | BucketRef
     root: int
     items: tuple[Item, ...]
 
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+GroupOrRun = Group | FileRun
+
 
 class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
     """The entries that a worker examines between two answers."""
 
     number: int
-    groups: tuple[Group, ...]
+    groups: tuple[GroupOrRun, ...]
+    """In the order of the walk; a run for files about which there is nothing to say."""
     has_idle_cores: bool = False
     """Other workers have nothing to do, so this one may use threads."""
 
@@ -140,7 +148,19 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
 
     def items(self) -> list[tuple[Group, Item]]:
         """Returns the items in the order in which answers number them."""
-        return [(group, item) for group in self.groups for item in group.items]
+        return [(group, item) for group in self.full_groups() for item in group.items]
+
+    def full_groups(self) -> list[Group]:
+        """Returns the groups, with an item for each file of a run."""
+        return [_as_group(group) if isinstance(group, FileRun) else group for group in self.groups]
+
+
+def _as_group(run: FileRun) -> Group:
+    items = [
+        Item(name, state, Consistency.STABLE, True, False, None, None, (), False)  # noqa: FBT003 # faster than by name
+        for name, state in zip(run.names, run.states, strict=True)
+    ]
+    return Group(run.container, run.root, tuple(items))
 
 
 def entry_of(group: Group, item: Item) -> Entry:

@@ -153,7 +153,7 @@ class Journal:
         self._carried_until: int | None = None
         self._ahead: deque[Ahead] = deque()
         self._ahead_bytes = 0
-        self._noted: list[tuple[int, Done | PartDone]] = []
+        self._noted: list[tuple[int, Callable[[], Done | PartDone]]] = []
         self._new_links: list[bytes] = []
         self._compacted_size = 0
         self._due_s = 0.0
@@ -176,12 +176,13 @@ class Journal:
         self._alive = True
         self._attempt(lambda: self._compact(links))
 
-    def note(self, last: int, done: Done | PartDone) -> None:
+    def note(self, last: int, done: Callable[[], Done | PartDone]) -> None:
         """Adds entries that are done.
 
         Args:
             last: the highest number of the entries.
-            done: the entries and their results.
+            done: returns the entries and their results. Not called if a resume point behind them comes first, as for
+                most.
         """
         if self._alive:
             self._noted.append((last, done))
@@ -260,7 +261,7 @@ class Journal:
         taken = []
         for last, done in self._noted:
             if last >= first and self._ahead_bytes < MAX_AHEAD_BYTES:
-                frame = _ENCODER.encode(done)
+                frame = _ENCODER.encode(done())
                 self._ahead.append(Ahead(last, frame))
                 self._ahead_bytes += len(frame)
                 taken.append(frame)

@@ -124,7 +124,7 @@ class Examiner:
         self._analyzer.has_idle_cores = batch.has_idle_cores
         done = _Done(time.monotonic_ns())
         total = begun = 0
-        for group in batch.groups:
+        for group in batch.full_groups():
             if begun == total:
                 begun = self._examine_group(batch.number, total, group, done)
             total += len(group.items)

@@ -72,7 +72,7 @@ class _Bundle:
 
     def __init__(self, batches: Batches, reply: "Future[BatchesReply]") -> None:
         self.reply = reply
-        self.open = sum(len(group.items) for batch in batches for group in batch.groups)
+        self.open = sum(len(group) for batch in batches for group in batch.groups)
         self.outcomes: dict[int, list[PartialReply | WorkerCrash]] = {batch.number: [] for batch in batches}
 
 

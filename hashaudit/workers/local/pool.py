@@ -37,7 +37,17 @@ from hashaudit.workers.protocol import (
     WorkBatch,
     WorkerConfig,
 )
-from hashaudit.workers.tasks import Completed, ContextT, Event, Failed, InProgress, Task, accounted_for, grouped
+from hashaudit.workers.tasks import (
+    Completed,
+    ContextT,
+    Event,
+    Failed,
+    InProgress,
+    Task,
+    TaskBatch,
+    accounted_for,
+    grouped,
+)
 
 BATCHES_PER_WORKER = 2
 """One in progress and one waiting, so that a worker never idles while its answer travels. Nothing waits behind a large
@@ -210,7 +220,7 @@ class Pool(Generic[ContextT]):
 
     def submit(self, tasks: Sequence[Task[ContextT]], *, urgent: bool = False) -> None:
         """Queues a batch. Urgent ones (large files) go first, so that none is left alone at the end."""
-        (self._urgent if urgent else self._queue).append(Batch(tuple(tasks), urgent))
+        (self._urgent if urgent else self._queue).append(Batch(TaskBatch.of(tasks), urgent))
         self._hand_out()
 
     def begin(self, config: WorkerConfig) -> None:
@@ -323,7 +333,7 @@ class Pool(Generic[ContextT]):
             idle = [one for one in self._workers if one.ready and not one.batches and one not in expected]
             if fresh and fresh[0].ready:
                 self._suspects.remove(suspect)
-                self._assign(fresh[0], Batch((task,), urgent=True))
+                self._assign(fresh[0], Batch(TaskBatch((task,)), urgent=True))
             elif fresh:
                 expected.append(fresh[0])
             elif idle:

@@ -7,7 +7,7 @@ import msgspec
 from hashaudit.workers.local.watchdog import ProgressMark, Watch
 from hashaudit.workers.local.worker_process import ProtocolError, WorkerProcess
 from hashaudit.workers.member_spool import MemberSpool
-from hashaudit.workers.tasks import ContextT, Task
+from hashaudit.workers.tasks import ContextT, Task, TaskBatch
 
 CREDIBLE_READS = 4
 """Times that a worker may read its batches while it waits for a grant: three attempts, and one of the parent's."""
@@ -25,7 +25,7 @@ CENSUS_S = 0.5
 class Batch(msgspec.Struct, Generic[ContextT], frozen=True):
     """Tasks that a worker gets at once."""
 
-    tasks: tuple[Task[ContextT], ...]
+    tasks: TaskBatch[ContextT]
     urgent: bool
     losses: int = 0
     """Number of workers that ended while they held it."""
@@ -104,7 +104,7 @@ class PooledWorker(Generic[ContextT]):
         """Returns whether the worker credibly waits for a grant: it has not been granted all that it can need."""
         if not self.process.waiting:
             return False
-        sizes = sum(task.entry.state.size for batch in self.batches.values() for task in batch.tasks)
+        sizes = sum(batch.tasks.sizes for batch in self.batches.values())
         taken = self.process.bytes_taken() - self.taken_before
         return taken <= CREDIBLE_READS * sizes + CREDIBLE_BYTES
 

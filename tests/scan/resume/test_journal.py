@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_keys_differ_by_run_and_by_signer() -> None:
 
 def test_what_is_new_is_written_once(lab: Lab) -> None:
     lab.line(b"one")
-    lab.journal.note(0, done(b"a"))
+    lab.journal.note(0, partial(done, b"a"))
     lab.write()
     lab.line(b"two")
     lab.journal.link(JournaledLink(entry(b"a").location, stat(), examination()))
@@ -103,8 +104,8 @@ def test_what_is_new_is_written_once(lab: Lab) -> None:
 
 def test_a_resume_point_has_the_number_of_lines_before_it(lab: Lab) -> None:
     lab.line(b"one")
-    lab.journal.note(0, done(b"a"))
-    lab.journal.note(1, done(b"b"))
+    lab.journal.note(0, partial(done, b"a"))
+    lab.journal.note(1, partial(done, b"b"))
     lab.write(cut_at(1))
     content = lab.read()
     assert content.resume_point == JournaledPoint(1, WalkState(Position(0, (b"0x",)), 1), Count(1, 0, 10))
@@ -115,7 +116,7 @@ def test_a_resume_point_has_the_number_of_lines_before_it(lab: Lab) -> None:
 def test_compaction_keeps_everything_beyond_the_resume_point(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "LEAST_COMPACTED_BYTES", 0)
     for number in range(200):
-        lab.journal.note(number, done(b"%d" % number))
+        lab.journal.note(number, partial(done, b"%d" % number))
         lab.write(cut_at(number))
     lab.line(b"one")
     lab.links.append(JournaledLink(entry(b"a").location, stat(), examination()))
@@ -130,11 +131,11 @@ def test_compaction_keeps_everything_beyond_the_resume_point(lab: Lab, monkeypat
 def test_what_is_far_ahead_is_bounded(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journals, "MAX_AHEAD_BYTES", 1000)
     for number in range(1, 400):
-        lab.journal.note(number, done(b"%d" % number))
+        lab.journal.note(number, partial(done, b"%d" % number))
         lab.write()
     assert len(lab.read().done) < 20
     lab.write(cut_at(400))
-    lab.journal.note(401, done(b"later"))
+    lab.journal.note(401, partial(done, b"later"))
     lab.write()
     assert lab.read().done[-1] == done(b"later")
 
@@ -150,7 +151,7 @@ def test_carried_entries_stay_until_the_walk_has_passed_them(lab: Lab, monkeypat
     assert lab.read().done == [done(b"carried")]
     lab.journal.drop_carried_behind(2)
     for first in range(3, 9):
-        lab.journal.note(first, done(b"x" * 100))
+        lab.journal.note(first, partial(done, b"x" * 100))
         lab.write(cut_at(first))
     assert done(b"carried") not in lab.read().done
 
@@ -166,7 +167,7 @@ def test_one_that_fails_is_given_up(lab: Lab, monkeypatch: pytest.MonkeyPatch, n
     with monkeypatch.context() as patch:
         patch.setattr(os, name, fail)
         for number in range(50):
-            lab.journal.note(number, done(b"%d" % number))
+            lab.journal.note(number, partial(done, b"%d" % number))
             lab.write()
     assert lab.journal.failure == "No space left on device"
     assert not lab.journal.is_due()

@@ -8,6 +8,7 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -23,6 +24,7 @@ from hashaudit.model.container_parts import Part, PartResult, PartTask, pin_of
 from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency, Entry
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import DirectoryRef, Location, Member
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, MemberResult, Role
 from hashaudit.record import chain
@@ -41,7 +43,7 @@ from hashaudit.sources.interface import Position, RootDescription
 from hashaudit.workers.local.pool import Pool
 from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer
-from hashaudit.workers.tasks import Completed, Failed, Task
+from hashaudit.workers.tasks import Completed, Failed, Task, TaskBatch
 from interrupted import Told, journal_of, told
 
 Item = Entry | PathFault | Skipped
@@ -68,19 +70,56 @@ class ListedSource:
 
     @property
     def position(self) -> Position:
-        return Position(0, (b"%06d" % self._at,))
+        return Position(0, (b"0" + os.path.basename(self._items[self._at].path),))
 
     def describe_roots(self) -> tuple[RootDescription, ...]:
         return ()
 
     def walk(self, start: Position | None = None) -> Iterator[Item]:
-        first = 0 if start is None else int(start.place[0])
+        first = 0 if start is None else int(start.place[0][1:5])
         for at, item in enumerate(self._items[first:], first):
             self._at = at
             self._at_each()
             # The folder of the item that a walk starts at was listed before.
             self.directories_listed += at % 4 == 0 and (start is None or at > first)
             yield item
+
+
+class RunsSource(ListedSource):
+    """Walks a list, with runs of any length where a walk of a tree can have them."""
+
+    def __init__(self, items: Sequence[Item], at_each: Callable[[], None], chance: random.Random) -> None:
+        super().__init__(items, at_each)
+        self._chance = chance
+
+    def walk_runs(self, start: Position | None, run_files: int) -> Iterator[Item | FileRun]:
+        assert start is None  # a resumed scan takes no runs
+        at = 0
+        while at < len(self._items):
+            end = at + 1
+            # Directories are counted between runs.
+            while end % 4 and end - at < run_files and all(map(is_plain, self._items[at : end + 1])):
+                end += 1
+                if self._chance.random() < 0.2:
+                    break
+            end = min(end, len(self._items))
+            self._at = at
+            self.directories_listed += at % 4 == 0
+            for _ in range(at, end):
+                self._at_each()
+            first = self._items[at]
+            yield run_of(self._items[at:end]) if is_plain(first) else first
+            at = end
+
+
+def is_plain(item: Item) -> bool:
+    return isinstance(item, Entry) and item.stat.links == 1
+
+
+def run_of(items: Sequence[Item]) -> FileRun:
+    entries = [item for item in items if isinstance(item, Entry)]
+    names = tuple(entry.location.name for entry in entries)
+    return FileRun(DIRECTORY, 0, names, tuple(entry.stat for entry in entries))
 
 
 class ShufflingPool:
@@ -91,7 +130,7 @@ class ShufflingPool:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._batches: deque[tuple[Task[TaskContext], ...]] = deque()
+        self._batches: deque[Sequence[Task[TaskContext]]] = deque()
         self._read = 0
 
     @property
@@ -106,7 +145,7 @@ class ShufflingPool:
         return self._read
 
     def submit(self, tasks: Sequence[Task[TaskContext]], *, urgent: bool = False) -> None:
-        self._batches.append(tuple(tasks)) if urgent else self._batches.appendleft(tuple(tasks))
+        self._batches.append(tasks) if urgent else self._batches.appendleft(tasks)
 
     def collect(self, _timeout_s: float = 0) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
         for _ in range(self._random.randrange(3)):
@@ -116,14 +155,15 @@ class ShufflingPool:
                 del self._batches[number]
                 yield from self._events(tasks)
 
-    def _events(self, tasks: tuple[Task[TaskContext], ...]) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
+    def _events(self, tasks: Sequence[Task[TaskContext]]) -> Iterator[Completed[TaskContext] | Failed[TaskContext]]:
         if tasks[0].part is not None:
             yield self._part(tasks, tasks[0].part)
             return
-        examined = tuple(task for task in tasks if kind_of(task.entry) != "blamed")
-        for task in tasks:
-            if task not in examined:
+        examined = tasks
+        for number, task in reversed(list(enumerate(tasks))):
+            if kind_of(task.entry) == "blamed":
                 yield Failed(task, Fault(Stage.READ, FaultCode.WORKER_CRASHED, "died", 2, 9))
+                examined = TaskBatch.of(examined[:number]) + TaskBatch.of(examined[number + 1 :])
         if examined:
             told = [examined_as(task.entry, item) for item, task in enumerate(examined) if is_told(task)]
             known = [item for item, task in enumerate(examined) if kind_of(task.entry) == "known" and not task.report]
@@ -235,7 +275,7 @@ class Disk:
         self.moments.append((states[0], states[1], self._before))
 
 
-def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, stop: float = 0.0) -> None:
+def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, runs: bool, stop: float = 0.0) -> None:
     """Begins or goes on, and runs to the end, or with some likelihood at each turn until it is stopped."""
     requests = Control()
     chance = random.Random(seed + 1)
@@ -253,7 +293,8 @@ def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, 
                 os.fsencode(output), CONFIG, HEADER, signer=None, own_files=OwnFiles(), report=lambda _: None
             )
         stack.enter_context(begun.writer)
-        source = ListedSource(items, lambda: stop_at(requests, chance.random() < stop))
+        at_each = partial(stop_sometimes, requests, chance, stop)
+        source = RunsSource(items, at_each, chance) if runs else ListedSource(items, at_each)
         run = MainLoop(
             config,
             source=source,
@@ -266,8 +307,8 @@ def run_to_end(items: Sequence[Item], output: Path, seed: int, *, resume: bool, 
         deque(run.events(), maxlen=0)
 
 
-def stop_at(requests: Control, stop: bool) -> None:
-    if stop:
+def stop_sometimes(requests: Control, chance: random.Random, likelihood: float) -> None:
+    if chance.random() < likelihood:
         requests.signal_number = 2
 
 
@@ -310,14 +351,14 @@ def test_every_entry_ends_exactly_once(count: int, seed: int) -> None:
         (Path(folder) / "whole").mkdir()
         (Path(folder) / "run").mkdir()
         whole, output = Path(folder) / "whole" / "F", Path(folder) / "run" / "F"
-        run_to_end(items, whole, seed, resume=False)
+        run_to_end(items, whole, seed, resume=False, runs=False)
         expected = told(whole)
         resume = False
         for _ in range(5):
             disk = Disk(output)
             with pytest.MonkeyPatch.context() as patch:
                 disk.watch(patch)
-                run_to_end(items, output, source.randrange(1 << 32), resume=resume)
+                run_to_end(items, output, source.randrange(1 << 32), resume=resume, runs=True)
             check(told(output), expected, kinds, output)
             if not disk.moments or not crash(disk, output, source):
                 break
@@ -332,9 +373,10 @@ def test_a_run_that_is_stopped_often_ends_all_the_same(count: int, seed: int) ->
     items = [item_of(number, kind) for number, kind in enumerate(kinds)]
     with TemporaryDirectory() as folder:
         whole, output = Path(folder) / "whole", Path(folder) / "F"
-        run_to_end(items, whole, seed, resume=False)
+        run_to_end(items, whole, seed, resume=False, runs=False)
         for part in range(6):
-            run_to_end(items, output, source.randrange(1 << 32), resume=part > 0, stop=0.05 if part < 5 else 0.0)
+            stop = 0.05 if part < 5 else 0.0
+            run_to_end(items, output, source.randrange(1 << 32), resume=part > 0, runs=True, stop=stop)
         # What waited for its turn when a run was stopped is written then, before what comes earlier in the walk.
         check(sorted_by_path(told(output)), sorted_by_path(told(whole)), kinds, output)
 
