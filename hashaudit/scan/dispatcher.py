@@ -57,7 +57,7 @@ class TaskContext(NamedTuple):
     part_number: int = 0
 
 
-class RunContext(NamedTuple):
+class RunContext(msgspec.Struct, frozen=True):
     """The scan's data about a run of files in progress."""
 
     number: int
