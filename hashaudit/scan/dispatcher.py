@@ -61,7 +61,7 @@ class RunContext(msgspec.Struct, frozen=True):
     """The scan's data about a run of files in progress."""
 
     number: int
-    """Of the first file."""
+    """The number of the first file."""
     span: OrderedBatch[WalkState]
 
     def __call__(self, index: int) -> TaskContext:

@@ -15,7 +15,7 @@ from hashaudit.model.location import join_path
 from hashaudit.sources.sort_names import DIRECTORY, OTHER
 
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
-"""What os.fsencode uses. Its call takes longer than the encoding."""
+"""Codec and error handler of os.fsencode, whose call takes longer than the encoding itself."""
 
 
 class NameNotes(NamedTuple):

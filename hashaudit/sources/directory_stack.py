@@ -34,7 +34,7 @@ class Frame(msgspec.Struct, kw_only=True, eq=False):
     is_plain: bool = False
     """Its files need no check but that of their own state."""
     status: stat_result | None = None
-    """Of the current item, if it has been examined."""
+    """State of the current item, if it has been examined."""
     other_roots: AbstractSet[bytes] = frozenset()
     """Names of files in it that are roots themselves."""
     fault: Fault | None = None

@@ -78,7 +78,7 @@ class Source(Protocol):
 
 
 Item = Entry | PathFault | Skipped | NotReady | FileRun
-"""What a walk in runs yields."""
+"""An item of a walk in runs."""
 
 
 @runtime_checkable
