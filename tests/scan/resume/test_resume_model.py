@@ -171,7 +171,7 @@ class ShufflingPool:
             self._read += size
             yield Completed(examined, Answer(0, tuple(known), size, tuple(told)))
 
-    def _part(self, tasks: tuple[Task[TaskContext], ...], part: Part) -> Completed[TaskContext]:
+    def _part(self, tasks: Sequence[Task[TaskContext]], part: Part) -> Completed[TaskContext]:
         """Answers one part of a container, of which every third member needs a record."""
         entry, members = tasks[0].entry, {}
         result = EntryResult(0, None, 0, entry.consistency, {}, part=PartResult())
@@ -411,13 +411,13 @@ def test_parts_of_a_container_that_are_done_are_not_examined_again(
     monkeypatch.setattr(ShufflingPool, "submit", submit)
     items = [item_of(0, "divided")]
     whole, output = tmp_path / "whole", tmp_path / "F"
-    run_to_end(items, whole, 1, resume=False)
+    run_to_end(items, whole, 1, resume=False, runs=True)
     expected = len(begun)
     assert expected == 2 + len(PLAN)
     disk = Disk(output)
     with pytest.MonkeyPatch.context() as patch:
         disk.watch(patch)
-        run_to_end(items, output, 2, resume=False)
+        run_to_end(items, output, 2, resume=False, runs=True)
     counts = []
     for (findings, _), (journal, _), _ in disk.moments:
         if findings.count(b"\n") < 2 or not journal:
@@ -428,7 +428,7 @@ def test_parts_of_a_container_that_are_done_are_not_examined_again(
         output.write_bytes(findings)
         journal_of(output).write_bytes(journal)
         begun.clear()
-        run_to_end(items, output, 3, resume=True)
+        run_to_end(items, output, 3, resume=True, runs=True)
         counts.append(len(begun))
         check(told(output), told(whole), ["divided"], output)
     assert counts[0] == expected
