@@ -50,7 +50,7 @@ def short(item: Seen, root: bytes) -> str:
 
 
 @pytest.fixture
-def open_descriptors() -> Iterator[Callable[[], int]]:
+def balanced_descriptors() -> Iterator[Callable[[], int]]:
     """Counts this process's descriptors, and fails a test that leaves some behind."""
 
     def count() -> int:

@@ -19,7 +19,7 @@ from hashaudit.sources.local import LocalSource
 from hashaudit.sources.visited_directories import Visited, VisitedDirectories
 from hashaudit.sources.walk import MAX_ROUNDS, Walker
 
-pytestmark = [pytest.mark.usefixtures("open_descriptors"), pytest.mark.usefixtures("either_way")]
+pytestmark = [pytest.mark.usefixtures("balanced_descriptors"), pytest.mark.usefixtures("either_way")]
 
 
 Acts = MutableMapping[str, Callable[[], object]]

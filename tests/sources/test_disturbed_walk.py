@@ -21,7 +21,7 @@ from walk_items import items_of
 
 Walk = Callable[..., list[str]]
 
-pytestmark = pytest.mark.usefixtures("open_descriptors")
+pytestmark = pytest.mark.usefixtures("balanced_descriptors")
 
 
 def make(root: bytes, *paths: bytes) -> None:

@@ -140,7 +140,7 @@ def test_a_name_that_is_listed_several_times_is_walked_once(
 
 
 def test_paths_may_be_far_longer_than_the_system_takes(
-    root: bytes, open_descriptors: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    root: bytes, balanced_descriptors: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(directory_stack, "MAX_OPEN_DIRECTORIES", 8)
     levels, name = 300, b"n" * 200
@@ -155,11 +155,11 @@ def test_paths_may_be_far_longer_than_the_system_takes(
         assert level < levels
     os.close(descriptor)
     source = LocalSource([root])
-    before, most, paths = open_descriptors(), 0, []
+    before, most, paths = balanced_descriptors(), 0, []
     for item in items_of(source):
         assert isinstance(item, Entry)
         paths.append(item.path)
-        most = max(most, open_descriptors() - before)
+        most = max(most, balanced_descriptors() - before)
         assert source._walker is not None
         assert all(frame.ref is None for frame in source._walker._stack._frames[:-1]), "long paths would be kept"
     assert len(paths) == levels * 2
@@ -192,17 +192,17 @@ def test_a_folder_of_many_names_is_sorted_through_temporary_space(
 
 
 def test_an_abandoned_walk_leaves_nothing_open(
-    root: bytes, monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]
+    root: bytes, monkeypatch: pytest.MonkeyPatch, balanced_descriptors: Callable[[], int]
 ) -> None:
     monkeypatch.setattr(sort_names, "_LEAST_RUN_NAMES", 1)
     monkeypatch.setattr(walk_module, "ExternalSort", partial(ExternalSort, 1))
     for name in (b"a", b"b", b"c"):
         os.makedirs(root + b"/" + name + b"/" + name)
         Path(os.fsdecode(root + b"/" + name + b"/" + name + b"/file")).touch()
-    before = open_descriptors()
+    before = balanced_descriptors()
     walked = items_of(LocalSource([root]))
     assert len(list(islice(walked, 2))) == 2
-    assert open_descriptors() > before
+    assert balanced_descriptors() > before
     walked.close()  # type: ignore[attr-defined] # it is a generator, which its type does not promise
 
 

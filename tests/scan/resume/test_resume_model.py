@@ -113,7 +113,7 @@ class RunsSource(ListedSource):
 
 
 def is_plain(item: Item) -> bool:
-    return isinstance(item, Entry) and item.stat.links == 1
+    return isinstance(item, Entry) and item.stat.links == 1 and item.consistency is Consistency.STABLE
 
 
 def run_of(items: Sequence[Item]) -> FileRun:
