@@ -187,6 +187,14 @@ class LookAhead:
             length += len(data)
         self._ahead, self._at = b"".join(parts), 0
 
+    def skip(self, count: int) -> int:
+        """Passes bytes, at most :data:`CHUNK_BYTES`; returns how many there were."""
+        if self._at + count > len(self._ahead):
+            return len(self.read_exactly(min(count, CHUNK_BYTES)))
+        self._at += count
+        self.position += count
+        return count
+
     def push_back(self, data: bytes) -> None:
         """Returns bytes to the source, to be read again."""
         self._ahead = data + self._ahead[self._at :]

@@ -241,7 +241,9 @@ class _Tar:
         if size > MAX_EXTENSION_BYTES:
             self._finish()
             raise ContainerError(FaultCode.DAMAGED, LONG_EXTENSION)
-        data = b"".join(self._content(size))
+        data = self._small(size)
+        if data is None:
+            data = b"".join(self._content(size))
         self._finish()
         return data
 
@@ -250,9 +252,9 @@ class _Tar:
         if not self._left:
             return
         while self._left > 0 and not self._is_cut:
-            data = self._ahead.read_exactly(min(self._left, CHUNK_BYTES))
-            self._is_cut = not data
-            self._left -= len(data)
+            count = self._ahead.skip(self._left)
+            self._is_cut = not count
+            self._left -= count
         self._left = 0
 
 

@@ -59,7 +59,7 @@ OTHER_VOLUME = "the member begins in another volume of a split archive"
 _MOST_32, _MOST_16 = 0xFFFFFFFF, 0xFFFF
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     name: bytes
     flags: int
     method: int
@@ -112,13 +112,14 @@ def read_zip(source: RandomSource, passwords: ZipPasswords = NO_PASSWORDS) -> It
     if directory is None:
         yield Trouble(FaultCode.DAMAGED, NO_DIRECTORY)
     else:
+        window = _Window(source)
         overlapping = covered.collect(_entries(source, directory))
         for entry in _entries(source, directory):
             if entry is None:
                 yield Trouble(FaultCode.DAMAGED, BROKEN_DIRECTORY)
                 break
             if not _is_directory(entry):
-                yield _listed(source, entry, count, passwords, overlaps=count in overlapping)
+                yield _listed(window, entry, count, passwords, overlaps=count in overlapping)
             count += 1
         covered.add(directory.start, directory.end + END_RECORD_BYTES)
     yield from _unlisted(source, covered, count, passwords)
@@ -187,6 +188,7 @@ class ZipRanges:
             covered.add(directory.start, directory.end + END_RECORD_BYTES)
             yield from _unlisted(self._source, covered, wanted.first, passwords)
         else:
+            window = _Window(self._source)
             for entry in _entries(self._source, directory, wanted.hint):
                 if entry is None:
                     yield Trouble(FaultCode.DAMAGED, BROKEN_DIRECTORY)
@@ -194,19 +196,17 @@ class ZipRanges:
                 number = wanted.first + self.passed
                 self.passed += 1
                 if not _is_directory(entry):
-                    yield _listed(self._source, entry, number, passwords, overlaps=False)
+                    yield _listed(window, entry, number, passwords, overlaps=False)
                 if number + 1 == wanted.end:
                     return
 
 
-def _listed(
-    source: RandomSource, entry: _Entry, number: int, passwords: ZipPasswords, *, overlaps: bool
-) -> MemberContent:
+def _listed(window: "_Window", entry: _Entry, number: int, passwords: ZipPasswords, *, overlaps: bool) -> MemberContent:
     """Returns a member that the central directory names."""
-    data = None if overlaps else _small_content(source, entry)
+    data = None if overlaps else _small_content(window, entry)
     if data is not None:
         return whole_member(number, entry.name, data)
-    content = _listed_content(source, entry, passwords, overlaps=overlaps)
+    content = _listed_content(window.source, entry, passwords, overlaps=overlaps)
     return MemberContent(number, entry.name, content, entry.size)
 
 
@@ -224,6 +224,26 @@ def _unlisted(source: RandomSource, covered: "_Covered", count: int, passwords: 
             )
             count += 1
         at = max(end[0], data_at)
+
+
+class _Window:
+    """Reads ahead while members are read in the order of the file, as most archives have them."""
+
+    def __init__(self, source: RandomSource) -> None:
+        self.source = source
+        self._at = 0
+        self._data = b""
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Returns the bytes at a position, fewer at the end."""
+        start = offset - self._at
+        end = start + count
+        if start >= 0 and end <= len(self._data):
+            return self._data[start:end]
+        is_next = 0 <= start <= len(self._data) + count
+        self._data = self.source.read_at(offset, max(count, CHUNK_BYTES) if is_next else count)
+        self._at = offset
+        return self._data[:count]
 
 
 class _Covered:
@@ -414,7 +434,7 @@ def _wide(extra: bytes, size: int, packed: int, offset: int, disk: int) -> tuple
     return size, packed, offset, disk
 
 
-def _small_content(source: RandomSource, entry: _Entry) -> bytes | None:
+def _small_content(window: _Window, entry: _Entry) -> bytes | None:
     """Returns the content of a small member in the usual form; ``None``: :func:`_listed_content` reads it.
 
     One read gets header and data, which halves the time that an archive of small members takes.
@@ -423,7 +443,7 @@ def _small_content(source: RandomSource, entry: _Entry) -> bytes | None:
     if entry.flags & _UNUSUAL_FLAGS or method not in _USUAL_METHODS or max(packed_bytes, entry.size) > SMALL_BYTES:
         return None
     # The extra fields of the two headers differ in length, by less than this if programs of today wrote them.
-    data = source.read_at(entry.offset, _LOCAL_BYTES + len(entry.name) + packed_bytes + 64)
+    data = window.read_at(entry.offset, _LOCAL_BYTES + len(entry.name) + packed_bytes + 64)
     if data[:4] != _LOCAL or len(data) < _LOCAL_BYTES:
         return None
     data_at = _LOCAL_BYTES + int.from_bytes(data[26:28], "little") + int.from_bytes(data[28:30], "little")

@@ -247,6 +247,8 @@ class Examiner:
 
     def _quick_match(self, digests: dict[AlgorithmName, bytes], size_bytes: int) -> bool | None:
         """Returns whether digests are only on lists of known files; ``None``: match them in full."""
+        if not (self._config.filters or self.imports.has_refused or self._matcher.may_match(digests)):
+            return False
         found = self._quick_outcome(digests, size_bytes)
         return None if found is None else bool(found[0])
 

@@ -57,6 +57,7 @@ class MemberWalk:
         self._filter = member_filter
         self._budget = Budget(policy.config.limits, size_bytes)
         self._blames = {blame.member: blame for blame in blames}
+        self._is_quick = self._quick_function()
         self._examination = MemberExamination(
             policy,
             progress,
@@ -135,7 +136,9 @@ class MemberWalk:
                     if fault not in faults:  # a container may have it a million times
                         faults.append(fault)
                     continue
-                verdict = self._verdict(found, within)
+                verdict = MemberVerdict.EXAMINE
+                if self._filter is not None:
+                    verdict = _verdict(self._filter, found, within)
                 if verdict is MemberVerdict.SKIP:
                     self._skip(found, kind)
                 elif closed is not None or not self._is_done_quickly(found, verdict):
@@ -150,11 +153,6 @@ class MemberWalk:
         except Exception as error:  # noqa: BLE001 # a defect of a reader must not affect other files
             faults.append(internal_error(Stage.UNPACK, error))
         return faults
-
-    def _verdict(self, found: MemberContent, within: tuple[Member, ...]) -> MemberVerdict:
-        if self._filter is None:
-            return MemberVerdict.EXAMINE
-        return self._filter.verdict((*(step.name for step in within), found.name[:MAX_NAME_BYTES]))
 
     def _skip(self, found: MemberContent, kind: ContainerKind) -> None:
         """Counts a member that a pattern excludes."""
@@ -199,27 +197,40 @@ class MemberWalk:
         found.chunks = iter(pieces)
         return b"".join(pieces)
 
-    def _is_quick(self, data: bytes, verdict: MemberVerdict) -> bool:
-        """Returns whether a small member is neither image, container nor finding. It is counted then, and done.
+    def _quick_function(self) -> "Callable[[bytes, MemberVerdict], bool]":
+        """Returns a function that tells whether a small member is neither image, container nor finding.
 
-        Most members are like that, and all other steps take several times longer.
+        Such a member is counted then, and done. Most members are like that, and all other steps take several times
+        longer. It is a closure, because it runs for each of them.
         """
-        hashing, results = self._hashing, self._results
-        if hashing.report_all or self._results.number in self._blames or not self._budget.allows_small(len(data)):
-            return False
-        digests = hashing.quick_digests(data, data)
-        is_known = None if digests is None else hashing.quick_match(digests, len(data))
-        if is_known is None:
-            return False
-        results.number += 1
-        self._progress[MEMBER] = results.number
-        self._progress[UNPACKED_BYTES] += len(data)
-        self._budget.add_small(len(data))
-        results.bytes += len(data)
-        results.count(None, is_known=is_known, is_searched=verdict is MemberVerdict.SEARCH)
-        return True
+        hashing, results, progress, blames = self._hashing, self._results, self._progress, self._blames
+        allows_small, add_small = self._budget.allows_small, self._budget.add_small
+        quick_digests, quick_match = hashing.quick_digests, hashing.quick_match
+
+        def is_quick(data: bytes, verdict: MemberVerdict) -> bool:
+            number, size = results.number, len(data)
+            if number in blames or not allows_small(size) or (digests := quick_digests(data, data)) is None:
+                return False
+            is_known = quick_match(digests, size)
+            if is_known is None:
+                return False
+            results.number = progress[MEMBER] = number + 1
+            progress[UNPACKED_BYTES] += size
+            add_small(size)
+            results.bytes += size
+            if is_known or verdict is MemberVerdict.SEARCH:
+                results.count(None, is_known=is_known, is_searched=verdict is MemberVerdict.SEARCH)
+            else:
+                results.clean += 1
+            return True
+
+        return (lambda *_: False) if hashing.report_all else is_quick
 
 
 def _then(pieces: list[bytes], error: ContainerError) -> Iterator[bytes]:
     yield from pieces
     raise error
+
+
+def _verdict(member_filter: MemberFilter, found: MemberContent, within: tuple[Member, ...]) -> MemberVerdict:
+    return member_filter.verdict((*(step.name for step in within), found.name[:MAX_NAME_BYTES]))
