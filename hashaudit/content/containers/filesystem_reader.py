@@ -10,6 +10,7 @@ Source: The Sleuth Kit, ``tsk_fs.h``; for files that Windows compresses by itsel
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 import pytsk3
@@ -52,12 +53,20 @@ LEAST_FILES = 512
 
 _RESIZE_INODE = 7
 """Number of the blocks of an ext file system into which its tables can grow; its size is not that of content."""
-_VIRTUAL = frozenset((pytsk3.TSK_FS_META_TYPE_VIRT, pytsk3.TSK_FS_META_TYPE_VIRT_DIR))
+_VIRTUAL = frozenset((int(pytsk3.TSK_FS_META_TYPE_VIRT), int(pytsk3.TSK_FS_META_TYPE_VIRT_DIR)))
 """Types of the files that The Sleuth Kit adds to a file system."""
 _NTFS = frozenset((pytsk3.TSK_FS_TYPE_NTFS,))
-_DATA = pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA
+_DATA = int(pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA)
 _WOF = b"WofCompressedData"
 _BAD_CLUSTERS = b"$Bad"
+_OWN_NAMES = frozenset((None, b"", b"$Data"))
+_NO_NAMES = frozenset((b".", b".."))
+# The library's constants are objects, which are slower to compare than numbers.
+_NO_KIND = -1
+_REGULAR, _DIRECTORY = int(pytsk3.TSK_FS_META_TYPE_REG), int(pytsk3.TSK_FS_META_TYPE_DIR)
+_DIRECTORY_NAME = int(pytsk3.TSK_FS_NAME_TYPE_DIR)
+_UNALLOCATED_NAME = int(pytsk3.TSK_FS_NAME_FLAG_UNALLOC)
+_UNALLOCATED = int(pytsk3.TSK_FS_META_FLAG_UNALLOC)
 _ERRORS = (OSError, RuntimeError)
 """Raised by the library: the second if the image cannot be read."""
 
@@ -95,8 +104,10 @@ class _Stream(msgspec.Struct):
     size: int
     type: int
     id: int
-    is_own: bool
     is_deleted: bool
+    is_encrypted: bool = False
+    is_compressed: bool = False
+    """Its content is that of another stream, which Windows compresses by itself."""
 
 
 def read_filesystem(source: RandomSource) -> Iterator[Found]:
@@ -158,10 +169,10 @@ class FilesystemRanges:
         if reader is None:
             return
         index = 0
-        for file, path in reader.files(wanted.first, wanted.end):
+        for file in reader.files(wanted.first, wanted.end):
             self.passed = reader.number - wanted.first
-            for stream in reader.streams(file, path):
-                content = _FileSource(file, stream, self._image)
+            for stream in reader.streams(file):
+                content = _FileSource(file.file, stream, self._image)
                 yield MemberContent(
                     index, stream.name, content.pieces(), stream.size, random=content, deleted=stream.is_deleted
                 )
@@ -171,10 +182,20 @@ class FilesystemRanges:
             yield Trouble(FaultCode.DAMAGED, DAMAGED)
 
 
+class _File(NamedTuple):
+    """A file that is open in the library."""
+
+    file: "pytsk3.File"
+    meta: "pytsk3.TSK_FS_META"
+    number: int
+    path: bytes
+
+
 class _Reader:
     def __init__(self, system: "pytsk3.FS_Info", image: _Image) -> None:
         self._system = system
         self._image = image
+        self._is_ntfs = system.info.ftype in _NTFS
         self.is_damaged = False
         self.number = 0
         """Position behind the last one that was passed."""
@@ -209,22 +230,24 @@ class _Reader:
                 self.is_damaged = self.is_damaged or number not in deleted
                 continue
             for entry in entries:
-                name = entry.info.name
-                if name is None or name.name in {b".", b"..", None}:
+                # Each access to a field of the library's structures costs as much as ten of Python's own.
+                info = entry.info
+                name = info.name
+                text = None if name is None else name.name
+                if text is None or text in _NO_NAMES:
                     continue
-                full = path + name.name
-                is_deleted = bool(int(name.flags) & pytsk3.TSK_FS_NAME_FLAG_UNALLOC)
-                is_directory = int(name.type) == pytsk3.TSK_FS_NAME_TYPE_DIR or (
-                    entry.info.meta is not None and int(entry.info.meta.type) == pytsk3.TSK_FS_META_TYPE_DIR
-                )
-                if entry.info.meta is not None and int(entry.info.meta.type) in _VIRTUAL:
+                meta = info.meta
+                kind = _NO_KIND if meta is None else int(meta.type)
+                if kind in _VIRTUAL:
                     continue
-                (deleted if is_deleted else in_use).setdefault(name.meta_addr, full)
-                if is_directory:
-                    waiting.append((name.meta_addr, full + b"/", depth + 1))
+                address, full = name.meta_addr, path + text
+                is_deleted = int(name.flags) & _UNALLOCATED_NAME
+                (deleted if is_deleted else in_use).setdefault(address, full)
+                if kind == _DIRECTORY or int(name.type) == _DIRECTORY_NAME:
+                    waiting.append((address, full + b"/", depth + 1))
         return deleted | in_use
 
-    def files(self, first: int, end: int) -> Iterator[tuple["pytsk3.File", bytes]]:
+    def files(self, first: int, end: int) -> Iterator["_File"]:
         """Yields the files from one position to before another. Those of FAT are numbered by their names alone."""
         names, info = self._names, self._system.info
         is_fat, is_ext = info.ftype in _FAT, info.ftype in _EXT
@@ -233,10 +256,10 @@ class _Reader:
         while self.number < end:
             number = self._by_number[self.number] if is_fat else self.number
             self.number += 1
-            if not (is_ext and number == _RESIZE_INODE):
-                yield from self._opened(number, names.get(number))
+            if not (is_ext and number == _RESIZE_INODE) and (file := self._opened(number, names.get(number))):
+                yield file
 
-    def _opened(self, number: int, path: bytes | None) -> Iterator[tuple["pytsk3.File", bytes]]:
+    def _opened(self, number: int, path: bytes | None) -> "_File | None":
         self._image.error = None
         try:
             file = self._system.open_meta(number)
@@ -245,20 +268,24 @@ class _Reader:
             if self._image.error is not None:
                 raise self._image.error from None
             self.is_damaged = self.is_damaged or path is not None
-            return
-        if meta is None or int(meta.type) in _VIRTUAL:
-            return
-        yield file, path if path is not None else b"%s/%d" % (ORPHANS, number)
+            return None
+        if meta is None:
+            return None
+        kind = int(meta.type)
+        if kind in _VIRTUAL or (kind != _REGULAR and not self._is_ntfs):
+            return None
+        return _File(file, meta, number, path if path is not None else b"%s/%d" % (ORPHANS, number))
 
-    def streams(self, file: "pytsk3.File", path: bytes) -> Iterator[_Stream]:
+    def streams(self, opened: "_File") -> Iterator[_Stream]:
         """Yields the contents of a file."""
-        meta = file.info.meta
-        is_file = int(meta.type) == pytsk3.TSK_FS_META_TYPE_REG
-        is_deleted = bool(int(meta.flags) & pytsk3.TSK_FS_META_FLAG_UNALLOC)
-        if self._system.info.ftype not in _NTFS:
-            if is_file and (meta.size or not is_deleted):
-                yield _Stream(meta.addr, path, meta.size, 0, 0, is_own=True, is_deleted=is_deleted)
+        meta, path, number = opened.meta, opened.path, opened.number
+        is_deleted = bool(int(meta.flags) & _UNALLOCATED)
+        if not self._is_ntfs:
+            size = meta.size
+            if size or not is_deleted:
+                yield _Stream(number, path, size, 0, 0, is_deleted=is_deleted)
             return
+        file = opened.file
         # All at once, because a file has one position in its attributes, which reading moves.
         try:
             attributes = [attribute.info for attribute in file]
@@ -267,17 +294,25 @@ class _Reader:
                 raise self._image.error from None
             self.is_damaged = True
             return
+        found: list[tuple[_Stream, bool]] = []
+        is_compressed = False
         for info in attributes:
-            name = info.name
-            is_own = name in {None, b"", b"$Data"}
-            if int(info.type) != _DATA or (name == _BAD_CLUSTERS and path == b"$BadClus"):
+            if int(info.type) != _DATA:
                 continue
-            if is_deleted and not info.size:
+            name, size = info.name, info.size
+            is_own = name in _OWN_NAMES
+            is_compressed = is_compressed or name == _WOF
+            if (name == _BAD_CLUSTERS and path == b"$BadClus") or (is_deleted and not size):
                 continue
+            is_encrypted = is_own and bool(int(info.flags) & pytsk3.TSK_FS_ATTR_ENC)
             stream_path = path if is_own else path + b":" + name
-            yield _Stream(
-                meta.addr, stream_path, info.size, int(info.type), info.id, is_own=is_own, is_deleted=is_deleted
+            stream = _Stream(
+                number, stream_path, size, _DATA, info.id, is_deleted=is_deleted, is_encrypted=is_encrypted
             )
+            found.append((stream, is_own))
+        for stream, is_own in found:
+            stream.is_compressed = is_own and is_compressed
+            yield stream
 
 
 class _FileSource(ReadInOrder):
@@ -309,22 +344,10 @@ class _FileSource(ReadInOrder):
     def pieces(self) -> Iterator[bytes]:
         """Yields the whole content."""
         yield from chunks_of(self, 0, self.size, DAMAGED_MEMBER)
-        trouble = self._unread()
-        if trouble is not None:
-            raise trouble
-
-    def _unread(self) -> ContainerError | None:
-        """Returns the fault of a file whose content Windows itself transforms."""
-        if not self._stream.is_own or not self._stream.type:
-            return None
-        for attribute in self._file:
-            info = attribute.info
-            if int(info.type) == _DATA and info.name == _WOF:
-                return ContainerError(FaultCode.UNSUPPORTED, COMPRESSED)
-            is_own = int(info.type) == _DATA and info.id == self._stream.id
-            if is_own and int(info.flags) & pytsk3.TSK_FS_ATTR_ENC:
-                return ContainerError(FaultCode.ENCRYPTED, ENCRYPTED, is_complete=True)
-        return None
+        if self._stream.is_compressed:
+            raise ContainerError(FaultCode.UNSUPPORTED, COMPRESSED)
+        if self._stream.is_encrypted:
+            raise ContainerError(FaultCode.ENCRYPTED, ENCRYPTED, is_complete=True)
 
 
 def warm_up() -> None:
