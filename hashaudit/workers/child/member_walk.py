@@ -198,7 +198,7 @@ class MemberWalk:
         return b"".join(pieces)
 
     def _quick_function(self) -> "Callable[[bytes, MemberVerdict], bool]":
-        """Returns a function that tells whether a small member is neither image, container nor finding.
+        """Returns a function that finds out whether a small member is neither image, container nor finding.
 
         Such a member is counted then, and done. Most members are like that, and all other steps take several times
         longer. It is a closure, because it runs for each of them.
