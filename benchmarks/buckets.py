@@ -24,9 +24,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import boto3
-from botocore.config import Config
-
 COMMAND = str(Path(sys.executable).with_name("hashaudit"))
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 THREADS = (8, 32)
@@ -102,6 +99,9 @@ async def serve(count: int, size_bytes: int, delay_s: float) -> None:
 
 def download(url: str, threads: int) -> int:
     """The bare client: lists and gets, and looks at nothing; the bytes it got."""
+    import boto3  # noqa: PLC0415 # the server starts without it
+    from botocore.config import Config  # noqa: PLC0415 # as above
+
     config = Config(max_pool_connections=threads)
     client = boto3.client("s3", endpoint_url=url, config=config, region_name="us-east-1")
 

@@ -21,6 +21,7 @@ from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef
 from hashaudit.objectstores.interface import (
+    BulkSettings,
     ByteRange,
     Checksum,
     Head,
@@ -122,6 +123,9 @@ class AzureStore:
         except AzureError as error:
             raise _failure(error) from error
         return AzureResponse(stream, _head(stream.properties))
+
+    def bulk(self, settings: BulkSettings) -> None:
+        """See :class:`hashaudit.objectstores.interface.Store`."""
 
     def _blob(self, entry: ObjectRef) -> Any:
         if {b".", b".."} & set(entry.key.split(b"/")):

@@ -1,7 +1,7 @@
 """The interface of an object store, the same for each provider."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import msgspec
 
@@ -98,6 +98,63 @@ class ByteRange(msgspec.Struct, frozen=True):
     """Position of the last byte, inclusive."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """The answer to the request for a whole object."""
+
+    head: Head | None
+    """``None``: no content was sent."""
+    chunks: list[bytes]
+    """The content as far as it has arrived; if it is too long, as far as it was wanted."""
+    error: StoreError | OverwrittenError | None
+    """The reason why there is no content, or not all of it; ``None``: the response is whole."""
+
+    def is_whole(self, size_bytes: int) -> bool:
+        """Returns whether the content has arrived, of the stated size."""
+        return self.error is None and sum(map(len, self.chunks)) == size_bytes
+
+
+class BulkSettings(msgspec.Struct, frozen=True):
+    """Settings of a :class:`Bulk`."""
+
+    on_bytes: Callable[[int], None]
+    """Called with the number of bytes of content that have arrived."""
+    connections: int
+    """Most connections kept open."""
+
+
+class Bulk(Protocol):
+    """Requests many whole objects at once, in one thread. Only :meth:`request` and :meth:`wake` are for others."""
+
+    @property
+    def active(self) -> int:
+        """Number of requests under way."""
+        ...
+
+    def request(self, entry: ObjectRef) -> Any | None:
+        """Prepares a request; ``None``: the object cannot be requested in this way. May wait for the network."""
+        ...
+
+    def start(self, request: Any) -> Any:
+        """Sends a request that was prepared, and returns a ticket for it."""
+        ...
+
+    def run(self, timeout_s: float) -> list[tuple[Any, Answer]]:
+        """Advances all requests and returns the answers to those that ended, each with its ticket.
+
+        Args:
+            timeout_s: longest wait for an event, in seconds.
+        """
+        ...
+
+    def cancel(self, ticket: Any) -> None:
+        """Gives up a request."""
+        ...
+
+    def wake(self) -> None:
+        """Ends the wait in :meth:`run`."""
+        ...
+
+
 class Store(Protocol):
     """An object store. May be used by several threads."""
 
@@ -132,4 +189,8 @@ class Store(Protocol):
             OverwrittenError: the object has another state.
             StoreError: the request failed.
         """
+        ...
+
+    def bulk(self, settings: BulkSettings) -> Bulk | None:
+        """Returns what requests many small objects; ``None``: the store has nothing cheaper than :meth:`get`."""
         ...

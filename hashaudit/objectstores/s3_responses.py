@@ -6,16 +6,26 @@ Source: Amazon S3 API Reference: "Error responses", ListObjectsV2, ListObjectVer
 import email.utils
 import heapq
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any
 
+import pycurl
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.utils import parse_timestamp
 
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.checksums import ALGORITHMS
-from hashaudit.objectstores.interface import Checksum, Head, ListedObject, StoreError
+from hashaudit.objectstores.interface import (
+    ByteRange,
+    Checksum,
+    Head,
+    ListedObject,
+    ObjectRef,
+    OverwrittenError,
+    StoreError,
+)
 
 OK = 200
 PARTIAL = 206
@@ -26,6 +36,19 @@ ERROR_BYTES = 4096
 
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)\Z")
+_UTC_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3}|\.\d{6})?Z\Z", re.ASCII)
+_IMF_DATE = re.compile(
+    r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d) GMT\Z", re.ASCII
+)
+"""The form of dates that servers send (RFC 9110, 5.6.7). The library's parser, for all other forms, takes ten times as
+long."""
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
+    )
+}
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _NS_PER_S = 1_000_000_000
 
 _BY_CODE = {
@@ -43,6 +66,18 @@ _BY_STATUS = {
 _TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
 """Codes sent with status 400. An expired token is renewed for the next attempt."""
+
+
+def instant(text: Any) -> datetime:
+    """Returns an instant of a response, by the fastest parser that takes it.
+
+    Raises:
+        ValueError: it is not an instant.
+    """
+    if isinstance(text, str) and _UTC_TIME.match(text):
+        return datetime.fromisoformat(text)
+    parsed: datetime = parse_timestamp(text)
+    return parsed
 
 
 def objects(page: Mapping[str, Any]) -> list[ListedObject]:
@@ -79,6 +114,37 @@ def begins_at(headers: Mapping[str, str], first: int) -> bool:
     return headers.get("content-range", "").startswith(f"bytes {first}-")
 
 
+def accepted(
+    status: int, headers: Mapping[str, str], entry: ObjectRef, span: ByteRange | None, error: Callable[[], bytes]
+) -> Head:
+    """Returns the metadata of an object whose content a response carries, in the entry's state.
+
+    Args:
+        status: of the response.
+        headers: of the response.
+        entry: the requested object.
+        span: the requested range; ``None``: the whole object.
+        error: returns the beginning of the body of a refusal.
+
+    Raises:
+        OverwrittenError: the object has another state.
+        StoreError: the response carries something else.
+    """
+    if status == (OK if span is None else PARTIAL):
+        found = head(headers, entry.state)
+        if found.state.etag != entry.state.etag:
+            raise OverwrittenError  # the server ignores If-Match
+        if span is None or begins_at(headers, span.first):
+            return found
+    if status == PARTIAL:
+        raise StoreError(FaultCode.IO_ERROR, "the store sent another range of the object than requested")
+    if status == PRECONDITION_FAILED:
+        raise OverwrittenError
+    if status == OK:
+        raise StoreError(FaultCode.IO_ERROR, "the store does not serve ranges of objects")
+    raise refusal(status, error())
+
+
 def head(headers: Mapping[str, str], requested: ObjectState) -> Head:
     """Returns the metadata of the whole object from the headers of GetObject or HeadObject.
 
@@ -88,11 +154,10 @@ def head(headers: Mapping[str, str], requested: ObjectState) -> Head:
     """
     total = _TOTAL.match(headers.get("content-range", ""))
     length = total[1] if total is not None else headers.get("content-length", "")
-    modified = email.utils.parsedate_to_datetime(headers["last-modified"]) if "last-modified" in headers else None
     state = ObjectState(
         size=int(length) if length.isdigit() else -1,
         etag=_unquoted(headers.get("etag", "")),
-        last_modified_ns=requested.last_modified_ns if modified is None else _ns(modified, requested.last_modified_ns),
+        last_modified_ns=_last_modified_ns(headers.get("last-modified"), requested.last_modified_ns),
         version=headers.get("x-amz-version-id", requested.version),
         storage_class=headers.get("x-amz-storage-class", requested.storage_class),
     )
@@ -117,6 +182,12 @@ def network_failure(error: Exception) -> StoreError:
     timed_out = isinstance(error, ConnectTimeoutError | ReadTimeoutError) or "Timeout" in type(error).__name__
     code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
     return StoreError(code, f"the network or the store failed: {type(error).__name__}", transient=True)
+
+
+def curl_failure(code: int | None) -> StoreError:
+    """Makes the error for a request of libcurl without a complete response, by libcurl's number of the error."""
+    fault = FaultCode.TIMEOUT if code == pycurl.E_OPERATION_TIMEDOUT else FaultCode.IO_ERROR
+    return StoreError(fault, f"the network or the store failed: libcurl error {code}", transient=True)
 
 
 def _refusal(status: int, code: str) -> StoreError:
@@ -150,6 +221,23 @@ def _checksum(headers: Mapping[str, str]) -> Checksum | None:
         if value is not None:
             return Checksum(algorithm, value)
     return None
+
+
+def _last_modified_ns(text: str | None, default_ns: int) -> int:
+    if text is None:
+        return default_ns
+    parts = _IMF_DATE.match(text)
+    if parts is not None:
+        day, month, year, hour, minute, second = parts.groups()
+        try:
+            days = date(int(year), _MONTHS[month], int(day)).toordinal() - _EPOCH_DAY
+        except (KeyError, ValueError):
+            return default_ns
+        return (days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second)) * _NS_PER_S
+    try:
+        return _ns(email.utils.parsedate_to_datetime(text), default_ns)
+    except (IndexError, TypeError, ValueError):
+        return default_ns
 
 
 def _unquoted(etag: str) -> str:

@@ -19,7 +19,16 @@ from hashaudit.content.read.throttled_reader import Throttle
 from hashaudit.model.entry import ObjectState, pinned
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.objectstores.checksums import Comparison
-from hashaudit.objectstores.interface import ByteRange, Checksum, Head, ObjectRef, OverwrittenError, Store, StoreError
+from hashaudit.objectstores.interface import (
+    Answer,
+    ByteRange,
+    Checksum,
+    Head,
+    ObjectRef,
+    OverwrittenError,
+    Store,
+    StoreError,
+)
 from hashaudit.retry import Retry, RetryPolicy
 
 S = TypeVar("S", bound=Sink)
@@ -115,15 +124,7 @@ class ObjectReader:
 
     def _read(self, listed: ObjectRef, now: ObjectRef, sink: S, overwritten: int) -> ReadOutcome[S]:
         state, mismatch = self._feed(now, sink)
-        faults = []
-        if overwritten:
-            message = "overwritten after it was listed; the current state was examined"
-            faults.append(Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, overwritten + 1))
-        if mismatch is not None:
-            message = f"the content does not have the {mismatch} checksum that the store reports"
-            faults.append(Fault(Stage.READ, FaultCode.CHECKSUM_MISMATCH, message))
-        before = listed.state if overwritten else None
-        return ReadOutcome(sink, state, state.size, pinned(state), tuple(faults), before, overwritten + 1)
+        return _outcome(listed, sink, state, mismatch, overwritten)
 
     def _feed(self, entry: ObjectRef, sink: Sink) -> tuple[ObjectState, str | None]:
         """Feeds one state. Returns it as the store reports it, and the name of a checksum that differs, or ``None``."""
@@ -201,6 +202,30 @@ class ObjectReader:
             response.close()
         if part.size != last + 1 - first:
             raise StoreError(FaultCode.IO_ERROR, "the store's response ended early", transient=True)
+
+
+def read_answer(entry: ObjectRef, answer: Answer, sink: S) -> ReadOutcome[S] | None:
+    """Returns the outcome of reading an object whose content has arrived; ``None``: it has not, or not as listed."""
+    head = answer.head
+    if head is None or head.state.size != entry.state.size or not answer.is_whole(entry.state.size):
+        return None
+    comparison = Comparison(head.checksum)
+    for chunk in answer.chunks:
+        comparison.update(chunk)
+        sink.update(memoryview(chunk))
+    return _outcome(entry, sink, head.state, comparison.mismatch(), 0)
+
+
+def _outcome(listed: ObjectRef, sink: S, state: ObjectState, mismatch: str | None, overwritten: int) -> ReadOutcome[S]:
+    faults = []
+    if overwritten:
+        message = "overwritten after it was listed; the current state was examined"
+        faults.append(Fault(Stage.READ, FaultCode.CHANGED_WHILE_READ, message, overwritten + 1))
+    if mismatch is not None:
+        message = f"the content does not have the {mismatch} checksum that the store reports"
+        faults.append(Fault(Stage.READ, FaultCode.CHECKSUM_MISMATCH, message))
+    before = listed.state if overwritten else None
+    return ReadOutcome(sink, state, state.size, pinned(state), tuple(faults), before, overwritten + 1)
 
 
 def _wait(attempts: Retry, error: StoreError, position: int) -> None:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from hashaudit.workers.child.held_object import HeldObject
     from hashaudit.workers.child.object_prefetch import Objects
     from hashaudit.workers.child.pictures import PictureResult, Pictures
+    from hashaudit.workers.child.small_objects import BufferedObject
 
 
 PlainDigests = Callable[[bytes | memoryview, bytes | bytearray], dict[AlgorithmName, bytes] | None]
@@ -212,6 +213,26 @@ class Analyzer:
             return None
         has_cache = self._cache_reader is not None
         return self._small.in_directory(group.container, now_ns, self._plain_digests, checks_pages=has_cache)
+
+    def quick_object(
+        self, position: tuple[int, int], item: Item
+    ) -> "tuple[dict[AlgorithmName, bytes], ReadOutcome[BufferedObject]] | None":
+        """Returns the digests of a small object that was fetched ahead, whole, and is nothing but its bytes.
+
+        Returns ``None`` for every other entry, which is left to :meth:`analyze`.
+
+        Args:
+            position: numbers of the batch and of the entry in it.
+            item: as listed by the source.
+        """
+        if self._objects is None or item.known is not None or item.within or self._pieces is not None:
+            return None
+        outcome = self._objects.small(position)
+        if outcome is None or outcome.sink is None or outcome.faults:
+            return None
+        content = outcome.sink.content()
+        digests = self._plain_digests(content, content)
+        return None if digests is None else (digests, outcome)
 
     def quick_to_cache(
         self, number: int, group: Group, item: Item, digests: dict[AlgorithmName, bytes], status: os.stat_result

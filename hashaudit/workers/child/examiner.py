@@ -189,7 +189,8 @@ class Examiner:
                     quick_bytes += size_bytes
                     continue
             try:
-                self._examine_fully((batch, number), group, item, done)
+                if not self._finish_object_quickly((batch, number), item, done):
+                    self._examine_fully((batch, number), group, item, done)
             except ReadersNeededError:
                 done.needs_readers = True
                 break
@@ -221,18 +222,33 @@ class Examiner:
         found = self._quick_outcome(digests, size_bytes)
         if found is None:
             return False
-        matches, caveats = found
         done.counts.bytes_read += size_bytes
         if may_cache and (value := self._analyzer.quick_to_cache(number, group, item, digests, status)) is not None:
             done.counts.to_cache.append(value)
             done.add_bytes(len(value.sealed))
         if self._config.report_all or item.report:
             state = self._analyzer.quick_state(group, item.name, status)
-            kept = bounded_matches(matches)
-            texts = {str(name): value.hex() for name, value in digests.items()}
-            omitted = len(matches) - len(kept)
-            done.report(EntryResult(number, state, size_bytes, _STABLE, texts, kept, caveats, matches_omitted=omitted))
-        elif matches:
+            done.report(_plain_result(number, state, _STABLE, digests, found))
+        elif found[0]:
+            done.known.append(number)
+        return True
+
+    def _finish_object_quickly(self, position: tuple[int, int], item: Item, done: "_Done") -> bool:
+        """Returns whether a small plain object has no finding, and adds it then. Otherwise it is examined in full."""
+        if self._objects is None or (read := self._analyzer.quick_object(position, item)) is None:
+            return False
+        digests, outcome = read
+        size_bytes = item.state.size
+        found = self._quick_outcome(digests, size_bytes)
+        if found is None or outcome.stat is None:
+            return False
+        self._objects.drop(position, size_bytes)
+        self._progress[FED_BYTES] += size_bytes
+        done.counts.bytes_read += size_bytes
+        number = position[1]
+        if self._config.report_all or item.report:
+            done.report(_plain_result(number, outcome.stat, outcome.consistency, digests, found))
+        elif found[0]:
             done.known.append(number)
         return True
 
@@ -399,6 +415,20 @@ def _joined(
     exact = has_deny_match(matches)
     near = tuple(item for item in seen.confirmations if not (exact and item is Caveat.PERCEPTUAL_ONLY))
     return matches + seen.matches, confirmations + near
+
+
+def _plain_result(
+    number: int,
+    state: State,
+    consistency: Consistency,
+    digests: dict[AlgorithmName, bytes],
+    found: Outcome,
+) -> EntryResult:
+    matches, caveats = found
+    kept = bounded_matches(matches)
+    texts = {str(name): value.hex() for name, value in digests.items()}
+    omitted = len(matches) - len(kept)
+    return EntryResult(number, state, state.size, consistency, texts, kept, caveats, matches_omitted=omitted)
 
 
 def _examination(

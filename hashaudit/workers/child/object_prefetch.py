@@ -8,7 +8,7 @@ fetched, so that a crash is attributed to the right one.
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import msgspec
@@ -19,46 +19,14 @@ from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind
 from hashaudit.objectstores.interface import ObjectRef, StoreOptions
 from hashaudit.objectstores.store_registry import Stores
+from hashaudit.workers.child.small_objects import BufferedObject, SmallObjects, TooLargeError
 from hashaudit.workers.protocol import WorkBatch
 
 S = TypeVar("S", bound=Sink)
 T = TypeVar("T")
 
-IN_FLIGHT = 32
-"""Parallel requests. At a latency of 30 ms, some 1,000 objects a second, as many as a worker can examine."""
-
 HELD_BYTES = 64 << 20
 """Memory for objects in flight or waiting; with the spans of a large object 96 MiB."""
-
-
-class _TooLargeError(Exception):
-    """An object that was listed as small was overwritten by a large one."""
-
-
-class BufferedObject:
-    """A sink that buffers the content of a small object."""
-
-    __slots__ = ("_chunks", "_size")
-
-    def __init__(self) -> None:
-        self._chunks: list[bytes] = []
-        self._size = 0
-
-    def update(self, data: memoryview, /) -> None:
-        """Adds bytes.
-
-        Raises:
-            _TooLargeError: they exceed the size of a small object.
-        """
-        self._size += len(data)
-        if self._size > PART_BYTES:
-            raise _TooLargeError
-        self._chunks.append(bytes(data))
-
-    def replay(self, sink: Sink) -> None:
-        """Feeds the content to another sink."""
-        for chunk in self._chunks:
-            sink.update(memoryview(chunk))
 
 
 class Budget:
@@ -67,18 +35,23 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self._left = limit
         self._changed = threading.Condition()
+        self._is_awaited = False
 
     def take(self, size: int) -> None:
         """Waits until ``size`` bytes are free, and reserves them."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left >= size)
+            while self._left < size:
+                self._is_awaited = True
+                self._changed.wait()
             self._left -= size
 
     def give_back(self, size: int) -> None:
         """Releases ``size`` bytes."""
         with self._changed:
             self._left += size
-            self._changed.notify_all()
+            if self._is_awaited:
+                self._is_awaited = False
+                self._changed.notify_all()
 
 
 class LockedThrottle:
@@ -112,30 +85,42 @@ class Objects:
     """
 
     def __init__(self, options: StoreOptions, schemes: Iterable[str], throttle: Throttle) -> None:
-        self._stores = Stores(options)
-        for scheme in schemes:
-            self._stores.of(scheme)
+        stores = Stores(options)
+        self._stores = {scheme: stores.of(scheme) for scheme in schemes}
         self._throttle = LockedThrottle(throttle)
-        self._whole = ThreadPoolExecutor(IN_FLIGHT, "hashaudit-fetch")
         self._parts = ThreadPoolExecutor(PARTS_AHEAD, "hashaudit-part")
         self._budget = Budget(HELD_BYTES)
-        self._ahead: dict[tuple[int, int], Future[ReadOutcome[BufferedObject]]] = {}
+        self._small = SmallObjects(self._stores, self._throttle, self._parts)
 
     def fetch(self, batch: WorkBatch) -> WorkBatch:
         """Starts to fetch the small objects of a batch. Waits for memory."""
         for number, (entry, _) in enumerate(batch.entries()):
             if entry.location.kind is Kind.OBJECT and entry.state.size <= PART_BYTES:
                 self._budget.take(entry.state.size)
-                ref = object_ref(entry)
-                self._ahead[batch.number, number] = self._whole.submit(self._reader(ref).read, ref, BufferedObject)
+                self._small.add((batch.number, number), object_ref(entry))
         return batch
 
     def forget(self, batch: WorkBatch, first: int) -> None:
         """Gives up what was fetched for the items of a batch from ``first`` on."""
-        for number, (entry, _) in enumerate(batch.entries()):
-            future = self._ahead.pop((batch.number, number), None) if number >= first else None
-            if future is not None and (future.cancel() or wait((future,))):
-                self._budget.give_back(entry.state.size)
+        for number, (_, item) in enumerate(batch.items()):
+            if number >= first:
+                self.drop((batch.number, number), item.state.size)
+
+    def drop(self, position: tuple[int, int], size_bytes: int) -> None:
+        """Forgets the object of an item, if it was fetched ahead."""
+        if self._small.drop(position):
+            self._budget.give_back(size_bytes)
+
+    def small(self, position: tuple[int, int]) -> ReadOutcome[BufferedObject] | None:
+        """Returns the outcome of reading an object that was fetched ahead, and keeps it for :meth:`read`.
+
+        Returns:
+            The outcome; ``None``: only :meth:`read` can read the object.
+        """
+        try:
+            return self._small.peek(position)
+        except TooLargeError:
+            return None
 
     def read(self, entry: Entry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """Returns the outcome of reading an object, prefetched or not.
@@ -145,25 +130,22 @@ class Objects:
             position: numbers of the batch and the item.
             make_sink: creates a fresh sink.
         """
-        ref = object_ref(entry)
-        future = self._ahead.pop(position, None)
-        if future is None:
-            return self._reader(ref).read(ref, make_sink)
         try:
-            try:
-                outcome = future.result()
-            except _TooLargeError:
-                return self._reader(ref).read(ref, make_sink)
-            sink = None
-            if outcome.sink is not None:
-                sink = make_sink()
-                outcome.sink.replay(sink)
+            outcome = self.small(position)
+            if outcome is not None:
+                sink = None
+                if outcome.sink is not None:
+                    sink = make_sink()
+                    if content := outcome.sink.content():
+                        sink.update(memoryview(content))
+                return ReadOutcome(sink, **{name: getattr(outcome, name) for name in _OTHER_FIELDS})
         finally:
-            self._budget.give_back(entry.state.size)
-        return ReadOutcome(sink, **{name: getattr(outcome, name) for name in _OTHER_FIELDS})
+            self.drop(position, entry.state.size)
+        ref = object_ref(entry)
+        return self._reader(ref).read(ref, make_sink)
 
     def _reader(self, ref: ObjectRef) -> ObjectReader:
-        return ObjectReader(self._stores.of(ref.bucket.scheme), self._throttle, self._parts)
+        return ObjectReader(self._stores[ref.bucket.scheme], self._throttle, self._parts)
 
 
 def object_ref(entry: Entry) -> ObjectRef:

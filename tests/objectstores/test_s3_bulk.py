@@ -1,0 +1,296 @@
+"""The client for many small objects sends what the other client sends, and takes no wrong answer for a right one."""
+
+import random
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from hashaudit.model.entry import ObjectState
+from hashaudit.model.faults import FaultCode
+from hashaudit.model.location import BucketRef
+from hashaudit.objectstores.interface import (
+    Answer,
+    Bulk,
+    BulkSettings,
+    ObjectRef,
+    OverwrittenError,
+    StoreError,
+    StoreOptions,
+)
+from hashaudit.objectstores.s3 import S3Store
+
+BODY = b"bytes"
+HEAD = b'HTTP/1.1 200 OK\r\nETag: "tag"\r\nContent-Length: 5\r\n\r\n'
+NAMED_BY_THE_OTHER = [b"..", b"../x", b"a/../b", b"./y", b"a/.", b"."]
+KEYS = [
+    b"a//b", b"/lead", b"//", b"dir/", b"a b+c%20%2F", b"control\x01\x1b[31m\x7f\t\r\n", "ü/é😀".encode(),
+    b"\xff\xfe/x", b"k" * 1024, b"q?x=1&y#z", b"<&>\"'", b"back\\slash", b"~t", b"%2e%2e/%2E", b"...", b"a/.../b",
+    b".hidden/..x", b";v=1,$@:!*()[]{}|^`", b"=", b"a:b@c", b"http://x/y",
+]  # fmt: skip
+
+
+class RawServer:
+    """Answers each request on loopback with chosen bytes, and keeps what was sent."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[bytes] = []
+        self.reply: Callable[[bytes], tuple[bytes, bool]] = lambda _request: (HEAD + BODY, True)
+        """The bytes to answer with, and whether the connection stays open."""
+        self._tls = tls
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://localhost:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        pending = b""
+        try:
+            with connection if self._tls is None else self._tls.wrap_socket(connection, server_side=True) as stream:
+                while data := stream.recv(65536):
+                    pending += data
+                    while b"\r\n\r\n" in pending:
+                        request, _, pending = pending.partition(b"\r\n\r\n")
+                        self.requests.append(request)
+                        answer, stays = self.reply(request)
+                        stream.sendall(answer)
+                        if not stays:
+                            return
+        except OSError:
+            return
+
+
+@contextmanager
+def raw_server(tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    server = RawServer(tls)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a+secret/with:signs")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Generator[RawServer]:
+    with raw_server() as made:
+        yield made
+
+
+def bulk_of(url: str, **options: Any) -> tuple[S3Store, Bulk]:
+    store = S3Store(StoreOptions(url, **options))
+    bulk = store.bulk(BulkSettings(lambda _: None, 4))
+    assert bulk is not None
+    return store, bulk
+
+
+def entry(key: bytes, version: str | None = None, etag: str = "tag", size: int = 5) -> ObjectRef:
+    return ObjectRef(BucketRef("s3", "bucket"), key, ObjectState(size, etag, 0, version))
+
+
+def answer(bulk: Bulk, ref: ObjectRef) -> Answer:
+    ticket = bulk.start(bulk.request(ref))
+    while True:
+        for found, came in bulk.run(10):
+            assert found is ticket
+            return came
+
+
+def fields(request: bytes) -> tuple[bytes, dict[str, str]]:
+    first, *lines = request.split(b"\r\n")
+    parts = (line.decode("latin-1").partition(": ") for line in lines)
+    return first, {name.lower(): value for name, _, value in parts}
+
+
+def botocores_signature(request: bytes, token: str | None) -> str:
+    """What botocore makes of the same request at the same time."""
+    first, sent = fields(request)
+    names = sent["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    assert {"host", "if-match", "x-amz-checksum-mode", "x-amz-date"} <= set(names)
+    url = f"http://{sent['host']}{first.split()[1].decode()}"
+    signed = AWSRequest("GET", url, headers={name: sent[name] for name in names})
+    signed.context["timestamp"] = sent["x-amz-date"]
+    auth = S3SigV4Auth(Credentials("an id", "a+secret/with:signs", token).get_frozen_credentials(), "s3", "us-east-1")
+    return str(auth.signature(auth.string_to_sign(signed, auth.canonical_request(signed)), signed))
+
+
+@pytest.mark.parametrize("token", [None, "to/ken=="])
+def test_requests_are_those_of_the_other_client_and_rightly_signed(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, token: str | None
+) -> None:
+    if token is not None:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    store, bulk = bulk_of(server.url, request_payer=token is not None)
+    random_keys = [random.Random(number).randbytes(30) for number in range(60)]
+    for key in [*KEYS, *random_keys]:
+        ref = entry(key, None if token is None else "v/1+=&")
+        if {b".", b".."} & set(key.split(b"/")):
+            continue
+        assert answer(bulk, ref).chunks == [BODY]
+        store.get(ref, None).close()
+        ours, theirs = server.requests[-2:]
+        (first, sent), (other_first, other) = fields(ours), fields(theirs)
+        assert first == other_first
+        same = ("host", "if-match", "x-amz-checksum-mode", "x-amz-request-payer", "x-amz-security-token")
+        assert {name: sent.get(name) for name in same} == {name: other.get(name) for name in same}
+        assert sent["authorization"].rpartition("Signature=")[2] == botocores_signature(ours, token)
+
+
+def test_what_libcurl_would_name_otherwise_is_left_to_the_other_client(server: RawServer) -> None:
+    _, bulk = bulk_of(server.url)
+    assert [key for key in NAMED_BY_THE_OTHER if bulk.request(entry(key)) is not None] == []
+    for etag in ("", 'a"b', "a\r\nX: y", "é", " a"):
+        assert bulk.request(entry(b"key", etag=etag)) is None
+    for base in (server.url.replace("//", "//user:hunter2@"), f"{server.url}/%2e%2e"):
+        assert bulk_of(base)[1].request(entry(b"key")) is None
+
+
+def test_whoever_has_a_proxy_reads_with_the_other_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert S3Store(StoreOptions("http://example.test")).bulk(BulkSettings(lambda _: None, 4)) is None
+
+
+def test_an_older_libcurl_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycurl.version_info", lambda: (11, "8.10.1", 0x080A01))
+    assert S3Store(StoreOptions("http://example.test")).bulk(BulkSettings(lambda _: None, 4)) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        (HEAD.replace(b"tag", b"other") + BODY, OverwrittenError()),
+        (b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n", OverwrittenError()),
+        (HEAD.replace(b"200 OK", b"206 Partial Content") + BODY, FaultCode.IO_ERROR),
+        (b"HTTP/1.1 301 Moved\r\nLocation: /bucket/other\r\nContent-Length: 0\r\n\r\n", FaultCode.IO_ERROR),
+        (b"HTTP/1.1 403 No\r\nContent-Length: 37\r\n\r\n<Code>InvalidObjectState</Code>.......", FaultCode.ARCHIVED),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", FaultCode.NOT_FOUND),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbytes", OverwrittenError()),
+        (b"", FaultCode.IO_ERROR),
+        (b"bytes without a head", FaultCode.IO_ERROR),
+        (HEAD[:25], FaultCode.IO_ERROR),
+        (b"HTTP/1.1 404 Not Found\r\n", FaultCode.IO_ERROR),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 20), FaultCode.IO_ERROR),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_the_object_has_a_reason(
+    server: RawServer, reply: bytes, found: FaultCode | OverwrittenError
+) -> None:
+    server.reply = lambda _request: (reply, False)
+    came = answer(bulk_of(server.url)[1], entry(b"key"))
+    assert (came.head, came.is_whole(5)) == (None, False)
+    assert (came.error.code if isinstance(came.error, StoreError) else type(came.error)) == (
+        found if isinstance(found, FaultCode) else OverwrittenError
+    )
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "chunks", "has_error"),
+    [
+        (HEAD + b"byt", [b"byt"], True),
+        (HEAD.replace(b": 5", b": 9") + b"more than", [b"more than"], False),
+        (HEAD.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"3\r\nbyt\r\n", [b"byt"], True),
+        (
+            HEAD.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked")
+            + b'5\r\nbytes\r\n0\r\nETag: "other"\r\nContent-Length: 7\r\n\r\n',
+            [BODY],
+            False,
+        ),
+        (HEAD.replace(b"ETag", b"Content-Encoding: gzip\r\nETag") + BODY, [BODY], False),
+        (b'HTTP/1.1 100 Continue\r\nETag: "other"\r\n\r\n' + HEAD + BODY, [BODY], False),
+    ],
+)
+def test_content_is_taken_as_it_came(
+    server: RawServer,
+    reply: bytes,
+    chunks: list[bytes],
+    has_error: bool,
+) -> None:
+    server.reply = lambda _request: (reply, False)
+    came = answer(bulk_of(server.url)[1], entry(b"key", size=9 if b"more" in reply else 5))
+    assert came.head is not None
+    assert came.head.state.etag == "tag"
+    assert (b"".join(came.chunks), came.error is not None) == (b"".join(chunks), has_error)
+    if b"chunked" in reply:
+        assert came.head.state.size == -1, "no listed size is equal to it"
+
+
+def test_more_than_was_listed_is_not_kept(server: RawServer) -> None:
+    head = b'HTTP/1.1 200 OK\r\nETag: "tag"\r\nConnection: close\r\n\r\n'
+    server.reply = lambda _request: (head + bytes(1 << 20), False)
+    came = answer(bulk_of(server.url)[1], entry(b"key"))
+    assert sum(map(len, came.chunks)) < 10_000
+    assert not came.is_whole(5)
+
+
+def test_a_given_up_request_leaves_the_others_alone(server: RawServer) -> None:
+    _, bulk = bulk_of(server.url)
+    given_up, kept = (bulk.start(bulk.request(entry(key))) for key in (b"first", b"second"))
+    bulk.cancel(given_up)
+    came = []
+    while bulk.active:
+        came += bulk.run(10)
+    assert [(ticket, item.chunks) for ticket, item in came] == [(kept, [BODY])]
+
+
+def test_certificates_are_those_of_the_other_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*words, "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with raw_server(context) as server:
+        distrusted = answer(bulk_of(server.url)[1], entry(b"key"))
+        assert isinstance(distrusted.error, StoreError)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        assert answer(bulk_of(server.url)[1], entry(b"key")).chunks == [BODY]
+        wrong_name = answer(bulk_of(server.url.replace("localhost", "127.0.0.1"))[1], entry(b"key"))
+        assert isinstance(wrong_name.error, StoreError)
+    assert len(server.requests) == 1
+
+
+def test_a_refused_connection_is_transient() -> None:
+    came = answer(bulk_of("http://127.0.0.1:1")[1], entry(b"key"))
+    assert isinstance(came.error, StoreError)
+    assert (came.error.code, came.error.transient) == (FaultCode.IO_ERROR, True)
+    assert "127.0.0.1" not in str(came.error)
