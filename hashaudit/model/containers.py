@@ -31,6 +31,7 @@ class ContainerKind(StrEnum):
     SQUASHFS = "squashfs"
     WIM = "wim"
     WARC = "warc"
+    BINHEX = "binhex"
     OLE = "ole"
     PDF = "pdf"
     CHM = "chm"
@@ -54,6 +55,9 @@ class ContainerKind(StrEnum):
     EXT = "ext"
     HFS = "hfs"
     XFS = "xfs"
+    APFS = "apfs"
+    UDF = "udf"
+    DMG = "dmg"
     VOLUME = "volume"
     """A further file of an image or archive that is split over several, which is read with the first one."""
 
@@ -76,6 +80,7 @@ CATEGORIES: dict[ContainerCategory, frozenset[ContainerKind]] = {
     ContainerCategory.IMAGES: frozenset(
         (
             _K.ISO, _K.EWF, _K.QCOW, _K.VHD, _K.VHDX, _K.VMDK, _K.PARTITIONS, _K.NTFS, _K.FAT, _K.EXT, _K.HFS, _K.XFS,
+            _K.APFS, _K.UDF, _K.DMG,
         )
     ),
 }  # fmt: skip

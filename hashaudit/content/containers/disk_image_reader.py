@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from hashaudit.content.containers.block_map import BlockMap
+from hashaudit.content.containers.dmg_image import DmgImage
 from hashaudit.content.containers.ewf_image import EwfImage
 from hashaudit.content.containers.interface import (
     CHUNK_BYTES,
@@ -25,7 +26,7 @@ WRONG_CHECKSUM = "the checksum of the member does not agree with its content"
 SNAPSHOTS = "snapshots in the image are not read; members may be missing"
 
 
-def _reader(open_image: Callable[[RandomSource], BlockMap]) -> RandomReader:
+def _reader(open_image: Callable[[RandomSource], BlockMap | DmgImage]) -> RandomReader:
     def read(source: RandomSource) -> Iterator[Found]:
         disk = open_image(source)
         if isinstance(disk, QcowImage) and disk.has_snapshots:
@@ -37,7 +38,7 @@ def _reader(open_image: Callable[[RandomSource], BlockMap]) -> RandomReader:
     return read
 
 
-def _content(disk: BlockMap) -> Iterator[bytes]:
+def _content(disk: RandomSource) -> Iterator[bytes]:
     stated = []
     if isinstance(disk, EwfImage):
         md5, sha1 = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
@@ -54,6 +55,7 @@ def _content(disk: BlockMap) -> Iterator[bytes]:
 
 IMAGE_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.EWF: _reader(EwfImage),
+    ContainerKind.DMG: _reader(DmgImage),
     ContainerKind.QCOW: _reader(QcowImage),
     ContainerKind.VHD: _reader(VhdImage),
     ContainerKind.VHDX: _reader(VhdxImage),

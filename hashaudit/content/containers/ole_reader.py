@@ -28,6 +28,8 @@ from hashaudit.content.containers.ole_streams import (
     Entry,
     SectorView,
 )
+from hashaudit.content.containers.rtf_compression import MOST_BYTES as MOST_TEXT_BYTES
+from hashaudit.content.containers.rtf_compression import is_compressed, unpacked_rtf
 from hashaudit.content.containers.text_codecs import to_utf8, utf16_to_utf8
 from hashaudit.model.faults import FaultCode
 
@@ -44,6 +46,7 @@ _ATTACHED = b"__substg1.0_37010102"
 _NAME_STREAMS = (b"__substg1.0_3707001F", b"__substg1.0_3707001E", b"__substg1.0_3704001F", b"__substg1.0_3704001E")
 """Long and short file name of an attachment, in UTF-16 and in 8 bits, best first."""
 _NATIVE = b"\x01Ole10Native"
+_RICH_TEXT = b"__substg1.0_10090102"
 _CATALOG = b"Catalog"
 _ENCRYPTED_USER = 0xF3D1C4DF
 
@@ -130,6 +133,8 @@ class _Document:
         view, _ = self._file.view(entry)
         if entry.name == _NATIVE:
             yield MemberContent(self._next(), *_packaged(view))
+        elif entry.name == _RICH_TEXT and is_compressed(view.read_at(0, 16)):
+            yield MemberContent(self._next(), path + b".rtf", _rich_text(view))
         elif entry.name in _WITH_PICTURES:
             yield from self._pictures(view, path)
         elif entry.name in _WORKBOOKS:
@@ -151,6 +156,12 @@ class _Document:
     def _next(self) -> int:
         self._count += 1
         return self._count - 1
+
+
+def _rich_text(view: SectorView) -> Iterator[bytes]:
+    text = unpacked_rtf(view.read_at(0, min(view.size, MOST_TEXT_BYTES)))
+    for at in range(0, len(text), CHUNK_BYTES):
+        yield text[at : at + CHUNK_BYTES]
 
 
 def _packaged(view: SectorView) -> tuple[bytes, Iterator[bytes]]:

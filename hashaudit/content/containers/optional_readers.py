@@ -13,8 +13,8 @@ import msgspec
 from hashaudit.content.containers.interface import RandomReader
 from hashaudit.model.containers import ContainerKind
 
-ARCHIVES, IMAGES = "archives", "images"
-"""The extras for archives and for file systems."""
+ARCHIVES, IMAGES, LIBYAL = "archives", "images", "libyal"
+"""The extras for archives, for file systems, and for what the libraries of libyal read."""
 
 
 class OptionalReader(msgspec.Struct, frozen=True):
@@ -60,6 +60,32 @@ def _load_filesystem() -> RandomReader:
 FILESYSTEMS = (ContainerKind.NTFS, ContainerKind.FAT, ContainerKind.EXT, ContainerKind.HFS)
 """Kinds that The Sleuth Kit reads."""
 
+
+def _load_xfs() -> RandomReader:
+    from hashaudit.content.containers.libyal_filesystem import read_xfs, warm_up  # noqa: PLC0415 # as above
+
+    warm_up()
+    return read_xfs
+
+
+def _load_apfs() -> RandomReader:
+    from hashaudit.content.containers.libyal_filesystem import read_apfs, warm_up  # noqa: PLC0415 # as above
+
+    warm_up()
+    return read_apfs
+
+
+def _load_pst() -> RandomReader:
+    from hashaudit.content.containers.pst_reader import read_pst, warm_up  # noqa: PLC0415 # as above
+
+    warm_up()
+    return read_pst
+
+
+def _has_file_systems() -> bool:
+    return find_spec("pyfsxfs") is not None and find_spec("pyfsapfs") is not None
+
+
 OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
     **{
         kind: _libarchive(kind)
@@ -73,6 +99,9 @@ OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
         )
     },
     **{kind: OptionalReader(IMAGES, lambda: find_spec("pytsk3") is not None, _load_filesystem) for kind in FILESYSTEMS},
+    ContainerKind.XFS: OptionalReader(LIBYAL, _has_file_systems, _load_xfs),
+    ContainerKind.APFS: OptionalReader(LIBYAL, _has_file_systems, _load_apfs),
+    ContainerKind.PST: OptionalReader(LIBYAL, lambda: find_spec("pypff") is not None, _load_pst),
     ContainerKind.RAR: OptionalReader(ARCHIVES, lambda: find_spec("rars") is not None, _load_rar),
 }
 """By kind."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from hashaudit.content.containers.ar_reader import read_ar
+from hashaudit.content.containers.binhex_reader import read_binhex
 from hashaudit.content.containers.compressed_stream import STREAM_KINDS
 from hashaudit.content.containers.cpio_reader import read_cpio
 from hashaudit.content.containers.disk_image_reader import IMAGE_READERS
@@ -24,6 +25,8 @@ from hashaudit.content.containers.sqlite_log import read_sqlite_log
 from hashaudit.content.containers.sqlite_reader import read_sqlite
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
+from hashaudit.content.containers.tnef_reader import read_tnef
+from hashaudit.content.containers.warc_reader import read_warc
 from hashaudit.content.containers.zip_encryption import ZipPasswords
 from hashaudit.content.containers.zip_reader import ZipRanges, read_zip
 from hashaudit.model.containers import ContainerKind
@@ -36,6 +39,8 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
     ContainerKind.CPIO: read_cpio,
     ContainerKind.RPM: read_rpm,
     ContainerKind.LZIP: read_lzip,
+    ContainerKind.WARC: read_warc,
+    ContainerKind.BINHEX: read_binhex,
 }
 """Readers that need each byte once, in order: a nested container is not held in memory for them."""
 
@@ -45,6 +50,7 @@ RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.PARTITIONS: read_partitions,
     **IMAGE_READERS,
     ContainerKind.EML: read_mail,
+    ContainerKind.TNEF: read_tnef,
     ContainerKind.OLE: read_ole,
     ContainerKind.PDF: read_pdf,
     ContainerKind.SQLITE: read_sqlite,
@@ -71,6 +77,10 @@ def random_readers(passwords: Sequence[bytes], *, rasters: bool = False) -> dict
         from hashaudit.content.containers.libarchive_reader import read_7z  # noqa: PLC0415 # of an extra, loaded here
 
         readers[ContainerKind.SEVEN_ZIP] = partial(read_7z, passwords=SevenZipPasswords(passwords))
+    if ContainerKind.APFS in readers:
+        from hashaudit.content.containers.libyal_filesystem import read_apfs  # noqa: PLC0415 # of an extra, as above
+
+        readers[ContainerKind.APFS] = partial(read_apfs, passwords=tuple(passwords))
     if ContainerKind.RAR in readers:
         from hashaudit.content.containers.rar_reader import read_rar  # noqa: PLC0415 # of an extra, and loaded here
 

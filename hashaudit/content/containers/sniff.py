@@ -5,7 +5,7 @@ Every known format is detected, also those without a reader here: their files ar
 Sources of the signatures: PKWARE APPNOTE 4.3, 7zFormat.txt, RAR 5.0 technical note, POSIX.1-2017 pax, RFC 1952,
 RFC 8878, the formats of bzip2, xz, lzip, lzop and lz4, cpio(5), ar(5), [MS-CAB], [MS-CFB], ISO 32000 7.5.2,
 [MS-PST] 2.2.2.6, sqlite.org/fileformat.html, ECMA-119 8, [MS-VHDX], the VHD and qcow2 specifications, UEFI 5.3,
-PRONOM, RFC 5322, RFC 4155.
+PRONOM, RFC 5322, RFC 4155, RFC 1741, Apple's APFS reference, ECMA-167 2/9.
 """
 
 import re
@@ -15,7 +15,7 @@ import zlib
 from hashaudit.lazy import lazy_pattern
 from hashaudit.model.containers import ContainerKind
 
-SNIFF_REVISION = 4
+SNIFF_REVISION = 5
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 HEAD_BYTES = 4096
@@ -23,6 +23,9 @@ HEAD_BYTES = 4096
 
 FIRST_BYTES = 0x8006
 """Bytes of a file that the first call of :meth:`ContainerProbe.take` has to get, if it has so many."""
+
+UDIF_BYTES = 512
+"""Length of the end of an image of macOS."""
 
 END_RECORD_BYTES = 22
 """Length of a zip's end record without its comment (APPNOTE 4.3.16)."""
@@ -85,7 +88,13 @@ _FROM_START: tuple[tuple[bytes, ContainerKind], ...] = (
     (b"# Disk DescriptorFile", ContainerKind.VMDK),
     (b"COWD", ContainerKind.VMDK),
     (b"XFSB\x00\x00", ContainerKind.XFS),
+    (b"(This file must be converted with BinHex", ContainerKind.BINHEX),
 )
+
+_AT_START_OF_DISKS = frozenset(
+    (ContainerKind.PARTITIONS, ContainerKind.HFS, ContainerKind.APFS, ContainerKind.FAT, ContainerKind.ISO)
+)
+"""Kinds that an image of macOS begins as, if its first blocks are not packed."""
 
 _BY_FIRST_BYTE: dict[int, tuple[tuple[bytes, ContainerKind], ...]] = {}
 for _magic, _kind in _FROM_START:
@@ -123,6 +132,9 @@ _BEFORE_TEXT = frozenset(b"\xef\r\n")
 
 _TAR_MAGIC_AT = 257
 _ISO_AT = 0x8001
+_DISC_KINDS = {b"CD001": ContainerKind.ISO, b"BEA01": ContainerKind.UDF}
+_UDIF = b"koly\x00\x00\x00\x04\x00\x00\x02\x00"
+"""Begins the last 512 bytes of an image of macOS, with its version and length."""
 
 _HOSTS: tuple[bytes, ...] = (
     b"MZ", b"\x7fELF", b"#!", b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"%PDF", b"II*\x00", b"MM\x00*",
@@ -158,24 +170,24 @@ class ContainerProbe:
         if not self.seen_bytes:
             self._begin(data)
         self.seen_bytes += len(data)
-        if self._found is not None:
+        if self._found is not None and self._found not in _AT_START_OF_DISKS:
             return
         if self._is_host:
             if self._is_program and self.seen_bytes <= SEARCHED_BYTES:
                 # What straddles two calls begins in the tail of the earlier ones.
                 self._search(self._tail[-OVERLAP_BYTES:] + bytes(data))
             self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
-        elif len(data) >= END_RECORD_BYTES:
-            self._tail = bytes(data[-END_RECORD_BYTES:])
+        elif len(data) >= UDIF_BYTES:
+            self._tail = bytes(data[-UDIF_BYTES:])
         else:
-            self._tail = (self._tail + data)[-END_RECORD_BYTES:]
+            self._tail = (self._tail + data)[-UDIF_BYTES:]
 
     def _begin(self, data: bytes | bytearray | memoryview) -> None:
         head = bytes(data[:HEAD_BYTES])
         self._found = sniff(head)
         if self._found is None:
-            if len(data) > _ISO_AT + 5 and bytes(data[_ISO_AT : _ISO_AT + 5]) == b"CD001":
-                self._found = ContainerKind.ISO
+            if len(data) >= _ISO_AT + 5 and bytes(data[_ISO_AT : _ISO_AT + 5]) in _DISC_KINDS:
+                self._found = _DISC_KINDS[bytes(data[_ISO_AT : _ISO_AT + 5])]
             elif head and head[0] in _HOST_BYTES:
                 self._is_host = head.startswith(_HOSTS)
                 self._is_program = head.startswith(b"MZ")
@@ -184,7 +196,12 @@ class ContainerProbe:
     def kind(self) -> ContainerKind | None:
         """The kind of container that the bytes so far are, as if the file ended here; ``None``: none."""
         tail = self._tail
-        if self._found is not None or b"PK\x05\x06" not in tail:
+        if self._found is not None and self._found not in _AT_START_OF_DISKS:
+            return self._found
+        if tail[-UDIF_BYTES:].startswith(_UDIF):
+            return ContainerKind.DMG
+        end = tail if self._is_host else tail[-END_RECORD_BYTES:]
+        if self._found is not None or b"PK\x05\x06" not in end:
             return self._found
         at = tail.rfind(b"PK\x05\x06")
         return ContainerKind.ZIP if is_end_record(tail, at, self.seen_bytes) else None
@@ -212,8 +229,10 @@ def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
         size_bytes: of the file.
     """
     if _SUSPECT.match(content, 0, size_bytes) is None:
-        is_iso = size_bytes > _ISO_AT and content.startswith(b"CD001", _ISO_AT, size_bytes)
-        return not is_iso and content.find(b"PK\x05\x06", max(0, size_bytes - END_RECORD_BYTES), size_bytes) < 0
+        is_disc = size_bytes > _ISO_AT and content.startswith((b"CD001", b"BEA01"), _ISO_AT, size_bytes)
+        if is_disc or (size_bytes >= UDIF_BYTES and content.startswith(_UDIF, size_bytes - UDIF_BYTES, size_bytes)):
+            return False
+        return content.find(b"PK\x05\x06", max(0, size_bytes - END_RECORD_BYTES), size_bytes) < 0
     probe = ContainerProbe()
     probe.take(memoryview(content)[:size_bytes])
     return probe.kind is None
@@ -304,8 +323,8 @@ def _by_first_byte(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one 
 
 
 def _by_later_bytes(head: bytes) -> ContainerKind | None:
-    if head[3:7] == b"NTFS":
-        return ContainerKind.NTFS
+    if head[3:7] == b"NTFS" or head[32:36] == b"NXSB":
+        return ContainerKind.NTFS if head[3:7] == b"NTFS" else ContainerKind.APFS
     if head[2:5] == b"-lh" and head[6:7] == b"-":
         return ContainerKind.LHA
     if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
@@ -397,7 +416,7 @@ def _is_cpio(head: bytes) -> bool:
 _NAMING_BYTES = frozenset((*_BY_FIRST_BYTE, *_LETTERS, *_DIGITS, *_BEFORE_TEXT, _LZMA_FIRST))
 """First bytes that can name a kind. With others, only later bytes can."""
 
-_LATER_BYTES = rb".{2}-lh|.{3}NTFS|.{154}\0 |.{257}ustar|.{510}\x55\xaa|.{1024}H|.{1080}\x53\xef"
+_LATER_BYTES = rb".{2}-lh|.{3}NTFS|.{32}NXSB|.{154}\0 |.{257}ustar|.{510}\x55\xaa|.{1024}H|.{1080}\x53\xef"
 """The later bytes of which one is needed to name a kind."""
 _LATER = re.compile(_LATER_BYTES, re.DOTALL)
 
