@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from hashaudit.errors import UsageError
+from hashaudit.errors import HashauditError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.option import DeclaredOption, Option, options_of
 from hashaudit_cli.commands import COMMAND_MODULES
@@ -75,6 +75,9 @@ class Command(msgspec.Struct, frozen=True):
                     code = self.function(settings)
                 except UsageError as error:
                     raise settings.explained(error) from error
+                except HashauditError as error:
+                    error.args = (inputs.restored(str(error)),)
+                    raise
                 if code:
                     held.release()
                 return code

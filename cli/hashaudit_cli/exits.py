@@ -5,7 +5,17 @@ import signal
 import sys
 from collections.abc import Callable
 
-from hashaudit.errors import HashauditError, OutputClosedError, UsageError
+from hashaudit.errors import (
+    CacheError,
+    FindingsError,
+    HashauditError,
+    HostError,
+    ListError,
+    OutputClosedError,
+    OutputError,
+    SigningKeyError,
+    UsageError,
+)
 from hashaudit.exit_codes import ExitCode
 from hashaudit_cli.ui.signals import InterruptedBySignalError
 from hashaudit_cli.ui.terminal import log_error
@@ -30,17 +40,32 @@ def guarded(command: Callable[[], int]) -> int:
         return ExitCode.SIGNAL + interruption.number
     except OSError as error:
         # Files have handlers of their own, so this is standard output.
-        log_error(f"cannot write to standard output: {error.strerror}")
+        log_error(f"cannot write to: 'standard output'; {error.strerror}", "make space, or write to another file")
         _close_standard_output()
         return ExitCode.CANNOT_START
     except UsageError:
         raise
     except HashauditError as error:
-        log_error(str(error), error.hint)
+        log_error(str(error), error.hint or _hint(error))
         return ExitCode.CANNOT_START
     except KeyboardInterrupt:
         return ExitCode.SIGNAL + signal.SIGINT
     return code
+
+
+HINTS: tuple[tuple[type[HashauditError], str], ...] = (
+    (ListError, "'hashaudit lists info FILE' says what a list holds"),
+    (SigningKeyError, "'hashaudit keys check FILE' says what is wrong with a key; 'hashaudit keys new' creates one"),
+    (OutputError, "check the name, its directory and the space there, or write to another file"),
+    (CacheError, "check the name; a scan with --cache creates the file"),
+    (FindingsError, "check the name; 'hashaudit scan -o FILE' writes findings files"),
+    (HostError, "'hashaudit doctor' checks this host"),
+)
+"""Hints for errors that have none of their own, by class."""
+
+
+def _hint(error: HashauditError) -> str | None:
+    return next((hint for kind, hint in HINTS if isinstance(error, kind)), None)
 
 
 def _close_standard_output() -> None:

@@ -1,5 +1,6 @@
 """Entry point of the console script. It imports nothing heavy, so ``hashaudit --version`` answers at once."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -41,7 +42,12 @@ def main() -> None:
     except OSError as error:
         # Only standard output and standard error are left to fail here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_OUTPUT)
-        sys.exit(141 if isinstance(error, BrokenPipeError) else 4)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(141)
+        with contextlib.suppress(OSError):
+            print(f"hashaudit: error: cannot write to: 'standard output'; {error.strerror}", file=sys.stderr)
+            print("hint: make space, or write to another file", file=sys.stderr)
+        sys.exit(4)
     finally:
         try:
             sys.stderr.flush()

@@ -72,6 +72,12 @@ class PipedInputs:
         """Returns the name that the user gave to what is read from a path."""
         return self._copies.get(path, path)
 
+    def restored(self, text: str) -> str:
+        """Returns a message that names inputs as the user gave them."""
+        for copy, path in self._copies.items():
+            text = text.replace(copy, path)
+        return text
+
     def _copy(self, path: str, *, is_standard_input: bool) -> str:
         import tempfile  # noqa: PLC0415 # start-up, as above
 

@@ -4,6 +4,7 @@ Typer, and Click within it, finds these before a command runs. Typer 0.15 raises
 raise those of their own copy of Click. Their class names and attributes agree, so this module goes by these.
 """
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ import typer
 
 from hashaudit.exit_codes import ExitCode
 from hashaudit_cli.suggestions import PROGRAM, closest, did_you_mean, see_help
-from hashaudit_cli.ui.terminal import log_error
+from hashaudit_cli.ui.terminal import log_error, page_columns
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
@@ -23,6 +24,8 @@ def run_application(app: typer.Typer) -> int:
 
     An error of the command line without a hint of its own gets one that names the help of its command.
     """
+    # Rich draws the help at the width of the terminal, whatever that leaves of it.
+    os.environ["COLUMNS"] = str(page_columns())
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False)
     except _UsageError as error:

@@ -58,7 +58,7 @@ def export_incident(
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot create '{for_terminal(os.fsencode(folder))}'; {error.strerror}") from error
+        raise OutputError(f"cannot create: '{for_terminal(os.fsencode(folder))}'; {error.strerror}") from error
     file = f"{len(log.entries) + 1:04d}-{name}{suffix}"
     path = os.path.join(folder, file)
     digest = hashlib.sha256()

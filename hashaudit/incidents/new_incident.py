@@ -219,7 +219,7 @@ def file_sha256(path: bytes) -> str:
             while data := stream.read(_COPY_BYTES):
                 digest.update(data)
     except OSError as error:
-        raise FindingsError(f"cannot read '{for_terminal(path)}'; {error.strerror}") from error
+        raise FindingsError(f"cannot read: '{for_terminal(path)}'; {error.strerror}") from error
     return digest.hexdigest()
 
 

@@ -177,7 +177,7 @@ def _files(directory: bytes) -> Iterator[tuple[bytes, bool]]:
         try:
             entries = list(os.scandir(parent))
         except OSError as error:
-            raise FindingsError(f"cannot read '{for_terminal(parent)}'; {error.strerror}") from error
+            raise FindingsError(f"cannot read: '{for_terminal(parent)}'; {error.strerror}") from error
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
@@ -253,9 +253,9 @@ def _small_file(path: str) -> bytes:
         with open_regular(path) as stream:
             content = stream.read(MAX_SMALL_FILE_BYTES + 1)
     except OSError as error:
-        raise FindingsError(f"cannot read '{_shown(path)}'; {error.strerror}") from error
+        raise FindingsError(f"cannot read: '{_shown(path)}'; {error.strerror}") from error
     if len(content) > MAX_SMALL_FILE_BYTES:
-        raise FindingsError(f"cannot read '{_shown(path)}'; longer than {MAX_SMALL_FILE_BYTES} bytes")
+        raise FindingsError(f"cannot read: '{_shown(path)}'; longer than {MAX_SMALL_FILE_BYTES} bytes")
     return content
 
 

@@ -149,7 +149,7 @@ class ListParser:
             reply = self._receive()
         if isinstance(reply, Failed):
             raise ListError(
-                f"cannot use manifest '{for_terminal(os.fsencode(path))}'; {_shown(reply.message)}", hint=reply.hint
+                f"cannot use manifest: '{for_terminal(os.fsencode(path))}'; {_shown(reply.message)}", hint=reply.hint
             )
         if not isinstance(reply, ManifestInfo):
             raise _broken()

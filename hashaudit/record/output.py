@@ -144,7 +144,7 @@ class Output:
             OutputError: it cannot be written, or an earlier write failed.
         """
         if self._failed:
-            raise OutputError(f"cannot write to '{self._name}'; an earlier write failed")
+            raise OutputError(f"cannot write to: '{self._name}'; an earlier write failed")
         try:
             _write_all(self._descriptor, data)
         except OSError as error:
@@ -211,7 +211,7 @@ class Output:
             os.fsync(self._descriptor)
             self._own |= _identities_of_backups(self._path)
         except OSError as error:
-            raise OutputError(f"cannot move the tail of '{self._name}' to a backup file; {error.strerror}") from error
+            raise OutputError(f"cannot move the tail to a backup file: '{self._name}'; {error.strerror}") from error
         return Quarantined(path, length, digest)
 
     def write_sidecar(self, text: str) -> None:
@@ -221,7 +221,7 @@ class Output:
             OutputError: the output has no path, or the sidecar exists or cannot be written.
         """
         if self._path is None:
-            raise OutputError(f"cannot write a sidecar for '{self._name}'; it has no path")
+            raise OutputError(f"cannot write a sidecar: '{self._name}'; it has no path")
         path = self._path + SIDECAR_SUFFIX
         descriptor = _create(path)
         try:
@@ -233,7 +233,7 @@ class Output:
             # A truncated signature would make the file look forged.
             with suppress(OSError):
                 os.unlink(path)
-            raise OutputError(f"cannot write '{for_terminal(path)}'; {error.strerror}") from error
+            raise OutputError(f"cannot write: '{for_terminal(path)}'; {error.strerror}") from error
         finally:
             os.close(descriptor)
 
@@ -244,7 +244,7 @@ class Output:
             OutputError: the present sidecar is another one, or it cannot be written.
         """
         if self._path is None:
-            raise OutputError(f"cannot write a sidecar for '{self._name}'; it has no path")
+            raise OutputError(f"cannot write a sidecar: '{self._name}'; it has no path")
         path = self._path + SIDECAR_SUFFIX
         whole = text.encode("ascii")
         try:
@@ -290,9 +290,9 @@ class Output:
     def _fail(self, error: OSError) -> NoReturn:
         self._failed = True
         if isinstance(error, BrokenPipeError):
-            raise OutputClosedError(f"cannot write to '{self._name}'; the reader closed its end") from error
+            raise OutputClosedError(f"cannot write to: '{self._name}'; the reader closed its end") from error
         raise OutputError(
-            f"cannot write to '{self._name}'; {error.strerror}",
+            f"cannot write to: '{self._name}'; {error.strerror}",
             hint="records signed so far remain valid; make space or fix the disk, then use scan --resume",
         ) from error
 
@@ -307,10 +307,10 @@ def _require_own(status: os.stat_result, shown: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OutputError(f"not a regular file: '{shown}'")
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise OutputError(f"cannot resume '{shown}'; it belongs to another user (uid {status.st_uid})")
+        raise OutputError(f"cannot resume: '{shown}'; it belongs to another user (uid {status.st_uid})")
     if os.name == "posix" and status.st_mode & 0o022:
         raise OutputError(
-            f"cannot resume '{shown}'; others can write to it",
+            f"cannot resume: '{shown}'; others can write to it",
             hint="run chmod 600 on it, and check it with hashaudit verify",
         )
 
@@ -367,7 +367,7 @@ def _create(path: bytes) -> int:
     except FileExistsError as error:
         raise _already_exists(path) from error
     except OSError as error:
-        raise OutputError(f"cannot create '{for_terminal(path)}'; {error.strerror}") from error
+        raise OutputError(f"cannot create: '{for_terminal(path)}'; {error.strerror}") from error
     # The name must survive a power cut as well as the content. Where the directory cannot be opened or synced (no read
     # permission, some network filesystems), only the content's own fsync remains.
     with suppress(OSError):

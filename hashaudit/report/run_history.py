@@ -116,7 +116,7 @@ def find_findings_files(path: str) -> Iterator[bytes]:
             return
         names = sorted(os.listdir(raw))
     except OSError as error:
-        raise FindingsError(f"cannot read '{paths.for_terminal(raw)}'; {error.strerror}") from error
+        raise FindingsError(f"cannot read: '{paths.for_terminal(raw)}'; {error.strerror}") from error
     for name in names:
         file = os.path.join(raw, name)
         if os.path.isfile(file) and _begins_like_findings(file):

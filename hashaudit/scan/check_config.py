@@ -1,6 +1,7 @@
 """Checks the values of a scan's options against their limits and against each other."""
 
 import math
+from collections.abc import Iterator
 
 import msgspec
 
@@ -61,23 +62,10 @@ def checked(config: ScanConfig) -> ScanConfig:
     check_buckets(config.roots, config.buckets)
     if config.record is not RecordScope.ALL and not any(spec.role is Role.DENY for spec in config.lists):
         raise UsageError("missing option: '--list'", hint="name a hash list, or record every file with --record all")
-    if config.workers is not None and not 1 <= config.workers <= MAX_WORKERS:
-        raise UsageError(f"--jobs must be from 1 to {MAX_WORKERS}")
-    if config.max_rate_bytes_per_s is not None and config.max_rate_bytes_per_s < MIN_RATE_BYTES_PER_S:
-        raise UsageError(f"--max-rate must be at least {MIN_RATE_BYTES_PER_S} bytes a second")
-    if config.variants not in VARIANTS:
-        raise UsageError(f"--variants must be one of {', '.join(VARIANTS)}")
-    if config.max_frames < 1 or not 0 <= config.min_quality <= MAX_QUALITY:
-        raise UsageError(f"--max-frames must be at least 1, --min-quality from 0 to {MAX_QUALITY}")
-    if any(distance < 0 for distance in config.max_distances.values()):
-        raise UsageError("--max-distance must not be negative")
-    if not (MIN_TIMEOUT_S <= config.file_timeout_s < math.inf and MIN_TIMEOUT_S <= config.decode_timeout_s < math.inf):
-        raise UsageError(f"--file-timeout and --decode-timeout must be at least {MIN_TIMEOUT_S:g} s")
-    if not MIN_MEMORY_BYTES <= config.max_memory_bytes <= MAX_MEMORY_BYTES:
-        raise UsageError(
-            f"--max-memory must be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
-        )
-    _check_inside(config)
+    for name, value, is_valid, limits in _limits(config):
+        if not is_valid:
+            shown = f"{value:g}" if isinstance(value, float) else value
+            raise UsageError(f"invalid --{name}: '{shown}'; must {limits}")
     _check_executor(config)
     if not config.perceptual and (config.perceptual_algorithms or config.hashers):
         raise UsageError("--no-perceptual contradicts asking for a perceptual hash")
@@ -85,9 +73,31 @@ def checked(config: ScanConfig) -> ScanConfig:
     return config
 
 
-def _check_inside(config: ScanConfig) -> None:
-    if not 1 <= config.inside_depth <= MAX_DEPTH or config.inside_bytes < 1:
-        raise UsageError(f"--inside-depth must be from 1 to {MAX_DEPTH}, --inside-bytes at least 1")
+def _limits(config: ScanConfig) -> Iterator[tuple[str, object, bool, str]]:
+    """Yields the name and value of each option with limits, whether the value is within them, and what it must be."""
+    workers, rate = config.workers, config.max_rate_bytes_per_s
+    yield "jobs", workers, workers is None or 1 <= workers <= MAX_WORKERS, f"be from 1 to {MAX_WORKERS}"
+    is_valid = rate is None or rate >= MIN_RATE_BYTES_PER_S
+    yield "max-rate", rate, is_valid, f"be at least {MIN_RATE_BYTES_PER_S} bytes a second"
+    yield "variants", config.variants, config.variants in VARIANTS, f"be one of {', '.join(VARIANTS)}"
+    yield "max-frames", config.max_frames, config.max_frames >= 1, "be at least 1"
+    quality = config.min_quality
+    yield "min-quality", quality, 0 <= quality <= MAX_QUALITY, f"be from 0 to {MAX_QUALITY}"
+    for distance in config.max_distances.values():
+        yield "max-distance", distance, distance >= 0, "not be negative"
+    for name, timeout_s in (("file-timeout", config.file_timeout_s), ("decode-timeout", config.decode_timeout_s)):
+        yield name, timeout_s, MIN_TIMEOUT_S <= timeout_s < math.inf, f"be at least {MIN_TIMEOUT_S:g} s"
+    memory = config.max_memory_bytes
+    limits = f"be at least {MIN_MEMORY_BYTES >> 20}M and at most {MAX_MEMORY_BYTES >> 40}T"
+    yield "max-memory", memory, MIN_MEMORY_BYTES <= memory <= MAX_MEMORY_BYTES, limits
+    depth = config.inside_depth
+    yield "inside-depth", depth, 1 <= depth <= MAX_DEPTH, f"be from 1 to {MAX_DEPTH}"
+    yield "inside-bytes", config.inside_bytes, config.inside_bytes >= 1, "be at least 1"
+    wait_s = config.wait_for_workers_s
+    is_valid = MIN_TIMEOUT_S <= wait_s <= MAX_WAIT_S
+    yield "wait-for-workers", wait_s, is_valid, f"be from {MIN_TIMEOUT_S:g} to {MAX_WAIT_S:g} s"
+    percent = config.cache_verify_percent
+    yield "cache-verify", percent, 0 <= percent <= MAX_PERCENT, f"be from 0 to {MAX_PERCENT}"
 
 
 def _perceptual_hash(name: str) -> AlgorithmName:
@@ -98,8 +108,6 @@ def _perceptual_hash(name: str) -> AlgorithmName:
 
 
 def _check_cache(config: ScanConfig) -> None:
-    if not 0 <= config.cache_verify_percent <= MAX_PERCENT:
-        raise UsageError(f"--cache-verify must be from 0 to {MAX_PERCENT}")
     if config.cache is None and config.cache_verify_percent:
         raise UsageError("--cache-verify needs --cache: there is nothing to compare with")
     if config.cache == "":
@@ -109,5 +117,3 @@ def _check_cache(config: ScanConfig) -> None:
 def _check_executor(config: ScanConfig) -> None:
     if (config.executor is ExecutorKind.DASK) != (config.scheduler is not None):
         raise UsageError("--executor dask and --scheduler belong together")
-    if not MIN_TIMEOUT_S <= config.wait_for_workers_s <= MAX_WAIT_S:
-        raise UsageError(f"--wait-for-workers must be from {MIN_TIMEOUT_S:g} to {MAX_WAIT_S:g} s")

@@ -126,7 +126,7 @@ def _check_files(path: bytes, content: bytes, problems: list[Problem]) -> tuple[
         try:
             found = _sha256(own)
         except OSError as error:
-            text = f"cannot read '{for_terminal(own)}'; {error.strerror}"
+            text = f"cannot read: '{for_terminal(own)}'; {error.strerror}"
             problems.append(Problem(ProblemCode.FILE_MISSING, text, None, number, number))
             continue
         if found != expected:

@@ -251,7 +251,7 @@ def _write_new(path: bytes, content: bytes, mode: int) -> None:
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:
-        raise SigningKeyError(f"cannot create '{shown}'; {error.strerror}") from error
+        raise SigningKeyError(f"cannot create: '{shown}'; {error.strerror}") from error
     finally:
         with suppress(OSError):
             os.unlink(partial)

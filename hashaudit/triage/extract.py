@@ -54,4 +54,4 @@ def _segments(path: bytes) -> Iterator[tuple[list[bytes], Checkpoint, bytes]]:
                 else:
                     waiting.append(piece)
     except OSError as error:
-        raise FindingsError(f"cannot read '{for_terminal(path)}'; {error.strerror}") from error
+        raise FindingsError(f"cannot read: '{for_terminal(path)}'; {error.strerror}") from error

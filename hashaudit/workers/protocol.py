@@ -187,6 +187,7 @@ class Rejected(msgspec.Struct, frozen=True, array_like=True, tag="rejected"):
     """The worker cannot use its configuration. Ends the scan, unless the worker was ready before."""
 
     reason: str
+    hint: str | None = None
 
 
 class Cached(msgspec.Struct, frozen=True, array_like=True):

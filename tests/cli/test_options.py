@@ -205,7 +205,7 @@ def test_invalid_variables_are_errors(
 
 def test_a_limit_names_the_place_of_its_value(hashaudit: Tool, tmp_path: Path, make_list: Any) -> None:
     result = hashaudit("scan", tmp_path, "--list", make_list(b"x"), "--unsigned", env={"HASHAUDIT_JOBS": "0"})
-    assert refused(result) == ("--jobs must be from 1 to 1024", "--jobs is HASHAUDIT_JOBS")
+    assert refused(result) == ("invalid --jobs: '0'; must be from 1 to 1024", "--jobs is HASHAUDIT_JOBS")
 
 
 def test_a_mistyped_variable_is_reported(hashaudit: Tool, tmp_path: Path, lists: list[str | Path]) -> None:

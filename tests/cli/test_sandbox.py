@@ -351,7 +351,7 @@ def descriptors(pid: int) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--max-memory", "1M"), "--max-memory must be at least 64M"),
+        (("--max-memory", "1M"), "must be at least 64M"),
         (("--max-memory", "much"), "invalid --max-memory: 'much'"),
         (("--file-timeout", "0"), "at least 1 s"),
         (("--decode-timeout", "inf"), "at least 1 s"),

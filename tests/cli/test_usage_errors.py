@@ -1,6 +1,8 @@
 """Wrong command lines: each ends in exit code 2 with one message and one hint, whichever layer finds the error."""
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,66 @@ def test_no_command_waits_for_a_planted_fifo(hashaudit: Tool, tmp_path: Path) ->
         assert result.code == 4
         assert "not a regular file" in result.err
     assert hashaudit("scan", "--resume", output, "-q").code == 4
+
+
+FORM = re.compile(r"hashaudit: error: [^'\n]+(: '[^'\n]*'( or '[^'\n]*')?(; .+)?)?\nhint: .+\n")
+"""``what failed: 'value'; cause``, and what to do."""
+
+
+NOTICE = re.compile("hashaudit: (list |created signing key )")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("scan tree --list list --unsigned -o /nonexistent/out", 4),
+        ("scan tree --list tree --unsigned", 4),
+        ("scan tree --list nothing --unsigned", 4),
+        ("scan tree --list list --unsigned --jobs 0", 2),
+        ("scan tree --list list --unsigned --inside-depth 0", 2),
+        ("scan tree --list list --unsigned --min-quality 101", 2),
+        ("scan tree --list list --key list", 4),
+        ("scan --resume nothing", 4),
+        ("hash tree --piece 0", 2),
+        ("audit tree", 2),
+        ("extract-check list", 2),
+        ("lists verify list", 4),
+        ("merge - -o new", 2),
+        ("verify tree", 4),
+        ("history nothing", 4),
+        ("incident verify tree", 4),
+        ("cache stats nothing", 4),
+        ("compare nothing list", 4),
+    ],
+)
+def test_an_error_names_what_failed_the_value_and_what_to_do(
+    words: str, code: int, hashaudit: Tool, tmp_path: Path
+) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").touch()
+    (tmp_path / "list").write_text("a" * 64)
+    (tmp_path / "list").chmod(0o600)
+    result = hashaudit(*words.split(), cwd=tmp_path)
+    assert result.code == code
+    message = "".join(line for line in result.err.splitlines(keepends=True) if not NOTICE.match(line))
+    assert FORM.fullmatch(message), message
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "explain", "scan --help"])
+def test_a_full_disk_behind_standard_output_is_an_error(words: str, hashaudit: Tool) -> None:
+    with open("/dev/full", "wb") as full:
+        process = hashaudit.start(*words.split(), stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert err.startswith(b"hashaudit: error: cannot write to: 'standard output'; No space left on device\nhint: ")
+
+
+def test_a_pipe_is_read_where_a_file_is_and_named_as_it_was_given(hashaudit: Tool, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("a" * 64)
+    assert hashaudit("lists", "build", tmp_path / "list", "-o", tmp_path / "index").code == 0
+    assert hashaudit("lists", "verify", "-", input=(tmp_path / "index").read_bytes()).code == 0
+    for words in (("lists", "verify", "-"), ("show", "-"), ("report", "-")):
+        result = hashaudit(*words, input=b"text\n")
+        assert result.code == 4
+        assert re.match("hashaudit: error: [a-z ]+: '-'; ", result.err), result.err
+    assert hashaudit("history", "-", input=b"text\n").code == 4

@@ -95,7 +95,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot create .*No such file"):
+    with pytest.raises(OutputError, match=r"cannot create: .*No such file"):
         Output.create(str(tmp_path / "no" / "f"))
 
 
@@ -141,7 +141,7 @@ def test_after_a_failed_write_nothing_more_is_written(monkeypatch: pytest.Monkey
     descriptor = os.open("/dev/full", os.O_WRONLY)
     try:
         output = Output.of_descriptor(descriptor, "the disk")
-        with pytest.raises(OutputError, match="cannot write to 'the disk'; No space left"):
+        with pytest.raises(OutputError, match="cannot write to: 'the disk'; No space left"):
             output.write(b"x")
         monkeypatch.setattr(os, "write", lambda *_: pytest.fail("written after a failure"))
         with pytest.raises(OutputError, match="earlier write failed"):

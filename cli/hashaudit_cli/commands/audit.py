@@ -134,6 +134,9 @@ def audit(settings: Settings) -> int:
     8 if the tree differs, and 16 if anything was not compared.
 
     With -o, the result is signed and can be verified, and is itself a manifest: the next audit compares with it.
+
+    An interrupted audit cannot be resumed, because only its end tells which files are missing, moved or new. Start it
+    again; with --cache, it does not read unchanged files again.
     """
     from hashaudit.scan.auditor import AuditOptions, AuditRequest
     from hashaudit.scan.trust_policy import choose_trust
@@ -143,7 +146,9 @@ def audit(settings: Settings) -> int:
         settings.prefer_stronger(first, second)
     own, quiet = settings.make(AuditCommandOptions), settings.make(QuietOption).quiet
     if not own.against:
-        raise UsageError("no manifest to compare with", hint="name one with --against, or make one with hashaudit hash")
+        raise UsageError(
+            "missing option: '--against'", hint="name a manifest to compare with, or make one with hashaudit hash"
+        )
     path = settings.config_file.path if settings.config_file is not None else None
     config = settings.make(
         ScanConfig,

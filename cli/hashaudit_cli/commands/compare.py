@@ -82,7 +82,7 @@ def compare(settings: Settings) -> int:
     own = settings.make(CompareOptions)
     variants = settings.make(ScanConfig, roots=()).variants
     if variants not in VARIANTS:
-        raise UsageError(f"--variants must be one of {', '.join(VARIANTS)}")
+        raise UsageError(f"invalid --variants: '{variants}'; must be one of {', '.join(VARIANTS)}")
     _require_features(own)
     names = dict.fromkeys(own.algorithm or algorithm_names(DEFAULT_ALGORITHMS))
     contents = [_content(path) for path in (own.first, own.second)]
@@ -199,7 +199,7 @@ def _content(path: str) -> bytes:
         with open_regular(path) as file:
             return file.read()
     except OSError as error:
-        raise HostError(f"cannot read '{path}'; {error.strerror}") from error
+        raise HostError(f"cannot read: '{path}'; {error.strerror}") from error
 
 
 def _rows(

@@ -133,7 +133,7 @@ def export(settings: Settings) -> int:
         try:
             result = write_drafts(str(own.output), incident, files, runs)
         except OSError as error:
-            raise OutputError(f"cannot create '{quote(os.fsencode(str(own.output)))}'; {error.strerror}") from error
+            raise OutputError(f"cannot create: '{quote(os.fsencode(str(own.output)))}'; {error.strerror}") from error
         if xsd is not None:
             _validate(str(own.output), xsd)
     else:

@@ -73,7 +73,7 @@ def extract_check(settings: Settings) -> int:
 
     own, stated = settings.make(ExtractCheckOptions), settings.make(TrustOptions)
     if (own.path is None) == (own.record is None):
-        raise UsageError("either --path or --record is needed", hint="see hashaudit show for paths and numbers")
+        raise UsageError("missing option: '--path' or '--record'", hint="see hashaudit show for paths and numbers")
     trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
     any_signer = stated.allow_any_signer or own.unverified
     sources = [one for path in own.files for one in find_inputs(path, trust, any_signer=any_signer)]

@@ -174,7 +174,7 @@ def _require_possible(own: HashOptions, config: ScanConfig) -> None:
             hint=f"use --format {', '.join(PERCEPTUAL_FORMS[:-1])} or {PERCEPTUAL_FORMS[-1]}",
         )
     if own.piece_bytes is not None and own.piece_bytes < 1:
-        raise UsageError("--piece must be at least 1 byte")
+        raise UsageError(f"invalid --piece: '{own.piece_bytes}'; must be at least 1 byte")
     if own.piece_bytes is not None and config.inside:
         raise UsageError("--piece conflicts with --inside; only files have pieces")
     if own.piece_bytes is not None and config.perceptual_algorithms:

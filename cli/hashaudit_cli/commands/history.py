@@ -29,7 +29,9 @@ class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     paths: Annotated[
         tuple[str, ...],
-        Option("paths", "Directories with findings files, or findings files.", argument=True, metavar="PATH"),
+        Option(
+            "paths", "Directories with findings files, or findings files.", argument=True, metavar="PATH", is_input=True
+        ),
     ]
     output: Annotated[
         str | None,
@@ -61,7 +63,7 @@ def history(settings: Settings) -> int:
     the number of FINDINGS with an acceptance in force.
 
     Exit code 0: every file verifies. 3: all are intact, a signer is unknown (--allow-any-signer). 4: a file does not
-    verify.
+    verify, or is no findings file.
     """
     import time
 
@@ -87,6 +89,8 @@ def history(settings: Settings) -> int:
     for name in found.skipped:
         log(f"warning: not a findings file: '{name}'")
     log(f"{counted(len(runs), 'scan')} in {counted(len(found.series), 'series', 'series')}")
+    if found.skipped:
+        return ExitCode.CANNOT_START
     if all(run.verified for run in runs):
         return ExitCode.COMPLETE
     intact = all(run.verified or run.trust == "signer_unknown" for run in runs)

@@ -61,7 +61,7 @@ class BuildOptions(msgspec.Struct, frozen=True, kw_only=True):
 class IndexArgument(msgspec.Struct, frozen=True, kw_only=True):
     """The argument of ``lists verify``."""
 
-    index: Annotated[str, Option("index", "A compiled index.", argument=True, metavar="INDEX")]
+    index: Annotated[str, Option("index", "A compiled index.", argument=True, metavar="INDEX", is_input=True)]
 
 
 class CheckOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from hashaudit.errors import SigningKeyError
+from hashaudit.errors import SigningKeyError, UsageError
 from hashaudit.model.counted import counted
 from hashaudit.model.paths import to_text
 from hashaudit.record.codec import as_ascii
@@ -15,6 +15,7 @@ from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.piped_inputs import STANDARD_INPUT as PIPE
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import show
 from hashaudit_cli.ui.terminal import log, quote
@@ -72,6 +73,11 @@ def merge(settings: Settings) -> int:
     from hashaudit.signing.signer import FILE_NAMESPACE
     from hashaudit_cli.passphrase import signing_options
 
+    if PIPE in settings.make(MergeOptions).shards:
+        raise UsageError(
+            f"invalid SHARD: '{PIPE}'; the result names the files of its shards",
+            hint="write standard input to a file first",
+        )
     settings.prefer_stronger("passphrase_file", "passphrase_fd")
     own, stated = settings.make(MergeOptions), settings.make(TrustOptions)
     trust = choose_trust(**msgspec.structs.asdict(stated), key=None)

@@ -80,7 +80,9 @@ class FindingsReader:
                 self._outcome = self._verifier.conclude(read_sidecar(self._path))
                 yield from self._drain()
         except OSError as error:
-            raise FindingsError(f"cannot read '{for_terminal(self._path)}' or its sidecar; {error.strerror}") from error
+            raise FindingsError(
+                f"cannot read a findings file or its sidecar: '{for_terminal(self._path)}'; {error.strerror}"
+            ) from error
 
     def _take(self, lines: Sequence[NumberedLine], is_proven: bool) -> None:  # noqa: FBT001 # the form of RecordSink
         self._found.extend(ReadRecord(line.record, line.raw, is_proven) for line in lines)

@@ -58,7 +58,9 @@ def verify_file(path: str | bytes, trust: Trust = None, *, extract: bool = False
         with open_regular(raw) as stream:
             return verify(stream, trust, read_sidecar(raw), extract=extract)
     except OSError as error:
-        raise FindingsError(f"cannot read '{for_terminal(raw)}' or its sidecar; {error.strerror}") from error
+        raise FindingsError(
+            f"cannot read a findings file or its sidecar: '{for_terminal(raw)}'; {error.strerror}"
+        ) from error
 
 
 def verify(

@@ -85,7 +85,7 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
             self_test(config.algorithms)
             examiner = Examiner(config, progress, partial(_send, stream))
         except HashauditError as error:
-            _send(stream, Rejected(str(error)))
+            _send(stream, Rejected(str(error), error.hint))
             return
         if config.stores is None:
             # The libraries of object stores load parts of themselves late, and the sandbox lets them read their code.
@@ -94,7 +94,7 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
             try:
                 examiner.access = config.sandbox.access()
             except HashauditError as error:
-                _send(stream, Rejected(str(error)))
+                _send(stream, Rejected(str(error), error.hint))
                 return
             layers += config.sandbox.apply(examiner.space, examiner.access)
         _send(stream, Ready(layers))
@@ -102,7 +102,7 @@ def serve(stream: socket.socket, progress: memoryview, layers: tuple[str, ...]) 
             try:
                 answer: Message = examiner.examine_batch(batch)
             except HashauditError as error:
-                answer = Rejected(str(error))
+                answer = Rejected(str(error), error.hint)
             _send(stream, answer)
             if isinstance(answer, Answer) and answer.needs_readers:
                 return

@@ -399,8 +399,8 @@ class Pool(Generic[ContextT]):
                 worker.restart(time.monotonic())
                 self.sandbox = sandbox
                 self._failed_starts = 0
-            case Rejected(reason=reason):
-                raise HostError(f"a worker process cannot start work: {reason}")
+            case Rejected(reason=reason, hint=hint):
+                raise HostError(f"a worker process cannot start work: {reason}", hint=hint)
             case MemberFrame():
                 self._take_members(worker, message)
             case Answer():
