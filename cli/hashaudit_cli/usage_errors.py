@@ -24,7 +24,7 @@ def run_application(app: typer.Typer) -> int:
 
     An error of the command line without a hint of its own gets one that names the help of its command.
     """
-    # Rich draws the help at the width of the terminal, whatever that leaves of it.
+    # Rich draws the help at the width of the terminal, which may be too narrow for a word.
     os.environ["COLUMNS"] = str(page_columns())
     try:
         code = app(prog_name=PROGRAM, standalone_mode=False)
