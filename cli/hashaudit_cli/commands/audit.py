@@ -135,8 +135,8 @@ def audit(settings: Settings) -> int:
 
     With -o, the result is signed and can be verified, and is itself a manifest: the next audit compares with it.
 
-    An interrupted audit cannot be resumed, because only at its end it is known which files are missing, moved or new. Start it
-    again; with --cache, it does not read unchanged files again.
+    An interrupted audit cannot be resumed, because only at its end it is known which files are missing, moved or new.
+    Start it again; with --cache, it does not read unchanged files again.
     """
     from hashaudit.scan.auditor import AuditOptions, AuditRequest
     from hashaudit.scan.trust_policy import choose_trust
