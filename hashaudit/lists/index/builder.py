@@ -16,7 +16,7 @@ from hashaudit.lists.index.digest_records import DigestRecords
 from hashaudit.lists.index.duplicates import Duplicates, fingerprint
 from hashaudit.lists.index.index_layout import Column, ListRecord, StoredColumn
 from hashaudit.lists.index.index_writer import ImageWriter
-from hashaudit.lists.index.small_sections import little_endian, write_small_sections
+from hashaudit.lists.index.small_sections import write_small_sections
 from hashaudit.lists.index.spool import pad, spool
 from hashaudit.lists.index.strings import StringTable
 from hashaudit.lists.interface import DigestBlock, ListEntry, ListInfo, RejectReason
@@ -249,7 +249,7 @@ class IndexBuilder:
             if wanted:
                 offset = pad(self._columns)
                 here = positions[item.first_row : item.first_row + item.record.rows]
-                self._columns.write(little_endian(here))
+                self._columns.write(index_layout.little_endian(here))
                 columns[algorithm] = StoredColumn(offset, index_layout.ROW_BYTES)
 
     def _write_large(

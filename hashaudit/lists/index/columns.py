@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _CHUNK_VALUES = 1 << 16
 """Values between two checks of their spacing: half a megabyte."""
 
+_VALUE_END = 1 << 64
+"""All values are below this."""
+
 _WORD_BYTES = 4
 """Width of a stored value below ``2 ** 32``."""
 
@@ -50,7 +53,7 @@ class ColumnWriter:
     def extend_evenly(self, first: int, step: int, count: int) -> None:
         """Adds ``count`` values, each ``step`` more than the one before."""
         if len(self._pending) + count < _CHUNK_VALUES:
-            self._pending.extend(range(first, first + step * count, step) if step else array("Q", [first]) * count)
+            self._pending.extend(_evenly_spaced(first, step, count))
             return
         import numpy as np  # noqa: PLC0415 # start-up: see above
 
@@ -112,11 +115,18 @@ class ColumnWriter:
         return np.arange(begin, end, dtype=np.uint64) * np.uint64(self._step) + np.uint64(self._base)
 
 
+def _evenly_spaced(base: int, step: int, count: int) -> "array[int]":
+    """Returns ``count`` values, each ``step`` more than the one before, as far as they fit into a value."""
+    if not step:
+        return array("Q", [base]) * count
+    return array("Q", range(base, min(base + step * count, _VALUE_END), step))
+
+
 def _small_column(values: "array[int]", target: BinaryIO) -> Column:
     """Returns a column of less than a chunk, and appends its values to the section if they are not evenly spaced."""
     base = values[0] if values else 0
     step = max(0, values[1] - base) if len(values) > 1 else 0
-    if all(value == base + number * step for number, value in enumerate(values)):
+    if values == _evenly_spaced(base, step, len(values)):
         return AffineColumn(base, step)
     width = _WORD_BYTES if max(values) < 1 << 32 else 8
     stored = array("I" if width == _WORD_BYTES else "Q", values)

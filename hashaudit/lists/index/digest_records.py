@@ -3,11 +3,12 @@
 Numpy takes longer to import than a small list takes to sort, so it is imported for large lists only.
 """
 
+from array import array
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hashaudit.lists.index.duplicates import Duplicates
-from hashaudit.lists.index.index_layout import ROW_BYTES
+from hashaudit.lists.index.index_layout import ROW_BYTES, little_endian
 from hashaudit.lists.index.spool import RUN_BYTES
 
 if TYPE_CHECKING:
@@ -56,9 +57,15 @@ class DigestRecords:
         if self._sorter is not None or not self._is_small_with(count):
             self.sorter().extend(digests, first_row)
             return
-        for number in range(count):
-            self.pending += digests[number * self.width_bytes : (number + 1) * self.width_bytes]
-            self.pending += (first_row + number).to_bytes(ROW_BYTES, "little")
+        # By column of bytes: a loop over the records takes ten times as long.
+        rows = little_endian(array("I", range(first_row, first_row + count)))
+        size = self.width_bytes + ROW_BYTES
+        records = bytearray(size * count)
+        for column in range(self.width_bytes):
+            records[column::size] = digests[column :: self.width_bytes]
+        for column in range(ROW_BYTES):
+            records[self.width_bytes + column :: size] = rows[column::ROW_BYTES]
+        self.pending += records
 
     def _is_small_with(self, more: int) -> bool:
         return len(self.pending) + more * (self.width_bytes + ROW_BYTES) <= SMALL_ROWS * (self.width_bytes + ROW_BYTES)

@@ -5,6 +5,8 @@ agree.
 """
 
 import struct
+import sys
+from array import array
 from collections.abc import Iterator
 
 import blake3
@@ -212,3 +214,10 @@ def _check_offsets(sections: tuple[Section, ...], size: int) -> None:
         end = section.offset + section.size
     if end != size:
         raise ListError("compiled index is damaged: section size")
+
+
+def little_endian(values: "array[int]") -> bytes:
+    """Returns the bytes of numbers of 4 bytes as they are stored."""
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values.tobytes()

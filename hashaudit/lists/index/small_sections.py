@@ -1,9 +1,10 @@
 """Writer for the three sections of one algorithm of a small list. The bytes are those of ``digest_sections``."""
 
-import sys
+import struct
 from array import array
 from collections.abc import MutableSequence
 from itertools import accumulate
+from operator import itemgetter
 
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.digest_records import DigestRecords
@@ -31,35 +32,25 @@ def write_small_sections(
     """
     every = _split(records)
     bits = prefix_bits(len(every))
-    kept = _without_duplicates(sorted(every, key=lambda record: record[0]), records.duplicates)
+    kept = _without_duplicates(sorted(every, key=itemgetter(0)), records.duplicates)
     counts = array("I", bytes(4 * ((1 << bits) + 1)))
-    for position, (digest, row) in enumerate(kept):
-        counts[1 + (int.from_bytes(digest[:LEADING_BYTES]) >> (8 * LEADING_BYTES - bits))] += 1
-        if positions is not None:
-            positions[row] = position + 1
+    shift, of_bytes = 8 * LEADING_BYTES - bits, int.from_bytes
+    for slot in [1 + (of_bytes(digest[:LEADING_BYTES]) >> shift) for digest, _ in kept]:
+        counts[slot] += 1
+    if positions is not None:
+        for position, (_, row) in enumerate(kept, 1):
+            positions[row] = position
     with writer.section(index_layout.DIGESTS + algorithm) as section:
         section.write(b"".join(digest for digest, _ in kept))
     with writer.section(index_layout.ROWS + algorithm) as section:
-        section.write(little_endian(array("I", [row for _, row in kept])))
+        section.write(index_layout.little_endian(array("I", [row for _, row in kept])))
     with writer.section(index_layout.PREFIXES + algorithm) as section:
-        section.write(little_endian(array("I", accumulate(counts))))
+        section.write(index_layout.little_endian(array("I", accumulate(counts))))
     return len(kept)
 
 
-def little_endian(values: "array[int]") -> bytes:
-    """Returns the bytes of numbers of 4 bytes as they are stored."""
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values.tobytes()
-
-
 def _split(records: DigestRecords) -> list[_Record]:
-    width, size = records.width_bytes, records.width_bytes + index_layout.ROW_BYTES
-    raw = bytes(records.pending)
-    return [
-        (raw[start : start + width], int.from_bytes(raw[start + width : start + size], "little"))
-        for start in range(0, len(raw), size)
-    ]
+    return list(struct.iter_unpack(f"<{records.width_bytes}sI", records.pending))
 
 
 def _without_duplicates(records: list[_Record], duplicates: Duplicates) -> list[_Record]:
@@ -69,6 +60,8 @@ def _without_duplicates(records: list[_Record], duplicates: Duplicates) -> list[
         records: sorted by digest, then row.
         duplicates: receives the rows of the others.
     """
+    if len({digest for digest, _ in records}) == len(records):
+        return records
     kept: list[_Record] = []
     previous = b""
     seen: set[tuple[int, int]] = set()
