@@ -7,7 +7,6 @@ Workers start with the modules with which they start otherwise, so that a module
 here too: the process that forks workers first drops what it would not have imported.
 """
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -20,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from enum import StrEnum
@@ -141,6 +139,11 @@ def _import(kind: Kind) -> None:
     for name in ("hashaudit_cli.main", "hashaudit_cli.arguments", "hashaudit_cli.commands.scan"):
         importlib.import_module(name)
     importlib.import_module("hashaudit.scan.findings_scan")
+    # What the process that forks workers loads when a scan finds a container.
+    containers = importlib.import_module("hashaudit.model.containers")
+    importlib.import_module("hashaudit.content.containers.reader_registry").load_readers(
+        frozenset(containers.ContainerKind)
+    )
     of_workers = set(sys.modules)  # the process that forks them is a copy of a scan's
     for name in ("hashaudit_cli", "hashaudit"):
         package = importlib.import_module(name)
@@ -184,22 +187,6 @@ def _begin(words: list[str], environment: dict[str, str], directory: str, descri
     sys.argv = words
 
 
-def _run() -> None:
-    """Runs the command. It ends as an interpreter ends, but does not take its modules apart."""
-    status: int | str | None = 0
-    try:
-        importlib.import_module("hashaudit_cli.main").main()
-    except SystemExit as end:
-        status = end.code
-    if not isinstance(status, int | None):
-        sys.exit(status)
-    threading._shutdown()  # type: ignore[attr-defined] # joins threads, as the interpreter does
-    atexit._run_exitfuncs()  # no other function calls them
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit((status or 0) & 0xFF)
-
-
 def _wait(pid: int, report: int) -> NoReturn:
     with contextlib.suppress(OSError):  # nobody waits any more
         os.write(report, pid.to_bytes(8, "big"))
@@ -211,4 +198,4 @@ def _wait(pid: int, report: int) -> NoReturn:
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as given:
         _serve(given, sys.argv[2], Kind(sys.argv[3]))
-    _run()
+    importlib.import_module("hashaudit_cli.main").main()
