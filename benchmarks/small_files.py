@@ -90,7 +90,6 @@ def batches_of(directories: list[Path]) -> list[bytes]:
                 consistency=Consistency.STABLE,
                 decode=True,
                 report=False,
-                known=None,
                 version=None,
                 within=(),
                 via_symlink=False,

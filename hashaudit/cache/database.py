@@ -1,13 +1,15 @@
 """The SQLite database of a cache.
 
-Entries are in the order of directories and names, as in the walk, so that a lookup seldom leaves the page of the last
-one. WAL mode lets other scans read and write the same file at the same time.
+Blocks are in the order of directories and names, as in the walk, so that a lookup seldom leaves the page of the last
+one. A block has the files of a directory from its first name to before that of the next one. WAL mode lets other scans
+read and write the same file at the same time.
 """
 
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Self
 
 from hashaudit.errors import CacheError
@@ -16,7 +18,7 @@ from hashaudit.model.paths import for_terminal
 APPLICATION_ID = 0x68617368
 """``hash``, in the header field that names a database's program (sqlite.org/fileformat.html, 1.3)."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """``user_version`` of the database. A database of another version is moved to a backup file and replaced."""
 
 LONG_WAIT_S = 30.0
@@ -30,18 +32,15 @@ _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0
 _SCHEMA = """
 CREATE TABLE recipe (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE run (number INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE);
-CREATE TABLE entry (
+CREATE TABLE block (
     directory BLOB NOT NULL,
-    name BLOB NOT NULL,
-    state BLOB NOT NULL,
-    recipes BLOB NOT NULL,
-    run INTEGER NOT NULL,
-    seen INTEGER NOT NULL,
-    value BLOB NOT NULL,
-    PRIMARY KEY (directory, name)
-) WITHOUT ROWID;
+    first BLOB NOT NULL,
+    noted INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (directory, first)
+);
 """
-_TABLES = {"recipe", "run", "entry"}
+_TABLES = {"recipe", "run", "block"}
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -58,22 +57,28 @@ class DamagedError(Exception):
 
 
 class Row(NamedTuple):
-    """One file."""
+    """One block."""
 
     directory: bytes
-    name: bytes
-    state: bytes
-    recipes: bytes
-    """Numbers of the fingerprints in ``value``."""
-    run: int
-    """Number of the scan that read the content."""
-    seen: int
-    """Day since the epoch on which a scan last saw the file, accurate to a week."""
-    value: bytes
+    first: bytes
+    """At most the first name in it."""
+    noted: int
+    """Day since the epoch on which the days when its files were seen were last brought up to date."""
+    sealed: bytes
 
 
-_TYPES = (bytes, bytes, bytes, bytes, int, int, bytes)
+_TYPES = (bytes, bytes, int, bytes)
 """Types of the fields of a :class:`Row`. SQLite stores the type with each value, so damage can change it."""
+
+_FIND = """
+SELECT * FROM block WHERE directory = :directory AND first <= :last AND first >= coalesce(
+    (SELECT max(first) FROM block WHERE directory = :directory AND first <= :first), x''
+) ORDER BY first
+"""
+
+
+def _is_run_id(text: str) -> bool:
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -147,57 +152,62 @@ class Store:
             self._connection.executemany("INSERT OR IGNORE INTO recipe (text) VALUES (?)", [(text,) for text in texts])
         return dict(self._connection.execute("SELECT text, number FROM recipe"))
 
-    def add_run(self, run_id: str) -> int:
-        """Returns the number of a scan. A resumed scan keeps its number."""
+    def add_run(self, run_id: str) -> None:
+        """Notes a scan."""
         self._connection.execute("INSERT OR IGNORE INTO run (run_id) VALUES (?)", (run_id,))
-        number: int
-        (number,) = self._connection.execute("SELECT number FROM run WHERE run_id = ?", (run_id,)).fetchone()
-        return number
 
-    def run_ids(self) -> dict[int, str]:
-        """Returns all scans by number, without damaged identifiers."""
-        rows = self._connection.execute("SELECT number, run_id FROM run")
-        return {number: run_id for number, run_id in rows if _RUN_ID.fullmatch(run_id)}
+    def run_ids(self) -> list[str]:
+        """Returns all scans, without damaged identifiers."""
+        return [run_id for (run_id,) in self._connection.execute("SELECT run_id FROM run") if _is_run_id(run_id)]
 
-    def find(self, directory: bytes, names: Sequence[bytes]) -> list[Row]:
-        """Returns the entries of these names in a directory, in any order, without those of damaged types."""
-        places = ",".join("?" * len(names))
-        found = self._connection.execute(
-            f"SELECT * FROM entry WHERE directory = ? AND name IN ({places})",  # noqa: S608 # question marks alone
-            (directory, *names),
-        )
-        return [Row._make(fields) for fields in found if tuple(map(type, fields)) == _TYPES]
-
-    def write(self, rows: Sequence[Row], seen: Sequence[tuple[int, bytes, bytes]]) -> None:
-        """Stores entries, replacing earlier ones of the same paths.
+    def find(self, directory: bytes, first: bytes, last: bytes, *, repair: bool = False) -> list[Row]:
+        """Returns the blocks with the names from ``first`` to ``last``, in order, without those of damaged types.
 
         Args:
-            rows: the entries.
-            seen: day, directory and name of entries that were seen.
+            directory: key of the directory.
+            first: the least name.
+            last: the greatest name.
+            repair: remove those of damaged types, in a transaction of :meth:`writing`.
         """
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("UPDATE entry SET seen = ? WHERE directory = ? AND name = ?", seen)
-            self._connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        found = self._connection.execute(_FIND, {"directory": directory, "first": first, "last": last}).fetchall()
+        rows = [Row._make(fields) for fields in found if tuple(map(type, fields)) == _TYPES]
+        if repair and len(rows) < len(found):
+            places = [fields[:2] for fields in found if tuple(map(type, fields)) != _TYPES]
+            self._connection.executemany("DELETE FROM block WHERE directory IS ? AND first IS ?", places)
+        return rows
 
-    def prune(self, before_day: int) -> int:
-        """Removes entries that no scan has seen since a day, frees the space, and returns their number."""
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Makes all changes within it at once, and none if it is left by an error. No other scan writes meanwhile."""
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            count = self._connection.execute("DELETE FROM entry WHERE seen < ?", (before_day,)).rowcount
-            self._connection.execute("DELETE FROM run WHERE number NOT IN (SELECT run FROM entry)")
+            yield
+
+    def replace(self, before: Iterable[Row], after: Iterable[Row]) -> None:
+        """Replaces blocks of one directory by others."""
+        places = [(row.directory, row.first) for row in before]
+        self._connection.executemany("DELETE FROM block WHERE directory = ? AND first = ?", places)
+        self._connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?)", after)
+
+    def blocks(self) -> Iterator[Row]:
+        """Yields all blocks without those of damaged types."""
+        place = (b"", b"")
+        while True:
+            # A cursor that stays open would hold the log of other scans.
+            page = self._connection.execute(
+                "SELECT * FROM block WHERE (directory, first) > (?, ?) ORDER BY directory, first LIMIT 256", place
+            ).fetchall()
+            yield from (Row._make(fields) for fields in page if tuple(map(type, fields)) == _TYPES)
+            if not page:
+                return
+            place = page[-1][:2]
+
+    def keep_runs(self, run_ids: Collection[str]) -> None:
+        """Removes all other scans, and frees space."""
+        with self._connection:
+            others = [(run_id,) for run_id in self.run_ids() if run_id not in run_ids]
+            self._connection.executemany("DELETE FROM run WHERE run_id = ?", others)
         self._connection.execute("VACUUM")
-        return count
-
-    def count(self) -> tuple[int, int, int | None, int | None]:
-        """Returns the number of entries and of scans, and the first and last day on which an entry was seen."""
-        entries, first, last = self._connection.execute("SELECT count(*), min(seen), max(seen) FROM entry").fetchone()
-        (runs,) = self._connection.execute("SELECT count(*) FROM run").fetchone()
-        return entries, runs, first, last
-
-    def sets(self) -> list[tuple[bytes, int]]:
-        """Returns the sets of fingerprints in use, and the number of entries of each."""
-        return list(self._connection.execute("SELECT recipes, count(*) FROM entry GROUP BY recipes"))
 
     def recipes(self) -> dict[int, str]:
         """Returns all fingerprints by number."""
@@ -233,7 +243,7 @@ class Store:
             raise self._foreign("it is another program's database")
         if version != FORMAT_VERSION or tables != _TABLES:
             raise DamagedError(f"it has version {version}; this program uses version {FORMAT_VERSION}")
-        # Only the structure, because each entry has its own seal.
+        # Only the structure, because each block has its own seal.
         (verdict,) = ask("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise DamagedError(verdict)

@@ -32,7 +32,9 @@ class Eligibility:
 
     def __init__(self, start_ns: int | None = None) -> None:
         """Creates it with the start of the scan, nanoseconds since the epoch; by default now."""
-        self._latest_ns = (time.time_ns() if start_ns is None else start_ns) - RACY_NS
+        # A later time may stand for two states: a file that changes after it was read must not look unchanged.
+        self.latest_ns = (time.time_ns() if start_ns is None else start_ns) - RACY_NS
+        """Latest mtime and ctime of a file whose state proves anything, nanoseconds since the epoch."""
         self._table = read_mount_table()
         self._mounts: dict[int, bytes | None] = {}
         self._last: tuple[DirectoryRef, int] | None = None
@@ -41,11 +43,7 @@ class Eligibility:
         """Types of filesystems on which nothing was cached."""
 
     def directory_key(self, entry: Entry) -> bytes | None:
-        """Returns the key of the entry's directory, or ``None`` if its state proves nothing.
-
-        It proves nothing on other filesystems, and unless mtime and ctime are well before the start of the scan: a file
-        that changes after it was read must not look unchanged.
-        """
+        """Returns the key of the entry's directory, or ``None`` if states on its filesystem prove nothing."""
         if entry.location.kind is not Kind.FILE:
             return None
         stat = entry.stat
@@ -58,7 +56,7 @@ class Eligibility:
             mount = self._mount_key(entry)
             self._last_key = mount and _digest(mount + directory.path)
             self._last = last
-        return None if max(stat.mtime_ns, stat.ctime_ns) > self._latest_ns else self._last_key
+        return self._last_key
 
     def _mount_key(self, entry: Entry) -> bytes | None:
         device = entry.stat.device

@@ -58,6 +58,12 @@ class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
     superseded: frozenset[int] = frozenset()
     """Numbers of other versions of the same algorithms."""
 
+    @property
+    def numbers(self) -> frozenset[int]:
+        """All numbers of this scan."""
+        others = (self.container, self.decoder, self.no_picture)
+        return frozenset((*self.digests.values(), *self.perceptual.values(), *others)) - {0}
+
     def answer(self, kept: Collection[int]) -> bool:
         """Returns whether values under these numbers are all that the scan needs of a file."""
         if self.container not in kept or any(number not in kept for number in self.digests.values()):

@@ -1,4 +1,4 @@
-"""The cache in a scan: looks up the files ahead, and stores the values of those that were read.
+"""The cache in a scan: looks up the blocks of the files ahead, and stores the values of those that were read.
 
 It belongs to the parent process alone. A cache that can no longer be read or written never ends a scan: it warns once,
 and from then on finds nothing and stores nothing.
@@ -8,36 +8,40 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from typing import Self
 
+import msgspec
+
 from hashaudit.cache import permissions
+from hashaudit.cache.blocks import KnownFile, blocks_of, files_of, open_block, seal_block
 from hashaudit.cache.database import LONG_WAIT_S, SHORT_WAIT_S, DamagedError, Row, Store, is_busy, open_store
 from hashaudit.cache.eligibility import Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
-from hashaudit.cache.values import MAX_VALUE_BYTES, CachedFile, CachedValue, state_key, unpack_numbers
+from hashaudit.cache.values import MAX_VALUE_BYTES, CachedGroup, CachedValue, length_of
 from hashaudit.model.counted import counted
-from hashaudit.model.entry import Entry
+from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.paths import for_terminal
+from hashaudit.model.times import TimeNs
 
 DAY_S = 86_400
 
 SEEN_DAYS = 7
 """Greatest age of the note when a file was last seen. Updating it each night would rewrite the cache."""
 
-FLUSH_ROWS = 4096
-"""Entries in one transaction, some 20 ms."""
+FLUSH_FILES = 4096
+"""Files in one transaction, some 20 ms."""
 
 FLUSH_BYTES = 4 << 20
 """Bytes of values that wait for a transaction."""
 
-MAX_WAITING_ROWS = 1 << 16
-"""Entries that wait while other scans hold the cache. Further ones are dropped: their files are read again next time.
-"""
+MAX_WAITING_FILES = 1 << 16
+"""Files that wait while other scans hold the cache. Further ones are dropped: they are read again next time."""
 
-_NOTHING = CachedFile(b"", "", reread=True)
+_State = tuple[int, int, TimeNs, TimeNs]
+_New = tuple[_State, CachedValue]
 
 
 class Cache:
@@ -67,14 +71,18 @@ class Cache:
         self._verify_share = verify_percent / 100
         self._random = random.SystemRandom()
         self._today = int(time.time()) // DAY_S
-        self._answers: dict[bytes, bool] = {}
-        self._runs: dict[int, str] = {}
-        self._run = 0
+        self._run_id = ""
         self._recipes: Fingerprints | None = None
-        self._rows: list[Row] = []
-        self._rows_bytes = 0
+        self._numbers: frozenset[int] = frozenset()
+        """Numbers of the fingerprints of this scan."""
+        self._new: dict[bytes, dict[bytes, _New]] = {}
+        """Values that wait to be stored, by directory and name."""
+        self._seen: dict[bytes, dict[bytes, _State]] = {}
+        """Files whose day has to be noted."""
+        self._waiting = self._tried = 0
+        """Files that wait, and those of them for which the cache was busy."""
+        self._waiting_bytes = 0
         self._damaged = 0
-        self._seen: list[tuple[int, bytes, bytes]] = []
         self._store: Store | None = None
         self.state = "in use"
         """For the run header."""
@@ -108,10 +116,10 @@ class Cache:
             return None
         try:
             self._recipes = numbered(wanted, self._store.recipe_numbers(wanted.texts()))
-            self._runs = self._store.run_ids()
         except sqlite3.Error as error:
             self._give_up(error)
             return None
+        self._numbers = self._recipes.numbers
         return self._recipes
 
     def begin(self, run_id: str) -> None:
@@ -119,43 +127,74 @@ class Cache:
         if self._store is None:
             return
         try:
-            self._run = self._store.add_run(run_id)
-            self._runs[self._run] = run_id
+            self._store.add_run(run_id)
+            self._run_id = run_id
             self._store.wait_at_most(SHORT_WAIT_S)
         except sqlite3.Error as error:
             self._give_up(error)
 
-    def look_up(self, entries: Sequence[Entry]) -> list[CachedFile | None]:
-        """Returns the cached values of each entry; ``None`` if the cache does not apply to it."""
-        known: list[CachedFile | None] = []
-        for directory, group in groupby(entries, self._places.directory_key):
-            members = list(group)
-            if directory is None or self._store is None:
-                known += [None] * len(members)
-                continue
-            try:
-                names = [entry.location.cache_name for entry in members]
-                rows = {row.name: row for row in self._store.find(directory, names)}
-                known += [self._known(entry, rows.get(name)) for entry, name in zip(members, names, strict=True)]
-            except sqlite3.Error as error:
-                self._give_up(error)
-                known += [None] * len(members)
-        return known
+    def look_up(self, first: Entry, names: Sequence[bytes], states: Sequence[Stat]) -> CachedGroup | None:
+        """Returns what is cached of entries in one directory; ``None`` if the cache does not apply to them.
+
+        Args:
+            first: the first of them. They share its directory, device and consistency.
+            names: the cache name of each.
+            states: the state of each, as listed.
+        """
+        directory = self._places.directory_key(first)
+        if directory is None or self._store is None:
+            return None
+        try:
+            rows = self._store.find(directory, min(names), max(names))
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return None
+        if any(self._today - row.noted >= SEEN_DAYS for row in rows):
+            seen = self._seen.setdefault(directory, {})
+            seen |= {name: _state_of(state) for name, state in zip(names, states, strict=True)}
+        compared: frozenset[bytes] = frozenset()
+        if self._verify_share > 0:
+            compared = frozenset(name for name in names if self._random.random() < self._verify_share)
+        sealed = tuple([row.sealed for row in rows])
+        return CachedGroup(directory, sealed, self._run_id, self._places.latest_ns, compared)
 
     def keep(self, entry: Entry, kept: CachedValue) -> None:
-        """Stores the value of an entry that was looked up before."""
-        directory = self._places.directory_key(entry)
-        if self._store is None or directory is None or len(kept.sealed) > MAX_VALUE_BYTES:
+        """Stores the values of one entry; see :meth:`keep_all`."""
+        self.keep_all([(entry, kept)])
+
+    def keep_all(self, values: Sequence[tuple[Entry, CachedValue]]) -> None:
+        """Stores the values of entries that were looked up before."""
+        if self._store is None:
             return
-        name, state = entry.location.cache_name, state_key(entry.stat)
-        row = Row(directory, name, state, kept.recipes, self._run, self._today, kept.sealed)
-        self._rows.append(row)
-        self._rows_bytes += len(kept.sealed)
-        if len(self._rows) % FLUSH_ROWS == 0 or self._rows_bytes >= FLUSH_BYTES:
+        key_of, latest_ns, is_known = self._places.directory_key, self._places.latest_ns, self._numbers.issuperset
+        new: dict[bytes, _New] = {}
+        container: object = None
+        directory: bytes | None = None
+        device = 0
+        for entry, kept in values:
+            location, state = entry.location, entry.stat
+            if location.container is not container or state.device != device:
+                container, device = location.container, state.device
+                directory = key_of(entry)
+                new = {} if directory is None else self._new.setdefault(directory, {})
+            length_bytes = length_of(kept.values)
+            if (
+                directory is None
+                or state.mtime_ns > latest_ns
+                or state.ctime_ns > latest_ns
+                or length_bytes > MAX_VALUE_BYTES
+                or not is_known(kept.values)
+            ):
+                continue
+            name = location.cache_name if location.within else location.name
+            new[name] = ((state.inode, state.size, state.mtime_ns, state.ctime_ns), kept)
+            self._waiting += 1
+            self._waiting_bytes += length_bytes
+        if self._waiting - self._tried >= FLUSH_FILES or self._waiting_bytes >= FLUSH_BYTES:
             self._flush()
 
     def note_damaged(self, count: int) -> None:
-        """Counts entries with a damaged seal, whose files were read."""
+        """Counts files of blocks with a damaged seal, which were read."""
         self._damaged += count
 
     def close(self) -> None:
@@ -177,43 +216,59 @@ class Cache:
             with suppress(sqlite3.Error):
                 store.close()
 
-    def _known(self, entry: Entry, row: Row | None) -> CachedFile:
-        if row is None or row.state != state_key(entry.stat):
-            return _NOTHING
-        if self._today - row.seen >= SEEN_DAYS:
-            self._seen.append((self._today, row.directory, row.name))
-        answers = self._answers.get(row.recipes)
-        if answers is None:
-            numbers = unpack_numbers(row.recipes)
-            answers = self._answers[row.recipes] = self._recipes is not None and self._recipes.answer(numbers)
-        run_id = self._run_id(row.run)
-        if run_id is None:
-            return _NOTHING
-        reread = not answers or (self._verify_share > 0 and self._random.random() < self._verify_share)
-        return CachedFile(row.value, "" if row.run == self._run else run_id, reread)
-
-    def _run_id(self, number: int) -> str | None:
-        """Returns the identifier of the scan that stored an entry; ``None`` if it is damaged.
-
-        That scan may have begun after this one.
-        """
-        if number not in self._runs and self._store is not None:
-            self._runs = self._store.run_ids()
-        return self._runs.get(number)
-
     def _flush(self) -> None:
-        if self._store is None or not (self._rows or self._seen):
+        if self._store is None or not (self._new or self._seen):
             return
         try:
-            self._store.write(self._rows, self._seen)
+            with self._store.writing():
+                for directory in sorted({*self._new, *self._seen}):
+                    self._write(self._store, directory, self._new.get(directory, {}), self._seen.get(directory, {}))
         except sqlite3.Error as error:
-            if is_busy(error) and len(self._rows) < MAX_WAITING_ROWS:
-                # Another scan is writing; these rows follow with the next ones.
-                self._rows_bytes = 0
+            if is_busy(error) and self._waiting < MAX_WAITING_FILES:
+                # Another scan is writing; these files follow with the next ones.
+                self._tried, self._waiting_bytes = self._waiting, 0
                 return
             if not is_busy(error):
                 self._give_up(error)
-        self._rows, self._seen, self._rows_bytes = [], [], 0
+        self._new, self._seen, self._waiting, self._waiting_bytes, self._tried = {}, {}, 0, 0, 0
+
+    def _write(self, store: Store, directory: bytes, new: Mapping[bytes, _New], seen: Mapping[bytes, _State]) -> None:
+        """Brings the blocks of one directory up to date."""
+        names = sorted({*new, *seen})
+        if not names:
+            return
+        before = store.find(directory, names[0], names[-1], repair=True)
+        firsts = [row.first for row in before]
+        bounds = [0, *(bisect_left(names, first) for first in firsts[1:]), len(names)]
+        for number in range(max(1, len(before))):
+            here = names[bounds[number] : bounds[number + 1]]
+            row = before[number] if before else None
+            if not here:
+                continue
+            block = None if row is None else open_block(directory, row.sealed)
+            files = {} if block is None else files_of(block)
+            is_noted = False
+            for name in here:
+                if name in new:
+                    state, kept = new[name]
+                    files[name] = self._merged(files.get(name), state, kept)
+                elif (file := files.get(name)) is not None and file.stat == seen[name]:
+                    files[name] = msgspec.structs.replace(file, seen=self._today)
+                is_noted |= name in seen
+            noted = self._today if is_noted or row is None else row.noted
+            first = here[0] if row is None else min(row.first, here[0])
+            store.replace(() if row is None else (row,), rows_of(directory, files, noted, first))
+
+    def _merged(self, file: KnownFile | None, state: _State, kept: CachedValue) -> KnownFile:
+        """Returns a file with its new values, and with earlier ones of other algorithms for the same state."""
+        values = kept.values
+        if file is not None and file.stat == state and not kept.replaces and self._recipes is not None:
+            superseded = self._recipes.superseded
+            others = {number: value for number, value in file.values.items() if number not in superseded}
+            values = others | values
+            if length_of(values) > MAX_VALUE_BYTES:
+                values = kept.values
+        return KnownFile(state, self._run_id, self._today, values)
 
     def _open(self) -> None:
         try:
@@ -255,6 +310,23 @@ class Cache:
     @property
     def _shown(self) -> str:
         return for_terminal(self._path)
+
+
+def rows_of(directory: bytes, files: dict[bytes, KnownFile], noted: int, first: bytes) -> list[Row]:
+    """Returns rows with blocks of all of these files.
+
+    Args:
+        directory: key of their directory.
+        files: by cache name.
+        noted: see :class:`Row`.
+        first: the first name that belongs to them; at most the least of theirs.
+    """
+    rows = [Row(directory, name, noted, seal_block(directory, block)) for name, block in blocks_of(files)]
+    return [row if number else row._replace(first=first) for number, row in enumerate(rows)]
+
+
+def _state_of(stat: Stat) -> _State:
+    return stat.inode, stat.size, stat.mtime_ns, stat.ctime_ns
 
 
 def _reason(error: Exception) -> str:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from hashaudit.cache import permissions
+from hashaudit.cache.blocks import files_of, open_block
 from hashaudit.cache.database import DamagedError, Store, open_store
-from hashaudit.cache.hash_cache import DAY_S, SEEN_DAYS
-from hashaudit.cache.values import unpack_numbers
+from hashaudit.cache.hash_cache import DAY_S, SEEN_DAYS, rows_of
 from hashaudit.errors import CacheError
 from hashaudit.model.paths import for_terminal
 
@@ -49,13 +49,26 @@ def stats(path: str) -> Stats:
         CacheError: it does not exist, is damaged, or others could have written to it.
     """
     with _opened(path) as store:
-        entries, runs, first, last = store.count()
         texts = store.recipes()
-        found: Counter[str] = Counter()
-        for numbers, count in store.sets():
-            for number in unpack_numbers(numbers):
-                found[texts.get(number, f"unknown/{number}")] += count
-        return Stats(entries, runs, os.path.getsize(path), _date(first), _date(last), dict(sorted(found.items())))
+        found: Counter[int] = Counter()
+        days: set[int] = set()
+        files = 0
+        for row in store.blocks():
+            block = open_block(row.directory, row.sealed)
+            for entry in () if block is None else block.entries.values():
+                files += 1
+                days.add(entry.seen)
+                found.update(block.recipes[entry.recipes] if block is not None else ())
+        named = {texts.get(number, f"unknown/{number}"): count for number, count in found.items()}
+        first, last = min(days, default=None), max(days, default=None)
+        return Stats(
+            files,
+            len(store.run_ids()),
+            os.path.getsize(path),
+            _date(first),
+            _date(last),
+            dict(sorted(named.items())),
+        )
 
 
 def prune(path: str, days: int) -> Pruned:
@@ -67,8 +80,21 @@ def prune(path: str, days: int) -> Pruned:
     with _opened(path) as store:
         today = int(time.time()) // DAY_S
         # The noted day is up to a week old. A file that was seen since must not be removed for that.
-        forgotten = store.prune(today - days - SEEN_DAYS + 1 if days else today + 1)
-        kept = store.count()[0]
+        before = today - days - SEEN_DAYS + 1 if days else today + 1
+        forgotten = kept = 0
+        runs: set[str] = set()
+        with store.writing():
+            for row in store.blocks():
+                # What does not open must not get a new seal.
+                block = open_block(row.directory, row.sealed)
+                files = {} if block is None else files_of(block)
+                left = {name: file for name, file in files.items() if file.seen >= before}
+                runs.update(file.run_id for file in left.values())
+                kept += len(left)
+                forgotten += len(files) - len(left)
+                if block is None or len(left) < len(files):
+                    store.replace((row,), rows_of(row.directory, left, row.noted, row.first))
+        store.keep_runs(runs)
     return Pruned(forgotten, kept, os.path.getsize(path))
 
 

@@ -1,19 +1,15 @@
-"""Encodes the cached values of one file, sealed so that only a file in the same state opens them.
+"""Encodes the cached values of one file.
 
 Values are stored under the numbers of their fingerprints: a digest, the hashes of an image by one algorithm, the faults
-of its decoding. They are sealed with the path and state that they belong to, so that damage to a cache, or a value in
-the wrong place, is detected before use.
+of its decoding.
 """
 
-import hashlib
-import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from hashaudit.lazy import lazy
 from hashaudit.model.containers import ContainerKind
-from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.results import AlgorithmName, ImageHashes, NoHash, PerceptualHash, in_order
 
@@ -35,30 +31,45 @@ LASTING = frozenset(
 """Faults that the same version always reports for an image. A decoder's failure is not one of them: if it lacked memory
 for a moment, it may report damage."""
 
-_SEAL_BYTES = 16
-
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = lazy(lambda: msgspec.msgpack.Decoder(Values))
 
 
-class CachedFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The cached values of a file to examine, and how to use them."""
+def length_of(values: Values) -> int:
+    """Returns the number of bytes of values. It runs for each file, and a loop is faster than sum() for so few."""
+    length_bytes = 0
+    for value in values.values():
+        length_bytes += len(value)
+    return length_bytes
 
-    sealed: bytes
-    """Empty: no values."""
+
+class CachedGroup(msgspec.Struct, frozen=True, array_like=True):
+    """What the cache knows of the entries of one directory in a batch."""
+
+    directory: bytes
+    """Key of the directory, to which blocks are sealed."""
+    blocks: tuple[bytes, ...]
+    """The sealed blocks with all names of the batch, in order."""
     run_id: str
-    """Earlier scan that read the content; empty: this scan, before an interruption."""
-    reread: bool
-    """Read the file anyway, to compare, or because a value is missing."""
+    """This scan."""
+    latest_ns: int
+    """No value is used or kept of a file whose mtime or ctime is later, in nanoseconds."""
+    compared: frozenset[bytes] = frozenset()
+    """Cache names of files to read anyway, to compare."""
 
 
 class CachedValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A value to cache for a file that was read."""
+    """Values to cache for a file that was read."""
 
     item: int
     """Position of the entry in its batch."""
-    recipes: bytes
-    sealed: bytes
+    values: Values
+    replaces: bool = False
+    """The cache had others for this state of the file, so none of them stays."""
+
+    @property
+    def length_bytes(self) -> int:
+        """Length of the values."""
+        return length_of(self.values)
 
 
 class _Hash(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -78,40 +89,6 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _HASHES = lazy(lambda: msgspec.msgpack.Decoder(tuple[_Hash, ...]))
 _PICTURES = lazy(lambda: msgspec.msgpack.Decoder(_Picture))
-
-
-def state_key(stat: Stat) -> bytes:
-    """Returns the fields that distinguish one state of a file from another."""
-    return b"%x %x %x %x" % (stat.inode, stat.size, int(stat.mtime_ns), int(stat.ctime_ns))
-
-
-def seal(entry: Entry, values: Values) -> bytes:
-    """Returns the values, sealed for a file in its present state."""
-    content = _ENCODER.encode(values)
-    return _seal_of(entry, content) + content
-
-
-def unseal(entry: Entry, sealed: bytes) -> Values | None:
-    """Returns the values, or ``None`` if they are damaged or belong to another path or state."""
-    content = sealed[_SEAL_BYTES:]
-    if sealed[:_SEAL_BYTES] != _seal_of(entry, content):
-        return None
-    try:
-        return _DECODER.decode(content)
-    except msgspec.DecodeError:
-        return None
-
-
-def pack_numbers(numbers: Iterable[int]) -> bytes:
-    """Returns the numbers of fingerprints in ascending order."""
-    ordered = sorted(numbers)
-    return struct.pack(f"<{len(ordered)}I", *ordered)
-
-
-def unpack_numbers(data: bytes) -> frozenset[int]:
-    """Returns the numbers that :func:`pack_numbers` packed; none if the bytes are invalid."""
-    count, rest = divmod(len(data), 4)
-    return frozenset() if rest else frozenset(struct.unpack(f"<{count}I", data))
 
 
 def pack_picture(
@@ -166,12 +143,3 @@ def unpack_picture(values: Values, perceptual: Mapping[AlgorithmName, int], deco
     ]
     picture = _PICTURES.decode(values[decoder])
     return ImageHashes(in_order(found, tuple(perceptual)), picture.faults, picture.no_hash, picture.frames_skipped)
-
-
-def _seal_of(entry: Entry, content: bytes) -> bytes:
-    location = entry.location
-    directory = location.directory.path
-    # Neither a directory's path nor a state contains NUL, and a name contains one only as its first byte, with its own
-    # length after it: the parts cannot run into each other.
-    bound = b"\0".join((directory, location.cache_name, state_key(entry.stat), content))
-    return hashlib.blake2b(bound, digest_size=_SEAL_BYTES).digest()

@@ -41,6 +41,10 @@ class _Counts(ctypes.Structure):
     )
 
 
+_WHOLE, _RESULT = _Range(0, 0), _Counts()
+_WHOLE_AT, _RESULT_AT = ctypes.addressof(_WHOLE), ctypes.addressof(_RESULT)
+
+
 def is_cached(descriptor: int, offset: int, length: int) -> bool:
     """Returns whether any page of a part of a file is cached. True if the kernel does not report it.
 
@@ -65,9 +69,10 @@ def is_written(descriptor: int) -> bool:
     mapped pages when it writes them (folio_mkclean in mm/rmap.c). Where the kernel does not count pages, this makes it
     write them.
     """
-    counts = _counts(descriptor, 0, 0)
-    if counts is not None:
-        return not (counts.dirty or counts.writeback)
+    syscall = _syscall()
+    # One part and one result for all calls, because this runs for each file that is cached.
+    if syscall is not None and syscall(CACHESTAT_NUMBER, descriptor, _WHOLE_AT, _RESULT_AT, 0) == 0:
+        return not (_RESULT.dirty or _RESULT.writeback)
     sync = _sync_file_range()
     return sync is not None and sync(descriptor, 0, 0, _SYNC_AND_WAIT) == 0
 

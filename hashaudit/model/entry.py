@@ -42,6 +42,15 @@ class Stat(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     birth_ns: TimeNs | None = None
     """Creation time. Read for entries that get a record, where system and filesystem keep it; else ``None``."""
 
+    def is_same_state(self, other: "Stat") -> bool:
+        """Returns whether both are the same state of the same file."""
+        return (
+            self.inode == other.inode
+            and self.size == other.size
+            and self.mtime_ns == other.mtime_ns
+            and self.ctime_ns == other.ctime_ns
+        )
+
 
 class ObjectState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     """One state of an object in an object store, as the store reports it."""

@@ -150,9 +150,9 @@ class TotalsCounter:
         """Counts bytes of content read."""
         self.bytes_read += bytes_read
 
-    def recall(self, size_bytes: int) -> None:
-        """Counts an entry whose hashes came from the cache."""
-        self.from_cache += 1
+    def recall(self, size_bytes: int, entries: int = 1) -> None:
+        """Counts entries whose hashes came from the cache."""
+        self.from_cache += entries
         self.bytes_from_cache += size_bytes
 
     def count_inside(self, counts: InsideCounts) -> None:

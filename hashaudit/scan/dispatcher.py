@@ -1,6 +1,7 @@
 """Divides entries into batches by count and bytes, sends large files first, and shares results among hard links."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model import container_parts
 from hashaudit.model.container_parts import Part, PartTask
-from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import SkipReason
 from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import Kind
@@ -22,6 +23,7 @@ from hashaudit.workers.tasks import RunTasks, Task, TaskBatch
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
+    from hashaudit.cache.values import CachedGroup
     from hashaudit.scan.part_results import PartResults
 
 MAX_SPANS = 1_000_000
@@ -260,23 +262,9 @@ class Dispatcher:
             self._submit([task], urgent=True)
 
     def _submit(self, batch: Sequence[EntryTask | RunTasks[TaskContext]], *, urgent: bool = False) -> None:
-        tasks = TaskBatch(batch)
-        for part in (tasks,) if self._cache is None else map(TaskBatch, self._with_known(self._cache, tasks)):
+        tasks: TaskBatch[TaskContext] = TaskBatch(batch)
+        for part in (tasks,) if self._cache is None else _with_known(self._cache, tasks):
             self._pool.submit(self._in_reading_order(part), urgent=urgent)
-
-    @staticmethod
-    def _with_known(cache: "Cache", batch: Sequence[EntryTask]) -> Iterator[list[EntryTask]]:
-        """Yields the same tasks with cached values, in one batch unless these are too large."""
-        part: list[EntryTask] = []
-        known_bytes = 0
-        for task, found in zip(batch, cache.look_up([task.entry for task in batch]), strict=True):
-            found_bytes = 0 if found is None else len(found.sealed)
-            if part and known_bytes + found_bytes > KNOWN_BYTES:
-                yield part
-                part, known_bytes = [], 0
-            known_bytes += found_bytes
-            part.append(task if found is None else msgspec.structs.replace(task, known=found))
-        yield part
 
     def _in_reading_order(self, batch: TaskBatch[TaskContext]) -> TaskBatch[TaskContext]:
         """Returns tasks in inode order for a spinning disk, which then seeks far less than in the order of names."""
@@ -297,3 +285,43 @@ class Dispatcher:
         if known is None:
             known = self._rotational[device] = is_rotational(device) is True
         return known
+
+
+def _with_known(cache: "Cache", batch: TaskBatch[TaskContext]) -> Iterator[TaskBatch[TaskContext]]:
+    """Yields the same tasks with cached values, in one batch unless these are too large."""
+    known_bytes = 0
+    found: list[EntryTask | RunTasks[TaskContext]] = []
+    for _, group in groupby(batch.parts, key=_place):
+        parts = list(group)
+        known = _look_up(cache, parts)
+        if known is None:
+            found += parts
+        else:
+            known_bytes += sum(map(len, known.blocks))
+            found += [msgspec.structs.replace(part, known=known) for part in parts]
+    if known_bytes <= KNOWN_BYTES or len(batch) == 1:
+        yield TaskBatch(found)
+        return
+    middle = len(batch) // 2
+    yield from _with_known(cache, batch[:middle])
+    yield from _with_known(cache, batch[middle:])
+
+
+def _place(part: EntryTask | RunTasks[TaskContext]) -> tuple[int, int, Consistency | None]:
+    """Returns what entries have in common that are looked up at once; a run has nothing in common with others."""
+    if isinstance(part, RunTasks):
+        return id(part), 0, None
+    state = part.entry.state
+    device = state.device if isinstance(state, Stat) else 0
+    return id(part.entry.location.container), device, part.entry.consistency
+
+
+def _look_up(cache: "Cache", parts: Sequence[EntryTask | RunTasks[TaskContext]]) -> "CachedGroup | None":
+    first = parts[0]
+    if isinstance(first, RunTasks):
+        return cache.look_up(first.files.entry(0), first.files.names, first.files.states)
+    if not isinstance(first.entry.state, Stat):
+        return None
+    entries = [part.entry for part in parts if isinstance(part, Task)]
+    names = [entry.location.cache_name for entry in entries]
+    return cache.look_up(first.entry, names, [entry.stat for entry in entries])

@@ -4,7 +4,7 @@ Every entry ends exactly once, as a record that waits for its turn or as a count
 the resume points.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from hashaudit.scan.part_results import JoinedMembers, PartOutcome, PartResults
 from hashaudit.scan.resume.journal import Done, Journal, JournaledLink, PartDone
 from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer, Cached
-from hashaudit.workers.tasks import Completed, Failed, RunTasks, TaskBatch
+from hashaudit.workers.tasks import Completed, Failed, RunTasks, TaskBatch, all_entries, all_sizes
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
@@ -212,9 +212,8 @@ class EntryResults:
                 part.context.span.count.bytes_read += examination.bytes_read
             self._resolve(part, examination, members.get(first))
             first += 1
-        for item in answer.cache.hits:
-            task = tasks[item] if item in reported else tasks[0]
-            task.context.span.count.add(self._recall(tasks[item].entry))
+        if answer.cache.hits:
+            self._recall_all(tasks, reported, answer.cache.hits)
         # All entries that are not reported belong to one span, because entries with followers or their own span are
         # reported, and a large file is alone.
         clean = len(tasks) - len(reported) - len(answer.known)
@@ -309,8 +308,23 @@ class EntryResults:
         if self._cache is None:
             return
         self._cache.note_damaged(cached.damaged)
-        for value in cached.to_keep:
-            self._cache.keep(tasks[value.item].entry, value)
+        if cached.to_keep:
+            entries = all_entries(tasks)
+            self._cache.keep_all([(entries[value.item], value) for value in cached.to_keep])
+
+    def _recall_all(self, tasks: Sequence[EntryTask], reported: Collection[int], hits: Sequence[int]) -> None:
+        """Counts the items of a batch whose content an earlier scan read."""
+        for item in hits if reported else ():
+            if item in reported:
+                task = tasks[item]
+                task.context.span.count.add(self._recall(task.entry))
+        sizes = all_sizes(tasks)
+        of_others = [sizes[item] for item in hits if item not in reported]
+        if of_others:
+            size_bytes = sum(of_others)
+            self._tally.recall(size_bytes, len(of_others))
+            count = Count(from_cache=len(of_others), bytes_from_cache=size_bytes)
+            TaskBatch.of(tasks).parts[0].context.span.count.add(count)
 
     def _recall(self, entry: Entry) -> Count:
         """Counts an entry whose content an earlier scan read."""

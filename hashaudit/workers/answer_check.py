@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit.cache.values import MAX_VALUE_BYTES
+from hashaudit.cache.blocks import runs_of
+from hashaudit.cache.values import MAX_VALUE_BYTES, length_of
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_names
 from hashaudit.lazy import lazy_pattern
@@ -31,6 +32,8 @@ MAX_DISTANCE = 1 << 32
 MAX_ENTRY_CHARACTERS = 1 << 20
 """For the ids of all list entries of one result, and for labels beyond those that a worker keeps."""
 MAX_STATE_CHARACTERS = 1024
+MAX_VALUES = 256
+"""Cached values of one file. There is one for each algorithm, and two or three others."""
 MAX_ATTEMPTS = 10_000
 MAX_FAULTS = 4096
 MAX_HASHES = 100_000
@@ -74,7 +77,7 @@ class AnswerCheck:
             if not self._is_possible(result, tasks[result.item]):
                 return result.item
         for value in answer.cache.to_keep:
-            if len(value.sealed) > MAX_VALUE_BYTES + 64 or len(value.recipes) > MAX_STATE_CHARACTERS:
+            if len(value.values) > MAX_VALUES or length_of(value.values) > MAX_VALUE_BYTES:
                 return value.item
         return None
 
@@ -357,4 +360,8 @@ def _is_fault(fault: Fault) -> bool:
 
 
 def _is_run(run: str | None, task: Task[ContextT]) -> bool:
-    return run is None or (task.known is not None and run == task.known.run_id and _RUN_ID.fullmatch(run) is not None)
+    if run is None:
+        return True
+    if task.known is None or _RUN_ID.fullmatch(run) is None:
+        return False
+    return any(run in runs_of(block) for block in task.known.blocks)

@@ -9,7 +9,7 @@ import errno
 import msgspec
 
 from hashaudit.cache.fingerprints import Fingerprints
-from hashaudit.cache.values import CachedFile, CachedValue
+from hashaudit.cache.values import CachedGroup, CachedValue
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.content.containers.member_filter import MemberPatterns
 from hashaudit.host.sandbox.sandbox import Sandbox
@@ -106,8 +106,6 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Hash an image perceptually. False once a decoder has crashed a worker on this file."""
     report: bool
     """Report an :class:`EntryResult` even without a finding or a fault."""
-    known: CachedFile | None
-    """Cached values; ``None``: the cache does not apply to this entry."""
     version: str | None
     within: tuple[Member, ...]
     via_symlink: bool
@@ -125,12 +123,24 @@ class Group(msgspec.Struct, frozen=True, array_like=True, tag=0):
     container: DirectoryRef | BucketRef
     root: int
     items: tuple[Item, ...]
+    cached: CachedGroup | None = None
+    """Cached values; ``None``: the cache does not apply to these entries."""
 
     def __len__(self) -> int:
         return len(self.items)
 
 
-GroupOrRun = Group | FileRun
+class CachedRun(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """A run of files with what the cache has of them."""
+
+    files: FileRun
+    cached: CachedGroup
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+GroupOrRun = Group | FileRun | CachedRun
 
 
 class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -152,15 +162,16 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
 
     def full_groups(self) -> list[Group]:
         """Returns the groups, with an item for each file of a run."""
-        return [_as_group(group) if isinstance(group, FileRun) else group for group in self.groups]
+        return [group if isinstance(group, Group) else _as_group(group) for group in self.groups]
 
 
-def _as_group(run: FileRun) -> Group:
+def _as_group(group: FileRun | CachedRun) -> Group:
+    run, cached = (group, None) if isinstance(group, FileRun) else (group.files, group.cached)
     items = [
-        Item(name, state, Consistency.STABLE, True, False, None, None, (), False)  # noqa: FBT003 # faster than by name
+        Item(name, state, Consistency.STABLE, True, False, None, (), False)  # noqa: FBT003 # faster than by name
         for name, state in zip(run.names, run.states, strict=True)
     ]
-    return Group(run.container, run.root, tuple(items))
+    return Group(run.container, run.root, tuple(items), cached)
 
 
 def entry_of(group: Group, item: Item) -> Entry:

@@ -7,13 +7,13 @@ from typing import Generic, TypeVar, overload
 
 import msgspec
 
-from hashaudit.cache.values import CachedFile
+from hashaudit.cache.values import CachedGroup
 from hashaudit.model.container_parts import Part
 from hashaudit.model.entry import Entry
 from hashaudit.model.faults import Fault
 from hashaudit.model.file_run import FileRun
 from hashaudit.workers.member_spool import MemberSpool
-from hashaudit.workers.protocol import Answer, Blame, Group, GroupOrRun, Item
+from hashaudit.workers.protocol import Answer, Blame, Cached, CachedRun, Group, GroupOrRun, Item
 
 ContextT = TypeVar("ContextT")
 
@@ -24,8 +24,9 @@ class Task(msgspec.Struct, Generic[ContextT], frozen=True):
     context: ContextT
     entry: Entry
     report: bool
-    known: CachedFile | None = None
-    """Cached values; ``None``: the cache does not apply."""
+    known: CachedGroup | None = None
+    """Cached values of its directory, shared with the other tasks of its batch there; ``None``: the cache does not
+    apply."""
     attempts: int = 0
     decode: bool = True
     blames: tuple[Blame, ...] = ()
@@ -46,6 +47,8 @@ class RunTasks(msgspec.Struct, Generic[ContextT], frozen=True):
     """Returns the context of a file by its position in the run that the caller submitted."""
     first: int = 0
     """Position there of the first of these files."""
+    known: CachedGroup | None = None
+    """Cached values of the files; ``None``: the cache does not apply."""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -57,11 +60,11 @@ class RunTasks(msgspec.Struct, Generic[ContextT], frozen=True):
 
     def task(self, index: int) -> Task[ContextT]:
         """Returns one of the tasks."""
-        return Task(self.context_at(self.first + index), self.files.entry(index), report=False)
+        return Task(self.context_at(self.first + index), self.files.entry(index), report=False, known=self.known)
 
     def part(self, first: int, end: int) -> "RunTasks[ContextT]":
         """Returns the tasks from ``first`` to before ``end``."""
-        return RunTasks(self.files.part(first, end), self.context_at, self.first + first)
+        return RunTasks(self.files.part(first, end), self.context_at, self.first + first, self.known)
 
 
 class TaskBatch(Sequence[Task[ContextT]]):
@@ -167,13 +170,35 @@ def grouped(tasks: Sequence[Task[ContextT]]) -> tuple[GroupOrRun, ...]:
     groups: list[GroupOrRun] = []
     for is_run, parts in groupby(_parts(tasks), key=lambda part: isinstance(part, RunTasks)):
         if is_run:
-            groups += [part.files for part in parts if isinstance(part, RunTasks)]
+            groups += [_run(part) for part in parts if isinstance(part, RunTasks)]
         else:
             # By identity, because entries of one directory share it and its path can be long.
             singles = [part for part in parts if isinstance(part, Task)]
-            of_directories = groupby(singles, key=lambda task: id(task.entry.location.container))
+            of_directories = groupby(singles, key=_place)
             groups += [_group(list(group)) for _, group in of_directories]
     return tuple(groups)
+
+
+def all_entries(tasks: Sequence[Task[ContextT]]) -> list[Entry]:
+    """Returns the entries of tasks, at less cost than one by one."""
+    entries: list[Entry] = []
+    for part in _parts(tasks):
+        if isinstance(part, RunTasks):
+            entries += part.files.entries()
+        else:
+            entries.append(part.entry)
+    return entries
+
+
+def all_sizes(tasks: Sequence[Task[ContextT]]) -> list[int]:
+    """Returns the bytes of each entry as listed, at less cost than one by one."""
+    sizes: list[int] = []
+    for part in _parts(tasks):
+        if isinstance(part, RunTasks):
+            sizes += part.files.sizes
+        else:
+            sizes.append(part.entry.state.size)
+    return sizes
 
 
 def accounted_for(answer: Answer, tasks: Sequence[Task[ContextT]]) -> bool:
@@ -194,9 +219,21 @@ def accounted_for(answer: Answer, tasks: Sequence[Task[ContextT]]) -> bool:
         and all(0 <= item < len(tasks) for item in apart)
         and cached.damaged >= 0
         and len(set(cached.hits)) == len(cached.hits)
-        and all(0 <= item < len(tasks) and tasks[item].known is not None for item in cached.hits)
-        and all(0 <= new.item < len(tasks) and tasks[new.item].known is not None for new in cached.to_keep)
+        and _may_be_cached(cached, tasks)
     )
+
+
+def _may_be_cached(cached: Cached, tasks: Sequence[Task[ContextT]]) -> bool:
+    """Returns whether the cache applies to all items that an answer has from it or for it."""
+    items = [*cached.hits, *(new.item for new in cached.to_keep)]
+    if not items:
+        return True
+    if min(items) < 0 or max(items) >= len(tasks):
+        return False
+    parts = _parts(tasks)
+    if all(part.known is not None for part in parts):
+        return True
+    return all(tasks[item].known is not None for item in items)
 
 
 def _parts(tasks: Sequence[Task[ContextT]]) -> Sequence[Task[ContextT] | RunTasks[ContextT]]:
@@ -217,9 +254,17 @@ def _to_report(tasks: Sequence[Task[ContextT]]) -> set[int]:
     return must
 
 
+def _run(part: RunTasks[ContextT]) -> FileRun | CachedRun:
+    return part.files if part.known is None else CachedRun(part.files, part.known)
+
+
+def _place(task: Task[ContextT]) -> tuple[int, int]:
+    return id(task.entry.location.container), id(task.known)
+
+
 def _group(run: list[Task[ContextT]]) -> Group:
     first = run[0].entry.location
-    return Group(first.container, first.root, tuple([_item(task) for task in run]))
+    return Group(first.container, first.root, tuple([_item(task) for task in run]), run[0].known)
 
 
 def _item(task: Task[ContextT]) -> Item:
@@ -231,7 +276,6 @@ def _item(task: Task[ContextT]) -> Item:
         entry.consistency,
         task.decode,
         task.report,
-        task.known,
         at.version,
         at.within,
         at.via_symlink,

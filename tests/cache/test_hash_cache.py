@@ -1,6 +1,7 @@
 """Which values are cached, which are trusted, and which files are read again."""
 
 import io
+import itertools
 import os
 import sqlite3
 import time
@@ -10,13 +11,16 @@ import msgspec
 import pytest
 from PIL import Image, ImageOps
 
+from cache_blocks import change_files, damage_block, files_in
 from cache_lab import picture, scan
-from hashaudit.cache import values
+from hashaudit.cache import blocks, values
+from hashaudit.cache.blocks import KnownFile
 from hashaudit.cache.database import Store
 from hashaudit.cache.eligibility import TRUSTED_TYPES, Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, PictureSpec, numbered, wanted
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.cache.maintenance import prune, stats
+from hashaudit.cache.values import CachedGroup, CachedValue
 from hashaudit.content.containers.sniff import SNIFF_REVISION
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_versions
@@ -28,12 +32,13 @@ from hashaudit.errors import CacheError
 from hashaudit.host import page_cache
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
-from hashaudit.model.location import DirectoryRef, Location, Member
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName, ImageHashes, PerceptualHash
-from hashaudit.workers.child.cache_values import CacheReader
+from hashaudit.workers.child.cache_values import UNKNOWN, CacheReader, KnownGroup
 from hashaudit.workers.child.sink import Content
 from hashaudit.workers.protocol import PROGRESS_WORDS
 
+RUN = "01890a5d-ac96-774b-bcce-b302099a8057"
 SHA256, PDQ = AlgorithmName("sha256"), AlgorithmName("pdq")
 
 
@@ -77,30 +82,105 @@ def test_a_cached_state_is_not_trusted_while_it_is_recent(three: Path, tmp_path:
     assert scan(three, tmp_path / "c.db", racy=True).recalled == 0
 
 
+def known(stat: Stat | None = None, **changes: object) -> KnownFile:
+    stat = stat or entry().stat
+    file = KnownFile((stat.inode, stat.size, stat.mtime_ns, stat.ctime_ns), RUN, 5, {1: b"digest", 300: b""})
+    return msgspec.structs.replace(file, **changes)
+
+
+def opened(files: dict[bytes, KnownFile], **changes: object) -> KnownGroup:
+    """What a worker is told of these files."""
+    sealed = tuple(blocks.seal_block(b"key", block) for _, block in blocks.blocks_of(files))
+    group = CachedGroup(b"key", sealed, "", 1 << 62)
+    return KnownGroup(msgspec.structs.replace(group, **changes), Fingerprints({SHA256: 1}, 300))
+
+
 @pytest.mark.parametrize("field", ["inode", "size", "mtime_ns", "ctime_ns"])
 def test_every_field_of_the_state_counts(field: str) -> None:
-    kept = values.seal(entry(), {1: b"digest"})
-    assert values.unseal(entry(), kept) == {1: b"digest"}
-    assert values.unseal(entry(**{field: 999}), kept) is None
-    assert values.state_key(entry().stat) != values.state_key(entry(**{field: 999}).stat)
+    group = opened({b"name": known()})
+    other = entry(**{field: 999}).stat
+    assert group.unread()(b"name", entry().stat) == {SHA256: b"digest"}
+    assert group.unread()(b"name", other) is None
+    assert group.unread()(b"other", entry().stat) is None
+    assert group.file(b"name", other) == group.file(b"other", entry().stat) == UNKNOWN
+    found = group.file(b"name", entry().stat)
+    assert found is not None
+    assert (found.values, found.reread, found.run_id) == ({1: b"digest", 300: b""}, False, RUN)
+    assert not entry().stat.is_same_state(other)
 
 
-def test_a_value_of_another_path_does_not_open() -> None:
-    kept = values.seal(entry(), {1: b"digest"})
-    here = entry().location
-    for there in (
-        msgspec.structs.replace(here, name=b"other"),
-        msgspec.structs.replace(here, container=DirectoryRef(b"/srv2", 1, 2)),
-        msgspec.structs.replace(here, within=(Member("zip", b"name", 0),)),
+@pytest.mark.parametrize("field", ["mtime_ns", "ctime_ns"])
+def test_a_state_that_may_still_change_unseen_proves_nothing(field: str) -> None:
+    late = entry(**{field: 999}).stat
+    group = opened({b"name": known(late)}, latest_ns=998)
+    assert group.unread()(b"name", late) is None
+    assert group.file(b"name", late) is None
+    assert opened({b"name": known(late)}, latest_ns=999).unread()(b"name", late) is not None
+
+
+def test_what_is_not_plain_or_not_all_is_left_to_the_long_way() -> None:
+    stat = entry().stat
+    for file in (
+        known(values={1: b"digest", 300: b"zip"}),
+        known(values={1: b"digest"}),
+        known(values={300: b"", 7: b"digest"}),
     ):
-        assert values.unseal(msgspec.structs.replace(entry(), location=there), kept) is None
+        assert opened({b"name": file}).unread()(b"name", stat) is None
+    assert opened({b"name": known()}, run_id=RUN).unread()(b"name", stat) is None, "it counts as read"
+    assert opened({b"name": known()}, compared=frozenset([b"name"])).unread()(b"name", stat) is None
+    sealed = blocks.seal_block(b"key", next(blocks.blocks_of({b"name": known()}))[1])
+    with_pictures = Fingerprints({SHA256: 1}, 300, {}, 0, 2)
+    assert KnownGroup(CachedGroup(b"key", (sealed,), "", 1 << 62), with_pictures).unread()(b"name", stat) is None
+
+
+def test_a_block_of_another_directory_does_not_open() -> None:
+    [(_, block)] = blocks.blocks_of({b"name": known()})
+    sealed = blocks.seal_block(b"key", block)
+    assert blocks.open_block(b"key", sealed) == block
+    assert blocks.open_block(b"kez", sealed) is None
+    assert opened({b"name": known()}, directory=b"kez").unread()(b"name", entry().stat) is None
 
 
 def test_no_changed_byte_opens() -> None:
-    kept = values.seal(entry(), {1: b"digest", 300: b""})
-    for at in range(len(kept)):
-        assert values.unseal(entry(), kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1 :]) is None
-        assert values.unseal(entry(), kept[:at]) is None
+    [(_, block)] = blocks.blocks_of({b"name": known()})
+    sealed = blocks.seal_block(b"key", block)
+    for at in range(len(sealed)):
+        assert blocks.open_block(b"key", sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]) is None
+        assert blocks.open_block(b"key", sealed[:at]) is None
+
+
+def test_a_block_that_holds_nonsense_under_its_seal_does_not_open() -> None:
+    [(_, block)] = blocks.blocks_of({b"name": known()})
+    for name, number in (("recipes", 1), ("run", -1), ("run", 9), ("values", ())):
+        broken = msgspec.structs.replace(block.entries[b"name"], **{name: number})
+        nonsense = msgspec.structs.replace(block, entries={b"name": broken})
+        assert blocks.open_block(b"key", blocks.seal_block(b"key", nonsense)) is None
+
+
+def test_blocks_have_all_files_in_order() -> None:
+    files = {b"%05d" % number: known(values={1: b"x" * (number % 700)}) for number in range(1000)}
+    files[b"00500"] = known(values={1: b"x" * blocks.BLOCK_BYTES * 2})
+    parts = list(blocks.blocks_of(files))
+    assert [name for _, block in parts for name in block.entries] == sorted(files)
+    assert all(first == min(block.entries) for first, block in parts)
+    assert max(len(block.entries) for _, block in parts) <= blocks.BLOCK_ENTRIES
+    together = [blocks.files_of(block) for _, block in parts]
+    assert {name: file for part in together for name, file in part.items()} == files
+    whole = {name: msgspec.structs.replace(file, values={1: name, 300: b""}) for name, file in files.items()}
+    unread = opened(whole).unread()
+    for name in (b"00999", b"00000", b"00500", b"00501"):
+        assert unread(name, entry().stat) == {SHA256: name}
+
+
+def test_files_between_whole_blocks_count_as_damaged() -> None:
+    files = {b"%05d" % number: known() for number in range(3 * blocks.BLOCK_ENTRIES)}
+    sealed = [blocks.seal_block(b"key", block) for _, block in blocks.blocks_of(files)]
+    for damaged in range(3):
+        group = opened({}, blocks=tuple(b"damaged" if at == damaged else one for at, one in enumerate(sealed)))
+        found = [group.file(name, entry().stat) for name in sorted(files)]
+        assert [file is not None and file.values is None for file in found] == [
+            number // blocks.BLOCK_ENTRIES == damaged for number in range(len(files))
+        ]
 
 
 def test_a_failing_decoder_is_asked_again_and_a_verdict_on_the_picture_is_kept(three: Path, tmp_path: Path) -> None:
@@ -159,49 +239,70 @@ def test_what_is_missing_is_read_and_what_was_there_stays(three: Path, tmp_path:
     assert scan(three, cache, digests=["md5", "sha1"]).recalled == 3
 
 
-def test_a_damaged_entry_is_read_again(three: Path, tmp_path: Path) -> None:
+def test_a_damaged_block_is_read_again(three: Path, tmp_path: Path) -> None:
     cache = tmp_path / "c.db"
     first = scan(three, cache)
-    sql(
-        cache,
-        "UPDATE entry SET value = cast(substr(value, 1, 20) || x'00' || substr(value, 22) AS BLOB) WHERE name = ?",
-        b"text",
-    )
+    assert damage_block(cache, b"text") == 3
     second = scan(three, cache)
-    assert (second.found, second.recalled, second.damaged) == (first.found, 2, 1)
+    assert (second.found, second.recalled, second.damaged) == (first.found, 0, 3)
     assert scan(three, cache).recalled == 3
 
 
-def test_an_entry_of_another_type_is_no_entry(three: Path, tmp_path: Path) -> None:
+def test_a_block_of_another_type_is_no_block(three: Path, tmp_path: Path) -> None:
     cache = tmp_path / "c.db"
     first = scan(three, cache)
-    sql(cache, "UPDATE entry SET value = cast(x'ff' || value AS TEXT) WHERE name = ?", b"text")
+    damage_block(cache, b"text", to_text=True)
     second = scan(three, cache)
-    assert (second.found, second.recalled, second.warnings) == (first.found, 2, [])
+    assert (second.found, second.recalled, second.warnings) == (first.found, 0, [])
+    assert scan(three, cache).recalled == 3
 
 
-def test_another_run_is_not_made_up(three: Path, tmp_path: Path) -> None:
-    scan(three, tmp_path / "c.db")
-    sql(tmp_path / "c.db", "UPDATE run SET run_id = 'no id'")
-    assert scan(three, tmp_path / "c.db").recalled == 0
-
-
-def test_a_forged_entry_is_found_out_when_it_is_read_again(three: Path, tmp_path: Path) -> None:
+def test_a_forged_value_is_found_out_when_its_file_is_read_again(three: Path, tmp_path: Path) -> None:
     cache = tmp_path / "c.db"
     scan(three, cache)
     path = three / "text"
-    status, folder = path.stat(), three.stat()
-    at = Entry(
-        Location(DirectoryRef(os.fsencode(three), folder.st_dev, folder.st_ino), b"text"),
-        Stat(0, 0, status.st_ino, 1, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
-    )
-    sql(cache, "UPDATE entry SET value = ? WHERE name = ?", values.seal(at, {1: b"\0" * 32, 2: b""}), b"text")
+
+    def forged(name: bytes, file: KnownFile) -> KnownFile:
+        values = {number: b"\0" * 32 if value else value for number, value in file.values.items()}
+        return msgspec.structs.replace(file, values=values) if name == b"text" else file
+
+    change_files(cache, forged)
     believed = scan(three, cache).found[os.fsencode(path)]
     assert believed.digests == {"sha256": "00" * 32}, "a cache is believed: that is what its file's mode is for"
     compared = scan(three, cache, verify_percent=100)
     assert compared.codes() == {"text": ["cache_mismatch"]}
     assert compared.found[os.fsencode(path)].digests == scan(three, None).found[os.fsencode(path)].digests
     assert scan(three, cache, verify_percent=100).codes() == {}, "the entry was replaced"
+
+
+def test_values_of_other_algorithms_go_with_a_wrong_one(three: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    scan(three, cache, digests=["sha256", "md5"])
+    change_files(cache, lambda _, file: msgspec.structs.replace(file, values=dict.fromkeys(file.values, b"wrong")))
+    assert len(scan(three, cache, digests=["md5"], verify_percent=100).codes()) == 3
+    assert scan(three, cache, digests=["sha256"]).recalled == 0
+
+
+def test_a_large_directory_is_kept_in_blocks_that_grow_and_change(tree: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "c.db"
+    for number in range(0, 600, 2):
+        (tree / f"{number:04}").write_bytes(b"%d" % number)
+    scan(tree, cache)
+    assert scan(tree, cache).recalled == 300
+    for number in range(1, 600, 2):
+        (tree / f"{number:04}").write_bytes(b"%d" % number)
+    (tree / "0300").write_bytes(b"other")
+    (tree / "0000a").write_bytes(b"before all but one")
+    changed = scan(tree, cache)
+    assert changed.recalled == 299
+    again = scan(tree, cache)
+    assert (again.recalled, again.found) == (601, scan(tree, None).found)
+    assert scan(tree, cache, unreported=True).recalled == 601
+    with Store(os.fsencode(cache), create=False) as store:
+        rows = list(store.blocks())
+        assert sum(len(files_in(row)) for row in rows) == 601
+        assert all(row.first <= min(files_in(row)) for row in rows)
+        assert all(max(files_in(one)) < other.first for one, other in itertools.pairwise(rows))
 
 
 def test_a_share_is_compared(tree: Path, tmp_path: Path) -> None:
@@ -270,16 +371,25 @@ def test_two_caches_open_at_once_share_what_they_keep(three: Path, tmp_path: Pat
     assert warnings == []
 
 
+def age(cache: Path, days: dict[bytes, int]) -> None:
+    """Makes files seen so many days earlier, and all blocks noted long ago."""
+    change_files(cache, lambda name, file: msgspec.structs.replace(file, seen=file.seen - days.get(name, 0)))
+    sql(cache, "UPDATE block SET noted = noted - 100")
+
+
 def test_files_that_no_scan_has_seen_for_long_are_pruned(three: Path, tmp_path: Path) -> None:
     cache = tmp_path / "c.db"
     scan(three, cache)
-    sql(cache, "UPDATE entry SET seen = seen - 100 WHERE name = ?", b"text")
-    sql(cache, "UPDATE entry SET seen = seen - 35 WHERE name = ?", b"picture.png")
+    earlier = {b"text": 100, b"picture.png": 35}
+    age(cache, earlier)
     assert (prune(str(cache), 30).forgotten, stats(str(cache)).files) == (1, 2), "the note may be a week old"
     assert prune(str(cache), 28).forgotten == 1
-    sql(cache, "UPDATE entry SET seen = seen - 100")
+    age(cache, {b"broken.jpg": 100})
     assert scan(three, cache).recalled == 1
     assert prune(str(cache), 30).forgotten == 0, "a run that meets a file notes it"
+    assert (stats(str(cache)).files, stats(str(cache)).runs) == (3, 2)
+    assert damage_block(cache, b"text") == 3
+    assert (prune(str(cache), 30).kept, stats(str(cache)).files) == (0, 0), "what is damaged gets no new seal"
     with pytest.raises(CacheError, match="the cache does not exist"):
         stats(str(tmp_path / "other.db"))
 
@@ -288,7 +398,6 @@ def test_a_busy_cache_keeps_what_waits(three: Path, tmp_path: Path) -> None:
     path = tmp_path / "c.db"
     scan(three, path)
     warnings: list[str] = []
-    (kept,) = [b"sealed"]
     with Cache(str(path), warn=warnings.append, places=Eligibility(time.time_ns() + 10**11)) as cache:
         cache.prepare(wanted([SHA256], None))
         cache.begin("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -299,13 +408,24 @@ def test_a_busy_cache_keeps_what_waits(three: Path, tmp_path: Path) -> None:
         )
         with sqlite3.connect(path, isolation_level=None) as blocker:
             blocker.execute("BEGIN IMMEDIATE")
-            cache.keep(at, values.CachedValue(0, b"", kept))
+            cache.keep(at, CachedValue(0, {1: b"digest"}))
             cache._flush()
             blocker.execute("ROLLBACK")
         blocker.close()
     assert warnings == []
-    with Store(os.fsencode(path), create=False) as store:
-        assert store.count()[0] == 4
+    assert stats(str(path)).files == 4
+
+
+def test_only_values_that_this_scan_computes_are_kept(three: Path, tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with Cache(str(path), warn=print, places=Eligibility(time.time_ns() + 10**11)) as cache:
+        cache.prepare(wanted([SHA256], None))
+        cache.begin(RUN)
+        status = (three / "text").stat()
+        at = Entry(Location(DirectoryRef(os.fsencode(three), 0, 0), b"new"), Stat(0, status.st_dev, 1, 1, 1, 1, 1))
+        cache.keep(at, CachedValue(0, {1: b"digest", 99: b"of another scan"}))
+        cache.keep(at, CachedValue(0, {1: b"x" * (1 << 20)}))
+    assert stats(str(path)).files == 0
 
 
 def test_hashes_come_back_in_the_order_in_which_they_were_found() -> None:

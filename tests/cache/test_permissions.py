@@ -165,7 +165,8 @@ def test_damage_that_shows_later_ends_the_use_of_the_cache_alone(tmp_path: Path)
     with Cache(str(path), warn=warnings.append) as cache:
         assert cache._store is not None
         cache._give_up(sqlite3.DatabaseError("malformed"))
-        assert cache.look_up([]) == []
+        at = Entry(Location(DirectoryRef(b"/srv", 1, 2), b"name"), Stat(0, 1, 2, 1, 5, 0, 0))
+        assert cache.look_up(at, (b"name",), (at.stat,)) is None
         cache.begin("01890a5d-ac96-774b-bcce-b302099a8057")
     assert len(warnings) == 1
     assert "c.db.damaged" in warnings[0]

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from cache_blocks import change_files
 from cache_lab import picture, trusted
-from hashaudit.cache import values
+from hashaudit.cache.blocks import KnownFile
 from hashaudit.content.containers.sniff import SNIFF_REVISION
-from hashaudit.model.entry import Entry, Stat
-from hashaudit.model.location import DirectoryRef, Location
 from installed import COMMAND, Result, Tool, of_kind, totals
 from interrupted import interrupt, journal_of, make_tree
 from interrupted import told as told_of
@@ -148,10 +148,7 @@ def test_a_difference_is_a_fault(hashaudit: Tool, make_list: MakeList, tree: Pat
     before = path.stat()
     assert hashaudit(*words).code == 0
     # What no honest system does: other content in the very same state. The disk under a mounted filesystem could.
-    with sqlite3.connect(cache) as connection:
-        (value,) = connection.execute("SELECT value FROM entry WHERE name = ?", (b"clean",)).fetchone()
-        connection.execute("UPDATE entry SET value = ? WHERE name = ?", (forged(path, value), b"clean"))
-    connection.close()
+    change_files(cache, lambda name, file: forged(file) if name == b"clean" else file)
     assert hashaudit(*words).code == 0
     result = hashaudit(*words, "--cache-verify", "100", "--record", "all")
     assert result.code == 16
@@ -167,14 +164,10 @@ def test_a_difference_is_a_fault(hashaudit: Tool, make_list: MakeList, tree: Pat
     assert hashaudit(*words, "--cache-verify", "100").code == 0
 
 
-def forged(path: Path, value: bytes) -> bytes:
-    """The same value with another digest, under a seal that holds."""
-    status = path.stat()
-    stat = Stat(0, 0, status.st_ino, 1, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    entry = Entry(Location(DirectoryRef(os.fsencode(path.parent), 0, 0), os.fsencode(path.name)), stat)
-    content = values.unseal(entry, value)
-    assert content is not None
-    return values.seal(entry, {number: b"\0" * 32 if kept else kept for number, kept in content.items()})
+def forged(file: KnownFile) -> KnownFile:
+    """The same values with another digest."""
+    values = {number: b"\0" * 32 if kept else kept for number, kept in file.values.items()}
+    return msgspec.structs.replace(file, values=values)
 
 
 def garbage(cache: Path) -> None:

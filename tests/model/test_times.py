@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashaudit.cache.values import state_key
+from hashaudit.cache.blocks import KnownFile, blocks_of, open_block, seal_block
 from hashaudit.model.entry import Entry, Stat
 from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.times import TICK_NS, time_ns, uncertain_left_ns
@@ -30,9 +30,19 @@ def test_an_entry_is_sent_as_it_is(far: int) -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Entry) == entry
 
 
+def known_file(stat: Stat) -> KnownFile:
+    return KnownFile((stat.inode, stat.size, stat.mtime_ns, stat.ctime_ns), "run", 1, {})
+
+
 def test_two_far_times_are_two_states() -> None:
-    keys = {state_key(Stat(0o100644, 1, 10, 1, 5, time_ns(far), 0)) for far in FAR}
-    assert len(keys) == len(FAR)
+    stats = [Stat(0o100644, 1, 10, 1, 5, time_ns(far), 0) for far in FAR]
+    files = {b"%d" % number: known_file(stat) for number, stat in enumerate(stats)}
+    [(_, block)] = blocks_of(files)
+    opened = open_block(b"key", seal_block(b"key", block))
+    assert opened is not None
+    for number, stat in enumerate(stats):
+        assert [opened.entries[b"%d" % number].is_of(other) for other in stats] == [one is stat for one in stats]
+        assert [stat.is_same_state(other) for other in stats] == [one is stat for one in stats]
 
 
 def test_times_are_uncertain_for_as_long_as_the_next_change_may_get_them() -> None:

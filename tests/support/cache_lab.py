@@ -4,6 +4,7 @@ import io
 import os
 import time
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from hashaudit.cache.eligibility import TRUSTED_TYPES, Eligibility
 from hashaudit.cache.hash_cache import Cache
-from hashaudit.cache.values import CachedFile
+from hashaudit.cache.values import CachedGroup
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
@@ -77,6 +78,7 @@ def scan(
     perceptual: Sequence[str] = (),
     verify_percent: float = 0.0,
     racy: bool = False,
+    unreported: bool = False,
     **options: object,
 ) -> Scanned:
     """Examines a tree as a worker does.
@@ -88,6 +90,7 @@ def scan(
         digests: to compute besides.
         perceptual: to compute besides.
         verify_percent: as of the cache.
+        unreported: only files with a finding or a fault have a result.
         racy: what has just been written is not trusted, as in a real run.
         options: of the configuration.
     """
@@ -103,14 +106,19 @@ def scan(
     with load_lists(config.lists) as loaded:
         plan = plan_for(config, loaded)
         if cache_path is None:
-            answer = _examine(msgspec.structs.replace(plan, report_all=True), entries, [None] * len(entries))
+            answer = _examine(plan, entries, [None] * len(entries), report_all=not unreported)
         else:
             now_ns = time.time_ns()
             places = Eligibility(None if racy else now_ns + 10 * 10**9)
             with Cache(str(cache_path), verify_percent, warn=warnings.append, places=places) as cache:
-                plan = msgspec.structs.replace(plan, report_all=True, recipes=cache.prepare(recipes_for(plan)))
+                plan = msgspec.structs.replace(plan, recipes=cache.prepare(recipes_for(plan)))
                 cache.begin(new_run_id(now_ns))
-                answer = _examine(plan, entries, cache.look_up(entries))
+                known: list[CachedGroup | None] = []
+                for _, run in groupby(entries, key=lambda entry: id(entry.location.container)):
+                    group = list(run)
+                    names = [entry.location.cache_name for entry in group]
+                    known += [cache.look_up(group[0], names, [entry.stat for entry in group])] * len(group)
+                answer = _examine(plan, entries, known, report_all=not unreported)
                 for kept in answer.cache.to_keep:
                     cache.keep(entries[kept.item], kept)
     found = {
@@ -119,9 +127,12 @@ def scan(
     return Scanned(found, len(answer.cache.hits), answer.cache.damaged, warnings)
 
 
-def _examine(plan: WorkerConfig, entries: Sequence[Entry], known: Sequence[CachedFile | None]) -> Answer:
+def _examine(
+    plan: WorkerConfig, entries: Sequence[Entry], known: Sequence[CachedGroup | None], *, report_all: bool
+) -> Answer:
+    plan = msgspec.structs.replace(plan, report_all=report_all)
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
     progress[ALLOWED_BYTES] = 1 << 60
-    tasks = [Task(None, entry, report=True, known=one) for entry, one in zip(entries, known, strict=True)]
+    tasks = [Task(None, entry, report=report_all, known=one) for entry, one in zip(entries, known, strict=True)]
     with patch.object(examiner, "NEWS_NS", 1 << 62):  # a batch with a fault would end early on a slow machine
         return Examiner(plan, progress).examine_batch(WorkBatch(1, grouped(tasks)))

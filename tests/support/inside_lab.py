@@ -77,9 +77,7 @@ def examine(
     frames: list[MemberFrame] = []
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
     progress[ALLOWED_BYTES] = 1 << 60
-    item = Item(
-        path.name.encode(), stat_of(status), Consistency.STABLE, True, True, None, None, (), False, tuple(blames)
-    )
+    item = Item(path.name.encode(), stat_of(status), Consistency.STABLE, True, True, None, (), False, tuple(blames))
     batch = WorkBatch(1, (Group(DirectoryRef(os.fsencode(path.parent), here.st_dev, here.st_ino), 0, (item,)),))
     answer = Examiner(config, progress, frames.append).examine_batch(batch)
     [result] = answer.reported

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hashaudit.cache.values import CachedFile, CachedValue
+from hashaudit.cache.blocks import KnownFile, blocks_of, seal_block
+from hashaudit.cache.values import CachedGroup, CachedValue
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
@@ -38,7 +39,7 @@ HONEST = EntryResult(
 OF_OBJECT = msgspec.structs.replace(HONEST, stat=STATE, consistency=Consistency.ETAG_PINNED)
 
 
-def task(entry: Entry = ENTRY, known: CachedFile | None = None) -> Task[None]:
+def task(entry: Entry = ENTRY, known: CachedGroup | None = None) -> Task[None]:
     return Task(None, entry, report=True, known=known)
 
 
@@ -155,11 +156,14 @@ def test_a_lie_about_an_object_is_detected(changes: dict[str, Any]) -> None:
 
 
 def test_results_of_the_cache_name_the_run_that_the_parent_knows() -> None:
-    known = task(known=CachedFile(b"", RUN, reread=False))
+    [(_, block)] = blocks_of({b"name": KnownFile((1, 2, 3, 4), RUN, 5, {1: b"digest"})})
+    known = task(known=CachedGroup(b"key", (b"damaged", seal_block(b"key", block)), RUN[:-1] + "4", 0))
     assert is_possible(msgspec.structs.replace(HONEST, from_run=RUN), of=known)
     assert not is_possible(msgspec.structs.replace(HONEST, from_run=RUN[:-1] + "3"), of=known)
-    kept = Cached((CachedValue(0, b"1234", b"x" * (1 << 20)),))
-    assert not is_possible(HONEST, of=known, cache=kept)
+    assert not is_possible(msgspec.structs.replace(HONEST, from_run=RUN), of=task())
+    assert is_possible(HONEST, of=known, cache=Cached((CachedValue(0, {1: b"x" * 32}),)))
+    for values in ({1: b"x" * (1 << 20)}, dict.fromkeys(range(300), b"")):
+        assert not is_possible(HONEST, of=known, cache=Cached((CachedValue(0, values),)))
 
 
 def test_the_item_with_the_lie_is_named() -> None:

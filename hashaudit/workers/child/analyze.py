@@ -24,7 +24,7 @@ from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName, EntryResult
-from hashaudit.workers.child.cache_values import CacheHit, CacheReader, mismatch, opened
+from hashaudit.workers.child.cache_values import CacheHit, CacheReader, KnownFile, KnownGroup, mismatch
 from hashaudit.workers.child.files_beside import FilesBeside
 from hashaudit.workers.child.inside import Inside
 from hashaudit.workers.child.internal_errors import ReadersNeededError, WorkerExhaustedError, internal_error
@@ -41,7 +41,6 @@ from hashaudit.workers.protocol import (
     Item,
     MemberFrame,
     WorkerConfig,
-    entry_of,
 )
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class Analyzer:
         self._algorithms = config.algorithms
         self._progress = progress
         self._pictures = pictures
-        self._cache_reader = None if config.recipes is None else CacheReader(config.recipes)
+        self.cache_reader = None if config.recipes is None else CacheReader(config.recipes)
         self._directories = DirectoryCache()
         self._reader = Reader(throttle)
         self._threads = DigestThreads(self._algorithms)
@@ -154,35 +153,42 @@ class Analyzer:
         self._inside = inside
         self._parts = None if inside is None else PartExamination(inside, self._directories)
 
-    def analyze(self, position: tuple[int, int], entry: Entry, item: Item) -> AnalysisResult:
+    def analyze(
+        self, position: tuple[int, int], entry: Entry, item: Item, known: KnownFile | None = None
+    ) -> AnalysisResult:
         """Returns the hashes of an entry.
 
         Args:
             position: numbers of the batch and of the entry in it.
             entry: as listed by the source.
             item: settings for this entry.
+            known: what the cache has of it; ``None``: the cache does not apply.
 
         Raises:
             HashauditError: a compiled list is damaged, which is no fault of the entry.
         """
-        if self._cache_reader is None or item.known is None:
+        if self.cache_reader is None or known is None:
             return self._read(entry, position, item)
-        before = opened(entry, item.known)
-        hit = self._cache_reader.recall(before) if before and not item.known.reread else None
+        before = known.values or {}
+        hit = self.cache_reader.recall(before) if before and not known.reread else None
         if hit is not None and not self._would_open(hit.container, item):
-            return self._from_cache(entry, hit, item)
+            return self._from_cache(entry, hit, item, known)
         analysis = self._read(entry, position, item, checks_pages=True)
         of_picture = None if analysis.seen is None else analysis.seen.values
-        now = self._cache_reader.values_of(analysis.outcome, entry, of_picture)
+        now = self.cache_reader.values_of(analysis.outcome, entry, of_picture)
         if not now:
             return analysis
-        fault = mismatch(now, before or {}, item.known)
+        fault = mismatch(now, before, known)
         to_cache = None
         if fault is not None or not analysis.outcome.has_unwritten_pages:
             # A cached value that was wrong is replaced in any case.
-            to_cache = self._cache_reader.keep(position[1], entry, now, before or {} if fault is None else {})
+            to_cache = self.cache_reader.keep(position[1], now, replaces=fault is not None)
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
-        return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=before is None)
+        return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=known.values is None)
+
+    def known(self, group: Group) -> KnownGroup | None:
+        """Returns what is cached of the entries of a directory; ``None`` if the cache does not apply to them."""
+        return None if self.cache_reader is None or group.cached is None else self.cache_reader.open(group.cached)
 
     def examine_part(self, position: tuple[int, int], entry: Entry, item: Item, part: Part) -> EntryResult:
         """Returns the result of a part of a large container, or the plan of its parts.
@@ -211,7 +217,7 @@ class Analyzer:
         """
         if self._pieces is not None or not isinstance(group.container, DirectoryRef):
             return None
-        has_cache = self._cache_reader is not None
+        has_cache = self.cache_reader is not None and group.cached is not None
         return self._small.in_directory(group.container, now_ns, self._plain_digests, checks_pages=has_cache)
 
     def quick_object(
@@ -225,7 +231,7 @@ class Analyzer:
             position: numbers of the batch and of the entry in it.
             item: as listed by the source.
         """
-        if self._objects is None or item.known is not None or item.within or self._pieces is not None:
+        if self._objects is None or item.within or self._pieces is not None:
             return None
         outcome = self._objects.small(position)
         if outcome is None or outcome.sink is None or outcome.faults:
@@ -235,23 +241,30 @@ class Analyzer:
         return None if digests is None else (digests, outcome)
 
     def quick_to_cache(
-        self, number: int, group: Group, item: Item, digests: dict[AlgorithmName, bytes], status: os.stat_result
-    ) -> CachedValue | None:
-        """Returns the value for the cache of a file that was read by :meth:`quick_reader`.
+        self,
+        number: int,
+        item: Item,
+        digests: dict[AlgorithmName, bytes],
+        status: os.stat_result,
+        values: list[CachedValue],
+    ) -> None:
+        """Adds the value of a file that was read by :meth:`quick_reader`, unless it changed after it was listed.
 
         Args:
             number: of the item in its batch.
-            group: of the item.
             item: as listed by the source.
             digests: of the file.
-            status: of the file when it was read.
+            status: of the file when it was read, with the inode and size that were listed.
+            values: of the batch. Those of plain files are too short to fill an answer.
         """
-        if self._cache_reader is None or item.known is None:
-            return None
-        entry = entry_of(group, item)
-        is_no_picture = self._pictures is not None and item.decode
-        values = self._cache_reader.values_of_plain(digests, stat_of(status), entry, is_no_picture=is_no_picture)
-        return self._cache_reader.keep(number, entry, values, {}) if values else None
+        state = item.state
+        if (
+            self.cache_reader is not None
+            and status.st_mtime_ns == state.mtime_ns  # type: ignore[union-attr] # files have no other state
+            and status.st_ctime_ns == state.ctime_ns  # type: ignore[union-attr] # as above
+        ):
+            is_no_picture = self._pictures is not None and item.decode
+            values.append(CachedValue(number, self.cache_reader.values_of_plain(digests, is_no_picture)))
 
     def quick_state(self, group: Group, name: bytes, status: os.stat_result) -> Stat:
         """Returns the state of a file that was read by :meth:`quick_reader`."""
@@ -280,12 +293,12 @@ class Analyzer:
         birth_ns = directory.birth_ns(location.name, state, follow=location.via_symlink)
         return state if birth_ns is None else msgspec.structs.replace(state, birth_ns=birth_ns)
 
-    def _from_cache(self, entry: Entry, hit: CacheHit, item: Item) -> AnalysisResult:
+    def _from_cache(self, entry: Entry, hit: CacheHit, item: Item, known: KnownFile) -> AnalysisResult:
         seen = None
         if self._pictures is not None and hit.picture is not None:
             seen = self._pictures.recall(hit.picture)
         size_bytes = entry.stat.size
-        run_id = "" if item.known is None else item.known.run_id
+        run_id = known.run_id
         # An interrupted part of this scan read the content: it counts as read, as it would without the interruption.
         outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)
         faults = () if seen is None else seen.faults
@@ -398,7 +411,8 @@ class Counts:
 
     def __init__(self) -> None:
         self.bytes_read = 0
-        self._cache_hits: list[int] = []
+        self.cache_hits: list[int] = []
+        """Numbers of files that were not read, in any order."""
         self._damaged = 0
         self.to_cache: list[CachedValue] = []
 
@@ -406,11 +420,11 @@ class Counts:
         """Adds one file, by its position in the batch."""
         self.bytes_read += analysis.outcome.bytes_read
         if analysis.from_run is not None:
-            self._cache_hits.append(number)
+            self.cache_hits.append(number)
         self._damaged += analysis.damaged
         if analysis.to_cache is not None:
             self.to_cache.append(analysis.to_cache)
 
     def cached(self) -> Cached:
         """Returns the share of the cache in the answer."""
-        return Cached(tuple(self.to_cache), tuple(self._cache_hits), self._damaged)
+        return Cached(tuple(self.to_cache), tuple(self.cache_hits), self._damaged)

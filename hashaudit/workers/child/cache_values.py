@@ -1,20 +1,12 @@
 """Converts between cached values and the results of an entry, in the worker."""
 
+from collections.abc import Callable
+
 import msgspec
 
+from hashaudit.cache.blocks import Block, open_block
 from hashaudit.cache.fingerprints import Fingerprints
-from hashaudit.cache.values import (
-    CachedFile,
-    CachedValue,
-    Values,
-    pack_container,
-    pack_numbers,
-    seal,
-    state_key,
-    unpack_container,
-    unpack_picture,
-    unseal,
-)
+from hashaudit.cache.values import CachedGroup, CachedValue, Values, pack_container, unpack_container, unpack_picture
 from hashaudit.content.read import ReadOutcome
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, Stat
@@ -39,6 +31,9 @@ class CacheReader:
 
     def __init__(self, recipes: Fingerprints) -> None:
         self._recipes = recipes
+        self._container = recipes.container
+        (*_, only) = recipes.digests.items()
+        self._only = only if len(recipes.digests) == 1 else None
 
     def recall(self, values: Values) -> CacheHit | None:
         """Returns the hashes from cached values, or ``None`` if one is missing."""
@@ -71,26 +66,23 @@ class CacheReader:
             or outcome.consistency is not Consistency.STABLE
         ):
             return {}
-        if state_key(stat) != state_key(entry.stat) or outcome.bytes_read != stat.size:
+        if not stat.is_same_state(entry.stat) or outcome.bytes_read != stat.size:
             return {}
         is_no_picture = content.capture is not None and not content.capture.is_picture
         values = self._of_digests(content.digests(), content.probe.kind, is_no_picture=is_no_picture)
         return values if of_picture is None else values | of_picture
 
-    def values_of_plain(
-        self, digests: dict[AlgorithmName, bytes], stat: Stat, entry: Entry, *, is_no_picture: bool
-    ) -> Values:
-        """Returns the values to cache of a file that is not a container: none if it changed after it was listed.
+    def values_of_plain(self, digests: dict[AlgorithmName, bytes], is_no_picture: bool) -> Values:  # noqa: FBT001 # for speed
+        """Returns the values to cache of a file that is not a container and was read in the state that was listed.
 
         Args:
             digests: of the content.
-            stat: the state that was read.
-            entry: as listed by the source.
             is_no_picture: it would have been decoded otherwise.
         """
-        if state_key(stat) != state_key(entry.stat):
-            return {}
-        return self._of_digests(digests, None, is_no_picture=is_no_picture)
+        if self._only is None or is_no_picture:
+            return self._of_digests(digests, None, is_no_picture=is_no_picture)
+        name, number = self._only
+        return {number: digests[name], self._container: b""}
 
     def _of_digests(
         self, digests: dict[AlgorithmName, bytes], container: ContainerKind | None, *, is_no_picture: bool
@@ -101,19 +93,165 @@ class CacheReader:
             values[self._recipes.no_picture] = b""
         return values
 
-    def keep(self, item: int, entry: Entry, values: Values, before: Values) -> CachedValue:
-        """Returns the value to cache: the new hashes, and earlier ones of other algorithms."""
-        others = {number: value for number, value in before.items() if number not in self._recipes.superseded}
-        together = others | values
-        return CachedValue(item, pack_numbers(together), seal(entry, together))
+    def keep(self, item: int, values: Values, *, replaces: bool) -> CachedValue:
+        """Returns the values to cache.
+
+        Args:
+            item: position of the entry in its batch.
+            values: as computed now.
+            replaces: the cache had others for the same state.
+        """
+        return CachedValue(item, values, replaces)
+
+    def open(self, group: CachedGroup) -> "KnownGroup":
+        """Returns what is cached of the entries of a directory."""
+        return KnownGroup(group, self._recipes)
 
 
-def opened(entry: Entry, known: CachedFile) -> Values | None:
-    """Returns the cached values of a file: empty if there are none, ``None`` if they are damaged."""
-    return unseal(entry, known.sealed) if known.sealed else {}
+class KnownFile(msgspec.Struct, frozen=True, gc=False):
+    """The cached values of one file, and how to use them."""
+
+    values: Values | None
+    """Empty: there are none for this state of the file. ``None``: they are damaged."""
+    run_id: str
+    """Earlier scan that read the content; empty: this scan, before an interruption."""
+    reread: bool
+    """Read the file anyway, to compare, or because a value is missing."""
 
 
-def mismatch(now: Values, before: Values, known: CachedFile) -> Fault | None:
+UNKNOWN = KnownFile({}, "", reread=True)
+_DAMAGED = KnownFile(None, "", reread=True)
+
+Unread = Callable[[bytes, Stat], dict[AlgorithmName, bytes] | None]
+"""Returns the digests of a file, by name and state as listed, if the cache has all that is wanted of it and it is
+neither container nor image."""
+
+
+class KnownGroup:
+    """The opened blocks of one directory."""
+
+    def __init__(self, group: CachedGroup, recipes: Fingerprints) -> None:
+        self._recipes = recipes
+        self._group = group
+        self._blocks: list[Block] = []
+        self._damaged: list[tuple[bytes, bytes | None]] = []
+        """Names between which the files of damaged blocks are."""
+        last, damaged_since = b"", None
+        for sealed in group.blocks:
+            block = open_block(group.directory, sealed)
+            if block is None:
+                damaged_since = last if damaged_since is None else damaged_since
+                continue
+            if damaged_since is not None:
+                self._damaged.append((damaged_since, min(block.entries, default=None)))
+                damaged_since = None
+            last = max(block.entries, default=last)
+            self._blocks.append(block)
+        if damaged_since is not None:
+            self._damaged.append((damaged_since, None))
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the cache has nothing of any file."""
+        return not self._group.blocks
+
+    @property
+    def latest_ns(self) -> int:
+        """The cache does not apply to a file whose mtime or ctime is later, in nanoseconds."""
+        return self._group.latest_ns
+
+    def unread(self) -> Unread:
+        """Returns a function that finds what need not be read."""
+        recipes, latest_ns, compared = self._recipes, self._group.latest_ns, self._group.compared
+        blocks = [(block.entries, self._plans(block)) for block in self._blocks]
+        if not blocks or compared:
+            return _nothing
+        entries, plans = blocks[0]
+        ((first_name, _), *others) = recipes.digests.items()
+
+        def unread(name: bytes, state: Stat) -> dict[AlgorithmName, bytes] | None:
+            # A closure, because it is all that is done for an unchanged file.
+            nonlocal entries, plans
+            entry = entries.get(name)
+            if entry is None:
+                for entries, plans in blocks:  # noqa: B007 # stays at the block: the next names are in it too
+                    if (entry := entries.get(name)) is not None:
+                        break
+                else:
+                    return None
+            mtime_ns, ctime_ns = state.mtime_ns, state.ctime_ns
+            if (
+                entry.size != state.size
+                or entry.mtime_ns != mtime_ns
+                or entry.ctime_ns != ctime_ns
+                or entry.inode != state.inode
+                or mtime_ns > latest_ns
+                or ctime_ns > latest_ns
+            ):
+                return None
+            plan = plans.get((entry.recipes, entry.run))
+            if plan is None:
+                return None
+            container, first, rest = plan
+            values = entry.values
+            if values[container]:
+                return None
+            if not others:
+                return {first_name: values[first]}
+            return {first_name: values[first], **{other: values[at] for other, at in rest}}
+
+        return unread
+
+    def file(self, name: bytes, state: Stat) -> KnownFile | None:
+        """Returns what is cached of a file; ``None`` if the cache does not apply to it.
+
+        Args:
+            name: the cache name of the file.
+            state: as listed by the source.
+        """
+        group = self._group
+        if state.mtime_ns > group.latest_ns or state.ctime_ns > group.latest_ns:
+            return None
+        for block in self._blocks:
+            entry = block.entries.get(name)
+            if entry is not None:
+                if not entry.is_of(state):
+                    return UNKNOWN
+                values = dict(zip(block.recipes[entry.recipes], entry.values, strict=True))
+                run_id = block.runs[entry.run]
+                reread = name in group.compared or not self._recipes.answer(values.keys())
+                return KnownFile(values, "" if run_id == group.run_id else run_id, reread)
+        is_damaged = any(low <= name and (high is None or name < high) for low, high in self._damaged)
+        return _DAMAGED if is_damaged else UNKNOWN
+
+    def _plans(self, block: Block) -> dict[tuple[int, int], tuple[int, int, list[tuple[AlgorithmName, int]]]]:
+        """Returns where the values of plain files are: of the container, the first digest, and the others.
+
+        By numbers of recipes and run. Values of this scan itself are not among them, because they count as read.
+        """
+        wanted = self._recipes
+        plans = {}
+        for number, recipes in enumerate(block.recipes):
+            kept = set(recipes)
+            if not wanted.answer(kept) or (wanted.no_picture and wanted.no_picture not in kept):
+                continue
+            ((_, first), *others) = wanted.digests.items()
+            plan = (
+                recipes.index(wanted.container),
+                recipes.index(first),
+                [(name, recipes.index(other)) for name, other in others],
+            )
+            for run, run_id in enumerate(block.runs):
+                if run_id != self._group.run_id:
+                    plans[number, run] = plan
+        return plans
+
+
+def _nothing(_name: bytes, _state: Stat) -> None:
+    return None
+
+
+def mismatch(now: Values, before: Values, known: KnownFile) -> Fault | None:
     """Returns the fault if cached hashes differ from those just computed."""
     if all(before.get(number, value) == value for number, value in now.items()):
         return None

@@ -20,6 +20,7 @@ from hashaudit.model.faults import Fault, FaultCode
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, plain_digests
+from hashaudit.workers.child.cache_values import UNKNOWN, KnownFile
 from hashaudit.workers.child.content_steps import Hashing
 from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.inside import Inside
@@ -141,7 +142,9 @@ class Examiner:
             done.needs_readers,
         )
 
-    def _examine_group(self, batch: int, first: int, group: Group, done: "_Done") -> int:
+    def _examine_group(  # noqa: C901, PLR0912, PLR0915 # the loop over all files
+        self, batch: int, first: int, group: Group, done: "_Done"
+    ) -> int:
         """Examines entries of one directory or bucket. Returns the number of the first one that it did not begin.
 
         Args:
@@ -150,13 +153,17 @@ class Examiner:
             group: the entries.
             done: receives the results.
         """
-        # Most files are small, plain and on no list. They need no other function of this module.
+        # Most files are small, plain and on no list, or unchanged. They need no other function of this module.
         progress, clock = self._progress, time.monotonic_ns
         may_match = self._matcher.may_match
         first_word = position_word(batch, 0)
         is_noted = self._config.report_all or bool(self._config.filters)
         end_ns, fed_bytes, quick_bytes = done.end_ns, progress[FED_BYTES], 0
         progress[MEMBER] = 0
+        known = self._analyzer.known(group)
+        is_empty, latest_ns = (True, 0) if known is None else (known.is_empty, known.latest_ns)
+        unread = None if known is None or is_noted or is_empty else known.unread()
+        hits, to_cache = done.counts.cache_hits, done.counts.to_cache
         read = self._quick_reader(group)
         number = first
         for number, item in enumerate(group.items, first):
@@ -166,31 +173,43 @@ class Examiner:
             progress[BEGUN_BYTES] = fed_bytes
             progress[BEGUN_NS] = begun_ns
             progress[POSITION] = first_word + number
-            found = None
+            found = file = None
+            if known is not None:
+                name = entry_of(group, item).location.cache_name if item.within else item.name
+                if unread is not None and not item.report:
+                    digests = unread(name, item.state)  # type: ignore[arg-type] # files have no other state
+                    if digests is not None and not may_match(digests):
+                        hits.append(number)
+                        continue
+                if not is_empty:
+                    file = known.file(name, item.state)  # type: ignore[arg-type] # as above
+                elif item.state.ctime_ns <= latest_ns and item.state.mtime_ns <= latest_ns:  # type: ignore[union-attr]
+                    file = UNKNOWN
             if (
                 read is not None
                 and item.consistency is _STABLE
                 and not item.via_symlink
                 and not item.within
-                and (item.known is None or not item.known.sealed)
+                and (file is None or file is UNKNOWN)
             ):
                 try:
-                    found = read(item.name, item.state)  # type: ignore[arg-type] # files have no other state
+                    found = read(item.name, item.state)  # type: ignore[arg-type] # as above
                 except MemoryError:
                     found = None
             if found is not None:
                 size_bytes = item.state.size
                 progress[FED_BYTES] = fed_bytes = fed_bytes + size_bytes
-                if is_noted or item.report or item.known is not None or may_match(found[0]):
-                    if self._finish_quickly(number, group, item, found, done):
-                        end_ns = done.end_ns
-                        continue
-                else:
+                if not (is_noted or item.report or may_match(found[0])):
                     quick_bytes += size_bytes
+                    if file is not None and found[2]:
+                        self._analyzer.quick_to_cache(number, item, found[0], found[1], to_cache)
+                    continue
+                if self._finish_quickly(number, group, item, found, done, has_cache=file is not None):
+                    end_ns = done.end_ns
                     continue
             try:
                 if not self._finish_object_quickly((batch, number), item, done):
-                    self._examine_fully((batch, number), group, item, done)
+                    self._examine_fully((batch, number), group, item, file, done)
             except ReadersNeededError:
                 done.needs_readers = True
                 break
@@ -215,6 +234,8 @@ class Examiner:
         item: Item,
         read: tuple[dict[AlgorithmName, bytes], os.stat_result, bool],
         done: "_Done",
+        *,
+        has_cache: bool,
     ) -> bool:
         """Returns whether a small plain file has no finding, and adds it then. Otherwise it is examined in full."""
         digests, status, may_cache = read
@@ -223,9 +244,8 @@ class Examiner:
         if found is None:
             return False
         done.counts.bytes_read += size_bytes
-        if may_cache and (value := self._analyzer.quick_to_cache(number, group, item, digests, status)) is not None:
-            done.counts.to_cache.append(value)
-            done.add_bytes(len(value.sealed))
+        if has_cache and may_cache:
+            self._analyzer.quick_to_cache(number, item, digests, status, done.counts.to_cache)
         if self._config.report_all or item.report:
             state = self._analyzer.quick_state(group, item.name, status)
             done.report(_plain_result(number, state, _STABLE, digests, found))
@@ -268,7 +288,9 @@ class Examiner:
         found = self._quick_outcome(digests, size_bytes)
         return None if found is None else bool(found[0])
 
-    def _examine_fully(self, position: tuple[int, int], group: Group, item: Item, done: "_Done") -> None:
+    def _examine_fully(
+        self, position: tuple[int, int], group: Group, item: Item, known: KnownFile | None, done: "_Done"
+    ) -> None:
         """Examines any entry, by the numbers of its batch and of itself in the batch."""
         entry = entry_of(group, item)
         if item.part is not None and item.part.task is not PartTask.FILE:
@@ -278,7 +300,7 @@ class Examiner:
             done.report(of_part)
             return
         self._analyzer.release_parts()
-        analysis = self._analyzer.analyze(position, entry, item)
+        analysis = self._analyzer.analyze(position, entry, item, known)
         self._check_access(entry, analysis.faults)
         if refused := self.imports.faults():
             analysis = msgspec.structs.replace(analysis, faults=(*analysis.faults, *refused))
@@ -302,7 +324,7 @@ class Examiner:
         elif matches:
             done.known.append(number)
         if analysis.to_cache is not None:
-            done.add_bytes(len(analysis.to_cache.sealed))
+            done.add_bytes(analysis.to_cache.length_bytes)
         if is_news or has_lines:
             done.add_news()
 

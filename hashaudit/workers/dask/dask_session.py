@@ -44,7 +44,7 @@ from hashaudit.workers.dask.protocol import (
     WorkerRequest,
 )
 from hashaudit.workers.local.pool import POLL_S, Pool
-from hashaudit.workers.protocol import Item, WorkBatch, WorkerConfig
+from hashaudit.workers.protocol import Group, Item, WorkBatch, WorkerConfig, entry_of
 from hashaudit.workers.tasks import Completed, Failed, Task
 
 QUICK_POLL_S = 0.005
@@ -226,16 +226,17 @@ class Session:
 
     def _submit(self, pool: Pool[_Mark], batches: Batches, bundle: _Bundle) -> None:
         for batch in batches:
-            pool.submit([self._task(bundle, batch, *numbered) for numbered in enumerate(batch.entries())])
+            pool.submit([self._task(bundle, batch, *numbered) for numbered in enumerate(batch.items())])
 
-    def _task(self, bundle: _Bundle, batch: WorkBatch, number: int, pair: tuple[Entry, Item]) -> Task[_Mark]:
-        entry, item = pair
+    def _task(self, bundle: _Bundle, batch: WorkBatch, number: int, pair: tuple[Group, Item]) -> Task[_Mark]:
+        group, item = pair
+        entry = entry_of(group, item)
         mark = _Mark(bundle, batch.number, number, entry)
         return Task(
             mark,
             self._devices.entry(entry),
             report=item.report,
-            known=item.known,
+            known=group.cached,
             decode=item.decode,
             blames=item.blames,
             inside=item.inside,

@@ -39,7 +39,7 @@ def examined(folder: Path, kinds: set[ContainerKind], *, deferred: bool, inside:
     here = os.stat(folder)
     items = tuple(
         Item(
-            os.fsencode(path.name), stat_of(path.stat()), Consistency.STABLE, False, False, None, None, (), False,
+            os.fsencode(path.name), stat_of(path.stat()), Consistency.STABLE, False, False, None, (), False,
             inside=inside,
         )
         for path in sorted(folder.iterdir())

@@ -18,7 +18,7 @@ def test_a_long_answer_leaves_the_rest_of_its_batch(tmp_path: Path, monkeypatch:
         (tmp_path / name).write_bytes(name.encode())
     here = os.stat(tmp_path)
     items = tuple(
-        Item(name.encode(), stat_of(os.stat(tmp_path / name)), Consistency.STABLE, True, True, None, None, (), False)
+        Item(name.encode(), stat_of(os.stat(tmp_path / name)), Consistency.STABLE, True, True, None, (), False)
         for name in "abcd"
     )
     progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hashaudit.cache.fingerprints import Fingerprints
-from hashaudit.cache.values import CachedFile
+from hashaudit.cache.values import CachedGroup
 from hashaudit.host import page_cache
 from hashaudit.host.files import stat_of
 from hashaudit.lists.interface import ListSpec
@@ -35,6 +35,7 @@ ALGORITHMS = tuple(map(AlgorithmName, ("md5", "sha1", "sha256")))
 
 
 RECIPES = Fingerprints({name: number for number, name in enumerate(ALGORITHMS, 1)}, 4)
+NOTHING = CachedGroup(b"key", (), "", 1 << 62)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -71,7 +72,7 @@ def answer(
     *,
     quick: bool,
     report_all: bool = False,
-    known: CachedFile | None = None,
+    known: CachedGroup | None = None,
     pieces: PieceConfig | None = None,
 ) -> tuple[Answer, int]:
     words = array.array("q", [0] * PROGRESS_WORDS)
@@ -91,14 +92,13 @@ def answer(
                 Consistency.STABLE,
                 True,
                 False,
-                known,
                 None,
                 (),
                 False,
             )
             for name in names
         )
-        group = Group(DirectoryRef(os.fsencode(folder), status.st_dev, status.st_ino), 0, items)
+        group = Group(DirectoryRef(os.fsencode(folder), status.st_dev, status.st_ino), 0, items, known)
         return examiner.examine_batch(WorkBatch(1, (group,))), words[FED_BYTES]
 
 
@@ -165,9 +165,8 @@ def test_both_ways_give_the_cache_the_same_values(
     specs, _ = lists(tmp_path)
     monkeypatch.setattr(page_cache, "is_written", lambda _: True)
     names = sorted(contents)
-    nothing = CachedFile(b"", "", reread=True)
-    short, _ = answer(tmp_path / "tree", names, specs, quick=True, report_all=report_all, known=nothing)
-    long, _ = answer(tmp_path / "tree", names, specs, quick=False, report_all=report_all, known=nothing)
+    short, _ = answer(tmp_path / "tree", names, specs, quick=True, report_all=report_all, known=NOTHING)
+    long, _ = answer(tmp_path / "tree", names, specs, quick=False, report_all=report_all, known=NOTHING)
     assert short == long
     assert [kept.item for kept in short.cache.to_keep] == list(range(len(names)))
 
@@ -176,7 +175,7 @@ def test_what_is_not_on_storage_is_not_cached(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "tree").mkdir()
     tree(tmp_path / "tree")
     monkeypatch.setattr(page_cache, "is_written", lambda _: False)
-    found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=CachedFile(b"", "", reread=True))
+    found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=NOTHING)
     assert (found.bytes_read, found.cache.to_keep, found.reported) == (9 * 97 + 1, (), ())
 
 
@@ -187,7 +186,7 @@ def test_a_file_that_changed_after_it_was_listed_is_not_cached(tmp_path: Path, m
     before = os.lstat(tmp_path / "tree" / "plain9")
     os.utime(tmp_path / "tree" / "plain9", ns=(1, 2))
     monkeypatch.setattr(os, "lstat", lambda _: before)
-    found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=CachedFile(b"", "", reread=True))
+    found, _ = answer(tmp_path / "tree", ["plain9"], [], quick=True, known=NOTHING)
     assert found.cache.to_keep == ()
 
 

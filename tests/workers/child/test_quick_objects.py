@@ -113,7 +113,6 @@ def batch(keys: list[str], size_bytes: int | None = None) -> WorkBatch:
             True,
             False,
             None,
-            None,
             (),
             False,
         )
