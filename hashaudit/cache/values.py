@@ -43,7 +43,7 @@ def length_of(values: Values) -> int:
 
 
 class CachedGroup(msgspec.Struct, frozen=True, array_like=True):
-    """What the cache knows of the entries of one directory in a batch."""
+    """The cached values of the entries of one directory in a batch."""
 
     directory: bytes
     """Key of the directory, to which blocks are sealed."""
