@@ -17,6 +17,8 @@ from hashaudit.cache.database import Store
 from hashaudit.cache.fingerprints import wanted
 from hashaudit.cache.hash_cache import Cache
 from hashaudit.errors import CacheError
+from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import AlgorithmName
 from hashaudit.record.run_id import new_run_id
 
