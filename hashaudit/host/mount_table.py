@@ -100,6 +100,8 @@ class MountTable:
     def __init__(self, mounts: Iterable[Mount] = ()) -> None:
         self._mounts = tuple(mounts)
         self._by_device = {mount.device: mount for mount in self._mounts}
+        self.points = frozenset(mount.point for mount in self._mounts)
+        """The mount points."""
 
     def of_device(self, device: int) -> Mount | None:
         """Returns the latest mount of a device."""

@@ -32,6 +32,7 @@ from hashaudit.sources.directory_stack import MAX_OPEN_DIRECTORIES
 from hashaudit.sources.filesystems import Filesystem
 from hashaudit.sources.interface import RootDescription
 from hashaudit.sources.open_source import schemes_of
+from hashaudit.sources.roots import RootReader
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.protocol import InsideConfig, PerceptualConfig, WorkerConfig
 
@@ -148,7 +149,8 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
 
 def _readable(roots: Iterable[bytes]) -> tuple[bytes, ...]:
     """Returns the paths to read: the local roots or, if they are many, the directories that hold them."""
-    paths = {os.path.realpath(root) for root in roots if parse_root(root) is None}
+    with RootReader() as reader:
+        paths = {reader.real_path(root) for root in roots if parse_root(root) is None}
     paths |= {other for path in paths for other in _volumes(path)}
     if len(paths) > MAX_READABLE:
         paths = {os.path.dirname(path) for path in paths}
@@ -229,7 +231,8 @@ def worker_count(config: ScanConfig, roots: Iterable[RootDescription]) -> int:
     Raises:
         HostError: the limit allows no worker.
     """
-    classes = {device_class(root) for root in roots}
+    by_storage = {(root.is_bucket, root.fs_type, root.source, root.device): root for root in roots}
+    classes = set(map(device_class, by_storage.values()))
     wanted = config.workers or min((READERS[each]() for each in classes), default=cpu_count())
     room = workers_with_descriptors(raise_open_file_limit(), len(config.lists))
     if room < 1:

@@ -13,7 +13,7 @@ from hashaudit.model.paths import for_terminal
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot, Filters, Patterns, WalkOptions, is_own_file
 from hashaudit.sources.interface import Item, Position, RootDescription
-from hashaudit.sources.roots import describe, resolve
+from hashaudit.sources.roots import RootReader
 from hashaudit.sources.walk import Walker
 
 _DEFAULTS = WalkOptions()
@@ -76,7 +76,9 @@ class LocalSource:
     def describe_roots(self) -> tuple[RootDescription, ...]:
         """Returns the roots as they are now, in the order given."""
         table = read_mount_table()
-        return tuple(describe(root, table, takes_any=self._options.named_in_list) for root in self._roots)
+        takes_any = self._options.named_in_list
+        with RootReader() as reader:
+            return tuple([reader.describe(root, table, takes_any=takes_any) for root in self._roots])
 
     def walk(self, start: Position | None = None) -> Iterator[Entry | PathFault | Skipped | NotReady]:
         """Yields everything in the roots: root by root as given, each in the order of its names.
@@ -107,7 +109,10 @@ class LocalSource:
             OutputError: temporary space for sorting cannot be written.
         """
         filesystems = Filesystems()
-        roots = [resolve(root, filesystems, number) for number, root in enumerate(self._roots, self._first_root)]
+        with RootReader() as reader:
+            roots = [
+                reader.resolve(root, filesystems, number) for number, root in enumerate(self._roots, self._first_root)
+            ]
         directories = [root for root in roots if isinstance(root, DirectoryRoot)]
         entries = [root for root in roots if isinstance(root, Entry)]
         filters = Filters(self._options, self._patterns, filesystems, directories, entries)
