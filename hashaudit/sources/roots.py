@@ -160,7 +160,7 @@ class RootReader:
             directory.close()
 
     def _without_link(self, given: bytes) -> tuple[bytes, DirectoryRef, os.stat_result] | None:
-        """Returns the same for a name that is no link; ``None`` for any other, and if something prevents it."""
+        """Returns the same for a name that is not a link; ``None`` for any other, and if something prevents it."""
         above, name = os.path.split(given)
         if not name or name in {b".", b".."}:
             return None

@@ -11,6 +11,7 @@ from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.scan import plan
 from hashaudit.scan.config import ScanConfig
 from hashaudit.sources import roots
+from hashaudit.sources.directory import Directory, open_for_lookup
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot
 from hashaudit.sources.roots import MAX_OPEN_PARENTS, RootReader
@@ -30,8 +31,8 @@ def tree(root: bytes, monkeypatch: pytest.MonkeyPatch) -> bytes:
     os.makedirs("d/sub")
     for name in (b"d/a", b"d/b", b"d/sub/c", b"d/\xff\n"):
         Path(os.fsdecode(name)).write_bytes(name)
-    for name, target in (("link", "d"), ("d/to-a", "a"), ("d/to-sub", "sub"), ("d/nowhere", "x"), ("d/loop", "loop")):
-        os.symlink(target, name)
+    for link, target in (("link", "d"), ("d/to-a", "a"), ("d/to-sub", "sub"), ("d/nowhere", "x"), ("d/loop", "loop")):
+        os.symlink(target, link)
     os.mkfifo("d/fifo")
     return root
 
@@ -66,8 +67,12 @@ def test_names_of_one_directory_look_it_up_once(tree: bytes, monkeypatch: pytest
     for name in names:
         Path(os.fsdecode(name)).touch()
     looked_up: list[bytes] = []
-    original = roots.open_for_lookup
-    monkeypatch.setattr(roots, "open_for_lookup", lambda path: (looked_up.append(path), original(path))[1])
+
+    def look_up(path: bytes) -> Directory:
+        looked_up.append(path)
+        return open_for_lookup(path)
+
+    monkeypatch.setattr(roots, "open_for_lookup", look_up)
     filesystems = Filesystems()
     with RootReader() as reader:
         entries = [reader.resolve(name, filesystems) for name in names]
