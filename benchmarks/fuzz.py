@@ -59,6 +59,7 @@ from hashaudit.model.containers import ContainerKind
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.record.verify.verifier import verify
 from hashaudit.signing.public_key import load_public_key
+from rare_samples import rare_files
 
 COMMAND = str(Path(sys.executable).with_name("hashaudit"))
 LISTS = Path(__file__).parent.parent / "tests" / "data" / "lists"
@@ -494,7 +495,8 @@ CONTENTS = {f"m{number}": bytes([number]) * (300 * number + 1) + b"%d" % number 
 WITHOUT_CHECKSUM = frozenset(
     (
         ContainerKind.TAR, ContainerKind.EML, ContainerKind.MBOX, ContainerKind.OLE, ContainerKind.PDF,
-        ContainerKind.SQLITE, *fuzz_archives.WITHOUT_CHECKSUM,
+        ContainerKind.SQLITE, ContainerKind.TNEF, ContainerKind.WARC, ContainerKind.BINHEX, ContainerKind.DMG,
+        *fuzz_archives.WITHOUT_CHECKSUM,
     )
 )  # fmt: skip
 """Kinds in which a changed byte of content shows in nothing."""
@@ -523,6 +525,7 @@ def containers() -> list[tuple[ContainerKind, bytes]]:
         *by_other_programs(),
         *documents(CONTENTS),
         *documents_with_images(CONTENTS),
+        *rare_files(CONTENTS),
         *fuzz_archives.archives(CONTENTS),
         (ContainerKind.GZ, gzip.compress(content)),
         (ContainerKind.BZ2, bz2.compress(content)),

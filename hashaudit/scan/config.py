@@ -229,6 +229,8 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     """Digests. Before :func:`checked`, also perceptual hashes."""
+    rasters: Annotated[bool, INTERNAL] = False
+    """Images in documents that are not files by themselves are members, also if no image is decoded."""
     perceptual_algorithms: Annotated[tuple[AlgorithmName, ...], INTERNAL] = ()
     """Perceptual hashes computed as well as those that the lists need."""
     include: Annotated[

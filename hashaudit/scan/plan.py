@@ -107,7 +107,9 @@ def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
     looks_for = any(record.info.role is Role.DENY for index in lists.indexes for record in index.records)
     passwords = () if config.passwords is None else read_passwords(config.passwords)
     limits = InsideLimits(config.inside_depth, config.inside_bytes)
-    return InsideConfig(named, limits, config.inside_known, passwords, looks_for, _member_patterns(config))
+    return InsideConfig(
+        named, limits, config.inside_known, passwords, looks_for, _member_patterns(config), config.rasters
+    )
 
 
 def _member_patterns(config: ScanConfig) -> MemberPatterns | None:

@@ -56,6 +56,8 @@ class InsideConfig(msgspec.Struct, frozen=True, array_like=True):
     """Each container of these kinds that has no reader is a fault."""
     patterns: MemberPatterns | None = None
     """Members to include and exclude; ``None``: all are examined."""
+    rasters: bool = False
+    """Images in documents that are not files by themselves are members, also if no image is decoded."""
     is_deferred: bool = False
     """Load no reader: the first container is left to a worker that has them."""
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 
+import numpy as np
 import pikepdf
 import pytest
 from PIL import Image
@@ -96,3 +97,26 @@ def test_a_listed_image_is_found_in_every_kind(
     unopened = hashaudit("scan", root, "--list", make_list(image), "--inside", "none", "-a", "md5,sha1,pdq")
     faults = [fault["code"] for one in of_kind(unopened.lines, "fault") for fault in one["faults"]]
     assert faults == ["unsupported_image"], "the images of a PDF that is not opened are not decoded"
+
+
+def test_an_image_of_an_encrypted_document_is_found_and_read_again(hashaudit: Tool, tmp_path: Path) -> None:
+    y, x = np.mgrid[0:120, 0:160]
+    image = Image.fromarray(
+        np.stack([127 + 100 * np.sin(x / 9), 127 + 100 * np.cos(y / 7), x], axis=-1).astype(np.uint8)
+    )
+    reference, path, output = tmp_path / "a.png", tmp_path / "a.pdf", tmp_path / "o.jsonl"
+    image.save(reference)
+    made = pikepdf.new()
+    made.add_blank_page()
+    size = {"Width": 160, "Height": 120, "BitsPerComponent": 8}
+    stream = pikepdf.Stream(
+        made, image.tobytes(), Subtype=pikepdf.Name.Image, ColorSpace=pikepdf.Name.DeviceRGB, **size
+    )
+    made.Root.Image = made.make_indirect(stream)
+    made.save(path, encryption=pikepdf.Encryption(owner="o", R=6))
+    listed = hashaudit("hash", "-a", "pdq", reference)
+    (tmp_path / "list.txt").write_bytes(listed.out)
+    result = hashaudit("scan", path, "--list", tmp_path / "list.txt", "-o", output)
+    assert result.code == 8, result.err
+    checked = hashaudit("extract-check", output, "--path", f"{path}//2.tif")
+    assert checked.out.decode() == f"agrees: {path}//2.tif: sha256\n"

@@ -124,6 +124,7 @@ def _examine(settings: Settings, wanted: "RecordedDigests") -> None:
             record=RecordScope.ALL,
             inside=tuple(ContainerCategory),
             inside_known=True,
+            rasters=True,
         )
     )
     server = start_server(copies=True, low_impact=False, images=False)

@@ -36,7 +36,9 @@ class ContainerPolicy:
 
             self.kinds = registry.load_readers(config.kinds)
             self.stream_readers = registry.STREAM_READERS
-            self.random_readers = registry.random_readers(config.passwords, rasters=hashing.pictures is not None)
+            self.random_readers = registry.random_readers(
+                config.passwords, rasters=config.rasters or hashing.pictures is not None
+            )
             self.ranges_readers = registry.ranges_readers(config.passwords, self.random_readers)
 
     def require_readers(self, kind: ContainerKind) -> None:

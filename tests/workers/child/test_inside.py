@@ -69,12 +69,12 @@ def test_a_member_is_named_by_every_step(path: Path, size: int) -> None:
 
 
 def test_members_without_a_result_are_counted(path: Path) -> None:
-    path.write_bytes(zipped(a=b"a", b=zipped(c=b"c", d=b"WARC/1.0")))
+    path.write_bytes(zipped(a=b"a", b=zipped(c=b"c", d=b"ITSF\3\0\0\0")))
     found = examine(path, report_all=False)
     container = found.file.container
     assert container is not None
     assert (container.lines, container.clean, container.members) == (0, 4, 4)
-    assert (container.containers, container.containers_unopened) == ({"zip": 1}, {"warc": 1})
+    assert (container.containers, container.containers_unopened) == ({"zip": 1}, {"chm": 1})
 
 
 def test_depth_is_limited(path: Path) -> None:
@@ -183,10 +183,10 @@ def test_many_members_are_sent_in_frames(path: Path) -> None:
 
 
 def test_members_that_need_no_record_are_under_the_same_limits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path.write_bytes(zipped(**{f"n{number}": bytes(100_000) for number in range(20)}, last=b"WARC/1.0"))
+    path.write_bytes(zipped(**{f"n{number}": bytes(100_000) for number in range(20)}, last=b"ITSF\3\0\0\0"))
     whole = examine(path, report_all=False).file.container
     assert whole is not None
-    assert (whole.clean, whole.bytes, whole.containers_unopened) == (21, 2_000_008, {"warc": 1})
+    assert (whole.clean, whole.bytes, whole.containers_unopened) == (21, 2_000_008, {"chm": 1})
     assert "limit_reached" in examine(path, report_all=False, most_bytes=1_999_999).codes
     blamed = examine(path, report_all=False, blames=[Blame(3, FaultCode.WORKER_CRASHED, decode_only=False)])
     assert [member.within[0].name for member in blamed.members] == [b"n3"]
@@ -197,7 +197,7 @@ def test_members_that_need_no_record_are_under_the_same_limits(path: Path, monke
 
 
 def test_an_equal_container_is_counted_without_being_opened_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner = zipped(a=b"a", b=zipped(c=b"c"), p=b"WARC/1.0")
+    inner = zipped(a=b"a", b=zipped(c=b"c"), p=b"ITSF\3\0\0\0")
     opened: list[int] = []
     original = member_walk.MemberWalk._open
 
@@ -216,9 +216,9 @@ def test_an_equal_container_is_counted_without_being_opened_again(path: Path, mo
         len(inner) * 3
         + len(zipped(z=inner))
         + 1
-        + sum(3 * len(data) for data in (b"a", zipped(c=b"c"), b"c", b"WARC/1.0")),
+        + sum(3 * len(data) for data in (b"a", zipped(c=b"c"), b"c", b"ITSF\3\0\0\0")),
     )
-    assert (container.containers, container.containers_unopened) == ({"zip": 7}, {"warc": 3})
+    assert (container.containers, container.containers_unopened) == ({"zip": 7}, {"chm": 3})
     assert len(opened) == 6, "the file, x, b in it, d, z, b in it; y is equal to x, and z is deeper"
     blamed = examine(path, report_all=False, blames=[Blame(16, FaultCode.WORKER_CRASHED, decode_only=False)])
     assert [member.within[-1].name for member in blamed.members] == [b"w"]
