@@ -79,7 +79,8 @@ bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (abou
 fuzz: $(VENV)/developed ## Mutate images, lists, indexes, findings, messages and signers (minutes); FUZZ_ARGS="--seed 7"
 	@$(BIN)/python benchmarks/fuzz.py $(FUZZ_ARGS)
 	@$(BIN)/python benchmarks/fuzz_messages.py $(FUZZ_ARGS)
-	@HASHAUDIT_SIGNERS_EXAMPLES=3000 $(BIN)/pytest -q tests/signing/test_allowed_signers.py
+	@HASHAUDIT_EXAMPLES=2500 $(BIN)/pytest -q tests/signing/test_allowed_signers.py
+	@HASHAUDIT_EXAMPLES=300 $(BIN)/pytest -q tests/lists tests/model tests/record tests/workers/local/test_pool_model.py
 
 attack: $(VENV)/developed ## Repeat the attacks that succeeded once (minutes; as root for those with mounts)
 	@$(BIN)/python benchmarks/attacks.py $(ATTACK_ARGS)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from hashaudit.lists import list_parser
 from installed import Tool
+from property_examples import EXAMPLES
 
 # A suite that a script starts in the background, or by nohup, ignores these signals, and so would the commands that it
 # starts.
@@ -22,7 +23,13 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 # Timing belongs to benchmarks: a busy machine must not fail a property.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    max_examples=EXAMPLES,
+)
 settings.load_profile("suite")
 
 

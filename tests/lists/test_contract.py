@@ -15,6 +15,7 @@ from hashaudit.lists.interface import ListItem, ParseOptions
 from hashaudit.lists.open_list import open_stream
 from hashaudit.lists.syntax import lines
 from hashaudit.lists.syntax.lines import decode_to_utf8
+from property_examples import examples
 
 DIRECTORY = Path(__file__).parents[1] / "data" / "lists"
 FORMAT_OF = {
@@ -130,7 +131,7 @@ def test_a_truncated_list_never_gives_a_hash_that_the_whole_lacks(read: Callable
 
 
 @given(st.sampled_from(sorted(FORMAT_OF)), st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 def test_truncation_anywhere(read: Callable[..., Any], name: str, data: st.DataObject) -> None:
     content = CONTENTS[name]
     try:

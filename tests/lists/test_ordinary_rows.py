@@ -15,6 +15,7 @@ from hashaudit.lists.interface import ParseOptions
 from hashaudit.lists.ordinary_rows import OrdinaryRows
 from hashaudit.lists.syntax.delimited import rows
 from hashaudit.model.results import AlgorithmName
+from property_examples import examples
 
 
 def digest(name: str) -> str:
@@ -57,7 +58,7 @@ def outcome(read: Callable[..., Any], content: bytes, options: ParseOptions) -> 
         return str(error)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(names=COLUMNS, cells=st.lists(st.lists(CELLS, max_size=7), min_size=1, max_size=4), options=OPTIONS)
 def test_ordinary_rows_of_a_table(
     read: Callable[..., Any], names: list[str], cells: list[list[str]], options: ParseOptions
@@ -83,7 +84,7 @@ def test_most_rows_are_ordinary(read: Callable[..., Any]) -> None:
             assert len(read(f"{header}\n{row}\n{row}\n".encode()).entries) == 2
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(
     lines=st.lists(
         st.tuples(

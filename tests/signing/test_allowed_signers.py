@@ -1,6 +1,5 @@
 """The trust store means here what it means to ssh-keygen."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from findings_lab import signing_key
 from hashaudit.errors import SigningKeyError
 from hashaudit.signing.allowed_signers import AllowedSigners, matches_pattern_list
+from property_examples import examples
 
 KEY = signing_key()
 PUB = KEY.public_key.text
@@ -167,7 +167,7 @@ def odd_lines(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=int(os.environ.get("HASHAUDIT_SIGNERS_EXAMPLES", "60")))
+@settings(max_examples=examples(60))
 @given(odd_lines())
 def test_nothing_is_taken_here_that_ssh_keygen_refuses(text: str) -> None:
     try:

@@ -17,6 +17,7 @@ from hashaudit.record.schema import Checkpoint, EndReason, Resumption
 from hashaudit.record.verify.resume_read import Interrupted, read_interrupted
 from hashaudit.record.verify.verifier import verify_file
 from hashaudit.record.writer import FindingsWriter
+from property_examples import examples
 
 KEY = signing_key()
 CLOSED = (6, 11, 16, 20)
@@ -61,7 +62,7 @@ def test_lines_are_told_from_the_one_on_that_is_asked_for(lines: list[bytes]) ->
 
 
 @given(data=st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 def test_a_file_that_is_cut_off_anywhere_is_kept_up_to_its_last_checkpoint(
     lines: list[bytes], data: st.DataObject
 ) -> None:
@@ -81,7 +82,7 @@ def test_a_file_that_is_cut_off_anywhere_is_kept_up_to_its_last_checkpoint(
 
 
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 def test_a_changed_byte_is_never_built_upon(lines: list[bytes], data: st.DataObject) -> None:
     whole = bytearray(b"".join(lines))
     place = data.draw(st.integers(0, len(whole) - 1))

@@ -33,6 +33,7 @@ from hashaudit.workers.protocol import (
     position_word,
 )
 from hashaudit.workers.tasks import Completed, Task
+from property_examples import examples
 
 DIRECTORY = DirectoryRef(b"/srv", 1, 1)
 STAT = Stat(0o100644, 1, 1, 1, 10, 1, 1)
@@ -181,7 +182,7 @@ FATES = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(75))
 @given(
     batches=st.lists(st.lists(FATES, min_size=1, max_size=5), max_size=8),
     workers=st.integers(1, 3),
