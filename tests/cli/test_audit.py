@@ -15,6 +15,8 @@ import pytest
 
 from installed import Tool, of_kind, parsed, totals, wait_until
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 FILES = {"a": "1", "b": "2", "sub/c": "3", "sub/d": "4", "e": "5"}
 
 

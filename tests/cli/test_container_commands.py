@@ -8,6 +8,8 @@ from pathlib import Path
 
 from installed import Tool, parsed
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 
 def made(root: Path) -> Path:
     """A zip with a gz, a container that nothing here opens, and an encrypted zip."""

@@ -13,6 +13,8 @@ import pytest
 
 from installed import Tool
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 

@@ -8,6 +8,8 @@ import pytest
 from hashaudit.explanations import GROUPS
 from installed import Tool
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 
 def test_a_code_is_explained_with_what_to_do(hashaudit: Tool) -> None:
     result = hashaudit("explain", "worker_crashed")

@@ -11,6 +11,8 @@ from installed import Tool
 from log_daemon import log_daemon, received
 from reports_lab import hostile_file
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 TRUST = ("--key", signing_key().fingerprint)
 
 

@@ -9,6 +9,8 @@ from hashaudit.record.schema import Acceptance, FindingRecord
 from hashaudit.scan.events import Found, Paused, Recorded
 from hashaudit_cli.ui.finding_lines import MOST_LINES, FindingLines
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 
 def of_finding() -> FindingRecord:
     record = finding()

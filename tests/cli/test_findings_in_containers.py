@@ -18,6 +18,8 @@ from hashaudit.triage.findings_input import FindingsInput, verify_input
 from installed import Tool
 from reports_lab import Page
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 WANTED = b"wanted content"
 
 

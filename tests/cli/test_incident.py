@@ -10,6 +10,8 @@ import pytest
 
 from installed import Tool
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 
 @pytest.fixture
 def incident(hashaudit: Tool, make_list: Callable[..., Path], tmp_path: Path) -> Path:

@@ -13,6 +13,8 @@ import pytest
 
 from installed import COMMAND, Tool, parsed, wait_until
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 
 class Job:
     """A job file with its directories."""

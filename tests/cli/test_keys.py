@@ -8,6 +8,8 @@ import pytest
 
 from installed import Tool
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 KEYGEN = shutil.which("ssh-keygen")
 
 

@@ -14,6 +14,8 @@ from hashaudit.scan import key_policy
 from hashaudit.signing.key_files import SigningKey, load_key, new_key
 from installed import COMMAND, Tool
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 LARGE = 140_000

@@ -7,6 +7,8 @@ import pytest
 from findings_lab import finding, four_segments, signing_key, write_run
 from installed import Tool
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 TRUST = ("--key", signing_key().fingerprint)
 
 

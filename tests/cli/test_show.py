@@ -15,6 +15,8 @@ from hashaudit_cli.commands.show import ShowOptions, check_options
 from hashaudit_cli.ui.record_writer import RecordFormat
 from installed import Tool, parsed
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 TRUST = ("--key", signing_key().fingerprint)
 
 

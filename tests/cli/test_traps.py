@@ -19,6 +19,8 @@ import pytest
 
 from installed import COMMAND, Result, Tool, of_kind, parsed, totals
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 HOSTILE_NAMES = [

@@ -11,6 +11,8 @@ import pytest
 
 from installed import Tool, wait_until
 
+JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
+
 MakeList = Callable[..., Path]
 
 

@@ -150,6 +150,9 @@ def _import(kind: Kind) -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not NOT_FOR_ALL.search(module.name):
                 importlib.import_module(module.name)
+    templates = importlib.import_module("hashaudit.report.page_templates").page_environment()
+    for name in templates.list_templates(["jinja"]):
+        templates.get_template(name)  # which compiles it
     dropped = set(sys.modules) - of_workers
     preload = importlib.import_module("hashaudit.workers.child.preload")
     if kind is not Kind.PLAIN:
