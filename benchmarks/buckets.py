@@ -29,6 +29,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "
 THREADS = (8, 32)
 """Of the bare client."""
 
+PIECE_BYTES = 1 << 18
 PAGE = 1000
 RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-(\d+)", re.IGNORECASE)
 MODIFIED = "Sat, 21 Nov 2026 12:00:00 GMT"
@@ -43,6 +44,8 @@ class Server(asyncio.Protocol):
         self.delay_s = delay_s
         self.etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         self.pending = b""
+        self.left = memoryview(b"")
+        self.is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
@@ -73,7 +76,23 @@ class Server(asyncio.Protocol):
         head = f'HTTP/1.1 {status}\r\nETag: "{self.etag}"\r\nLast-Modified: {MODIFIED}\r\n{more}'
         self.transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
         if method != b"HEAD":
-            self.transport.write(body)
+            self.left = memoryview(body)
+            self.send()
+
+    def send(self) -> None:
+        """Sends what is left of a body, as far as the client takes it. One write of all would copy it many times."""
+        while self.left and not self.is_paused:
+            piece, self.left = self.left[:PIECE_BYTES], self.left[PIECE_BYTES:]
+            self.transport.write(piece)
+
+    def pause_writing(self) -> None:
+        """The client does not take more."""
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        """The client takes more."""
+        self.is_paused = False
+        self.send()
 
     def listing(self, query: dict[str, list[str]]) -> bytes:
         """A page."""

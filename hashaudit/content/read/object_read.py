@@ -44,6 +44,11 @@ SLOW_BYTES_PER_S = 100e6
 regardless of the network. A nearby server sends more than can be hashed; there, threads that fetch ahead only take the
 processor from the hashing thread: 1.5 times slower on two processors."""
 
+LATENCY_S = 0.01
+LATENCY_SHARE = 0.25
+"""Longest wait for the beginning of a range, in seconds and as a share of the time of the whole range. A longer wait is
+that of a distant server, which further requests at once hide."""
+
 MAX_STATES = 3
 """Most states of one object that are read; each but the first after it was overwritten."""
 
@@ -67,7 +72,31 @@ class _Part(msgspec.Struct):
     size: int
     state: ObjectState | None = None
     checksum: Checksum | None = None
+    waited_s: float = 0.0
+    """Time until the first response began."""
     took_s: float = 0.0
+
+    def next_window(self, window: int) -> int:
+        """Returns how many ranges are requested at once after this one, which was one of ``window``."""
+        if self.waited_s > max(LATENCY_S, LATENCY_SHARE * self.took_s):
+            return PARTS_AHEAD
+        if self.size < SLOW_BYTES_PER_S * self.took_s:
+            return min(window * 2, PARTS_AHEAD)
+        return max(window // 2, 1)
+
+
+class BegunRead(msgspec.Struct, frozen=True):
+    """The first requests for a large object, under way."""
+
+    parts: list[Future[_Part]]
+    """The first ranges."""
+    head: Future[Head]
+
+    def cancel(self) -> None:
+        """Gives up the requests."""
+        for part in self.parts:
+            part.cancel()
+        self.head.cancel()
 
 
 class ObjectReader:
@@ -85,8 +114,20 @@ class ObjectReader:
         self._throttle = throttle
         self._parts = parts
         self._policy = policy
+        self._window = 1
 
-    def read(self, entry: ObjectRef, make_sink: Callable[[], S]) -> ReadOutcome[S]:
+    @property
+    def is_slow(self) -> bool:
+        """True if the last large object has arrived so slowly that the next one is better begun before its turn."""
+        return self._window > 1
+
+    def begin(self, entry: ObjectRef) -> BegunRead:
+        """Sends the first requests for an object of more than :data:`PART_BYTES`."""
+        # All at once, because a distant store has a high latency.
+        parts = list(islice(self._requests(entry, 0), self._window))
+        return BegunRead(parts, self._parts.submit(self._head, entry))
+
+    def read(self, entry: ObjectRef, make_sink: Callable[[], S], begun: BegunRead | None = None) -> ReadOutcome[S]:
         """Reads an object from its first byte to its last.
 
         Errors of the store become faults in the outcome. Errors of ``make_sink`` and its sinks propagate.
@@ -94,6 +135,7 @@ class ObjectReader:
         Args:
             entry: the object as listed.
             make_sink: makes a new sink for each state.
+            begun: of :meth:`begin`; ``None``: nothing was requested.
         """
         now = entry
         overwritten = 0
@@ -102,9 +144,10 @@ class ObjectReader:
             try:
                 if overwritten:
                     now = self._current(now)
-                return self._read(entry, now, make_sink(), overwritten)
+                return self._read(entry, now, make_sink(), overwritten, begun)
             except OverwrittenError:
                 overwritten += 1
+                begun = None
             except _FailedError as failure:
                 fault = failure.fault
         return _unread(entry, overwritten, fault)
@@ -122,24 +165,29 @@ class ObjectReader:
         latest = msgspec.structs.replace(entry, state=msgspec.structs.replace(entry.state, version=None))
         return msgspec.structs.replace(entry, state=self._head(latest).state)
 
-    def _read(self, listed: ObjectRef, now: ObjectRef, sink: S, overwritten: int) -> ReadOutcome[S]:
-        state, mismatch = self._feed(now, sink)
+    def _read(
+        self, listed: ObjectRef, now: ObjectRef, sink: S, overwritten: int, begun: BegunRead | None
+    ) -> ReadOutcome[S]:
+        state, mismatch = self._feed(now, sink, begun)
         return _outcome(listed, sink, state, mismatch, overwritten)
 
-    def _feed(self, entry: ObjectRef, sink: Sink) -> tuple[ObjectState, str | None]:
+    def _feed(self, entry: ObjectRef, sink: Sink, begun: BegunRead | None) -> tuple[ObjectState, str | None]:
         """Feeds one state. Returns it as the store reports it, and the name of a checksum that differs, or ``None``."""
         if entry.state.size <= PART_BYTES:
             part = self._fetch(entry, None)
             state, checksum, received = part.state or entry.state, part.checksum, iter((part,))
         else:
-            # Concurrent with the request for the metadata, because a distant store has a high latency.
-            first = self._parts.submit(self._fetch, entry, ByteRange(0, PART_BYTES - 1))
-            head = self._head(entry)
+            begun = begun or self.begin(entry)
+            try:
+                head = begun.head.result()
+            except _FailedError:
+                begun.cancel()
+                raise
             if head.state.etag != entry.state.etag:
-                first.cancel()
+                begun.cancel()
                 raise OverwrittenError
             state, checksum = head.state, head.checksum
-            received = self._fetch_parts(msgspec.structs.replace(entry, state=state), first)
+            received = self._fetch_parts(msgspec.structs.replace(entry, state=state), begun.parts)
         comparison = Comparison(checksum)
         for part in received:
             for chunk in part.chunks:
@@ -147,19 +195,23 @@ class ObjectReader:
                 sink.update(memoryview(chunk))
         return state, comparison.mismatch()
 
-    def _fetch_parts(self, entry: ObjectRef, first: Future[_Part]) -> Iterator[_Part]:
+    def _requests(self, entry: ObjectRef, first: int) -> Iterator[Future[_Part]]:
+        """Requests one range of a large object after another, from the number ``first`` on."""
         size = entry.state.size
-        spans = (ByteRange(start, min(start + PART_BYTES, size) - 1) for start in range(PART_BYTES, size, PART_BYTES))
-        futures = (self._parts.submit(self._fetch, entry, span) for span in spans)
-        window = 1
-        ahead = [first]
+        for start in range(first * PART_BYTES, size, PART_BYTES):
+            yield self._parts.submit(self._fetch, entry, ByteRange(start, min(start + PART_BYTES, size) - 1))
+
+    def _fetch_parts(self, entry: ObjectRef, begun: list[Future[_Part]]) -> Iterator[_Part]:
+        futures = self._requests(entry, len(begun))
+        ahead = list(begun)
+        ahead.extend(islice(futures, max(self._window - len(ahead), 0)))
         try:
             while ahead:
                 part = ahead.pop(0).result()
-                if part.size < SLOW_BYTES_PER_S * part.took_s:
-                    window = min(window * 2, PARTS_AHEAD)
+                self._window = part.next_window(self._window)
+                ahead.extend(islice(futures, max(self._window - 1 - len(ahead), 0)))
                 yield part
-                ahead.extend(islice(futures, window - len(ahead)))
+                ahead.extend(islice(futures, max(self._window - len(ahead), 0)))
         finally:
             for future in ahead:
                 future.cancel()
@@ -176,14 +228,14 @@ class ObjectReader:
         begun_s = time.monotonic()
         while True:
             try:
-                self._resume(entry, span, part)
+                self._resume(entry, span, part, begun_s)
             except StoreError as error:
                 _wait(attempts, error, part.size)
             else:
                 part.took_s = time.monotonic() - begun_s
                 return part
 
-    def _resume(self, entry: ObjectRef, span: ByteRange | None, part: _Part) -> None:
+    def _resume(self, entry: ObjectRef, span: ByteRange | None, part: _Part, begun_s: float) -> None:
         size = entry.state.size
         first, last = (0, size - 1) if span is None else (span.first, span.last)
         whole = span is None and not part.size
@@ -193,6 +245,7 @@ class ObjectReader:
             if head.state.size != size:
                 raise StoreError(FaultCode.IO_ERROR, f"listed with {size} bytes, sent with {head.state.size}")
             if part.state is None:
+                part.waited_s = time.monotonic() - begun_s
                 part.state, part.checksum = head.state, head.checksum
             while data := response.read(self._throttle.acquire()):
                 part.chunks.append(data)

@@ -14,10 +14,10 @@ from typing import TypeVar
 import msgspec
 
 from hashaudit.content.read import ReadOutcome, Sink, Throttle
-from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, ObjectReader
+from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, BegunRead, ObjectReader
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind
-from hashaudit.objectstores.interface import ObjectRef, StoreOptions
+from hashaudit.objectstores.interface import ObjectRef, Store, StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.workers.child.small_objects import BufferedObject, SmallObjects, TooLargeError
 from hashaudit.workers.protocol import WorkBatch
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 HELD_BYTES = 64 << 20
 """Memory for objects in flight or waiting; with the spans of a large object 96 MiB."""
+
+
+BEGUN_BYTES = PARTS_AHEAD * PART_BYTES
+"""Memory for a large object that is begun before its turn."""
 
 
 class Budget:
@@ -88,16 +92,27 @@ class Objects:
         stores = Stores(options)
         self._stores = {scheme: stores.of(scheme) for scheme in schemes}
         self._throttle = LockedThrottle(throttle)
-        self._parts = ThreadPoolExecutor(PARTS_AHEAD, "hashaudit-part")
+        self._parts = ThreadPoolExecutor(3 * PARTS_AHEAD, "hashaudit-part")
         self._budget = Budget(HELD_BYTES)
+        self._readers = {scheme: self._reader(store) for scheme, store in self._stores.items()}
+        self._begun: dict[tuple[int, int], BegunRead] = {}
         self._small = SmallObjects(self._stores, self._throttle, self._parts)
 
     def fetch(self, batch: WorkBatch) -> WorkBatch:
-        """Starts to fetch the small objects of a batch. Waits for memory."""
+        """Starts to fetch the objects of a batch. Waits for memory.
+
+        A large object is begun only if the last one has arrived slowly. From a nearby store two at once take longer.
+        """
         for number, (entry, _) in enumerate(batch.entries()):
-            if entry.location.kind is Kind.OBJECT and entry.state.size <= PART_BYTES:
-                self._budget.take(entry.state.size)
-                self._small.add((batch.number, number), object_ref(entry))
+            if entry.location.kind is not Kind.OBJECT:
+                continue
+            position, size_bytes, ref = (batch.number, number), entry.state.size, object_ref(entry)
+            if size_bytes <= PART_BYTES:
+                self._budget.take(size_bytes)
+                self._small.add(position, ref)
+            elif (reader := self._readers[ref.bucket.scheme]).is_slow:
+                self._budget.take(BEGUN_BYTES)
+                self._begun[position] = reader.begin(ref)
         return batch
 
     def forget(self, batch: WorkBatch, first: int) -> None:
@@ -110,6 +125,9 @@ class Objects:
         """Forgets the object of an item, if it was fetched ahead."""
         if self._small.drop(position):
             self._budget.give_back(size_bytes)
+        elif (begun := self._begun.pop(position, None)) is not None:
+            begun.cancel()
+            self._budget.give_back(BEGUN_BYTES)
 
     def small(self, position: tuple[int, int]) -> ReadOutcome[BufferedObject] | None:
         """Returns the outcome of reading an object that was fetched ahead, and keeps it for :meth:`read`.
@@ -130,6 +148,7 @@ class Objects:
             position: numbers of the batch and the item.
             make_sink: creates a fresh sink.
         """
+        begun = self._begun.pop(position, None)
         try:
             outcome = self.small(position)
             if outcome is not None:
@@ -139,13 +158,15 @@ class Objects:
                     if content := outcome.sink.content():
                         sink.update(memoryview(content))
                 return ReadOutcome(sink, **{name: getattr(outcome, name) for name in _OTHER_FIELDS})
+            ref = object_ref(entry)
+            return self._readers[ref.bucket.scheme].read(ref, make_sink, begun)
         finally:
             self.drop(position, entry.state.size)
-        ref = object_ref(entry)
-        return self._reader(ref).read(ref, make_sink)
+            if begun is not None:
+                self._budget.give_back(BEGUN_BYTES)
 
-    def _reader(self, ref: ObjectRef) -> ObjectReader:
-        return ObjectReader(self._stores[ref.bucket.scheme], self._throttle, self._parts)
+    def _reader(self, store: Store) -> ObjectReader:
+        return ObjectReader(store, self._throttle, self._parts)
 
 
 def object_ref(entry: Entry) -> ObjectRef:
