@@ -18,6 +18,26 @@ from hashaudit_cli.ui.terminal import log_error, page_columns
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
+_NAMES_ELSEWHERE = {
+    "--allow": "--known",
+    "--blocklist": "--list",
+    "--checkers": "--jobs",
+    "--database": "--list",
+    "--deny": "--list",
+    "--deny-list": "--list",
+    "--hash-list": "--list",
+    "--hashes": "--list",
+    "--known-list": "--known",
+    "--match": "--list",
+    "--parallel": "--jobs",
+    "--processes": "--jobs",
+    "--threads": "--jobs",
+    "--transfers": "--jobs",
+    "--whitelist": "--known",
+    "--workers": "--jobs",
+}
+"""Options that other tools have for the same, or that one would guess."""
+
 
 def run_application(app: typer.Typer) -> int:
     """Runs the command that the command line names, and returns its exit code.
@@ -60,7 +80,9 @@ def _explained(error: Exception, command: Any, arguments: Sequence[str]) -> tupl
     match type(error).__name__:
         case "NoSuchOption":
             name = str(details.option_name)
-            return f"unknown option: '{name}'", closest(name, _options(command))
+            options = _options(command)
+            elsewhere = [own for own in (_NAMES_ELSEWHERE.get(name),) if own in options]
+            return f"unknown option: '{name}'", elsewhere or closest(name, options)
         case "MissingParameter":
             return f"missing {details.param.param_type_name}: '{_label(details.param)}'", []
         case "BadOptionUsage":

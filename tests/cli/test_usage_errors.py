@@ -12,6 +12,9 @@ from installed import Tool
 WRONG = [
     ("scan / --nosuch", "unknown option: '--nosuch'", "see 'hashaudit scan --help'"),
     ("scan / --listt x", "unknown option: '--listt'", "did you mean '--list'?"),
+    ("scan / --workers 4", "unknown option: '--workers'", "did you mean '--jobs'?"),
+    ("scan / --deny x", "unknown option: '--deny'", "did you mean '--list'?"),
+    ("hash / --deny x", "unknown option: '--deny'", "see 'hashaudit hash --help'"),
     ("scan / -Q", "unknown option: '-Q'", "see 'hashaudit scan --help'"),
     ("scan / --jobs", "missing value for option: '--jobs'", "see 'hashaudit scan --help'"),
     ("scan / --jobs=", "invalid --jobs: ''; must be a valid integer", "see 'hashaudit scan --help'"),
