@@ -138,7 +138,7 @@ NOTICE = re.compile("hashaudit: (list |created signing key )")
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        ("scan tree --list list --unsigned -o /nonexistent/out", 4),
+        ("scan tree --list list --unsigned -o list/out", 4),
         ("scan tree --list tree --unsigned", 4),
         ("scan tree --list nothing --unsigned", 4),
         ("scan tree --list list --unsigned --jobs 0", 2),
