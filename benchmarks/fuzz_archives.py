@@ -14,7 +14,7 @@ from hashaudit.model.containers import ContainerKind
 
 K = ContainerKind
 WITHOUT_CHECKSUM = frozenset(
-    (K.AR, K.CAB, K.CPIO, K.ISO, K.COMPRESS, K.PARTITIONS, K.QCOW, K.RPM, K.VHD, K.VHDX, K.VMDK, K.EWF)
+    (K.AR, K.CAB, K.CPIO, K.ISO, K.COMPRESS, K.PARTITIONS, K.QCOW, K.RPM, K.UDF, K.VHD, K.VHDX, K.VMDK, K.EWF)
 )
 """Kinds without a checksum of content or of its place, and those whose content is a whole disk here."""
 
@@ -23,6 +23,8 @@ _COMMANDS: tuple[tuple[ContainerKind, str], ...] = (
     (K.CPIO, "bsdtar --format newc -cf OUT NAMES"),
     (K.CPIO, "bsdtar --format odc -cf OUT NAMES"),
     (K.ISO, "genisoimage -quiet -R -J -o OUT ."),
+    (K.ISO, "genisoimage -quiet -udf -o OUT ."),
+    (K.UDF, "genisoimage -quiet -udf -o OUT ."),
     (K.SEVEN_ZIP, "7zz a -bd OUT.7z NAMES"),
     (K.SEVEN_ZIP, "7zz a -bd -mm=ppmd -ms=off OUT.7z NAMES"),
     (K.SEVEN_ZIP, "7zz a -bd -mm=bzip2 -mhc=off OUT.7z NAMES"),

@@ -96,7 +96,6 @@ _TEXTS = "|".join(
         r"a partition (is encrypted|has a file system that is not read)",
         r"the file system is (damaged|not supported); members may be missing",
         r"the member is (encrypted|compressed) by the system(, and its digest is of the compressed form)?",
-        r"the image has a UDF file system, which is not read; members may be missing",
         r"the member is compressed for zisofs, and its digest is of the compressed form",
         rf"an extended header is longer than {_NUMBER} bytes",
         r"the data of the member overlaps that of another",

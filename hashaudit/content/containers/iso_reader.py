@@ -21,6 +21,7 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
+from hashaudit.content.containers.udf_tree import UdfTree, content_of
 from hashaudit.model.faults import FaultCode
 
 SECTOR = 2048
@@ -32,7 +33,6 @@ MAX_CONTINUATIONS = 64
 
 ENDS_EARLY = "the archive ends early"
 DAMAGED = "the archive is damaged; members may be missing"
-WITH_UDF = "the image has a UDF file system, which is not read; members may be missing"
 COMPRESSED = "the member is compressed for zisofs, and its digest is of the compressed form"
 
 _BOOT, _PRIMARY, _OTHER, _LAST = 0, 1, 2, 255
@@ -80,23 +80,27 @@ def read_iso(source: RandomSource) -> Iterator[Found]:
     found = _descriptors(source)
     if not found.is_whole:
         yield Trouble(FaultCode.DAMAGED, DAMAGED)
-    if found.has_udf:
-        yield Trouble(FaultCode.UNSUPPORTED, WITH_UDF)
     reader = _Iso(source)
     number = 0
     seen: set[tuple[int, int]] = set()
+    known: list[list[tuple[int, int]]] = []
     for tree_number, tree in enumerate(_in_order(reader, found.trees)):
         for file in reader.files(tree):
             is_seen = all(extent in seen or not extent[1] for extent in file.extents)
             if tree_number and is_seen:
                 continue
             seen.update(extent for extent in file.extents if extent[1])
+            known.append(file.extents)
             size = sum(length for _, length in file.extents)
             yield MemberContent(number, file.name, reader.content(file), size)
             number += 1
         if reader.is_damaged:
             reader.is_damaged = False
             yield Trouble(FaultCode.DAMAGED, DAMAGED)
+    if found.has_udf:
+        for one in _udf_members(source, known, number):
+            number += isinstance(one, MemberContent)
+            yield one
     starts = {position for position, _ in seen}
     for name, position, size in _boot_images(source, found.catalog):
         if position not in starts:
@@ -105,6 +109,29 @@ def read_iso(source: RandomSource) -> Iterator[Found]:
     if found.trees and found.end < source.size and has_more(source, found.end):
         rest = _File(b"", [(found.end, source.size - found.end)])
         yield MemberContent(number, b"", reader.content(rest), rest.extents[0][1])
+
+
+def _udf_members(source: RandomSource, known: list[list[tuple[int, int]]], number: int) -> Iterator[Found]:
+    """Yields the files that only the UDF file system of an image names."""
+    tree, joined = UdfTree(source), {extent for extents in map(_joined, known) for extent in extents}
+    for file in tree.files():
+        if not all(extent in joined for extent in file.extents):
+            size = sum(length for _, length in file.extents)
+            yield MemberContent(number, file.name, content_of(source, file.extents), size)
+            number += 1
+    if tree.trouble is not None:
+        yield tree.trouble
+
+
+def _joined(extents: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Returns extents with those that lie behind one another as one."""
+    found: list[tuple[int, int]] = []
+    for position, length in extents:
+        if found and sum(found[-1]) == position:
+            found[-1] = found[-1][0], found[-1][1] + length
+        else:
+            found.append((position, length))
+    return found
 
 
 def _descriptors(source: RandomSource) -> _Descriptors:
@@ -195,7 +222,7 @@ class _Iso:
                 continue
             record = data[at : at + length]
             at += length
-            if length < 34 or len(record) < 33 + record[32]:
+            if len(record) < 34 or len(record) < 33 + record[32]:
                 self.is_damaged = True
                 return
             name = record[33 : 33 + record[32]]

@@ -26,6 +26,7 @@ from hashaudit.content.containers.sqlite_reader import read_sqlite
 from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
 from hashaudit.content.containers.tnef_reader import read_tnef
+from hashaudit.content.containers.udf_tree import read_udf
 from hashaudit.content.containers.warc_reader import read_warc
 from hashaudit.content.containers.zip_encryption import ZipPasswords
 from hashaudit.content.containers.zip_reader import ZipRanges, read_zip
@@ -47,6 +48,7 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
 RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     ContainerKind.ZIP: read_zip,
     ContainerKind.ISO: read_iso,
+    ContainerKind.UDF: read_udf,
     ContainerKind.PARTITIONS: read_partitions,
     **IMAGE_READERS,
     ContainerKind.EML: read_mail,

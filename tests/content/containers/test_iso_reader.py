@@ -10,6 +10,7 @@ import pytest
 from hashaudit.model.containers import ContainerKind
 from inside_lab import examine, sha256
 from kind_lab import read
+from reader_lab import damaged
 
 pytestmark = pytest.mark.skipif(not shutil.which("genisoimage"), reason="needs genisoimage (Debian)")
 
@@ -61,7 +62,6 @@ def test_a_boot_image_without_a_name_and_data_behind_the_image(tree: Path) -> No
 
 
 def test_what_is_not_read_is_a_fault(tree: Path) -> None:
-    assert examine(made(tree, "-R", "-udf")).codes == ["unsupported"]
     whole = made(tree, "-R").read_bytes()
     all_of_them = {sha256(data) for data in CONTENT.values()}
     for cut in (32_900, 33_000, 36_000, 40_000, *range(50_000, len(whole) - 310_000, 3000)):
@@ -76,3 +76,35 @@ def test_directories_that_hold_each_other_end(tree: Path) -> None:
     whole[sub + 2 : sub + 10] = whole[16 * 2048 + 158 : 16 * 2048 + 166]  # the root's extent
     good, _ = read(ContainerKind.ISO, bytes(whole))
     assert set(good) == {b"a.txt", b"empty"}
+
+
+def test_udf_is_one_more_tree(tree: Path) -> None:
+    expected = {sha256(data) for data in CONTENT.values()}
+    beside = examine(made(tree, "-R", "-J", "-udf"))
+    assert (len(beside.members), beside.whole(), beside.codes) == (len(CONTENT), expected, [])
+    hidden = examine(made(tree, "-R", "-udf", "-hide", "b.bin"))
+    assert (hidden.whole(), hidden.codes) == (expected, [])
+    # Without the other trees.
+    path = made(tree, "-R", "-udf")
+    whole = bytearray(path.read_bytes())
+    at = whole.index(b"\0BEA01")
+    whole[16 * 2048 : 17 * 2048] = whole[at : at + 2048]
+    path.write_bytes(whole)
+    alone = examine(path)
+    assert alone.file.container is not None
+    assert (alone.file.container.kind, alone.codes) == (ContainerKind.UDF, [])
+    assert alone.digests == {(name.encode(),): sha256(data) for name, data in CONTENT.items()}
+    for cut in (40_000, 300 * 2048, 520_000):
+        good, codes = read(ContainerKind.UDF, bytes(whole[:cut]))
+        assert codes or set(good.values()) == expected, cut
+    for mutant in damaged(bytes(whole[: 600 << 10]), 60):
+        read(ContainerKind.UDF, mutant)
+
+
+def test_directories_of_udf_that_hold_each_other_end(tree: Path) -> None:
+    whole = bytearray(made(tree, "-R", "-udf").read_bytes())
+    # The entry of a directory leads to the directory that it is in.
+    at = next(at for at in range(0, len(whole), 4) if whole[at : at + 2] == b"\x01\x01" and whole[at + 18] == 2)
+    parent = next(at for at in range(0, len(whole), 4) if whole[at : at + 2] == b"\x01\x01" and whole[at + 18] & 8)
+    whole[at + 20 : at + 36] = whole[parent + 20 : parent + 36]
+    assert "damaged" in read(ContainerKind.UDF, bytes(whole)).codes
