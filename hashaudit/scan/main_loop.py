@@ -164,7 +164,6 @@ class MainLoop:
         self._earlier = earlier
         cut = None if earlier is None else earlier.resume_point
         self._ordering: ScanOrdering = Ordering(None if cut is None else cut.count)
-        self._has_cache = cache is not None
         """Files with cached values, and those of a scan that resumes another, are looked at one by one."""
         self._run: FileRun | None = None
         """The run that is being added."""
@@ -267,7 +266,7 @@ class MainLoop:
             self._journal.close()
 
     def _examine(self) -> Iterator[Event]:
-        if self._earlier is None and not self._has_cache:
+        if self._earlier is None:
             walk = walk_in_runs(self._source, None, self._config.batch_files)
         else:
             walk = self._source.walk(None if self._earlier is None else self._earlier.start)
