@@ -269,7 +269,7 @@ class MainLoop:
         if self._earlier is None:
             walk = walk_in_runs(self._source, None, self._config.batch_files)
         else:
-            walk = self._source.walk(None if self._earlier is None else self._earlier.start)
+            walk = self._source.walk(self._earlier.start)
         progress_at_s = 0.0
         while not (self._walk_ended and self._pool.idle) and not self._control.is_stopping:
             walked = self._walk_on(walk)
