@@ -19,6 +19,7 @@ from hashaudit.content.containers.interface import (
 from hashaudit.content.containers.member_source import FileSource
 from hashaudit.content.containers.rar_blocks import END, FILE, MAIN, MARK_4, MARK_5, Block, blocks
 from hashaudit.content.containers.sniff import SEARCHED_BYTES, find_appended
+from hashaudit.content.containers.volume_set import missing_rar, missing_volume_text
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode
 
@@ -87,7 +88,8 @@ def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Ite
             yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
         return
     if last.has_next:
-        yield Trouble(FaultCode.INCOMPLETE, NEXT_VOLUME)
+        suffix = missing_rar(source)
+        yield Trouble(FaultCode.INCOMPLETE, NEXT_VOLUME if suffix is None else missing_volume_text(suffix))
     at = last.end
     while data := source.read_at(at, CHUNK_BYTES) if at < source.size else b"":
         if data.strip(b"\0"):

@@ -25,6 +25,9 @@ _NUMBERED = re.compile(rb"(.*\.)(0{2,}[01])", re.DOTALL)
 _ZIP_NAME = re.compile(rb"(.*\.)([zZ])[iI][pP]", re.DOTALL)
 _ZIP_LATER = re.compile(rb"(.*\.)([zZ])(\d{2,5})", re.DOTALL)
 
+_RAR_PART = re.compile(rb"(.*\.part)(\d{1,5})(\.(?:rar|exe))", re.DOTALL | re.IGNORECASE)
+_RAR_OLD = re.compile(rb"(.*\.)([r-zR-Z])(\d\d|ar|AR)", re.DOTALL)
+
 _LETTERS = 26
 _NUMBERS = 99
 """Volumes of an image with a number in their name; those behind them have letters."""
@@ -119,6 +122,28 @@ def is_later_volume(kind: ContainerKind, source: RandomSource) -> bool:
     return False
 
 
+def missing_rar(source: RandomSource) -> bytes | None:
+    """Returns the suffix of the volume behind one of rar, if it is not beside it; ``None``: it is, or may be."""
+    beside = source.beside if isinstance(source, FileSource) else None
+    name = None if beside is None else _next_rar(beside.name)
+    if beside is None or name is None or beside.open(name) is not None:
+        return None
+    return _suffix(name if _RAR_PART.fullmatch(name) is None else name[: name.rfind(b".")])
+
+
+def _next_rar(name: bytes) -> bytes | None:
+    """Returns the name of the next volume: ``.part2.rar`` behind ``.part1.rar``, or ``.r00`` behind ``.rar``."""
+    if (found := _RAR_PART.fullmatch(name)) is not None:
+        return found[1] + b"%0*d" % (len(found[2]), int(found[2]) + 1) + found[3]
+    if (found := _RAR_OLD.fullmatch(name)) is None:
+        return None
+    letter, number = found[2], found[3]
+    if not number.isdigit():
+        return found[1] + letter + b"00" if letter in b"rR" else None
+    following = int(number) + 1
+    return found[1] + (letter + b"%02d" % following if following < 100 else bytes((letter[0] + 1,)) + b"00")
+
+
 def names_beside(name: bytes, others: Callable[[], Sequence[bytes]]) -> Iterator[bytes]:
     """Yields the names of the other volumes of a set that are there.
 
@@ -126,6 +151,10 @@ def names_beside(name: bytes, others: Callable[[], Sequence[bytes]]) -> Iterator
         name: of a file, perhaps the first volume of a set.
         others: returns the names in its directory.
     """
+    following = _next_rar(name)
+    if following is not None and following in others():
+        yield following
+        return
     for kind in (ContainerKind.EWF, ContainerKind.PARTITIONS, ContainerKind.ZIP):
         names = _names(kind, name)
         if names is not None:

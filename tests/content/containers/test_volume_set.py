@@ -11,6 +11,7 @@ import pytest
 import inside_lab
 from hashaudit.content.containers.interface import RandomSource
 from hashaudit.content.containers.member_source import MemorySource
+from hashaudit.content.containers.optional_readers import installed_kinds
 from hashaudit.content.containers.volume_set import VolumeSet, names_beside
 from hashaudit.model.containers import ContainerKind
 from inside_lab import sha256
@@ -168,3 +169,18 @@ def test_reads_across_volumes() -> None:
     for at in (0, 5, 9, 10, 11, 50, 99, 100, 200, -1):
         for count in (0, 1, 3, 200):
             assert joined.read_at(at, count) == (data[at : at + count] if at >= 0 else b"")
+
+
+@pytest.mark.skipif(ContainerKind.RAR not in installed_kinds(), reason="needs hashaudit[archives]")
+def test_the_next_volume_of_a_rar_is_named_if_it_is_missing(folder: Path) -> None:
+    builder = pytest.importorskip("rars").RarBuilder("rar50", store=True, volume_size=1_000_000)
+    builder.add_bytes(FILES["big.bin"], "big.bin")
+    builder.write_volumes(str(folder / "a.part01.rar"))
+    assert sorted(path.name for path in folder.glob("a.*")) == [f"a.part0{number}.rar" for number in (1, 2, 3)]
+    texts = [fault.message for fault in inside_lab.examine(folder / "a.part01.rar").file.faults]
+    assert "the archive continues in another volume" in texts
+    (folder / "a.part02.rar").unlink()
+    texts = [fault.message for fault in inside_lab.examine(folder / "a.part01.rar").file.faults]
+    assert "the volume .part02 is not beside the others" in texts
+    assert list(names_beside(b"a.r99", lambda: [b"a.s00"])) == [b"a.s00"]
+    assert list(names_beside(b"a.rar", lambda: [b"a.r00", b"a.s00"])) == [b"a.r00"]
