@@ -120,7 +120,7 @@ def send(message: bytes) -> None:
 
 def answer(digests: dict[str, str], faults: Sequence[object], state: object = None) -> None:
     """Answers for the whole batch, with this result for the current item."""
-    batch, number = of_worker("examine_batch", "batch"), of_worker("examine_batch", "number")
+    batch, number = of_worker("examine_batch", "batch"), of_worker("_examine_group", "number")
     results: list[list[object]] = [
         [item, state or entry.state, 0, "stable", digests, [], [], faults]
         if item == number
