@@ -144,12 +144,12 @@ def resident_kib(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
 
 
-def make_files(root: Path, count: int, chance: random.Random) -> None:
-    """Makes files of some 4 KiB, half of them text."""
+def make_files(root: Path, count: int, chance: random.Random, mean_bytes: int = 4200) -> None:
+    """Makes files of some 4 KiB, or of another mean size, half of them text."""
     root.mkdir()
     words = [bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(3000)]
     for number in range(count):
-        size = min(200_000, int(chance.expovariate(1 / 4200)))
+        size = min(200_000, int(chance.expovariate(1 / mean_bytes)))
         text = b" ".join(chance.choices(words, k=size // 6 + 1))[:size]
         (root / f"f{number:06}").write_bytes(text if number % 2 else chance.randbytes(size))
 
