@@ -143,7 +143,7 @@ class ZipRanges:
         """Entries of the directory that the last call of :meth:`read` has passed so far."""
 
     def ranges(self, part_bytes: int) -> Sequence[MemberRange]:
-        """Returns ranges of entries, and an empty one for members that the directory does not name.
+        """Returns ranges of entries, and an empty one if there may be members that the directory does not name.
 
         Raises:
             ContainerError: the directory is damaged, or members overlap.
@@ -169,11 +169,15 @@ class ZipRanges:
                 count += 1
                 yield entry
 
-        if _Covered(self._source).collect(counted(self._directory)):
+        covered, directory = _Covered(self._source), self._directory
+        if covered.collect(counted(directory)):
             raise ContainerError(FaultCode.DAMAGED, OVERLAP)
         ends = [first for first, _ in starts[1:]] + [count]
         ranges = [MemberRange(first, end, hint) for (first, hint), end in zip(starts, ends, strict=True)]
-        return (*ranges, MemberRange(count, count))
+        covered.add(directory.start, directory.end + END_RECORD_BYTES)
+        gaps = covered.gaps(0, self._source.size)
+        has_rest = any(end - start >= LEAST_MEMBER_BYTES for start, end in gaps)
+        return (*ranges, MemberRange(count, count)) if has_rest else ranges
 
     def read(self, wanted: MemberRange) -> Iterator[Found]:
         """Yields the members of a range."""
