@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hashaudit.lists import list_parser
 from installed import Tool
 from property_examples import EXAMPLES
+from warm_command import Kind
 
 # A suite that a script starts in the background, or by nohup, ignores these signals, and so would the commands that it
 # starts.
@@ -104,10 +105,15 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hashaudit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Tool]:
-    """The installed command. A module's ``JOBS`` is the number of workers of its scans; each takes time to start."""
+    """The installed command. A module's ``JOBS`` is the number of workers of its scans; each takes time to start.
+
+    Most commands of a module with ``LOOKS_AT_IMAGES`` decode images.
+    """
     tool = Tool(tmp_path_factory.mktemp("home"))
     if jobs := getattr(request.module, "JOBS", None):
         tool.environment["HASHAUDIT_JOBS"] = jobs
+    if getattr(request.module, "LOOKS_AT_IMAGES", False):
+        tool.kind = Kind.IMAGES
     yield tool
     tool.end()
 

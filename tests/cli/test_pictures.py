@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from installed import Tool, of_kind, parsed, totals
 
+LOOKS_AT_IMAGES = True
 JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
 
 SIDE_PX = 640

@@ -30,13 +30,14 @@ def warm_command(kind: Kind) -> WarmCommand | None:
     return None if "HASHAUDIT_COMMAND" in os.environ or os.name != "posix" else WarmCommand(COMMAND, kind)
 
 
-def _kind(words: Sequence[Word]) -> Kind:
-    """Returns what a command is likely to need; another kind costs time alone."""
+def _kind(words: Sequence[Word]) -> Kind | None:
+    """Returns what a command is likely to need, if its words say it; another kind costs time alone."""
     texts = [os.fsdecode(word) for word in words]
     for kind in (Kind.S3, Kind.AZURE):
         if any(text.startswith(f"{kind}://") for text in texts):
             return kind
-    return Kind.IMAGES if "--perceptual" in texts or texts[:1] == ["compare"] else Kind.PLAIN
+    asks = any("pdq" in text or "phash" in text for text in texts) or texts[:1] == ["compare"]
+    return Kind.IMAGES if asks else None
 
 
 class Result(NamedTuple):
@@ -61,13 +62,15 @@ class Tool:
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "200",
         }
+        self.kind = Kind.PLAIN
+        """What commands need whose words do not say it."""
         self._started: list[subprocess.Popen[bytes]] = []
 
     def __call__(self, *words: Word, **options: Any) -> Result:
         """Runs the command to its end, by :mod:`warm_command` if no option of :func:`subprocess.run` is unusual."""
         environment = self.environment | options.pop("env", {})
         is_usual = environment.get("LC_ALL") == "C.UTF-8" and not any(map(OF_THE_START.match, environment))
-        warm = warm_command(_kind(words)) if is_usual and not options.keys() - {"cwd"} else None
+        warm = warm_command(_kind(words) or self.kind) if is_usual and not options.keys() - {"cwd"} else None
         if warm is not None:
             result = warm.run(words, environment, os.fspath(options.get("cwd", os.getcwd())), TIMEOUT_S)
             if result is not None:

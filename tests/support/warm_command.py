@@ -144,6 +144,12 @@ def _import(kind: Kind) -> None:
     importlib.import_module("hashaudit.content.containers.reader_registry").load_readers(
         frozenset(containers.ContainerKind)
     )
+    if kind is not Kind.PLAIN:
+        preload = importlib.import_module("hashaudit.workers.child.preload")
+        schemes = (kind.value,) if kind in {Kind.S3, Kind.AZURE} else ()
+        # What the process that forks workers loads itself.
+        preload.load(preload.ENCODER.encode(preload.Needs(images=kind is Kind.IMAGES, schemes=schemes)))
+        return
     of_workers = set(sys.modules)  # the process that forks them is a copy of a scan's
     for name in ("hashaudit_cli", "hashaudit"):
         package = importlib.import_module(name)
@@ -154,10 +160,6 @@ def _import(kind: Kind) -> None:
     for name in templates.list_templates(["jinja"]):
         templates.get_template(name)  # which compiles it
     dropped = set(sys.modules) - of_workers
-    preload = importlib.import_module("hashaudit.workers.child.preload")
-    if kind is not Kind.PLAIN:
-        schemes = (kind.value,) if kind in {Kind.S3, Kind.AZURE} else ()
-        preload.load(preload.ENCODER.encode(preload.Needs(images=kind is Kind.IMAGES, schemes=schemes)))
     fork_server = importlib.import_module("hashaudit.host.fork_server")
     serve = fork_server.serve
 
