@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +30,8 @@ class Lab:
         self.lines: list[bytes] = []
         self.next_seq = 1
         begin = Begin(RUN_ID, config or ScanConfig(roots=(b"/srv",)), this_process())
-        self.journal = Journal(AuthenticatedLog(self.path, KEY, set()), begin, self.unsigned)
+        self.log = AuthenticatedLog(self.path, KEY, set())
+        self.journal = Journal(self.log, begin, self.unsigned)
         self.links: list[JournaledLink] = []
 
     def unsigned(self) -> tuple[Sequence[bytes], int]:
@@ -50,10 +51,11 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+def lab(tmp_path: Path) -> Generator[Lab]:
     made = Lab(tmp_path)
     made.journal.begin()
-    return made
+    yield made
+    made.log.close()
 
 
 def done(*names: bytes) -> Done:
