@@ -59,8 +59,8 @@ class OpenDescriptors:
     def leak_after(self, test: str) -> str:
         """Returns the tests that left most descriptors open once there are too many, and begins again; or nothing."""
         now = self._count()
-        if now > self._last:
-            gc.collect()
+        if now - self._first > MAX_LEFT_OPEN:
+            gc.collect()  # some are held by cycles of objects
             now = self._count()
         self._by_test[test] += now - self._last
         self._last = now
