@@ -4,18 +4,21 @@ The server is a process of its own that answers from memory, so that the clients
 makes it answer as late as one far away. Server and client share the processors, as they would not elsewhere. The
 command's start is measured apart, with a bucket of one object. rclone, where it is installed, downloads and hashes.
 
-    python benchmarks/buckets.py [--objects N] [--delay-ms MS] [--rounds N]
+    python benchmarks/buckets.py [--objects N] [--delay-ms MS] [--rounds N] [--jobs N] [--only small]
 """
 
 import argparse
 import asyncio
 import hashlib
+import http.client
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +29,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMAND = str(Path(sys.executable).with_name("hashaudit"))
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-THREADS = (8, 32)
-"""Of the bare client."""
+THREADS = 32
+"""Of the bare client, and requests at once of rclone and of each worker."""
+
+WORKERS: list[str] = []
+"""Options for their number."""
 
 PIECE_BYTES = 1 << 18
 PAGE = 1000
@@ -116,21 +122,21 @@ async def serve(count: int, size_bytes: int, delay_s: float) -> None:
     await server.serve_forever()
 
 
-def download(url: str, threads: int) -> int:
-    """The bare client: lists and gets, and looks at nothing; the bytes it got."""
-    import boto3  # noqa: PLC0415 # the server starts without it
-    from botocore.config import Config  # noqa: PLC0415 # as above
+def download(url: str, count: int, threads: int) -> None:
+    """The bare client: gets and hashes, without signatures and checks."""
+    local = threading.local()
 
-    config = Config(max_pool_connections=threads)
-    client = boto3.client("s3", endpoint_url=url, config=config, region_name="us-east-1")
-
-    def get(key: str) -> int:
-        body = client.get_object(Bucket="bucket", Key=key)["Body"]
-        return sum(len(chunk) for chunk in body.iter_chunks(1 << 20))
+    def get(number: int) -> None:
+        connection = getattr(local, "connection", None)
+        if connection is None:
+            connection = local.connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        connection.request("GET", f"/bucket/{number:09}")
+        response, digest, buffer = connection.getresponse(), hashlib.sha256(), bytearray(PIECE_BYTES)
+        while length := response.readinto(buffer):
+            digest.update(memoryview(buffer)[:length])
 
     with ThreadPoolExecutor(threads) as pool:
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket="bucket")
-        return sum(pool.map(get, (item["Key"] for page in pages for item in page["Contents"])))
+        list(pool.map(get, range(count)))
 
 
 def scan(url: str, folder: str) -> None:
@@ -139,7 +145,7 @@ def scan(url: str, folder: str) -> None:
     with open(hashes, "w", encoding="ascii") as file:
         file.write("1" * 64 + "\n")
     os.chmod(hashes, 0o600)
-    words = ["scan", "s3://bucket", "--endpoint-url", url, "--list", hashes, "--unsigned", "-q"]
+    words = ["scan", "s3://bucket", "--endpoint-url", url, "--list", hashes, "--unsigned", "-q", *WORKERS]
     done = subprocess.run([COMMAND, *words], stdout=subprocess.DEVNULL, check=False)
     assert done.returncode == 0, done.returncode
 
@@ -154,7 +160,7 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
 
 def hashsum(url: str) -> None:
     """What is nearest to a scan among rclone's commands."""
-    at_once = ("--checkers", str(THREADS[-1]), "--transfers", str(THREADS[-1]))
+    at_once = ("--checkers", str(THREADS), "--transfers", str(THREADS))
     words = ["rclone", "hashsum", "sha256", "--download", *at_once, "--config", os.devnull, "-q"]
     words += ["--s3-provider", "Other", "--s3-list-version", "2", "--s3-env-auth", "--s3-endpoint", url, ":s3:bucket"]
     subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
@@ -173,29 +179,33 @@ def bucket(count: int, size_bytes: int, delay_ms: float) -> Iterator[str]:
 
 
 def compare(name: str, count: int, size_bytes: int, delay_ms: float, rounds: int) -> None:
-    """Prints what all take for one bucket: of each the fastest of several rounds, in turn."""
-    walls: dict[str, list[tuple[float, float]]] = {}
+    """Prints the medians of several rounds, in which the clients alternate, and of hashaudit without its start."""
+    times: dict[str, list[tuple[float, float]]] = {}
     small, whole = bucket(1, 1, delay_ms), bucket(count, size_bytes, delay_ms)
     with small as one, whole as url, tempfile.TemporaryDirectory() as folder:
+        threads = min(count, THREADS)
         actions: dict[str, Callable[[], object]] = {
-            f"boto3, {threads} threads": partial(download, url, threads) for threads in THREADS
+            f"http.client, {threads} threads": partial(download, url, count, threads)
         }
         if shutil.which("rclone"):
+            actions["rclone hashsum, start"] = partial(hashsum, one)
             actions["rclone hashsum"] = partial(hashsum, url)
         actions["hashaudit, start"] = partial(scan, one, folder)
         actions["hashaudit"] = partial(scan, url, folder)
         for _ in range(rounds):
             for who, action in actions.items():
-                walls.setdefault(who, []).append(timed(action))
+                times.setdefault(who, []).append(timed(action))
     print(f"{name}: {count} objects of {size_bytes} bytes, answered after {delay_ms:g} ms", flush=True)
-    best = {who: min(times) for who, times in walls.items()}
-    start_s, ours_s = best.pop("hashaudit, start")[0], best["hashaudit"][0]
-    for who, (wall_s, cpu_s) in best.items():
-        rate = f"{count / wall_s:8.0f} objects/s {count * size_bytes / wall_s / 1e6:8.1f} MB/s"
-        print(f"  {who:18} {wall_s:6.2f} s {rate} {1e6 * cpu_s / count:8.0f} us CPU an object, {ours_s / wall_s:5.2f}")
-    bare_s = min(wall_s for who, (wall_s, _) in best.items() if who.startswith("boto3"))
-    rest = (ours_s - start_s) / bare_s
-    print(f"  start {start_s:.2f} s, {start_s / ours_s:.0%}; hashaudit / boto3 without it {rest:.2f}", flush=True)
+    for who, each in times.items():
+        wall_s, cpu_s = (statistics.median(column) for column in zip(*each, strict=True))
+        starts = times.get(f"{who}, start", [(0.0, 0.0)])
+        start_wall_s, start_cpu_s = (statistics.median(column) for column in zip(*starts, strict=True))
+        per_object_us = 1e6 * (cpu_s - start_cpu_s) / count
+        print(
+            f"  {who:24} {wall_s:6.2f} s, CPU {cpu_s:6.2f} s; without start {wall_s - start_wall_s:6.2f} s,"
+            f" {per_object_us:8.0f} us CPU an object",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -204,7 +214,9 @@ def main() -> None:
     parser.add_argument("--serve", nargs=3, metavar=("COUNT", "BYTES", "DELAY_MS"))
     parser.add_argument("--objects", type=int, default=20_000)
     parser.add_argument("--delay-ms", type=float, default=20.0)
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", help="workers of hashaudit; 1: as many requests at once as the others")
+    parser.add_argument("--only", choices=("small", "large"))
     options = parser.parse_args()
     if options.serve is not None:
         count, size_bytes, delay_ms = options.serve
@@ -212,10 +224,14 @@ def main() -> None:
         return
     os.environ.update(CREDENTIALS)
     os.environ.pop("AWS_CA_BUNDLE", None)  # rclone refuses to begin with one, and the server has no certificate
-    compare("small, near", options.objects, 16 << 10, 0, options.rounds)
-    compare("small, far", options.objects, 16 << 10, options.delay_ms, options.rounds)
-    compare("large, near", 8, 128 << 20, 0, options.rounds)
-    compare("large, far", 8, 64 << 20, 50, options.rounds)
+    if options.jobs:
+        WORKERS.extend(("-j", options.jobs))
+    if options.only != "large":
+        compare("small, near", options.objects, 16 << 10, 0, options.rounds)
+        compare("small, far", options.objects, 16 << 10, options.delay_ms, options.rounds)
+    if options.only != "small":
+        compare("large, near", 8, 64 << 20, 0, options.rounds)
+        compare("large, far", 8, 64 << 20, 50, options.rounds)
 
 
 if __name__ == "__main__":
