@@ -30,6 +30,9 @@ _MAX_PROBES = 1 << 20
 """Maximum number of table accesses for one query: some tens of megabytes. A radius that needs more is searched by
 comparing."""
 
+_HALF_SHARE = 3
+"""The first halves are compared first if the radius is at most this part of their bits: random ones differ in half."""
+
 _SAMPLES = 8
 """Hashes looked up in the tables of each piece before the first search, to detect wrong tables."""
 
@@ -67,6 +70,9 @@ class PieceTable:
         self._stored = stored
         self._starts: Keys = np.frombuffer(image, "<u4", pieces.count * pieces.slots, sections.buckets.offset)
         self._members: Keys = np.frombuffer(image, "<u4", pieces.count * section.count, sections.members.offset)
+        units = stored.shape[1]
+        self._halves = None if units % 2 else stored.reshape(-1, units // 2)
+        """The first and the second half of each hash."""
         self._most_candidates = min(_MAX_CANDIDATES, section.count // _CANDIDATE_SHARE)
         self._plans: dict[int, _Probes | None] = {}
         self._check_samples()
@@ -130,6 +136,11 @@ class PieceTable:
         return members
 
     def _compared(self, queries: Units, number: int, candidates: Keys, threshold: int) -> NearPairs:
+        if self._halves is not None and _HALF_SHARE * threshold <= 4 * self._section.width_bytes:
+            # Nearly all candidates are too far in their first half already, and half as many bytes are compared.
+            half = queries[number, : queries.shape[1] // 2]
+            at = candidates.astype(np.int64) * 2
+            candidates = candidates[np.flatnonzero(hamming(self._halves.take(at, axis=0), half) <= threshold)]
         distances = hamming(self._stored.take(candidates, axis=0), queries[number])
         near = np.flatnonzero(distances <= threshold)
         # A hash is a candidate once for each piece that is near.
