@@ -90,7 +90,7 @@ class SmallReader:
 
         def read(name: bytes, listed: Stat) -> tuple[T, os.stat_result, bool] | None:  # noqa: PLR0911 # as above
             size, inode, device = listed.size, listed.inode, listed.device
-            if not 0 < size < READ_CHUNK_BYTES:
+            if size >= READ_CHUNK_BYTES:
                 return None
             try:
                 descriptor = open_file(name, flags, dir_fd=at)
@@ -111,8 +111,8 @@ class SmallReader:
                     or not take(size)
                 ):
                     return None
-                # Asking for more than there is costs the kernel as much as reading it.
-                content = whole[:size]
+                # Asking for more than there is costs the kernel as much as reading it. An empty file proves that it is.
+                content = whole[: size or 1]
                 if nowait is None:
                     count = readv(descriptor, (content,))
                 else:
@@ -123,7 +123,7 @@ class SmallReader:
                         page_cache.drop_pages(descriptor, 0, 0)
                 if count != size:
                     return None
-                result = use(content, buffer)
+                result = use(content if size else content[:0], buffer)
                 # While the descriptor is open no other file can get its inode number. So this is the state of what was
                 # read, and the state of what its name stands for.
                 after = stat_name(name, dir_fd=at, follow_symlinks=False)

@@ -73,7 +73,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-@pytest.mark.parametrize("size", [1, 511, 4096, READ_CHUNK_BYTES - 1])
+@pytest.mark.parametrize("size", [0, 1, 511, 4096, READ_CHUNK_BYTES - 1])
 def test_a_file_as_listed_is_read_once(size: int, place: Place) -> None:
     content = os.urandom(size)
     place.path.write_bytes(content)
@@ -82,7 +82,7 @@ def test_a_file_as_listed_is_read_once(size: int, place: Place) -> None:
     assert place.throttle.consumed == size
 
 
-@pytest.mark.parametrize("size", [0, READ_CHUNK_BYTES, READ_CHUNK_BYTES + 1])
+@pytest.mark.parametrize("size", [READ_CHUNK_BYTES, READ_CHUNK_BYTES + 1])
 def test_other_sizes_are_left(size: int, place: Place) -> None:
     place.path.write_bytes(bytes(size))
     assert place.read() is None
@@ -135,6 +135,13 @@ def test_what_changes_while_it_is_read_is_left(change: Callable[[Path], None], p
         return bytes(data)
 
     assert place.read(use=use) is None
+
+
+def test_an_empty_file_that_got_content_is_left(place: Place) -> None:
+    place.path.write_bytes(b"")
+    listed = place.listed()
+    place.path.write_bytes(b"x")
+    assert place.read(listed) is None
 
 
 def test_what_may_still_change_without_another_time_is_left(place: Place) -> None:
