@@ -34,7 +34,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-MAX_LEFT_OPEN = 60
+MAX_LEFT_OPEN = 100
 """Descriptors that a process may have more at the end of a test than before its first one: those of servers, of
 libraries and of the processes that start commands. More are a leak, here or in the library."""
 

@@ -7,6 +7,7 @@ import math
 import os
 import select
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -101,6 +102,8 @@ class Transfers:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
+        for descriptor in (self._wake_read, self._wake_write):
+            weakref.finalize(self, os.close, descriptor)
         self._poll.register(self._wake_read, select.POLLIN)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)

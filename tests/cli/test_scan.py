@@ -474,7 +474,7 @@ def test_quiet_prints_nothing_if_and_only_if_the_exit_code_is_0(
         # A list with hashes that cannot be matched, about which a warning is shown without -q.
         (0, (*small, "--list", partly), 0),
         (2, (*small, "--list", other, "--min-files", "x"), 2),
-        (4, (*small, "--list", tmp_path / "missing"), 1),
+        (4, (*small, "--list", tmp_path / "missing"), 2),
         (8, (*small, "--list", wanted, "-o", output), 2),
         (8, ("scan", "--resume", output, "-q"), 1),
         (16, (*small, "--list", other, "--min-files", "2"), 2),

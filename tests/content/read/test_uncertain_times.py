@@ -80,7 +80,7 @@ def test_a_read_begins_when_times_would_tell(
     age_ns, fraction, waits_ns = case
     changed_ns = START_NS - age_ns if fraction else START_NS // 10**9 * 10**9 - age_ns
     clock = Clock(monkeypatch, changed_ns, changed_ns + (1 if fraction and changed_ns % 10**9 == 0 else 0))
-    monkeypatch.setattr("hashaudit.content.read.stable_read._is_listed_file", lambda *_args, **_options: True)
+    monkeypatch.setattr("hashaudit.content.read.stable_read.is_listed_file", lambda *_args, **_options: True)
     monkeypatch.setattr("hashaudit.content.read.stable_read._change", lambda *_args: "")
     outcome = read(entry, cache)
     assert (outcome.consistency, outcome.attempts) == (Consistency.STABLE, 1)
@@ -96,7 +96,7 @@ def test_a_file_that_never_rests_is_not_called_stable(
         clock.times_ns = clock.now_ns, clock.now_ns + 1
 
     clock.during_pause = change
-    monkeypatch.setattr("hashaudit.content.read.stable_read._is_listed_file", lambda *_args, **_options: True)
+    monkeypatch.setattr("hashaudit.content.read.stable_read.is_listed_file", lambda *_args, **_options: True)
     monkeypatch.setattr("hashaudit.content.read.stable_read._change", lambda *_args: "")
     outcome = read(entry, cache)
     assert outcome.consistency is Consistency.CHANGED_WHILE_READ
