@@ -25,6 +25,8 @@ _NAMES_ELSEWHERE = {
     "--database": "--list",
     "--deny": "--list",
     "--deny-list": "--list",
+    "--digest": "--algorithm",
+    "--hash": "--algorithm",
     "--hash-list": "--list",
     "--hashes": "--list",
     "--known-list": "--known",
