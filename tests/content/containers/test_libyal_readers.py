@@ -76,7 +76,8 @@ def test_an_empty_container_of_apfs_is_opened(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not MAILBOX.exists() or shutil.which("readpst") is None, reason="needs pst-extractor and pst-utils")
 def test_attachments_of_a_mailbox_are_those_that_readpst_finds(tmp_path: Path) -> None:
-    subprocess.run(["readpst", "-q", "-S", "-o", tmp_path, MAILBOX], check=True, capture_output=True)
+    # Without -j 0 it writes files in several processes, which disturb each other.
+    subprocess.run(["readpst", "-j", "0", "-q", "-S", "-o", tmp_path, MAILBOX], check=True, capture_output=True)
     expected = {
         hashlib.sha256(path.read_bytes()).hexdigest()
         for path in tmp_path.rglob("*")
