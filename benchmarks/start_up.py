@@ -121,11 +121,11 @@ def to_first_open(command: list[str], file: Path) -> Taken:
         process = start(command)
         if not poll.poll(TIMEOUT_MS):
             raise SystemExit(f"no process has opened {file}")
+        # Its processes end with it: the kernel signals them (PR_SET_PDEATHSIG).
+        process.send_signal(signal.SIGKILL)
         wall_s = time.perf_counter() - start_s
     finally:
-        os.close(watch)
-    # Its processes end with it: the kernel signals them (PR_SET_PDEATHSIG).
-    process.send_signal(signal.SIGKILL)
+        os.close(watch)  # takes so long that the command could end meanwhile
     processor_s = 0.0
     while True:
         try:
