@@ -85,7 +85,8 @@ def codecs() -> Iterator[Check]:
 def readers() -> Iterator[Check]:
     """Checks which containers can be opened, and which extras bring more."""
     readable, optional = readable_kinds(), frozenset(OPTIONAL_READERS)
-    kinds = list(ContainerKind)
+    # A later volume is read with the first one of its set.
+    kinds = [kind for kind in ContainerKind if kind is not ContainerKind.VOLUME]
     yield Check("software.readers", State.OK, f"opened: {', '.join(kind for kind in kinds if kind in readable)}")
     for extra in sorted({OPTIONAL_READERS[kind].extra for kind in optional - readable}):
         missing = [kind for kind in kinds if kind in optional - readable and OPTIONAL_READERS[kind].extra == extra]
