@@ -15,27 +15,23 @@ import pyfsxfs
 
 from hashaudit.content.containers.interface import (
     CHUNK_BYTES,
-    ContainerError,
     Found,
     MemberContent,
     RandomSource,
     Trouble,
 )
+from hashaudit.content.containers.libyal_values import DAMAGED_MEMBER, LIBYAL_ERRORS, name_bytes
 from hashaudit.content.containers.member_source import MemorySource, ReadInOrder, chunks_of
 from hashaudit.content.containers.source_file import SourceFile
 from hashaudit.model.faults import FaultCode
 
 DAMAGED = "the file system is damaged; members may be missing"
-DAMAGED_MEMBER = "the content of the member is damaged"
 ENCRYPTED = "a partition is encrypted"
 
 MAX_DEPTH = 128
 MAX_NAMES = 4_000_000
 """Files of which the number is kept, so that each is read once."""
 MOST_ATTRIBUTES = 10_000
-
-_ERRORS = (OSError, RuntimeError, ValueError, MemoryError)
-"""Raised by the libraries for damage: a damaged length may ask for any memory."""
 
 Entry = Any
 """A file or directory; both libraries give them in the same form."""
@@ -48,7 +44,7 @@ def read_xfs(source: RandomSource) -> Iterator[Found]:
     try:
         volume.open_file_object(file)
         root = volume.get_root_directory()
-    except _ERRORS:
+    except LIBYAL_ERRORS:
         yield walk.trouble()
         return
     yield from walk.files(root, b"")
@@ -66,7 +62,7 @@ def read_apfs(source: RandomSource, passwords: Sequence[bytes] = ()) -> Iterator
     try:
         container.open_file_object(file)
         count = container.get_number_of_volumes()
-    except _ERRORS:
+    except LIBYAL_ERRORS:
         yield walk.trouble()
         return
     for number in range(count):
@@ -75,9 +71,9 @@ def read_apfs(source: RandomSource, passwords: Sequence[bytes] = ()) -> Iterator
             if volume.is_locked() and not _unlocked(volume, passwords):
                 yield Trouble(FaultCode.ENCRYPTED, ENCRYPTED)
                 continue
-            name = _bytes(volume.get_name())
+            name = name_bytes(volume.get_name())
             root = volume.get_root_directory()
-        except _ERRORS:
+        except LIBYAL_ERRORS:
             yield walk.trouble()
             continue
         walk.visited.clear()
@@ -101,8 +97,8 @@ class _Walk:
 
     def trouble(self) -> Trouble:
         """Returns the fault of what cannot be read."""
-        error, self._file.error = self._file.error, None
-        return Trouble(FaultCode.DAMAGED, DAMAGED) if error is None else Trouble(error.code, error.message)
+        error = self._file.take_error(DAMAGED)
+        return Trouble(error.code, error.message)
 
     def files(self, root: Entry, above: bytes) -> Iterator[Found]:
         """Yields the files below a directory."""
@@ -111,15 +107,15 @@ class _Walk:
             directory, path, depth = waiting.pop()
             try:
                 count = directory.get_number_of_sub_file_entries()
-            except _ERRORS:
+            except LIBYAL_ERRORS:
                 yield self.trouble()
                 continue
             inner: list[tuple[Entry, bytes, int]] = []
             for number in range(count):
                 try:
                     entry = directory.get_sub_file_entry(number)
-                    name, identity, kind = _bytes(entry.get_name()), self._number_of(entry), entry.get_file_mode()
-                except _ERRORS:
+                    name, identity, kind = name_bytes(entry.get_name()), self._number_of(entry), entry.get_file_mode()
+                except LIBYAL_ERRORS:
                     yield self.trouble()
                     continue
                 if identity in self.visited:
@@ -139,8 +135,8 @@ class _Walk:
             yield self._member(path, entry)
             for number in range(min(MOST_ATTRIBUTES, entry.get_number_of_extended_attributes())):
                 attribute = entry.get_extended_attribute(number)
-                yield self._member(path + b":" + _bytes(attribute.get_name()), attribute)
-        except _ERRORS:
+                yield self._member(path + b":" + name_bytes(attribute.get_name()), attribute)
+        except LIBYAL_ERRORS:
             yield self.trouble()
 
     def _member(self, name: bytes, content: Any) -> MemberContent:  # it comes without types
@@ -166,15 +162,9 @@ class _Content(ReadInOrder):
         self._file.error = None
         try:
             data: bytes = self._content.read_buffer_at_offset(count, offset)
-        except _ERRORS:
-            if self._file.error is not None:
-                raise self._file.error from None
-            raise ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER) from None
+        except LIBYAL_ERRORS:
+            raise self._file.take_error(DAMAGED_MEMBER) from None
         return data
-
-
-def _bytes(name: str | None) -> bytes:
-    return (name or "").encode("utf-8", "surrogatepass")
 
 
 def warm_up() -> None:

@@ -51,6 +51,12 @@ def chunks_of(source: RandomSource, start: int, end: int, message: str) -> Itera
         start += len(data)
 
 
+def failing(error: ContainerError) -> Iterator[bytes]:
+    """Content that cannot be read at all."""
+    yield b""
+    raise error
+
+
 class Beside(Protocol):
     """The files beside the one that is read."""
 

@@ -20,7 +20,7 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
-from hashaudit.content.containers.member_source import chunks_of
+from hashaudit.content.containers.member_source import chunks_of, failing
 from hashaudit.content.containers.pdf_dictionary import Reference, Value, parse_string, parse_value, typed
 from hashaudit.content.containers.pdf_encryption import PdfKey, PdfPasswords, find_key
 from hashaudit.content.containers.pdf_filters import IMAGE_FILTERS, UNKNOWN_FILTER, decoded
@@ -249,7 +249,7 @@ class _Pdf:
             encrypted = ContainerError(FaultCode.ENCRYPTED, ENCRYPTED)
             is_locked = self._is_encrypted and self._key is None
             error = encrypted if is_locked else ContainerError(FaultCode.UNSUPPORTED, UNSUPPORTED)
-            return MemberContent(index, b"%d" % number, _failing(error))
+            return MemberContent(index, b"%d" % number, failing(error))
         stored_bytes = None if self._key is not None else self._ends[row] - self._starts[row]
         return MemberContent(
             index, b"%d%s" % (number, raster.suffix), raster.file(stored, stored_bytes, self._read_stream)
@@ -504,11 +504,6 @@ class _Pdf:
 
 def _character(found: re.Match[bytes]) -> bytes:
     return bytes([int(found[1], 16)])
-
-
-def _failing(error: ContainerError) -> Iterator[bytes]:
-    yield b""
-    raise error
 
 
 def _kind(stated: bytes, text: bytes) -> int:

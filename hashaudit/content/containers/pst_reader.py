@@ -20,20 +20,17 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
-from hashaudit.content.containers.member_source import MemorySource
+from hashaudit.content.containers.libyal_values import DAMAGED_MEMBER, LIBYAL_ERRORS, name_bytes
+from hashaudit.content.containers.member_source import MemorySource, failing
 from hashaudit.content.containers.source_file import SourceFile
 from hashaudit.model.faults import FaultCode
 
 DAMAGED = "the archive is damaged; members may be missing"
-DAMAGED_MEMBER = "the content of the member is damaged"
 ORPHANS = b"$Orphans"
 """Directory of the messages outside of the tree."""
 
 MAX_DEPTH = 64
 MOST_ITEMS = 10_000_000
-
-_ERRORS = (OSError, RuntimeError, ValueError, MemoryError)
-"""Raised by the library for damage: a damaged length may ask for any memory."""
 
 Item = Any
 """A directory, message or attachment; the library comes without types."""
@@ -47,7 +44,7 @@ def read_pst(source: RandomSource) -> Iterator[Found]:
         mailbox.open_file_object(file)
         root = mailbox.get_root_folder()
         orphans = mailbox.get_number_of_orphan_items()
-    except _ERRORS:
+    except LIBYAL_ERRORS:
         yield reader.trouble()
         return
     if root is not None:
@@ -63,14 +60,14 @@ class _Mailbox:
 
     def trouble(self) -> Trouble:
         """Returns the fault of what cannot be read."""
-        error, self._file.error = self._file.error, None
-        return Trouble(FaultCode.DAMAGED, DAMAGED) if error is None else Trouble(error.code, error.message)
+        error = self._file.take_error(DAMAGED)
+        return Trouble(error.code, error.message)
 
     def folder(self, folder: Item, path: bytes, depth: int) -> Iterator[Found]:
         """Yields the contents of a directory, then of those in it."""
         try:
             messages, folders = folder.get_number_of_sub_messages(), folder.get_number_of_sub_folders()
-        except _ERRORS:
+        except LIBYAL_ERRORS:
             yield self.trouble()
             return
         if depth > MAX_DEPTH:
@@ -81,8 +78,8 @@ class _Mailbox:
         for number in range(min(folders, MOST_ITEMS)):
             try:
                 inner = folder.get_sub_folder(number)
-                name = _bytes(inner.get_name())
-            except _ERRORS:
+                name = name_bytes(inner.get_name())
+            except LIBYAL_ERRORS:
                 yield self.trouble()
                 continue
             yield from self.folder(inner, path + name + b"/", depth + 1)
@@ -92,7 +89,7 @@ class _Mailbox:
         try:
             item = get()
             path += b"%d/" % item.get_identifier()
-        except _ERRORS:
+        except LIBYAL_ERRORS:
             yield self.trouble()
             return
         if depth > MAX_DEPTH:
@@ -111,8 +108,8 @@ class _Mailbox:
     def _text(self, read: Callable[[], str | bytes | None], name: bytes, *, deleted: bool) -> Iterator[Found]:
         try:
             text = read()
-        except _ERRORS:
-            yield self._member(name, _failing(self._error()), None, deleted=deleted)
+        except LIBYAL_ERRORS:
+            yield self._member(name, failing(self._file.take_error(DAMAGED_MEMBER)), None, deleted=deleted)
             return
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         if data:
@@ -122,15 +119,15 @@ class _Mailbox:
         get_count = getattr(item, "get_number_of_attachments", None)
         try:
             count = 0 if get_count is None else get_count()
-        except _ERRORS:
+        except LIBYAL_ERRORS:
             yield self.trouble()
             return
         for number in range(min(count, MOST_ITEMS)):
             try:
                 attachment = item.get_attachment(number)
-                name = _bytes(attachment.get_long_filename()) or b"%d" % number
+                name = name_bytes(attachment.get_long_filename()) or b"%d" % number
                 inner = attachment.get_number_of_sub_items()
-            except _ERRORS:
+            except LIBYAL_ERRORS:
                 yield self.trouble()
                 continue
             for at in range(inner):
@@ -141,8 +138,8 @@ class _Mailbox:
     def _attached(self, attachment: Item, name: bytes, *, deleted: bool) -> MemberContent:
         try:
             size = int(attachment.get_size())
-        except _ERRORS:
-            return self._member(name, _failing(self._error()), None, deleted=deleted)
+        except LIBYAL_ERRORS:
+            return self._member(name, failing(self._file.take_error(DAMAGED_MEMBER)), None, deleted=deleted)
         return self._member(name, self._read(attachment, size), size, deleted=deleted)
 
     def _read(self, attachment: Item, size: int) -> Iterator[bytes]:
@@ -155,14 +152,10 @@ class _Mailbox:
                     break
                 size -= len(data)
                 yield data
-        except _ERRORS:
-            raise self._error() from None
+        except LIBYAL_ERRORS:
+            raise self._file.take_error(DAMAGED_MEMBER) from None
         if size:
             raise ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER)
-
-    def _error(self) -> ContainerError:
-        error, self._file.error = self._file.error, None
-        return error or ContainerError(FaultCode.DAMAGED, DAMAGED_MEMBER)
 
     def _member(self, name: bytes, chunks: Iterator[bytes], size: int | None, *, deleted: bool) -> MemberContent:
         self._index += 1
@@ -171,15 +164,6 @@ class _Mailbox:
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     return (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
-
-
-def _failing(error: ContainerError) -> Iterator[bytes]:
-    yield b""
-    raise error
-
-
-def _bytes(name: str | None) -> bytes:
-    return (name or "").encode("utf-8", "surrogatepass")
 
 
 def warm_up() -> None:

@@ -1,6 +1,7 @@
 """A source as the file object that libraries in C read."""
 
 from hashaudit.content.containers.interface import CHUNK_BYTES, ContainerError, RandomSource
+from hashaudit.model.faults import FaultCode
 
 
 class SourceFile:
@@ -28,6 +29,11 @@ class SourceFile:
             self._at += len(data)
             size -= len(data)
         return b"".join(parts)
+
+    def take_error(self, damage: str) -> ContainerError:
+        """Returns why a library could not read: the error of the source, or else damage, in the given words."""
+        error, self.error = self.error, None
+        return error or ContainerError(FaultCode.DAMAGED, damage)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Moves to a position."""
