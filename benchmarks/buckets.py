@@ -30,7 +30,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 COMMAND = str(Path(sys.executable).with_name("hashaudit"))
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 THREADS = 32
-"""Of the bare client, and requests at once of rclone and of each worker."""
+"""Threads of the bare client; also the number of requests that rclone, and each worker, sends at once."""
 
 WORKERS: list[str] = []
 """Options for their number."""

@@ -1,4 +1,4 @@
-"""What grows with the number of files, of list entries, of workers, of names in a directory and of levels.
+"""Measures the cost for more files, list entries, workers, names in a directory, and levels of directories.
 
     python benchmarks/growth.py [--only files,lists,workers,names,levels] [--most N]
 

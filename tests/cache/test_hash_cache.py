@@ -89,7 +89,7 @@ def known(stat: Stat | None = None, **changes: object) -> KnownFile:
 
 
 def opened(files: dict[bytes, KnownFile], **changes: object) -> KnownGroup:
-    """What a worker is told of these files."""
+    """Returns the cached values of these files as a worker receives them."""
     sealed = tuple(blocks.seal_block(b"key", block) for _, block in blocks.blocks_of(files))
     group = CachedGroup(b"key", sealed, "", 1 << 62)
     return KnownGroup(msgspec.structs.replace(group, **changes), Fingerprints({SHA256: 1}, 300))

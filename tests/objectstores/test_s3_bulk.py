@@ -131,7 +131,7 @@ def fields(request: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def botocores_signature(request: bytes, token: str | None) -> str:
-    """What botocore makes of the same request at the same time."""
+    """Returns the signature that botocore computes for the same request at the same time."""
     first, sent = fields(request)
     names = sent["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     assert {"host", "if-match", "x-amz-checksum-mode", "x-amz-date"} <= set(names)

@@ -63,7 +63,7 @@ class Tool:
             "COLUMNS": "200",
         }
         self.kind = Kind.PLAIN
-        """What commands need whose words do not say it."""
+        """Modules that a command needs, if its arguments do not show it."""
         self._started: list[subprocess.Popen[bytes]] = []
 
     def __call__(self, *words: Word, **options: Any) -> Result:

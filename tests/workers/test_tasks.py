@@ -61,8 +61,8 @@ def test_a_worker_gets_the_tasks_in_their_order(lengths: list[int], cut: int) ->
 
 
 @given(LENGTHS, st.sets(st.integers(0, 9)), st.integers(0, 3))
-def test_an_answer_accounts_for_a_batch_as_for_its_tasks(lengths: list[int], told: set[int], left: int) -> None:
+def test_an_answer_accounts_for_a_batch_as_for_its_tasks(lengths: list[int], reported: set[int], left: int) -> None:
     batch = TaskBatch(parts_of(lengths))
-    results = tuple(EntryResult(item, None, 0, batch[0].entry.consistency, {}) for item in told if batch)
+    results = tuple(EntryResult(item, None, 0, batch[0].entry.consistency, {}) for item in reported if batch)
     answer = Answer(1, (), 0, results, not_begun=left)
     assert accounted_for(answer, batch) == accounted_for(answer, tuple(batch))

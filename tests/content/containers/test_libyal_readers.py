@@ -21,7 +21,7 @@ from kind_lab import read
 K = ContainerKind
 SEARCHED = "/usr/sbin:/sbin:/usr/bin:/bin"
 MAILBOX = Path(os.environ.get("HASHAUDIT_NODE_MODULES", "")) / "pst-extractor/example/testdata/enron.pst"
-"""Of a public collection of mail, in a package of npm."""
+"""A mailbox of a public collection. A package of npm contains it."""
 pytestmark = pytest.mark.skipif(not {K.XFS, K.PST} <= installed_kinds(), reason="needs hashaudit[libyal]")
 FILES = {
     "hello.txt": b"hello",
