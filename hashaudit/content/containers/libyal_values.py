@@ -1,4 +1,4 @@
-"""What all libraries of libyal have in common."""
+"""Errors and names of all libraries of libyal."""
 
 DAMAGED_MEMBER = "the content of the member is damaged"
 
