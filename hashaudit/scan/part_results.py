@@ -159,7 +159,7 @@ class PartResults:
             runs.append(_Run(outcome.members, len(part.path), offset))
             if part.is_relative and outcome.result is not None and outcome.result.part is not None:
                 offsets[part.path] = offset + outcome.result.part.members
-        limit = total.limit(self._most_bytes)
+        limit = total.limit(self._most_bytes) or self._limit_of_skipped(dropped)
         of_container = faults.get((), [])
         if limit is not None:
             _add_new(of_container, [limit])
@@ -183,6 +183,13 @@ class PartResults:
             container = total.counts(kind, lines)
             result = msgspec.structs.replace(result, faults=(*result.faults, *faults))
         return msgspec.structs.replace(result, container=container)
+
+    def _limit_of_skipped(self, dropped: Sequence[Path]) -> Fault | None:
+        """Returns the limit that only members of known containers have reached, if parts behind it were not begun."""
+        is_skipped = any(
+            number not in self._outcomes and not _is_below(part, dropped) for number, part in enumerate(self.parts)
+        )
+        return _limit(self._taken_members, self._taken_bytes, self._most_bytes) if is_skipped else None
 
     def _run_of_closed(
         self,
@@ -297,12 +304,7 @@ class _Total:
 
     def limit(self, most_bytes: int) -> Fault | None:
         """Returns the fault of a limit that all parts together exceed."""
-        text = None
-        if self._limited_members > MAX_MEMBERS:
-            text = limit_text("members", MAX_MEMBERS)
-        elif self._limited_bytes > most_bytes:
-            text = limit_text("bytes", most_bytes)
-        return None if text is None else Fault(Stage.UNPACK, FaultCode.LIMIT_REACHED, text)
+        return _limit(self._limited_members, self._limited_bytes, most_bytes)
 
     def counts(self, kind: ContainerKind, lines: int) -> ContainerResult:
         """Returns the counts, as those of a file of this kind."""
@@ -318,6 +320,15 @@ class _Total:
             skipped=self.skipped,
             deleted_unreadable=self.unreadable,
         )
+
+
+def _limit(members: int, length_bytes: int, most_bytes: int) -> Fault | None:
+    text = None
+    if members > MAX_MEMBERS:
+        text = limit_text("members", MAX_MEMBERS)
+    elif length_bytes > most_bytes:
+        text = limit_text("bytes", most_bytes)
+    return None if text is None else Fault(Stage.UNPACK, FaultCode.LIMIT_REACHED, text)
 
 
 def _bytes(outcome: PartOutcome) -> int:

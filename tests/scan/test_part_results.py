@@ -151,7 +151,7 @@ def test_a_known_container_counts_as_not_opened() -> None:
     assert not result.result.faults
 
 
-def test_a_member_in_parts_gets_their_faults_and_counts_without_them() -> None:
+def test_a_member_in_parts_gets_their_faults_and_counts_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
     inside = [members(0, 8, kinds=(ZIP, EXT), path=(0,)), members(8, 16, kinds=(ZIP, EXT), path=(0,))]
     closed = Part(PartTask.CLOSED, PIN, (ZIP, EXT), (), 0, 1)
     plan = [members(0, 0), *inside, closed, members(1, 2)]
@@ -177,6 +177,13 @@ def test_a_member_in_parts_gets_their_faults_and_counts_without_them() -> None:
     result, _ = joined(plan, {closed: of_member(opened=False)})
     container = container_of(result)
     assert (container.known, container.clean, container.containers_unopened) == (1, 1, {"ext": 1})
+    # What a known container unpacks to does not count, but has ended the file: what was not begun is no silent loss.
+    monkeypatch.setattr(part_results, "TIMES_OF_SIZE", 0)
+    large = {closed: of_member(opened=False), inside[0]: outcome(inside[0], size=100)}
+    result, order = joined(plan, large, window=1, most_bytes=50)
+    assert result is not None
+    assert plan[-1] not in order
+    assert [fault.code for fault in result.result.faults] == [FaultCode.LIMIT_REACHED]
 
 
 @pytest.mark.parametrize("consistency", [Consistency.CHANGED_WHILE_READ, Consistency.APPENDED_WHILE_READ])
