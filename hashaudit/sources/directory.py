@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, Self
 
 from hashaudit.host import files
@@ -60,14 +60,18 @@ class Directory(Protocol):
         ...
 
 
-def open_directory(path: bytes) -> Directory:
+def open_directory(path: bytes, opener: Callable[[bytes, int], int] = files.open_directory) -> Directory:
     """Opens a directory by its absolute path, following links.
+
+    Args:
+        path: the path.
+        opener: opens it by descriptor.
 
     Raises:
         OSError: as from the system.
     """
     if files.HAS_DIR_FD:
-        return DirectoryByDescriptor(files.open_directory(path, files.LIST_FLAGS))
+        return DirectoryByDescriptor(opener(path, files.LIST_FLAGS))
     return DirectoryByPath(path)
 
 

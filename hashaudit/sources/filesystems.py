@@ -103,6 +103,11 @@ class Filesystem(msgspec.Struct, frozen=True):
         return self.fs_type in _AUTOMOUNTING_TYPES
 
     @property
+    def is_stable(self) -> bool:
+        """True if inode numbers and times can be trusted."""
+        return self.consistency is Consistency.STABLE
+
+    @property
     def consistency(self) -> Consistency:
         """Consistency that an unchanged stat proves.
 

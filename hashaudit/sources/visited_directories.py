@@ -8,7 +8,8 @@ to a temporary file, some 60 bytes for a directory and 8 for each name.
 import os
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from tempfile import SpooledTemporaryFile
 from typing import IO, NamedTuple
 
@@ -56,13 +57,21 @@ class Visited(msgspec.Struct, frozen=True):
     number: int
     """Identifies its record."""
     root: int
-    steps: tuple[Step, ...]
-    """The way from the root."""
+    way: Sequence[Step]
+    """The way from the root. Ends with the next directory that is asked for, because copies of the way to each level of
+    a deep tree would take the square of its levels."""
+    path: bytes
+    """The path below the root; empty: the root."""
     device: int
     inode: int
     state: int
     names: int
     """Number of its names."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way from the root, to keep."""
+        return tuple(self.way)
 
 
 def times_of(status: os.stat_result) -> int:
@@ -82,7 +91,8 @@ class VisitedDirectories:
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
-        self._steps: list[Step] = []
+        self._way: Sequence[Step] | None = None
+        """The way to the directory below which the next ones are, if that is not noted yet."""
         self._end = 0
         self._changed: dict[int, tuple[int, array[int]]] = {}
         self._changed_names = 0
@@ -110,15 +120,17 @@ class VisitedDirectories:
         """
         if self.lost:
             return
+        if self._way is not None:
+            data, self._way = msgspec.msgpack.encode(list(self._way)), None
+            self._write(_RECORD.pack(root, _PATH, len(data), -1, 0, 0, 0, 0) + data)
         (name, link), names = listed.step, listed.names
         link_bytes = -1 if link is None else len(link)
         record = _RECORD.pack(root, depth, len(name), link_bytes, listed.device, listed.inode, listed.state, len(names))
         self._write(b"".join((record, name, link or b"", names)))
 
-    def go_to(self, root: int, steps: tuple[Step, ...]) -> None:
-        """Notes that the next directories are below the one at the end of this way."""
-        data = msgspec.msgpack.encode(steps)
-        self._write(_RECORD.pack(root, _PATH, len(data), -1, 0, 0, 0, 0) + data)
+    def go_to(self, way: Sequence[Step]) -> None:
+        """Notes that the next directories are below the one at the end of this way, if there are any."""
+        self._way = way
 
     def update(self, visited: Visited, state: int, names: "array[int]") -> bool:
         """Notes that a directory was listed again; returns whether there was room to do so."""
@@ -143,6 +155,7 @@ class VisitedDirectories:
         """Yields every directory noted so far. Others may be noted meanwhile, and are not among them."""
         position, end = 0, self._end
         steps: list[Step] = []
+        path, ends = b"", [0]  # the length of the path to each level
         while position < end and self._file is not None:
             self._file.seek(position)
             root, depth, name_bytes, link_bytes, device, inode, state, names = _RECORD.unpack(
@@ -152,14 +165,19 @@ class VisitedDirectories:
             position += _RECORD.size + len(text)
             if depth == _PATH:
                 steps = [(name, link) for name, link in msgspec.msgpack.decode(text)]
+                path = b"/".join([name for name, _ in steps])
+                ends = [0, *(end - 1 for end in accumulate([len(name) + 1 for name, _ in steps]))]
                 continue
+            del steps[max(0, depth - 1) :], ends[max(1, depth) :]
             if depth:
-                link = text[name_bytes:] if link_bytes >= 0 else None
-                steps[depth - 1 :] = [(text[:name_bytes], link)]
+                name = text[:name_bytes]
+                steps.append((name, text[name_bytes:] if link_bytes >= 0 else None))
+                path = path[: ends[-1]] + b"/" + name if depth > 1 else name
+                ends.append(len(path))
             else:
-                steps = []
+                path = b""
             changed = self._changed.get(position)
-            yield Visited(position, root, tuple(steps), device, inode, changed[0] if changed else state, names)
+            yield Visited(position, root, steps, path, device, inode, changed[0] if changed else state, names)
             position += 8 * names
 
     def _write(self, data: bytes) -> None:

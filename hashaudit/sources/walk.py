@@ -10,6 +10,7 @@ After the walk, directories that have changed since they were listed are listed 
 (docs/adr/0026-list-changed-directories-again.md).
 """
 
+import contextlib
 import os
 import stat
 import time
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from os import stat_result
 
 from hashaudit.host.files import PATH_MAX_BYTES, is_link, stat_of
+from hashaudit.host.long_paths import LongPaths
 from hashaudit.host.os_errors import fault_of
 from hashaudit.model.entry import NOT_READY, Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Skipped, SkipReason, Stage
@@ -26,7 +28,7 @@ from hashaudit.model.location import Location, join_path
 from hashaudit.model.times import COARSE_NS, LAST_NS, uncertain_left_ns
 from hashaudit.retry import retry_on_mount
 from hashaudit.sources.directory import Directory, NameNotes, open_directory, open_for_lookup
-from hashaudit.sources.directory_stack import DirectoryStack, Frame
+from hashaudit.sources.directory_stack import Above, DirectoryStack, Frame
 from hashaudit.sources.filesystems import Filesystems
 from hashaudit.sources.filters import DirectoryRoot, Filters, Identity
 from hashaudit.sources.interface import Item
@@ -116,6 +118,9 @@ class Walker:
         """Numbers of the directories that have a fault because they could not be listed again."""
         self._stack = DirectoryStack(b"")
         self._start: Place | None = None
+        self._on_way = 0
+        """Directories from the root down, but not the innermost, whose current items are those of the start."""
+        self._paths = LongPaths()
         self._root = 0
         self._certain_at_ns = 0
 
@@ -128,6 +133,7 @@ class Walker:
         """Frees temporary space."""
         self._sorter.close()
         self._visited.close()
+        self._paths.close()
 
     def walk(self, root: DirectoryRoot, start: Place = ()) -> Iterator[Item]:
         """Yields everything in a root from a place on. One walk at a time.
@@ -142,7 +148,7 @@ class Walker:
             yield Skipped(root.path, reason)
             return
         self._stack = stack = DirectoryStack(root.path)
-        self._start = start or None
+        self._start, self._on_way = start or None, 0
         self._root = root.number
         try:
             seen = self._enter(root.path, root.identity, root.device, lambda: open_directory(root.path))
@@ -191,6 +197,7 @@ class Walker:
                 elif verdict:
                     changed.add(visited.number)
                     yield from self._walk_again(by_number[visited.root], visited)
+            self._paths.close()  # the next round follows each path again
             if not changed:
                 break
             wanted, new_from = changed, end
@@ -204,7 +211,7 @@ class Walker:
             return False
         path = _path_of(root, visited)
         try:
-            status = os.stat(path) if len(path) < PATH_MAX_BYTES else _status(path)
+            status = os.stat(path) if len(path) < PATH_MAX_BYTES else self._status(path, visited)
             if (status.st_dev, status.st_ino) != (visited.device, visited.inode):
                 status = _status(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -216,23 +223,26 @@ class Walker:
             return _MOUNTED_OVER
         if status.st_ino != visited.inode and known.consistency is Consistency.STABLE:
             # Another directory has its name, which is new in the directory above.
-            return False if visited.steps else _MOUNTED_OVER
+            return False if visited.path else _MOUNTED_OVER
         return times_of(status) != visited.state
 
     def _walk_again(self, root: DirectoryRoot, visited: Visited) -> Iterator[Item]:
         """Lists a directory again and walks what is new in it."""
         self._filters.go_to(root)
         self._root = root.number
-        self._stack = stack = DirectoryStack(root.path)
+        above = None
+        if visited.way:
+            last = len(visited.way[-1][0])
+            path = root.path if len(visited.way) == 1 else join_path(root.path, visited.path[: -1 - last])
+            above = Above(path, visited.way[:-1])
+        self._stack = stack = DirectoryStack(root.path, above)
         try:
-            for name, link in ((root.path, None), *visited.steps)[:-1]:
-                stack.push(_closed(name, link))
             frame = self._list_again(root, visited)
             if not isinstance(frame, Frame):
                 yield from () if frame is None else (frame,)
                 return
             yield from self._descend(frame)
-            self._visited.go_to(root.number, visited.steps)
+            self._visited.go_to(visited.way)
             own = stack.depth
             while stack.depth >= own:
                 for item in self._resume(stack.innermost):
@@ -244,7 +254,7 @@ class Walker:
     def _list_again(self, root: DirectoryRoot, visited: Visited) -> Frame | PathFault | None:
         path = _path_of(root, visited)
         try:
-            directory = open_directory(path)
+            directory = self._open_again(path, visited)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -254,7 +264,7 @@ class Walker:
         try:
             status = directory.status()
             if status.st_dev == visited.device:
-                name, link = visited.steps[-1] if visited.steps else (root.path, None)
+                name, link = visited.way[-1] if visited.way else (root.path, None)
                 frame = self._frame(name, directory, status, link, visited)
         except OSError as error:
             return self._again_fault(root, visited, fault_of(error, Stage.WALK, "list the directory again"))
@@ -263,6 +273,31 @@ class Walker:
         finally:
             if frame is None:
                 directory.close()
+
+    def _open_again(self, path: bytes, visited: Visited) -> Directory:
+        """Opens a directory by its path, or the same one by what is open of a long path already."""
+        if len(path) >= PATH_MAX_BYTES and self._filesystems.of(visited.device, lambda: path).is_stable:
+            with contextlib.suppress(OSError):
+                directory = open_directory(path, self._paths.open)
+                status = directory.status()
+                if (status.st_dev, status.st_ino) == (visited.device, visited.inode):
+                    return directory
+                directory.close()
+            self._paths.close()
+        return open_directory(path)
+
+    def _status(self, path: bytes, visited: Visited) -> stat_result:
+        if self._filesystems.of(visited.device, lambda: path).is_stable:
+            with contextlib.suppress(OSError):
+                descriptor = self._paths.open(path)
+                try:
+                    status = os.fstat(descriptor)
+                finally:
+                    os.close(descriptor)
+                if (status.st_dev, status.st_ino) == (visited.device, visited.inode):
+                    return status
+            self._paths.close()
+        return _status(path)
 
     def _again_fault(self, root: DirectoryRoot, visited: Visited, fault: Fault) -> PathFault:
         self._given_up.add(visited.number)
@@ -293,6 +328,7 @@ class Walker:
                 if not self._was_seen_before():
                     yield seen
         self._stack.pop()
+        self._on_way = max(0, min(self._on_way, self._stack.depth - 1))
 
     def _plain_runs(self, frame: Frame, directory: Directory) -> Iterator[FileRun | bytes]:
         """Yields the remaining files that need nothing of their own as runs, and every other item as it is.
@@ -427,7 +463,12 @@ class Walker:
         in progress at most once more.
         """
         if link is None:
-            return self._filters.each_path and self._stack.real_path_of(name) in self._stack.real_paths()
+            # Without a link above it, it is longer than the path of each directory in progress.
+            return (
+                self._filters.each_path
+                and self._stack.has_links
+                and self._stack.real_path_of(name) in self._stack.real_paths()
+            )
         if self._filters.matches_paths and link in self._stack.real_paths():
             return True
         return len(link) >= PATH_MAX_BYTES and (status.st_dev, status.st_ino) in self._stack.identities()
@@ -542,11 +583,20 @@ class Walker:
         except _PartlyListedError as partly:
             return partly.items, fault_of(partly, Stage.WALK, "list the directory")
 
+    def _agreeing(self, start: Place) -> int:
+        """Returns the number of directories in progress, from the root down, whose current items are the start's."""
+        count = self._stack.common(start, self._on_way)
+        self._on_way = max(0, min(count, self._stack.depth - 1))
+        return count
+
     def _before_start(self) -> bool:
         """Returns whether the walk is still before its start."""
-        if self._start is None:
+        start = self._start
+        if start is None:
             return False
-        if self._stack.items() < self._start:
+        agreeing = self._agreeing(start)
+        # As tuples compare.
+        if agreeing < len(start) and (agreeing == self._stack.depth or self._stack.at(agreeing) < start[agreeing]):
             return True
         self._start = None
         return False
@@ -556,19 +606,19 @@ class Walker:
 
         A directory on the way to the start was entered then. A problem with it now was not seen, and hides the rest.
         """
-        if not self._before_start() or self._start is None:
+        if self._start is None or not self._before_start():
             return False
-        way = self._stack.items()
-        if way and not way[-1]:
-            way = way[:-1]
-        return self._start[: len(way)] != way
+        depth = self._stack.depth
+        if depth and not self._stack.at(depth - 1):
+            depth -= 1
+        return self._agreeing(self._start) < depth
 
     def _first_item(self) -> bytes:
         """Returns the first item that a directory in progress has to process; empty: all of them."""
-        way = self._stack.items()
-        if self._start is None or self._follow_links or self._start[: len(way)] != way:
+        start = self._start
+        if start is None or self._follow_links or self._agreeing(start) < self._stack.depth:
             return b""
-        return self._start[len(way)] if len(self._start) > len(way) else b""
+        return start[self._stack.depth] if len(start) > self._stack.depth else b""
 
     def _path_of(self, name: bytes) -> bytes:
         return self._stack.path_of(name) if self._stack else name
@@ -612,8 +662,7 @@ def _items(directory: Directory, errors: list[OSError], note: NameNotes, *, foll
 
 
 def _path_of(root: DirectoryRoot, visited: Visited) -> bytes:
-    below = b"/".join(name for name, _ in visited.steps)
-    return join_path(root.path, below) if below else root.path
+    return join_path(root.path, visited.path) if visited.path else root.path
 
 
 def _status(path: bytes) -> stat_result:
@@ -623,13 +672,6 @@ def _status(path: bytes) -> stat_result:
         return directory.status()
     finally:
         directory.close()
-
-
-def _closed(name: bytes, link: bytes | None) -> Frame:
-    """Returns a frame of a directory that is only on the way."""
-    return Frame(
-        name=name, directory=None, device=0, inode=0, items=iter(()), consistency=Consistency.STABLE, real=link
-    )
 
 
 def _is_transient(item: Item) -> bool:

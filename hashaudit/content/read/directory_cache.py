@@ -4,10 +4,12 @@ import contextlib
 import errno
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Self
 
 from hashaudit.host import files
 from hashaudit.host.birth_time import birth_of
+from hashaudit.host.long_paths import LongPaths
 from hashaudit.model.entry import Stat
 from hashaudit.model.location import DirectoryRef, Location
 
@@ -24,7 +26,13 @@ class Directory:
 
     __slots__ = ("_descriptor", "_noatime", "_prefix")
 
-    def __init__(self, ref: DirectoryRef, *, inodes_last: bool = True) -> None:
+    def __init__(
+        self,
+        ref: DirectoryRef,
+        *,
+        inodes_last: bool = True,
+        opener: Callable[[bytes], int] = files.open_directory,
+    ) -> None:
         """Opens a directory.
 
         Links in its path are followed, even if they replaced a directory: device and inode show whether it is the
@@ -33,6 +41,7 @@ class Directory:
         Args:
             ref: the directory as listed.
             inodes_last: inode numbers are permanent. FUSE daemons assign new ones after they forget a file.
+            opener: opens its path by descriptor.
 
         Raises:
             OSError: as open(2) and stat(2).
@@ -42,7 +51,7 @@ class Directory:
         self._noatime = files.NOATIME
         self._prefix = b""
         if files.HAS_DIR_FD:
-            self._descriptor = files.open_directory(ref.path)
+            self._descriptor = opener(ref.path)
         else:
             self._prefix = ref.path.rstrip(b"/") + b"/"
         try:
@@ -127,6 +136,7 @@ class DirectoryCache:
         self._open: OrderedDict[DirectoryRef, Directory] = OrderedDict()
         self._last_ref: DirectoryRef | None = None
         self._last: Directory | None = None
+        self._paths = LongPaths()
 
     def __enter__(self) -> Self:
         return self
@@ -149,7 +159,7 @@ class DirectoryCache:
             return self._last
         found = self._open.get(ref)
         if found is None:
-            found = Directory(ref, inodes_last=inodes_last)
+            found = self._opened(ref, inodes_last=inodes_last)
             self._open[ref] = found
             if len(self._open) > self._max_open:
                 self._open.popitem(last=False)[1].close()
@@ -158,9 +168,22 @@ class DirectoryCache:
         self._last_ref, self._last = ref, found
         return found
 
+    def _opened(self, ref: DirectoryRef, *, inodes_last: bool) -> Directory:
+        if not inodes_last:
+            return Directory(ref, inodes_last=False)  # a stale descriptor would not be noticed
+        may_be_stale = self._paths.has_handles
+        try:
+            return Directory(ref, opener=self._paths.open)
+        except (OSError, ReplacedError):
+            self._paths.close()
+            if not may_be_stale:
+                raise
+        return Directory(ref)
+
     def drop(self, ref: DirectoryRef) -> None:
         """Closes a directory whose descriptor may be stale."""
         self._last_ref = self._last = None
+        self._paths.close()
         found = self._open.pop(ref, None)
         if found is not None:
             found.close()
@@ -168,5 +191,6 @@ class DirectoryCache:
     def close(self) -> None:
         """Closes all directories."""
         self._last_ref = self._last = None
+        self._paths.close()
         while self._open:
             self._open.popitem()[1].close()

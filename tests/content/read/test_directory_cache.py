@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -158,3 +159,45 @@ def test_a_birth_time_is_of_the_file_that_was_read(folder: bytes, cache: Directo
         msgspec.structs.replace(entry.stat, ctime_ns=0),
     ):
         assert directory.birth_ns(entry.location.name, other) is None
+
+
+def make_long(folder: bytes, *names: bytes) -> DirectoryRef:
+    """Makes a directory whose path takes more than one call to open, below others."""
+    path = folder
+    descriptor = files.open_directory(folder)
+    for name in (*names, *[b"n" * 200] * 25, b"last"):
+        path += b"/" + name
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=descriptor)
+        descriptor, above = os.open(name, files.LIST_FLAGS, dir_fd=descriptor), descriptor
+        os.close(above)
+    status = os.fstat(descriptor)
+    os.close(descriptor)
+    return DirectoryRef(path, status.st_dev, status.st_ino)
+
+
+def test_a_long_path_is_followed_again_if_what_is_open_leads_elsewhere(folder: bytes) -> None:
+    old, new = make_long(folder, b"a", b"1"), make_long(folder, b"b", b"1")
+    before = descriptors()
+    with DirectoryCache() as cache:
+        cache.get(old)
+        os.rename(folder + b"/a", folder + b"/away")
+        os.rename(folder + b"/b", folder + b"/a")
+        moved = DirectoryRef(old.path, new.device, new.inode)
+        found = cache.get(moved)
+        assert found is cache.get(moved)
+        assert found is not cache.get(old)
+        cache.drop(old)
+        with pytest.raises(ReplacedError):
+            cache.get(old)
+    assert descriptors() == before
+
+
+def test_a_descriptor_of_a_long_path_is_not_kept_where_inode_numbers_change(folder: bytes) -> None:
+    old = make_long(folder, b"a", b"1")
+    make_long(folder, b"b", b"1")
+    with DirectoryCache() as cache:
+        cache.get(old)
+        os.rename(folder + b"/a", folder + b"/away")
+        with pytest.raises(FileNotFoundError):
+            cache.get(DirectoryRef(old.path, old.device, old.inode + 1), inodes_last=False)
