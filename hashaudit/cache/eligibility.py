@@ -1,15 +1,17 @@
-"""Decides which files the cache may be used for, and the key of their directory.
+"""Decides which files and objects the cache may be used for, and the key of their directory or bucket.
 
 The cache concludes from an unchanged ``stat`` that the content is unchanged. That holds on filesystems whose kernel
-gives every change of content a new ctime that no user can choose, and that keep inode numbers.
+gives every change of content a new ctime that no user can choose, and that keep inode numbers. For an object, the
+listing has decided (:mod:`hashaudit.objectstores.conclusive_states`).
 """
 
 import hashlib
 import time
+from collections.abc import Callable
 
 from hashaudit.host.mount_table import Mount, read_mount_table
 from hashaudit.model.entry import Consistency, Entry
-from hashaudit.model.location import DirectoryRef, Kind
+from hashaudit.model.location import BucketRef, DirectoryRef, Kind
 
 TRUSTED_TYPES = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "nilfs2", "overlay", "reiserfs", "ubifs", "xfs", "zfs"}
@@ -28,10 +30,14 @@ _KEY_BYTES = 16
 
 
 class Eligibility:
-    """Decides for each entry whether its hashes may be cached, and computes the key of its directory."""
+    """Decides for each entry whether its hashes may be cached, and computes the key of its directory.
 
-    def __init__(self, start_ns: int | None = None) -> None:
-        """Creates it with the start of the scan, nanoseconds since the epoch; by default now."""
+    Args:
+        start_ns: the start of the scan, nanoseconds since the epoch; by default now.
+        site_of: returns the place where the buckets of a scheme are; ``None``: objects are not cached.
+    """
+
+    def __init__(self, start_ns: int | None = None, site_of: Callable[[str], str] | None = None) -> None:
         # A later time may stand for two states: a file that changes after it was read must not look unchanged.
         self.latest_ns = (time.time_ns() if start_ns is None else start_ns) - RACY_NS
         """Latest mtime and ctime of a file whose state proves anything, nanoseconds since the epoch."""
@@ -39,13 +45,15 @@ class Eligibility:
         self._mounts: dict[int, bytes | None] = {}
         self._last: tuple[DirectoryRef, int] | None = None
         self._last_key: bytes | None = None
+        self._site_of = site_of
+        self._buckets: dict[BucketRef, bytes] = {}
         self.passed_over: set[str] = set()
         """Types of filesystems on which nothing was cached."""
 
     def directory_key(self, entry: Entry) -> bytes | None:
         """Returns the key of the entry's directory, or ``None`` if states on its filesystem prove nothing."""
         if entry.location.kind is not Kind.FILE:
-            return None
+            return self._bucket_key(entry.location.bucket)
         stat = entry.stat
         if entry.consistency is not Consistency.STABLE:
             self._mount_key(entry)
@@ -57,6 +65,17 @@ class Eligibility:
             self._last_key = mount and _digest(mount + directory.path)
             self._last = last
         return self._last_key
+
+    def _bucket_key(self, bucket: BucketRef) -> bytes | None:
+        if self._site_of is None:
+            return None
+        if bucket not in self._buckets:
+            place = "\0".join((bucket.scheme, bucket.name, self._site_of(bucket.scheme)))
+            # Another person than that of directories, so that neither can pass for the other.
+            self._buckets[bucket] = hashlib.blake2b(
+                place.encode(errors="surrogatepass"), digest_size=_KEY_BYTES, person=b"bucket"
+            ).digest()
+        return self._buckets[bucket]
 
     def _mount_key(self, entry: Entry) -> bytes | None:
         device = entry.stat.device

@@ -20,11 +20,13 @@ from hashaudit.cache.blocks import KnownFile, blocks_of, files_of, open_block, s
 from hashaudit.cache.database import LONG_WAIT_S, SHORT_WAIT_S, DamagedError, Row, Store, is_busy, open_store
 from hashaudit.cache.eligibility import Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
+from hashaudit.cache.object_places import place_of
 from hashaudit.cache.values import MAX_VALUE_BYTES, CachedGroup, CachedValue, length_of
 from hashaudit.model.counted import counted
 from hashaudit.model.entry import Entry, Stat
+from hashaudit.model.location import Kind
 from hashaudit.model.paths import for_terminal
-from hashaudit.model.times import TimeNs
+from hashaudit.model.times import LAST_NS, TimeNs
 
 DAY_S = 86_400
 
@@ -139,7 +141,7 @@ class Cache:
         Args:
             first: the first of them. They share its directory, device and consistency.
             names: the cache name of each.
-            states: the state of each, as listed.
+            states: the state of each, as listed; see :func:`hashaudit.cache.object_places.place_of`.
         """
         directory = self._places.directory_key(first)
         if directory is None or self._store is None:
@@ -156,7 +158,9 @@ class Cache:
         if self._verify_share > 0:
             compared = frozenset(name for name in names if self._random.random() < self._verify_share)
         sealed = tuple([row.sealed for row in rows])
-        return CachedGroup(directory, sealed, self._run_id, self._places.latest_ns, compared)
+        # The times of objects were compared with the clock of their store.
+        latest_ns = self._places.latest_ns if first.location.kind is Kind.FILE else LAST_NS
+        return CachedGroup(directory, sealed, self._run_id, latest_ns, compared)
 
     def keep(self, entry: Entry, kept: CachedValue) -> None:
         """Stores the values of one entry; see :meth:`keep_all`."""
@@ -172,7 +176,8 @@ class Cache:
         directory: bytes | None = None
         device = 0
         for entry, kept in values:
-            location, state = entry.location, entry.stat
+            location = entry.location
+            name, state = place_of(entry)
             if location.container is not container or state.device != device:
                 container, device = location.container, state.device
                 directory = key_of(entry)
@@ -180,13 +185,11 @@ class Cache:
             length_bytes = length_of(kept.values)
             if (
                 directory is None
-                or state.mtime_ns > latest_ns
-                or state.ctime_ns > latest_ns
+                or not _may_keep(entry, latest_ns)
                 or length_bytes > MAX_VALUE_BYTES
                 or not is_known(kept.values)
             ):
                 continue
-            name = location.cache_name if location.within else location.name
             new[name] = ((state.inode, state.size, state.mtime_ns, state.ctime_ns), kept)
             self._waiting += 1
             self._waiting_bytes += length_bytes
@@ -323,6 +326,14 @@ def rows_of(directory: bytes, files: dict[bytes, KnownFile], noted: int, first: 
     """
     rows = [Row(directory, name, noted, seal_block(directory, block)) for name, block in blocks_of(files)]
     return [row if number else row._replace(first=first) for number, row in enumerate(rows)]
+
+
+def _may_keep(entry: Entry, latest_ns: int) -> bool:
+    """Returns whether the state of an entry proves its content."""
+    state = entry.state
+    if state.kind is Kind.OBJECT:
+        return state.is_conclusive
+    return state.mtime_ns <= latest_ns and state.ctime_ns <= latest_ns
 
 
 def _state_of(stat: Stat) -> _State:

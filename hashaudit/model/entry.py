@@ -65,6 +65,8 @@ class ObjectState(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1)
     """The store's id of this version; ``None`` if it reports none, ``null`` if it keeps no versions."""
     storage_class: str | None = None
     """Storage class or access tier, as the store names it."""
+    is_conclusive: bool = False
+    """An object that is listed in an equal state later has the same content, so hashes of it still hold."""
 
 
 State = Stat | ObjectState
@@ -109,8 +111,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def pinned(state: ObjectState) -> Consistency:
     """Returns what a read of an object's state is pinned to."""
-    versioned = state.version is not None and state.version != NO_VERSION
-    return Consistency.VERSION_PINNED if versioned else Consistency.ETAG_PINNED
+    return Consistency.VERSION_PINNED if is_versioned(state.version) else Consistency.ETAG_PINNED
+
+
+def is_versioned(version: str | None) -> bool:
+    """Returns whether a version id is that of one version, and not of what was written last."""
+    return version is not None and version != NO_VERSION
 
 
 class NotReady(msgspec.Struct, frozen=True):

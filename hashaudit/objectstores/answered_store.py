@@ -48,6 +48,15 @@ class AnsweredStore:
             raise answer.error or AssertionError("an answer has a head or an error")
         return _Received(answer.head, answer)
 
+    @property
+    def site(self) -> str:
+        """See :class:`hashaudit.objectstores.interface.Store`."""
+        return self._store.site
+
+    def has_open_upload(self, entry: ObjectRef) -> bool:
+        """See :class:`hashaudit.objectstores.interface.Store`."""
+        return self._store.has_open_upload(entry)
+
     def bulk(self, settings: BulkSettings) -> Bulk | None:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         return self._store.bulk(settings)

@@ -8,6 +8,7 @@ import base64
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -20,6 +21,7 @@ from hashaudit.errors import HostError
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef
+from hashaudit.objectstores.conclusive_states import http_date_ns, is_settled, is_strong
 from hashaudit.objectstores.interface import (
     BulkSettings,
     ByteRange,
@@ -84,11 +86,15 @@ class AzureStore:
         container = self._list_service.get_container_client(bucket.name)
         include = ["versions"] if all_versions else None
         try:
+            check = _PageCheck()
             listing = container.list_blobs(
-                name_starts_with=prefix.decode(errors="surrogateescape"), include=include, raw_response_hook=_check_page
+                name_starts_with=prefix.decode(errors="surrogateescape"), include=include, raw_response_hook=check
             )
             pages = (
-                [ListedObject(blob.name.encode(errors="surrogateescape"), _state(blob)) for blob in page]
+                [
+                    ListedObject(blob.name.encode(errors="surrogateescape"), _listed_state(blob, check.sent_ns))
+                    for blob in page
+                ]
                 for page in listing.by_page()
             )
             yield from pages if after is None else after_key(after, pages)
@@ -100,7 +106,7 @@ class AzureStore:
     def head(self, entry: ObjectRef) -> Head:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         try:
-            return _head(self._blob(entry).get_blob_properties(**_version(entry)))
+            return _head(self._blob(entry).get_blob_properties(**_version(entry)), entry.state)
         except AzureError as error:
             raise _failure(error) from error
 
@@ -122,10 +128,20 @@ class AzureStore:
             raise _failure(error) from error
         except AzureError as error:
             raise _failure(error) from error
-        return AzureResponse(stream, _head(stream.properties))
+        return AzureResponse(stream, _head(stream.properties, entry.state))
 
     def bulk(self, settings: BulkSettings) -> None:
         """See :class:`hashaudit.objectstores.interface.Store`."""
+
+    @property
+    def site(self) -> str:
+        """See :class:`hashaudit.objectstores.interface.Store`."""
+        url = urlsplit(self._list_service.url)  # its query can be a signature
+        return f"{url.scheme}://{url.netloc}{url.path}".rstrip("/")
+
+    def has_open_upload(self, entry: ObjectRef) -> bool:  # noqa: ARG002 # the same for every blob
+        """See :class:`hashaudit.objectstores.interface.Store`. A blob gets the time at which its blocks are joined."""
+        return False
 
     def _blob(self, entry: ObjectRef) -> Any:
         if {b".", b".."} & set(entry.key.split(b"/")):
@@ -195,14 +211,21 @@ def _credential(account: str | None) -> Any:
     return DefaultAzureCredential()
 
 
-def _check_page(response: Any) -> None:
+class _PageCheck:
     """Refuses a page without a continuation marker. Every complete page has one; that of the last page is empty.
 
     Source: List Blobs, "Response body".
     """
-    http = response.http_response
-    if http.status_code == _OK and b"<NextMarker" not in http.body():
-        raise StoreError(FaultCode.IO_ERROR, "incomplete listing from the store: no continuation marker")
+
+    def __init__(self) -> None:
+        self.sent_ns: int | None = None
+        """When the last page was sent, by the store's clock."""
+
+    def __call__(self, response: Any) -> None:
+        http = response.http_response
+        self.sent_ns = http_date_ns(http.headers.get("Date"))
+        if http.status_code == _OK and b"<NextMarker" not in http.body():
+            raise StoreError(FaultCode.IO_ERROR, "incomplete listing from the store: no continuation marker")
 
 
 def _check_range(span: ByteRange) -> Callable[[Any], None]:
@@ -231,10 +254,19 @@ def _state(blob: Any) -> ObjectState:
     )
 
 
-def _head(properties: Any) -> Head:
+def _listed_state(blob: Any, now_ns: int | None) -> ObjectState:
+    state = _state(blob)
+    # A version id proves nothing here: appended blocks and written pages change a version.
+    # Source: "Blob versioning", "Append and page blobs".
+    is_conclusive = is_strong(blob.etag) and is_settled(state.last_modified_ns, now_ns)
+    return msgspec.structs.replace(state, is_conclusive=is_conclusive)
+
+
+def _head(properties: Any, requested: ObjectState) -> Head:
     digest = properties.content_settings.content_md5
     checksum = None if digest is None else Checksum("md5", base64.b64encode(bytes(digest)).decode("ascii"))
-    state = _state(properties)
+    is_conclusive = requested.is_conclusive and is_strong(properties.etag)
+    state = msgspec.structs.replace(_state(properties), is_conclusive=is_conclusive)
     # For a range, the library's size is that of the range. The size of the object follows the slash.
     total = (properties.content_range or "").rpartition("/")[2]
     if total.isdigit():

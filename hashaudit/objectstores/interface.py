@@ -158,6 +158,11 @@ class Bulk(Protocol):
 class Store(Protocol):
     """An object store. May be used by several threads."""
 
+    @property
+    def site(self) -> str:
+        """The place in which names of buckets are unique: the service, or the URL of an endpoint."""
+        ...
+
     def pages(
         self, bucket: BucketRef, prefix: bytes, after: bytes | None, *, all_versions: bool
     ) -> Iterator[list[ListedObject]]:
@@ -188,6 +193,14 @@ class Store(Protocol):
         Raises:
             OverwrittenError: the object has another state.
             StoreError: the request failed.
+        """
+        ...
+
+    def has_open_upload(self, entry: ObjectRef) -> bool:
+        """Returns whether an upload that has begun may still replace an object by one with the same state.
+
+        Raises:
+            StoreError: the store does not say.
         """
         ...
 

@@ -9,6 +9,7 @@ Source: Amazon S3 API Reference, GetObject, HeadObject, ListObjectsV2, ListObjec
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Iterator
 from threading import Lock
 from typing import Any
@@ -26,6 +27,7 @@ from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from hashaudit.errors import HostError
+from hashaudit.model.entry import is_versioned
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.location import BucketRef
 from hashaudit.objectstores import s3_responses as responses
@@ -48,6 +50,11 @@ LIST_ATTEMPTS = 6
 
 CONNECTIONS = 64
 """Connections kept open: the most requests that a worker has in flight."""
+
+AMAZON_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
+
+_ETAG_IN_ONE_PIECE = re.compile("[0-9a-f]{32}")
+"""The tag of an object that was not uploaded in parts."""
 
 FALLBACK_REGION = "us-east-1"
 """The region that compatible stores expect in signatures unless configured otherwise."""
@@ -115,6 +122,8 @@ class S3Store:
             max_pool_connections=CONNECTIONS,
         )
         self._sites: dict[str, S3Site] = {}
+        self._clients: dict[str, Any] = {}
+        """Clients in the regions of the buckets."""
         self._lock = Lock()
 
     def pages(
@@ -171,6 +180,40 @@ class S3Store:
             raise
         return S3Response(response.raw, head)
 
+    @property
+    def site(self) -> str:
+        """See :class:`hashaudit.objectstores.interface.Store`."""
+        url: str = self._client.meta.endpoint_url
+        if (urlsplit(url).hostname or "").endswith(AMAZON_HOSTS):
+            # Names of buckets are unique in a partition, in all regions together.
+            return str(self._client.meta.partition)
+        return url.rstrip("/")
+
+    def has_open_upload(self, entry: ObjectRef) -> bool:
+        """See :class:`hashaudit.objectstores.interface.Store`.
+
+        An object that was uploaded in parts has the time at which its upload began, and the same tag as all whose parts
+        have the same MD5 digests. So it is the same state that another upload of that time can complete later.
+
+        Source: Amazon S3 User Guide, "Working with object metadata", Last-Modified; "Checking object integrity", ETag.
+        """
+        state = entry.state
+        if is_versioned(state.version) or _ETAG_IN_ONE_PIECE.fullmatch(state.etag):
+            return False
+        arguments = {"Bucket": entry.bucket.name, "Prefix": _text(entry.key)}
+        if self._options.request_payer:
+            arguments["RequestPayer"] = "requester"
+        try:
+            page = self._client_of(entry.bucket.name).list_multipart_uploads(**arguments)
+            # The uploads of a key come before those of longer keys.
+            return any(upload["Key"] == arguments["Prefix"] for upload in page.get("Uploads", ()))
+        except ClientError as error:
+            raise responses.refusal_of(error) from error
+        except (BotoCoreError, HTTPError) as error:
+            raise responses.network_failure(error) from error
+        except (ResponseParserError, LookupError, ValueError) as error:
+            raise StoreError(FaultCode.IO_ERROR, "invalid listing of uploads from the store") from error
+
     def bulk(self, settings: BulkSettings) -> Bulk | None:
         """See :class:`hashaudit.objectstores.interface.Store`."""
         if self._proxies or not is_exact():
@@ -220,9 +263,14 @@ class S3Store:
         if self._options.endpoint_url is None:
             region = self._region_of(bucket) or region
         client = self._client if region == self._region else self._client_in(region)
+        self._clients[bucket] = client
         # Only the client knows the rules for endpoints. A URL that it makes shows the endpoint of this bucket.
         parts = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"}))
         return S3Site(f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/k')}", region)
+
+    def _client_of(self, bucket: str) -> Any:
+        self._site(bucket)
+        return self._clients[bucket]
 
     def _region_of(self, bucket: str) -> str | None:
         try:

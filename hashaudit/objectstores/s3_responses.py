@@ -14,9 +14,10 @@ import pycurl
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.utils import parse_timestamp
 
-from hashaudit.model.entry import ObjectState
+from hashaudit.model.entry import ObjectState, is_versioned
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.checksums import ALGORITHMS
+from hashaudit.objectstores.conclusive_states import http_date_ns, is_settled, is_strong
 from hashaudit.objectstores.interface import (
     ByteRange,
     Checksum,
@@ -82,15 +83,18 @@ def instant(text: Any) -> datetime:
 
 def objects(page: Mapping[str, Any]) -> list[ListedObject]:
     """Returns the keys of a page of ListObjectsV2."""
+    now_ns = _sent_ns(page)
     return [
-        ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item)) for item in page.get("Contents", ())
+        ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item, now_ns))
+        for item in page.get("Contents", ())
     ]
 
 
 def versions(page: Mapping[str, Any]) -> list[ListedObject]:
     """Returns the versions and delete markers of a page of ListObjectVersions, by key and then newest first."""
-    found = [_version(item, deleted=False) for item in page.get("Versions", ())]
-    markers = [_version(item, deleted=True) for item in page.get("DeleteMarkers", ())]
+    now_ns = _sent_ns(page)
+    found = [_version(item, now_ns, deleted=False) for item in page.get("Versions", ())]
+    markers = [_version(item, now_ns, deleted=True) for item in page.get("DeleteMarkers", ())]
     return list(heapq.merge(found, markers, key=lambda listed: (listed.key, -listed.state.last_modified_ns)))
 
 
@@ -157,6 +161,7 @@ def head(headers: Mapping[str, str], requested: ObjectState) -> Head:
     state = ObjectState(
         size=int(length) if length.isdigit() else -1,
         etag=_unquoted(headers.get("etag", "")),
+        is_conclusive=requested.is_conclusive and is_strong(headers.get("etag", "")),
         last_modified_ns=_last_modified_ns(headers.get("last-modified"), requested.last_modified_ns),
         version=headers.get("x-amz-version-id", requested.version),
         storage_class=headers.get("x-amz-storage-class", requested.storage_class),
@@ -199,18 +204,26 @@ def _refusal(status: int, code: str) -> StoreError:
     return StoreError(fault, f"the store refused the request: {reason}", transient=transient)
 
 
-def _state(item: Mapping[str, Any]) -> ObjectState:
+def _sent_ns(page: Mapping[str, Any]) -> int | None:
+    """Returns when a page was sent, by the store's clock."""
+    return http_date_ns(page.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
+
+
+def _state(item: Mapping[str, Any], now_ns: int | None) -> ObjectState:
+    etag, version = item.get("ETag", ""), item.get("VersionId")
+    last_modified_ns = _ns(item["LastModified"], 0) if "LastModified" in item else 0
     return ObjectState(
         size=item.get("Size", 0),
-        etag=_unquoted(item.get("ETag", "")),
-        last_modified_ns=_ns(item["LastModified"], 0) if "LastModified" in item else 0,
-        version=item.get("VersionId"),
+        etag=_unquoted(etag),
+        last_modified_ns=last_modified_ns,
+        version=version,
         storage_class=item.get("StorageClass"),
+        is_conclusive=is_strong(etag) and (is_versioned(version) or is_settled(last_modified_ns, now_ns)),
     )
 
 
-def _version(item: Mapping[str, Any], *, deleted: bool) -> ListedObject:
-    return ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item), deleted)
+def _version(item: Mapping[str, Any], now_ns: int | None, *, deleted: bool) -> ListedObject:
+    return ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item, now_ns), deleted)
 
 
 def _checksum(headers: Mapping[str, str]) -> Checksum | None:

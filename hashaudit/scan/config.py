@@ -451,7 +451,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Option(
             "cache",
-            "Keep hashes in FILE, and read only new and changed files.",
+            "Keep hashes in FILE, and read only new and changed files and objects.",
             Group.PERFORMANCE,
             metavar="FILE",
             shown="none",
@@ -464,7 +464,7 @@ class ScanConfig(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Option(
             "cache-verify",
-            "Read this share of the unchanged files again and compare.",
+            "Read this share of the unchanged files and objects again and compare.",
             Group.PERFORMANCE,
             metavar="N",
             unit="percent",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from hashaudit.cache.object_places import place_of
 from hashaudit.host.hardware import is_rotational
 from hashaudit.model import container_parts
 from hashaudit.model.container_parts import Part, PartTask
@@ -320,8 +321,6 @@ def _look_up(cache: "Cache", parts: Sequence[EntryTask | RunTasks[TaskContext]])
     first = parts[0]
     if isinstance(first, RunTasks):
         return cache.look_up(first.files.entry(0), first.files.names, first.files.states)
-    if not isinstance(first.entry.state, Stat):
-        return None
-    entries = [part.entry for part in parts if isinstance(part, Task)]
-    names = [entry.location.cache_name for entry in entries]
-    return cache.look_up(first.entry, names, [entry.stat for entry in entries])
+    places = [place_of(part.entry) for part in parts if isinstance(part, Task)]
+    names, states = zip(*places, strict=True)
+    return cache.look_up(first.entry, names, states)

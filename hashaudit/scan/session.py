@@ -121,10 +121,16 @@ class Session:
         plan = plan_for(config, self.lists, self.confidential.paths)
         if config.cache:
             # Start-up: it imports SQLite.
+            from hashaudit.cache.eligibility import Eligibility  # noqa: PLC0415 # as above
             from hashaudit.cache.hash_cache import Cache  # noqa: PLC0415 # as above
 
             self.cache = self._stack.enter_context(
-                Cache(config.cache, config.cache_verify_percent, warn=self._report_cache)
+                Cache(
+                    config.cache,
+                    config.cache_verify_percent,
+                    warn=self._report_cache,
+                    places=Eligibility(site_of=self._site_of),
+                )
             )
             plan = msgspec.structs.replace(plan, recipes=self.cache.prepare(recipes_for(plan)))
             yield from drained(self.reports)
@@ -213,6 +219,12 @@ class Session:
     def _described_roots(self) -> Sequence[RootDescription]:
         walk = WalkOptions(named_in_list=bool(self.config.listed_roots))
         return open_source(self.config.roots, walk, self.config.buckets).describe_roots()
+
+    def _site_of(self, scheme: str) -> str:
+        """Returns the place where the buckets of a scheme are, from the store as it is configured."""
+        from hashaudit.objectstores.store_registry import Stores  # noqa: PLC0415 # start-up: most scans read no store
+
+        return Stores(self.config.buckets.store).of(scheme).site
 
     def _report_executor(self, message: str) -> None:
         self.reports.append(Notice(NoticeSource.EXECUTOR, message))

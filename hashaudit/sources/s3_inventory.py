@@ -18,9 +18,10 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from hashaudit.host.files import open_regular
-from hashaudit.model.entry import ObjectState
+from hashaudit.model.entry import ObjectState, is_versioned
 from hashaudit.model.faults import FaultCode
 from hashaudit.model.paths import for_terminal
+from hashaudit.objectstores.conclusive_states import is_strong
 from hashaudit.objectstores.fetch import MAX_OBJECT_BYTES, fetch_object
 from hashaudit.objectstores.interface import ListedObject, StoreError
 from hashaudit.objectstores.store_registry import Stores
@@ -148,12 +149,15 @@ class Inventory:
             if not self._all_versions and (deleted or row.get("IsLatest") == "false"):
                 return None
             modified = datetime.fromisoformat(row["LastModifiedDate"]).astimezone(UTC)
+            version = row.get("VersionId") or None
             state = ObjectState(
                 size=int(row["Size"] or 0),
                 etag=row["ETag"].strip('"'),
                 last_modified_ns=int(modified.timestamp() * 1000) * _NS_PER_MS,
-                version=row.get("VersionId") or None,
+                version=version,
                 storage_class=row.get("StorageClass") or None,
+                # It is the state of up to a week ago. Only a version cannot have been overwritten since.
+                is_conclusive=is_versioned(version) and is_strong(row["ETag"]),
             )
             return ListedObject(unquote_to_bytes(row["Key"].replace("+", " ")), state, deleted)
         except (KeyError, ValueError) as error:

@@ -18,10 +18,14 @@ from urllib.parse import unquote, urlsplit
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 # It ends when its standard input does, so that nothing is left behind whatever becomes of the tests.
+# Objects are an hour old when they are put: a cache keeps nothing of those that were written just now.
 SERVER = """
-import logging, sys
+import datetime, logging, sys
+import moto.s3.models
 from moto.server import ThreadedMotoServer
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
+now = moto.s3.models.utcnow
+moto.s3.models.utcnow = lambda: now() - datetime.timedelta(hours=1)
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
@@ -161,10 +165,11 @@ def proxied(server: str) -> Iterator[tuple[str, Proxy]]:
         do_HEAD = do_GET  # noqa: N815 # the name that the base class looks for
 
         def reply(self, status: int, headers: dict[str, str], body: bytes, cut: int | None) -> None:
-            for name in ("transfer-encoding", "connection", "date", "server"):
+            for name in ("transfer-encoding", "connection", "server"):
                 headers.pop(name, None)
             length = headers.pop("content-length", None) if self.command == "HEAD" else None
-            self.send_response(status)
+            self.send_response_only(status)
+            self.send_header("Date", headers.pop("date", self.date_time_string()))
             for name, value in headers.items():
                 if name != "content-length":
                     self.send_header(name, value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from hashaudit.cache.object_places import place_of
 from hashaudit.cache.values import CachedValue
 from hashaudit.content.containers.member_source import FileSource
 from hashaudit.content.containers.sniff import is_plain
@@ -24,7 +25,14 @@ from hashaudit.model.entry import Consistency, Entry, Stat, State
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName, EntryResult
-from hashaudit.workers.child.cache_values import CacheHit, CacheReader, KnownFile, KnownGroup, mismatch
+from hashaudit.workers.child.cache_values import (
+    CacheHit,
+    CacheReader,
+    KnownFile,
+    KnownGroup,
+    mismatch,
+    proves_content,
+)
 from hashaudit.workers.child.files_beside import FilesBeside
 from hashaudit.workers.child.inside import Inside
 from hashaudit.workers.child.internal_errors import ReadersNeededError, WorkerExhaustedError, internal_error
@@ -40,7 +48,9 @@ from hashaudit.workers.protocol import (
     Group,
     Item,
     MemberFrame,
+    WorkBatch,
     WorkerConfig,
+    entry_of,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +99,11 @@ class AnalysisResult(msgspec.Struct, frozen=True):
         outcome: ReadOutcome[Content] = ReadOutcome(None, prefix.stat, size_bytes, Consistency.APPENDED_WHILE_READ)
         faults = tuple(fault for fault in self.faults if fault.code is not FaultCode.CHANGED_WHILE_READ)
         return AnalysisResult(outcome, dict(prefix.digests), None, faults, size_bytes)
+
+
+def item_place(group: Group, item: Item) -> tuple[bytes, Stat]:
+    """Returns the name and state of an item in the cache."""
+    return place_of(entry_of(group, item))
 
 
 def plain_digests(algorithms: Sequence[AlgorithmName], pictures: "Pictures | None") -> PlainDigests:
@@ -170,13 +185,13 @@ class Analyzer:
         if self.cache_reader is None or known is None:
             return self._read(entry, position, item)
         before = known.values or {}
-        hit = self.cache_reader.recall(before) if before and not known.reread else None
-        if hit is not None and not self._would_open(hit.container, item):
+        hit = self._hit(known, item)
+        if hit is not None:
             return self._from_cache(entry, hit, item, known)
         analysis = self._read(entry, position, item, checks_pages=True)
         of_picture = None if analysis.seen is None else analysis.seen.values
         now = self.cache_reader.values_of(analysis.outcome, entry, of_picture)
-        if not now:
+        if not now or (entry.location.kind is Kind.OBJECT and self._may_be_replaced(entry)):
             return analysis
         fault = mismatch(now, before, known)
         to_cache = None
@@ -185,6 +200,32 @@ class Analyzer:
             to_cache = self.cache_reader.keep(position[1], now, replaces=fault is not None)
         faults = analysis.faults if fault is None else (fault, *analysis.faults)
         return msgspec.structs.replace(analysis, to_cache=to_cache, faults=faults, damaged=known.values is None)
+
+    def _hit(self, known: KnownFile, item: Item) -> CacheHit | None:
+        """Returns the cached hashes of a file if it need not be read."""
+        if self.cache_reader is None or not known.values or known.reread:
+            return None
+        hit = self.cache_reader.recall(known.values)
+        return None if hit is None or self._would_open(hit.container, item) else hit
+
+    def _may_be_replaced(self, entry: Entry) -> bool:
+        return self._objects is None or self._objects.may_be_replaced(entry)
+
+    def unread(self, batch: WorkBatch) -> frozenset[int]:
+        """Returns the numbers of the objects in a batch that need not be read. May run in another thread."""
+        found = []
+        first = 0
+        for group in batch.full_groups():
+            known = None if isinstance(group.container, DirectoryRef) else self.known(group)
+            if known is not None and not known.is_empty:
+                for number, item in enumerate(group.items, first):
+                    if item.state.kind is Kind.FILE or not item.state.is_conclusive:
+                        continue
+                    file = known.file(*item_place(group, item))
+                    if file is not None and self._hit(file, item) is not None:
+                        found.append(number)
+            first += len(group.items)
+        return frozenset(found)
 
     def known(self, group: Group) -> KnownGroup | None:
         """Returns what is cached of the entries of a directory; ``None`` if the cache does not apply to them."""
@@ -266,6 +307,28 @@ class Analyzer:
             is_no_picture = self._pictures is not None and item.decode
             values.append(CachedValue(number, self.cache_reader.values_of_plain(digests, is_no_picture)))
 
+    def object_to_cache(
+        self,
+        number: int,
+        entry: Entry,
+        digests: dict[AlgorithmName, bytes],
+        outcome: "ReadOutcome[BufferedObject]",
+        values: list[CachedValue],
+    ) -> None:
+        """Adds the value of an object that was read by :meth:`quick_object`, if its state proves its content.
+
+        Args:
+            number: of the item in its batch.
+            entry: as listed by the source.
+            digests: of the object.
+            outcome: of reading it.
+            values: of the batch.
+        """
+        if self.cache_reader is None or not proves_content(outcome, entry) or self._may_be_replaced(entry):
+            return
+        is_no_picture = self._pictures is not None
+        values.append(CachedValue(number, self.cache_reader.values_of_plain(digests, is_no_picture)))
+
     def quick_state(self, group: Group, name: bytes, status: os.stat_result) -> Stat:
         """Returns the state of a file that was read by :meth:`quick_reader`."""
         state = stat_of(status)
@@ -297,10 +360,10 @@ class Analyzer:
         seen = None
         if self._pictures is not None and hit.picture is not None:
             seen = self._pictures.recall(hit.picture)
-        size_bytes = entry.stat.size
+        size_bytes = entry.state.size
         run_id = known.run_id
         # An interrupted part of this scan read the content: it counts as read, as it would without the interruption.
-        outcome: ReadOutcome[Content] = ReadOutcome(None, entry.stat, 0 if run_id else size_bytes, entry.consistency)
+        outcome: ReadOutcome[Content] = ReadOutcome(None, entry.state, 0 if run_id else size_bytes, entry.consistency)
         faults = () if seen is None else seen.faults
         container = None if hit.container is None else ContainerResult(hit.container)
         if hit.container is not None and self._inside is not None and item.inside:

@@ -1,19 +1,24 @@
 """Converts between cached values and the results of an entry, in the worker."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from hashaudit.cache.blocks import Block, open_block
 from hashaudit.cache.fingerprints import Fingerprints
 from hashaudit.cache.values import CachedGroup, CachedValue, Values, pack_container, unpack_container, unpack_picture
-from hashaudit.content.read import ReadOutcome
+from hashaudit.content.read import ReadOutcome, Sink
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, ImageHashes
 from hashaudit.workers.child.sink import Content
+
+S = TypeVar("S", bound=Sink)
+
+NS_PER_S = 10**9
 
 
 class CacheHit(msgspec.Struct, frozen=True):
@@ -57,16 +62,8 @@ class CacheReader:
             entry: as listed by the source.
             of_picture: values of the image; ``None``: the file is not an image.
         """
-        content, stat = outcome.sink, outcome.stat
-        if (
-            content is None
-            or stat is None
-            or stat.kind is not Kind.FILE
-            or outcome.faults
-            or outcome.consistency is not Consistency.STABLE
-        ):
-            return {}
-        if not stat.is_same_state(entry.stat) or outcome.bytes_read != stat.size:
+        content = outcome.sink
+        if content is None or not proves_content(outcome, entry):
             return {}
         is_no_picture = content.capture is not None and not content.capture.is_picture
         values = self._of_digests(content.digests(), content.probe.kind, is_no_picture=is_no_picture)
@@ -249,6 +246,27 @@ class KnownGroup:
 
 def _nothing(_name: bytes, _state: Stat) -> None:
     return None
+
+
+def proves_content(outcome: ReadOutcome[S], entry: Entry) -> bool:
+    """Returns whether all that was read was of one state, which was expected."""
+    stat, listed = outcome.stat, entry.state
+    if stat is None or outcome.faults or outcome.bytes_read != stat.size:
+        return False
+    if stat.kind is Kind.FILE and listed.kind is Kind.FILE:
+        return outcome.consistency is Consistency.STABLE and stat.is_same_state(listed)
+    if stat.kind is Kind.FILE or listed.kind is Kind.FILE:
+        return False
+    return (
+        listed.is_conclusive
+        and stat.is_conclusive
+        and stat.etag == listed.etag
+        and stat.size == listed.size
+        # A listing without versions names none. Headers have whole seconds.
+        and (listed.version is None or stat.version == listed.version)
+        and stat.last_modified_ns // NS_PER_S == listed.last_modified_ns // NS_PER_S
+        and outcome.consistency in {Consistency.ETAG_PINNED, Consistency.VERSION_PINNED}
+    )
 
 
 def mismatch(now: Values, before: Values, known: KnownFile) -> Fault | None:

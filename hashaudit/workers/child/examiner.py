@@ -17,9 +17,9 @@ from hashaudit.lists.match.known_match import KnownFilters
 from hashaudit.model.container_parts import PartTask
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
-from hashaudit.model.location import Kind
+from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
-from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, plain_digests
+from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, item_place, plain_digests
 from hashaudit.workers.child.cache_values import UNKNOWN, KnownFile
 from hashaudit.workers.child.content_steps import Hashing
 from hashaudit.workers.child.import_guard import ImportGuard
@@ -111,7 +111,13 @@ class Examiner:
             return batches
         from hashaudit.workers.child.object_prefetch import in_background  # noqa: PLC0415 # as in _objects
 
-        return in_background(map(self._objects.fetch, batches))
+        return in_background(map(self._fetch, batches))
+
+    def _fetch(self, batch: WorkBatch) -> WorkBatch:
+        """Starts to fetch the objects of a batch that the cache does not have."""
+        if self._objects is not None:
+            self._objects.fetch(batch, self._analyzer.unread(batch))
+        return batch
 
     def examine_batch(self, batch: WorkBatch) -> Answer:
         """Examines the entries of a batch and notes the current one in the progress memory.
@@ -163,6 +169,7 @@ class Examiner:
         known = self._analyzer.known(group)
         is_empty, latest_ns = (True, 0) if known is None else (known.is_empty, known.latest_ns)
         unread = None if known is None or is_noted or is_empty else known.unread()
+        is_plain_place = isinstance(group.container, DirectoryRef)
         hits, to_cache = done.counts.cache_hits, done.counts.to_cache
         read = self._quick_reader(group)
         number = first
@@ -174,16 +181,16 @@ class Examiner:
             progress[BEGUN_NS] = begun_ns
             progress[POSITION] = first_word + number
             found = file = None
-            if known is not None:
-                name = entry_of(group, item).location.cache_name if item.within else item.name
+            if known is not None and (is_plain_place or item.state.is_conclusive):  # type: ignore[union-attr] # objects
+                name, state = (item.name, item.state) if is_plain_place and not item.within else item_place(group, item)
                 if unread is not None and not item.report:
-                    digests = unread(name, item.state)  # type: ignore[arg-type] # files have no other state
+                    digests = unread(name, state)  # type: ignore[arg-type] # files have no other state
                     if digests is not None and not may_match(digests):
                         hits.append(number)
                         continue
                 if not is_empty:
-                    file = known.file(name, item.state)  # type: ignore[arg-type] # as above
-                elif item.state.ctime_ns <= latest_ns and item.state.mtime_ns <= latest_ns:  # type: ignore[union-attr]
+                    file = known.file(name, state)  # type: ignore[arg-type] # as above
+                elif state.ctime_ns <= latest_ns and state.mtime_ns <= latest_ns:  # type: ignore[union-attr]
                     file = UNKNOWN
             if (
                 read is not None
@@ -208,7 +215,7 @@ class Examiner:
                     end_ns = done.end_ns
                     continue
             try:
-                if not self._finish_object_quickly((batch, number), item, done):
+                if not self._finish_object_quickly((batch, number), group, item, file, done):
                     self._examine_fully((batch, number), group, item, file, done)
             except ReadersNeededError:
                 done.needs_readers = True
@@ -253,9 +260,12 @@ class Examiner:
             done.known.append(number)
         return True
 
-    def _finish_object_quickly(self, position: tuple[int, int], item: Item, done: "_Done") -> bool:
+    def _finish_object_quickly(
+        self, position: tuple[int, int], group: Group, item: Item, known: KnownFile | None, done: "_Done"
+    ) -> bool:
         """Returns whether a small plain object has no finding, and adds it then. Otherwise it is examined in full."""
-        if self._objects is None or (read := self._analyzer.quick_object(position, item)) is None:
+        is_compared = known is not None and known is not UNKNOWN
+        if self._objects is None or is_compared or (read := self._analyzer.quick_object(position, item)) is None:
             return False
         digests, outcome = read
         size_bytes = item.state.size
@@ -266,6 +276,8 @@ class Examiner:
         self._progress[FED_BYTES] += size_bytes
         done.counts.bytes_read += size_bytes
         number = position[1]
+        if known is not None:
+            self._analyzer.object_to_cache(number, entry_of(group, item), digests, outcome, done.counts.to_cache)
         if self._config.report_all or item.report:
             done.report(_plain_result(number, outcome.stat, outcome.consistency, digests, found))
         elif found[0]:

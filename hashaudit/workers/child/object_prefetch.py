@@ -7,7 +7,7 @@ fetched, so that a crash is attributed to the right one.
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from hashaudit.content.read import ReadOutcome, Sink, Throttle
 from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, BegunRead, ObjectReader
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind
-from hashaudit.objectstores.interface import ObjectRef, Store, StoreOptions
+from hashaudit.objectstores.interface import ObjectRef, Store, StoreError, StoreOptions
 from hashaudit.objectstores.store_registry import Stores
 from hashaudit.workers.child.small_objects import BufferedObject, SmallObjects, TooLargeError
 from hashaudit.workers.protocol import WorkBatch
@@ -98,13 +98,17 @@ class Objects:
         self._begun: dict[tuple[int, int], BegunRead] = {}
         self._small = SmallObjects(self._stores, self._throttle, self._parts)
 
-    def fetch(self, batch: WorkBatch) -> WorkBatch:
+    def fetch(self, batch: WorkBatch, unread: Collection[int] = ()) -> WorkBatch:
         """Starts to fetch the objects of a batch. Waits for memory.
 
         A large object is begun only if the last one has arrived slowly. From a nearby store two at once take longer.
+
+        Args:
+            batch: the batch.
+            unread: numbers of the items that need not be read.
         """
         for number, (entry, _) in enumerate(batch.entries()):
-            if entry.location.kind is not Kind.OBJECT:
+            if entry.location.kind is not Kind.OBJECT or number in unread:
                 continue
             position, size_bytes, ref = (batch.number, number), entry.state.size, object_ref(entry)
             if size_bytes <= PART_BYTES:
@@ -139,6 +143,16 @@ class Objects:
             return self._small.peek(position)
         except TooLargeError:
             return None
+
+    def may_be_replaced(self, entry: Entry) -> bool:
+        """Returns whether another content may still get the state in which an object was read.
+
+        The answer holds only if the object was read before.
+        """
+        try:
+            return self._stores[entry.location.bucket.scheme].has_open_upload(object_ref(entry))
+        except StoreError:
+            return True
 
     def read(self, entry: Entry, position: tuple[int, int], make_sink: Callable[[], S]) -> ReadOutcome[S]:
         """Returns the outcome of reading an object, prefetched or not.
