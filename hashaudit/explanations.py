@@ -211,8 +211,9 @@ FAULT_CODES: dict[FaultCode, Explanation] = {
         "Put all parts together and scan the result.",
     ),
     FaultCode.TRAILING_DATA: Explanation(
-        "Other data follows the end of a container, and no member that it may hold was examined.",
-        "Look at the end of the file with another program.",
+        "Other data follows the end of a container or of a member's data, or lies between the members of a zip file. "
+        "No member that it may hold was examined.",
+        "Look at the file with another program.",
     ),
     FaultCode.READER_MISSING: Explanation(
         "A container was not opened, because no reader for its kind is installed or exists, so a listed member is not "

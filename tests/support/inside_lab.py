@@ -69,13 +69,14 @@ def examine(
     blames: Sequence[Blame] = (),
     report_all: bool = True,
     passwords: tuple[bytes, ...] = (),
+    progress: memoryview | None = None,
 ) -> Examined:
     """Examines a file as a worker does, and checks its answer as the parent does."""
     status, here = os.stat(path), os.stat(path.parent)
     inside = InsideConfig(readable_kinds(), InsideLimits(depth, most_bytes), opens_known=False, passwords=passwords)
     config = WorkerConfig((SHA256,), report_all, (), inside=inside)
     frames: list[MemberFrame] = []
-    progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q")
+    progress = memoryview(bytearray(8 * PROGRESS_WORDS)).cast("q") if progress is None else progress
     progress[ALLOWED_BYTES] = 1 << 60
     item = Item(path.name.encode(), stat_of(status), Consistency.STABLE, True, True, None, (), False, tuple(blames))
     batch = WorkBatch(1, (Group(DirectoryRef(os.fsencode(path.parent), here.st_dev, here.st_ino), 0, (item,)),))

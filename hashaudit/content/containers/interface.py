@@ -48,13 +48,11 @@ class MemberContent(msgspec.Struct):
     """The same content at any position, so that a container in it is not held in memory."""
     deleted: bool = False
     """The container says that it was deleted. It is then no fault if the content is not there any more."""
-    whole: bytes | None = None
-    """The whole content of a small member that is not damaged, which ``chunks`` gives too. It makes reading faster."""
+    whole: "Callable[[], bytes | None] | None" = None
+    """Returns the whole content of a small member, which ``chunks`` gives too; ``None``: ``chunks`` says what is wrong.
 
-
-def whole_member(index: int, name: bytes, data: bytes) -> MemberContent:
-    """Returns a small member of which the whole content is there."""
-    return MemberContent(index, name, iter((data,)), len(data), whole=data)
+    It makes reading faster.
+    """
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ Source: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar
 import re
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
@@ -20,7 +21,6 @@ from hashaudit.content.containers.interface import (
     MemberContent,
     Source,
     Trouble,
-    whole_member,
 )
 from hashaudit.content.containers.member_source import LookAhead
 from hashaudit.model.faults import FaultCode
@@ -132,10 +132,8 @@ class _Tar:
         ):
             real, parts = self._sparse_map(header, extended)
             return MemberContent(number, name, self._sparse(real, parts, size), real)
-        data = self._small(size) if size <= SMALL_BYTES else None
-        return (
-            MemberContent(number, name, self._content(size), size) if data is None else whole_member(number, name, data)
-        )
+        whole = partial(self._small, size) if size <= SMALL_BYTES else None
+        return MemberContent(number, name, self._content(size), size, whole=whole)
 
     def _take_extension(self, header: _Header) -> bool:
         """Reads an extended header; returns whether it was one."""

@@ -129,21 +129,25 @@ class MemberWalk:
         closed: ContainerKind | None = None,
     ) -> list[Fault]:
         faults: list[Fault] = []
+        results, progress, member_filter, is_done_quickly = self._results, self._progress, self._filter, self._is_quick
+        verdict = MemberVerdict.EXAMINE
         try:
+            # A crash of what reads the next member, before it is there, has to be blamed on it.
+            progress[MEMBER] = results.number + 1
             for found in begin():
                 if isinstance(found, Trouble):
                     fault = Fault(Stage.UNPACK, found.code, found.message)
                     if fault not in faults:  # a container may have it a million times
                         faults.append(fault)
                     continue
-                verdict = MemberVerdict.EXAMINE
-                if self._filter is not None:
-                    verdict = _verdict(self._filter, found, within)
+                if member_filter is not None:
+                    verdict = _verdict(member_filter, found, within)
                 if verdict is MemberVerdict.SKIP:
                     self._skip(found, kind)
-                elif closed is not None or not self._is_done_quickly(found, verdict):
+                elif closed is not None or not is_done_quickly(found, verdict):
                     steps = (*within, Member(kind.value, found.name[:MAX_NAME_BYTES], found.index, found.deleted))
                     self._examination.examine(found, steps, above, verdict, closed)
+                progress[MEMBER] = results.number + 1
         except LimitReachedError:
             raise
         except ContainerError as error:
@@ -167,21 +171,14 @@ class MemberWalk:
             except ContainerError:
                 pass  # nobody asked for it
 
-    def _is_done_quickly(self, found: MemberContent, verdict: MemberVerdict) -> bool:
-        """Returns whether a small member could be counted at once. Otherwise its content can still be read."""
-        if found.kind is not None:
-            return False
-        data = found.whole
-        if data is None and found.size is not None and found.size <= QUICK_BYTES:
-            data = self._small_content(found)
-        return data is not None and self._is_quick(data, verdict)
-
     def _small_content(self, found: MemberContent) -> bytes | None:
-        """Reads a small member; ``None``: it is longer than stated, or damaged."""
-        if self._hashing.report_all or self._results.number in self._blames:
+        """Reads a small member; ``None``: it is longer than stated, or damaged. Its content can be read again."""
+        data = None if found.whole is None else found.whole()
+        if data is not None:
+            found.chunks = iter((data,))
+            return data
+        if found.size is None or found.size > QUICK_BYTES:
             return None
-        # A crash in the library that reads it has to be blamed on this member.
-        self._progress[MEMBER] = self._results.number + 1
         pieces: list[bytes] = []
         length = 0
         try:
@@ -197,24 +194,26 @@ class MemberWalk:
         found.chunks = iter(pieces)
         return b"".join(pieces)
 
-    def _quick_function(self) -> "Callable[[bytes, MemberVerdict], bool]":
+    def _quick_function(self) -> "Callable[[MemberContent, MemberVerdict], bool]":
         """Returns a function that finds out whether a small member is neither image, container nor finding.
 
         Such a member is counted then, and done. Most members are like that, and all other steps take several times
-        longer. It is a closure, because it runs for each of them.
+        longer. It is a closure, because it runs for each of them. Of any other member the content can still be read.
         """
         hashing, results, progress, blames = self._hashing, self._results, self._progress, self._blames
-        allows_small, add_small = self._budget.allows_small, self._budget.add_small
+        allows_small, add_small, small_content = self._budget.allows_small, self._budget.add_small, self._small_content
         quick_digests, quick_match = hashing.quick_digests, hashing.quick_match
 
-        def is_quick(data: bytes, verdict: MemberVerdict) -> bool:
-            number, size = results.number, len(data)
-            if number in blames or not allows_small(size) or (digests := quick_digests(data, data)) is None:
+        def is_quick(found: MemberContent, verdict: MemberVerdict) -> bool:
+            if found.kind is not None or results.number in blames or (data := small_content(found)) is None:
+                return False
+            size = len(data)
+            if not allows_small(size) or (digests := quick_digests(data, data)) is None:
                 return False
             is_known = quick_match(digests, size)
             if is_known is None:
                 return False
-            results.number = progress[MEMBER] = number + 1
+            results.number += 1
             progress[UNPACKED_BYTES] += size
             add_small(size)
             results.bytes += size
@@ -224,7 +223,12 @@ class MemberWalk:
                 results.clean += 1
             return True
 
-        return (lambda *_: False) if hashing.report_all else is_quick
+        def is_never_quick(found: MemberContent, _: MemberVerdict) -> bool:
+            if found.whole is not None and results.number not in blames and (data := found.whole()) is not None:
+                found.chunks = iter((data,))
+            return False
+
+        return is_never_quick if hashing.report_all else is_quick
 
 
 def _then(pieces: list[bytes], error: ContainerError) -> Iterator[bytes]:
