@@ -1,12 +1,13 @@
 """What an install without extras does: it decodes, matches and reads lists exactly as the full environment does."""
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,10 @@ def command(request: pytest.FixtureRequest) -> str:
         pytest.skip(f"no plain install can be made: {error}")
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image of every decoder and mode; whole, cut, and with local palettes."""
-    directory = tmp_path / "images"
+    directory = tmp_path_factory.mktemp("images") / "images"  # which, unlike what pytest makes, others may read
     directory.mkdir()
     for sample in Path(SAMPLES).iterdir():
         shutil.copy(sample, directory)
@@ -81,12 +82,22 @@ def results(output: bytes) -> list[tuple[Any, ...]]:
     return kept
 
 
-def test_every_image_is_hashed_as_in_the_full_environment(command: str, images: Path, tmp_path: Path) -> None:
-    listed = tmp_path / "listed.txt"
+Scan = Callable[[str], subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture(scope="module")
+def scan(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Scan:
+    """Scans the images with a command; one list has one of them. A command that repeats it gets the same answer."""
+    home = tmp_path_factory.mktemp("home")
+    listed = home / "listed.txt"
     listed.touch(mode=0o600)
-    listed.write_bytes(run(COMMAND, tmp_path / "home", "hash", images / "palettes.gif", "-a", "pdq").stdout)
+    listed.write_bytes(run(COMMAND, home, "hash", images / "palettes.gif", "-a", "pdq").stdout)
     words = ("scan", images, "--list", listed, "--record", "all", "-a", "phash,dhash,colorhash,md5", "--unsigned")
-    plain, full = run(command, tmp_path / "home", *words), run(COMMAND, tmp_path / "home", *words)
+    return functools.cache(lambda command: run(command, home, *words))
+
+
+def test_every_image_is_hashed_as_in_the_full_environment(command: str, scan: Scan, images: Path) -> None:
+    plain, full = scan(command), scan(COMMAND)
     assert plain.returncode == full.returncode
     without, complete = ([one for one in results(done.stdout) if not needs_extra(one[0])] for done in (plain, full))
     assert without == complete

@@ -134,6 +134,10 @@ NOT_FOR_ALL = re.compile(r"\.(dask|objectstores|content|child|deep_commands|__ma
 """Modules that import large libraries, that only workers import, or that are a program."""
 
 
+OF_OTHERS = ("bcrypt", "cryptography.hazmat.primitives.serialization", "pwd", "rich._emoji_codes")
+"""Modules of libraries that many commands import when they come to need them, such as to make a key."""
+
+
 def _import(kind: Kind) -> None:
     """Imports what commands import."""
     for name in ("hashaudit_cli.main", "hashaudit_cli.arguments", "hashaudit_cli.commands.scan"):
@@ -150,12 +154,17 @@ def _import(kind: Kind) -> None:
         # What the process that forks workers loads itself.
         preload.load(preload.ENCODER.encode(preload.Needs(images=kind is Kind.IMAGES, schemes=schemes)))
         return
-    of_workers = set(sys.modules)  # the process that forks them is a copy of a scan's
+    # What the process that forks workers loads for every scan; it is a copy of a scan's, and drops the rest.
+    preload = importlib.import_module("hashaudit.workers.child.preload")
+    preload.load(preload.ENCODER.encode(preload.Needs()))
+    of_workers = set(sys.modules)
     for name in ("hashaudit_cli", "hashaudit"):
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not NOT_FOR_ALL.search(module.name):
                 importlib.import_module(module.name)
+    for name in OF_OTHERS:
+        importlib.import_module(name)
     templates = importlib.import_module("hashaudit.report.page_templates").page_environment()
     for name in templates.list_templates(["jinja"]):
         templates.get_template(name)  # which compiles it
