@@ -2,13 +2,14 @@ import os
 import signal
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from coded_worker import CodedWorkers
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.errors import HostError
 from hashaudit.host.fork_server import ForkServer, is_available
@@ -86,7 +87,21 @@ worker.main()
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forked() -> Generator[None]:
+    """Forks the workers of most tests, which start faster than those of fresh interpreters."""
+    with WORKERS:
+        yield
+
+
+WORKERS = CodedWorkers()
+
+
 def fake() -> WorkerProcess:
+    return WORKERS.start(FAKE)
+
+
+def fresh() -> WorkerProcess:
     return WorkerProcess(FAKE)
 
 
@@ -97,11 +112,16 @@ def tasks(folder: Path, *names: str) -> list[Task[str]]:
 
 
 def run(
-    folder: Path, batches: list[list[str]], *, workers: int = 2, deadlines: Deadlines = PATIENT
+    folder: Path,
+    batches: list[list[str]],
+    *,
+    workers: int = 2,
+    deadlines: Deadlines = PATIENT,
+    spawn: Callable[[], WorkerProcess] = fake,
 ) -> dict[str, object]:
     """Runs batches to the end; what became of each name."""
     became: dict[str, object] = {}
-    with Pool[str](workers=workers, deadlines=deadlines, spawn=fake) as pool:
+    with Pool[str](workers=workers, deadlines=deadlines, spawn=spawn) as pool:
         pool.begin(CONFIG)
         pool.wait_ready()
         for batch in batches:
@@ -118,14 +138,18 @@ def run(
     return became
 
 
-def test_all_batches_are_answered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spawn", [fake, fresh])
+def test_all_batches_are_answered(tmp_path: Path, spawn: Callable[[], WorkerProcess]) -> None:
     batches = [[f"{batch}-{item}" for item in range(5)] for batch in range(20)]
-    assert run(tmp_path, batches) == {name: "examined" for batch in batches for name in batch}
+    assert run(tmp_path, batches, spawn=spawn) == {name: "examined" for batch in batches for name in batch}
 
 
+@pytest.mark.parametrize("spawn", [fake, fresh])
 @pytest.mark.parametrize(("name", "number"), [("segv", signal.SIGSEGV), ("exit", None)])
-def test_exactly_the_item_that_crashes_a_worker_fails(tmp_path: Path, name: str, number: int | None) -> None:
-    became = run(tmp_path, [["a", "b", name, "c"], ["d"], ["e", "f"]])
+def test_exactly_the_item_that_crashes_a_worker_fails(
+    tmp_path: Path, name: str, number: int | None, spawn: Callable[[], WorkerProcess]
+) -> None:
+    became = run(tmp_path, [["a", "b", name, "c"], ["d"], ["e", "f"]], spawn=spawn)
     fault = became.pop(name)
     assert became == dict.fromkeys("abcdef", "examined")
     assert getattr(fault, "code", None) is FaultCode.WORKER_CRASHED
@@ -150,7 +174,7 @@ def test_every_suspect_is_retried_whichever_worker_is_ready_first(slow: int, tmp
     def spawn() -> WorkerProcess:
         started.append(len(started) + 1)
         late = "import time; time.sleep(0.5)" if started[-1] == slow else ""
-        return WorkerProcess(f"{late}\n{FAKE}")
+        return WORKERS.start(f"{late}\n{FAKE}")
 
     with Pool[str](workers=2, deadlines=PATIENT, spawn=spawn) as pool:
         pool.begin(CONFIG)
@@ -259,7 +283,7 @@ def test_a_worker_that_violates_the_protocol_is_ended_and_its_item_fails(lie: st
         worker.serve = serve
         worker.main()
     """)
-    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WORKERS.start(code)) as pool:
         pool.begin(CONFIG)
         pool.wait_ready()
         pool.submit(tasks(tmp_path, "a"))
@@ -311,7 +335,7 @@ def test_no_word_of_a_worker_extends_its_deadline_for_ever(
         worker.main()
     """)
     limits = Deadlines(0.2, 0.2)
-    with Pool[str](workers=1, deadlines=limits, max_rate_bytes_per_s=rate, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, deadlines=limits, max_rate_bytes_per_s=rate, spawn=lambda: WORKERS.start(code)) as pool:
         pool.begin(CONFIG)
         pool.submit([msgspec.structs.replace(task, entry=small(task.entry)) for task in tasks(tmp_path, "a", "evil")])
         events: list[object] = []
@@ -348,7 +372,7 @@ def test_a_worker_that_names_others_as_the_cause_is_found_within_bounded_tries(t
     """)
     names = ["evil", *(f"f{number}" for number in range(63))]
     events: list[object] = []
-    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WORKERS.start(code)) as pool:
         pool.begin(CONFIG)
         pool.submit(tasks(tmp_path, *names))
         while not pool.idle:
@@ -375,7 +399,7 @@ def test_an_answer_counts_although_an_invalid_message_follows_it(tmp_path: Path)
         worker.serve = serve
         worker.main()
     """)
-    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WORKERS.start(code)) as pool:
         pool.begin(CONFIG)
         pool.submit(tasks(tmp_path, "a"))
         events: list[object] = []
@@ -398,7 +422,7 @@ def test_an_answer_for_a_part_of_a_batch_leaves_the_rest_to_others(tmp_path: Pat
         worker.serve = serve
         worker.main()
     """)
-    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WorkerProcess(code)) as pool:
+    with Pool[str](workers=1, deadlines=PATIENT, spawn=lambda: WORKERS.start(code)) as pool:
         pool.begin(CONFIG)
         pool.submit(tasks(tmp_path, "a", "b", "c"))
         events: list[object] = []
@@ -433,7 +457,7 @@ worker.main()
 def test_the_first_container_is_left_to_a_worker_that_has_loaded_the_readers(lies: bool, tmp_path: Path) -> None:
     code = READERS_LATER.replace("{lies}", str(lies))
     loaded: list[InsideConfig] = []
-    spawn = partial(WorkerProcess, code)
+    spawn = partial(WORKERS.start, code)
     events: list[object] = []
     with Pool[str](workers=2, deadlines=PATIENT, spawn=spawn, load_readers=loaded.append) as pool:
         pool.begin(WorkerConfig((), False, (), inside=INSIDE))
@@ -487,7 +511,7 @@ def test_an_answer_has_to_report_every_required_item(tmp_path: Path) -> None:
 
 def test_without_inheritable_descriptors_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(connection, "CAN_INHERIT_DESCRIPTORS", False)
-    assert run(tmp_path, [["a", "segv", "b"]]).keys() == {"a", "segv", "b"}
+    assert run(tmp_path, [["a", "segv", "b"]], spawn=fresh).keys() == {"a", "segv", "b"}
 
 
 def test_large_files_go_first(tmp_path: Path) -> None:
