@@ -17,7 +17,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
@@ -98,7 +98,7 @@ def lowest_versions() -> dict[str, str]:
 WHERE_AND_WHAT = "import sys, sysconfig; print(sysconfig.get_path('purelib')); print(sys.implementation.cache_tag)"
 
 
-def _lend(python: Path, pins: dict[str, str]) -> None:
+def _lend(python: Path, pins: dict[NormalizedName, str]) -> None:
     """Gives an environment what this one has of the declared dependencies, if one interpreter can run both."""
     where, tag = _run(python.parent, python, "-c", WHERE_AND_WHAT).splitlines()
     if tag != sys.implementation.cache_tag:
