@@ -20,7 +20,7 @@ from hashaudit.content.containers.partition_reader import read_partitions
 from hashaudit.content.containers.pdf_encryption import PdfPasswords
 from hashaudit.content.containers.pdf_reader import read_pdf
 from hashaudit.content.containers.rpm_reader import read_rpm
-from hashaudit.content.containers.seven_zip_encryption import SevenZipPasswords
+from hashaudit.content.containers.seven_zip_keys import SevenZipPasswords
 from hashaudit.content.containers.sqlite_log import read_sqlite_log
 from hashaudit.content.containers.sqlite_reader import read_sqlite
 from hashaudit.content.containers.tar_reader import read_tar
@@ -76,7 +76,7 @@ def random_readers(passwords: Sequence[bytes], *, rasters: bool = False) -> dict
         return readers
     readers[ContainerKind.ZIP] = partial(read_zip, passwords=ZipPasswords(passwords))
     if ContainerKind.SEVEN_ZIP in readers:
-        from hashaudit.content.containers.libarchive_reader import read_7z  # noqa: PLC0415 # of an extra, loaded here
+        from hashaudit.content.containers.seven_zip_reader import read_7z  # noqa: PLC0415 # of an extra, loaded here
 
         readers[ContainerKind.SEVEN_ZIP] = partial(read_7z, passwords=SevenZipPasswords(passwords))
     if ContainerKind.APFS in readers:

@@ -85,10 +85,27 @@ def test_one_damaged_member_does_not_hide_the_next(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "codes"), [(["-psecret"], ["encrypted"] * 3), (["-psecret", "-mhe"], ["encrypted"])]
+    ("options", "codes"),
+    [
+        (["-psecret"], ["encrypted"] * 3),
+        (["-psecret", "-mhe"], ["encrypted"]),
+        (["-psecret", "-mf=BCJ2"], ["encrypted"]),
+    ],
 )
 def test_an_encrypted_archive_is_a_fault(make: Make, options: list[str], codes: list[str]) -> None:
     assert read(K.SEVEN_ZIP, make(["7zz", "a", "-bd", *options, "OUT", *CONTENT])) == ({}, codes)
+
+
+@pytest.mark.parametrize("options", [["-mm=Deflate64"], ["-mf=SWAP2"], ["-mf=SWAP4", "-ms=off"]])
+def test_a_method_that_the_library_does_not_know_is_no_damage(make: Make, options: list[str]) -> None:
+    good, codes = read(K.SEVEN_ZIP, make(["7zz", "a", "-bd", *options, "OUT", *CONTENT]))
+    assert (good, set(codes)) == ({}, {"unsupported"})
+
+
+def test_damage_of_an_encrypted_archive_is_damage(make: Make) -> None:
+    whole = bytearray(make(["7zz", "a", "-bd", "-psecret", "-mf=BCJ2", "OUT", *CONTENT]))
+    whole[-5] ^= 1
+    assert read(K.SEVEN_ZIP, bytes(whole)).codes == ["damaged"]
 
 
 def test_an_archive_behind_a_program_and_inside_another(make: Make, tmp_path: Path) -> None:
