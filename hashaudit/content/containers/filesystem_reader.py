@@ -22,15 +22,17 @@ from hashaudit.content.containers.interface import (
     MemberRange,
     RandomSource,
     Trouble,
+    whole_member,
 )
 from hashaudit.content.containers.member_source import MemorySource, ReadInOrder, chunks_of
+from hashaudit.content.containers.ntfs_records import MftLayout, MftTable
+from hashaudit.content.containers.run_content import DAMAGED_MEMBER, HOLE, Run, RunContent, add_run
 from hashaudit.model.container_parts import MAX_PARTS
 from hashaudit.model.faults import FaultCode
 
 DAMAGED = "the file system is damaged; members may be missing"
 UNSUPPORTED = "the file system is not supported; members may be missing"
 ENDS_EARLY = "the image ends before the file system does"
-DAMAGED_MEMBER = "the content of the member is damaged"
 ENCRYPTED = "the member is encrypted by the system"
 COMPRESSED = "the member is compressed by the system, and its digest is of the compressed form"
 
@@ -56,10 +58,13 @@ _RESIZE_INODE = 7
 _VIRTUAL = frozenset((int(pytsk3.TSK_FS_META_TYPE_VIRT), int(pytsk3.TSK_FS_META_TYPE_VIRT_DIR)))
 """Types of the files that The Sleuth Kit adds to a file system."""
 _NTFS = frozenset((pytsk3.TSK_FS_TYPE_NTFS,))
-_DATA = int(pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA)
+_DATA, _BITMAP = int(pytsk3.TSK_FS_ATTR_TYPE_NTFS_DATA), int(pytsk3.TSK_FS_ATTR_TYPE_NTFS_BITMAP)
+_DEFAULT = int(pytsk3.TSK_FS_ATTR_TYPE_DEFAULT)
+_LAST_OF_SYSTEM = 15
+"""Number of the last file of NTFS itself; some of them have contents of their own kind."""
 _WOF = b"WofCompressedData"
 _BAD_CLUSTERS = b"$Bad"
-_OWN_NAMES = frozenset((None, b"", b"$Data"))
+_OWN_NAMES = frozenset((b"", b"$Data"))
 _NO_NAMES = frozenset((b".", b".."))
 # The library's constants are objects, which are slower to compare than numbers.
 _NO_KIND = -1
@@ -67,6 +72,9 @@ _REGULAR, _DIRECTORY = int(pytsk3.TSK_FS_META_TYPE_REG), int(pytsk3.TSK_FS_META_
 _DIRECTORY_NAME = int(pytsk3.TSK_FS_NAME_TYPE_DIR)
 _UNALLOCATED_NAME = int(pytsk3.TSK_FS_NAME_FLAG_UNALLOC)
 _UNALLOCATED = int(pytsk3.TSK_FS_META_FLAG_UNALLOC)
+_NOT_RESIDENT = int(pytsk3.TSK_FS_ATTR_NONRES)
+_IN_RUNS = _NOT_RESIDENT | int(pytsk3.TSK_FS_ATTR_COMP) | int(pytsk3.TSK_FS_ATTR_ENC) | int(pytsk3.TSK_FS_ATTR_RES)
+_NO_BLOCKS = int(pytsk3.TSK_FS_ATTR_RUN_FLAG_SPARSE) | int(pytsk3.TSK_FS_ATTR_RUN_FLAG_FILLER)
 _ERRORS = (OSError, RuntimeError)
 """Raised by the library: the second if the image cannot be read."""
 
@@ -75,7 +83,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc] # it comes without types
     """A source as The Sleuth Kit reads it."""
 
     def __init__(self, source: RandomSource) -> None:
-        self._source = source
+        self.source = source
         self.error: ContainerError | None = None
         super().__init__(url="", type=pytsk3.TSK_IMG_TYPE_EXTERNAL)
 
@@ -85,7 +93,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc] # it comes without types
     def read(self, offset: int, size: int) -> bytes:
         """Returns bytes."""
         try:
-            data = self._source.read_at(offset, size)
+            data = self.source.read_at(offset, size)
         except ContainerError as error:
             self.error = error
             raise OSError from error  # the library makes a RuntimeError of it
@@ -93,7 +101,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc] # it comes without types
 
     def get_size(self) -> int:
         """Returns the length in bytes."""
-        return self._source.size
+        return self.source.size
 
 
 class _Stream(msgspec.Struct):
@@ -168,15 +176,10 @@ class FilesystemRanges:
         reader = self._reader
         if reader is None:
             return
-        index = 0
-        for file in reader.files(wanted.first, wanted.end):
+        for index, member in enumerate(reader.members(wanted.first, wanted.end)):
             self.passed = reader.number - wanted.first
-            for stream in reader.streams(file):
-                content = _FileSource(file.file, stream, self._image)
-                yield MemberContent(
-                    index, stream.name, content.pieces(), stream.size, random=content, deleted=stream.is_deleted
-                )
-                index += 1
+            member.index = index
+            yield member
         self.passed = reader.number - wanted.first
         if reader.is_damaged:
             yield Trouble(FaultCode.DAMAGED, DAMAGED)
@@ -195,7 +198,9 @@ class _Reader:
     def __init__(self, system: "pytsk3.FS_Info", image: _Image) -> None:
         self._system = system
         self._image = image
-        self._is_ntfs = system.info.ftype in _NTFS
+        info = system.info
+        self._is_ntfs, self._has_runs = info.ftype in _NTFS, info.ftype in _FAT | _EXT
+        self._block_bytes: int = info.block_size
         self.is_damaged = False
         self.number = 0
         """Position behind the last one that was passed."""
@@ -207,6 +212,143 @@ class _Reader:
             return 0, len(self._by_number)
         last = min(info.last_inum, self._image.get_size() // LEAST_BYTES_OF_FILE)
         return info.first_inum, last + 1
+
+    def members(self, first: int, end: int) -> Iterator[MemberContent]:
+        """Yields the contents of the files from one position to before another, without their indexes."""
+        info = self._system.info
+        self.is_damaged = self.is_damaged or (info.ftype not in _FAT and self.bounds()[1] <= info.last_inum)
+        yield from (self._of_ntfs if self._is_ntfs else self._of_directories)(first, end)
+
+    def _of_directories(self, first: int, end: int) -> Iterator[MemberContent]:
+        """Yields contents by the names in directories. The files of FAT are numbered by their names alone."""
+        names, kind = self._names, self._system.info.ftype
+        is_fat, is_ext = kind in _FAT, kind in _EXT
+        self.number = first
+        while self.number < end:
+            number = self._by_number[self.number] if is_fat else self.number
+            self.number += 1
+            path = names.get(number)
+            if not (is_ext and number == _RESIZE_INODE) and (
+                file := self._opened(number, path, is_used=path is not None)
+            ):
+                yield from self._members_of(file)
+
+    def _of_ntfs(self, first: int, end: int) -> Iterator[MemberContent]:
+        """Yields contents by the table of files."""
+        table, disk = self._table, self._image.source
+        self.number = first
+        while self.number < end:
+            number = self.number
+            self.number += 1
+            record = table.record(number)
+            path = None if record is None or not record.is_base else table.path(record)
+            streams = None
+            if record is not None and record.is_base and number > _LAST_OF_SYSTEM:
+                streams = record.streams
+            if record is None or streams is None or any(stream.name == _WOF for stream in streams):
+                if (file := self._opened(number, path, is_used=self._is_allocated(number))) is not None:
+                    yield from self._members_of(file)
+                continue
+            is_deleted = not record.is_in_use
+            path = _orphan(number) if path is None else path
+            for stream in streams:
+                if is_deleted and not stream.size:
+                    continue
+                name = path if stream.name in _OWN_NAMES else path + b":" + stream.name
+                if stream.content is not None:
+                    member = whole_member(0, name, stream.content)
+                    member.random, member.deleted = MemorySource(stream.content), is_deleted
+                    yield member
+                else:
+                    yield _by_runs(
+                        name, RunContent(disk, stream.runs, stream.size, stream.written), is_deleted=is_deleted
+                    )
+
+    @functools.cached_property
+    def _table(self) -> MftTable:
+        """The table of files of NTFS.
+
+        Raises:
+            ContainerError: it cannot be read.
+        """
+        own = self._opened(0, b"$MFT", is_used=True)
+        content = None if own is None else self._attribute(own, _DATA)
+        if content is None:
+            raise ContainerError(FaultCode.DAMAGED, DAMAGED)
+        boot = self._image.source.read_at(0, 512)
+        stated = int.from_bytes(boot[64:65], "little", signed=True)
+        record_bytes = stated * self._block_bytes if stated > 0 else 1 << -stated
+        layout = MftLayout(record_bytes, self._block_bytes, self._system.info.block_count)
+
+        def read_at(offset: int, count: int) -> bytes:
+            try:
+                return content.read_at(offset, count)
+            except ContainerError:
+                if self._image.error is not None:
+                    raise
+                return b""  # each record is then read by itself
+
+        return MftTable(read_at, content.size // record_bytes, self._image.source, layout)
+
+    def _is_allocated(self, number: int) -> bool:
+        """Returns whether a record of NTFS is in use."""
+        at, bit = divmod(number, 8)
+        return at < len(self._bitmap) and bool(self._bitmap[at] >> bit & 1)
+
+    @functools.cached_property
+    def _bitmap(self) -> bytes:
+        """Which records of NTFS are in use."""
+        own = self._opened(0, b"$MFT", is_used=True)
+        content = None if own is None else self._attribute(own, _BITMAP)
+        if content is not None:
+            try:
+                return b"".join(content.pieces())
+            except ContainerError:
+                if self._image.error is not None:
+                    raise
+        self.is_damaged = True
+        return b""
+
+    def _attribute(self, file: "_File", kind: int) -> "_FileSource | None":
+        """Returns the first attribute of a kind without a name."""
+        for stream in self._attributes(file):
+            if stream.type == kind and stream.name in _OWN_NAMES:
+                return _FileSource(file.file, stream, self._image)
+        return None
+
+    def _members_of(self, file: "_File") -> Iterator[MemberContent]:
+        """Yields the contents of a file that the library opened."""
+        for stream in self.streams(file):
+            runs = self._runs(file, stream) if self._has_runs else None
+            if runs is not None:
+                yield _by_runs(stream.name, runs, is_deleted=stream.is_deleted)
+                continue
+            content = _FileSource(file.file, stream, self._image)
+            yield MemberContent(
+                0, stream.name, content.pieces(), stream.size, random=content, deleted=stream.is_deleted
+            )
+
+    def _runs(self, opened: "_File", stream: _Stream) -> RunContent | None:
+        """Returns the content of a file by its runs of blocks; ``None``: the library has to read it."""
+        if not stream.size:
+            return None
+        try:
+            [attribute] = [each for each in opened.file if int(each.info.type) == _DEFAULT]
+            if int(attribute.info.flags) & _IN_RUNS != _NOT_RESIDENT:
+                return None
+            runs: list[Run] = []
+            blocks, length = 0, self._block_bytes
+            for run in attribute:
+                marks, count = int(run.flags), run.len
+                if run.offset != blocks or marks & ~_NO_BLOCKS:
+                    return None
+                add_run(runs, HOLE if marks else run.addr * length, count * length)
+                blocks += count
+        except (*_ERRORS, ValueError):
+            return None
+        if blocks * length < stream.size:
+            return None
+        return RunContent(self._image.source, runs, stream.size, stream.size)
 
     @functools.cached_property
     def _by_number(self) -> list[int]:
@@ -247,19 +389,14 @@ class _Reader:
                     waiting.append((address, full + b"/", depth + 1))
         return deleted | in_use
 
-    def files(self, first: int, end: int) -> Iterator["_File"]:
-        """Yields the files from one position to before another. Those of FAT are numbered by their names alone."""
-        names, info = self._names, self._system.info
-        is_fat, is_ext = info.ftype in _FAT, info.ftype in _EXT
-        self.is_damaged = self.is_damaged or (not is_fat and self.bounds()[1] <= info.last_inum)
-        self.number = first
-        while self.number < end:
-            number = self._by_number[self.number] if is_fat else self.number
-            self.number += 1
-            if not (is_ext and number == _RESIZE_INODE) and (file := self._opened(number, names.get(number))):
-                yield file
+    def _opened(self, number: int, path: bytes | None, *, is_used: bool) -> "_File | None":
+        """Opens a file; ``None``: there is none, or its content is no member.
 
-    def _opened(self, number: int, path: bytes | None) -> "_File | None":
+        Args:
+            number: of the file.
+            path: to it; ``None``: unknown.
+            is_used: it is damage if the file cannot be opened.
+        """
         self._image.error = None
         try:
             file = self._system.open_meta(number)
@@ -267,14 +404,14 @@ class _Reader:
         except _ERRORS:
             if self._image.error is not None:
                 raise self._image.error from None
-            self.is_damaged = self.is_damaged or path is not None
+            self.is_damaged = self.is_damaged or is_used
             return None
         if meta is None:
             return None
         kind = int(meta.type)
         if kind in _VIRTUAL or (kind != _REGULAR and not self._is_ntfs):
             return None
-        return _File(file, meta, number, path if path is not None else b"%s/%d" % (ORPHANS, number))
+        return _File(file, meta, number, path if path is not None else _orphan(number))
 
     def streams(self, opened: "_File") -> Iterator[_Stream]:
         """Yields the contents of a file."""
@@ -285,34 +422,56 @@ class _Reader:
             if size or not is_deleted:
                 yield _Stream(number, path, size, 0, 0, is_deleted=is_deleted)
             return
-        file = opened.file
-        # All at once, because a file has one position in its attributes, which reading moves.
-        try:
-            attributes = [attribute.info for attribute in file]
-        except _ERRORS:
-            if self._image.error is not None:
-                raise self._image.error from None
-            self.is_damaged = True
-            return
         found: list[tuple[_Stream, bool]] = []
         is_compressed = False
-        for info in attributes:
-            if int(info.type) != _DATA:
+        for stream in self._attributes(opened):
+            name = stream.name
+            if stream.type != _DATA:
                 continue
-            name, size = info.name, info.size
             is_own = name in _OWN_NAMES
             is_compressed = is_compressed or name == _WOF
-            if (name == _BAD_CLUSTERS and path == b"$BadClus") or (is_deleted and not size):
+            if (name == _BAD_CLUSTERS and path == b"$BadClus") or (is_deleted and not stream.size):
                 continue
-            is_encrypted = is_own and bool(int(info.flags) & pytsk3.TSK_FS_ATTR_ENC)
-            stream_path = path if is_own else path + b":" + name
-            stream = _Stream(
-                number, stream_path, size, _DATA, info.id, is_deleted=is_deleted, is_encrypted=is_encrypted
-            )
+            stream.is_deleted, stream.is_encrypted = is_deleted, stream.is_encrypted and is_own
+            stream.name = path if is_own else path + b":" + name
             found.append((stream, is_own))
         for stream, is_own in found:
             stream.is_compressed = is_own and is_compressed
             yield stream
+
+    def _attributes(self, opened: "_File") -> list[_Stream]:
+        """Returns all attributes of a file, under their own names."""
+        self._image.error = None
+        # All at once, because a file has one position in its attributes, which reading moves.
+        try:
+            attributes = [attribute.info for attribute in opened.file]
+        except _ERRORS:
+            if self._image.error is not None:
+                raise self._image.error from None
+            self.is_damaged = True
+            return []
+        return [
+            _Stream(
+                opened.number,
+                info.name or b"",
+                info.size,
+                int(info.type),
+                info.id,
+                is_deleted=False,
+                is_encrypted=bool(int(info.flags) & pytsk3.TSK_FS_ATTR_ENC),
+            )
+            for info in attributes
+        ]
+
+
+def _orphan(number: int) -> bytes:
+    return b"%s/%d" % (ORPHANS, number)
+
+
+def _by_runs(name: bytes, content: RunContent, *, is_deleted: bool) -> MemberContent:
+    whole = content.whole()
+    pieces = content.pieces() if whole is None else iter((whole,))
+    return MemberContent(0, name, pieces, content.size, random=content, deleted=is_deleted, whole=whole)
 
 
 class _FileSource(ReadInOrder):
