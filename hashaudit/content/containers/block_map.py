@@ -71,7 +71,9 @@ class BlockMap(ReadInOrder):
 
     def _part(self, number: int, within: int, length: int) -> bytes:
         block = self._blocks.get(number)
-        if block is None:
+        if block is not None:
+            self._blocks.move_to_end(number)
+        else:
             at = self.stored_at(number)
             if at is not None:
                 data = self.source.read_at(at + within, length)

@@ -18,6 +18,7 @@ from hashaudit.content.containers.block_map import (
     UNSUPPORTED,
     BlockMap,
 )
+from hashaudit.content.containers.inflate import inflated
 from hashaudit.content.containers.interface import ContainerError, RandomSource
 from hashaudit.content.containers.volume_set import VolumeSet, missing_volume_text
 from hashaudit.model.faults import FaultCode
@@ -79,10 +80,10 @@ class EwfImage(BlockMap):
         at = start & ~_PACKED
         data = self.source.read_at(at, min(self._ends[number] - at, 2 * self.block_bytes + 1024))
         if start & _PACKED:
-            try:
-                return zlib.decompressobj().decompress(data, self.block_bytes)
-            except zlib.error:
-                raise ContainerError(FaultCode.DAMAGED, DAMAGED_BLOCK) from None
+            unpacked = inflated(data, self.block_bytes)
+            if unpacked is None:
+                raise ContainerError(FaultCode.DAMAGED, DAMAGED_BLOCK)
+            return unpacked
         length = min(self.block_bytes, self.size - number * self.block_bytes)
         content = data[:length]
         if zlib.adler32(content) != int.from_bytes(data[length : length + 4], "little"):

@@ -1,5 +1,8 @@
 """The reader of file systems in images: NTFS, FAT, exFAT, ext and HFS+, through The Sleuth Kit of the extra ``images``.
 
+Contents that lie in plain runs of blocks are read straight from there, because the library copies them several times.
+Own code reads the usual records of NTFS; the library reads all others.
+
 Deleted files are members too, as far as the file system still says where their content is. On NTFS, ext and HFS+ all
 files are read in the order of their numbers, because files of a deleted directory are in no tree. On FAT, which has no
 numbers, names come from directories alone.
@@ -246,7 +249,10 @@ class _Reader:
             if record is not None and record.is_base and number > _LAST_OF_SYSTEM:
                 streams = record.streams
             if record is None or streams is None or any(stream.name == _WOF for stream in streams):
-                if (file := self._opened(number, path, is_used=self._is_allocated(number))) is not None:
+                is_used = self._is_allocated(number)
+                # The library opens some damaged records as if they were empty.
+                self.is_damaged |= is_used and record is None and number > _LAST_OF_SYSTEM
+                if (file := self._opened(number, path, is_used=is_used)) is not None:
                     yield from self._members_of(file)
                 continue
             is_deleted = not record.is_in_use
@@ -390,7 +396,7 @@ class _Reader:
         return deleted | in_use
 
     def _opened(self, number: int, path: bytes | None, *, is_used: bool) -> "_File | None":
-        """Opens a file; ``None``: there is none, or its content is no member.
+        """Opens a file; ``None``: there is none, or its content is not a member.
 
         Args:
             number: of the file.

@@ -103,7 +103,9 @@ def read_record(data: bytes, layout: MftLayout) -> MftRecord | None:
         if length < 24 or at + length > used:
             return None
         if kind == _NAME:
-            if form or size < _NAME_BYTES or content_at + size > length:
+            if form or not _NAME_BYTES <= size <= length - content_at:
+                return None
+            if _NAME_BYTES + 2 * whole[at + content_at + 64] > size:
                 return None
             if parent is None or is_dos:
                 parent, name, is_dos = _named(whole, at + content_at, parent, name)

@@ -22,7 +22,8 @@ class RunContent(ReadInOrder):
         disk: the bytes of the file system.
         runs: in the order of the content; together at least as long as it.
         size: length of the content in bytes.
-        written: bytes of the content that were ever written. What is behind them is zeros, whatever lies on the disk.
+        written: bytes of the content that were ever written. Behind them are zeros, also if the disk
+            holds other bytes there.
     """
 
     def __init__(self, disk: RandomSource, runs: Sequence[Run], size: int, written: int) -> None:
