@@ -25,7 +25,6 @@ from hashaudit.content.containers.interface import (
     MemberRange,
     RandomSource,
     Trouble,
-    whole_member,
 )
 from hashaudit.content.containers.member_source import MemorySource, ReadInOrder, chunks_of
 from hashaudit.content.containers.ntfs_records import MftLayout, MftTable
@@ -262,9 +261,9 @@ class _Reader:
                     continue
                 name = path if stream.name in _OWN_NAMES else path + b":" + stream.name
                 if stream.content is not None:
-                    member = whole_member(0, name, stream.content)
-                    member.random, member.deleted = MemorySource(stream.content), is_deleted
-                    yield member
+                    resident = MemorySource(stream.content)
+                    pieces = iter((stream.content,))
+                    yield MemberContent(0, name, pieces, stream.size, random=resident, deleted=is_deleted)
                 else:
                     yield _by_runs(
                         name, RunContent(disk, stream.runs, stream.size, stream.written), is_deleted=is_deleted
@@ -475,9 +474,8 @@ def _orphan(number: int) -> bytes:
 
 
 def _by_runs(name: bytes, content: RunContent, *, is_deleted: bool) -> MemberContent:
-    whole = content.whole()
-    pieces = content.pieces() if whole is None else iter((whole,))
-    return MemberContent(0, name, pieces, content.size, random=content, deleted=is_deleted, whole=whole)
+    pieces = content.pieces()
+    return MemberContent(0, name, pieces, content.size, random=content, deleted=is_deleted, whole=content.whole)
 
 
 class _FileSource(ReadInOrder):
