@@ -75,7 +75,7 @@ class _Received:
         data = next(self._chunks, b"")
         if not data and self._error is not None:
             raise self._error
-        return data
+        return bytes(data)
 
     def close(self) -> None:
         """Does nothing."""

@@ -11,7 +11,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import BytesIO
 
+import msgspec
 import pycurl
 
 _POLL_EVENTS = {
@@ -19,6 +21,19 @@ _POLL_EVENTS = {
     pycurl.POLL_OUT: select.POLLOUT,
     pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
 }
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request without a body."""
+
+    url: str
+    """The exact URL, in ASCII."""
+    headers: Sequence[str]
+    """Lines of the head, without line ends."""
+    options: Sequence[tuple[int, str | int]]
+    """libcurl's further options. If the same object is in each request, it costs nothing."""
+    is_head: bool = False
+    """HEAD instead of GET."""
 
 
 class Transfer:
@@ -29,19 +44,57 @@ class Transfer:
         on_bytes: called with the number of bytes of the body that have arrived.
     """
 
-    __slots__ = ("_lines", "_on_bytes", "_room_bytes", "chunks", "error", "handle", "is_overlong", "status")
+    __slots__ = (
+        "_lines",
+        "_on_bytes",
+        "_room_bytes",
+        "_status",
+        "chunks",
+        "error",
+        "handle",
+        "is_overlong",
+        "longest_bytes",
+    )
 
     def __init__(self, limit_bytes: int, on_bytes: Callable[[int], None]) -> None:
         self.chunks: list[bytes] = []
-        self.status = 0
-        """HTTP status; 0: no response has begun."""
+        """Bytes of the body that have arrived and have not been drained."""
+        self._status = 0
         self.error: int | None = None
         """libcurl's code if the response is missing or broken off; ``None``: it is whole."""
         self.is_overlong = False
+        self.longest_bytes = 0
+        """Longest body that libcurl takes; 0: any."""
         self.handle: pycurl.Curl | None = None
         self._lines: list[bytes] = []
         self._room_bytes = limit_bytes
         self._on_bytes = on_bytes
+
+    @property
+    def status(self) -> int:
+        """HTTP status; 0: no response has begun."""
+        return self._status if self.handle is None else int(self.handle.getinfo(pycurl.RESPONSE_CODE))
+
+    @property
+    def has_begun(self) -> bool:
+        """True if the head of the final response is complete: its body has begun, or all has ended."""
+        return self.handle is None or bool(self.chunks)
+
+    def end(self, error: int | None) -> None:
+        """Notes that the request is over. Called by what runs it."""
+        if self.handle is not None:
+            self._status = self.status
+        self.error = error
+        self.handle = None
+
+    def beginning(self) -> bytes:
+        """Returns the beginning of the body that has not been drained, such as that of a refusal."""
+        return b"".join(self.chunks)
+
+    def drain(self) -> list[bytes]:
+        """Returns what has arrived of the body since the last call."""
+        chunks, self.chunks = self.chunks, []
+        return chunks
 
     @property
     def take_header(self) -> Callable[[bytes], None]:
@@ -59,11 +112,18 @@ class Transfer:
             self.chunks.append(data)
         return -1 if self.is_overlong else None
 
+    @property
+    def take_body(self) -> Callable[[bytes], int | None]:
+        """Takes bytes of the body."""
+        return self.take
+
     def headers(self) -> dict[str, str] | None:
-        """Returns the headers; ``None``: the head has not come to its end.
+        """Returns the headers; ``None``: the head of the server, not only that of a proxy, has not come to its end.
 
         Names are in lower case. Of several with one name, the values are joined by commas.
         """
+        if not self.status:
+            return None
         headers: dict[str, str] = {}
         has_ended = False
         for line in self._lines:
@@ -81,6 +141,73 @@ class Transfer:
         return headers if has_ended else None
 
 
+class LargeTransfer(Transfer):
+    """A request whose response is used in large pieces. libcurl passes on 16 KiB at a time, without Python's help here.
+
+    Args:
+        limit_bytes: most bytes of the body; a longer body ends the request with :data:`pycurl.E_FILESIZE_EXCEEDED`.
+        on_bytes: called by :meth:`count`.
+        buffer: takes the body; empty, perhaps with memory of an earlier body.
+    """
+
+    __slots__ = ("_counted_bytes", "_pieces", "_times", "buffer")
+
+    def __init__(self, limit_bytes: int, on_bytes: Callable[[int], None], buffer: BytesIO) -> None:
+        super().__init__(0, on_bytes)
+        self.longest_bytes = limit_bytes
+        self.buffer = buffer
+        self._counted_bytes = 0
+        self._pieces: list[memoryview] = []
+        self._times = (0.0, 0.0)
+
+    @property
+    def has_content(self) -> bool:
+        """True if bytes have arrived that were not drained."""
+        return bool(self.buffer.tell())
+
+    @property
+    def take_body(self) -> Callable[[bytes], int | None]:
+        """Takes bytes of the body."""
+        return self.buffer.write
+
+    def beginning(self) -> bytes:
+        """Returns what has arrived of the body and has not been drained."""
+        return self.buffer.getvalue()[: self.buffer.tell()]
+
+    def times(self) -> tuple[float, float]:
+        """Returns the seconds from the request to the first and to the last byte of a response that has ended."""
+        return self._times
+
+    def end(self, error: int | None) -> None:
+        """Notes that the request is over."""
+        if self.handle is not None:
+            self._times = self.handle.getinfo(pycurl.STARTTRANSFER_TIME), self.handle.getinfo(pycurl.TOTAL_TIME)
+        super().end(error)
+
+    def count(self) -> None:
+        """Counts the bytes that have arrived since the last call."""
+        new_bytes = self.buffer.tell() - self._counted_bytes
+        if new_bytes:
+            self._counted_bytes += new_bytes
+            self._on_bytes(new_bytes)
+
+    def release(self) -> None:
+        """Lets further bytes take the place of those drained last."""
+        for piece in self._pieces:
+            piece.release()
+        self._pieces.clear()
+
+    def drain_piece(self) -> memoryview:
+        """Returns what has arrived since the last call. It is valid until :meth:`release`; nothing arrives before."""
+        self.release()
+        size = self.buffer.tell()
+        whole = self.buffer.getbuffer()
+        self._pieces = [whole[:size], whole]
+        self.buffer.seek(0)
+        self._counted_bytes = 0
+        return self._pieces[0]
+
+
 class Transfers:
     """The requests of one thread. Only :meth:`wake` may be called by others.
 
@@ -93,7 +220,7 @@ class Transfers:
         self._configure = configure
         self._connections = connections
         self._free: list[pycurl.Curl] = []
-        self._options: dict[pycurl.Curl, tuple[tuple[int, str], ...]] = {}
+        self._options: dict[pycurl.Curl, Sequence[tuple[int, str | int]]] = {}
         self._active: dict[pycurl.Curl, Transfer] = {}
         self._failed: deque[Transfer] = deque()
         self._timer_s: float | None = None
@@ -115,30 +242,24 @@ class Transfers:
         """Number of requests that are under way."""
         return len(self._active) + len(self._failed)
 
-    def start(self, transfer: Transfer, url: str, headers: Sequence[str], options: tuple[tuple[int, str], ...]) -> None:
-        """Sends a GET request.
-
-        Args:
-            transfer: takes the response.
-            url: the exact URL, in ASCII. Its path has neither ``.`` nor ``..`` between slashes.
-            headers: lines of the head, without line ends.
-            options: libcurl's further options. The same ones in each call cost nothing.
-        """
-        handle = self._free.pop() if self._free else self._new_handle()
+    def start(self, transfer: Transfer, request: Request) -> None:
+        """Sends a request. The transfer takes the response."""
+        handle = self._free.pop() if self._free else pycurl.Curl()
+        options = request.options
         try:
-            handle.setopt(pycurl.URL, url)
-            handle.setopt(pycurl.HTTPHEADER, list(headers))
-            handle.setopt(pycurl.HEADERFUNCTION, transfer.take_header)
-            handle.setopt(pycurl.WRITEFUNCTION, transfer.take)
             if self._options.get(handle) is not options:
-                for option, value in options:
-                    handle.setopt(option, value)
-                self._options[handle] = options
+                self._set_options(handle, options)
+            handle.setopt(pycurl.URL, request.url)
+            handle.setopt(pycurl.HTTPHEADER, list(request.headers))
+            handle.setopt(pycurl.NOBODY, request.is_head)
+            handle.setopt(pycurl.HEADERFUNCTION, transfer.take_header)
+            handle.setopt(pycurl.WRITEFUNCTION, transfer.take_body)
+            handle.setopt(pycurl.MAXFILESIZE_LARGE, transfer.longest_bytes)
             self._multi.add_handle(handle)
         except pycurl.error as error:
             self._options.pop(handle, None)
             handle.close()
-            transfer.error = error.args[0]
+            transfer.end(error.args[0])
             self._failed.append(transfer)
             return
         transfer.handle = handle
@@ -183,17 +304,17 @@ class Transfers:
         except BlockingIOError:
             return  # the pipe is full of such bytes
 
-    def _new_handle(self) -> pycurl.Curl:
-        handle = pycurl.Curl()
+    def _set_options(self, handle: pycurl.Curl, options: Sequence[tuple[int, str | int]]) -> None:
+        handle.reset()  # what other requests have set must not stay
         handle.setopt(pycurl.NOSIGNAL, 1)
         self._configure(handle)
-        return handle
+        for option, value in options:
+            handle.setopt(option, value)
+        self._options[handle] = options
 
     def _end(self, handle: pycurl.Curl, error: int | None) -> Transfer:
         transfer = self._active.pop(handle)
-        transfer.status = handle.getinfo(pycurl.RESPONSE_CODE)
-        transfer.error = error
-        transfer.handle = None
+        transfer.end(error)
         self._multi.remove_handle(handle)
         self._free.append(handle)
         return transfer

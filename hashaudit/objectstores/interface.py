@@ -1,6 +1,6 @@
 """The interface of an object store, the same for each provider."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -99,14 +99,19 @@ class ByteRange(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The answer to the request for a whole object."""
+    """The answer to the request for an object or a range of it."""
 
     head: Head | None
-    """``None``: no content was sent."""
-    chunks: list[bytes]
-    """The content as far as it has arrived; if it is too long, as far as it was wanted."""
+    """Metadata of the whole object; ``None``: no content was sent."""
+    chunks: Sequence[bytes | memoryview]
+    """The content as far as it has arrived and was not taken before; if it is too long, as far as it was wanted. Views
+    are those of a range, and valid until more of it is taken."""
     error: StoreError | OverwrittenError | None
     """The reason why there is no content, or not all of it; ``None``: the response is whole."""
+    waited_s: float = 0.0
+    """Time from the request to the first byte of the response to a range."""
+    took_s: float = 0.0
+    """Time from the request to the end of the response to a range."""
 
     def is_whole(self, size_bytes: int) -> bool:
         """Returns whether the content has arrived, of the stated size."""
@@ -123,19 +128,39 @@ class BulkSettings(msgspec.Struct, frozen=True):
 
 
 class Bulk(Protocol):
-    """Requests many whole objects at once, in one thread. Only :meth:`request` and :meth:`wake` are for others."""
+    """Makes many requests at once, in one thread. Only :meth:`request` and :meth:`wake` are for others."""
 
     @property
     def active(self) -> int:
         """Number of requests under way."""
         ...
 
-    def request(self, entry: ObjectRef) -> Any | None:
-        """Prepares a request; ``None``: the object cannot be requested in this way. May wait for the network."""
+    def request(self, entry: ObjectRef, span: ByteRange | None) -> Any | None:
+        """Prepares the request for an object or a range of it. May wait for the network.
+
+        Returns:
+            The request; ``None``: :meth:`Store.get` gives the reason why there is none.
+        """
         ...
 
     def start(self, request: Any) -> Any:
-        """Sends a request that was prepared, and returns a ticket for it."""
+        """Sends a request that was prepared, and returns a ticket for it.
+
+        Raises:
+            StoreError: it cannot be sent.
+        """
+        ...
+
+    def take(self, ticket: Any) -> Answer:
+        """Returns what has arrived since the last call, so that it need not wait for the end of the response.
+
+        Returns:
+            The content; its head is ``None`` until some has arrived.
+
+        Raises:
+            OverwrittenError: the object has another state.
+            StoreError: the response is not one with this content.
+        """
         ...
 
     def run(self, timeout_s: float) -> list[tuple[Any, Answer]]:
@@ -147,7 +172,7 @@ class Bulk(Protocol):
         ...
 
     def cancel(self, ticket: Any) -> None:
-        """Gives up a request."""
+        """Gives up a request, or the content of its answer."""
         ...
 
     def wake(self) -> None:
@@ -205,5 +230,5 @@ class Store(Protocol):
         ...
 
     def bulk(self, settings: BulkSettings) -> Bulk | None:
-        """Returns what requests many small objects; ``None``: the store has nothing cheaper than :meth:`get`."""
+        """Returns what makes many requests in one thread; ``None``: the store has nothing cheaper than :meth:`get`."""
         ...

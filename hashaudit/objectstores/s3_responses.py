@@ -7,17 +7,14 @@ import email.utils
 import heapq
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime
 
 import pycurl
-from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
-from botocore.utils import parse_timestamp
 
 from hashaudit.model.entry import ObjectState, is_versioned
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.checksums import ALGORITHMS
-from hashaudit.objectstores.conclusive_states import http_date_ns, is_settled, is_strong
+from hashaudit.objectstores.conclusive_states import is_settled, is_strong
 from hashaudit.objectstores.interface import (
     ByteRange,
     Checksum,
@@ -29,6 +26,7 @@ from hashaudit.objectstores.interface import (
 )
 
 OK = 200
+INTERNAL_ERROR = 500
 PARTIAL = 206
 PRECONDITION_FAILED = 412
 
@@ -69,48 +67,54 @@ _TRANSIENT_CODES = frozenset({"RequestTimeout", "ExpiredToken"})
 """Codes sent with status 400. An expired token is renewed for the next attempt."""
 
 
-def instant(text: Any) -> datetime:
-    """Returns an instant of a response, by the fastest parser that takes it.
+def instant(text: str) -> datetime:
+    """Returns an instant of a listing, by the fastest parser that takes it.
 
     Raises:
         ValueError: it is not an instant.
     """
-    if isinstance(text, str) and _UTC_TIME.match(text):
+    if _UTC_TIME.match(text):
         return datetime.fromisoformat(text)
-    parsed: datetime = parse_timestamp(text)
-    return parsed
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = email.utils.parsedate_to_datetime(text)
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
 
 
-def objects(page: Mapping[str, Any]) -> list[ListedObject]:
-    """Returns the keys of a page of ListObjectsV2."""
-    now_ns = _sent_ns(page)
-    return [
-        ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item, now_ns))
-        for item in page.get("Contents", ())
-    ]
+def listed_state(fields: Mapping[str, str], now_ns: int | None = None) -> ObjectState:
+    """Returns the state of an object from the fields of a listing.
 
-
-def versions(page: Mapping[str, Any]) -> list[ListedObject]:
-    """Returns the versions and delete markers of a page of ListObjectVersions, by key and then newest first."""
-    now_ns = _sent_ns(page)
-    found = [_version(item, now_ns, deleted=False) for item in page.get("Versions", ())]
-    markers = [_version(item, now_ns, deleted=True) for item in page.get("DeleteMarkers", ())]
-    return list(heapq.merge(found, markers, key=lambda listed: (listed.key, -listed.state.last_modified_ns)))
-
-
-def is_truncated(page: Mapping[str, Any]) -> bool:
-    """Returns whether another page of a listing follows.
+    Args:
+        fields: names and texts.
+        now_ns: when the listing was sent, by the store's clock; ``None``: unknown.
 
     Raises:
-        StoreError: the page does not say so, or does not name the version to continue after. Without this check the
-            listing would seem complete.
+        ValueError: a field has no such value.
     """
-    truncated = page.get("IsTruncated")
-    if truncated is None:
-        raise StoreError(FaultCode.IO_ERROR, "incomplete listing from the store: no IsTruncated element")
-    if truncated and page.get("NextKeyMarker") and not page.get("NextVersionIdMarker"):
-        raise StoreError(FaultCode.IO_ERROR, "truncated listing without a version to continue after")
-    return bool(truncated)
+    modified = fields.get("LastModified")
+    size = fields.get("Size", "0")
+    if not (size.isascii() and size.isdigit()):
+        raise ValueError(size)
+    etag, version = fields.get("ETag", ""), fields.get("VersionId")
+    last_modified_ns = _ns(instant(modified), 0) if modified is not None else 0
+    return ObjectState(
+        size=int(size),
+        etag=_unquoted(etag),
+        last_modified_ns=last_modified_ns,
+        version=version,
+        storage_class=fields.get("StorageClass"),
+        is_conclusive=is_strong(etag) and (is_versioned(version) or is_settled(last_modified_ns, now_ns)),
+    )
+
+
+def newest_first(found: list[ListedObject]) -> list[ListedObject]:
+    """Merges the versions and the delete markers of a page by key, and then newest first.
+
+    Each of both has the store's order, which is not changed.
+    """
+    kept, deleted = ([one for one in found if one.deleted is which] for which in (False, True))
+    return list(heapq.merge(kept, deleted, key=lambda listed: (listed.key, -listed.state.last_modified_ns)))
 
 
 def begins_at(headers: Mapping[str, str], first: int) -> bool:
@@ -175,20 +179,6 @@ def refusal(status: int, body: bytes) -> StoreError:
     return _refusal(status, code[1].decode() if code is not None else "")
 
 
-def refusal_of(error: ClientError) -> StoreError:
-    """Makes the error for a refused request of botocore's client."""
-    response = error.response
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return _refusal(status, response.get("Error", {}).get("Code", ""))
-
-
-def network_failure(error: Exception) -> StoreError:
-    """Makes the error for a request without a complete response. Omits the URL, which may contain a password."""
-    timed_out = isinstance(error, ConnectTimeoutError | ReadTimeoutError) or "Timeout" in type(error).__name__
-    code = FaultCode.TIMEOUT if timed_out else FaultCode.IO_ERROR
-    return StoreError(code, f"the network or the store failed: {type(error).__name__}", transient=True)
-
-
 def curl_failure(code: int | None) -> StoreError:
     """Makes the error for a request of libcurl without a complete response, by libcurl's number of the error."""
     fault = FaultCode.TIMEOUT if code == pycurl.E_OPERATION_TIMEDOUT else FaultCode.IO_ERROR
@@ -202,28 +192,6 @@ def _refusal(status: int, code: str) -> StoreError:
         reason = "archived; restore it first"
     transient = status in _TRANSIENT_STATUS or code in _TRANSIENT_CODES
     return StoreError(fault, f"the store refused the request: {reason}", transient=transient)
-
-
-def _sent_ns(page: Mapping[str, Any]) -> int | None:
-    """Returns when a page was sent, by the store's clock."""
-    return http_date_ns(page.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
-
-
-def _state(item: Mapping[str, Any], now_ns: int | None) -> ObjectState:
-    etag, version = item.get("ETag", ""), item.get("VersionId")
-    last_modified_ns = _ns(item["LastModified"], 0) if "LastModified" in item else 0
-    return ObjectState(
-        size=item.get("Size", 0),
-        etag=_unquoted(etag),
-        last_modified_ns=last_modified_ns,
-        version=version,
-        storage_class=item.get("StorageClass"),
-        is_conclusive=is_strong(etag) and (is_versioned(version) or is_settled(last_modified_ns, now_ns)),
-    )
-
-
-def _version(item: Mapping[str, Any], now_ns: int | None, *, deleted: bool) -> ListedObject:
-    return ListedObject(item["Key"].encode(errors="surrogateescape"), _state(item, now_ns), deleted)
 
 
 def _checksum(headers: Mapping[str, str]) -> Checksum | None:

@@ -44,10 +44,12 @@ def test_an_unknown_time_is_never_settled() -> None:
         assert http_date_ns(text) is None
 
 
-def page(kind: str, *, date: str | None = DATE, **fields: Any) -> dict[str, Any]:
-    item = {"Key": "a", "ETag": MD5, "LastModified": NOON - timedelta(hours=1), **fields}
-    headers = {} if date is None else {"date": date}
-    return {kind: [item], "ResponseMetadata": {"HTTPHeaders": headers}}
+HOUR_BEFORE, AT_ONCE = "2026-11-21T11:00:00.000Z", "2026-11-21T12:00:00.000Z"
+
+
+def listed(*, date: str | None = DATE, **fields: str) -> ObjectState:
+    item = {"Key": "a", "ETag": MD5, "LastModified": HOUR_BEFORE, **fields}
+    return responses.listed_state(item, http_date_ns(date))
 
 
 @pytest.mark.parametrize(
@@ -57,36 +59,34 @@ def page(kind: str, *, date: str | None = DATE, **fields: Any) -> dict[str, Any]
         ({"ETag": '"d41d8cd98f00b204e9800998ecf8427e-7"'}, True),
         ({"ETag": f"W/{MD5}"}, False),
         ({"ETag": ""}, False),
-        ({"LastModified": NOON}, False),
+        ({"LastModified": AT_ONCE}, False),
         ({"date": None}, False),
     ],
 )
 def test_listed_objects(fields: dict[str, Any], conclusive: bool) -> None:
-    [listed] = responses.objects(page("Contents", **fields))
-    assert listed.state.is_conclusive is conclusive
+    assert listed(**fields).is_conclusive is conclusive
 
 
 @pytest.mark.parametrize(
     ("fields", "conclusive"),
     [
         ({"VersionId": "v1"}, True),
-        ({"VersionId": "v1", "LastModified": NOON}, True),
+        ({"VersionId": "v1", "LastModified": AT_ONCE}, True),
         ({"VersionId": "v1", "date": None}, True),
         ({"VersionId": "v1", "ETag": f"W/{MD5}"}, False),
         ({"VersionId": "null"}, True),
-        ({"VersionId": "null", "LastModified": NOON}, False),
+        ({"VersionId": "null", "LastModified": AT_ONCE}, False),
         ({"VersionId": "null", "date": None}, False),
     ],
 )
 def test_listed_versions(fields: dict[str, Any], conclusive: bool) -> None:
-    [listed] = responses.versions(page("Versions", **fields))
-    assert listed.state.is_conclusive is conclusive
+    assert listed(**fields).is_conclusive is conclusive
 
 
 def test_an_answer_with_a_weak_tag_takes_the_proof_back() -> None:
-    listed = ObjectState(5, "tag", 7, is_conclusive=True)
-    assert responses.head({"etag": '"tag"'}, listed).state.is_conclusive
-    assert not responses.head({"etag": 'W/"tag"'}, listed).state.is_conclusive
+    requested = ObjectState(5, "tag", 7, is_conclusive=True)
+    assert responses.head({"etag": '"tag"'}, requested).state.is_conclusive
+    assert not responses.head({"etag": 'W/"tag"'}, requested).state.is_conclusive
     assert not responses.head({"etag": '"tag"'}, ObjectState(5, "tag", 7)).state.is_conclusive
 
 

@@ -1,29 +1,43 @@
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
+from botocore.utils import parse_timestamp
 
 from hashaudit.model.entry import ObjectState
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores import s3_responses as responses
-from hashaudit.objectstores.interface import Checksum
+from hashaudit.objectstores.interface import Checksum, ListedObject
 
 REQUESTED = ObjectState(5, "tag", 7, None, "GLACIER_IR")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def item(key: str, second: int, version: str) -> dict[str, Any]:
-    return {"Key": key, "LastModified": NOON.replace(second=second), "VersionId": version}
+def listed(key: str, second: int, *, deleted: bool = False) -> ListedObject:
+    fields = {"LastModified": f"2026-11-21T12:00:0{second}.000Z", "VersionId": f"{key}{second}"}
+    return ListedObject(key.encode(), responses.listed_state(fields), deleted)
 
 
 def test_versions_and_markers_are_ordered_by_key_and_newest_first() -> None:
-    page = {
-        "Versions": [item("a", 3, "a3"), item("a", 1, "a1"), item("b", 2, "b2")],
-        "DeleteMarkers": [item("a", 2, "a2"), item("b", 5, "b5"), item("c", 1, "c1")],
-    }
-    listed = responses.versions(page)
-    assert [one.state.version for one in listed] == ["a3", "a2", "a1", "b5", "b2", "c1"]
-    assert [one.deleted for one in listed] == [False, True, False, True, False, True]
+    versions = [listed("a", 3), listed("a", 1), listed("b", 2)]
+    markers = [listed("a", 2, deleted=True), listed("b", 5, deleted=True), listed("c", 1, deleted=True)]
+    merged = responses.newest_first([*versions, *markers])
+    assert [one.state.version for one in merged] == ["a3", "a2", "a1", "b5", "b2", "c1"]
+    assert [one.deleted for one in merged] == [False, True, False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-21T12:00:00.000Z",
+        "2026-11-21T12:00:00Z",
+        "2026-11-21T12:00:00",
+        "2026-11-21T13:00:00+01:00",
+        "20261121T120000Z",
+        "Sat, 21 Nov 2026 12:00:00 GMT",
+    ],
+)
+def test_times_of_a_listing(text: str) -> None:
+    assert responses.instant(text) == NOON == parse_timestamp(text).astimezone(UTC).replace(tzinfo=UTC)
 
 
 def test_the_head_of_a_range_describes_the_whole_object() -> None:

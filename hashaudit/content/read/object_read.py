@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from itertools import islice
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -65,6 +65,44 @@ class _FailedError(Exception):
         self.fault = fault
 
 
+class RangeResponse(Protocol):
+    """A response that arrives while the thread that reads it waits for it."""
+
+    def receive(self) -> Answer:
+        """Waits for more content and returns what has arrived since the last call; no content: it has ended.
+
+        Raises:
+            OverwrittenError: the object has another state.
+            StoreError: the response is not one with this content.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Gives up the request, and the content that was received."""
+        ...
+
+
+class Ranges(Protocol):
+    """Requests ranges of objects, which arrive in the thread that reads."""
+
+    def begin(self, entry: ObjectRef, span: ByteRange, *, ahead: bool) -> RangeResponse | None:
+        """Requests a range.
+
+        Args:
+            entry: the object.
+            span: the range.
+            ahead: it is not the turn of the object yet. Any thread may ask for such a range.
+
+        Returns:
+            Its response; ``None``: only :meth:`hashaudit.objectstores.interface.Store.get` can request it.
+        """
+        ...
+
+    def wait(self, future: Future[Any]) -> None:
+        """Waits for another thread, while the ranges arrive."""
+        ...
+
+
 class _Part(msgspec.Struct):
     """The received bytes of a range of an object."""
 
@@ -85,10 +123,25 @@ class _Part(msgspec.Struct):
         return max(window // 2, 1)
 
 
+class _Range(msgspec.Struct, frozen=True):
+    """A range that was requested: it arrives in this thread, or another one fetches it."""
+
+    span: ByteRange
+    response: RangeResponse | None
+    future: Future[_Part] | None
+
+    def cancel(self) -> None:
+        """Gives up the request."""
+        if self.response is not None:
+            self.response.cancel()
+        if self.future is not None:
+            self.future.cancel()
+
+
 class BegunRead(msgspec.Struct, frozen=True):
     """The first requests for a large object, under way."""
 
-    parts: list[Future[_Part]]
+    parts: list[_Range]
     """The first ranges."""
     head: Future[Head]
 
@@ -107,10 +160,20 @@ class ObjectReader:
         throttle: limits the rate of all threads together.
         parts: fetches the ranges of large objects.
         policy: retry policy for one request.
+        ranges: requests the ranges of large objects; ``None``: the threads of ``parts`` do. Only one thread may then
+            call :meth:`read`.
     """
 
-    def __init__(self, store: Store, throttle: Throttle, parts: Executor, policy: RetryPolicy = POLICY) -> None:
+    def __init__(
+        self,
+        store: Store,
+        throttle: Throttle,
+        parts: Executor,
+        policy: RetryPolicy = POLICY,
+        ranges: Ranges | None = None,
+    ) -> None:
         self._store = store
+        self._ranges = ranges
         self._throttle = throttle
         self._parts = parts
         self._policy = policy
@@ -122,9 +185,12 @@ class ObjectReader:
         return self._window > 1
 
     def begin(self, entry: ObjectRef) -> BegunRead:
-        """Sends the first requests for an object of more than :data:`PART_BYTES`."""
+        """Sends the first requests for an object of more than :data:`PART_BYTES`, before its turn."""
+        return self._begin(entry, ahead=True)
+
+    def _begin(self, entry: ObjectRef, *, ahead: bool) -> BegunRead:
         # All at once, because a distant store has a high latency.
-        parts = list(islice(self._requests(entry, 0), self._window))
+        parts = list(islice(self._requests(entry, 0, ahead=ahead), self._window))
         return BegunRead(parts, self._parts.submit(self._head, entry))
 
     def read(self, entry: ObjectRef, make_sink: Callable[[], S], begun: BegunRead | None = None) -> ReadOutcome[S]:
@@ -175,9 +241,12 @@ class ObjectReader:
         """Feeds one state. Returns it as the store reports it, and the name of a checksum that differs, or ``None``."""
         if entry.state.size <= PART_BYTES:
             part = self._fetch(entry, None)
-            state, checksum, received = part.state or entry.state, part.checksum, iter((part,))
+            state, checksum = part.state or entry.state, part.checksum
+            received: Iterator[bytes | memoryview] = iter(part.chunks)
         else:
-            begun = begun or self.begin(entry)
+            begun = begun or self._begin(entry, ahead=False)
+            if self._ranges is not None:
+                self._ranges.wait(begun.head)
             try:
                 head = begun.head.result()
             except _FailedError:
@@ -189,47 +258,101 @@ class ObjectReader:
             state, checksum = head.state, head.checksum
             received = self._fetch_parts(msgspec.structs.replace(entry, state=state), begun.parts)
         comparison = Comparison(checksum)
-        for part in received:
-            for chunk in part.chunks:
-                comparison.update(chunk)
-                sink.update(memoryview(chunk))
+        for chunk in received:
+            comparison.update(chunk)
+            sink.update(memoryview(chunk))
         return state, comparison.mismatch()
 
-    def _requests(self, entry: ObjectRef, first: int) -> Iterator[Future[_Part]]:
+    def _requests(self, entry: ObjectRef, first: int, *, ahead: bool) -> Iterator[_Range]:
         """Requests one range of a large object after another, from the number ``first`` on."""
         size = entry.state.size
         for start in range(first * PART_BYTES, size, PART_BYTES):
-            yield self._parts.submit(self._fetch, entry, ByteRange(start, min(start + PART_BYTES, size) - 1))
+            span = ByteRange(start, min(start + PART_BYTES, size) - 1)
+            response = None if self._ranges is None else self._ranges.begin(entry, span, ahead=ahead)
+            yield _Range(span, response, self._parts.submit(self._fetch, entry, span) if response is None else None)
 
-    def _fetch_parts(self, entry: ObjectRef, begun: list[Future[_Part]]) -> Iterator[_Part]:
-        futures = self._requests(entry, len(begun))
+    def _fetch_parts(self, entry: ObjectRef, begun: list[_Range]) -> Iterator[bytes | memoryview]:
+        """Yields the content of a large object."""
+        requests = self._requests(entry, len(begun), ahead=False)
         ahead = list(begun)
-        ahead.extend(islice(futures, max(self._window - len(ahead), 0)))
+        ahead.extend(islice(requests, max(self._window - len(ahead), 0)))
         try:
             while ahead:
-                part = ahead.pop(0).result()
+                now = ahead[0]
+                part = _Part([], 0)
+                yield from self._arriving(entry, now, part)
+                del ahead[0]
                 self._window = part.next_window(self._window)
-                ahead.extend(islice(futures, max(self._window - 1 - len(ahead), 0)))
-                yield part
-                ahead.extend(islice(futures, max(self._window - len(ahead), 0)))
+                ahead.extend(islice(requests, max(self._window - len(ahead), 0)))
         finally:
-            for future in ahead:
-                future.cancel()
+            for one in ahead:
+                one.cancel()
 
-    def _fetch(self, entry: ObjectRef, span: ByteRange | None) -> _Part:
+    def _arriving(self, entry: ObjectRef, requested: _Range, part: _Part) -> Iterator[bytes | memoryview]:
+        """Yields a range while it arrives, and fills in the rest of ``part``."""
+        future = requested.future
+        if requested.response is not None:
+            try:
+                yield from self._receive(entry, requested.span, requested.response, part)
+            except StoreError as error:
+                future = self._parts.submit(self._fetch, entry, requested.span, part, error)
+            finally:
+                requested.response.cancel()
+        if future is not None:
+            if self._ranges is not None:
+                self._ranges.wait(future)
+            fetched = future.result()
+            part.size, part.waited_s, part.took_s = fetched.size, fetched.waited_s, fetched.took_s
+            yield from fetched.chunks
+
+    def _receive(
+        self, entry: ObjectRef, span: ByteRange, response: RangeResponse, part: _Part
+    ) -> Iterator[bytes | memoryview]:
+        expected = span.last + 1 - span.first
+        has_ended = False
+        while not has_ended:
+            answer = response.receive()
+            if answer.head is not None and answer.head.state.size != entry.state.size:
+                raise _wrong_size(entry, answer.head)
+            for chunk in answer.chunks:
+                part.size += len(chunk)
+                if part.size > expected:
+                    raise StoreError(FaultCode.IO_ERROR, "the store sent more of the object than requested")
+                yield chunk
+            if answer.took_s:
+                part.waited_s, part.took_s = answer.waited_s, answer.took_s
+            has_ended = part.size == expected
+            if not has_ended:
+                if answer.error is not None:
+                    raise answer.error
+                if not answer.chunks:
+                    raise _ended_early()
+
+    def _fetch(
+        self, entry: ObjectRef, span: ByteRange | None, part: _Part | None = None, failure: StoreError | None = None
+    ) -> _Part:
         """Fetches a whole object or a range of it, and resumes where a broken response ended.
+
+        Args:
+            entry: the object.
+            span: the range; ``None``: the whole object.
+            part: what has arrived already.
+            failure: why not all of it has.
 
         Raises:
             OverwrittenError: the object has another state.
             _FailedError: no attempt succeeds.
         """
-        part = _Part([], 0)
+        part = part or _Part([], 0)
         attempts = Retry(self._policy)
         begun_s = time.monotonic()
         while True:
             try:
+                if failure is not None:
+                    raise failure
                 self._resume(entry, span, part, begun_s)
             except StoreError as error:
+                failure = None
                 _wait(attempts, error, part.size)
             else:
                 part.took_s = time.monotonic() - begun_s
@@ -243,7 +366,7 @@ class ObjectReader:
         try:
             head = response.head
             if head.state.size != size:
-                raise StoreError(FaultCode.IO_ERROR, f"listed with {size} bytes, sent with {head.state.size}")
+                raise _wrong_size(entry, head)
             if part.state is None:
                 part.waited_s = time.monotonic() - begun_s
                 part.state, part.checksum = head.state, head.checksum
@@ -254,7 +377,15 @@ class ObjectReader:
         finally:
             response.close()
         if part.size != last + 1 - first:
-            raise StoreError(FaultCode.IO_ERROR, "the store's response ended early", transient=True)
+            raise _ended_early()
+
+
+def _wrong_size(entry: ObjectRef, head: Head) -> StoreError:
+    return StoreError(FaultCode.IO_ERROR, f"listed with {entry.state.size} bytes, sent with {head.state.size}")
+
+
+def _ended_early() -> StoreError:
+    return StoreError(FaultCode.IO_ERROR, "the store's response ended early", transient=True)
 
 
 def read_answer(entry: ObjectRef, answer: Answer, sink: S) -> ReadOutcome[S] | None:

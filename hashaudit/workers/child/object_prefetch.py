@@ -17,8 +17,10 @@ from hashaudit.content.read import ReadOutcome, Sink, Throttle
 from hashaudit.content.read.object_read import PART_BYTES, PARTS_AHEAD, BegunRead, ObjectReader
 from hashaudit.model.entry import Entry
 from hashaudit.model.location import Kind
-from hashaudit.objectstores.interface import ObjectRef, Store, StoreError, StoreOptions
+from hashaudit.objectstores.interface import BulkSettings, ObjectRef, StoreError, StoreOptions
 from hashaudit.objectstores.store_registry import Stores
+from hashaudit.workers.child.arriving_ranges import ArrivingRanges
+from hashaudit.workers.child.bulk_requests import IN_FLIGHT, BulkRequests
 from hashaudit.workers.child.small_objects import BufferedObject, SmallObjects, TooLargeError
 from hashaudit.workers.protocol import WorkBatch
 
@@ -94,9 +96,10 @@ class Objects:
         self._throttle = LockedThrottle(throttle)
         self._parts = ThreadPoolExecutor(3 * PARTS_AHEAD, "hashaudit-part")
         self._budget = Budget(HELD_BYTES)
-        self._readers = {scheme: self._reader(store) for scheme, store in self._stores.items()}
+        self._bulks = self._open_bulks()
+        self._readers = {scheme: self._reader(scheme) for scheme in self._stores}
         self._begun: dict[tuple[int, int], BegunRead] = {}
-        self._small = SmallObjects(self._stores, self._throttle, self._parts)
+        self._small = SmallObjects(self._stores, self._bulks, self._throttle, self._parts)
 
     def fetch(self, batch: WorkBatch, unread: Collection[int] = ()) -> WorkBatch:
         """Starts to fetch the objects of a batch. Waits for memory.
@@ -179,8 +182,15 @@ class Objects:
             if begun is not None:
                 self._budget.give_back(BEGUN_BYTES)
 
-    def _reader(self, store: Store) -> ObjectReader:
-        return ObjectReader(store, self._throttle, self._parts)
+    def _open_bulks(self) -> dict[str, BulkRequests]:
+        settings = BulkSettings(self._throttle.consume, connections=IN_FLIGHT)
+        bulks = {scheme: store.bulk(settings) for scheme, store in self._stores.items()}
+        return {scheme: BulkRequests(bulk, self._throttle) for scheme, bulk in bulks.items() if bulk is not None}
+
+    def _reader(self, scheme: str) -> ObjectReader:
+        bulk = self._bulks.get(scheme)
+        ranges = None if bulk is None else ArrivingRanges(bulk)
+        return ObjectReader(self._stores[scheme], self._throttle, self._parts, ranges=ranges)
 
 
 def object_ref(entry: Entry) -> ObjectRef:

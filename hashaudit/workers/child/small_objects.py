@@ -1,26 +1,20 @@
 """Fetches small objects ahead of their examination, as many at once as a distant store needs.
 
-The thread that examines objects also advances the requests: handing each object from one thread to another would cost
-more than the request. What does not come whole and as listed is read again, in threads, by the reader that can wait,
+What does not come whole and as listed is read again, in threads, by the reader that can wait,
 retry and resume; its first answer is the one that has come.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from functools import partial
 
 import msgspec
 
 from hashaudit.content.read import ReadOutcome, Throttle
 from hashaudit.content.read.object_read import PART_BYTES, ObjectReader, read_answer
 from hashaudit.objectstores.answered_store import AnsweredStore
-from hashaudit.objectstores.interface import Answer, Bulk, BulkSettings, ObjectRef, Store, StoreError
-
-IN_FLIGHT = 32
-"""Parallel requests. At a latency of 30 ms, some 1,000 objects a second."""
-
-WAIT_S = 1.0
-"""Longest wait for an event of the network. Other threads end it."""
+from hashaudit.objectstores.interface import Answer, ObjectRef, Store
+from hashaudit.workers.child.bulk_requests import IN_FLIGHT, BulkRequests, Queued
 
 
 class TooLargeError(Exception):
@@ -57,10 +51,8 @@ class _Slot(msgspec.Struct, eq=False):
     """One object from its request to its examination."""
 
     ref: ObjectRef
-    bulk: Bulk | None
-    request: object = None
-    ticket: object = None
-    is_dropped: bool = False
+    bulk: BulkRequests | None
+    queued: Queued | None = None
     outcome: ReadOutcome[BufferedObject] | None = None
     future: Future[ReadOutcome[BufferedObject]] | None = None
 
@@ -91,34 +83,30 @@ class SmallObjects:
 
     Args:
         stores: by scheme.
+        bulks: what sends many requests to the stores that have it.
         throttle: limits reading; bytes count on arrival. Used by several threads.
         parts: for the readers.
     """
 
-    def __init__(self, stores: Mapping[str, Store], throttle: Throttle, parts: Executor) -> None:
+    def __init__(
+        self, stores: Mapping[str, Store], bulks: Mapping[str, BulkRequests], throttle: Throttle, parts: Executor
+    ) -> None:
         self._stores = stores
+        self._bulks = bulks
         self._throttle = throttle
         self._parts = parts
         self._threads = ThreadPoolExecutor(IN_FLIGHT, "hashaudit-fetch")
-        settings = BulkSettings(throttle.consume, connections=IN_FLIGHT)
-        self._bulks: dict[str, Bulk | None] = {scheme: store.bulk(settings) for scheme, store in stores.items()}
-        self._waiting: deque[_Slot] = deque()
-        self._sent: dict[object, _Slot] = {}
         self._slots: dict[tuple[int, int], _Slot] = {}
 
     def add(self, position: tuple[int, int], ref: ObjectRef) -> None:
         """Asks for an object."""
-        bulk = self._bulks[ref.bucket.scheme]
+        bulk = self._bulks.get(ref.bucket.scheme)
         slot = _Slot(ref, bulk)
-        if bulk is not None:
-            slot.request = bulk.request(ref)
-        if slot.request is None:
-            reader = ObjectReader(self._stores[ref.bucket.scheme], self._throttle, self._parts)
-            self._read_in_thread(slot, bulk, reader)
+        request = None if bulk is None else bulk.prepare(ref, None)
+        if bulk is None or request is None:
+            self._read_in_thread(slot, ObjectReader(self._stores[ref.bucket.scheme], self._throttle, self._parts))
         else:
-            self._waiting.append(slot)
-            if bulk is not None:
-                bulk.wake()
+            slot.queued = bulk.add(request, partial(self._settle, slot))
         self._slots[position] = slot
 
     def peek(self, position: tuple[int, int]) -> ReadOutcome[BufferedObject] | None:
@@ -132,7 +120,7 @@ class SmallObjects:
             return None
         while slot.outcome is None:
             if slot.bulk is not None and (slot.future is None or not slot.future.done()):
-                self._advance(slot.bulk)
+                slot.bulk.advance()
             elif slot.future is not None:
                 slot.outcome = slot.future.result()
         return slot.outcome
@@ -144,46 +132,20 @@ class SmallObjects:
             return False
         if slot.future is not None and not slot.future.cancel():
             wait((slot.future,))
-        if slot.ticket is not None and slot.bulk is not None:
-            del self._sent[slot.ticket]
-            slot.bulk.cancel(slot.ticket)
-        slot.is_dropped = True
+        if slot.queued is not None and slot.bulk is not None and not slot.queued.is_over:
+            slot.bulk.cancel(slot.queued)
         return True
 
-    def _advance(self, bulk: Bulk) -> None:
-        """Waits for an event of the network."""
-        self._fill()
-        self._throttle.acquire()
-        for ticket, answer in bulk.run(WAIT_S):
-            slot = self._sent.pop(ticket)
-            slot.ticket = None
-            self._settle(slot, bulk, answer)
-        # At once, so that the network is busy while the objects that have come are examined.
-        self._fill()
-
-    def _fill(self) -> None:
-        while self._waiting:
-            slot = self._waiting[0]
-            bulk = slot.bulk
-            if bulk is not None and not slot.is_dropped:
-                if bulk.active >= IN_FLIGHT:
-                    return
-                try:
-                    slot.ticket = bulk.start(slot.request)
-                    self._sent[slot.ticket] = slot
-                except StoreError as error:
-                    self._settle(slot, bulk, Answer(None, [], error))
-            self._waiting.popleft()
-
-    def _settle(self, slot: _Slot, bulk: Bulk, answer: Answer) -> None:
+    def _settle(self, slot: _Slot, answer: Answer) -> None:
         ref = slot.ref
         slot.outcome = read_answer(ref, answer, BufferedObject())
         if slot.outcome is None:
             store = AnsweredStore(self._stores[ref.bucket.scheme], answer)
             throttle = _CountedThrottle(self._throttle, sum(map(len, answer.chunks)))
-            self._read_in_thread(slot, bulk, ObjectReader(store, throttle, self._parts))
+            self._read_in_thread(slot, ObjectReader(store, throttle, self._parts))
 
-    def _read_in_thread(self, slot: _Slot, bulk: Bulk | None, reader: ObjectReader) -> None:
+    def _read_in_thread(self, slot: _Slot, reader: ObjectReader) -> None:
         slot.future = self._threads.submit(reader.read, slot.ref, BufferedObject)
-        if bulk is not None:
+        if slot.bulk is not None:
+            bulk = slot.bulk
             slot.future.add_done_callback(lambda _: bulk.wake())
