@@ -81,7 +81,7 @@ class OpenResponse:
         return self._transfer.headers()
 
     def read(self, limit: int) -> bytes:
-        """Returns at most ``limit`` bytes; none at the end, of which :attr:`error` tells the reason."""
+        """Returns at most ``limit`` bytes; none at the end, with the reason in :attr:`error`."""
         if not self._chunks:
             self.wait()
             self._chunks = self._transfer.drain()

@@ -42,7 +42,7 @@ _ENDPOINT_VARIABLES = (
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
 )
-"""What chooses another endpoint. Only botocore knows the rules for all of them."""
+"""These choose another endpoint. Only botocore knows the rules for all of them."""
 
 _TOKEN_VARIABLES = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 _CERTIFICATE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")

@@ -1,4 +1,4 @@
-"""What only botocore knows: credentials of profiles, roles and machines, and the rules for endpoints.
+"""Asks botocore for credentials of profiles, roles and machines, and for the rules of endpoints.
 
 It takes long to load, so it is loaded only where the environment does not give everything.
 """
