@@ -32,16 +32,48 @@ class ContainerKind(StrEnum):
     WIM = "wim"
     WARC = "warc"
     BINHEX = "binhex"
+    UUENCODE = "uuencode"
+    SCRIPT = "script"
+    """A script of a shell with packed data behind it, which unpacks itself."""
+    ASAR = "asar"
+    ACE = "ace"
+    ALZ = "alz"
+    EGG = "egg"
+    ZOO = "zoo"
+    FREEARC = "freearc"
+    DMS = "dms"
+    LRZIP = "lrzip"
+    RZIP = "rzip"
+    BZIP3 = "bzip3"
+    ZPAQ = "zpaq"
+    SNAPPY = "snappy"
+    LZFSE = "lzfse"
+    SZDD = "szdd"
+    INSTALLSHIELD = "installshield"
+    STUFFIT = "stuffit"
+    SHAR = "shar"
+    CRAMFS = "cramfs"
+    ROMFS = "romfs"
+    UBI = "ubi"
     OLE = "ole"
     PDF = "pdf"
     CHM = "chm"
     ONENOTE = "onenote"
+    RTF = "rtf"
+    MOBI = "mobi"
+    LIT = "lit"
     EML = "eml"
     MBOX = "mbox"
     PST = "pst"
     TNEF = "tnef"
+    MMDF = "mmdf"
+    BABYL = "babyl"
+    DBX = "dbx"
     SQLITE = "sqlite"
     SQLITE_LOG = "sqlite-log"
+    SQLITE_JOURNAL = "sqlite-journal"
+    ACCESS = "access"
+    ESE = "ese"
     THUMBCACHE = "thumbcache"
     ISO = "iso"
     EWF = "ewf"
@@ -74,9 +106,13 @@ class ContainerCategory(StrEnum):
 
 _K = ContainerKind
 CATEGORIES: dict[ContainerCategory, frozenset[ContainerKind]] = {
-    ContainerCategory.DOCUMENTS: frozenset((_K.OLE, _K.PDF, _K.CHM, _K.ONENOTE)),
-    ContainerCategory.MAIL: frozenset((_K.EML, _K.MBOX, _K.PST, _K.TNEF)),
-    ContainerCategory.DATABASES: frozenset((_K.SQLITE, _K.SQLITE_LOG, _K.THUMBCACHE)),
+    ContainerCategory.DOCUMENTS: frozenset(
+        (_K.OLE, _K.PDF, _K.CHM, _K.ONENOTE, _K.RTF, _K.MOBI, _K.LIT)
+    ),
+    ContainerCategory.MAIL: frozenset((_K.EML, _K.MBOX, _K.PST, _K.TNEF, _K.MMDF, _K.BABYL, _K.DBX)),
+    ContainerCategory.DATABASES: frozenset(
+        (_K.SQLITE, _K.SQLITE_LOG, _K.SQLITE_JOURNAL, _K.ACCESS, _K.ESE, _K.THUMBCACHE)
+    ),
     ContainerCategory.IMAGES: frozenset(
         (
             _K.ISO, _K.EWF, _K.QCOW, _K.VHD, _K.VHDX, _K.VMDK, _K.PARTITIONS, _K.NTFS, _K.FAT, _K.EXT, _K.HFS, _K.XFS,

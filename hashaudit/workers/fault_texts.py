@@ -101,11 +101,12 @@ _TEXTS = "|".join(
         r"the data of the member overlaps that of another|the two headers of the member contradict one another",
         r"other data lies between or behind the members of the archive",
         r"the (checksum|size) of the member does not agree with its content",
-        rf"compression method {_NUMBER} is not supported",
+        rf"compression method {_NUMBER} is not supported(; install hashaudit\[archives\])?",
+        r"the compression method of the member is not supported",
         r"the member begins in another volume of a split archive",
         rf"limit on (depth|members|bytes|memory|seconds) inside one file reached: {_NUMBER}",
         (
-            r"no reader for containers of the kind [a-z0-9]{1,12}; "
+            r"no reader for containers of the kind [a-z0-9-]{1,14}; "
             r"(this version has none|install hashaudit\[[a-z-]{1,12}\])"
         ),
         r"the worker process ended while it examined this member",

@@ -7,10 +7,11 @@ Source: RFC 1952 2.2 (several members), the xz file format 2.2 (stream padding),
 """
 
 import bz2
+import functools
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import zstandard
 
@@ -25,6 +26,9 @@ MEMORY_LIMIT_BYTES = 256 << 20
 ZSTD_SLICE_BYTES = 1024
 """Compressed bytes that the zstd decoder gets at once, because it has no limit on output: a block of 4 bytes may become
 128 KiB, so a slice becomes at most 32 MiB."""
+
+DEFLATE64_SLICE_BYTES = 1024
+"""Compressed bytes that the decoder of Deflate64 gets at once. They become at most some 26 MiB."""
 
 ENDS_EARLY = "the compressed data ends early"
 WRONG_DATA = "the compressed data is damaged"
@@ -119,6 +123,46 @@ class _Zstd:
                 return
 
 
+class _Deflate64:
+    """The library inflate64 has no limit on output: a byte becomes at most some 32 KiB."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+        self.unused_data = b""
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._decoder.eof)
+
+    def unpack(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), DEFLATE64_SLICE_BYTES):
+            if self._decoder.eof:
+                return
+            piece = self._decoder.inflate(data[at : at + DEFLATE64_SLICE_BYTES])
+            for start in range(0, len(piece), CHUNK_BYTES):
+                yield piece[start : start + CHUNK_BYTES]
+
+
+@functools.cache
+def load_deflate64() -> Callable[[], Any] | None:
+    """Returns what makes decoders of Deflate64; ``None``: the library is not installed.
+
+    The first call imports it: no import is possible in the sandbox.
+    """
+    try:
+        from inflate64 import Inflater  # noqa: PLC0415 # of an extra
+    except ImportError:
+        return None
+    make: Callable[[], Any] = Inflater
+    return make
+
+
+def deflate64() -> Decoder | None:
+    """Returns a decoder of Deflate64; ``None``: its library is not installed."""
+    make = load_deflate64()
+    return None if make is None else _Deflate64(make())
+
+
 def raw_deflate() -> Decoder:
     """Returns a decoder of deflate without a header."""
     return _Zlib(-zlib.MAX_WBITS)
@@ -186,9 +230,9 @@ def unpacked(decoder: Decoder, data: bytes) -> Iterator[bytes]:
     """
     try:
         yield from decoder.unpack(data)
-    except (zlib.error, OSError, EOFError, ValueError, zstandard.ZstdError):
+    except (zlib.error, OSError, EOFError, ValueError):
         raise ContainerError(FaultCode.DAMAGED, WRONG_DATA) from None
-    except lzma.LZMAError as error:
+    except (lzma.LZMAError, zstandard.ZstdError) as error:
         if "emory" in str(error):
             raise ContainerError(FaultCode.LIMIT_REACHED, TOO_MUCH_MEMORY) from None
         raise ContainerError(FaultCode.DAMAGED, WRONG_DATA) from None

@@ -1,4 +1,4 @@
-"""The reader of cpio archives with headers of text: the new form, that with checksums, and that of POSIX.
+"""The reader of cpio archives: the new form, that with checksums, that of POSIX, and the binary form in both orders.
 
 Archives behind one another are read, as in the initial file system of Linux. Other data behind them is a member without
 a name, because such a file system continues compressed.
@@ -6,6 +6,7 @@ a name, because such a file system continues compressed.
 Source: cpio(5) of FreeBSD; POSIX.1-2001 pax, "cpio Interchange Format"; Linux, "initramfs buffer format".
 """
 
+import struct
 from collections.abc import Iterator
 
 import msgspec
@@ -20,6 +21,9 @@ WRONG_CHECKSUM = "the checksum of the member does not agree with its content"
 
 _NEW, _NEW_WITH_SUM, _POSIX = b"070701", b"070702", b"070707"
 _MAGICS = (_NEW, _NEW_WITH_SUM, _POSIX)
+_BINARY = {b"\xc7\x71": "<", b"\x71\xc7": ">"}
+"""Byte order of the words of a binary header, by its first two bytes."""
+_BINARY_WORDS = 13
 _LAST = b"TRAILER!!!"
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _OCTAL = frozenset(b"01234567")
@@ -35,8 +39,8 @@ class _Header(msgspec.Struct, frozen=True):
     links: int
     size: int
     checksum: int | None
-    is_padded: bool
-    """Name and content end at multiples of 4."""
+    alignment: int
+    """Content ends at a multiple of it, and so does the name with its header."""
 
 
 def read_cpio(source: Source) -> Iterator[Found]:
@@ -53,6 +57,8 @@ def read_cpio(source: Source) -> Iterator[Found]:
                 return
             magic = ahead.read_exactly(6)
         header = _header(ahead, magic) if magic in _MAGICS else None
+        if magic[:2] in _BINARY:
+            header = _binary_header(ahead, magic)
         if header is None:
             ahead.push_back(magic)
             if has_ended:
@@ -67,7 +73,7 @@ def read_cpio(source: Source) -> Iterator[Found]:
             continue
         left = [header.size]
         # The content of linked files stands at the last of their names.
-        is_link = header.is_padded and header.links > 1 and not header.size
+        is_link = header.alignment == 4 and header.links > 1 and not header.size
         if header.mode & _TYPE in {0, _REGULAR} and not is_link:
             yield MemberContent(count, header.name, _content(ahead, left, header.checksum), header.size)
             count += 1
@@ -76,8 +82,7 @@ def read_cpio(source: Source) -> Iterator[Found]:
         if left[0]:
             yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
             return
-        if header.is_padded:
-            ahead.read_exactly(-header.size % 4)
+        ahead.read_exactly(-header.size % header.alignment)
 
 
 def _header(ahead: LookAhead, magic: bytes) -> _Header | None:
@@ -88,12 +93,12 @@ def _header(ahead: LookAhead, magic: bytes) -> _Header | None:
     if magic == _POSIX:
         if len(text) == 70 and _OCTAL.issuperset(text):
             mode, links, name_bytes, size = (int(text[a:b], 8) for a, b in ((12, 18), (30, 36), (53, 59), (59, 70)))
-            header = _Header(b"", mode, links, size, None, is_padded=False)
+            header = _Header(b"", mode, links, size, None, 1)
     elif len(text) == 104 and _HEX.issuperset(text):
         numbers = [int(text[at : at + 8], 16) for at in range(0, 104, 8)]
         name_bytes, padding = numbers[11], -(110 + numbers[11]) % 4
         checksum = numbers[12] if magic == _NEW_WITH_SUM else None
-        header = _Header(b"", numbers[1], numbers[4], numbers[6], checksum, is_padded=True)
+        header = _Header(b"", numbers[1], numbers[4], numbers[6], checksum, 4)
     if header is None or not 0 < name_bytes <= MAX_NAME_BYTES:
         ahead.push_back(text)
         return None
@@ -102,6 +107,22 @@ def _header(ahead: LookAhead, magic: bytes) -> _Header | None:
         ahead.push_back(text + name)
         return None
     return msgspec.structs.replace(header, name=name[: name_bytes - 1])
+
+
+def _binary_header(ahead: LookAhead, magic: bytes) -> _Header | None:
+    """Reads what follows the start of a binary header; ``None``: it is not one, and nothing else is taken."""
+    text = ahead.read_exactly(2 * _BINARY_WORDS - len(magic))
+    if len(magic) + len(text) < 2 * _BINARY_WORDS:
+        ahead.push_back(text)
+        return None
+    words = struct.unpack(f"{_BINARY[magic[:2]]}{_BINARY_WORDS}H", magic + text)
+    mode, links, name_bytes = words[3], words[6], words[10]
+    name = ahead.read_exactly(name_bytes + name_bytes % 2)
+    if not name_bytes or len(name) < name_bytes or name[name_bytes - 1]:
+        ahead.push_back(text + name)
+        return None
+    # The more significant word of a long number comes first in both byte orders.
+    return _Header(name[: name_bytes - 1], mode, links, words[11] << 16 | words[12], None, 2)
 
 
 def _content(ahead: LookAhead, left: list[int], checksum: int | None) -> Iterator[bytes]:

@@ -84,8 +84,23 @@ def _reader(*supports: str) -> RandomReader:
 
 def read_lz4(source: RandomSource) -> Iterator[Found]:
     """Reads an lz4 file. The frames behind one another are one content."""
-    yield from _stream_reader("filter_lz4")(source)
-    yield from trailing(source, lz4_end(source))
+    is_damaged: list[bool] = []
+
+    def noted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from chunks
+        except ContainerError:
+            is_damaged.append(True)
+            raise
+
+    for found in _stream_reader("filter_lz4")(source):
+        if isinstance(found, MemberContent):
+            found.chunks = noted(found.chunks)
+        else:
+            is_damaged.append(True)
+        yield found
+    if not is_damaged:
+        yield from trailing(source, lz4_end(source))
 
 
 def _stream_reader(support: str) -> RandomReader:

@@ -16,6 +16,9 @@ _TIMED = re.compile(rb"From [^\r\n]{0,200}? (?:[01]?\d|2[0-3]):[0-5]\d(?::[0-6]\
 _FIELD = re.compile(rb"From [^\r\n]{0,1000}\r?\n[!-9;-~]{1,200}[ \t]{0,20}:")
 _MESSAGE_ID = re.compile(rb"^message-id[ \t]{0,20}:\s{0,80}(\S{1,1000})", re.IGNORECASE | re.MULTILINE)
 
+BEFORE_TEXT = b"\xef\xbb\xbf\r\n"
+"""Bytes of a byte-order mark and of line ends."""
+
 _LOOK_BYTES = 4096
 """Bytes behind the start of a line that decide whether it begins a message."""
 
@@ -36,10 +39,14 @@ class _Mailbox:
         self._data = b""
         self._has_ended = False
         self._is_within = False
+        self._is_first = True
 
     def begin(self) -> bytes | None:
         """Skips the line before the next message, and returns the message's name; ``None`` at the end."""
         self._fill(2 * _LOOK_BYTES)
+        if self._is_first:
+            # Some programs write a byte-order mark or empty lines before the first message.
+            self._data, self._is_first = self._data.lstrip(BEFORE_TEXT), False
         if not self._data:
             return None
         if self._data.startswith(b"From "):

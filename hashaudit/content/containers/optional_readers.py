@@ -50,6 +50,13 @@ def _load_rar() -> RandomReader:
     return read_rar
 
 
+def _load_lzo() -> RandomReader:
+    from hashaudit.content.containers.lzo_reader import read_lzo, warm_up  # noqa: PLC0415 # as above
+
+    warm_up()
+    return read_lzo
+
+
 def _load_filesystem() -> RandomReader:
     from hashaudit.content.containers.filesystem_reader import read_filesystem, warm_up  # noqa: PLC0415 # as above
 
@@ -102,6 +109,7 @@ OPTIONAL_READERS: dict[ContainerKind, OptionalReader] = {
     ContainerKind.XFS: OptionalReader(LIBYAL, _has_file_systems, _load_xfs),
     ContainerKind.APFS: OptionalReader(LIBYAL, _has_file_systems, _load_apfs),
     ContainerKind.PST: OptionalReader(LIBYAL, lambda: find_spec("pypff") is not None, _load_pst),
+    ContainerKind.LZO: OptionalReader(ARCHIVES, lambda: find_spec("lzallright") is not None, _load_lzo),
     ContainerKind.RAR: OptionalReader(ARCHIVES, lambda: find_spec("rars") is not None, _load_rar),
 }
 """By kind."""

@@ -17,6 +17,10 @@ MARK_4, MARK_5 = b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"
 MAX_HEADER_BYTES = 2 << 20
 """Longest header of version 5."""
 
+OLD_OWNER = 0x77
+"""Type of the block with the names of owner and group, of version 2."""
+MAX_OWNER_BYTES = 1 << 12
+
 MAIN, FILE, END, ENCRYPTION = "main", "file", "end", "encryption"
 _TYPES_5 = {1: MAIN, 2: FILE, 4: ENCRYPTION, 5: END}
 _TYPES_4 = {0x73: MAIN, 0x74: FILE, 0x7B: END}
@@ -36,6 +40,16 @@ class Block(msgspec.Struct, frozen=True):
     """The headers behind it are encrypted."""
     has_next: bool = False
     """It ends a volume that another one follows."""
+    data_at: int = 0
+    """Behind its header."""
+    is_new: bool = False
+    """It is of version 5 or later."""
+    flags: int = 0
+    """The flags of a main block: whether the archive is solid, and has volumes."""
+    continues: bool = False
+    """Its data continues that of the volume before."""
+    is_continued: bool = False
+    """Its data continues in the next volume."""
 
 
 def blocks(source: RandomSource, start: int) -> Iterator[Block]:
@@ -116,7 +130,18 @@ def _block_5(source: RandomSource, at: int) -> Block | None:
         return None
     name = _TYPES_5.get(kind, "")
     own_flags, _ = vint(header, position)
-    return Block(at, end + data, name, hides_headers=name == ENCRYPTION, has_next=name == END and bool(own_flags & 1))
+    return Block(
+        at,
+        end + data,
+        name,
+        hides_headers=name == ENCRYPTION,
+        has_next=name == END and bool(own_flags & 1),
+        data_at=end,
+        is_new=True,
+        flags=max(own_flags, 0) if name == MAIN else 0,
+        continues=name == FILE and bool(flags & 8),
+        is_continued=name == FILE and bool(flags & 0x10),
+    )
 
 
 def _block_4(source: RandomSource, at: int) -> Block | None:
@@ -127,13 +152,16 @@ def _block_4(source: RandomSource, at: int) -> Block | None:
     if size < 7 or not 0x72 <= kind <= 0x7B:
         return None
     header = source.read_at(at, size)
-    if len(header) < size or zlib.crc32(header[2:]) & 0xFFFF != int.from_bytes(header[:2], "little"):
-        return None
     data = 0
     if flags & 0x8000 or kind == 0x74:
         data = int.from_bytes(header[7:11], "little")
         if kind == 0x74 and flags & 0x100 and size >= 36:
             data |= int.from_bytes(header[32:36], "little") << 32
+    covered = header[: _covered(header, kind, flags)]
+    if kind == OLD_OWNER:
+        covered += source.read_at(at + size, min(data, MAX_OWNER_BYTES))  # its names, which stand as data
+    if len(header) < size or zlib.crc32(covered[2:]) & 0xFFFF != int.from_bytes(header[:2], "little"):
+        return None
     name = _TYPES_4.get(kind, "")
     return Block(
         at,
@@ -141,4 +169,28 @@ def _block_4(source: RandomSource, at: int) -> Block | None:
         name,
         hides_headers=name == MAIN and bool(flags & 0x80),
         has_next=name == END and bool(flags & 1),
+        data_at=at + size,
+        flags=flags if name == MAIN else 0,
+        continues=name == FILE and bool(flags & 1),
+        is_continued=name == FILE and bool(flags & 2),
     )
+
+
+def _covered(header: bytes, kind: int, flags: int) -> int:
+    """Returns how many bytes of a header its checksum covers: not the comment that versions before 3 write into it."""
+    if kind == 0x73 and flags & 2:
+        return 13
+    if kind == 0x74 and flags & 8:
+        return 32 + int.from_bytes(header[26:28], "little") + (8 if flags & 0x100 else 0) + (8 if flags & 0x400 else 0)
+    return len(header)
+
+
+def is_solid(block: Block) -> bool:
+    """Returns whether a block says that members of the archive need those before them."""
+    return block.type == MAIN and bool(block.flags & (4 if block.is_new else 8))
+
+
+def has_volumes(source: RandomSource, start: int) -> bool:
+    """Returns whether an archive with readable headers is one volume of several."""
+    first = next(blocks(source, start), None)
+    return first is not None and first.type == MAIN and not first.hides_headers and bool(first.flags & 1)

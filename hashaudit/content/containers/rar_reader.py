@@ -6,6 +6,7 @@ several at once, because each of them needs those before it.
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
 import rars
 
 from hashaudit.content.containers.interface import (
@@ -16,10 +17,11 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
-from hashaudit.content.containers.member_source import FileSource
-from hashaudit.content.containers.rar_blocks import END, FILE, MAIN, MARK_4, MARK_5, Block, blocks
-from hashaudit.content.containers.sniff import SEARCHED_BYTES, find_appended
-from hashaudit.content.containers.volume_set import missing_rar, missing_volume_text
+from hashaudit.content.containers.member_source import FileSource, failing
+from hashaudit.content.containers.rar_blocks import END, FILE, MAIN, MARK_4, MARK_5, Block, blocks, is_solid
+from hashaudit.content.containers.rar_volumes import joined_archives, members_of, name_of
+from hashaudit.content.containers.sniff import appended_start
+from hashaudit.content.containers.volume_set import VolumeSet, missing_rar, missing_volume_text
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode
 
@@ -58,13 +60,18 @@ def read_rar(source: RandomSource, passwords: Sequence[bytes] = ()) -> Iterator[
         passwords: tried in this order on what is encrypted.
     """
     words = [password.decode("utf-8", "replace") for password in passwords]
+    if isinstance(source, VolumeSet):
+        if len(source.volumes) > 1:
+            yield from _read_volumes(source, words)
+            return
+        source = source.volumes[0]
     start = 0
     if not source.read_at(0, 7).startswith((MARK_4, MARK_5[:7], b"RE~^")):
-        found = find_appended(source.read_at(0, SEARCHED_BYTES))
-        if found is None or found[0] is not ContainerKind.RAR:
+        found = appended_start(source.read_at, source.size, ContainerKind.RAR)
+        if found is None:
             yield Trouble(FaultCode.DAMAGED, DAMAGED)
             return
-        start = found[1]
+        start = found
     good: list[Block] = []
     if source.read_at(start, 4) != b"RE~^":
         good = list(blocks(source, start))
@@ -75,7 +82,42 @@ def read_rar(source: RandomSource, passwords: Sequence[bytes] = ()) -> Iterator[
         yield from _members(archive, words)
 
 
-def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Iterator[Trouble]:
+def _read_volumes(source: VolumeSet, passwords: Sequence[str]) -> Iterator[Found]:
+    """Reads a set of volumes. Their headers are not encrypted."""
+    volumes: list[tuple[RandomSource, list[Block]]] = []
+    for volume in source.volumes:
+        start = 0
+        if not volume.read_at(0, 7).startswith(MARK_4[:6]):
+            start = appended_start(volume.read_at, volume.size, ContainerKind.RAR) or 0
+        found = list(blocks(volume, start))
+        is_new = volume.read_at(start, 8) == MARK_5
+        yield from _structure(volume, found, is_new=is_new, is_of_set=volume is not source.volumes[-1])
+        volumes.append((volume, found))
+    last = volumes[-1][1]
+    if source.missing is not None and (source.has_gap or (last and last[-1].has_next)):
+        yield Trouble(FaultCode.INCOMPLETE, missing_volume_text(source.missing))
+    whole, broken = members_of(volumes, source.behind_gaps)
+    solid = any(is_solid(block) for block in volumes[0][1])
+    number = 0
+    for data in joined_archives(whole, solid=solid, most_bytes=MAX_MEMBER_BYTES):
+        try:
+            archive = rars.RarFile.from_bytes(data, options=_OPTIONS)
+        except (rars.Error, MemoryError, ValueError) as error:
+            yield Trouble(*_fault(error, of_member=False))
+            continue
+        for member in _members(archive, passwords):
+            if isinstance(member, MemberContent):
+                number += 1
+                yield msgspec.structs.replace(member, index=number - 1)
+            else:
+                yield member
+    for piece in broken:
+        message = OTHER_VOLUME if piece.block.continues else NEXT_VOLUME
+        yield MemberContent(number, name_of(piece), failing(ContainerError(FaultCode.INCOMPLETE, message)))
+        number += 1
+
+
+def _structure(source: RandomSource, found: list[Block], *, is_new: bool, is_of_set: bool = False) -> Iterator[Trouble]:
     """Yields a fault for what the library would skip."""
     if any(block.hides_headers for block in found):
         return
@@ -87,7 +129,7 @@ def _structure(source: RandomSource, found: list[Block], *, is_new: bool) -> Ite
         if last is None or last.type == MAIN or last.end != source.size or is_new:
             yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
         return
-    if last.has_next:
+    if last.has_next and not is_of_set:
         suffix = missing_rar(source)
         yield Trouble(FaultCode.INCOMPLETE, NEXT_VOLUME if suffix is None else missing_volume_text(suffix))
     at = last.end
@@ -127,14 +169,17 @@ def _opened_with(
     mark = MARK_5 if source.read_at(start, 8) == MARK_5 else MARK_4
     whole = [block for block in good if block.type in {MAIN, FILE, END} and block.end <= source.size]
     data = mark + b"".join(source.read_at(block.start, block.end - block.start) for block in whole)
+    is_sound = len(good) > 1 and good[-1].end == source.size and not any(block.is_behind_gap for block in good)
     try:
-        return rars.RarFile.from_bytes(data, options=_OPTIONS), [Trouble(code, message)]
+        # The library refuses some blocks of old versions, although their checksums are right.
+        archive = rars.RarFile.from_bytes(data, options=_OPTIONS)
+        return archive, [] if is_sound else [Trouble(code, message)]
     except (rars.Error, MemoryError, ValueError):
         return None, [Trouble(code, message)]
 
 
 def _members(archive: "rars.RarFile", passwords: Sequence[str]) -> Iterator[Found]:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
+    infos = [info for info in archive.infolist() if not info.is_dir() and not _is_link(archive, info)]
     number = 0
     while number < len(infos):
         info = infos[number]
@@ -147,6 +192,19 @@ def _members(archive: "rars.RarFile", passwords: Sequence[str]) -> Iterator[Foun
             name = bytes(one.orig_filename_bytes or one.filename.encode("utf-8", "surrogateescape"))
             yield MemberContent(number + offset, name, _content(archive, one, content, passwords), one.file_size)
         number += len(batch)
+
+
+def _is_link(archive: "rars.RarFile", info: "rars.RarInfo") -> bool:
+    """Returns whether a member has no content of its own: a link, or a copy of another member."""
+    if info.compress_size or info.is_split_before or info.is_split_after:
+        return False
+    try:
+        archive.read(info, options=_OPTIONS)
+    except KeyError:
+        return True
+    except (rars.Error, MemoryError, OSError, ValueError):
+        return False
+    return False
 
 
 def _solid(

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from hashaudit.content.containers.ar_reader import read_ar
+from hashaudit.content.containers.asar_reader import read_asar
 from hashaudit.content.containers.binhex_reader import read_binhex
-from hashaudit.content.containers.compressed_stream import STREAM_KINDS
+from hashaudit.content.containers.compressed_stream import STREAM_KINDS, load_deflate64
 from hashaudit.content.containers.cpio_reader import read_cpio
 from hashaudit.content.containers.disk_image_reader import IMAGE_READERS
 from hashaudit.content.containers.few_members import FewMembers
@@ -20,6 +21,8 @@ from hashaudit.content.containers.partition_reader import read_partitions
 from hashaudit.content.containers.pdf_encryption import PdfPasswords
 from hashaudit.content.containers.pdf_reader import read_pdf
 from hashaudit.content.containers.rpm_reader import read_rpm
+from hashaudit.content.containers.rtf_reader import read_rtf
+from hashaudit.content.containers.script_reader import read_script
 from hashaudit.content.containers.seven_zip_keys import SevenZipPasswords
 from hashaudit.content.containers.sqlite_log import read_sqlite_log
 from hashaudit.content.containers.sqlite_reader import read_sqlite
@@ -27,6 +30,7 @@ from hashaudit.content.containers.tar_reader import read_tar
 from hashaudit.content.containers.text_codecs import load_codecs
 from hashaudit.content.containers.tnef_reader import read_tnef
 from hashaudit.content.containers.udf_tree import read_udf
+from hashaudit.content.containers.uuencode_reader import read_uuencode
 from hashaudit.content.containers.warc_reader import read_warc
 from hashaudit.content.containers.zip_encryption import ZipPasswords
 from hashaudit.content.containers.zip_reader import ZipRanges, read_zip
@@ -42,6 +46,8 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
     ContainerKind.LZIP: read_lzip,
     ContainerKind.WARC: read_warc,
     ContainerKind.BINHEX: read_binhex,
+    ContainerKind.UUENCODE: read_uuencode,
+    ContainerKind.RTF: read_rtf,
 }
 """Readers that need each byte once, in order: a nested container is not held in memory for them."""
 
@@ -53,6 +59,8 @@ RANDOM_READERS: dict[ContainerKind, RandomReader] = {
     **IMAGE_READERS,
     ContainerKind.EML: read_mail,
     ContainerKind.TNEF: read_tnef,
+    ContainerKind.SCRIPT: read_script,
+    ContainerKind.ASAR: read_asar,
     ContainerKind.OLE: read_ole,
     ContainerKind.PDF: read_pdf,
     ContainerKind.SQLITE: read_sqlite,
@@ -122,6 +130,7 @@ def readable_kinds() -> frozenset[ContainerKind]:
 def load_readers(kinds: frozenset[ContainerKind]) -> frozenset[ContainerKind]:
     """Loads the readers of these kinds, because nothing can be imported in the sandbox, and returns those it has."""
     load_codecs()
+    load_deflate64()
     kinds &= readable_kinds()
     for kind in sorted(kinds & OPTIONAL_READERS.keys()):
         if kind not in RANDOM_READERS:

@@ -31,6 +31,7 @@ from hashaudit.content.containers.seven_zip_header import (
     Folder,
     HeaderReader,
     Streams,
+    is_read_by_library,
     read_streams,
     written,
 )
@@ -186,6 +187,21 @@ def is_encrypted(source: RandomSource, start: int) -> bool:
     except ContainerError:
         return False
     return header is not None and header.is_encrypted
+
+
+def has_unread_method(source: RandomSource, start: int) -> bool:
+    """Returns whether the library cannot unpack some member, although it calls that damage.
+
+    Args:
+        source: the archive.
+        start: where it begins.
+    """
+    try:
+        header = _open_header(source, start, SevenZipPasswords(()))
+    except ContainerError:
+        return False
+    folders = header.streams.folders if header is not None else []
+    return any(not is_read_by_library(folder) for folder in folders)
 
 
 def _parts(start: int, streams: Streams, word: str, passwords: SevenZipPasswords) -> list[PackedPart]:

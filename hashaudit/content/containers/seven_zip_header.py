@@ -13,6 +13,14 @@ UNSUPPORTED = "this form of the archive is not supported"
 UNKNOWN_ENCRYPTION = "the member is encrypted in a way that is not supported"
 
 AES, LZMA, LZMA2, COPY = b"\x06\xf1\x07\x01", b"\x03\x01\x01", b"\x21", b"\x00"
+_PPMD = b"\x03\x04\x01"
+_FILTERS = frozenset((b"\x03\x03\x01\x03", b"\x03\x03\x05\x01", b"\x03\x03\x07\x01", b"\x0a"))
+"""Filters of programs for x86, ARM, its short form, and ARM64."""
+_READ_METHODS = _FILTERS | {
+    AES, LZMA, LZMA2, COPY, _PPMD, b"\x04\x02\x02", b"\x04\x01\x08", b"\x03\x03\x01\x1b", b"\x03",
+    b"\x04\xf7\x11\x01",
+}  # fmt: skip
+"""The methods that libarchive unpacks rightly; it fails on PowerPC, SPARC and IA-64. The last five: bzip2 to zstd."""
 _MOST_CODERS = 32
 _MOST_FOLDERS = 1_000_000
 
@@ -48,6 +56,12 @@ class Streams(msgspec.Struct):
     position: int
     sizes: list[int]
     folders: list[Folder]
+
+
+def is_read_by_library(folder: Folder) -> bool:
+    """Returns whether libarchive unpacks the steps rightly."""
+    methods = {coder.method for coder in folder.coders}
+    return methods <= _READ_METHODS and not (_PPMD in methods and methods & _FILTERS)
 
 
 class HeaderReader:

@@ -9,14 +9,21 @@ from collections.abc import Iterator
 from hashaudit.content.containers.interface import ContainerError, Found, MemberContent, RandomSource, Trouble
 from hashaudit.content.containers.library_archive import DAMAGED, ENCRYPTED, LibraryArchive
 from hashaudit.content.containers.library_members import members_of, trailing
-from hashaudit.content.containers.seven_zip_encryption import DecryptedArchive, decrypted_archives, is_encrypted
+from hashaudit.content.containers.seven_zip_encryption import (
+    DecryptedArchive,
+    decrypted_archives,
+    has_unread_method,
+    is_encrypted,
+)
+from hashaudit.content.containers.seven_zip_header import UNSUPPORTED
 from hashaudit.content.containers.seven_zip_keys import SevenZipPasswords
-from hashaudit.content.containers.sniff import SEARCHED_BYTES, find_appended
+from hashaudit.content.containers.sniff import appended_start
 from hashaudit.content.containers.zip_encryption import NO_PASSWORD_OR_DAMAGED
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode
 
 ENDS_EARLY = "the archive ends early"
+UNSUPPORTED_METHOD = "the compression method of the member is not supported"
 
 
 def read_7z(source: RandomSource, passwords: SevenZipPasswords | None = None) -> Iterator[Found]:
@@ -29,11 +36,11 @@ def read_7z(source: RandomSource, passwords: SevenZipPasswords | None = None) ->
     start = 0
     head = source.read_at(0, 32)
     if not head.startswith(b"7z"):
-        found = find_appended(source.read_at(0, SEARCHED_BYTES))
-        if found is None or found[0] is not ContainerKind.SEVEN_ZIP:
+        found = appended_start(source.read_at, source.size, ContainerKind.SEVEN_ZIP)
+        if found is None:
             yield Trouble(FaultCode.DAMAGED, DAMAGED)
             return
-        start = found[1]
+        start = found
         head = source.read_at(start, 32)
     if len(head) < 32:
         yield Trouble(FaultCode.DAMAGED, ENDS_EARLY)
@@ -48,12 +55,36 @@ def read_7z(source: RandomSource, passwords: SevenZipPasswords | None = None) ->
         yield from _sure(members_of(LibraryArchive(plain, 0, plain.size, ("format_7zip",))))
     else:
         is_first = True
-        for one in members_of(LibraryArchive(source, start, min(end, source.size), ("format_7zip",))):
+        members = members_of(LibraryArchive(source, start, min(end, source.size), ("format_7zip",)))
+        if has_unread_method(source, start):
+            members = _not_damaged(members)
+        for one in members:
             is_refused = is_first and isinstance(one, Trouble) and one.code is FaultCode.DAMAGED
             # The library calls an archive damaged of which some member is encrypted and converted (BCJ2).
             yield Trouble(FaultCode.ENCRYPTED, ENCRYPTED) if is_refused and is_encrypted(source, start) else one
             is_first = False
     yield from trailing(source, end)
+
+
+def _not_damaged(members: Iterator[Found]) -> Iterator[Found]:
+    """Yields members of an archive in which a method is not supported, which the library calls damage."""
+
+    def content(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from chunks
+        except ContainerError as error:
+            if error.code is not FaultCode.DAMAGED:
+                raise
+            raise ContainerError(FaultCode.UNSUPPORTED, UNSUPPORTED_METHOD) from None
+
+    for found in members:
+        if isinstance(found, MemberContent):
+            found.chunks, found.whole = content(found.chunks), None
+            yield found
+        elif found.code is FaultCode.DAMAGED:
+            yield Trouble(FaultCode.UNSUPPORTED, UNSUPPORTED)
+        else:
+            yield found
 
 
 def _decrypted(source: RandomSource, start: int, passwords: SevenZipPasswords) -> list[DecryptedArchive]:

@@ -2,20 +2,20 @@
 
 Every known format is detected, also those without a reader here: their files are counted, never skipped in silence.
 
-Sources of the signatures: PKWARE APPNOTE 4.3, 7zFormat.txt, RAR 5.0 technical note, POSIX.1-2017 pax, RFC 1952,
-RFC 8878, the formats of bzip2, xz, lzip, lzop and lz4, cpio(5), ar(5), [MS-CAB], [MS-CFB], ISO 32000 7.5.2,
-[MS-PST] 2.2.2.6, sqlite.org/fileformat.html, ECMA-119 8, [MS-VHDX], the VHD and qcow2 specifications, UEFI 5.3,
-PRONOM, RFC 5322, RFC 4155, RFC 1741, Apple's APFS reference, ECMA-167 2/9.
+Sources, besides those of the signatures: UEFI 5.3, RFC 5322, RFC 4155, RFC 1741, Apple's APFS reference,
+ECMA-167 2/9, POSIX.1-2017 uuencode.
 """
 
 import re
 import struct
 import zlib
+from collections.abc import Callable
 
+from hashaudit.content.containers.signatures import FROM_START
 from hashaudit.lazy import lazy_pattern
 from hashaudit.model.containers import ContainerKind
 
-SNIFF_REVISION = 5
+SNIFF_REVISION = 6
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 HEAD_BYTES = 4096
@@ -38,72 +38,19 @@ OVERLAP_BYTES = 4096
 SEARCHED_BYTES = 1 << 20
 """First bytes of a Windows program that are searched for an archive: the unpacking programs before it are smaller."""
 
-_FROM_START: tuple[tuple[bytes, ContainerKind], ...] = (
-    (b"PK\x03\x04", ContainerKind.ZIP),
-    (b"PK\x05\x06", ContainerKind.ZIP),
-    (b"PK\x07\x08PK\x03\x04", ContainerKind.ZIP),
-    (b"PK00PK\x03\x04", ContainerKind.ZIP),
-    (b"7z\xbc\xaf\x27\x1c", ContainerKind.SEVEN_ZIP),
-    (b"Rar!\x1a\x07", ContainerKind.RAR),
-    (b"RE~^", ContainerKind.RAR),
-    (b"\x1f\x8b\x08", ContainerKind.GZ),
-    (b"BZh", ContainerKind.BZ2),
-    (b"\xfd7zXZ\x00", ContainerKind.XZ),
-    (b"\x28\xb5\x2f\xfd", ContainerKind.ZST),
-    (b"\x04\x22\x4d\x18", ContainerKind.LZ4),
-    (b"\x02\x21\x4c\x18", ContainerKind.LZ4),
-    (b"LZIP\x01", ContainerKind.LZIP),
-    (b"\x89LZO\x00\r\n\x1a\n", ContainerKind.LZO),
-    (b"\x1f\x9d", ContainerKind.COMPRESS),
-    (b"070701", ContainerKind.CPIO),
-    (b"070702", ContainerKind.CPIO),
-    (b"070707", ContainerKind.CPIO),
-    (b"!<arch>\n", ContainerKind.AR),
-    (b"!<thin>\n", ContainerKind.AR),
-    (b"\xed\xab\xee\xdb", ContainerKind.RPM),
-    (b"MSCF\x00\x00\x00\x00", ContainerKind.CAB),
-    (b"xar!", ContainerKind.XAR),
-    (b"\x60\xea", ContainerKind.ARJ),
-    (b"hsqs", ContainerKind.SQUASHFS),
-    (b"sqsh", ContainerKind.SQUASHFS),
-    (b"MSWIM\x00\x00\x00", ContainerKind.WIM),
-    (b"WARC/", ContainerKind.WARC),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ContainerKind.OLE),
-    (b"%PDF-", ContainerKind.PDF),
-    (b"ITSF\x03\x00\x00\x00", ContainerKind.CHM),
-    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", ContainerKind.ONENOTE),
-    (b"!BDN", ContainerKind.PST),
-    (b"\x78\x9f\x3e\x22", ContainerKind.TNEF),
-    (b"SQLite format 3\x00", ContainerKind.SQLITE),
-    (b"\x37\x7f\x06\x82", ContainerKind.SQLITE_LOG),
-    (b"\x37\x7f\x06\x83", ContainerKind.SQLITE_LOG),
-    (b"CMMM", ContainerKind.THUMBCACHE),
-    (b"EVF\x09\x0d\x0a\xff\x00", ContainerKind.EWF),
-    (b"EVF2\x0d\x0a\x81\x00", ContainerKind.EWF),
-    (b"LVF\x09\x0d\x0a\xff\x00", ContainerKind.EWF),
-    (b"QFI\xfb\x00\x00\x00", ContainerKind.QCOW),
-    (b"conectix", ContainerKind.VHD),
-    (b"vhdxfile", ContainerKind.VHDX),
-    (b"KDMV", ContainerKind.VMDK),
-    (b"# Disk DescriptorFile", ContainerKind.VMDK),
-    (b"COWD", ContainerKind.VMDK),
-    (b"XFSB\x00\x00", ContainerKind.XFS),
-    (b"(This file must be converted with BinHex", ContainerKind.BINHEX),
-)
-
 _AT_START_OF_DISKS = frozenset(
     (ContainerKind.PARTITIONS, ContainerKind.HFS, ContainerKind.APFS, ContainerKind.FAT, ContainerKind.ISO)
 )
 """Kinds that an image of macOS begins as, if its first blocks are not packed."""
 
 _BY_FIRST_BYTE: dict[int, tuple[tuple[bytes, ContainerKind], ...]] = {}
-for _magic, _kind in _FROM_START:
+for _magic, _kind in FROM_START:
     _BY_FIRST_BYTE[_magic[0]] = (*_BY_FIRST_BYTE.get(_magic[0], ()), (_magic, _kind))
 
 _LZMA_FIRST = 0x5D
 _LZMA = lazy_pattern(rb"\x5d\x00\x00(..)\x00{0,4}", re.DOTALL)
-_OLD_TAR = lazy_pattern(rb"[0-7 ]{6}[0-7 \0][ \0][0-7 ]{6}[0-7 \0][ \0].{32}[0-7 ]{6}\0 ", re.DOTALL)
-"""Mode to checksum of a tar header, from byte 100; the 32 bytes are gid, size and time."""
+_OLD_TAR = lazy_pattern(rb"[0-7 ]{6}[0-7 \0][ \0][0-7 ]{6}[0-7 \0][ \0].{32}(?:[0-7 ]{6}\0 |[0-7]{7}\0)", re.DOTALL)
+"""Mode to checksum of a tar header, from byte 100; the 32 bytes are gid, size and time. cpio has 7 at last."""
 
 _HEADERS = (
     rb"received|return-path|delivered-to|from|to|cc|subject|date|message-id|mime-version|x-[a-z-]+|dkim-signature"
@@ -115,9 +62,16 @@ _EVERY_HEADER = lazy_pattern(rb"^(" + _HEADERS + rb"):[ \t\r\n]", re.IGNORECASE 
 _TYPICAL = frozenset((b"received", b"message-id", b"mime-version", b"date", b"from", b"return-path"))
 _LETTER = frozenset((b"from", b"to", b"subject"))
 _NAMES = frozenset(_HEADERS.split(b"|"))
-_TYPICAL_LINES = (b"\nFrom:", b"\nReceived:", b"\nMIME-Version:", b"\nMime-Version:")
+_TYPICAL_LINES = (b"\nContent-", b"\nFrom:", b"\nReceived:", b"\nMIME-Version:", b"\nMime-Version:")
 """Without one of these, a text that begins with an unknown field is not looked at further."""
+_BLANK_LINE = lazy_pattern(rb"\r?\n\r?\n")
 _MIME = lazy_pattern(rb"^content-type:[^:]{0,200}multipart/[^:]{0,400}boundary", re.IGNORECASE | re.MULTILINE)
+_TYPED = lazy_pattern(rb"^content-type[ \t]?:[ \t\r\n]*[a-z]{1,20}/[!-~]", re.IGNORECASE | re.MULTILINE)
+_ENCODED = lazy_pattern(
+    rb"^content-transfer-encoding[ \t]?:[ \t\r\n]*\"?(?:base64|quoted-printable|[78]bit|binary|x-)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The two fields of a part of MIME that is a file of its own (RFC 2045 5 and 6)."""
 LONGEST_FIELD = 76
 """Length of the longest name of a first field that is looked for."""
 LEAST_HEADERS = 3
@@ -141,6 +95,8 @@ _HOSTS: tuple[bytes, ...] = (
     b"ID3", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"OggS", b"<html", b"<!DOC", b"<?php",
 )  # fmt: skip
 """First bytes of programs, scripts, pages and media, behind which archives are hidden or appended with a comment."""
+_PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""First bytes of programs, of which the first part unpacks an archive behind it."""
 _HOST_BYTES = frozenset(host[0] for host in _HOSTS)
 
 _SELF_EXTRACTING: tuple[tuple[bytes, ContainerKind], ...] = (
@@ -155,7 +111,7 @@ class ContainerProbe:
     A file without container costs some 2 us. Executables and media cost more, because archives are hidden in them.
     """
 
-    __slots__ = ("_found", "_is_host", "_is_program", "_tail", "seen_bytes")
+    __slots__ = ("_found", "_is_host", "_is_program", "_is_script", "_tail", "seen_bytes")
 
     def __init__(self) -> None:
         self._found: ContainerKind | None = None
@@ -163,6 +119,7 @@ class ContainerProbe:
         """Bytes so far."""
         self._is_host = False
         self._is_program = False
+        self._is_script = False
         self._tail = b""
 
     def take(self, data: bytes | bytearray | memoryview) -> None:
@@ -188,12 +145,16 @@ class ContainerProbe:
         if self._found is None:
             if len(data) >= _ISO_AT + 5 and bytes(data[_ISO_AT : _ISO_AT + 5]) in _DISC_KINDS:
                 self._found = _DISC_KINDS[bytes(data[_ISO_AT : _ISO_AT + 5])]
-            elif head and head[0] in _HOST_BYTES:
-                self._is_host = head.startswith(_HOSTS)
-                self._is_program = head.startswith(b"MZ")
+            elif head and head[0] in _HOST_BYTES and head.startswith(_HOSTS):
+                self._is_host = True
+                self._is_program = head.startswith(_PROGRAMS)
+                self._is_script = head.startswith(b"#!")
+            elif len(head) == HEAD_BYTES and len(data) > HEAD_BYTES and head[0] in _LETTERS:
+                # The header of a message may be longer.
+                self._found = _long_mail(bytes(data[:FIRST_BYTES]))
 
     @property
-    def kind(self) -> ContainerKind | None:
+    def kind(self) -> ContainerKind | None:  # noqa: PLR0911 # one test a place
         """The kind of container that the bytes so far are, as if the file ended here; ``None``: none."""
         tail = self._tail
         if self._found is not None and self._found not in _AT_START_OF_DISKS:
@@ -201,10 +162,17 @@ class ContainerProbe:
         if tail[-UDIF_BYTES:].startswith(_UDIF):
             return ContainerKind.DMG
         end = tail if self._is_host else tail[-END_RECORD_BYTES:]
-        if self._found is not None or b"PK\x05\x06" not in end:
+        if self._found is not None:
             return self._found
-        at = tail.rfind(b"PK\x05\x06")
-        return ContainerKind.ZIP if is_end_record(tail, at, self.seen_bytes) else None
+        at = tail.rfind(b"PK\x05\x06") if b"PK\x05\x06" in end else -1
+        if at >= 0 and is_end_record(tail, at, self.seen_bytes):
+            return ContainerKind.ZIP
+        if tail.endswith(RAR_ENDS):
+            return ContainerKind.RAR
+        if _SEVEN_ZIP_SIGN in tail[-SEVEN_ZIP_END_BYTES:] and _SEVEN_ZIP_END.search(tail[-SEVEN_ZIP_END_BYTES:]):
+            return ContainerKind.SEVEN_ZIP
+        found = find_appended(tail) if self._is_host else None
+        return None if found is None else found[0]
 
     @property
     def begins_as(self) -> ContainerKind | None:
@@ -219,6 +187,8 @@ class ContainerProbe:
     def _search(self, data: bytes) -> None:
         if found := find_appended(data):
             self._found = found[0]
+        elif self._is_script and find_packed(data) is not None:
+            self._found = ContainerKind.SCRIPT
 
 
 def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
@@ -231,6 +201,10 @@ def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
     if _SUSPECT.match(content, 0, size_bytes) is None:
         is_disc = size_bytes > _ISO_AT and content.startswith((b"CD001", b"BEA01"), _ISO_AT, size_bytes)
         if is_disc or (size_bytes >= UDIF_BYTES and content.startswith(_UDIF, size_bytes - UDIF_BYTES, size_bytes)):
+            return False
+        if content.endswith(RAR_ENDS, max(0, size_bytes - END_RECORD_BYTES), size_bytes):
+            return False
+        if content.find(_SEVEN_ZIP_SIGN, max(0, size_bytes - SEVEN_ZIP_END_BYTES), size_bytes) >= 0:
             return False
         return content.find(b"PK\x05\x06", max(0, size_bytes - END_RECORD_BYTES), size_bytes) < 0
     probe = ContainerProbe()
@@ -251,6 +225,56 @@ def find_appended(data: bytes) -> tuple[ContainerKind, int] | None:
                 found.append((kind, at))
                 break
     return min(found, key=lambda item: item[1], default=None)
+
+
+def appended_start(read_at: Callable[[int, int], bytes], size_bytes: int, kind: ContainerKind) -> int | None:
+    """Returns where a rar or 7z archive behind other data begins; ``None``: there is none.
+
+    Args:
+        read_at: returns the bytes at a position.
+        size_bytes: of the file.
+        kind: of the archive.
+    """
+    for at in range(0, size_bytes, SEARCHED_BYTES):
+        found = find_appended(read_at(at, SEARCHED_BYTES + OVERLAP_BYTES))
+        if found is not None and found[0] is kind:
+            return at + found[1]
+    return None
+
+
+RAR_ENDS = (
+    b"\x1d\x77\x56\x51\x03\x05\x04\x00",
+    b"\x19\xb2\x3a\x35\x03\x05\x00\x00",
+    b"\xc4\x3d\x7b\x00\x40\x07\x00",
+)
+"""The block that ends a rar archive of version 5, in two forms, and of versions 3 and 4, if no volume follows."""
+
+_SEVEN_ZIP_END = lazy_pattern(rb"\x17\x06.{1,9}\x01\x09.{1,9}\x00\x07\x0b\x01\x00", re.DOTALL)
+"""The place of the packed header of a 7z archive, which stands in its last bytes (7zFormat.txt, "PackedStreams")."""
+SEVEN_ZIP_END_BYTES = 256
+_SEVEN_ZIP_SIGN = b"\x00\x07\x0b\x01\x00"
+
+_GZ = b"\x1f\x8b\x08"
+_PACKED = (_GZ, b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\x5d\x00\x00", b"\x04\x22\x4d\x18")
+
+
+def find_packed(data: bytes) -> int | None:
+    """Returns where packed data begins behind a line of a script that unpacks itself; ``None``: nowhere."""
+    found = []
+    for magic in _PACKED:
+        at = -1
+        while (at := data.find(b"\n" + magic, at + 1)) >= 0:
+            head = data[at + 1 : at + 1 + HEAD_BYTES]
+            if sniff(head) is not None and not (magic == _GZ and head[3:4] > b"\x1f"):
+                found.append(at + 1)
+                break
+    at = -1
+    while (at := data.find(b"ustar", at + 1)) >= 0:
+        start = at - _TAR_MAGIC_AT
+        if start > 0 and data[start - 1 : start] == b"\n" and sniff(data[start : start + 512]) is ContainerKind.TAR:
+            found.append(start)
+            break
+    return min(found, default=None)
 
 
 def _begins_archive(data: bytes) -> bool:
@@ -322,18 +346,36 @@ def _by_first_byte(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one 
     return None
 
 
-def _by_later_bytes(head: bytes) -> ContainerKind | None:
+_FROM_LATER = (
+    (7, b"**ACE**", ContainerKind.ACE),
+    (60, b"BOOKMOBI", ContainerKind.MOBI),
+    (4, b"\xef\xcd\xab\x89\x20\x06\0\0", ContainerKind.ESE),
+    (4, b"\xef\xcd\xab\x89\x23\x06\0\0", ContainerKind.ESE),
+)
+"""Position and bytes of signatures behind the first byte."""
+
+
+def _by_later_bytes(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one test a format
     if head[3:7] == b"NTFS" or head[32:36] == b"NXSB":
         return ContainerKind.NTFS if head[3:7] == b"NTFS" else ContainerKind.APFS
     if head[2:5] == b"-lh" and head[6:7] == b"-":
         return ContainerKind.LHA
     if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
         return ContainerKind.TAR
-    if head[154:156] == b"\0 " and _OLD_TAR.match(head, 100):
+    if _OLD_TAR.match(head, 100) and (head[155:156] == b" " or _is_tar_sum(head)):
         return ContainerKind.TAR
+    for at, magic, kind in _FROM_LATER:
+        if head.startswith(magic, at):
+            return kind
     if head[510:512] == b"\x55\xaa" or head[1080:1082] == b"\x53\xef" or head[1024:1025] == b"H":
         return _volume(head)
     return None
+
+
+def _is_tar_sum(head: bytes) -> bool:
+    """Returns whether the sum of a header is right (POSIX.1-2017 pax, "ustar Interchange Format")."""
+    block = head[:512]
+    return len(block) == 512 and sum(block) - sum(block[148:156]) + 8 * 0x20 == int(head[148:155], 8)
 
 
 def _volume(head: bytes) -> ContainerKind | None:
@@ -357,8 +399,14 @@ def _has_partitions(head: bytes) -> bool:
     return bool(used) and all(row[0] in {0, 0x80} for row in rows) and all(any(row[8:12]) for row in used)
 
 
+def _long_mail(head: bytes) -> ContainerKind | None:
+    """Returns the kind of a text whose first fields need more than :data:`HEAD_BYTES`."""
+    begins = _FIRST_FIELD.match(head) is not None and _BLANK_LINE.search(head, 0, HEAD_BYTES) is None
+    return _mail(head) if begins else None
+
+
 def _mail(head: bytes) -> ContainerKind | None:
-    if head.startswith(b"From ") and _MBOX.match(head):
+    if head.startswith(b"From ") and (_MBOX.match(head) or _mail(head.partition(b"\n")[2]) is not None):
         return ContainerKind.MBOX
     # Nearly every text fails here, without the cost of a pattern of many words.
     if head.find(b":", 0, LONGEST_FIELD + 1) < 0 or (field := _FIRST_FIELD.match(head)) is None:
@@ -366,8 +414,8 @@ def _mail(head: bytes) -> ContainerKind | None:
     name = field[1].lower()
     if name not in _NAMES and not name.startswith(b"x-") and not any(map(head.__contains__, _TYPICAL_LINES)):
         return None
-    block = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
-    if _MIME.search(block):
+    block = _BLANK_LINE.split(head, maxsplit=1)[0]
+    if _MIME.search(block) or (_ENCODED.search(block) and _TYPED.search(block)):
         return ContainerKind.EML
     names = {name.lower() for name in _EVERY_HEADER.findall(block)}
     is_typical = len(names & _TYPICAL) > 1 or names >= _LETTER
@@ -403,8 +451,43 @@ def _is_ext(head: bytes) -> bool:
     return bool(inodes and blocks) and block_size_log <= 6 and state < 0x100 and errors <= 3 and revision <= 1
 
 
+_UU_BEGIN = lazy_pattern(
+    rb"begin(?:-base64)? [0-7]{3,4} [^\r\n]{1,1000}\r?\n|=ybegin (?:[a-z]{1,10}=\d{1,15} ){2,4}name="
+)
+
+
+def _is_uuencoded(head: bytes) -> bool:
+    return _UU_BEGIN.match(head) is not None
+
+
+def _is_asar(head: bytes) -> bool:
+    return head[16:24] == b'{"files"'
+
+
+def _is_zoo(head: bytes) -> bool:
+    return head[20:24] == b"\xdc\xa7\xc4\xfd"
+
+
+def _is_stuffit(head: bytes) -> bool:
+    return head[10:14] == b"rLau" or head.startswith(b"StuffIt")
+
+
+def _is_cramfs(head: bytes) -> bool:
+    return head[16:32] == b"Compressed ROMFS"
+
+
+def _is_mmdf(head: bytes) -> bool:
+    return _mail(head[5:]) is not None
+
+
+def _is_installshield(head: bytes) -> bool:
+    return len(head) > 20 and head[7] in {1, 2, 4} and not any(head[8:12])
+
+
 def _is_cpio(head: bytes) -> bool:
     """Returns whether the first header has the mode of a file type: many texts begin with the digits of a magic."""
+    if head[0] in {0xC7, 0x71}:
+        return _is_binary_cpio(head)
     digits, base = (head[18:24], 8) if head.startswith(b"070707") else (head[14:22], 16)
     try:
         mode = int(digits, base)
@@ -413,10 +496,24 @@ def _is_cpio(head: bytes) -> bool:
     return mode >> 16 == 0 and mode & 0o170000 in _FILE_TYPES
 
 
+def _is_binary_cpio(head: bytes) -> bool:
+    """Returns whether the words of the first header agree with one another: the magic has two bytes only."""
+    if len(head) < 28:
+        return False
+    words = struct.unpack_from("<13H" if head[0] == 0xC7 else ">13H", head)
+    mode, links, name_bytes = words[3], words[6], words[10]
+    name = head[26 : 26 + name_bytes]
+    is_named = 2 <= name_bytes <= 1024 and b"\0" not in name[:-1] and (len(name) < name_bytes or not name[-1])
+    return is_named and links < 1024 and mode & 0o170000 in _FILE_TYPES and words[11] < 0x8000
+
+
 _NAMING_BYTES = frozenset((*_BY_FIRST_BYTE, *_LETTERS, *_DIGITS, *_BEFORE_TEXT, _LZMA_FIRST))
 """First bytes that can name a kind. With others, only later bytes can."""
 
-_LATER_BYTES = rb".{2}-lh|.{3}NTFS|.{32}NXSB|.{154}\0 |.{257}ustar|.{510}\x55\xaa|.{1024}H|.{1080}\x53\xef"
+_LATER_BYTES = (
+    rb".{2}-lh|.{3}NTFS|.{4}\xef\xcd\xab\x89|.{7}\*\*ACE|.{32}NXSB|.{60}BOOKM|.{100}[0-7 ]{7}\0.{40}[0-7]{7}\0"
+    rb"|.{154}\0 |.{257}ustar|.{510}\x55\xaa|.{1024}H|.{1080}\x53\xef"
+)
 """The later bytes of which one is needed to name a kind."""
 _LATER = re.compile(_LATER_BYTES, re.DOTALL)
 
@@ -426,7 +523,7 @@ def _suspect() -> re.Pattern[bytes]:
 
     One match costs a fraction of the tests in order, and most files do not match.
     """
-    magics = [re.escape(magic) for magic, _ in _FROM_START] + [re.escape(host) for host in _HOSTS]
+    magics = [re.escape(magic) for magic, _ in FROM_START] + [re.escape(host) for host in _HOSTS]
     firsts = b"".join(b"\\x%02x" % first for first in sorted({*_BY_FIRST_BYTE, *_HOST_BYTES}))
     others = (
         rb"(?=[%b])(?:%b)" % (firsts, b"|".join(magics)),
@@ -450,4 +547,11 @@ _CONFIRM = {
     ContainerKind.ARJ: _is_arj,
     ContainerKind.COMPRESS: _is_compress,
     ContainerKind.CPIO: _is_cpio,
+    ContainerKind.UUENCODE: _is_uuencoded,
+    ContainerKind.ASAR: _is_asar,
+    ContainerKind.ZOO: _is_zoo,
+    ContainerKind.STUFFIT: _is_stuffit,
+    ContainerKind.CRAMFS: _is_cramfs,
+    ContainerKind.MMDF: _is_mmdf,
+    ContainerKind.INSTALLSHIELD: _is_installshield,
 }

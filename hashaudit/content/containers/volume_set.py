@@ -12,7 +12,8 @@ from itertools import count
 
 from hashaudit.content.containers.interface import RandomSource
 from hashaudit.content.containers.member_source import Beside, FileSource, ReadInOrder
-from hashaudit.content.containers.sniff import TAIL_BYTES
+from hashaudit.content.containers.rar_blocks import has_volumes
+from hashaudit.content.containers.sniff import SEARCHED_BYTES, TAIL_BYTES, appended_start
 from hashaudit.model.containers import ContainerKind
 
 MAX_VOLUMES = 100_000
@@ -42,8 +43,11 @@ class VolumeSet(ReadInOrder):
     """
 
     def __init__(self, volumes: Sequence[RandomSource], missing: bytes | None = None) -> None:
-        self._volumes = volumes
+        self.volumes = volumes
+        """In their order."""
         self.missing = missing
+        self.behind_gaps: set[int] = set()
+        """Positions in :attr:`volumes` of those behind a missing one."""
         self.has_gap = False
         """True if volumes behind the missing one are there."""
         self.starts: list[int] = []
@@ -62,7 +66,7 @@ class VolumeSet(ReadInOrder):
         while count > 0:
             number = bisect_right(self.starts, offset) - 1
             within = offset - self.starts[number]
-            data = self._volumes[number].read_at(within, min(count, self._volumes[number].size - within))
+            data = self.volumes[number].read_at(within, min(count, self.volumes[number].size - within))
             if not data:
                 break
             parts.append(data)
@@ -89,6 +93,8 @@ def with_volumes(kind: ContainerKind, source: RandomSource) -> RandomSource:
         return source
     if kind is ContainerKind.ZIP and (found := _ZIP_NAME.fullmatch(beside.name)) is not None:
         return _split_zip(source, beside, found[1] + found[2])
+    if kind is ContainerKind.RAR:
+        return _split_rar(source, beside)
     names = _names(kind, beside.name)
     if names is None:
         return source
@@ -116,10 +122,68 @@ def is_later_volume(kind: ContainerKind, source: RandomSource) -> bool:
                 first = beside.open(found[1] + letter + b"01")
                 return first is not None and _is_ewf(first, 1)
         return False
+    if kind is ContainerKind.RAR:
+        return _is_later_rar(source, beside)
     if kind is ContainerKind.ZIP and (found := _ZIP_LATER.fullmatch(beside.name)) is not None:
         last = beside.open(found[1] + (b"zip" if found[2] == b"z" else b"ZIP"))
         return last is not None and 0 < int(found[3]) <= _disk_of(last)
     return False
+
+
+def _split_rar(source: RandomSource, beside: Beside) -> RandomSource:
+    """Returns a rar archive with the volumes behind it. Those behind a missing one are read too."""
+    if not _is_first_rar(beside.name) or not _is_rar_volume(source):
+        return source
+    volumes, missing, behind_gaps, absent = [source], None, set[int](), 0
+    name = _next_rar(beside.name)
+    while name is not None and absent <= MOST_MISSING and len(volumes) < MAX_VOLUMES:
+        volume = beside.open(name)
+        if volume is None or not _is_rar_volume(volume):
+            absent += 1
+            missing = missing or name
+        else:
+            if absent:
+                behind_gaps.add(len(volumes))
+            absent = 0
+            volumes.append(volume)
+        name = _next_rar(name)
+    joined = VolumeSet(volumes, None if missing is None else _rar_suffix(missing))
+    joined.behind_gaps, joined.has_gap = behind_gaps, bool(behind_gaps)
+    return joined
+
+
+def _is_later_rar(source: RandomSource, beside: Beside) -> bool:
+    if _is_first_rar(beside.name) or not _is_rar_volume(source):
+        return False
+    if (found := _RAR_PART.fullmatch(beside.name)) is not None:
+        number = b"%0*d" % (len(found[2]), 1)
+        names = [found[1] + number + suffix for suffix in (found[3], b".exe", b".EXE")]
+    elif (found := _RAR_OLD.fullmatch(beside.name)) is not None:
+        names = [found[1] + (b"rar" if found[2].islower() else b"RAR")]
+    else:
+        return False
+    return any((first := beside.open(name)) is not None and _is_rar_volume(first) for name in names)
+
+
+def _is_first_rar(name: bytes) -> bool:
+    if (found := _RAR_PART.fullmatch(name)) is not None:
+        return int(found[2]) == 1
+    found = _RAR_OLD.fullmatch(name)
+    return found is not None and not found[3].isdigit()
+
+
+def _is_rar_volume(source: RandomSource) -> bool:
+    start = 0
+    if not source.read_at(0, 7).startswith(b"Rar!\x1a\x07"):
+        found = appended_start(source.read_at, min(source.size, SEARCHED_BYTES), ContainerKind.RAR)
+        if found is None:
+            return False
+        start = found
+    return has_volumes(source, start)
+
+
+def _rar_suffix(name: bytes) -> bytes:
+    return _suffix(name if _RAR_PART.fullmatch(name) is None else name[: name.rfind(b".")])
 
 
 def missing_rar(source: RandomSource) -> bytes | None:
@@ -128,13 +192,15 @@ def missing_rar(source: RandomSource) -> bytes | None:
     name = None if beside is None else _next_rar(beside.name)
     if beside is None or name is None or beside.open(name) is not None:
         return None
-    return _suffix(name if _RAR_PART.fullmatch(name) is None else name[: name.rfind(b".")])
+    return _rar_suffix(name)
 
 
 def _next_rar(name: bytes) -> bytes | None:
     """Returns the name of the next volume: ``.part2.rar`` behind ``.part1.rar``, or ``.r00`` behind ``.rar``."""
     if (found := _RAR_PART.fullmatch(name)) is not None:
-        return found[1] + b"%0*d" % (len(found[2]), int(found[2]) + 1) + found[3]
+        # Only the first one may be a program.
+        suffix = found[3] if found[3].lower() == b".rar" else b".rar" if found[3].islower() else b".RAR"
+        return found[1] + b"%0*d" % (len(found[2]), int(found[2]) + 1) + suffix
     if (found := _RAR_OLD.fullmatch(name)) is None:
         return None
     letter, number = found[2], found[3]
@@ -152,8 +218,13 @@ def names_beside(name: bytes, others: Callable[[], Sequence[bytes]]) -> Iterator
         others: returns the names in its directory.
     """
     following = _next_rar(name)
-    if following is not None and following in others():
-        yield following
+    if following is not None:
+        present, lacking = frozenset(others()), 0
+        while following is not None and lacking <= MOST_MISSING:
+            lacking = 0 if following in present else lacking + 1
+            if following in present:
+                yield following
+            following = _next_rar(following)
         return
     for kind in (ContainerKind.EWF, ContainerKind.PARTITIONS, ContainerKind.ZIP):
         names = _names(kind, name)

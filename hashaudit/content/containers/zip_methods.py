@@ -12,12 +12,13 @@ from hashaudit.content.containers.zip_central_directory import Entry
 from hashaudit.model.faults import FaultCode
 
 UNSUPPORTED = "compression method {} is not supported"
+INSTALL = "; install hashaudit[archives]"
 
 METHODS = frozenset((0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 16, 18, 19, 20, 93, 94, 95, 96, 97, 98, 99))
 """Every method that has a meaning."""
 
 
-def decoder_of(entry: Entry) -> Decoder | None:
+def decoder_of(entry: Entry) -> Decoder | None:  # noqa: PLR0911 # one case a method
     """Returns the decoder of a member's method (4.4.5); ``None``: it is stored.
 
     Raises:
@@ -28,6 +29,10 @@ def decoder_of(entry: Entry) -> Decoder | None:
             return None
         case 8:
             return compressed_stream.raw_deflate()
+        case 9 if (found := compressed_stream.deflate64()) is not None:
+            return found
+        case 9:
+            raise ContainerError(FaultCode.UNSUPPORTED, UNSUPPORTED.format(9) + INSTALL)
         case 12:
             return compressed_stream.bzip2()
         case 14:

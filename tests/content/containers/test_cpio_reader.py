@@ -1,6 +1,7 @@
 """Cpio archives of three forms, archives behind one another, and what follows them."""
 
 import gzip
+import struct
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,18 @@ def posix(name: bytes, data: bytes, mode: int = 0o100644) -> bytes:
     return head + b"%011o%06o%011o" % (0, len(name) + 1, len(data)) + name + b"\0" + data
 
 
+def binary(name: bytes, data: bytes, order: str, mode: int = 0o100644) -> bytes:
+    words = (0o070707, 1, 1, mode, 0, 0, 1, 0, 0, 0, len(name) + 1, len(data) >> 16, len(data) & 0xFFFF)
+    head = struct.pack(f"{order}13H", *words) + name + b"\0"
+    return b"".join(part + bytes(len(part) % 2) for part in (head, data))
+
+
 def made(form: str, content: dict[bytes, bytes] = CONTENT) -> bytes:
     content = content | {b"TRAILER!!!": b""}
     if form == "posix":
         return posix(b"d", b"", 0o040755) + b"".join(posix(name, data) for name, data in content.items())
+    if form in {"<", ">"}:
+        return binary(b"d", b"", form, 0o040755) + b"".join(binary(name, data, form) for name, data in content.items())
     magic = b"070702" if form == "sum" else b"070701"
     return new(b"d", b"", mode=0o040755) + b"".join(new(name, data, magic=magic) for name, data in content.items())
 
@@ -40,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 EXPECTED = {(name,): sha256(data) for name, data in CONTENT.items()}
 
 
-@pytest.mark.parametrize("form", ["new", "sum", "posix"])
+@pytest.mark.parametrize("form", ["new", "sum", "posix", "<", ">"])
 def test_members_and_truncation(path: Path, form: str) -> None:
     whole = made(form)
     path.write_bytes(whole + bytes(512 - len(whole) % 512))

@@ -271,3 +271,10 @@ def test_damaged_messages_end_and_are_told() -> None:
     for end in range(start + 200, data.index(b"message/rfc822") - 200, 97):
         assert read(read_mail, data[:end]).faults, "a message that is cut off says so"
     assert email.message_from_bytes(data).get_content_type() == "multipart/mixed"
+
+
+def test_a_mailbox_behind_a_byte_order_mark_has_its_first_message() -> None:
+    message = b"Subject: a\n\none\n"
+    for before in (b"\xef\xbb\xbf", b"\n\n"):
+        mailbox = before + (b"From a Thu Nov 26 02:00:00 2026\n" + message + b"\n") * 2
+        assert read(read_mbox, mailbox).contents == {message}

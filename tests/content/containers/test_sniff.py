@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from hashaudit.content.containers import signatures
 from hashaudit.content.containers import sniff as module
 from hashaudit.content.containers.sniff import TAIL_BYTES, ContainerProbe, is_plain, sniff
 from hashaudit.model.containers import ContainerKind
@@ -186,7 +187,7 @@ def test_random_bytes_are_no_container() -> None:
 
 
 def test_each_kind_can_be_detected() -> None:
-    text = Path(module.__file__).read_text()
+    text = Path(module.__file__).read_text() + Path(signatures.__file__).read_text()
     of_names = {ContainerKind.VOLUME}
     assert not [kind for kind in {*ContainerKind} - of_names if f"ContainerKind.{kind.name}" not in text]
 
@@ -204,7 +205,7 @@ def test_the_signature_of_a_zip_s_end_in_code_is_not_one() -> None:
 
 def test_what_is_plain_is_no_container() -> None:
     dice = random.Random(14)
-    begins = [magic for magic, _ in module._FROM_START]
+    begins = [magic for magic, _ in signatures.FROM_START]
     begins += [
         b"From: a\r\nTo: b\r\nDate: c\r\nSubject: d\r\n\r\n",
         b"From a@b Mon Jan  1 10:00:00 2020\nFrom: x\nTo: y\n",
@@ -241,6 +242,40 @@ def test_what_is_plain_is_no_container() -> None:
 def test_ordinary_content_is_plain() -> None:
     for text in (b"", b"x", b"word: no field\n" * 9, b"# heading\n", b"{}", b"12 words", bytes(5000), b"\xff" * 40_000):
         assert is_plain(text, len(text))
+
+
+def test_archives_behind_any_file_are_found_by_their_end() -> None:
+    """A rar or 7z behind an image, which is longer than the bytes of its end that are kept."""
+    seven_zip = b"\x17\x06\xc1\xc5\x93\x01\x09\x80\xeb\x00\x07\x0b\x01\x00\x01#\x03\x01\x01\x05]\0\x10\0\0\x0c"
+    for end, kind in (
+        (b"\x1d\x77\x56\x51\x03\x05\x04\0", ContainerKind.RAR),
+        (b"\xc4\x3d\x7b\0\x40\x07\0", ContainerKind.RAR),
+        (seven_zip, ContainerKind.SEVEN_ZIP),
+    ):
+        for begin in (b"\xff\xd8\xff", b"\0\0\0\x18ftypmp42", b"text"):
+            data = begin + b"x" * 200_000 + end
+            assert kind_of(data) is kind
+            assert not is_plain(data, len(data))
+            assert kind_of(data + b"x" * 300) is None
+
+
+def test_mail_with_long_or_few_fields_is_detected() -> None:
+    for before in (b"Received: from a\r\n by b\r\n" * 300, b"X-Junk: " + b"a" * 9000 + b"\r\n"):
+        assert kind_of(before + MAIL) is ContainerKind.EML
+    part = b"Content-Type: image/jpeg\nContent-Transfer-Encoding: base64\n\nYWJj\n"
+    assert kind_of(part) is ContainerKind.EML
+    assert kind_of(b"To: b@example.org\n" + part) is ContainerKind.EML
+    for line in (b"From MAILER-DAEMON\n", b"From a 2024-01-01T00:00:00\n"):
+        assert kind_of(line + MAIL) is ContainerKind.MBOX
+    assert kind_of(b"Name: " + b"word " * 9000) is None
+
+
+def test_the_old_tar_of_cpio_is_detected() -> None:
+    header = bytearray(old_tar())
+    header[148:156] = b"%07o\0" % int(header[148:154], 8)
+    assert kind_of(bytes(header)) is ContainerKind.TAR
+    header[0] ^= 1
+    assert kind_of(bytes(header)) is None
 
 
 def test_disks_of_other_systems_are_detected() -> None:

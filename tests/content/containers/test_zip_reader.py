@@ -175,7 +175,7 @@ def test_entries_that_overlap_are_read_once(path: Path) -> None:
     ("changes", "code"),
     [
         ({"flags": 1}, "encrypted"),
-        ({"method": 9}, "unsupported"),
+        ({"method": 98}, "unsupported"),
         ({"size": 5}, "damaged"),
         ({"packed": 9999}, "damaged"),
     ],
