@@ -7,7 +7,7 @@ detected before use.
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -79,6 +79,10 @@ class KnownFile(msgspec.Struct, frozen=True):
         return _ENTRY_BYTES + length_of(self.values)
 
 
+PlainEntry = tuple[int, int, TimeNs, TimeNs, int, int, int, tuple[bytes, ...]]
+"""A :class:`CachedEntry` of the first scan and the first numbers of its block."""
+
+
 class _Head(msgspec.Struct, array_like=True):
     runs: tuple[str, ...]
 
@@ -113,6 +117,37 @@ def runs_of(sealed: bytes) -> tuple[str, ...]:
         return _HEADS.decode(memoryview(sealed)[_SEAL_BYTES:]).runs
     except msgspec.DecodeError:
         return ()
+
+
+def plain_file(entry: PlainEntry, numbers: Sequence[int], run_id: str) -> KnownFile:
+    """Returns a file that :func:`seal_plain` would take, by itself."""
+    *state, _, _, seen, values = entry
+    return KnownFile(tuple(state), run_id, seen, dict(zip(numbers, values, strict=True)))  # type: ignore[arg-type] # four
+
+
+def seal_plain(
+    directory: bytes, run_id: str, numbers: tuple[int, ...], files: Mapping[bytes, PlainEntry]
+) -> list[tuple[bytes, bytes]] | None:
+    """Returns sealed blocks with files of one scan and the first name of each, as :func:`blocks_of` makes them.
+
+    Returns ``None`` if blocks of as many files as possible were too long.
+
+    Args:
+        directory: key of the directory.
+        run_id: the scan.
+        numbers: of the fingerprints of all files.
+        files: by cache name.
+    """
+    # Most files of a first scan come here. So nothing is made for a single one.
+    names = sorted(files)
+    found = []
+    for first in range(0, len(names), BLOCK_ENTRIES):
+        part = names[first : first + BLOCK_ENTRIES]
+        content = _ENCODER.encode(((run_id,), (numbers,), {name: files[name] for name in part}))
+        if len(content) > BLOCK_BYTES:
+            return None
+        found.append((part[0], _seal_of(directory, content) + content))
+    return found
 
 
 def files_of(block: Block) -> dict[bytes, KnownFile]:

@@ -187,7 +187,11 @@ class Store:
         """Replaces blocks of one directory by others."""
         places = [(row.directory, row.first) for row in before]
         self._connection.executemany("DELETE FROM block WHERE directory = ? AND first = ?", places)
-        self._connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?)", after)
+        self.insert(after)
+
+    def insert(self, rows: Iterable[Row]) -> None:
+        """Adds blocks, in a transaction of :meth:`writing`."""
+        self._connection.executemany("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?)", rows)
 
     def blocks(self) -> Iterator[Row]:
         """Yields all blocks without those of damaged types."""

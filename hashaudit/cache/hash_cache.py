@@ -9,14 +9,24 @@ import random
 import sqlite3
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Self
 
 import msgspec
 
 from hashaudit.cache import permissions
-from hashaudit.cache.blocks import KnownFile, blocks_of, files_of, open_block, seal_block
+from hashaudit.cache.blocks import (
+    KnownFile,
+    PlainEntry,
+    blocks_of,
+    files_of,
+    open_block,
+    plain_file,
+    seal_block,
+    seal_plain,
+)
 from hashaudit.cache.database import LONG_WAIT_S, SHORT_WAIT_S, DamagedError, Row, Store, is_busy, open_store
 from hashaudit.cache.eligibility import Eligibility
 from hashaudit.cache.fingerprints import Fingerprints, HashSpec, numbered
@@ -79,6 +89,8 @@ class Cache:
         """Numbers of the fingerprints of this scan."""
         self._new: dict[bytes, dict[bytes, _New]] = {}
         """Values that wait to be stored, by directory and name."""
+        self._plain: dict[bytes, dict[tuple[int, ...], dict[bytes, PlainEntry]]] = {}
+        """The same of plain files, by directory and numbers of fingerprints."""
         self._seen: dict[bytes, dict[bytes, _State]] = {}
         """Files whose day has to be noted."""
         self._waiting = self._tried = 0
@@ -193,6 +205,42 @@ class Cache:
             new[name] = ((state.inode, state.size, state.mtime_ns, state.ctime_ns), kept)
             self._waiting += 1
             self._waiting_bytes += length_bytes
+        self._flush_if_many()
+
+    def keep_plain(
+        self,
+        first: Entry,
+        places: Iterable[tuple[bytes, Stat]],
+        numbers: tuple[int, ...],
+        values: Sequence[tuple[bytes, ...]],
+    ) -> None:
+        """Stores the values of plain files in one directory, or of one object.
+
+        Args:
+            first: one of them. They share its directory, device and consistency.
+            places: the cache name and the state of each; see :func:`hashaudit.cache.object_places.place_of`.
+            numbers: of the fingerprints of the values.
+            values: of each.
+        """
+        directory = self._places.directory_key(first)
+        if self._store is None or directory is None or not self._numbers.issuperset(numbers):
+            return
+        latest_ns = self._places.latest_ns
+        if first.state.kind is Kind.OBJECT:
+            latest_ns = LAST_NS if first.state.is_conclusive else -1
+        today = self._today
+        new: dict[bytes, PlainEntry] = {
+            name: (state.inode, state.size, state.mtime_ns, state.ctime_ns, 0, 0, today, kept)
+            for (name, state), kept in zip(places, values, strict=True)
+            if state.mtime_ns <= latest_ns and state.ctime_ns <= latest_ns
+        }
+        if new:
+            self._plain.setdefault(directory, {}).setdefault(numbers, {}).update(new)
+            self._waiting += len(new)
+            self._waiting_bytes += sum(map(len, chain.from_iterable(values)))
+            self._flush_if_many()
+
+    def _flush_if_many(self) -> None:
         if self._waiting - self._tried >= FLUSH_FILES or self._waiting_bytes >= FLUSH_BYTES:
             self._flush()
 
@@ -220,12 +268,14 @@ class Cache:
                 store.close()
 
     def _flush(self) -> None:
-        if self._store is None or not (self._new or self._seen):
+        if self._store is None or not (self._new or self._plain or self._seen):
             return
         try:
             with self._store.writing():
-                for directory in sorted({*self._new, *self._seen}):
-                    self._write(self._store, directory, self._new.get(directory, {}), self._seen.get(directory, {}))
+                rows: list[Row] = []
+                for directory in sorted({*self._new, *self._plain, *self._seen}):
+                    rows += self._write(self._store, directory)
+                self._store.insert(rows)
         except sqlite3.Error as error:
             if is_busy(error) and self._waiting < MAX_WAITING_FILES:
                 # Another scan is writing; these files follow with the next ones.
@@ -233,10 +283,42 @@ class Cache:
                 return
             if not is_busy(error):
                 self._give_up(error)
-        self._new, self._seen, self._waiting, self._waiting_bytes, self._tried = {}, {}, 0, 0, 0
+        self._new, self._plain, self._seen, self._waiting, self._waiting_bytes, self._tried = {}, {}, {}, 0, 0, 0
 
-    def _write(self, store: Store, directory: bytes, new: Mapping[bytes, _New], seen: Mapping[bytes, _State]) -> None:
-        """Brings the blocks of one directory up to date."""
+    def _write(self, store: Store, directory: bytes) -> list[Row]:
+        """Brings the blocks of one directory up to date, and returns those to add."""
+        new, seen = self._new.get(directory, {}), self._seen.get(directory, {})
+        groups = self._plain.get(directory, {})
+        if len(groups) == 1 and not new and not seen:
+            ((numbers, files),) = groups.items()
+            rows = self._added(store, directory, numbers, files)
+            if rows is not None:
+                return rows
+        plain = {
+            name: plain_file(entry, numbers, self._run_id)
+            for numbers, entries in groups.items()
+            for name, entry in entries.items()
+        }
+        new = {**{name: (file.stat, CachedValue(0, file.values)) for name, file in plain.items()}, **new}
+        self._update(store, directory, new, seen)
+        return []
+
+    def _added(
+        self, store: Store, directory: bytes, numbers: tuple[int, ...], files: Mapping[bytes, PlainEntry]
+    ) -> list[Row] | None:
+        """Returns the rows to add for files behind all that the cache has there; ``None``: they have to be merged."""
+        first, last = min(files), max(files)
+        before = store.find(directory, first, last, repair=True)
+        if len(before) > 1 or any(row.first >= first for row in before):
+            return None
+        for row in before:
+            block = open_block(directory, row.sealed)
+            if block is None or max(block.entries, default=b"") >= first:
+                return None
+        sealed = seal_plain(directory, self._run_id, numbers, files)
+        return None if sealed is None else [Row(directory, name, self._today, block) for name, block in sealed]
+
+    def _update(self, store: Store, directory: bytes, new: Mapping[bytes, _New], seen: Mapping[bytes, _State]) -> None:
         names = sorted({*new, *seen})
         if not names:
             return

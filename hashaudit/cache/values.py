@@ -72,6 +72,23 @@ class CachedValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return length_of(self.values)
 
 
+class PlainValues(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Values to cache for the files of a batch that were read and are nothing but their bytes.
+
+    Most files of a first scan are among them, so they are sent and stored together.
+    """
+
+    numbers: tuple[int, ...] = ()
+    """Of the fingerprints, the same for all."""
+    items: tuple[int, ...] = ()
+    """Positions of the entries in their batch, ascending."""
+    values: tuple[tuple[bytes, ...], ...] = ()
+    """For each item, in the order of the numbers."""
+
+
+NO_PLAIN_VALUES = PlainValues()
+
+
 class _Hash(msgspec.Struct, frozen=True, array_like=True, gc=False):
     value: bytes
     quality: int | None

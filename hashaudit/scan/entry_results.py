@@ -4,13 +4,16 @@ Every entry ends exactly once, as a record that waits for its turn or as a count
 the resume points.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from hashaudit.cache.object_places import place_of
+from hashaudit.cache.values import PlainValues
 from hashaudit.model.containers import ContainerResult
-from hashaudit.model.entry import Consistency, Entry
+from hashaudit.model.entry import Consistency, Entry, Stat
 from hashaudit.model.faults import PathFault, Skipped
 from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import ResumeKey
@@ -22,7 +25,7 @@ from hashaudit.scan.part_results import JoinedMembers, PartOutcome, PartResults
 from hashaudit.scan.resume.journal import Done, Journal, JournaledLink, PartDone
 from hashaudit.workers.member_spool import MemberSpool
 from hashaudit.workers.protocol import Answer, Cached
-from hashaudit.workers.tasks import Completed, Failed, RunTasks, TaskBatch, all_entries, all_sizes
+from hashaudit.workers.tasks import Completed, Failed, RunTasks, Task, TaskBatch, all_entries, all_sizes
 
 if TYPE_CHECKING:
     from hashaudit.cache.hash_cache import Cache
@@ -311,6 +314,27 @@ class EntryResults:
         if cached.to_keep:
             entries = all_entries(tasks)
             self._cache.keep_all([(entries[value.item], value) for value in cached.to_keep])
+        if cached.plain.items:
+            self._keep_plain(self._cache, tasks, cached.plain)
+
+    def _keep_plain(self, cache: "Cache", tasks: Sequence[EntryTask], plain: PlainValues) -> None:
+        """Stores the values of plain files, directory by directory."""
+        items, first, begin = plain.items, 0, 0
+        for part in TaskBatch.of(tasks).parts:
+            after = first + (1 if isinstance(part, Task) else len(part))
+            end = bisect_left(items, after, begin)
+            if begin < end:
+                places: Iterable[tuple[bytes, Stat]]
+                if isinstance(part, Task):
+                    entry, places = part.entry, [place_of(part.entry)]
+                elif end - begin == len(part):
+                    entry, places = part.files.entry(0), zip(part.files.names, part.files.states, strict=True)
+                else:
+                    names, states = part.files.names, part.files.states
+                    entry = part.files.entry(0)
+                    places = [(names[item - first], states[item - first]) for item in items[begin:end]]
+                cache.keep_plain(entry, places, plain.numbers, plain.values[begin:end])
+            first, begin = after, end
 
     def _recall_all(self, tasks: Sequence[EntryTask], reported: Collection[int], hits: Sequence[int]) -> None:
         """Counts the items of a batch whose content an earlier scan read."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hashaudit.cache.blocks import runs_of
-from hashaudit.cache.values import MAX_VALUE_BYTES, length_of
+from hashaudit.cache.values import MAX_VALUE_BYTES, PlainValues, length_of
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_names
 from hashaudit.lazy import lazy_pattern
@@ -79,7 +79,7 @@ class AnswerCheck:
         for value in answer.cache.to_keep:
             if len(value.values) > MAX_VALUES or length_of(value.values) > MAX_VALUE_BYTES:
                 return value.item
-        return None
+        return _invalid_plain(answer.cache.plain)
 
     def _is_possible(self, result: EntryResult, task: Task[ContextT]) -> bool:
         try:
@@ -290,6 +290,15 @@ def members_with_own_words(results: tuple[MemberResult, ...]) -> tuple[MemberRes
         else item
         for item in results
     )
+
+
+def _invalid_plain(plain: PlainValues) -> int | None:
+    """Returns the first item whose values to cache cannot be true."""
+    count = len(plain.numbers)
+    for item, values in zip(plain.items, plain.values, strict=True):
+        if len(values) != count or count > MAX_VALUES or sum(map(len, values)) > MAX_VALUE_BYTES:
+            return item
+    return None
 
 
 def _is_state(state: State | None, entry: Entry) -> bool:

@@ -9,7 +9,7 @@ import errno
 import msgspec
 
 from hashaudit.cache.fingerprints import Fingerprints
-from hashaudit.cache.values import CachedGroup, CachedValue
+from hashaudit.cache.values import NO_PLAIN_VALUES, CachedGroup, CachedValue, PlainValues
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.content.containers.member_filter import MemberPatterns
 from hashaudit.host.sandbox.sandbox import Sandbox
@@ -212,6 +212,8 @@ class Cached(msgspec.Struct, frozen=True, array_like=True):
     """Items that were not read, because the cache had results of an earlier scan."""
     damaged: int = 0
     """Number of files that were read because their cached values were damaged."""
+    plain: PlainValues = NO_PLAIN_VALUES
+    """As ``to_keep``, of other items."""
 
 
 NOTHING_CACHED = Cached()

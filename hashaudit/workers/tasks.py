@@ -225,7 +225,10 @@ def accounted_for(answer: Answer, tasks: Sequence[Task[ContextT]]) -> bool:
 
 def _may_be_cached(cached: Cached, tasks: Sequence[Task[ContextT]]) -> bool:
     """Returns whether the cache applies to all items that an answer has from it or for it."""
-    items = [*cached.hits, *(new.item for new in cached.to_keep)]
+    plain = cached.plain.items
+    if len(plain) != len(cached.plain.values) or not all(map(int.__lt__, plain, plain[1:])):
+        return False
+    items = [*cached.hits, *plain, *(new.item for new in cached.to_keep)]
     if not items:
         return True
     if min(items) < 0 or max(items) >= len(tasks):

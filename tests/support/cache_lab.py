@@ -14,6 +14,7 @@ from PIL import Image
 
 from hashaudit.cache.eligibility import TRUSTED_TYPES, Eligibility
 from hashaudit.cache.hash_cache import Cache
+from hashaudit.cache.object_places import place_of
 from hashaudit.cache.values import CachedGroup
 from hashaudit.host.mount_table import read_mount_table
 from hashaudit.lists.interface import ListSpec
@@ -121,6 +122,9 @@ def scan(
                 answer = _examine(plan, entries, known, report_all=not unreported)
                 for kept in answer.cache.to_keep:
                     cache.keep(entries[kept.item], kept)
+                plain = answer.cache.plain
+                for item, values in zip(plain.items, plain.values, strict=True):
+                    cache.keep_plain(entries[item], [place_of(entries[item])], plain.numbers, [values])
     found = {
         entries[one.item].path: msgspec.structs.replace(one, from_run=None, bytes_read=0) for one in answer.reported
     }

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hashaudit.cache.blocks import KnownFile, blocks_of, seal_block
-from hashaudit.cache.values import CachedGroup, CachedValue
+from hashaudit.cache.values import CachedGroup, CachedValue, PlainValues
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.model.entry import Consistency, Entry, ObjectState, Stat
 from hashaudit.model.faults import Fault, FaultCode, Stage
@@ -164,6 +164,9 @@ def test_results_of_the_cache_name_the_run_that_the_parent_knows() -> None:
     assert is_possible(HONEST, of=known, cache=Cached((CachedValue(0, {1: b"x" * 32}),)))
     for values in ({1: b"x" * (1 << 20)}, dict.fromkeys(range(300), b"")):
         assert not is_possible(HONEST, of=known, cache=Cached((CachedValue(0, values),)))
+    assert is_possible(HONEST, of=known, cache=Cached(plain=PlainValues((1, 2), (0,), ((b"x" * 32, b""),))))
+    for numbers, plain in (((1,), (b"", b"")), ((1,), (b"x" * (1 << 20),)), (tuple(range(300)), (b"",) * 300)):
+        assert not is_possible(HONEST, of=known, cache=Cached(plain=PlainValues(numbers, (0,), (plain,))))
 
 
 def test_the_item_with_the_lie_is_named() -> None:

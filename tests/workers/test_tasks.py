@@ -1,14 +1,17 @@
 """A batch with runs behaves as the list of its tasks, and reaches a worker in the same order."""
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from findings_lab import stat
+from hashaudit.cache.values import CachedGroup, PlainValues
 from hashaudit.model.entry import Entry
 from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import DirectoryRef, Location
 from hashaudit.model.results import EntryResult
-from hashaudit.workers.protocol import BATCH_DECODER, ENCODER, Answer, WorkBatch
+from hashaudit.workers.protocol import BATCH_DECODER, ENCODER, Answer, Cached, WorkBatch
 from hashaudit.workers.tasks import RunTasks, Task, TaskBatch, accounted_for, grouped
 
 Part = Task[int] | RunTasks[int]
@@ -66,3 +69,22 @@ def test_an_answer_accounts_for_a_batch_as_for_its_tasks(lengths: list[int], rep
     results = tuple(EntryResult(item, None, 0, batch[0].entry.consistency, {}) for item in reported if batch)
     answer = Answer(1, (), 0, results, not_begun=left)
     assert accounted_for(answer, batch) == accounted_for(answer, tuple(batch))
+
+
+@pytest.mark.parametrize(
+    ("plain", "is_possible"),
+    [
+        (PlainValues(), True),
+        (PlainValues((1,), (0, 1, 3), ((b"a",), (b"b",), (b"c",))), True),
+        (PlainValues((1,), (0, 2, 1), ((b"a",), (b"b",), (b"c",))), False),
+        (PlainValues((1,), (1, 1), ((b"a",), (b"b",))), False),
+        (PlainValues((1,), (0, 1), ((b"a",),)), False),
+        (PlainValues((1,), (-1,), ((b"a",),)), False),
+        (PlainValues((1,), (4,), ((b"a",),)), False),
+    ],
+)
+def test_values_to_cache_are_of_files_that_the_cache_applies_to(plain: PlainValues, is_possible: bool) -> None:
+    parts = [msgspec.structs.replace(part, known=CachedGroup(b"key", (), "", 0)) for part in parts_of([0, 3])]
+    answer = Answer(1, (), 0, (), Cached(plain=plain))
+    assert accounted_for(answer, TaskBatch(parts)) is is_possible
+    assert accounted_for(answer, TaskBatch(parts_of([0, 3]))) is not bool(plain.items)

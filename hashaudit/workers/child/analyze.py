@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.cache.object_places import place_of
-from hashaudit.cache.values import CachedValue
+from hashaudit.cache.values import NO_PLAIN_VALUES, CachedValue, PlainValues
 from hashaudit.content.containers.member_source import FileSource
 from hashaudit.content.containers.sniff import is_plain
 from hashaudit.content.digests.digest_registry import DIGESTS
@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     from hashaudit.workers.child.pictures import PictureResult, Pictures
     from hashaudit.workers.child.small_objects import BufferedObject
 
+
+Keep = Callable[[int, Item, dict[AlgorithmName, bytes], os.stat_result], None]
+"""Takes the number of an item in its batch, the item, its digests, and its status when it was read."""
 
 PlainDigests = Callable[[bytes | memoryview, bytes | bytearray], dict[AlgorithmName, bytes] | None]
 
@@ -227,6 +230,10 @@ class Analyzer:
             first += len(group.items)
         return frozenset(found)
 
+    def cached(self, counts: "Counts") -> Cached:
+        """Returns the share of the cache in the answer to a batch."""
+        return counts.cached(() if self.cache_reader is None else self.cache_reader.plain_numbers)
+
     def known(self, group: Group) -> KnownGroup | None:
         """Returns what is cached of the entries of a directory; ``None`` if the cache does not apply to them."""
         return None if self.cache_reader is None or group.cached is None else self.cache_reader.open(group.cached)
@@ -281,31 +288,27 @@ class Analyzer:
         digests = self._plain_digests(content, content)
         return None if digests is None else (digests, outcome)
 
-    def quick_to_cache(
-        self,
-        number: int,
-        item: Item,
-        digests: dict[AlgorithmName, bytes],
-        status: os.stat_result,
-        values: list[CachedValue],
-    ) -> None:
-        """Adds the value of a file that was read by :meth:`quick_reader`, unless it changed after it was listed.
+    def plain_keeper(self, counts: "Counts") -> "Keep":
+        """Returns a function that adds the values of a file that was read by :meth:`quick_reader` to a batch.
 
-        Args:
-            number: of the item in its batch.
-            item: as listed by the source.
-            digests: of the file.
-            status: of the file when it was read, with the inode and size that were listed.
-            values: of the batch. Those of plain files are too short to fill an answer.
+        It adds none if the file changed after it was listed, or was not to be decoded.
         """
-        state = item.state
-        if (
-            self.cache_reader is not None
-            and status.st_mtime_ns == state.mtime_ns  # type: ignore[union-attr] # files have no other state
-            and status.st_ctime_ns == state.ctime_ns  # type: ignore[union-attr] # as above
-        ):
-            is_no_picture = self._pictures is not None and item.decode
-            values.append(CachedValue(number, self.cache_reader.values_of_plain(digests, is_no_picture)))
+        if self.cache_reader is None:
+            return _keep_nothing
+        values_of, items, values = self.cache_reader.plain_values(), counts.plain_items, counts.plain_values
+        has_pictures = self._pictures is not None
+
+        def keep(number: int, item: Item, digests: dict[AlgorithmName, bytes], status: os.stat_result) -> None:
+            state = item.state
+            if (
+                status.st_mtime_ns == state.mtime_ns  # type: ignore[union-attr] # files have no other state
+                and status.st_ctime_ns == state.ctime_ns  # type: ignore[union-attr] # as above
+                and (item.decode or not has_pictures)
+            ):
+                items.append(number)
+                values.append(values_of(digests))
+
+        return keep
 
     def object_to_cache(
         self,
@@ -313,7 +316,7 @@ class Analyzer:
         entry: Entry,
         digests: dict[AlgorithmName, bytes],
         outcome: "ReadOutcome[BufferedObject]",
-        values: list[CachedValue],
+        counts: "Counts",
     ) -> None:
         """Adds the value of an object that was read by :meth:`quick_object`, if its state proves its content.
 
@@ -322,12 +325,12 @@ class Analyzer:
             entry: as listed by the source.
             digests: of the object.
             outcome: of reading it.
-            values: of the batch.
+            counts: of the batch.
         """
         if self.cache_reader is None or not proves_content(outcome, entry) or self._may_be_replaced(entry):
             return
-        is_no_picture = self._pictures is not None
-        values.append(CachedValue(number, self.cache_reader.values_of_plain(digests, is_no_picture)))
+        counts.plain_items.append(number)
+        counts.plain_values.append(self.cache_reader.plain_values()(digests))
 
     def quick_state(self, group: Group, name: bytes, status: os.stat_result) -> Stat:
         """Returns the state of a file that was read by :meth:`quick_reader`."""
@@ -469,6 +472,10 @@ def _held(inside: Inside) -> "HeldObject":
     return HeldObject(inside.policy.kinds)
 
 
+def _keep_nothing(_number: int, _item: Item, _digests: dict[AlgorithmName, bytes], _status: os.stat_result) -> None:
+    pass
+
+
 class Counts:
     """Bytes read and use of the cache in one batch."""
 
@@ -478,6 +485,10 @@ class Counts:
         """Numbers of files that were not read, in any order."""
         self._damaged = 0
         self.to_cache: list[CachedValue] = []
+        self.plain_items: list[int] = []
+        """Numbers of plain files to cache, ascending."""
+        self.plain_values: list[tuple[bytes, ...]] = []
+        """Their values."""
 
     def add(self, number: int, analysis: AnalysisResult) -> None:
         """Adds one file, by its position in the batch."""
@@ -488,6 +499,9 @@ class Counts:
         if analysis.to_cache is not None:
             self.to_cache.append(analysis.to_cache)
 
-    def cached(self) -> Cached:
-        """Returns the share of the cache in the answer."""
-        return Cached(tuple(self.to_cache), tuple(self.cache_hits), self._damaged)
+    def cached(self, plain_numbers: tuple[int, ...]) -> Cached:
+        """Returns the share of the cache in the answer, with the numbers of the values of plain files."""
+        plain = NO_PLAIN_VALUES
+        if self.plain_items:
+            plain = PlainValues(plain_numbers, tuple(self.plain_items), tuple(self.plain_values))
+        return Cached(tuple(self.to_cache), tuple(self.cache_hits), self._damaged, plain)

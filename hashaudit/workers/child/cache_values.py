@@ -36,9 +36,11 @@ class CacheReader:
 
     def __init__(self, recipes: Fingerprints) -> None:
         self._recipes = recipes
-        self._container = recipes.container
-        (*_, only) = recipes.digests.items()
-        self._only = only if len(recipes.digests) == 1 else None
+        self._names = tuple(recipes.digests)
+        others = (recipes.container, *((recipes.no_picture,) if recipes.no_picture else ()))
+        self.plain_numbers = (*recipes.digests.values(), *others)
+        """Numbers of the values of a plain file."""
+        self._plain_others = (b"",) * len(others)
 
     def recall(self, values: Values) -> CacheHit | None:
         """Returns the hashes from cached values, or ``None`` if one is missing."""
@@ -69,17 +71,20 @@ class CacheReader:
         values = self._of_digests(content.digests(), content.probe.kind, is_no_picture=is_no_picture)
         return values if of_picture is None else values | of_picture
 
-    def values_of_plain(self, digests: dict[AlgorithmName, bytes], is_no_picture: bool) -> Values:  # noqa: FBT001 # for speed
-        """Returns the values to cache of a file that is not a container and was read in the state that was listed.
+    def plain_values(self) -> Callable[[dict[AlgorithmName, bytes]], tuple[bytes, ...]]:
+        """Returns a function that makes the values of a file from its digests, by :attr:`plain_numbers`.
 
-        Args:
-            digests: of the content.
-            is_no_picture: it would have been decoded otherwise.
+        The file is nothing but its bytes, was read in the state that was listed, and would have been decoded otherwise.
         """
-        if self._only is None or is_no_picture:
-            return self._of_digests(digests, None, is_no_picture=is_no_picture)
-        name, number = self._only
-        return {number: digests[name], self._container: b""}
+        (first, *rest), others = self._names, self._plain_others
+
+        def one(digests: dict[AlgorithmName, bytes]) -> tuple[bytes, ...]:
+            return (digests[first], *others)
+
+        def several(digests: dict[AlgorithmName, bytes]) -> tuple[bytes, ...]:
+            return (digests[first], *[digests[name] for name in rest], *others)
+
+        return several if rest else one
 
     def _of_digests(
         self, digests: dict[AlgorithmName, bytes], container: ContainerKind | None, *, is_no_picture: bool

@@ -143,7 +143,7 @@ class Examiner:
             tuple(done.known),
             counts.bytes_read,
             tuple(done.reported),
-            counts.cached(),
+            self._analyzer.cached(counts),
             total - begun,
             done.needs_readers,
         )
@@ -170,7 +170,7 @@ class Examiner:
         is_empty, latest_ns = (True, 0) if known is None else (known.is_empty, known.latest_ns)
         unread = None if known is None or is_noted or is_empty else known.unread()
         is_plain_place = isinstance(group.container, DirectoryRef)
-        hits, to_cache = done.counts.cache_hits, done.counts.to_cache
+        hits, keep = done.counts.cache_hits, self._analyzer.plain_keeper(done.counts)
         read = self._quick_reader(group)
         number = first
         for number, item in enumerate(group.items, first):
@@ -209,7 +209,7 @@ class Examiner:
                 if not (is_noted or item.report or may_match(found[0])):
                     quick_bytes += size_bytes
                     if file is not None and found[2]:
-                        self._analyzer.quick_to_cache(number, item, found[0], found[1], to_cache)
+                        keep(number, item, found[0], found[1])
                     continue
                 if self._finish_quickly(number, group, item, found, done, has_cache=file is not None):
                     end_ns = done.end_ns
@@ -252,7 +252,7 @@ class Examiner:
             return False
         done.counts.bytes_read += size_bytes
         if has_cache and may_cache:
-            self._analyzer.quick_to_cache(number, item, digests, status, done.counts.to_cache)
+            self._analyzer.plain_keeper(done.counts)(number, item, digests, status)
         if self._config.report_all or item.report:
             state = self._analyzer.quick_state(group, item.name, status)
             done.report(_plain_result(number, state, _STABLE, digests, found))
@@ -277,7 +277,7 @@ class Examiner:
         done.counts.bytes_read += size_bytes
         number = position[1]
         if known is not None:
-            self._analyzer.object_to_cache(number, entry_of(group, item), digests, outcome, done.counts.to_cache)
+            self._analyzer.object_to_cache(number, entry_of(group, item), digests, outcome, done.counts)
         if self._config.report_all or item.report:
             done.report(_plain_result(number, outcome.stat, outcome.consistency, digests, found))
         elif found[0]:
