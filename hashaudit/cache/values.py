@@ -79,7 +79,7 @@ class PlainValues(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     numbers: tuple[int, ...] = ()
-    """Of the fingerprints, the same for all."""
+    """Numbers of the fingerprints, the same for all files."""
     items: tuple[int, ...] = ()
     """Positions of the entries in their batch, ascending."""
     values: tuple[tuple[bytes, ...], ...] = ()
