@@ -24,20 +24,18 @@ def modules(top: Path) -> dict[str, Path]:
 def imports(tree: ast.AST, known: set[str]) -> set[str]:
     """The known modules that a syntax tree imports, wherever in it the statement is, but for types alone."""
     found = set()
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
+    left = [tree]
+    while left:
+        node = left.pop()
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             # "from package import module" imports the module; "from module import name" imports the module itself.
             found |= {f"{node.module}.{alias.name}" for alias in node.names} & known or {node.module}
+        elif not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+            # Expressions have no statements in them.
+            blocks = (getattr(node, name, []) for name in ("body", "orelse", "finalbody", "handlers", "cases"))
+            left += [inner for block in blocks if isinstance(block, list) for inner in block]
     return found & known
 
 
