@@ -19,7 +19,7 @@ from installed import Tool, of_kind, parsed, totals
 LOOKS_AT_IMAGES = True
 JOBS = "1"  # of every scan that does not say: what is tested here does not depend on it
 
-SIDE_PX = 640
+SIDE_PX = 320
 
 TOY = '''
 import os, signal
@@ -55,14 +55,14 @@ def picture(seed: int, size: tuple[int, int] = (SIDE_PX, SIDE_PX)) -> Image.Imag
     return image
 
 
-@pytest.fixture
-def reference(hashaudit: Tool, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A list made from one picture by ``hash``."""
-    folder = tmp_path / "reference"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("reference")
     picture(1).save(folder / "wanted.png")
-    path = tmp_path / "reference.txt"
-    assert hashaudit("hash", folder, "-a", "pdq,phash", "-o", path).code == 0
+    path = tmp_path_factory.mktemp("list") / "reference.txt"
+    tool = Tool(tmp_path_factory.mktemp("home"))
+    assert tool("hash", folder, "-a", "pdq,phash", "-o", path).code == 0
     return path
 
 
@@ -96,7 +96,7 @@ def test_copies_in_every_format_and_mode_are_found(hashaudit: Tool, reference: P
     wanted.convert("L").save(tree / "grey.png")
     wanted.convert("RGBA").save(tree / "alpha.png")
     Image.fromarray(__import__("numpy").asarray(wanted.convert("L")).astype("uint16") * 257).save(tree / "sixteen.png")
-    wanted.resize((320, 320)).save(tree / "half.png")
+    wanted.resize((SIDE_PX // 2, SIDE_PX // 2)).save(tree / "half.png")
     ImageOps.mirror(wanted).save(tree / "mirrored.png")
     wanted.rotate(90).save(tree / "turned.png")
     ImageOps.expand(wanted, SIDE_PX // 10, "white").save(tree / "framed.png")
