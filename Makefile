@@ -5,14 +5,17 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml README.md LICENSE $(shell find hashaudit cli -name '*.py' -o -name py.typed -o -path '*/templates/*') \
   $(shell find docs/man -name 'hashaudit*')
 PYTEST_ARGS ?=
-# One more than processors, because many tests wait for processes.
-PYTEST_JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
+# Two more than processors, because many tests wait for processes.
+PYTEST_JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 2)
 FUZZ_ARGS ?=
 SOAK_ARGS ?=
 ATTACK_ARGS ?=
 STANDALONE_ARGS ?=
 
-.PHONY: help demo scan test lint bench fuzz attack soak docs standalone clean
+# Without bytecode each process of the suite would compile all tests, at every run.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo scan test suite lint bench fuzz attack soak docs standalone clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -65,7 +68,11 @@ lint: $(VENV)/developed ## Style, types, import contracts and the words of the g
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/check_prose.py
 
-test: lint ## The whole suite, against the installed wheel
+# Both at once: most of lint is one process, and many tests wait.
+test: $(VENV)/developed ## Lint, and the whole suite against the installed wheel
+	@$(MAKE) --no-print-directory -j 2 lint suite
+
+suite: $(VENV)/developed
 	@$(BIN)/pytest -n $(PYTEST_JOBS) --dist worksteal $(PYTEST_ARGS)
 
 bench: $(VENV)/developed ## Time hashaudit beside its peers; prints ratios (about 20 minutes)

@@ -315,14 +315,22 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--objects", type=int, default=20_000)
     objects = parser.parse_args().objects
-    with s3_server(page_keys=1000) as url, proxied(url) as (proxy_url, proxy):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        s3_server(Path(folder), page_keys=1000) as url,
+        proxied(url) as (proxy_url, proxy),
+    ):
         run(Plan("S3", objects // 10, 0), S3Side(url, versions=False), proxy_url, proxy)
         run(Plan("S3, all versions", objects // 10, 4, all_versions=True), S3Side(url, versions=True), proxy_url, proxy)
         run(Plan("S3, killed", objects, 8), S3Side(url, versions=False), proxy_url, proxy)
     if AZURITE is None:
         print("Azure: AZURITE names no azurite-blob, left out")
         return
-    with azure_server(AZURITE) as url, proxied(url.removesuffix(f"/{AZURE_ACCOUNT}")) as (proxy_url, proxy):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        azure_server(Path(folder), AZURITE) as url,
+        proxied(url.removesuffix(f"/{AZURE_ACCOUNT}")) as (proxy_url, proxy),
+    ):
         run(Plan("Azure", objects // 20, 0), AzureSide(url), proxy_url, proxy)
         run(Plan("Azure, killed", objects // 10, 3), AzureSide(url), proxy_url, proxy)
 

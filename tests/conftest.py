@@ -39,10 +39,19 @@ MAX_LEFT_OPEN = 100
 libraries and of the processes that start commands. More are a leak, here or in the library."""
 
 
+gc.disable()  # until all tests are collected, for each collection of garbage would look at all of them
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the slow tests, so that the others end while they run."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_collection_finish() -> None:
     """Spares each collection of garbage the objects of all tests and modules."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class OpenDescriptors:
@@ -132,21 +141,28 @@ def make_list(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def s3_url() -> Generator[str]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of the suite share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def s3_url(run_folder: Path) -> Generator[str]:
     """The URL of an S3 server; every test makes buckets of its own."""
     # Only tests of object stores wait for it.
     from object_store import s3_server  # noqa: PLC0415 # as above
 
-    with s3_server() as url:
+    with s3_server(run_folder) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def azure_url() -> Generator[str]:
+def azure_url(run_folder: Path) -> Generator[str]:
     """The URL of an Azure account; every test makes containers of its own."""
     from object_store import AZURITE, azure_server  # noqa: PLC0415 # as above
 
     if AZURITE is None:
         pytest.skip("azurite is not installed: npm install azurite, then AZURITE=.../azurite-blob")
-    with azure_server(AZURITE) as url:
+    with azure_server(run_folder, AZURITE) as url:
         yield url

@@ -26,6 +26,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 NOBODY = 65534
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(900),  # the first test of each install makes it
 ]
 

@@ -25,6 +25,8 @@ if find_spec("distributed") is None:  # importing it takes as long as collecting
 
 from dask_cluster import DaskCluster, kill
 
+pytestmark = pytest.mark.slow
+
 Line = dict[str, Any]
 
 FREE = {"time"}

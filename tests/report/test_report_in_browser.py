@@ -59,6 +59,7 @@ def see_all(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_pages_in_a_real_browser(tmp_path: Path) -> None:
     """One test, because the start of the browser is what takes time."""
     seen = see_all(tmp_path)

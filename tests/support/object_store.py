@@ -3,17 +3,20 @@
 import base64
 import http.client
 import os
+import re
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from shared_server import shared_server
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -37,16 +40,14 @@ PAGE_KEYS = 100
 """Of a listing: few, so that few objects make several pages."""
 
 
-@contextmanager
-def s3_server(page_keys: int = PAGE_KEYS) -> Iterator[str]:
-    """The URL of a server that holds nothing yet."""
-    words, environment = [sys.executable, "-c", SERVER], {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(page_keys)}
-    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.kill()
+def s3_server(folder: Path, page_keys: int = PAGE_KEYS) -> AbstractContextManager[str]:
+    """The URL of a server for all processes of the suite that name the same folder."""
+    environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(page_keys)}
+
+    def url_of(printed: str) -> str | None:
+        return f"http://127.0.0.1:{int(printed)}" if printed.endswith("\n") else None
+
+    return shared_server(folder, "s3", [sys.executable, "-c", SERVER], environment, url_of)
 
 
 AZURITE = os.environ.get("AZURITE") or shutil.which("azurite-blob")
@@ -54,22 +55,22 @@ AZURE_ACCOUNT = "devstoreaccount1"
 AZURE_KEY = base64.b64encode(b"a key that is no secret").decode("ascii")
 
 
-@contextmanager
-def azure_server(command: str) -> Iterator[str]:
-    """The URL of an Azure account on a server that holds nothing yet."""
+ENDS_WITH_INPUT = '"$@" & read -r _; kill $!'
+"""A shell's words that run a program until standard input ends."""
+
+
+def azure_server(folder: Path, command: str) -> AbstractContextManager[str]:
+    """The URL of an Azure account on a server for all processes of the suite that name the same folder."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = [command, "--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck"]
-    words.append("--disableTelemetry")
+    words = [command, "--blobPort", str(port), "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
     environment = os.environ | {"AZURITE_ACCOUNTS": f"{AZURE_ACCOUNT}:{AZURE_KEY}"}
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            while b"successfully listen" not in process.stdout.readline():
-                assert process.poll() is None
-            yield f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
-        finally:
-            process.kill()
+
+    def url_of(printed: str) -> str | None:
+        found = re.search(r"successfully listen\S* \S* http://127\.0\.0\.1:(\d+)", printed)
+        return f"http://127.0.0.1:{found[1]}/{AZURE_ACCOUNT}" if found else None
+
+    return shared_server(folder, "azure", ["sh", "-c", ENDS_WITH_INPUT, "sh", *words], environment, url_of)
 
 
 def client(url: str) -> Any:

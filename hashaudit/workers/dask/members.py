@@ -3,11 +3,13 @@
 import time
 from asyncio import Task
 from collections.abc import Iterable
-
-from distributed import Future
+from typing import TYPE_CHECKING
 
 from hashaudit.host.sandbox.sandbox import LANDLOCK
 from hashaudit.workers.dask.protocol import Busy, Count, Status
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 MIN_RATE_BYTES_PER_S = 1024
 """Rate of a session that waits for its share."""
@@ -16,7 +18,7 @@ MIN_RATE_BYTES_PER_S = 1024
 class Member:
     """A Dask worker with a session that is ready."""
 
-    def __init__(self, address: str, session: str, processes: int, future: Future) -> None:
+    def __init__(self, address: str, session: str, processes: int, future: "Future") -> None:
         self.address = address
         self.session = session
         self.processes = processes

@@ -20,6 +20,8 @@ from hashaudit.content.images.limits import DecodeLimits
 from hashaudit.content.perceptual import pdq
 from odd_images import decodable, encoded, reduced, scene, undecodable
 
+pytestmark = pytest.mark.slow
+
 MAX_DISTANCE = 10
 """Bits; the published rule for one's own decoding."""
 TIMEOUT_S = 60
