@@ -20,8 +20,19 @@ TIMEOUT_S = 60
 Word = str | bytes | Path
 
 
-OF_THE_START = re.compile("PYTHON|LD_|LANG|LC_(?!ALL)|TZ")
-"""Variables that the interpreter reads when it starts; besides them LC_ALL."""
+OF_THE_START = re.compile("PYTHON(?!PATH)|LD_|LANG|LC_(?!ALL)|TZ")
+"""Variables that the interpreter reads when it starts; besides them LC_ALL and PYTHONPATH."""
+
+
+def is_usual(environment: dict[str, str]) -> bool:
+    """Returns whether a command that is not started but forked takes everything from its environment."""
+    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return (
+        environment.get("LC_ALL") == "C.UTF-8"
+        and not any(map(OF_THE_START.match, environment))
+        # Which the interpreter imports when it starts.
+        and not any((Path(folder) / "sitecustomize.py").exists() for folder in folders if folder)
+    )
 
 
 @functools.cache
@@ -36,7 +47,7 @@ def _kind(words: Sequence[Word]) -> Kind | None:
     for kind in (Kind.S3, Kind.AZURE):
         if any(text.startswith(f"{kind}://") for text in texts):
             return kind
-    asks = any("pdq" in text or "phash" in text for text in texts) or texts[:1] == ["compare"]
+    asks = any("pdq" in text or "phash" in text or text == "--hasher" for text in texts) or texts[:1] == ["compare"]
     return Kind.IMAGES if asks else None
 
 
@@ -69,8 +80,9 @@ class Tool:
     def __call__(self, *words: Word, **options: Any) -> Result:
         """Runs the command to its end, by :mod:`warm_command` if no option of :func:`subprocess.run` is unusual."""
         environment = self.environment | options.pop("env", {})
-        is_usual = environment.get("LC_ALL") == "C.UTF-8" and not any(map(OF_THE_START.match, environment))
-        warm = warm_command(_kind(words) or self.kind) if is_usual and not options.keys() - {"cwd"} else None
+        warm = (
+            warm_command(_kind(words) or self.kind) if is_usual(environment) and not options.keys() - {"cwd"} else None
+        )
         if warm is not None:
             result = warm.run(words, environment, os.fspath(options.get("cwd", os.getcwd())), TIMEOUT_S)
             if result is not None:

@@ -198,6 +198,8 @@ def _begin(words: list[str], environment: dict[str, str], directory: str, descri
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
+    # Behind the program's folder, as the interpreter puts it.
+    sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = words
 
 
