@@ -134,8 +134,11 @@ NOT_FOR_ALL = re.compile(r"\.(dask|objectstores|content|child|deep_commands|__ma
 """Modules that import large libraries, that only workers import, or that are a program."""
 
 
-OF_OTHERS = ("bcrypt", "cryptography.hazmat.primitives.serialization", "pwd", "rich._emoji_codes")
-"""Modules of libraries that many commands import when they come to need them, such as to make a key."""
+OF_OTHERS = """
+bcrypt cryptography.hazmat.primitives.serialization pwd rich._emoji_codes rich.markdown typer._adapters typer.rich_utils
+"""
+"""Modules of libraries that commands import when they come to need them: to make a key, for --help, for a usage error.
+One that is not there any more is imported by the commands that need what has its place."""
 
 
 def _import(kind: Kind) -> None:
@@ -163,8 +166,9 @@ def _import(kind: Kind) -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not NOT_FOR_ALL.search(module.name):
                 importlib.import_module(module.name)
-    for name in OF_OTHERS:
-        importlib.import_module(name)
+    for name in OF_OTHERS.split():
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
     templates = importlib.import_module("hashaudit.report.page_templates").page_environment()
     for name in templates.list_templates(["jinja"]):
         templates.get_template(name)  # which compiles it
