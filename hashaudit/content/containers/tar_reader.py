@@ -7,6 +7,7 @@ Source: POSIX.1-2017 pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar
 """
 
 import re
+import struct
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -39,6 +40,10 @@ OTHER_VOLUME = "the member begins in another volume of a split archive"
 BAD_MAP = "the map of a sparse file is damaged"
 
 _WITHOUT_DATA = frozenset(b"123456")
+_REGULAR = frozenset(b"\x000")
+_EXTENSIONS = frozenset(b"LKNVxXg")
+_SPARSE = frozenset((b"GNU.sparse.major", b"GNU.sparse.map", b"GNU.sparse.size"))
+"""Records that every sparse file has one of."""
 _PAX_RECORD = re.compile(rb"(\d{1,8}) ([^=\n]{1,200})=")
 
 
@@ -99,65 +104,55 @@ class _Tar:
 
     def _member(self, header: _Header) -> MemberContent | None:
         """Returns the member that a header begins; ``None``: it is an extension, or an entry without content."""
-        if self._take_extension(header):
+        if header.type in _EXTENSIONS:
+            self._take_extension(header)
             return None
-        size = header.size
+        size, name = header.size, self._long_name or header.name
+        self._long_name = None
         extended = self._extended
         if extended or self._global:
             extended, self._extended = self._global | extended, {}
-        name, self._long_name = (
-            extended.get(b"GNU.sparse.name") or extended.get(b"path") or self._long_name or header.name,
-            None,
-        )
+            name = extended.get(b"GNU.sparse.name") or extended.get(b"path") or name
+            if stated := extended.get(b"size"):
+                size = _number_of(stated)
         number = self._count
-        stated = extended.get(b"size")
-        if stated:
-            size = _number_of(stated)
-        is_directory = header.type in {0, 0x30} and name.endswith(b"/") and not size
+        is_directory = not size and header.type in _REGULAR and name.endswith(b"/")
         if header.type in _WITHOUT_DATA or is_directory:
             return None
         self._count += 1
+        self._left = _padded(size)
         if header.type == 0x44:  # D: a GNU directory with its list of names
-            self._left = _padded(size)
             self._finish()
             return None
-        self._left = _padded(size)
         if header.type == 0x4D:  # M: the rest of a file that begins in another volume
             return MemberContent(number, name, _other_volume())
-        if (
-            header.type == 0x53
-            or b"GNU.sparse.major" in extended
-            or b"GNU.sparse.map" in extended
-            or b"GNU.sparse.size" in extended
-        ):
+        if header.type == 0x53 or (extended and not _SPARSE.isdisjoint(extended)):
             real, parts = self._sparse_map(header, extended)
             return MemberContent(number, name, self._sparse(real, parts, size), real)
         whole = partial(self._small, size) if size <= SMALL_BYTES else None
         return MemberContent(number, name, self._content(size), size, whole=whole)
 
-    def _take_extension(self, header: _Header) -> bool:
-        """Reads an extended header; returns whether it was one."""
+    def _take_extension(self, header: _Header) -> None:
+        """Reads an extended header."""
         match chr(header.type):
             case "L":  # the next member's name
                 self._long_name = self._data(header.size).rstrip(b"\0")
-            case "K" | "N" | "V":  # names of links, old long names, labels of volumes
-                self._data(header.size)
             case "x" | "X":
                 self._extended = _pax(self._data(header.size))
             case "g":
                 self._global |= _pax(self._data(header.size))
-            case _:
-                return False
-        return True
+            case _:  # K, N, V: names of links, old long names, labels of volumes
+                self._data(header.size)
 
     def _small(self, size: int) -> bytes | None:
-        """Returns the content of a small member; ``None``: the archive ends in it."""
-        data = self._ahead.read_exactly(size)
-        if len(data) < size:
+        """Returns the content of a small member, and passes its padding; ``None``: the archive ends in it."""
+        padded = _padded(size)
+        data = self._ahead.read_exactly(padded)
+        if len(data) < padded:
             self._ahead.push_back(data)
             return None
-        self._left -= size
-        return data
+        self._left -= padded
+        return data[:size]
 
     def _content(self, size: int) -> Iterator[bytes]:
         while size > 0:
@@ -265,20 +260,33 @@ def _behind_end() -> Trouble:
     return Trouble(FaultCode.TRAILING_DATA, TRAILING)
 
 
+_FIELDS = struct.Struct("100s24x11sB12x6s2sB100x6s82xB166x")
+"""Name, size and what ends it, checksum and what ends it, type, magic, and the first byte of the prefix."""
+_ENDS = frozenset(b"\0 ")
+_SUM_ENDS = (b"\0 ", b" \0")
+
+
 def parse_header(block: bytes) -> _Header | None:
     """Returns the header in a block; ``None``: its checksum is wrong or a number is invalid."""
-    stated = parse_number(block[148:156])
-    plain = block[:148] + b" " * 8 + block[156:]
-    # The low half of Adler-32 is 1 and the sum of the bytes, modulo 65521 (RFC 1950 8.2). Most headers end here.
-    if stated is None or (zlib.adler32(plain) & 0xFFFF != (stated + 1) % 65521 and not _is_sum(stated, plain)):
+    name, size_text, size_end, sum_text, sum_end, kind, magic, prefix = _FIELDS.unpack(block)
+    try:
+        # As programs of today write them: octal digits alone.
+        is_usual = sum_text.isdigit() and size_text.isdigit() and sum_end in _SUM_ENDS and size_end in _ENDS
+        stated = int(sum_text, 8) if is_usual else parse_number(block[148:156])
+        size = int(size_text, 8) if is_usual else parse_number(block[124:136])
+    except ValueError:
         return None
-    size = parse_number(block[124:136])
-    if size is None:
+    if stated is None or size is None:
         return None
-    name = block[:100].partition(b"\0")[0]
-    if block[257:263] == b"ustar\0" and block[345]:
+    # The low half of Adler-32 is 1 and the sum of the bytes, modulo 65521 (RFC 1950 8.2). The checksum counts as eight
+    # spaces, of which it has one.
+    is_right = is_usual and zlib.adler32(block) & 0xFFFF == (stated + 1 + sum(sum_text) - 7 * 32) % 65521
+    if not is_right and not _is_sum(stated, block[:148] + b" " * 8 + block[156:]):
+        return None
+    name = name.partition(b"\0")[0]
+    if prefix and magic == b"ustar\0":
         name = block[345:500].partition(b"\0")[0] + b"/" + name
-    return _Header(name, size, block[156], block)
+    return _Header(name, size, kind, block)
 
 
 def _is_sum(stated: int, plain: bytes) -> bool:
@@ -304,7 +312,8 @@ def _pax(data: bytes) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     pairs: list[bytes] = []
     at = 0
-    while (record := _PAX_RECORD.match(data, at)) is not None:
+    length = len(data)
+    while at < length and (record := _PAX_RECORD.match(data, at)) is not None:
         end = at + int(record[1])
         if end <= record.end() or data[end - 1 : end] != b"\n":
             raise ContainerError(FaultCode.DAMAGED, DAMAGED_HEADER)
@@ -314,7 +323,7 @@ def _pax(data: bytes) -> dict[bytes, bytes]:
         else:
             found[record[2]] = value
         at = end
-    if data[at:].strip(b"\0"):
+    if at < length and data[at:].strip(b"\0"):
         raise ContainerError(FaultCode.DAMAGED, DAMAGED_HEADER)
     if pairs:
         found[b"GNU.sparse.map"] = b",".join(pairs)
@@ -334,7 +343,7 @@ def _number_of(text: bytes) -> int:
 
 
 def _padded(size: int) -> int:
-    return -(-size // BLOCK) * BLOCK
+    return (size + BLOCK - 1) & -BLOCK
 
 
 def _zeros(count: int) -> Iterator[bytes]:
