@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import rars
 
+from hashaudit.content.containers.appended_archives import appended_start
 from hashaudit.content.containers.interface import (
     CHUNK_BYTES,
     ContainerError,
@@ -20,7 +21,6 @@ from hashaudit.content.containers.interface import (
 from hashaudit.content.containers.member_source import FileSource, failing
 from hashaudit.content.containers.rar_blocks import END, FILE, MAIN, MARK_4, MARK_5, Block, blocks, is_solid
 from hashaudit.content.containers.rar_volumes import joined_archives, members_of, name_of
-from hashaudit.content.containers.sniff import appended_start
 from hashaudit.content.containers.volume_set import VolumeSet, missing_rar, missing_volume_text
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode

@@ -5,9 +5,9 @@ Source: makeself.sh 2.5, makeself-header.sh.
 
 from collections.abc import Iterator
 
+from hashaudit.content.containers.appended_archives import SEARCHED_BYTES, find_packed
 from hashaudit.content.containers.interface import Found, MemberContent, RandomSource, Trouble
 from hashaudit.content.containers.member_source import chunks_of
-from hashaudit.content.containers.sniff import SEARCHED_BYTES, find_packed
 from hashaudit.model.faults import FaultCode
 
 DAMAGED = "the archive is damaged; members may be missing"

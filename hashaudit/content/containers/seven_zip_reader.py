@@ -6,6 +6,7 @@ Source: 7zFormat.txt of the LZMA SDK.
 import struct
 from collections.abc import Iterator
 
+from hashaudit.content.containers.appended_archives import appended_start
 from hashaudit.content.containers.interface import ContainerError, Found, MemberContent, RandomSource, Trouble
 from hashaudit.content.containers.library_archive import DAMAGED, ENCRYPTED, LibraryArchive
 from hashaudit.content.containers.library_members import members_of, trailing
@@ -17,7 +18,6 @@ from hashaudit.content.containers.seven_zip_encryption import (
 )
 from hashaudit.content.containers.seven_zip_header import UNSUPPORTED
 from hashaudit.content.containers.seven_zip_keys import SevenZipPasswords
-from hashaudit.content.containers.sniff import appended_start
 from hashaudit.content.containers.zip_encryption import NO_PASSWORD_OR_DAMAGED
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import FaultCode

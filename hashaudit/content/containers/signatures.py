@@ -8,6 +8,9 @@ of file(1).
 
 from hashaudit.model.containers import ContainerKind
 
+HEAD_BYTES = 4096
+"""First bytes of a file that are looked at, besides the volume descriptor of an ISO image."""
+
 FROM_START: tuple[tuple[bytes, ContainerKind], ...] = (
     (b"PK\x03\x04", ContainerKind.ZIP),
     (b"PK\x05\x06", ContainerKind.ZIP),

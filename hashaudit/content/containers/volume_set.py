@@ -10,10 +10,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
+from hashaudit.content.containers.appended_archives import SEARCHED_BYTES, TAIL_BYTES, appended_start
 from hashaudit.content.containers.interface import RandomSource
 from hashaudit.content.containers.member_source import Beside, FileSource, ReadInOrder
 from hashaudit.content.containers.rar_blocks import has_volumes
-from hashaudit.content.containers.sniff import SEARCHED_BYTES, TAIL_BYTES, appended_start
 from hashaudit.model.containers import ContainerKind
 
 MAX_VOLUMES = 100_000

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hashaudit.content.containers.appended_archives import TAIL_BYTES, is_end_record
 from hashaudit.content.containers.interface import CHUNK_BYTES, RandomSource
-from hashaudit.content.containers.sniff import TAIL_BYTES, is_end_record
 from hashaudit.content.containers.volume_set import VolumeSet
 from hashaudit.content.containers.zip_encryption import AES_METHOD
 

@@ -7,6 +7,7 @@ those that only a header of their own names, are both read. Names are exact byte
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from hashaudit.content.containers.appended_archives import END_RECORD_BYTES
 from hashaudit.content.containers.interface import (
     ContainerError,
     Found,
@@ -15,7 +16,6 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
-from hashaudit.content.containers.sniff import END_RECORD_BYTES
 from hashaudit.content.containers.zip_central_directory import (
     BROKEN_DIRECTORY,
     NO_DIRECTORY,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from hashaudit.content.containers.appended_archives import END_RECORD_BYTES
 from hashaudit.content.containers.compressed_stream import ENDS_EARLY, TRAILING, unpacked
 from hashaudit.content.containers.interface import (
     CHUNK_BYTES,
@@ -18,7 +19,6 @@ from hashaudit.content.containers.interface import (
     RandomSource,
     Trouble,
 )
-from hashaudit.content.containers.sniff import END_RECORD_BYTES
 from hashaudit.content.containers.zip_central_directory import CENTRAL_BYTES, Directory, Entry, is_directory, wide
 from hashaudit.content.containers.zip_coverage import LEAST_MEMBER_BYTES, LOCAL, LOCAL_BYTES, Covered
 from hashaudit.content.containers.zip_encryption import AES_METHOD, UNKNOWN_ENCRYPTION, Opening, ZipPasswords

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from hashaudit.content.containers.sniff import sniff
+from hashaudit.content.containers.first_bytes import sniff
 from hashaudit.model.containers import ContainerKind
 from inside_lab import sha256
 from kind_lab import read

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import reader_lab
+from hashaudit.content.containers.first_bytes import sniff
 from hashaudit.content.containers.member_source import FileSource
 from hashaudit.content.containers.optional_readers import installed_kinds
 from hashaudit.content.containers.reader_registry import RANDOM_READERS, load_readers, random_readers
-from hashaudit.content.containers.sniff import HEAD_BYTES, sniff
+from hashaudit.content.containers.signatures import HEAD_BYTES
 from hashaudit.model.containers import ContainerKind
 from inside_lab import examine
 from kind_lab import read

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hashaudit.content.containers.first_bytes import sniff
 from hashaudit.content.containers.mail_headers import parse_header
 from hashaudit.content.containers.mail_reader import read_mail
 from hashaudit.content.containers.mbox_reader import read_mbox
-from hashaudit.content.containers.sniff import sniff
 from hashaudit.model.containers import ContainerKind
 from inside_lab import examine, names, sha256
 from reader_lab import damaged, read

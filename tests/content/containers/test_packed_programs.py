@@ -15,8 +15,9 @@ import inflate64
 import pytest
 
 from hashaudit.content.containers import compressed_stream
+from hashaudit.content.containers.first_bytes import sniff
 from hashaudit.content.containers.reader_registry import load_readers, readable_kinds
-from hashaudit.content.containers.sniff import ContainerProbe, sniff
+from hashaudit.content.containers.sniff import ContainerProbe
 from hashaudit.model.containers import ContainerKind
 from inside_lab import examine, sha256
 from kind_lab import read

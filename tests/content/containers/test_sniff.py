@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from hashaudit.content.containers import signatures
+from hashaudit.content.containers import appended_archives, first_bytes, format_checks, mail_detection, signatures
 from hashaudit.content.containers import sniff as module
-from hashaudit.content.containers.sniff import TAIL_BYTES, ContainerProbe, is_plain, sniff
+from hashaudit.content.containers.appended_archives import TAIL_BYTES
+from hashaudit.content.containers.first_bytes import sniff
+from hashaudit.content.containers.sniff import ContainerProbe, is_plain
 from hashaudit.model.containers import ContainerKind
 
 
@@ -187,7 +189,8 @@ def test_random_bytes_are_no_container() -> None:
 
 
 def test_each_kind_can_be_detected() -> None:
-    text = Path(module.__file__).read_text() + Path(signatures.__file__).read_text()
+    modules = (module, signatures, first_bytes, format_checks, mail_detection, appended_archives)
+    text = "".join(Path(str(one.__file__)).read_text() for one in modules)
     of_names = {ContainerKind.VOLUME}
     assert not [kind for kind in {*ContainerKind} - of_names if f"ContainerKind.{kind.name}" not in text]
 

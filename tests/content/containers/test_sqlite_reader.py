@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hashaudit.content.containers.sniff import sniff
+from hashaudit.content.containers.first_bytes import sniff
 from hashaudit.content.containers.sqlite_columns import Column, stored_columns
 from hashaudit.content.containers.sqlite_log import read_sqlite_log
 from hashaudit.content.containers.sqlite_reader import read_sqlite
