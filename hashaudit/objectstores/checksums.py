@@ -11,14 +11,13 @@ import binascii
 import hashlib
 import zlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Protocol
 
 from hashaudit.objectstores.interface import Checksum
 
-try:
-    from awscrt import checksums as crt
-except ModuleNotFoundError:  # only the extra [s3] installs it, and only S3 has these checksums
-    crt = None
+_HAS_CRT = find_spec("awscrt") is not None
+"""Only the extra [s3] installs it, and only S3 has these checksums."""
 
 
 class Running(Protocol):
@@ -48,9 +47,19 @@ class _Crc:
         return self._value.to_bytes(self._length_bytes, "big")
 
 
+def _crt(name: str) -> Callable[[bytes | memoryview, int], int]:
+    # Imported where an object has such a checksum: it takes longer than the rest of a worker's start.
+    from awscrt import checksums  # noqa: PLC0415 # as above
+
+    function: Callable[[bytes | memoryview, int], int] = getattr(checksums, name)
+    return function
+
+
 _MAKERS: dict[str, Callable[[], Running]] = {
     # Cheapest first, because only the first one that the store has is compared.
-    **({"crc64nvme": lambda: _Crc(crt.crc64nvme, 8), "crc32c": lambda: _Crc(crt.crc32c, 4)} if crt else {}),
+    **(
+        {"crc64nvme": lambda: _Crc(_crt("crc64nvme"), 8), "crc32c": lambda: _Crc(_crt("crc32c"), 4)} if _HAS_CRT else {}
+    ),
     "crc32": lambda: _Crc(zlib.crc32, 4),
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,

@@ -27,7 +27,7 @@ from hashaudit.objectstores.interface import (
     StoreError,
     StoreOptions,
 )
-from hashaudit.objectstores.s3_access import S3Access, S3Site
+from hashaudit.objectstores.s3_access import S3Access, S3Site, load_chain
 from hashaudit.objectstores.s3_bulk import S3Bulk
 from hashaudit.objectstores.s3_requests import READ_TIMEOUT_S, S3Requests
 
@@ -175,3 +175,8 @@ class S3Response:
     def close(self) -> None:
         """See :class:`hashaudit.objectstores.interface.Response`."""
         self._response.close()
+
+
+def warm_up() -> None:
+    """Loads what a store will load, so that copies of this process have it."""
+    load_chain()

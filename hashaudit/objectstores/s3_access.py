@@ -8,12 +8,10 @@ Source: AWS SDKs and Tools Reference Guide, "Environment variables"; Amazon S3 U
 
 import functools
 import importlib.util
-import json
 import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,14 +20,13 @@ import msgspec
 from hashaudit.errors import HostError
 from hashaudit.lazy import lazy_pattern
 from hashaudit.objectstores.interface import StoreOptions
+from hashaudit.objectstores.store_endpoint import AMAZON_HOSTS
 
 if TYPE_CHECKING:
     from hashaudit.objectstores.s3_botocore import BotocoreChain
 
 FALLBACK_REGION = "us-east-1"
 """The region that compatible stores expect in signatures unless configured otherwise."""
-
-AMAZON_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
 Keys = tuple[str, str, str | None]
 """Access key, secret key, session token."""
@@ -45,7 +42,6 @@ _ENDPOINT_VARIABLES = (
 """These choose another endpoint. Only botocore knows the rules for all of them."""
 
 _TOKEN_VARIABLES = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
-_CERTIFICATE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 _HOST_LABEL = lazy_pattern(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]\Z")
 """A bucket name that can be a label of a host name for which a certificate with a wildcard is valid."""
 
@@ -90,8 +86,7 @@ class S3Access:
             self._keys = lambda: found
         self.region = region or FALLBACK_REGION
         """The configured one."""
-        self.certificates = bundle or os.environ.get("REQUESTS_CA_BUNDLE") or trusted_certificates()
-        """File or directory of the trusted certificates."""
+        self._bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE")
 
     @property
     def has_endpoint(self) -> bool:
@@ -112,6 +107,11 @@ class S3Access:
             return endpoint
         partition = _partition(self.region)
         return self._botocore().partition(self.region) if partition is None else str(partition["id"])
+
+    @functools.cached_property
+    def certificates(self) -> str:
+        """File or directory of the trusted certificates."""
+        return self._bundle or trusted_certificates()
 
     def keys(self) -> Keys:
         """Returns the credentials. Asked for at each request, because this renews expired ones.
@@ -142,6 +142,12 @@ class S3Access:
         if self._chain is None:
             self._chain = _chain(self._options)
         return self._chain
+
+
+def load_chain() -> None:
+    """Loads botocore if the environment does not give everything."""
+    if environment_keys(os.environ) is None:
+        importlib.import_module("hashaudit.objectstores.s3_botocore")
 
 
 def environment_keys(environment: Mapping[str, str]) -> Keys | None:
@@ -224,7 +230,7 @@ def trusted_certificates() -> str:
     try:
         from certifi import where  # noqa: PLC0415 # optional, as it is to botocore
     except ModuleNotFoundError:
-        return str(_botocore_folder() / "cacert.pem")
+        return os.path.join(_botocore_folder(), "cacert.pem")
     return str(where())
 
 
@@ -234,17 +240,18 @@ def _partition(region: str) -> dict[str, Any] | None:
     if "-" not in region or not region.isascii() or region.startswith("aws-"):
         return None
     try:
-        partitions = json.loads((_botocore_folder() / "data" / "partitions.json").read_bytes())["partitions"]
-        return next((one for one in partitions if re.match(one["regionRegex"], region, re.ASCII)), None)
+        with open(os.path.join(_botocore_folder(), "data", "partitions.json"), "rb") as file:
+            partitions = msgspec.json.decode(file.read())["partitions"]
+        return next((one for one in partitions if re.fullmatch(one["regionRegex"], region, re.ASCII)), None)
     except (KeyError, OSError, ValueError):
         return None
 
 
-def _botocore_folder() -> Path:
+def _botocore_folder() -> str:
     spec = importlib.util.find_spec("botocore")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("No module named 'botocore'", name="botocore")
-    return Path(spec.origin).parent
+    return os.path.dirname(spec.origin)
 
 
 def _has_any(names: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from hashaudit.errors import HostError
 from hashaudit.model.faults import FaultCode
 from hashaudit.objectstores.interface import StoreError, StoreOptions
+from hashaudit.objectstores.store_endpoint import AMAZON_HOSTS
 
 
 class BotocoreChain:
@@ -28,7 +29,8 @@ class BotocoreChain:
 
     def __init__(self, options: StoreOptions) -> None:
         self._options = options
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._is_path_style = options.path_style or options.endpoint_url is not None
         try:
             self._session = botocore.session.get_session()
             self.region: str | None = self._session.get_config_variable("region")
@@ -60,9 +62,13 @@ class BotocoreChain:
         Raises:
             HostError: there is no endpoint for such a bucket.
         """
+        client = self._client(region)
+        if not self._is_path_style and (urlsplit(client.meta.endpoint_url).hostname or "").endswith(AMAZON_HOSTS):
+            # With the style "auto", its URLs are those of the endpoint for all regions, which may redirect.
+            client = self._client(region, "virtual")
         try:
             # Only the client knows the rules for endpoints. A URL that it makes shows the endpoint of this bucket.
-            url = self._client(region).generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+            url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
         except (BotoCoreError, ValueError) as error:
             raise HostError(f"cannot use S3; {error}") from error
         parts = urlsplit(url)
@@ -84,13 +90,13 @@ class BotocoreChain:
         """
         return str(self._client(region).meta.partition)
 
-    def _client(self, region: str) -> Any:
-        client = self._clients.get(region)
+    def _client(self, region: str, style: str = "auto") -> Any:
+        style = "path" if self._is_path_style else style
+        client = self._clients.get((region, style))
         if client is None:
-            style = "path" if self._options.path_style or self._options.endpoint_url is not None else "auto"
             config = Config(s3={"addressing_style": style, "us_east_1_regional_endpoint": "regional"})
             try:
-                client = self._clients[region] = self._session.create_client(
+                client = self._clients[region, style] = self._session.create_client(
                     "s3", region_name=region, endpoint_url=self._options.endpoint_url, config=config
                 )
             except (BotoCoreError, ValueError) as error:

@@ -94,9 +94,9 @@ class S3Requests:
         text = "&".join(name if value is None else f"{name}={quote(value, safe='~')}" for name, value in query.items())
         return self._signed(site, f"{_bucket_url(site)}?{text}", self._payer)
 
-    def configure(self, handle: pycurl.Curl) -> None:
+    @staticmethod
+    def configure(handle: pycurl.Curl) -> None:
         """Sets the options that all requests share."""
-        certificates = self._access.certificates
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         # Signatures and tokens are for one host.
         handle.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -108,14 +108,16 @@ class S3Requests:
         handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         handle.setopt(pycurl.LOW_SPEED_TIME, READ_TIMEOUT_S)
         handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+
+    def _server_options(self, site: S3Site) -> tuple[tuple[int, str], ...]:
+        """Returns the options of the way to a server."""
+        proxy = (pycurl.PROXY, site.proxy)
+        if not any(url.startswith("https:") for url in (site.base_url, site.proxy)):
+            return (proxy,)
+        certificates = self._access.certificates
         if os.path.isdir(certificates):
-            handle.unsetopt(pycurl.CAINFO)
-            handle.setopt(pycurl.CAPATH, certificates)
-            handle.setopt(pycurl.PROXY_CAPATH, certificates)
-        else:
-            handle.unsetopt(pycurl.CAPATH)
-            handle.setopt(pycurl.CAINFO, certificates)
-            handle.setopt(pycurl.PROXY_CAINFO, certificates)
+            return proxy, (pycurl.CAPATH, certificates), (pycurl.PROXY_CAPATH, certificates)
+        return proxy, (pycurl.CAINFO, certificates), (pycurl.PROXY_CAINFO, certificates)
 
     def _signed(self, site: S3Site, url: str, headers: Sequence[str], *, is_head: bool = False) -> Request:
         keys = self._access.keys()
@@ -127,12 +129,12 @@ class S3Requests:
                 (pycurl.USERNAME, keys[0]),
                 (pycurl.PASSWORD, keys[1]),
                 (pycurl.AWS_SIGV4, f"aws:amz:{site.region}:s3"),
-                (pycurl.PROXY, site.proxy),
+                *self._server_options(site),
             )
             self._signing = signing = (keys, site), options
         if _has_dot_segment(url):
             lines = _signed_by_botocore("HEAD" if is_head else "GET", url, headers, keys, site.region)
-            return Request(url, lines, ((pycurl.PATH_AS_IS, 1), (pycurl.PROXY, site.proxy)), is_head)
+            return Request(url, lines, ((pycurl.PATH_AS_IS, 1), *self._server_options(site)), is_head)
         if keys[2]:
             headers = [*headers, f"x-amz-security-token: {keys[2]}"]
         return Request(url, headers, signing[1], is_head)

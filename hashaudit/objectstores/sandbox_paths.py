@@ -5,6 +5,7 @@ scan.
 """
 
 import os
+from collections.abc import Iterable
 
 _SYSTEM = (
     b"/etc/resolv.conf",
@@ -42,11 +43,13 @@ RESERVED_BYTES = 3 << 30
 """Address space that the threads of a process reserve without using it: stacks, and the C library's arenas."""
 
 
-def sandbox_paths() -> tuple[bytes, ...]:
-    """Returns absolute paths. Some of them may not exist."""
-    import ssl  # noqa: PLC0415 # start-up: scans of directories need no TLS
-
-    certificates = ssl.get_default_verify_paths()
+def sandbox_paths(schemes: Iterable[str]) -> tuple[bytes, ...]:
+    """Returns absolute paths for the stores of these URL schemes. Some of them may not exist."""
     named = [os.environ.get(name) for name in _PATH_VARIABLES]
-    found = [*named, certificates.cafile, certificates.capath, *(os.path.expanduser(path) for path in _HOME)]
+    found = [*named, *(os.path.expanduser(path) for path in _HOME)]
+    if "az" in schemes:
+        import ssl  # noqa: PLC0415 # slow to import, and the client of S3 is given its certificates
+
+        certificates = ssl.get_default_verify_paths()
+        found += [certificates.cafile, certificates.capath]
     return _SYSTEM + tuple(os.path.realpath(os.fsencode(path)) for path in found if path)

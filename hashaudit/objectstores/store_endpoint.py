@@ -9,6 +9,9 @@ from hashaudit.objectstores.interface import StoreOptions
 _S3_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """In the order of the AWS SDKs' reference, "Service-specific endpoints"."""
 
+AMAZON_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
+"""Ends of the names of Amazon's servers."""
+
 
 def endpoint_of(scheme: str, options: StoreOptions, environment: Mapping[str, str] = os.environ) -> str | None:
     """Returns the endpoint without secrets; ``None``: the provider's own, or one of its configuration files."""

@@ -142,7 +142,7 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
     if not schemes:
         return Sandbox(readable, config.max_memory_bytes, hidden=hidden)
     return Sandbox(
-        readable + code_paths() + sandbox_paths.sandbox_paths(),
+        readable + code_paths() + sandbox_paths.sandbox_paths(schemes),
         config.max_memory_bytes + sandbox_paths.RESERVED_BYTES,
         network=True,
         hidden=hidden,

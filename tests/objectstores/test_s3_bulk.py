@@ -2,13 +2,7 @@
 right one."""
 
 import random
-import socket
-import ssl
-import subprocess
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -31,65 +25,13 @@ from hashaudit.objectstores.interface import (
     StoreOptions,
 )
 from hashaudit.objectstores.s3 import S3Store
+from raw_server import BODY, HEAD, RawServer, raw_server
 
-BODY = b"bytes"
-HEAD = b'HTTP/1.1 200 OK\r\nETag: "tag"\r\nContent-Length: 5\r\n\r\n'
 KEYS = [
     b"a//b", b"/lead", b"//", b"dir/", b"a b+c%20%2F", b"control\x01\x1b[31m\x7f\t\r\n", "ü/é😀".encode(),
     b"\xff\xfe/x", b"k" * 1024, b"q?x=1&y#z", b"<&>\"'", b"back\\slash", b"~t", b"%2e%2e/%2E", b"...", b"a/.../b",
     b".hidden/..x", b"..", b"../x", b"a/../b", b"./y", b"a/.", b".", b";v=1,$@:!*()[]{}|^`", b"=", b"a:b@c", b"http://x/y",
 ]  # fmt: skip
-
-
-class RawServer:
-    """Answers each request on loopback with chosen bytes, and keeps what was sent."""
-
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.requests: list[bytes] = []
-        self.reply: Callable[[bytes], tuple[bytes, bool]] = lambda _request: (HEAD + BODY, True)
-        """The bytes to answer with, and whether the connection stays open."""
-        self._tls = tls
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        scheme = "http" if tls is None else "https"
-        self.url = f"{scheme}://localhost:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection = self._socket.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        pending = b""
-        try:
-            with connection if self._tls is None else self._tls.wrap_socket(connection, server_side=True) as stream:
-                while data := stream.recv(65536):
-                    pending += data
-                    while b"\r\n\r\n" in pending:
-                        request, _, pending = pending.partition(b"\r\n\r\n")
-                        self.requests.append(request)
-                        answer, stays = self.reply(request)
-                        stream.sendall(answer)
-                        if not stays:
-                            return
-        except OSError:
-            return
-
-
-@contextmanager
-def raw_server(tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    server = RawServer(tls)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(autouse=True)
@@ -291,36 +233,6 @@ def test_a_given_up_request_leaves_the_others_alone(server: RawServer) -> None:
     while bulk.active:
         came += bulk.run(10)
     assert [(ticket, item.chunks) for ticket, item in came] == [(kept, [BODY])]
-
-
-def test_only_trusted_certificates_of_the_right_name_are_accepted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    words = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([*words, "-out", certificate, "-keyout", key], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with raw_server(context) as server:
-        distrusted = answer(bulk_of(server.url)[1], entry(b"key"))
-        assert isinstance(distrusted.error, StoreError)
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
-        assert answer(bulk_of(server.url)[1], entry(b"key")).chunks == [BODY]
-        wrong_name = answer(bulk_of(server.url.replace("localhost", "127.0.0.1"))[1], entry(b"key"))
-        assert isinstance(wrong_name.error, StoreError)
-    assert len(server.requests) == 1
 
 
 def test_a_refused_connection_is_transient() -> None:

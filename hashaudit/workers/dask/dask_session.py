@@ -290,7 +290,7 @@ def _local_config(request: WorkerRequest, store: ListStore) -> WorkerConfig:
     sandbox = request.config.sandbox
     if sandbox is not None and sandbox.network and sandbox.readable != (b"/",):
         # Code, names, certificates and credentials are looked up in different places on each machine.
-        readable = sandbox.readable + code_paths() + sandbox_paths.sandbox_paths()
+        readable = sandbox.readable + code_paths() + sandbox_paths.sandbox_paths(request.config.schemes)
         sandbox = msgspec.structs.replace(sandbox, readable=readable)
     return msgspec.structs.replace(request.config, indexes=indexes, filters=filters, sandbox=sandbox)
 
