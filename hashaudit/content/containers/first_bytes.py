@@ -89,8 +89,9 @@ def _by_later_bytes(head: bytes) -> ContainerKind | None:  # noqa: PLR0911 # one
         return ContainerKind.LHA
     if head[TAR_MAGIC_AT : TAR_MAGIC_AT + 5] == b"ustar":
         return ContainerKind.TAR
-    if _OLD_TAR.match(head, 100) and (head[155:156] == b" " or is_tar_sum(head)):
-        return ContainerKind.TAR
+    is_old = _OLD_TAR.match(head, 100) is not None
+    if (is_old and head[155:156] == b" ") or ((is_old or head[154:156] == b"\0 ") and is_tar_sum(head)):
+        return ContainerKind.TAR  # a label or a continued member of GNU has fewer fields
     for at, magic, kind in _FROM_LATER:
         if head.startswith(magic, at):
             return kind

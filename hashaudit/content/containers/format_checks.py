@@ -12,8 +12,9 @@ from hashaudit.model.containers import ContainerKind
 
 def is_tar_sum(head: bytes) -> bool:
     """Returns whether the sum of a header is right (POSIX.1-2017 pax, "ustar Interchange Format")."""
-    block = head[:512]
-    return len(block) == 512 and sum(block) - sum(block[148:156]) + 8 * 0x20 == int(head[148:155], 8)
+    block, digits = head[:512], head[148:155].rstrip(b"\0 ").lstrip(b" ")
+    is_number = bool(digits) and not digits.strip(b"01234567")
+    return is_number and len(block) == 512 and sum(block) - sum(block[148:156]) + 8 * 0x20 == int(digits, 8)
 
 
 def has_partitions(head: bytes) -> bool:

@@ -21,9 +21,11 @@ from hashaudit.content.containers.appended_archives import (
 from hashaudit.content.containers.first_bytes import HOST_BYTES, HOSTS, LETTERS, SUSPECT, sniff
 from hashaudit.content.containers.mail_detection import long_mail
 from hashaudit.content.containers.signatures import HEAD_BYTES
+from hashaudit.content.images.formats import sniff as sniff_image
+from hashaudit.lazy import lazy_pattern
 from hashaudit.model.containers import ContainerKind
 
-SNIFF_REVISION = 6
+SNIFF_REVISION = 7
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 FIRST_BYTES = 0x8006
@@ -46,6 +48,11 @@ _UDIF = b"koly\x00\x00\x00\x04\x00\x00\x02\x00"
 
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 """First bytes of programs, of which the first part unpacks an archive behind it."""
+
+
+_LATE_PDF = lazy_pattern(rb"%PDF-[12]\.\d[ \t]{0,9}[\r\n]")
+LATE_PDF_BYTES = 1024
+"""First bytes of a file in which readers accept the header of a PDF (ISO 32000-1, implementation note 13)."""
 
 
 class ContainerProbe:
@@ -92,6 +99,8 @@ class ContainerProbe:
                 self._is_host = True
                 self._is_program = head.startswith(_PROGRAMS)
                 self._is_script = head.startswith(b"#!")
+            elif b"%PDF-" in head[:LATE_PDF_BYTES] and _is_late_pdf(head, len(data)):
+                self._found = ContainerKind.PDF
             elif len(head) == HEAD_BYTES and len(data) > HEAD_BYTES and head[0] in LETTERS:
                 # The header of a message may be longer.
                 self._found = long_mail(bytes(data[:FIRST_BYTES]))
@@ -134,6 +143,11 @@ class ContainerProbe:
             self._found = ContainerKind.SCRIPT
 
 
+def _is_late_pdf(head: bytes, size_bytes: int) -> bool:
+    """Returns whether a document begins behind other bytes, as readers accept it. Images with such bytes are images."""
+    return _LATE_PDF.search(head, 0, LATE_PDF_BYTES) is not None and sniff_image(head, size_bytes) is None
+
+
 def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
     """Returns whether the whole content of a file is certainly no container, for the most usual reasons.
 
@@ -144,6 +158,8 @@ def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
     if SUSPECT.match(content, 0, size_bytes) is None:
         is_disc = size_bytes > _ISO_AT and content.startswith((b"CD001", b"BEA01"), _ISO_AT, size_bytes)
         if is_disc or (size_bytes >= UDIF_BYTES and content.startswith(_UDIF, size_bytes - UDIF_BYTES, size_bytes)):
+            return False
+        if content.find(b"%PDF-", 0, min(size_bytes, LATE_PDF_BYTES)) >= 0:
             return False
         if content.endswith(RAR_ENDS, max(0, size_bytes - END_RECORD_BYTES), size_bytes):
             return False

@@ -69,7 +69,8 @@ def read_tnef(source: RandomSource) -> Iterator[Found]:
         end = start + length
         tail = source.read_at(end, 2)
         if len(head) < 9 or head[0] not in {1, 2} or len(tail) < 2:
-            yield Trouble(FaultCode.DAMAGED, ENDS_EARLY if start + length + 2 > source.size else DAMAGED)
+            is_cut = len(head) < 9 or (head[0] in {1, 2} and end + 2 > source.size)
+            yield Trouble(FaultCode.DAMAGED, ENDS_EARLY if is_cut else DAMAGED)
             break
         attribute = int.from_bytes(head[1:5], "little")
         if attribute == _BEGINS_ATTACHMENT:

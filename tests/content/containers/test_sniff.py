@@ -281,6 +281,25 @@ def test_the_old_tar_of_cpio_is_detected() -> None:
     assert kind_of(bytes(header)) is None
 
 
+def test_labels_and_continued_members_of_tar_are_detected() -> None:
+    header = bytearray(512)
+    header[:5], header[136:147], header[156:157] = b"label", b"15302001532", b"V"
+    header[148:156] = b"%06o\0 " % (sum(header) + 256)
+    assert kind_of(bytes(header)) is ContainerKind.TAR
+    header[0] ^= 1
+    assert kind_of(bytes(header)) is None
+
+
+def test_a_document_behind_other_bytes_is_detected() -> None:
+    document = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n"
+    for before in (b"line\n" * 100, bytes(500)):
+        assert kind_of(before + document) is ContainerKind.PDF
+        assert not is_plain(before + document, len(before + document))
+    image = b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + document
+    for data in (b"text" * 300 + document, b'print("%PDF-1.4\\n")\n', b"\x89PNG\r\n\x1a\n" + document, image):
+        assert kind_of(data) is None
+
+
 def test_disks_of_other_systems_are_detected() -> None:
     for data, kind in (
         (bytes(32) + b"NXSB" + bytes(100), ContainerKind.APFS),
