@@ -5,7 +5,7 @@ that retries a read has to compare the states itself.
 """
 
 import errno
-import random
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -44,7 +44,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     def pause_s(self, failures: int) -> float:
         """Returns the pause after a number of failures in a row, from 1."""
         pause_s: float = self.backoff_s * 2 ** (failures - 1)
-        return pause_s * random.uniform(1 - self.jitter, 1.0) if self.jitter else pause_s  # noqa: S311 # spreads requests, guards nothing
+        return pause_s * (1 - self.jitter * os.urandom(1)[0] / 255) if self.jitter else pause_s
 
 
 ON_MOUNT = RetryPolicy(attempts=3, backoff_s=0.25)

@@ -1,11 +1,13 @@
 """Reads the passphrase of a signing key: from a descriptor, a file, a systemd credential, or a prompt."""
 
+import errno
 import os
+import stat
 import sys
 
 import msgspec
 
-from hashaudit.errors import SigningKeyError
+from hashaudit.errors import SigningKeyError, UsageError
 from hashaudit.scan.key_policy import Signing
 from hashaudit_cli.ui.terminal import quote
 
@@ -13,6 +15,8 @@ CREDENTIAL_NAME = "hashaudit-passphrase"
 """Name of a systemd credential (systemd.exec(5), LoadCredential=)."""
 
 MAX_PASSPHRASE_BYTES = 4096
+
+_HAS_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 
 
 class PassphraseSource(msgspec.Struct, frozen=True):
@@ -25,6 +29,25 @@ class PassphraseSource(msgspec.Struct, frozen=True):
     def is_given(self) -> bool:
         """Returns whether the command line names a source."""
         return self.file is not None or self.descriptor is not None
+
+    def require(self) -> None:
+        """Checks that the source exists, also for a key that turns out to have no passphrase. Reads nothing.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        source = self.descriptor if self.descriptor is not None else self.file
+        if source is None:
+            return
+        try:
+            is_directory = stat.S_ISDIR(os.stat(source).st_mode)
+            if isinstance(source, str) and not os.access(source, os.R_OK, effective_ids=_HAS_EFFECTIVE_IDS):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if is_directory:
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        except (OSError, OverflowError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "no such descriptor"
+            raise UsageError(f"cannot read the passphrase: '{quote(os.fsencode(str(source)))}'; {cause}") from error
 
     def read(self, key_path: str) -> bytes:
         """Returns the passphrase of a key. Prompts for it if no source has it.
@@ -53,8 +76,13 @@ class PassphraseSource(msgspec.Struct, frozen=True):
 def signing_options(
     key: str | None, passphrase_file: str | None, passphrase_fd: int | None, *, unsigned: bool = False
 ) -> Signing:
-    """Returns how to sign, as the command line says."""
+    """Returns how to sign, as the command line says.
+
+    Raises:
+        UsageError: the source of the passphrase cannot be read.
+    """
     source = PassphraseSource(passphrase_file, passphrase_fd)
+    source.require()
     return Signing(key=key, unsigned=unsigned, passphrase=source.read)
 
 

@@ -1,4 +1,4 @@
-"""Limits and measures the address space of this process.
+"""Memory of this process: limits and measures its address space, and files in memory.
 
 Source: getrlimit(2) for RLIMIT_AS, proc_pid_statm(5). Nothing is limited on other systems: macOS does not enforce
 RLIMIT_AS.
@@ -7,6 +7,7 @@ RLIMIT_AS.
 import contextlib
 import mmap
 import os
+from typing import BinaryIO, cast
 
 from hashaudit.host.process import HAS_RESOURCE_LIMITS, set_limit
 
@@ -24,6 +25,19 @@ def physical_bytes() -> int | None:
 def can_limit() -> bool:
     """Returns whether this system enforces a limit."""
     return HAS_RESOURCE_LIMITS and os.access(STATM, os.R_OK)
+
+
+def memory_file(name: str) -> BinaryIO:
+    """Returns an empty file that no other process can open, in memory where the system can do that.
+
+    Args:
+        name: for people who look at the descriptors of a process.
+    """
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create(name), "w+b")
+    import tempfile  # noqa: PLC0415 # start-up: not on Linux
+
+    return cast("BinaryIO", tempfile.TemporaryFile(prefix=f"{name}-"))
 
 
 class AddressSpace:

@@ -40,8 +40,8 @@ def this_process() -> ProcessOwner:
 def boot_id() -> str | None:
     """Returns the identifier of this host's current boot; ``None`` if the system has none."""
     try:
-        with open(BOOT_ID, encoding="ascii") as file:
-            return file.read().strip()
+        with open(BOOT_ID, "rb") as file:
+            return file.read().decode("ascii").strip()
     except OSError:
         return None
 

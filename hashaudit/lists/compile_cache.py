@@ -16,13 +16,15 @@ import msgspec
 from hashaudit import __version__
 from hashaudit.errors import ListError
 from hashaudit.host.private_files import make_private_directories
+from hashaudit.lists.compile_request import CompileRequest, ParseSpec
 from hashaudit.lists.index import index_layout
-from hashaudit.lists.index.compile_lists import CompileRequest
 from hashaudit.lists.index.index_checksums import verify_checksums
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec
+from hashaudit.lists.interface import ListInfo
 from hashaudit.lists.list_directory import ListSource
+from hashaudit.lists.list_file import WORLD_READABLE, file_name
+from hashaudit.model.paths import to_text
 
 _SUFFIX = ".hai"
 _KEY_BYTES = 8
@@ -96,6 +98,20 @@ def _key(file: ListSource, parse_spec: ParseSpec) -> str:
         parse_spec.tolerance,
     )
     return blake3.blake3(msgspec.msgpack.encode(parts)).hexdigest(_KEY_BYTES)
+
+
+def relocated(info: ListInfo, file: ListSource) -> ListInfo:
+    """Returns the description of a list that was compiled earlier, with its present path, time and warnings."""
+    path = to_text(os.fsencode(file.path))[0]
+    named = info.name != file_name(info.path)
+    warnings = file.warnings()
+    return msgspec.structs.replace(
+        info,
+        name=info.name if named else file_name(path),
+        path=path,
+        mtime_ns=file.mtime_ns,
+        warnings=(*warnings, *(warning for warning in info.warnings if warning not in {WORLD_READABLE, *warnings})),
+    )
 
 
 def _is_usable(path: str, sha256: str) -> bool:

@@ -3,13 +3,12 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterable, Iterator
 
 from hashaudit.errors import ListError
 from hashaudit.lazy import lazy_pattern
 from hashaudit.lists.algorithms import LENGTHS_BYTES, is_known_name
+from hashaudit.lists.compile_request import ParseSpec, Progress
 from hashaudit.lists.entry_fields import NOT_MARKED, PIECE, REPORTED_DETAILS
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.interface import (
@@ -18,24 +17,17 @@ from hashaudit.lists.interface import (
     ListInfo,
     ListItem,
     ListMeta,
-    ListSpec,
-    ParseOptions,
     Rejected,
     RejectReason,
     Remark,
 )
 from hashaudit.lists.list_directory import ListSource
-from hashaudit.lists.list_file import WORLD_READABLE
+from hashaudit.lists.list_file import file_name
 from hashaudit.lists.malformed_limit import DEFAULT_LIMIT, MALFORMED_REASONS, NO_MALFORMED
 from hashaudit.lists.plugin_hashes import with_plugin_hashes
-from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 from hashaudit.model.counted import counted
 from hashaudit.model.paths import to_text
 from hashaudit.model.results import Role
-
-Progress = Callable[[int], None]
-"""Callback that receives the number of entries read since its last call."""
 
 _PROGRESS_ENTRIES = 10_000
 
@@ -50,23 +42,6 @@ _MAX_DETAILS = 20
 
 _REPORTED_REJECTS = 5
 """Number of rejected lines reported one by one; the counts cover the rest."""
-
-
-class ParseSpec(msgspec.Struct, frozen=True):
-    """The settings that, with the content of a list, determine the content of its index."""
-
-    spec: ListSpec
-    columns: dict[str, str] = {}
-    """Column of a delimited list -> its field."""
-    selection: Selection = EVERYTHING
-    tolerance: Tolerance = DEFAULT_TOLERANCE
-
-    @property
-    def parse_options(self) -> ParseOptions:
-        """The settings for the list's parser."""
-        return ParseOptions(
-            algorithm=self.spec.algorithm, columns=self.columns, include_unmarked=self.tolerance.include_unmarked
-        )
 
 
 def ingest_list(
@@ -93,7 +68,7 @@ def ingest_list(
     omissions = totals.omissions()
     builder.end(
         ListInfo(
-            name=totals.meta.name or _file_name(path),
+            name=totals.meta.name or file_name(path),
             path=path,
             role=parse_spec.spec.role,
             size=file.size_bytes,
@@ -119,25 +94,6 @@ def _convert_pre4(items: Iterable[ListItem]) -> Iterator[ListItem]:
             yield convert_entry(item)
         else:
             yield convert_block(item) if isinstance(item, DigestBlock) else item
-
-
-def relocated(info: ListInfo, file: ListSource) -> ListInfo:
-    """Returns the description of a list that was compiled earlier, with its present path, time and warnings."""
-    path = to_text(os.fsencode(file.path))[0]
-    named = info.name != _file_name(info.path)
-    warnings = file.warnings()
-    return msgspec.structs.replace(
-        info,
-        name=info.name if named else _file_name(path),
-        path=path,
-        mtime_ns=file.mtime_ns,
-        warnings=(*warnings, *(warning for warning in info.warnings if warning not in {WORLD_READABLE, *warnings})),
-    )
-
-
-def _file_name(path: str) -> str:
-    """Returns the last part of a path, also of a directory path that ends with a slash."""
-    return os.path.basename(path.rstrip("/")) or path
 
 
 class _ListTotals:

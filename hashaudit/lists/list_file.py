@@ -21,6 +21,11 @@ _CHUNK_BYTES = 1 << 20
 WORLD_READABLE = "the list is world-readable; run chmod o-r on it"
 
 
+def file_name(path: str) -> str:
+    """Returns the last part of a path, also of a directory path that ends with a slash."""
+    return os.path.basename(path.rstrip("/")) or path
+
+
 class ListFile:
     """An open list file. A context manager that closes it."""
 

@@ -9,10 +9,9 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -20,8 +19,7 @@ from hashaudit.errors import HashauditError, ListError
 from hashaudit.host.memory import physical_bytes
 from hashaudit.host.sandbox.code_paths import code_paths
 from hashaudit.host.sandbox.sandbox import DEFAULT_MEMORY_BYTES, NO_FILE_GROWTH, Sandbox, require
-from hashaudit.lists.index.compile_lists import CompileRequest, compile_lists
-from hashaudit.lists.ingest import Progress
+from hashaudit.lists.compile_request import CompileRequest, Progress
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestInfo
 from hashaudit.lists.parser_protocol import (
@@ -97,6 +95,8 @@ class ListParser:
         if IN_PROCESS:
             self._scratch = directory
             return
+        import tempfile  # noqa: PLC0415 # start-up: the process loads its own code meanwhile
+
         try:
             made = tempfile.TemporaryDirectory(prefix=".hashaudit-", dir=directory)
         except OSError as error:
@@ -181,6 +181,8 @@ class ListParser:
             ListError: a list cannot be used, or its parser crashed.
         """
         if IN_PROCESS:
+            from hashaudit.lists.index.compile_lists import compile_lists  # noqa: PLC0415 # elsewhere, the child's code
+
             compile_lists(request, target, self._scratch, progress)
             return
         target.flush()
@@ -236,9 +238,6 @@ class ListParser:
 
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()
-        # Loaded before the copy is made, so that both have it.
-        from hashaudit.lists import parser_child  # noqa: PLC0415 # only here
-
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -246,6 +245,13 @@ class ListParser:
                 keep = theirs.fileno()
                 os.closerange(3, keep)
                 os.closerange(keep + 1, 1 << 16)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, 1)
+                os.dup2(null, 2)  # a traceback could show entries
+                os.close(null)
+                # The parent needs none of it, and loads the rest of a scan meanwhile.
+                from hashaudit.lists import parser_child  # noqa: PLC0415 # as above
+
                 parser_child.serve(theirs, parent)
             finally:
                 os._exit(0)
@@ -261,13 +267,6 @@ def compile_with(
     with parser or ListParser() as used:
         used.begin(request.specs, directory)
         used.compile(request, target, progress)
-
-
-def memory_file() -> BinaryIO:
-    """Returns an empty file without a name, in memory where the system can do that."""
-    if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("hashaudit-lists"), "w+b")
-    return cast("BinaryIO", tempfile.TemporaryFile())
 
 
 def _end(pid: int) -> None:

@@ -5,7 +5,6 @@ user's cache and mapped, and a compiled index is mapped unchanged.
 """
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import BinaryIO, Self
@@ -13,17 +12,15 @@ from typing import BinaryIO, Self
 import msgspec
 
 from hashaudit.errors import ListError
-from hashaudit.lists.compile_cache import compiled, user_cache_directory
-from hashaudit.lists.index.compile_lists import CompileRequest
+from hashaudit.host.memory import memory_file
+from hashaudit.lists.compile_request import CompileRequest, ParseSpec, Progress
 from hashaudit.lists.index.handle import IndexHandle
 from hashaudit.lists.index.index_reader import ListIndex
-from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import ParseSpec, Progress, relocated
 from hashaudit.lists.interface import ListInfo, ListSpec
 from hashaudit.lists.known_filter import FilterHandle, check_filter_spec, filter_info
 from hashaudit.lists.list_directory import open_source
 from hashaudit.lists.list_file import ListFile
-from hashaudit.lists.list_parser import ListParser, memory_file
+from hashaudit.lists.list_parser import ListParser
 from hashaudit.lists.selection import EVERYTHING, Selection
 from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
 from hashaudit.model.paths import to_text
@@ -67,6 +64,8 @@ class LoadedLists:
 
     def private_directory(self) -> str:
         """Returns a new directory that only this user can enter; closing the lists removes it."""
+        import tempfile  # noqa: PLC0415 # start-up: small lists need no file
+
         return self._resources.enter_context(tempfile.TemporaryDirectory(prefix="hashaudit-lists-"))
 
 
@@ -191,6 +190,9 @@ class _Loader:
         self._filters.append(image)
 
     def _load_large(self, number: int, spec: ListSpec) -> None:
+        # Start-up: most lists are small.
+        from hashaudit.lists.compile_cache import compiled, relocated, user_cache_directory  # noqa: PLC0415 # as above
+
         if self._cache_directory is None:
             self._cache_directory = user_cache_directory() or self._loaded.private_directory()
         with open_source(spec.path) as file:
@@ -199,7 +201,7 @@ class _Loader:
             self._add((number,), index, [relocated(info, file) for info in index.infos], path)
 
     def _load_small(self, specs: dict[int, ListSpec]) -> None:
-        with memory_file() as target:
+        with memory_file("hashaudit-lists") as target:
             request = CompileRequest(tuple(specs.values()), self._columns, self._selection, self._tolerance)
             self._compile(request, target)
             target.seek(0)
@@ -216,6 +218,8 @@ class _Loader:
         if index.header.rows <= SMALL_IMAGE_ROWS:
             self._add(tuple(specs), index, index.infos)
             return
+        from hashaudit.lists.index.index_writer import new_file  # noqa: PLC0415 # start-up: most lists are small
+
         path = os.path.join(self._loaded.private_directory(), "lists.hai")
         with new_file(path) as file:
             file.write(index.image)

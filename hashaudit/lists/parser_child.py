@@ -1,5 +1,6 @@
 """The process that parses lists. It never has the signing key, and parses only inside its sandbox."""
 
+import importlib
 import os
 import signal
 import socket
@@ -39,15 +40,13 @@ def main() -> None:
 def serve(stream: socket.socket, parent_pid: int) -> None:
     """Answers requests until the other side closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when this process ends
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)  # a traceback could show entries
-    os.close(null)
     layers = {
         PARENT_DEATH_SIGNAL: process.die_with_parent(parent_pid),
         NO_NEW_PRIVILEGES: process.forbid_new_privileges(),
         NO_CORE_DUMPS: process.forbid_core_dumps(),
     }
+    # Not at the first request, which comes when the parent has loaded its own code.
+    importlib.import_module("hashaudit.lists.open_list")
     in_force = tuple(name for name, is_active in layers.items() if is_active)
     scratch = None
     try:
@@ -57,10 +56,6 @@ def serve(stream: socket.socket, parent_pid: int) -> None:
                 return
             request = REQUEST_DECODER.decode(data)
             if isinstance(request, Begin):
-                # Here, because a copy of the scanning process is to load the parsers and that process is not, and only
-                # if there is a list to parse.
-                import hashaudit.lists.open_list  # noqa: F401, PLC0415 # as above
-
                 for name, length_bytes in request.plugins.items():
                     plug_in(name, length_bytes)
                 scratch = request.scratch

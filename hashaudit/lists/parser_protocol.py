@@ -7,7 +7,7 @@ import msgspec
 from hashaudit.host.framing import HEADER, frame, receive_exactly
 from hashaudit.host.sandbox.sandbox import Sandbox
 from hashaudit.lazy import lazy
-from hashaudit.lists.index.compile_lists import CompileRequest
+from hashaudit.lists.compile_request import CompileRequest
 from hashaudit.lists.manifests.manifest_entry import ManifestEntry, ManifestInfo
 from hashaudit.model.results import AlgorithmName
 

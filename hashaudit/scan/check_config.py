@@ -11,7 +11,7 @@ from hashaudit.errors import UsageError
 from hashaudit.model.results import AlgorithmName, Role
 from hashaudit.scan.config import ExecutorKind, RecordScope, ScanConfig
 from hashaudit.scan.option_values import algorithm_name
-from hashaudit.sources.open_source import check_buckets
+from hashaudit.sources.given_roots import check_buckets
 
 MAX_WORKERS = 1024
 """More processes do not speed up any storage and exhaust descriptors."""

@@ -15,7 +15,7 @@ from hashaudit.lists.load import LoadedLists
 from hashaudit.model.paths import for_terminal
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.config import ScanConfig
-from hashaudit.scan.key_policy import Signing, default_allowed_signers_path, default_key_path, key_path
+from hashaudit.scan.key_policy import Signing, default_allowed_signers_path, possible_keys
 
 CREATION_CHECKS = 5
 CREATION_PAUSE_S = 0.05
@@ -31,15 +31,10 @@ class Confidential(msgspec.Struct, frozen=True):
     """Device and inode of each."""
 
 
-def key_paths(signing: Signing) -> tuple[bytes, ...]:
-    """Returns the absolute paths, without links, of the key that signs and of the user's own key."""
-    return tuple(os.path.realpath(os.fsencode(path)) for path in _keys(signing))
-
-
 def confidential_files(config: ScanConfig, lists: LoadedLists, signing: Signing | None) -> Confidential:
     """Returns the key, the trust store, the lists and the passwords of a scan; without a key, the passwords alone."""
     found: dict[bytes, tuple[int, int]] = {}
-    of_signed = () if signing is None else (*_keys(signing), *_trust_stores(), *_list_files(config, lists))
+    of_signed = () if signing is None else (*possible_keys(signing), *_trust_stores(), *_list_files(config, lists))
     for path in (*of_signed, *_passwords(config)):
         real = os.path.realpath(os.fsencode(path))
         with contextlib.suppress(OSError):
@@ -56,7 +51,7 @@ def require_one_name(config: ScanConfig, signing: Signing) -> None:
     """
     if all(parse_root(root) is not None for root in config.roots) and not config.follow_links:
         return
-    for path in _keys(signing):
+    for path in possible_keys(signing):
         names = _names(path)
         if names > 1:
             raise UsageError(
@@ -78,14 +73,6 @@ def _names(path: str) -> int:
             break
         time.sleep(CREATION_PAUSE_S)
     return names
-
-
-def _keys(signing: Signing) -> Iterator[str]:
-    named = None if signing.unsigned else key_path(signing)
-    if named is not None:
-        yield named
-    with contextlib.suppress(SigningKeyError):
-        yield default_key_path()
 
 
 def _trust_stores() -> Iterator[str]:

@@ -1,51 +1,31 @@
-"""The scan that writes a findings file, as an iterator of events. This is ``hashaudit.scan``."""
+"""The scan that writes a findings file, as an iterator of events. This is ``hashaudit.scan``.
+
+The processes that parse lists and fork workers start before the rest of a scan is loaded: they load their own code
+meanwhile, and are copies of a smaller process.
+"""
 
 import contextlib
 import os
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
-from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import UsageError
 from hashaudit.host.fork_server import ForkServer
 from hashaudit.lists.list_parser import ListParser
-from hashaudit.model import paths
-from hashaudit.record.header import RunHeader
 from hashaudit.record.output import Output
-from hashaudit.record.schema import EndReason
 from hashaudit.scan.check_config import checked
-from hashaudit.scan.confidential import key_paths
-from hashaudit.scan.config import ExecutorKind, RecordScope, ScanConfig
+from hashaudit.scan.config import ExecutorKind, ScanConfig
 from hashaudit.scan.control import Control
-from hashaudit.scan.events import (
-    AlreadyComplete,
-    CacheSkipped,
-    Event,
-    Finished,
-    JournalFailed,
-    Notice,
-    NoticeSource,
-    Prepared,
-    Started,
-)
-from hashaudit.scan.key_policy import Signing, load_signer
-from hashaudit.scan.open_output import OpenedScan, open_output
-from hashaudit.scan.own_files import OwnFiles
-from hashaudit.scan.run_header import run_header
-from hashaudit.scan.session import Session, drained
-from hashaudit.signing.key_files import SigningKey
-from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.open_source import require_roots
+from hashaudit.scan.events import Event, Finished
+from hashaudit.scan.key_policy import Signing, key_paths
+from hashaudit.scan.scan_request import ScanRequest
+from hashaudit.sources.given_roots import require_roots
 from hashaudit.workers.local.worker_start import start_server
 
 if TYPE_CHECKING:
-    from hashaudit.manifest.load_manifest import LoadedManifest
-    from hashaudit.scan.acceptances import Acceptances
-    from hashaudit.scan.auditor import Auditor, AuditRequest
-    from hashaudit.scan.resume.open_resume import InterruptedScan
+    from hashaudit.scan.auditor import AuditRequest
+    from hashaudit.scan.scan_run import ScanRun
+
 
 FilePath = str | bytes | os.PathLike[str]
 
@@ -111,25 +91,31 @@ class Scan:
         """Checks the options; see :func:`scan`."""
         if (output is None) is (resume is None):
             raise UsageError("name either a new findings file or one to resume")
-        self._config = checked(config) if resume is None or config.roots else config
+        options = checked(config) if resume is None or config.roots else config
         if resume is None:
-            roots = self._config.roots
-            require_roots(roots[: len(roots) - self._config.listed_roots])
-        self._output: bytes | Output = b""
-        if output is not None:
-            self._output = output if isinstance(output, Output) else os.fsencode(output)
-        self._resume = None if resume is None else os.fsencode(resume)
-        self._signing = signing or Signing()
-        self._control = control or Control()
-        self._argv = tuple(argv)
+            require_roots(options.roots[: len(options.roots) - options.listed_roots])
+        self._request = ScanRequest(
+            config=options,
+            output=output if isinstance(output, Output) else os.fsencode(output or b""),
+            resume=None if resume is None else os.fsencode(resume),
+            signing=signing or Signing(),
+            control=control or Control(),
+            argv=tuple(argv),
+            audit=audit,
+        )
         self._owns_process = owns_process
-        self._audit = audit
-        self._auditor: Auditor | None = None
-        self._events = self._run()
-        self.result: Finished | None = None
+        self._events = self._start()
+        self._run: ScanRun | None = None
+
+    @property
+    def result(self) -> Finished | None:
         """The end of the scan, also of one that was closed early; ``None`` before it."""
-        self.exit_code: int | None = None
+        return None if self._run is None else self._run.result
+
+    @property
+    def exit_code(self) -> int | None:
         """As docs/reference/codes.md lists them; ``None`` before the end."""
+        return None if self._run is None else self._run.exit_code
 
     def __iter__(self) -> Iterator[Event]:
         return self
@@ -151,188 +137,26 @@ class Scan:
         """
         self._events.close()
 
-    def _run(self) -> Generator[Event]:
-        reports: deque[Event] = deque()
+    def _start(self) -> Generator[Event]:
         with contextlib.ExitStack() as stack:
             # Before the key is in memory: the processes that parse lists and fork workers may be copies of this one.
             parser = stack.enter_context(self._list_parser())
             server = self._server()
             if server is not None:
                 stack.enter_context(server)
-            manifests = self._load_manifests(self._audit) if self._audit is not None else ()
-            for manifest in manifests:
-                name = paths.for_terminal(os.fsencode(manifest.path))
-                yield from (Notice(NoticeSource.MANIFEST, f"manifest {name}: {text}") for text in manifest.warnings)
-            signer = load_signer(self._signing, reports.append)
-            yield from drained(reports)
-            config, interrupted = self._configured(manifests), None
-            if self._resume is not None:
-                # Start-up: most scans are new.
-                from hashaudit.scan.resume.open_resume import reopen  # noqa: PLC0415 # as above
+            from hashaudit.scan.scan_run import ScanRun  # noqa: PLC0415 # start-up, as the module says
 
-                interrupted = stack.enter_context(reopen(self._resume, signer, config))
-                config = interrupted.config
-                if interrupted.exit_code is not None:
-                    self.exit_code = interrupted.exit_code
-                    yield AlreadyComplete(interrupted.exit_code)
-                    return
-            acceptances = None
-            if config.accept:
-                # Start-up: most scans accept nothing.
-                from hashaudit.scan.acceptances import load_acceptances  # noqa: PLC0415 # as above
-
-                acceptances = load_acceptances(config.accept, config.accept_signers)
-                algorithms = ordered([*config.algorithms, *acceptances.algorithms])
-                config = msgspec.structs.replace(config, algorithms=algorithms)
-                yield from _described(acceptances)
-            session = stack.enter_context(Session(config, reports, self._signing, parser, server))
-            yield from session.prepare()
-            yield Prepared()
-            self._auditor = self._new_auditor(manifests, session.roots)
-            own_files = OwnFiles(set(session.confidential.identities), set(session.confidential.paths))
-            if signer is not None and signer.identity is not None:
-                own_files.identities.add(signer.identity)
-            header = self._header(session, signer, acceptances)
-            if self._auditor is not None:
-                own_files.identities.update(self._auditor.own_files)
-                own_files.paths.update(self._auditor.own_paths)
-            if session.cache is not None:
-                own_files.identities.update(session.cache.own_files)
-                own_files.paths.update(session.cache.own_paths)
-                session.cache.begin(header.run_id if interrupted is None else interrupted.header.run_id)
-            if interrupted is None:
-                opened = open_output(
-                    self._output,
-                    config,
-                    header,
-                    signer=signer,
-                    own_files=own_files,
-                    report=reports.append,
-                    is_resumable=self._audit is None,
-                )
-            else:
-                from hashaudit.scan.resume.open_resume import continue_scan  # noqa: PLC0415 # as above
-
-                opened = continue_scan(interrupted, header, signer=signer, own_files=own_files, report=reports.append)
-            stack.enter_context(opened.writer)
-            mounts = _mount_points(interrupted)
-            yield from self._examine(session, opened, header, own_files, mounts=mounts, acceptances=acceptances)
+            self._run = ScanRun(self._request, parser, server)
+            yield from self._run.events()
 
     def _list_parser(self) -> ListParser:
-        has_lists = bool(self._config.lists) or self._resume is not None
-        return ListParser(forks=has_lists and not self._has_secret, hidden=key_paths(self._signing))
+        request = self._request
+        has_lists = bool(request.config.lists) or request.resume is not None
+        return ListParser(forks=has_lists and not request.has_secret, hidden=key_paths(request.signing))
 
     def _server(self) -> ForkServer | None:
-        config = self._config
+        config = self._request.config
         if config.executor is ExecutorKind.DASK:
             return None
-        copies = self._owns_process and not self._has_secret
+        copies = self._owns_process and not self._request.has_secret
         return start_server(copies=copies, low_impact=config.low_impact, images=bool(config.perceptual_algorithms))
-
-    @property
-    def _has_secret(self) -> bool:
-        return isinstance(self._signing.passphrase, bytes)
-
-    def _load_manifests(self, audit: "AuditRequest") -> "Sequence[LoadedManifest]":
-        # Start-up: an audit alone needs it.
-        from hashaudit.manifest.load_manifest import load_manifests  # noqa: PLC0415 # as above
-
-        # A process of its own: the sandbox of the other one is for lists.
-        with ListParser(forks=not self._has_secret, hidden=key_paths(self._signing)) as parser:
-            parser.requires_sandbox = self._config.require_sandbox
-            return load_manifests(audit.manifests, parser, audit.trust, takes_members=audit.options.takes_members)
-
-    def _new_auditor(self, manifests: "Sequence[LoadedManifest]", roots: Sequence[RootDescription]) -> "Auditor | None":
-        if self._audit is None:
-            return None
-        from hashaudit.scan.auditor import Auditor  # noqa: PLC0415 # start-up
-
-        return Auditor(manifests, roots, self._audit.options)
-
-    def _configured(self, manifests: "Sequence[LoadedManifest]") -> ScanConfig:
-        """Returns the options. An audit computes the digests of its manifests and records every file.
-
-        Raises:
-            UsageError: no manifest has a digest that this program computes.
-        """
-        if self._audit is None:
-            return self._config
-        given = dict.fromkeys(name for one in manifests for entry in one.entries for name in entry.digests)
-        if not given:
-            raise UsageError("cannot audit: no manifest has a digest that can be compared")
-        algorithms = tuple(dict.fromkeys((*self._config.algorithms, *given)))
-        return msgspec.structs.replace(self._config, algorithms=algorithms, record=RecordScope.ALL)
-
-    def _header(self, session: Session, signer: SigningKey | None, acceptances: "Acceptances | None") -> RunHeader:
-        return run_header(
-            session.config,
-            argv=self._argv,
-            workers=session.executor.workers,
-            algorithms=session.worker_config.algorithms,
-            roots=session.roots,
-            lists=session.lists.infos,
-            key_fingerprint=signer.fingerprint if signer else None,
-            sandbox=session.sandbox,
-            cache_state=session.cache.state if session.cache is not None else None,
-            against=() if self._auditor is None else self._auditor.sources,
-            acceptances=() if acceptances is None else acceptances.files,
-        )
-
-    def _examine(
-        self,
-        session: Session,
-        opened: OpenedScan,
-        header: RunHeader,
-        own_files: OwnFiles,
-        *,
-        mounts: set[bytes],
-        acceptances: "Acceptances | None",
-    ) -> Generator[Event]:
-        loop = session.main_loop(
-            opened.writer,
-            self._control,
-            own_files=own_files,
-            opened=opened,
-            mount_points=mounts,
-            auditor=self._auditor,
-            acceptances=acceptances,
-        )
-        journal_failed = opened.journal is not None and opened.journal.failure is not None
-        opening = (*drained(session.reports), Started(header))
-        try:
-            with contextlib.closing(loop.events(*opening)) as events:
-                for event in events:
-                    yield from drained(session.reports)
-                    if not isinstance(event, Finished):
-                        yield event
-        finally:
-            self.result = loop.finished
-            self.exit_code = None if loop.finished is None else loop.finished.exit_code
-        if session.cache is not None:
-            session.cache.close()
-            yield from drained(session.reports)
-            if session.cache.passed_over:
-                yield CacheSkipped(session.cache.passed_over)
-        if loop.finished is None:
-            raise RuntimeError("the main loop ended without a result")
-        failure = None if opened.journal is None else opened.journal.failure
-        if failure is not None and not journal_failed and loop.finished.reason is not EndReason.COMPLETED:
-            yield JournalFailed(failure)
-        yield loop.finished
-
-
-def _described(acceptances: "Acceptances") -> Iterator[Notice]:
-    for file in acceptances.files:
-        signer = "not signed" if file.signed_by is None else f"signed by {file.signed_by}"
-        name = paths.for_terminal(paths.from_text(file.path, file.path_uri))
-        yield Notice(NoticeSource.ACCEPTANCES, f"acceptances {name}: {file.entries:,}, {signer}")
-    if acceptances.expired:
-        yield Notice(
-            NoticeSource.ACCEPTANCES, f"expired acceptances: {acceptances.expired:,}; their findings count again"
-        )
-
-
-def _mount_points(interrupted: "InterruptedScan | None") -> set[bytes]:
-    """Returns the roots of an interrupted scan that were mount points."""
-    roots = () if interrupted is None else interrupted.header.roots
-    return {paths.from_text(root.path, root.path_uri) for root in roots if root.mount_point == root.path}

@@ -1,8 +1,10 @@
 """Chooses the key that signs, and creates the user's own key at first use."""
 
+import contextlib
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,7 +13,9 @@ from hashaudit.host import user_directory
 from hashaudit.host.private_files import append_private, make_private_directories, other_writer
 from hashaudit.model.paths import for_terminal
 from hashaudit.scan.events import KeyCreated
-from hashaudit.signing.key_files import SigningKey, allowed_signers_line, load_key, new_key
+
+if TYPE_CHECKING:
+    from hashaudit.signing.key_files import SigningKey
 
 KEY_VARIABLE = "HASHAUDIT_KEY"
 """Environment variable that names the signing key."""
@@ -98,7 +102,21 @@ def key_path(signing: Signing) -> str | None:
     return signing.key or os.environ.get(KEY_VARIABLE) or None
 
 
-def load_signer(signing: Signing, report: Callable[[KeyCreated], None], *, create: bool = True) -> SigningKey | None:
+def possible_keys(signing: Signing) -> Iterator[str]:
+    """Yields the paths of the key that signs, if it is named, and of the user's own key."""
+    named = None if signing.unsigned else key_path(signing)
+    if named is not None:
+        yield named
+    with contextlib.suppress(SigningKeyError):
+        yield default_key_path()
+
+
+def key_paths(signing: Signing) -> tuple[bytes, ...]:
+    """Returns the absolute paths, without links, of the key that signs and of the user's own key."""
+    return tuple(os.path.realpath(os.fsencode(path)) for path in possible_keys(signing))
+
+
+def load_signer(signing: Signing, report: Callable[[KeyCreated], None], *, create: bool = True) -> "SigningKey | None":
     """Returns the key that signs, or ``None`` for an unsigned scan. Creates the user's own key at first use.
 
     Args:
@@ -127,11 +145,13 @@ def load_signer(signing: Signing, report: Callable[[KeyCreated], None], *, creat
             if key is not None:
                 report(KeyCreated(path, key.fingerprint, identity_line(key).strip()))
                 return key
+    from hashaudit.signing.key_files import load_key  # noqa: PLC0415 # start-up: not before a process is forked
+
     passphrase = signing.passphrase
     return load_key(path, (lambda: passphrase(path)) if callable(passphrase) else passphrase)
 
 
-def _create_own_key(path: str) -> SigningKey | None:
+def _create_own_key(path: str) -> "SigningKey | None":
     """Creates the user's own key; returns ``None`` if another process has just done so."""
     try:
         return create_key(path)
@@ -142,7 +162,7 @@ def _create_own_key(path: str) -> SigningKey | None:
         raise
 
 
-def create_key(path: str, passphrase: bytes | None = None) -> SigningKey:
+def create_key(path: str, passphrase: bytes | None = None) -> "SigningKey":
     """Creates a key with its directory. For the user's own key, adds its line to ``allowed_signers`` beside it.
 
     Raises:
@@ -156,6 +176,8 @@ def create_key(path: str, passphrase: bytes | None = None) -> SigningKey:
         raise SigningKeyError(
             f"cannot create the directory: {_quoted(directory)}; {error.strerror}", hint=hint
         ) from error
+    from hashaudit.signing.key_files import new_key  # noqa: PLC0415 # as in load_signer
+
     key = new_key(path, identity(), passphrase)
     if path == default_key_path():
         trust_store = default_allowed_signers_path()
@@ -172,8 +194,10 @@ def identity() -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "@.-_") else "-" for letter in name)
 
 
-def identity_line(key: SigningKey) -> str:
+def identity_line(key: "SigningKey") -> str:
     """Returns the ``allowed_signers`` line that trusts a key under this user's name."""
+    from hashaudit.signing.key_files import allowed_signers_line  # noqa: PLC0415 # as in load_signer
+
     return allowed_signers_line(key.public_key, identity())
 
 

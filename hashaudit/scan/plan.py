@@ -7,7 +7,6 @@ from enum import StrEnum
 from hashaudit.cache.fingerprints import HashSpec, PictureSpec, wanted
 from hashaudit.content.containers.inside_budget import InsideLimits
 from hashaudit.content.containers.member_filter import MemberPatterns, is_member_pattern
-from hashaudit.content.containers.volume_set import names_beside
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.digests.multidigest import ordered
 from hashaudit.errors import HostError, UsageError
@@ -23,15 +22,13 @@ from hashaudit.model.containers import CATEGORIES, ContainerCategory, ContainerK
 from hashaudit.model.entry import Consistency
 from hashaudit.model.location import join_path
 from hashaudit.model.results import Role
-from hashaudit.objectstores import sandbox_paths
 from hashaudit.objectstores.url import parse_root
 from hashaudit.scan.check_config import MAX_WORKERS
 from hashaudit.scan.config import RecordScope, ScanConfig
-from hashaudit.scan.password_file import read_passwords
 from hashaudit.sources.directory_stack import MAX_OPEN_DIRECTORIES
 from hashaudit.sources.filesystems import Filesystem
+from hashaudit.sources.given_roots import schemes_of
 from hashaudit.sources.interface import RootDescription
-from hashaudit.sources.open_source import schemes_of
 from hashaudit.sources.roots import RootReader
 from hashaudit.workers.local.watchdog import Deadlines
 from hashaudit.workers.protocol import InsideConfig, PerceptualConfig, WorkerConfig
@@ -105,7 +102,11 @@ def _inside(config: ScanConfig, lists: LoadedLists) -> InsideConfig | None:
     if not named:
         return None
     looks_for = any(record.info.role is Role.DENY for index in lists.indexes for record in index.records)
-    passwords = () if config.passwords is None else read_passwords(config.passwords)
+    passwords: tuple[bytes, ...] = ()
+    if config.passwords is not None:
+        from hashaudit.scan.password_file import read_passwords  # noqa: PLC0415 # start-up: few scans have one
+
+        passwords = read_passwords(config.passwords)
     limits = InsideLimits(config.inside_depth, config.inside_bytes)
     return InsideConfig(
         named, limits, config.inside_known, passwords, looks_for, _member_patterns(config), config.rasters
@@ -141,6 +142,8 @@ def _sandbox(config: ScanConfig, schemes: tuple[str, ...], hidden: tuple[bytes, 
     readable = (b"/",) if config.follow_links else _readable(config.roots)
     if not schemes:
         return Sandbox(readable, config.max_memory_bytes, hidden=hidden)
+    from hashaudit.objectstores import sandbox_paths  # noqa: PLC0415 # start-up: most scans read no store
+
     return Sandbox(
         readable + code_paths() + sandbox_paths.sandbox_paths(schemes),
         config.max_memory_bytes + sandbox_paths.RESERVED_BYTES,
@@ -161,6 +164,10 @@ def _readable(roots: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def _volumes(path: bytes) -> Iterator[bytes]:
     """Yields the further volumes of an image or archive of which a ROOT is the first."""
+    if os.path.isdir(path):
+        return
+    from hashaudit.content.containers.volume_set import names_beside  # noqa: PLC0415 # start-up: few roots are files
+
     directory, name = os.path.split(path)
 
     def others() -> list[bytes]:

@@ -15,13 +15,13 @@ from hashaudit.host.sandbox.sandbox import require
 from hashaudit.lists.list_parser import ListParser
 from hashaudit.lists.load import LoadedLists, load_lists
 from hashaudit.model.faults import Fault, FaultCode, PathFault, Stage
-from hashaudit.scan.confidential import Confidential, confidential_files, key_paths, require_one_name
+from hashaudit.scan.confidential import Confidential, confidential_files, require_one_name
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.control import Control
 from hashaudit.scan.events import Event, ListLoaded, Notice, NoticeSource, PriorityNotLowered
 from hashaudit.scan.executors import ScanExecutor, executor_for
 from hashaudit.scan.guards import guard_faults
-from hashaudit.scan.key_policy import Signing
+from hashaudit.scan.key_policy import Signing, key_paths
 from hashaudit.scan.main_loop import MainLoop, RecordWriter
 from hashaudit.scan.open_output import OpenedScan
 from hashaudit.scan.own_files import OwnFiles
@@ -30,7 +30,6 @@ from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import RootDescription, Source
 from hashaudit.sources.open_source import open_source
 from hashaudit.sources.shard import ShardSource
-from hashaudit.workers.local.plugin_probe import plug_in_all
 from hashaudit.workers.protocol import WorkerConfig
 
 if TYPE_CHECKING:
@@ -104,7 +103,10 @@ class Session:
         self.roots = self._described_roots()
         # Workers, or the server that forks them, start while the lists are loaded.
         self.executor = self._stack.enter_context(executor_for(config, self.roots, self._report_executor, self._server))
-        plug_in_all(config.hashers)
+        if config.hashers:
+            from hashaudit.workers.local.plugin_probe import plug_in_all  # noqa: PLC0415 # start-up: few scans have one
+
+            plug_in_all(config.hashers)
         self.lists = self._stack.enter_context(
             load_lists(
                 config.lists,

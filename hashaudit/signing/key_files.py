@@ -7,7 +7,6 @@ because OpenSSH before 9.6 cannot read Ed25519 in PKCS#8.
 import base64
 import binascii
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -239,7 +238,7 @@ def _passphrase(passphrase: Passphrase, shown: str) -> bytes:
 def _write_new(path: bytes, content: bytes, mode: int) -> None:
     """Creates a file that nobody sees before it is complete, so that another process can load it at once."""
     shown = for_terminal(path)
-    partial = path + b"." + secrets.token_hex(8).encode() + b".partial"
+    partial = path + b"." + os.urandom(8).hex().encode() + b".partial"
     try:
         _write(partial, content, mode)
         try:

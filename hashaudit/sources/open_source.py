@@ -1,6 +1,5 @@
 """Opens one source for all roots that the user names."""
 
-import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
@@ -9,12 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.errors import UsageError
-from hashaudit.lazy import lazy_pattern
 from hashaudit.model.entry import Entry, NotReady
 from hashaudit.model.faults import PathFault, Skipped
-from hashaudit.model.paths import for_terminal
-from hashaudit.model.secret_masking import mask_secrets
-from hashaudit.objectstores.url import SCHEMES, BucketRoot, parse_root
+from hashaudit.objectstores.url import BucketRoot, parse_root
 from hashaudit.sources.bucket_options import BucketOptions
 from hashaudit.sources.filters import WalkOptions
 from hashaudit.sources.interface import Item, Position, RootDescription, Source, walk_in_runs
@@ -23,9 +19,6 @@ from hashaudit.sources.local import LocalSource
 if TYPE_CHECKING:
     from hashaudit.sources.buckets import BucketSource, KeyList
     from hashaudit.sources.reconcile import ReconciledSource
-
-_URL = lazy_pattern(rb"[A-Za-z][A-Za-z0-9+.-]*:/")
-"""The beginning of a URL, RFC 3986 section 3.1, also of one with a slash too few."""
 
 _WALK = WalkOptions()
 _BUCKETS = BucketOptions()
@@ -85,55 +78,6 @@ class Sources:
             begins_here = start is not None and number == first
             inner = Position(start.root - self._first_roots[first], start.place) if start and begins_here else None
             yield self._sources[number], inner
-
-
-def schemes_of(roots: Sequence[bytes], buckets: BucketOptions) -> tuple[str, ...]:
-    """Returns the URL schemes of the object stores in use.
-
-    Raises:
-        UsageError: a URL names no bucket.
-    """
-    read = (*roots, *((buckets.reconcile,) if buckets.reconcile is not None and buckets.read_unlisted else ()))
-    return tuple(sorted({root.bucket.scheme for root in map(parse_root, read) if root is not None}))
-
-
-def check_buckets(roots: Sequence[bytes], buckets: BucketOptions) -> None:
-    """Rejects options that conflict, such as one endpoint for stores of two types.
-
-    Raises:
-        UsageError: options conflict, or a root URL names no bucket.
-    """
-    if buckets.read_unlisted and buckets.reconcile is None:
-        raise UsageError("--read-unlisted needs --reconcile", hint="add the URL of the mounted bucket")
-    if len(schemes_of(roots, buckets)) > 1 and buckets.store.endpoint_url is not None:
-        raise UsageError("--endpoint-url conflicts with roots in both s3:// and az://", hint="scan one store at a time")
-
-
-def require_roots(roots: Sequence[bytes]) -> None:
-    """Requires every local root to exist before anything is written.
-
-    A root that cannot be examined for another reason, or that vanishes later, is a fault of the walk.
-
-    Raises:
-        UsageError: a root does not exist, or is a URL of an unsupported kind.
-    """
-    for root in roots:
-        if b"\0" in root or parse_root(root) is not None:
-            continue
-        try:
-            os.lstat(root)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            shown = mask_secrets(for_terminal(root))
-            if _URL.match(root):
-                raise UsageError(
-                    f"unsupported ROOT: '{shown}'; not a path, and not a URL of a supported object store",
-                    hint="write " + " or ".join(f"{scheme}://BUCKET/PREFIX" for scheme in SCHEMES),
-                ) from error
-            raise UsageError(
-                f"no such ROOT: '{shown}'; {error.strerror}", hint="check the path, and that its storage is mounted"
-            ) from error
-        except OSError:
-            continue
 
 
 def open_source(

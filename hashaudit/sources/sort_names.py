@@ -5,7 +5,6 @@ because the names of a directory are used up before those of its parent continue
 """
 
 import heapq
-import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import IO
@@ -84,6 +83,8 @@ class ExternalSort:
         start = self._end
         try:
             if self._file is None:
+                import tempfile  # noqa: PLC0415 # start-up: it loads compressions
+
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 # lives as long as the sorter
             self._file.seek(start)
             self._file.truncate()
@@ -116,4 +117,6 @@ class ExternalSort:
 
 
 def _no_space(error: OSError) -> OutputError:
+    import tempfile  # noqa: PLC0415 # as above
+
     return OutputError(f"cannot sort a large directory in temporary space: '{tempfile.gettempdir()}'; {error.strerror}")

@@ -10,7 +10,6 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from tempfile import SpooledTemporaryFile
 from typing import IO, NamedTuple
 
 import msgspec
@@ -183,6 +182,8 @@ class VisitedDirectories:
     def _write(self, data: bytes) -> None:
         try:
             if self._file is None:
+                from tempfile import SpooledTemporaryFile  # noqa: PLC0415 # start-up: it loads compressions
+
                 self._file = SpooledTemporaryFile(MAX_IN_MEMORY_BYTES)  # noqa: SIM115 # lives as long as this
             self._file.seek(self._end)
             self._file.write(data)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hashaudit.cache.blocks import runs_of
 from hashaudit.cache.values import MAX_VALUE_BYTES, PlainValues, length_of
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.content.perceptual import hash_names
@@ -22,7 +21,6 @@ from hashaudit.model.file_pieces import piece_member
 from hashaudit.model.location import Kind
 from hashaudit.model.results import AlgorithmName, EntryResult, Match, MatchType, MemberResult, PerceptualHash
 from hashaudit.model.times import TimeNs
-from hashaudit.workers.fault_texts import worded
 from hashaudit.workers.protocol import MAX_LABEL_CHARACTERS, MAX_MATCHES, Answer, MemberFrame, WorkerConfig
 from hashaudit.workers.tasks import ContextT, Task
 
@@ -273,23 +271,24 @@ def with_own_words(answer: Answer) -> Answer:
     """Returns the answer with the texts of faults from a closed set."""
     if not any(result.faults for result in answer.reported):
         return answer
-    reported = tuple(
-        msgspec.structs.replace(result, faults=tuple(map(worded, result.faults))) if result.faults else result
-        for result in answer.reported
-    )
+    reported = tuple(map(_with_own_words, answer.reported))
     return msgspec.structs.replace(answer, reported=reported)
 
 
 def members_with_own_words(results: tuple[MemberResult, ...]) -> tuple[MemberResult, ...]:
     """Returns results of members with the texts of faults from a closed set."""
     return tuple(
-        msgspec.structs.replace(
-            item, result=msgspec.structs.replace(item.result, faults=tuple(map(worded, item.result.faults)))
-        )
-        if item.result.faults
-        else item
+        msgspec.structs.replace(item, result=_with_own_words(item.result)) if item.result.faults else item
         for item in results
     )
+
+
+def _with_own_words(result: EntryResult) -> EntryResult:
+    if not result.faults:
+        return result
+    from hashaudit.workers.fault_texts import worded  # noqa: PLC0415 # start-up: it holds long patterns
+
+    return msgspec.structs.replace(result, faults=tuple(map(worded, result.faults)))
 
 
 def _invalid_plain(plain: PlainValues) -> int | None:
@@ -373,4 +372,6 @@ def _is_run(run: str | None, task: Task[ContextT]) -> bool:
         return True
     if task.known is None or _RUN_ID.fullmatch(run) is None:
         return False
+    from hashaudit.cache.blocks import runs_of  # noqa: PLC0415 # start-up: few scans have a cache
+
     return any(run in runs_of(block) for block in task.known.blocks)

@@ -8,12 +8,12 @@ progress memory by its file name.
 import contextlib
 import mmap
 import os
-import secrets
 import socket
-import tempfile
 from typing import IO
 
 import msgspec
+
+from hashaudit.host.memory import memory_file
 
 CAN_INHERIT_DESCRIPTORS = os.name == "posix"
 
@@ -44,11 +44,14 @@ class Connection:
         if CAN_INHERIT_DESCRIPTORS:
             self._ours, self._theirs = socket.socketpair()
             # Both are closed by connect().
-            self._progress: IO[bytes] = tempfile.TemporaryFile(prefix="hashaudit-progress-")  # noqa: SIM115 # as above
+            self._progress: IO[bytes] = memory_file("hashaudit-progress")
             self._progress.truncate(mmap.PAGESIZE)
             self.address = Address(os.getpid(), self._theirs.fileno(), self._progress.fileno())
             self.inherited: tuple[int, ...] = (self._theirs.fileno(), self._progress.fileno())
         else:
+            import secrets  # noqa: PLC0415 # start-up: on Windows alone, as below
+            import tempfile  # noqa: PLC0415 # as above
+
             self._listener = socket.create_server((LOOPBACK, 0), backlog=1)
             self._progress = tempfile.NamedTemporaryFile(prefix="hashaudit-progress-", delete=False)  # noqa: SIM115 # as above
             self._progress.truncate(mmap.PAGESIZE)
@@ -83,6 +86,8 @@ class Connection:
     def _accept(self) -> socket.socket:
         if self._listener is None:
             raise OSError("the worker's socket is closed")
+        import secrets  # noqa: PLC0415 # start-up, as above
+
         secret = self.address.secret.encode()
         with self._listener as listener:
             listener.settimeout(CONNECT_TIMEOUT_S)

@@ -1,6 +1,5 @@
 """Keeps the results of a container's members until it is their turn to be recorded: in memory, then in a file."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO
 
@@ -58,6 +57,8 @@ class MemberSpool:
         frames, self._frames = self._frames or [frame], []
         try:
             if self._file is None:
+                import tempfile  # noqa: PLC0415 # start-up: containers of many members alone need it
+
                 self._file = tempfile.TemporaryFile(prefix="hashaudit-members-")  # noqa: SIM115 # open as long as this
             for each in frames:
                 self._file.write(len(each).to_bytes(_LENGTH_BYTES) + each)

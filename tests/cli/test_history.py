@@ -39,3 +39,16 @@ def test_scans_over_time(hashaudit: Tool, tmp_path: Path) -> None:
     assert result.code == 4
     assert "DAMAGED, INCOMPLETE" in result.out.decode()
     assert hashaudit("history", tmp_path / "1", "--allow-any-signer").code == 3
+
+
+def test_a_directory_without_findings_files_is_said(hashaudit: Tool, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes").write_text("x")
+    page = tmp_path / "page.html"
+    alone = hashaudit("history", tmp_path / "empty", *TRUST, "--html", "-o", page)
+    assert (alone.code, alone.out, page.exists()) == (4, b"", False)
+    assert f"no findings file: '{tmp_path / 'empty'}'" in alone.err
+    write_run(tmp_path / "1", [[finding(b"a")]], signer=signing_key())
+    beside = hashaudit("history", tmp_path / "1", tmp_path / "empty", *TRUST, "--redact", "paths")
+    assert (beside.code, "1 scan in 1 series" in beside.err, "/empty" in beside.err) == (4, True, False)
+    assert "no findings file: '[hidden]'" in beside.err

@@ -81,6 +81,17 @@ def test_what_is_no_public_key_is_not_trusted(signer: Tool, tmp_path: Path) -> N
     assert signer("keys", "trust", f"{private}.pub", "--name", "a,b").code == 4
 
 
+def test_the_source_of_a_passphrase_is_read_also_for_a_key_without_one(signer: Tool, tmp_path: Path) -> None:
+    nothing = tmp_path / "no such file"
+    for words in (("check",), ("new", tmp_path / "key")):
+        for source in (("--passphrase-file", nothing), ("--passphrase-file", tmp_path), ("--passphrase-fd", 99)):
+            result = signer("keys", *words, *map(str, source))
+            assert (result.code, "cannot read the passphrase: '" in result.err) == (2, True)
+    assert not (tmp_path / "key").exists()
+    nothing.write_text("words\n")
+    assert signer("keys", "check", "--passphrase-file", nothing).code == 0
+
+
 def test_a_key_is_checked_as_a_scan_would_use_it(signer: Tool, tmp_path: Path) -> None:
     own = signer.home / ".config" / "hashaudit" / "signing_key"
     good = signer("keys", "check")

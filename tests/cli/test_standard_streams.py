@@ -62,6 +62,12 @@ def test_standard_input_is_taken_once(hashaudit: Tool, place: Path) -> None:
     assert (closed.code, "standard input is closed" in closed.err) == (2, True)
 
 
+@pytest.mark.parametrize("words", ["--version", "explain root_empty", "keys --help"])
+def test_a_result_for_a_closed_standard_output_is_an_error(words: str, hashaudit: Tool, place: Path) -> None:
+    result = run(hashaudit, place, *words.split(), preexec_fn=lambda: os.close(1))
+    assert (result.code, "cannot write to: 'standard output'" in result.err) == (4, True)
+
+
 def test_a_shell_passes_the_output_of_commands_as_lists(hashaudit: Tool, place: Path) -> None:
     line = f"{COMMAND} scan tree --list sha256=<(cat list) --known sha256=<(echo {'1' * 64}) -q -o out.jsonl"
     done = subprocess.run(

@@ -19,6 +19,7 @@ SLOW = {
     "difflib",
     "getpass",
     "glob",
+    "hmac",
     "ijson",
     "imagehash",
     "inspect",
@@ -28,6 +29,8 @@ SLOW = {
     "pydantic",
     "rich",
     "scipy",
+    "secrets",
+    "shlex",
     "sqlite3",
     "string",
     "subprocess",
@@ -42,8 +45,10 @@ SLOW = {
     "zstandard",
 }
 OF_OTHERS = re.compile(
-    r"hashaudit\.(content\.(containers\.\w+_(reader|registry|image)|images\.(pillow|decode)|read)|lists\.(formats|detect)"
-    r"|objectstores\.(s3|azure)|report\.(?!redaction)|triage|exports|doctor|scan\.(acceptances|auditor)|workers\.(dask|child\.child_main))\b"
+    r"hashaudit\.(content\.(containers\.(\w+_(reader|registry|image)|volume_set)|images\.(pillow|decode)|read)"
+    r"|lists\.(formats|detect|entry_fields|ingest|parser_child|compile_cache|index\.(builder|compile_lists))"
+    r"|objectstores\.(s3|azure|sandbox_paths)|report\.(?!redaction)|triage|exports|doctor|cache\.blocks"
+    r"|scan\.(acceptances|auditor|password_file)|workers\.(fault_texts|dask|child\.child_main|local\.plugin_probe))\b"
 )
 """Modules that a scan needs in other processes, or for other things."""
 OF_ERRORS = {"typer", "rich"}

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from hashaudit.errors import HostError, ListError
+from hashaudit.host.memory import memory_file
 from hashaudit.host.sandbox import landlock
 from hashaudit.lists import list_parser
-from hashaudit.lists.index.compile_lists import CompileRequest
+from hashaudit.lists.compile_request import CompileRequest
 from hashaudit.lists.interface import ListSpec
-from hashaudit.lists.list_parser import ListParser, memory_file
+from hashaudit.lists.list_parser import ListParser
 from hashaudit.lists.load import load_lists
 from hashaudit.lists.parser_protocol import Compiled, Failed, Progressed, Ready, Reply
 from hashaudit.model.results import Role
@@ -35,7 +36,7 @@ def lists(tmp_path: Path) -> tuple[ListSpec, ...]:
 
 def compiled(parser: ListParser, specs: tuple[ListSpec, ...]) -> bytes:
     counts: list[int] = []
-    with memory_file() as target:
+    with memory_file("hashaudit-lists") as target:
         parser.begin(specs, None)
         parser.compile(CompileRequest(specs), target, counts.append)
         target.seek(0)
@@ -48,9 +49,10 @@ import os, sys
 from pathlib import Path
 from hashaudit.errors import HashauditError
 from hashaudit.lists import list_parser, parser_child
-from hashaudit.lists.index.compile_lists import CompileRequest
+from hashaudit.lists.compile_request import CompileRequest
 from hashaudit.lists.interface import ListSpec
-from hashaudit.lists.list_parser import ListParser, memory_file
+from hashaudit.host.memory import memory_file
+from hashaudit.lists.list_parser import ListParser
 folder = Path(sys.argv[1])
 def refused(act):
     try:
@@ -75,7 +77,7 @@ def hostile(request, target, scratch, progress):
     raise HashauditError(" ".join(f"{name}:{refused(act)}," for name, act in acts.items()))
 parser_child.compile_lists = hostile
 spec = ListSpec(str(folder / "plain"))
-with ListParser(forks=True) as parser, memory_file() as target:
+with ListParser(forks=True) as parser, memory_file("hashaudit-lists") as target:
     assert parser._stream is not None
     parser.begin([spec], None)
     try:
@@ -196,7 +198,7 @@ def test_a_digest_that_the_parser_invents_is_noticed(lists: tuple[ListSpec, ...]
 
 def test_no_temporary_directory_stays(lists: tuple[ListSpec, ...], tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
-    with ListParser() as parser, memory_file() as target:
+    with ListParser() as parser, memory_file("hashaudit-lists") as target:
         parser.begin(lists, str(tmp_path / "scratch"))
         parser.compile(CompileRequest(lists), target)
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def test_a_full_temporary_directory_is_a_fault_and_ends_nothing(tree: bytes, mon
     def full(*_: object) -> object:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(visited_directories, "SpooledTemporaryFile", full)
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", full)
     assert met(tree, {}) == [*WHOLE, ".: changed_while_walked"]
 
 

@@ -146,6 +146,7 @@ def _import(kind: Kind) -> None:
     for name in ("hashaudit_cli.main", "hashaudit_cli.arguments", "hashaudit_cli.commands.scan"):
         importlib.import_module(name)
     importlib.import_module("hashaudit.scan.findings_scan")
+    importlib.import_module("hashaudit.scan.scan_run")
     # What the process that forks workers loads when a scan finds a container.
     containers = importlib.import_module("hashaudit.model.containers")
     importlib.import_module("hashaudit.content.containers.reader_registry").load_readers(

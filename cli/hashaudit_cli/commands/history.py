@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from hashaudit.errors import UsageError
+from hashaudit.errors import FindingsError, UsageError
 from hashaudit.exit_codes import ExitCode
 from hashaudit.model.counted import counted
 from hashaudit.report.redaction import Redaction
@@ -16,12 +16,14 @@ from hashaudit_cli.options import JsonOption, MarkingOption, RedactOption, Signe
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT
-from hashaudit_cli.ui.terminal import bytes_shown, log
+from hashaudit_cli.ui.terminal import bytes_shown, log, quote
 
 if TYPE_CHECKING:
     from hashaudit.report.run_history import History, HistoryRun
 
 COLUMNS = ("START", "FILE", "ENTRIES", "READ", "FINDINGS", "ACCEPTED", "NEW", "GONE", "NOT EXAMINED", "STATE")
+
+_HOW_TO_NAME = "name the directory that the findings files are in, not one above it"
 
 
 class HistoryOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ def history(settings: Settings) -> int:
     the number of FINDINGS with an acceptance in force.
 
     Exit code 0: every file verifies. 3: all are intact, a signer is unknown (--allow-any-signer). 4: a file does not
-    verify, or is no findings file.
+    verify, or is no findings file, or a directory holds none.
     """
     import time
 
@@ -76,8 +78,12 @@ def history(settings: Settings) -> int:
     _check_options(own, as_json=as_json)
     refuse_existing(own.output)
     trust = choose_trust(**msgspec.structs.asdict(stated), key=settings.make(SignerOption).signer)
-    files = [file for path in own.paths for file in find_findings_files(path)]
+    of_paths = {path: tuple(find_findings_files(path)) for path in own.paths}
+    files = [file for path in own.paths for file in of_paths[path]]
     redaction = Redaction(frozenset(settings.make(RedactOption).redact))
+    empty = [quote(redaction.path(os.fsencode(path))) for path, found in of_paths.items() if not found]
+    if not files:
+        raise FindingsError(f"no findings file: '{empty[0]}'; the directory holds none", hint=_HOW_TO_NAME)
     found = read_history(files, trust, any_signer=stated.allow_any_signer, redaction=redaction)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     marking = settings.make(MarkingOption).marking
@@ -89,7 +95,9 @@ def history(settings: Settings) -> int:
     for name in found.skipped:
         log(f"warning: not a findings file: '{name}'")
     log(f"{counted(len(runs), 'scan')} in {counted(len(found.series), 'series', 'series')}")
-    if found.skipped:
+    for name in empty:
+        log(f"warning: no findings file: '{name}'; the directory holds none")
+    if found.skipped or empty:
         return ExitCode.CANNOT_START
     if all(run.verified for run in runs):
         return ExitCode.COMPLETE

@@ -48,6 +48,7 @@ def new(settings: Settings) -> int:
     target = settings.make(KeyOptions).path or default_key_path()
     signing = settings.make(SigningOptions)
     source = PassphraseSource(signing.passphrase_file, signing.passphrase_fd)
+    source.require()
     key = create_key(target, source.read(target) if source.is_given else None)
     print(f"key:             {printable(target)}")
     print(f"public key:      {printable(target)}.pub")

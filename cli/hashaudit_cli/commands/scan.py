@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -282,6 +281,8 @@ class _Outcome:
             show(self._skipped, quiet=False)
         if path is None:
             return
+        import shlex  # start-up
+
         name = quote(os.fsencode(shlex.quote(path)))
         if finished.reason is not EndReason.COMPLETED:
             log(f"to resume this scan: hashaudit scan --resume {name}")

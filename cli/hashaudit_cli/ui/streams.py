@@ -13,8 +13,11 @@ opened_in_place: set[int] = set()
 
 
 def secure_standard_streams() -> None:
-    """Opens closed standard descriptors on /dev/null and escapes what the locale cannot write."""
-    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+    """Opens closed standard descriptors on /dev/null and escapes what the locale cannot write.
+
+    To write to a closed standard output is an error, because a result would be lost. A message may be lost.
+    """
+    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(descriptor)
         except OSError:

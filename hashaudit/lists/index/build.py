@@ -5,11 +5,10 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from hashaudit.errors import ListError
-from hashaudit.lists.index.compile_lists import CompileRequest
+from hashaudit.lists.compile_request import CompileRequest, Progress
 from hashaudit.lists.index.index_layout import MAGIC, is_index
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.index_writer import new_file
-from hashaudit.lists.ingest import Progress
 from hashaudit.lists.interface import ListInfo, ListSpec
 from hashaudit.lists.list_parser import ListParser, compile_with
 from hashaudit.lists.selection import EVERYTHING, Selection

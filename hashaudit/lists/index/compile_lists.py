@@ -2,28 +2,12 @@
 
 from typing import BinaryIO
 
-import msgspec
-
+from hashaudit.lists.compile_request import CompileRequest, ParseSpec, Progress
 from hashaudit.lists.index.builder import IndexBuilder
 from hashaudit.lists.index.index_reader import ListIndex
-from hashaudit.lists.ingest import ParseSpec, Progress, ingest_list
-from hashaudit.lists.interface import DigestBlock, ListSpec
+from hashaudit.lists.ingest import ingest_list
+from hashaudit.lists.interface import DigestBlock
 from hashaudit.lists.list_directory import open_source
-from hashaudit.lists.selection import EVERYTHING, Selection
-from hashaudit.lists.tolerance import DEFAULT_TOLERANCE, Tolerance
-
-
-class CompileRequest(msgspec.Struct, frozen=True):
-    """Lists to compile together, in the order of their numbers."""
-
-    specs: tuple[ListSpec, ...]
-    """Lists of a compiled index keep the role that they were compiled with, and are copied completely."""
-    columns: dict[str, str] = {}
-    """Column of a delimited list -> its field."""
-    selection: Selection = EVERYTHING
-    """The entries of lists to accept."""
-    tolerance: Tolerance = DEFAULT_TOLERANCE
-    """Defects and marks of lists to accept."""
 
 
 def compile_lists(

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from hashaudit.lists.algorithms import BY_HEX_LENGTH
-from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry
+from hashaudit.lists.manifests.manifest_fields import digests_of, malformed
 from hashaudit.lists.syntax.checksum_lines import PIECE_MARK, unescaped_name
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines, with_head
 from hashaudit.model.results import AlgorithmName

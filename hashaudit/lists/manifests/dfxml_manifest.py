@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
-from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry
+from hashaudit.lists.manifests.manifest_fields import digests_of, malformed
 from hashaudit.lists.syntax.xml_values import element_text, local_name, records, root_name
 from hashaudit.model.results import AlgorithmName
 

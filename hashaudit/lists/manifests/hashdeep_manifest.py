@@ -6,7 +6,8 @@ Source: the file FILEFORMAT of hashdeep 4.4.
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry
+from hashaudit.lists.manifests.manifest_fields import digests_of, malformed
 from hashaudit.lists.syntax.checksum_lines import PIECE_MARK
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.model.results import AlgorithmName

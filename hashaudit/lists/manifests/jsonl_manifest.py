@@ -6,7 +6,8 @@ from typing import BinaryIO
 import msgspec
 
 from hashaudit.errors import FindingsError
-from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry
+from hashaudit.lists.manifests.manifest_fields import digests_of, malformed
 from hashaudit.lists.syntax.lines import numbered_lines
 from hashaudit.model.member_path import member_path
 from hashaudit.model.paths import from_text

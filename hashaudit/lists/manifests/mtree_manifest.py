@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry
+from hashaudit.lists.manifests.manifest_fields import digests_of, malformed
 from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.syntax.mtree_lines import DIGEST_KEYWORDS, joined_lines
 from hashaudit.model.results import AlgorithmName

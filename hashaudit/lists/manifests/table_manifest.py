@@ -9,7 +9,8 @@ from hashaudit.errors import ListError
 from hashaudit.lists.algorithms import BY_HEX_LENGTH, algorithm_named
 from hashaudit.lists.column_names import field_of
 from hashaudit.lists.hash_kinds import folded_name
-from hashaudit.lists.manifests.manifest_entry import ManifestEntry, digests_of, malformed
+from hashaudit.lists.manifests.manifest_entry import ManifestEntry
+from hashaudit.lists.manifests.manifest_fields import digests_of, malformed
 from hashaudit.model.results import AlgorithmName
 
 _PATH_COLUMNS = (

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from hashaudit.content.containers.interface import ContainerError, RandomReader, RangesReader, StreamReader
-from hashaudit.content.containers.optional_readers import missing_text
 from hashaudit.model.containers import ContainerKind
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.results import Match, has_deny_match
@@ -57,6 +56,8 @@ class ContainerPolicy:
             return ()
         if not self.config.opens_known and self.is_known(digests, size_bytes):
             return ()
+        from hashaudit.content.containers.optional_readers import missing_text  # noqa: PLC0415 # loaded with the readers
+
         return (Fault(Stage.UNPACK, FaultCode.READER_MISSING, missing_text(kind)),)
 
     def opens(self, matches: Sequence[Match]) -> bool:
