@@ -9,9 +9,7 @@ from hashaudit.errors import HostError, UsageError
 from hashaudit.host.files import open_regular
 from hashaudit.scan.config import ScanConfig
 from hashaudit.scan.option import Group, Option
-from hashaudit.sources.name_list import read_names
 from hashaudit_cli.settings import Settings
-from hashaudit_cli.standard_input import STANDARD_INPUT_NAME, require_standard_input
 
 MAX_RECORDED_NAMES = 10_000
 MAX_RECORDED_BYTES = 2 << 20
@@ -50,6 +48,10 @@ def named_files(options: NamedFilesOptions) -> tuple[bytes, ...]:
                 "-0 needs --files-from", hint="for output that ends with NUL, use --zero where there is one"
             )
         return ()
+    # Start-up: most scans have no such list.
+    from hashaudit.sources.name_list import read_names  # noqa: PLC0415 # as above
+    from hashaudit_cli.standard_input import STANDARD_INPUT_NAME, require_standard_input  # noqa: PLC0415 # as above
+
     separator = b"\0" if options.ends_with_nul else b"\n"
     try:
         if source == STANDARD_INPUT_NAME:

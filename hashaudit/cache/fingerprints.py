@@ -8,10 +8,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from hashaudit.content.containers import sniff
 from hashaudit.content.digests.digest_registry import DIGESTS
-from hashaudit.content.images.limits import DecodeLimits
-from hashaudit.content.perceptual.hash_versions import decoder_version, version_of
 from hashaudit.model.results import AlgorithmName
 
 _DECODER = "decoder"
@@ -76,13 +73,17 @@ class Fingerprints(msgspec.Struct, frozen=True, array_like=True):
 def wanted(digests: Collection[AlgorithmName], pictures: PictureSpec | None) -> HashSpec:
     """Returns the fingerprints of a scan that computes ``digests`` and, if given, hashes images."""
     of_digests = {name: f"{name}/{DIGESTS[name].revision}" for name in digests}
+    # Start-up: most scans have no cache, and every process knows the fingerprints' type.
+    from hashaudit.content.containers import sniff  # noqa: PLC0415 # as above
+
     container = f"{_CONTAINER}/{sniff.SNIFF_REVISION}"
     if pictures is None:
         return HashSpec(of_digests, container)
-    # Start-up: most scans have no cache, and every process knows the fingerprints' type.
-    from hashaudit.content.images.formats import SNIFF_REVISION  # noqa: PLC0415 # as above
+    from hashaudit.content.images import formats  # noqa: PLC0415 # as above
+    from hashaudit.content.images.limits import DecodeLimits  # noqa: PLC0415 # as above
+    from hashaudit.content.perceptual.hash_versions import decoder_version, version_of  # noqa: PLC0415 # as above
 
-    no_picture = f"{_NO_PICTURE}/{SNIFF_REVISION}"
+    no_picture = f"{_NO_PICTURE}/{formats.SNIFF_REVISION}"
     if pictures.plugged:
         return HashSpec(of_digests, container, no_picture=no_picture)
     limits = DecodeLimits(max_frames=pictures.max_frames)

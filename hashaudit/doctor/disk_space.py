@@ -45,7 +45,7 @@ def output(path: str) -> Iterator[Check]:
 
 
 def temporary() -> Iterator[Check]:
-    """Checks the temporary directory, which holds shared progress memory and the names of large directories."""
+    """Checks the temporary directory, which holds parts of large lists and the names of large directories."""
     try:
         folder = tempfile.gettempdir()
         free = _free_after_writing(folder)

@@ -33,9 +33,10 @@ def memory_file(name: str) -> BinaryIO:
     Args:
         name: for people who look at the descriptors of a process.
     """
-    if hasattr(os, "memfd_create"):
+    # A hardened kernel may refuse (the sysctl vm.memfd_noexec).
+    with contextlib.suppress(OSError, AttributeError):
         return open(os.memfd_create(name), "w+b")
-    import tempfile  # noqa: PLC0415 # start-up: not on Linux
+    import tempfile  # noqa: PLC0415 # start-up: most systems have such files
 
     return cast("BinaryIO", tempfile.TemporaryFile(prefix=f"{name}-"))
 

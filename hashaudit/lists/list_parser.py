@@ -95,15 +95,15 @@ class ListParser:
         if IN_PROCESS:
             self._scratch = directory
             return
-        import tempfile  # noqa: PLC0415 # start-up: the process loads its own code meanwhile
-
+        base = directory or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 # the new name cannot be guessed
+        # Start-up: not tempfile, which loads compressions and random numbers.
+        scratch = os.path.join(os.path.realpath(base), f".hashaudit-{os.urandom(8).hex()}")
         try:
-            made = tempfile.TemporaryDirectory(prefix=".hashaudit-", dir=directory)
+            os.mkdir(scratch, 0o700)
         except OSError as error:
-            raise ListError(
-                f"cannot create a temporary directory: '{directory or tempfile.gettempdir()}'; {error.strerror}"
-            ) from error
-        self._scratch = os.path.realpath(self._resources.enter_context(made))
+            raise ListError(f"cannot create a temporary directory: '{base}'; {error.strerror}") from error
+        self._resources.callback(_remove_directory, scratch)
+        self._scratch = scratch
         self._close_sandbox([spec.path for spec in specs], self._scratch)
 
     def begin_manifests(self, files: Iterable[str]) -> None:
@@ -267,6 +267,16 @@ def compile_with(
     with parser or ListParser() as used:
         used.begin(request.specs, directory)
         used.compile(request, target, progress)
+
+
+def _remove_directory(path: str) -> None:
+    """Removes a directory of the parser, which is empty unless the parser ended while it created a file."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        import shutil  # noqa: PLC0415 # start-up: it loads compressions
+
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _end(pid: int) -> None:

@@ -1,4 +1,4 @@
-"""What a scan that writes a findings file was asked to do."""
+"""The checked arguments of a scan that writes a findings file."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ScanRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments of ``hashaudit.scan``, checked."""
+    """The arguments of ``hashaudit.scan``."""
 
     config: ScanConfig
     output: bytes | Output

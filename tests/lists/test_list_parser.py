@@ -107,6 +107,22 @@ def test_a_fresh_process_gives_the_same_index(lists: tuple[ListSpec, ...], monke
         assert compiled(parser, lists) == there
 
 
+def test_the_temporary_directory_is_private_and_removed(
+    lists: tuple[ListSpec, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    monkeypatch.setenv("TMPDIR", str(folder))
+    with pytest.raises(ListError, match=r"cannot create a temporary directory: '.*temporary'; No such file"):
+        load_lists(lists)
+    folder.mkdir()
+    with ListParser() as parser:
+        parser.begin(lists, None)
+        (made,) = folder.iterdir()
+        assert made.stat().st_mode & 0o777 == 0o700
+        (made / "left by a crash").touch()
+    assert list(folder.iterdir()) == []
+
+
 def test_a_copy_gives_the_same_index_and_is_gone_afterwards(lists: tuple[ListSpec, ...]) -> None:
     code = f"""
 import os, sys

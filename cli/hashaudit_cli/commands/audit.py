@@ -19,8 +19,9 @@ from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.events import Audited, Event, Finished, Recorded, Started
 from hashaudit.scan.option import Group, Option, options_of, secret_options
 from hashaudit_cli.command import command
+from hashaudit_cli.findings_options import TrustOptions
 from hashaudit_cli.named_files import NamedFilesOptions, with_named_files
-from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, TrustOptions, members_of, select
+from hashaudit_cli.options import EndOptions, QuietOption, SigningOptions, members_of, select
 from hashaudit_cli.reported_run import run_and_report
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_summary, fault_line, outcome_line, outside_line, source_line

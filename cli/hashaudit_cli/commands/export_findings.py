@@ -11,7 +11,8 @@ from hashaudit.exports.export_registry import EXPORTERS, ExportFormat
 from hashaudit.model.counted import counted
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions, output_option
+from hashaudit_cli.findings_options import FindingsArgument, SignerOption, TrustOptions
+from hashaudit_cli.options import output_option
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import log, quote, standard_output
 

@@ -13,7 +13,8 @@ from hashaudit.record.totals import TotalsCounter
 from hashaudit.scan.config import RecordScope, ScanConfig
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import FindingsArgument, JsonOption, SignerOption, TrustOptions, select
+from hashaudit_cli.findings_options import FindingsArgument, SignerOption, TrustOptions
+from hashaudit_cli.options import JsonOption, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import follow, show_preparation
 from hashaudit_cli.ui.signals import obeying_signals

@@ -12,7 +12,8 @@ from hashaudit.model.counted import counted
 from hashaudit.report.redaction import Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, MarkingOption, RedactOption, SignerOption, TrustOptions, output_option
+from hashaudit_cli.findings_options import MarkingOption, RedactOption, SignerOption, TrustOptions
+from hashaudit_cli.options import JsonOption, output_option
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT

@@ -12,7 +12,8 @@ from hashaudit.model.counted import counted
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
 from hashaudit_cli.commands.export_findings import IncidentOptions, incident_of, report_export
-from hashaudit_cli.options import HOW_TO_TRUST, FindingsArgument, JsonOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.findings_options import HOW_TO_TRUST, FindingsArgument, TrustOptions
+from hashaudit_cli.options import JsonOption, SigningOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import log, print_json, printable, quote
 

@@ -7,7 +7,8 @@ import msgspec
 from hashaudit.exit_codes import ExitCode
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.findings_options import TrustOptions
+from hashaudit_cli.options import JsonOption, SigningOptions, select
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.terminal import log, print_json, printable
 

@@ -10,7 +10,8 @@ from hashaudit.model.audit_outcome import AuditOutcome, count_differences
 from hashaudit.record.schema import AuditRecord
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, QuietOption, TrustOptions
+from hashaudit_cli.findings_options import TrustOptions
+from hashaudit_cli.options import JsonOption, QuietOption
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import outcome_line, outcomes_text
 from hashaudit_cli.ui.terminal import log, print_json, quote

@@ -14,7 +14,8 @@ from hashaudit.record.codec import as_ascii
 from hashaudit.record.output import SIDECAR_SUFFIX, Output
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import JsonOption, SigningOptions, TrustOptions, select
+from hashaudit_cli.findings_options import TrustOptions
+from hashaudit_cli.options import JsonOption, SigningOptions, select
 from hashaudit_cli.piped_inputs import STANDARD_INPUT as PIPE
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.scan_display import show

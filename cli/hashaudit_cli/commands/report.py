@@ -13,15 +13,15 @@ from hashaudit.report.catalogue import Language
 from hashaudit.report.redaction import Redaction
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import (
+from hashaudit_cli.findings_options import (
     HOW_TO_TRUST,
     FindingsArgument,
     MarkingOption,
     RedactOption,
     SignerOption,
     TrustOptions,
-    output_option,
 )
+from hashaudit_cli.options import output_option
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.new_file import refuse_existing, write_new
 from hashaudit_cli.ui.streams import STANDARD_OUTPUT

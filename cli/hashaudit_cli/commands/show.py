@@ -10,7 +10,7 @@ from hashaudit.model.faults import FaultCode
 from hashaudit.model.results import Caveat
 from hashaudit.scan.option import Group, Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import FindingsArgument, SignerOption, TrustOptions
+from hashaudit_cli.findings_options import FindingsArgument, SignerOption, TrustOptions
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.record_writer import RecordFormat, View
 

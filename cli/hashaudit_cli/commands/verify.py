@@ -14,7 +14,8 @@ from hashaudit.record.schema import EndReason, Totals
 from hashaudit.record.verify.verify_report import Basis, Problem, Verification
 from hashaudit.scan.option import Option, options_of
 from hashaudit_cli.command import command
-from hashaudit_cli.options import HOW_TO_TRUST, JsonOption, SignerOption, TrustOptions
+from hashaudit_cli.findings_options import HOW_TO_TRUST, SignerOption, TrustOptions
+from hashaudit_cli.options import JsonOption
 from hashaudit_cli.settings import Settings
 from hashaudit_cli.ui.audit_lines import audit_text
 from hashaudit_cli.ui.terminal import log_error, print_json, quote

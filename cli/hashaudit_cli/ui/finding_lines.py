@@ -1,14 +1,16 @@
 """Lines about findings and faults as they are found, on standard error."""
 
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
-from hashaudit.jobs.found_files import FoundFile, found_file
 from hashaudit.model.faults import GUARD_CODES
 from hashaudit.record.schema import FaultRecord, FindingRecord
 from hashaudit.scan.events import Event, Found, Recorded
-from hashaudit_cli.ui.audit_lines import fault_line
 from hashaudit_cli.ui.summary import finding_line
 from hashaudit_cli.ui.terminal import logs_json
+
+if TYPE_CHECKING:
+    from hashaudit.jobs.found_files import FoundFile
 
 MOST_LINES = 50
 """More lines would push the first ones out of sight, or make a long mail. The findings file has them all."""
@@ -22,7 +24,7 @@ class FindingLines:
         known: findings of an earlier run, which get no line.
     """
 
-    def __init__(self, *, quiet: bool, known: AbstractSet[FoundFile] = frozenset()) -> None:
+    def __init__(self, *, quiet: bool, known: "AbstractSet[FoundFile]" = frozenset()) -> None:
         self._quiet = quiet
         self._known = known
         self._shown = 0
@@ -37,7 +39,11 @@ class FindingLines:
 
     def is_known(self, record: FindingRecord | FaultRecord) -> bool:
         """Returns whether a record is of a finding of the earlier run."""
-        return bool(self._known) and isinstance(record, FindingRecord) and found_file(record) in self._known
+        if not self._known or not isinstance(record, FindingRecord):
+            return False
+        from hashaudit.jobs.found_files import found_file  # noqa: PLC0415 # start-up: jobs alone know an earlier run
+
+        return found_file(record) in self._known
 
     def _line(self, record: FindingRecord | FaultRecord) -> str | None:
         line = self._text(record)
@@ -53,6 +59,8 @@ class FindingLines:
         if isinstance(record, FindingRecord):
             is_shown = record.accepted is None and not self.is_known(record)
             return finding_line(record) if is_shown else None
+        from hashaudit_cli.ui.audit_lines import fault_line  # noqa: PLC0415 # start-up: most scans have no fault
+
         if record.faults[0].code in GUARD_CODES:
             return f"warning: {fault_line(record)}"
         return None if self._quiet else f"fault: {fault_line(record)}"

@@ -21,7 +21,7 @@ from hashaudit.triage.extract import write_extract
 from hashaudit.triage.findings_counts import FindingsCounts
 from hashaudit.triage.findings_input import FindingsInput
 from hashaudit.triage.record_filter import RecordFilter
-from hashaudit_cli.options import HOW_TO_TRUST
+from hashaudit_cli.findings_options import HOW_TO_TRUST
 from hashaudit_cli.ui.audit_lines import audit_text
 from hashaudit_cli.ui.record_writer import RecordFormat, Shown, View, record_writer
 from hashaudit_cli.ui.terminal import log, log_error, print_json, quote, standard_output
