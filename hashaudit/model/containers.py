@@ -90,6 +90,12 @@ class ContainerKind(StrEnum):
     APFS = "apfs"
     UDF = "udf"
     DMG = "dmg"
+    BTRFS = "btrfs"
+    F2FS = "f2fs"
+    REFS = "refs"
+    LUKS = "luks"
+    BITLOCKER = "bitlocker"
+    LVM = "lvm"
     VOLUME = "volume"
     """A further file of an image or archive that is split over several, which is read with the first one."""
 
@@ -116,7 +122,7 @@ CATEGORIES: dict[ContainerCategory, frozenset[ContainerKind]] = {
     ContainerCategory.IMAGES: frozenset(
         (
             _K.ISO, _K.EWF, _K.QCOW, _K.VHD, _K.VHDX, _K.VMDK, _K.PARTITIONS, _K.NTFS, _K.FAT, _K.EXT, _K.HFS, _K.XFS,
-            _K.APFS, _K.UDF, _K.DMG,
+            _K.APFS, _K.UDF, _K.DMG, _K.BTRFS, _K.F2FS, _K.REFS, _K.LUKS, _K.BITLOCKER, _K.LVM,
         )
     ),
 }  # fmt: skip

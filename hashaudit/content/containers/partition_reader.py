@@ -12,7 +12,7 @@ from hashaudit.content.containers.interface import (
 )
 from hashaudit.content.containers.member_source import PartSource
 from hashaudit.content.containers.partition_tables import read_table
-from hashaudit.content.containers.sniff import FIRST_BYTES, ContainerProbe
+from hashaudit.content.containers.sniff import ContainerProbe
 from hashaudit.content.containers.volume_set import VolumeSet, missing_volume_text
 from hashaudit.model.containers import CATEGORIES, ContainerCategory
 from hashaudit.model.faults import FaultCode
@@ -24,6 +24,8 @@ UNKNOWN = "a partition has a file system that is not read"
 
 _ENCRYPTED = (b"LUKS\xba\xbe", b"-FVE-FS-")
 _SWAP_AT = (4086, 65526)
+_LOOKED_AT_BYTES = 1 << 17
+"""First bytes of a partition in which a file system is looked for; btrfs begins at 64 KiB."""
 MOST_BLANK_BYTES = 1 << 20
 
 
@@ -54,7 +56,7 @@ def content_of(source: RandomSource, stated_bytes: int) -> Iterator[bytes]:
 
 def _unread(part: RandomSource) -> Trouble | None:
     """Returns a fault for a partition in which nothing is recognised, unless it is blank or holds swapped memory."""
-    head = part.read_at(0, max(FIRST_BYTES, 1 << 16))
+    head = part.read_at(0, _LOOKED_AT_BYTES)
     if any(head[at : at + 10] in {b"SWAPSPACE2", b"SWAP-SPACE"} for at in _SWAP_AT):
         return None
     if head.startswith(_ENCRYPTED) or head[3:11] == b"-FVE-FS-":

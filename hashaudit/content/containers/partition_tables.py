@@ -1,6 +1,9 @@
-"""Partition tables: MBR with logical partitions, and GPT, of which the copy at the end is used if the first is damaged.
+"""Partition tables: MBR with logical partitions, GPT, and the partition map of old Macs.
 
-Source: UEFI 2.10, 5.2 and 5.3; for logical partitions, the extended boot record as Linux and Windows write it.
+The copy of a GPT at the end of the disk is used if the first one is damaged.
+
+Source: UEFI 2.10, 5.2 and 5.3; for logical partitions, the extended boot record as Linux and Windows write it; Inside
+Macintosh: Devices, 3-22 to 3-27.
 """
 
 import struct
@@ -17,6 +20,8 @@ SECTORS = (512, 4096)
 MAX_PARTITIONS = 4096
 _EXTENDED = frozenset((0x05, 0x0F, 0x85))
 _PROTECTIVE = 0xEE
+_MAP_BYTES = 512
+_WITHOUT_FILES = (b"Apple_partition_map", b"Apple_Free", b"Apple_Driver", b"Apple_Patches", b"Apple_Void")
 
 
 class Partition(msgspec.Struct, frozen=True):
@@ -41,6 +46,8 @@ class Table(msgspec.Struct):
 def read_table(source: RandomSource) -> Table:
     """Returns the partitions of a disk in the order of its table."""
     head = source.read_at(0, 512)
+    if head.startswith(b"ER") and head[510:] != b"\x55\xaa":
+        return _map(source)
     rows = [head[at : at + 16] for at in range(446, 510, 16)]
     if any(len(row) == 16 and row[4] == _PROTECTIVE for row in rows):
         for sector in SECTORS:
@@ -63,6 +70,24 @@ def read_table(source: RandomSource) -> Table:
             table.partitions += logical
         else:
             table.partitions.append(Partition(number, start * 512, count * 512))
+    return table
+
+
+def _map(source: RandomSource) -> Table:
+    """Returns the partitions of a Mac's map, without those of the system that have no file system."""
+    table = Table()
+    count = 1
+    number = 0
+    while number < min(count, MAX_PARTITIONS):
+        number += 1
+        row = source.read_at(number * _MAP_BYTES, _MAP_BYTES)
+        if row[:2] != b"PM":
+            table.is_damaged = True
+            break
+        count, start, length = struct.unpack_from(">III", row, 4)
+        if not row[48:80].startswith(_WITHOUT_FILES):
+            table.partitions.append(Partition(number, start * _MAP_BYTES, length * _MAP_BYTES))
+    table.is_damaged |= count > MAX_PARTITIONS
     return table
 
 

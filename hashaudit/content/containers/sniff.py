@@ -21,6 +21,7 @@ from hashaudit.content.containers.appended_archives import (
 from hashaudit.content.containers.first_bytes import HOST_BYTES, HOSTS, LETTERS, SUSPECT, sniff
 from hashaudit.content.containers.mail_detection import long_mail
 from hashaudit.content.containers.signatures import HEAD_BYTES
+from hashaudit.content.containers.volume_signatures import LATEST_AT, late_volume, rare_volume
 from hashaudit.content.images.formats import sniff as sniff_image
 from hashaudit.lazy import lazy_pattern
 from hashaudit.model.containers import ContainerKind
@@ -76,7 +77,10 @@ class ContainerProbe:
         """Adds the next bytes of the file."""
         if not self.seen_bytes:
             self._begin(data)
+        before = self.seen_bytes
         self.seen_bytes += len(data)
+        if before <= LATEST_AT < self.seen_bytes and self._found is None:
+            self._found = late_volume(data, before)
         if self._found is not None and self._found not in _AT_START_OF_DISKS:
             return
         if self._is_host:
@@ -95,6 +99,8 @@ class ContainerProbe:
         if self._found is None:
             if len(data) >= _ISO_AT + 5 and bytes(data[_ISO_AT : _ISO_AT + 5]) in _DISC_KINDS:
                 self._found = _DISC_KINDS[bytes(data[_ISO_AT : _ISO_AT + 5])]
+            elif len(data) > HEAD_BYTES and (volume := rare_volume(data)) is not None:
+                self._found = volume
             elif head and head[0] in HOST_BYTES and head.startswith(HOSTS):
                 self._is_host = True
                 self._is_program = head.startswith(_PROGRAMS)

@@ -9,7 +9,7 @@ from hashaudit.content.containers.interface import ContainerError, MemberContent
 from hashaudit.content.containers.member_filter import MemberVerdict
 from hashaudit.content.containers.member_source import MemorySource, StreamSource
 from hashaudit.lists.algorithms import SHA256
-from hashaudit.model.containers import CATEGORIES, ContainerCategory, ContainerKind, ContainerResult
+from hashaudit.model.containers import ContainerKind, ContainerResult
 from hashaudit.model.entry import Consistency
 from hashaudit.model.faults import Fault, FaultCode, Stage
 from hashaudit.model.location import Member
@@ -28,7 +28,18 @@ if TYPE_CHECKING:
 SMALL_BYTES = 1 << 20
 """A nested container up to this size is held until its digest is known, so that one that holds itself is detected."""
 
-IMAGE_KINDS = CATEGORIES[ContainerCategory.IMAGES]
+PLAIN_VOLUMES = frozenset(
+    (
+        ContainerKind.PARTITIONS,
+        ContainerKind.NTFS,
+        ContainerKind.FAT,
+        ContainerKind.EXT,
+        ContainerKind.HFS,
+        ContainerKind.XFS,
+        ContainerKind.APFS,
+    )
+)
+"""Disks and file systems as they stand."""
 MIN_IMAGE_BYTES = 1 << 16
 """Inside a container, a shorter member that begins like a file system is its boot record."""
 
@@ -243,7 +254,7 @@ class MemberExamination:
     ) -> tuple[ContainerResult | None, list[Fault]]:
         """Reads a member to its end, and opens it from where it lies."""
         stream.drain()
-        if len(within) and stream.count < MIN_IMAGE_BYTES and stated in IMAGE_KINDS:
+        if len(within) and stream.count < MIN_IMAGE_BYTES and stated in PLAIN_VOLUMES:
             return None, []
         try:
             return self._open_whole(source, stream, sink, within, above, stated=stated)
@@ -296,7 +307,7 @@ class MemberExamination:
 
 
 def _is_boot_record(kind: ContainerKind, found: MemberContent) -> bool:
-    return kind in IMAGE_KINDS and found.size is not None and found.size < MIN_IMAGE_BYTES
+    return kind in PLAIN_VOLUMES and found.size is not None and found.size < MIN_IMAGE_BYTES
 
 
 def _unopened(kind: ContainerKind | None) -> ContainerResult | None:

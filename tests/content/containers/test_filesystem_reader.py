@@ -6,6 +6,7 @@ import re
 import shutil
 import struct
 import subprocess
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,11 @@ from hashaudit.model.containers import ContainerKind
 from inside_lab import Examined, examine, sha256
 from kind_lab import read
 
-PROGRAMS = ("fls", "icat", "mke2fs", "mkfs.fat", "mcopy", "mdel", "mkntfs", "ntfscp")
+PROGRAMS = ("fls", "icat", "mke2fs", "mkfs.fat", "mcopy", "mdel", "mkntfs", "ntfscp", "xorriso")
 SEARCHED = "/usr/sbin:/sbin:/usr/bin:/bin"
 pytestmark = pytest.mark.skipif(
     not all(shutil.which(name, path=SEARCHED) for name in PROGRAMS),
-    reason="needs sleuthkit, e2fsprogs, dosfstools, mtools and ntfs-3g (Debian)",
+    reason="needs sleuthkit, e2fsprogs, dosfstools, mtools, ntfs-3g and xorriso (Debian)",
 )
 
 CHANCE = random.Random(1)
@@ -156,6 +157,59 @@ def test_partitions_and_their_file_systems(images: dict[str, Path], tmp_path: Pa
     assert found.digests[b"p1", b"hello.txt"] == found.digests[b"p2", b"hello.txt"] == sha256(b"hello")
     path.write_bytes(path.read_bytes()[: (3 << 20) + 5])
     assert "damaged" in examine(path).codes
+
+
+@pytest.fixture(scope="module")
+def hfs_volume(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An HFS+ file system, which begins behind the partition map of a hybrid disc."""
+    top = tmp_path_factory.mktemp("hfs")
+    for name, data in CONTENT.items():
+        (top / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / "in" / name).write_bytes(data)
+    words = ("xorriso", "-as", "mkisofs", "-quiet", "-hfsplus", "-o", "disc", "in")
+    subprocess.run(words, check=True, capture_output=True, cwd=top)
+    disc = (top / "disc").read_bytes()
+    return disc[disc.index(b"H+\0\4") - 1024 :]
+
+
+def test_files_of_hfs_are_found_also_in_the_map_of_an_old_mac(hfs_volume: bytes, tmp_path: Path) -> None:
+    expected = {name.encode(): sha256(data) for name, data in CONTENT.items()}
+    good, codes = read(ContainerKind.HFS, hfs_volume)
+    assert (expected.items() <= good.items(), codes) == (True, [])
+    assert read(ContainerKind.HFS, hfs_volume[: 60 << 10]).codes
+
+    def row(start: int, count: int, kind: bytes) -> bytes:
+        numbers = b"PM\0\0" + struct.pack(">III", 2, start, count)
+        return (numbers + bytes(32) + kind.ljust(32, b"\0")).ljust(512, b"\0")
+
+    volume = hfs_volume + bytes(-len(hfs_volume) % 512)
+    rows = row(1, 63, b"Apple_partition_map") + row(64, len(volume) // 512, b"Apple_HFS")
+    disk = (b"ER\x02\0".ljust(512, b"\0") + rows).ljust(64 * 512, b"\0") + volume
+    path = tmp_path / "disk"
+    path.write_bytes(disk)
+    found = examine(path)
+    assert found.codes == []
+    assert {(b"p2", name): digest for name, digest in expected.items()}.items() <= found.digests.items()
+    without = disk[:1024] + bytes(512) + disk[1536:]
+    assert read(ContainerKind.PARTITIONS, without).codes == ["damaged"]
+
+
+def test_file_systems_without_a_reader_are_named(tmp_path: Path) -> None:
+    btrfs = bytearray(1 << 20)
+    btrfs[0x10040:0x10048] = b"_BHRfS_M"
+    path = tmp_path / "disk"
+    for data in (bytes(btrfs), disk([bytes(btrfs)], form="mbr")):
+        path.write_bytes(data)
+        found = examine(path)
+        containers = [found.file.container, *(member.result.container for member in found.members)]
+        assert [each.opened for each in containers if each is not None and each.kind == "btrfs"] == [False]
+
+
+def test_a_small_image_in_an_archive_is_opened_or_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("split.vmdk", '# Disk DescriptorFile\nversion=1\nCID=fffffffe\ncreateType="monolithicFlat"\n')
+    assert examine(path).codes == ["incomplete"]
 
 
 def test_a_damaged_table_is_a_fault_and_its_copy_is_used(images: dict[str, Path]) -> None:

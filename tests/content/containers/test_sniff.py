@@ -16,7 +16,14 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from hashaudit.content.containers import appended_archives, first_bytes, format_checks, mail_detection, signatures
+from hashaudit.content.containers import (
+    appended_archives,
+    first_bytes,
+    format_checks,
+    mail_detection,
+    signatures,
+    volume_signatures,
+)
 from hashaudit.content.containers import sniff as module
 from hashaudit.content.containers.appended_archives import TAIL_BYTES
 from hashaudit.content.containers.first_bytes import sniff
@@ -189,7 +196,7 @@ def test_random_bytes_are_no_container() -> None:
 
 
 def test_each_kind_can_be_detected() -> None:
-    modules = (module, signatures, first_bytes, format_checks, mail_detection, appended_archives)
+    modules = (module, volume_signatures, signatures, first_bytes, format_checks, mail_detection, appended_archives)
     text = "".join(Path(str(one.__file__)).read_text() for one in modules)
     of_names = {ContainerKind.VOLUME}
     assert not [kind for kind in {*ContainerKind} - of_names if f"ContainerKind.{kind.name}" not in text]
@@ -310,6 +317,18 @@ def test_disks_of_other_systems_are_detected() -> None:
         for chunk in (1 << 16, 40_000):
             assert kind_of(data, chunk) is kind
         assert not is_plain(data, len(data))
+    for at, magic, kind in (
+        (0, b"LUKS\xba\xbe", ContainerKind.LUKS),
+        (3, b"-FVE-FS-", ContainerKind.BITLOCKER),
+        (3, b"ReFS\0\0\0\0", ContainerKind.REFS),
+        (512, b"LABELONE", ContainerKind.LVM),
+        (1024, b"\x10\x20\xf5\xf2", ContainerKind.F2FS),
+        (0x10040, b"_BHRfS_M", ContainerKind.BTRFS),
+    ):
+        data = (bytes(at) + magic).ljust(100_000, b"\0")
+        for chunk in (1 << 16, 40_000, 100_000):
+            assert kind_of(data, chunk) is kind
+        assert kind_of(b"\0" + data, 1 << 16) is None
     disk = bytes(446) + b"\0" * 4 + b"\x83" + bytes(3) + b"\1" * 8 + bytes(48) + b"\x55\xaa" + bytes(9999)
     assert kind_of(disk + b"koly\0\0\0\4\0\0\2\0" + bytes(500), 3000) is ContainerKind.DMG
     assert kind_of(b"x" * 900 + b"koly" + bytes(508)) is None
