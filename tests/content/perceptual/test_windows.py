@@ -1,3 +1,7 @@
+import functools
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +14,16 @@ from hashaudit.content.perceptual.perceptual_registry import PDQ
 from hashaudit.content.perceptual.windows import MAX_WINDOWS, windows
 from odd_images import encoded, scene
 
-IMAGE = scene(640, 480)
-OTHERS = [scene(640, 480, seed) for seed in (11, 12, 13)]
+
+@functools.cache
+def whole() -> Image.Image:
+    """Made by the tests that need it, because every process collects all tests."""
+    return scene(640, 480)
+
+
+@functools.cache
+def others() -> list[Image.Image]:
+    return [scene(640, 480, seed) for seed in (11, 12, 13)]
 
 
 def value(image: Image.Image) -> int:
@@ -22,19 +34,19 @@ def value(image: Image.Image) -> int:
 
 def nearest(image: Image.Image, variants: Variants) -> tuple[int, str]:
     found = hash_image(encoded(image, "JPEG", quality=85), [PDQ], HashOptions(variants)).hashes
-    return min(((int(one.value, 16) ^ value(IMAGE)).bit_count(), one.view) for one in found)
+    return min(((int(one.value, 16) ^ value(whole())).bit_count(), one.view) for one in found)
 
 
 def captioned() -> Image.Image:
     image = Image.new("RGB", (640, 570), "white")
-    image.paste(IMAGE, (0, 90))
+    image.paste(whole(), (0, 90))
     ImageDraw.Draw(image).text((20, 20), "seen from the other side", fill="black", font_size=30)
     return image
 
 
 def collage(gap: int) -> Image.Image:
     image = Image.new("RGB", (640 + 3 * gap, 480 + 3 * gap), "white")
-    for number, tile in enumerate([OTHERS[0], IMAGE, OTHERS[1], OTHERS[2]]):
+    for number, tile in enumerate([others()[0], whole(), others()[1], others()[2]]):
         place = (gap + number % 2 * (320 + gap), gap + number // 2 * (240 + gap))
         image.paste(tile.resize((320, 240)), place)
     return image
@@ -42,8 +54,8 @@ def collage(gap: int) -> Image.Image:
 
 def beside() -> Image.Image:
     image = Image.new("RGB", (1280, 480))
-    image.paste(OTHERS[0], (0, 0))
-    image.paste(ImageOps.mirror(IMAGE), (640, 0))
+    image.paste(others()[0], (0, 0))
+    image.paste(ImageOps.mirror(whole()), (640, 0))
     return image
 
 
@@ -52,29 +64,29 @@ def screenshot() -> Image.Image:
     draw = ImageDraw.Draw(image)
     draw.text((30, 20), "12:41", fill="white", font_size=30)
     draw.ellipse((30, 90, 90, 150), fill=(80, 120, 200))
-    image.paste(IMAGE.resize((720, 540)), (0, 200))
+    image.paste(whole().resize((720, 540)), (0, 200))
     draw.text((30, 780), "somebody: what a lovely view", fill="white", font_size=30)
     return image
 
 
-@pytest.mark.parametrize("image", [captioned(), collage(0), collage(12), beside(), screenshot()])
-def test_an_image_inside_another_is_found_by_its_window(image: Image.Image) -> None:
-    assert nearest(image, Variants.ALL)[0] > PDQ.threshold
-    distance, view = nearest(image, Variants.THOROUGH)
+@pytest.mark.parametrize("image", [captioned, partial(collage, 0), partial(collage, 12), beside, screenshot])
+def test_an_image_inside_another_is_found_by_its_window(image: Callable[[], Image.Image]) -> None:
+    assert nearest(image(), Variants.ALL)[0] > PDQ.threshold
+    distance, view = nearest(image(), Variants.THOROUGH)
     assert distance <= PDQ.threshold
     assert view == "window"
 
 
 @pytest.mark.parametrize("variants", [Variants.ALL, Variants.THOROUGH])
 def test_a_negative_matches(variants: Variants) -> None:
-    distance, view = nearest(ImageOps.invert(IMAGE), variants)
+    distance, view = nearest(ImageOps.invert(whole()), variants)
     assert distance <= PDQ.threshold
     assert view == "negative"
-    assert nearest(ImageOps.invert(IMAGE), Variants.DIHEDRAL)[0] > PDQ.threshold
+    assert nearest(ImageOps.invert(whole()), Variants.DIHEDRAL)[0] > PDQ.threshold
 
 
 def test_windows_of_other_images_do_not_match() -> None:
-    for other in OTHERS:
+    for other in others():
         assert nearest(other, Variants.THOROUGH)[0] > PDQ.threshold
 
 
