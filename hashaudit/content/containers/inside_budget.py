@@ -47,17 +47,16 @@ class Budget:
         self._begun_s = time.monotonic()
         self._begun_processor_s = time.process_time()
 
-    def allows_small(self, size_bytes: int) -> bool:
-        """Returns whether a whole member is within all limits."""
-        members = self._members
-        if members >= MAX_MEMBERS or self._bytes + size_bytes > self._most_bytes:
+    def takes_small(self, size_bytes: int) -> bool:
+        """Counts a whole member, if it is within all limits; returns whether it is."""
+        members, length = self._members, self._bytes + size_bytes
+        if members >= MAX_MEMBERS or length > self._most_bytes:
             return False
-        return members % MEMBERS_PER_CLOCK != 0 or not self._is_late(self._allowed_s())
-
-    def add_small(self, size_bytes: int) -> None:
-        """Counts a member that :meth:`allows_small` allowed."""
-        self._members += 1
-        self._bytes += size_bytes
+        if members % MEMBERS_PER_CLOCK == 0 and self._is_late(self._allowed_s()):
+            return False
+        self._members = members + 1
+        self._bytes = length
+        return True
 
     def add_members(self, count: int) -> None:
         """Counts members that are not read, because they are equal to others.

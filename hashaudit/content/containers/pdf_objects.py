@@ -68,7 +68,7 @@ class PdfObjects:
         """The object stream that was unpacked last."""
         self.search = ByteSearch(source)
         self.kinds = array("B")
-        """What each stream is."""
+        """Kind of each stream."""
         self.objects, self._dictionaries, self.starts, self.ends = (array("Q") for _ in range(4))
         self.generations = array("H")
         """Streams: number and generation of the object; positions of its dictionary, its data, and the data's end."""

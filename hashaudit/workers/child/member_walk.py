@@ -171,29 +171,6 @@ class MemberWalk:
             except ContainerError:
                 pass  # nobody asked for it
 
-    def _small_content(self, found: MemberContent) -> bytes | None:
-        """Reads a small member; ``None``: it is longer than stated, or damaged. Its content can be read again."""
-        data = None if found.whole is None else found.whole()
-        if data is not None:
-            found.chunks = iter((data,))
-            return data
-        if found.size is None or found.size > QUICK_BYTES:
-            return None
-        pieces: list[bytes] = []
-        length = 0
-        try:
-            for piece in found.chunks:
-                pieces.append(piece)
-                length += len(piece)
-                if length > QUICK_BYTES:
-                    found.chunks = chain(pieces, found.chunks)
-                    return None
-        except ContainerError as error:
-            found.chunks = _then(pieces, error)
-            return None
-        found.chunks = iter(pieces)
-        return b"".join(pieces)
-
     def _quick_function(self) -> "Callable[[MemberContent, MemberVerdict], bool]":
         """Returns a function that finds out whether a small member is neither image, container nor finding.
 
@@ -201,21 +178,24 @@ class MemberWalk:
         longer. It is a closure, because it runs for each of them. Of any other member the content can still be read.
         """
         hashing, results, progress, blames = self._hashing, self._results, self._progress, self._blames
-        allows_small, add_small, small_content = self._budget.allows_small, self._budget.add_small, self._small_content
-        quick_digests, quick_match = hashing.quick_digests, hashing.quick_match
+        quick_digests, quick_match, takes_small = hashing.quick_digests, hashing.quick_match, self._budget.takes_small
 
         def is_quick(found: MemberContent, verdict: MemberVerdict) -> bool:
-            if found.kind is not None or results.number in blames or (data := small_content(found)) is None:
+            if found.kind is not None or results.number in blames:
+                return False
+            whole = found.whole
+            data = None if whole is None else whole()
+            if data is None and (data := _small_content(found)) is None:
                 return False
             size = len(data)
-            if not allows_small(size) or (digests := quick_digests(data, data)) is None:
-                return False
-            is_known = quick_match(digests, size)
-            if is_known is None:
+            digests = quick_digests(data, data)
+            is_known = None if digests is None else quick_match(digests, size)
+            if is_known is None or not takes_small(size):
+                if whole is not None:
+                    found.chunks = iter((data,))
                 return False
             results.number += 1
             progress[UNPACKED_BYTES] += size
-            add_small(size)
             results.bytes += size
             if is_known or verdict is MemberVerdict.SEARCH:
                 results.count(None, is_known=is_known, is_searched=verdict is MemberVerdict.SEARCH)
@@ -229,6 +209,26 @@ class MemberWalk:
             return False
 
         return is_never_quick if hashing.report_all else is_quick
+
+
+def _small_content(found: MemberContent) -> bytes | None:
+    """Reads a small member; ``None``: it is longer than stated, or damaged. Its content can be read again."""
+    if found.size is None or found.size > QUICK_BYTES:
+        return None
+    pieces: list[bytes] = []
+    length = 0
+    try:
+        for piece in found.chunks:
+            pieces.append(piece)
+            length += len(piece)
+            if length > QUICK_BYTES:
+                found.chunks = chain(pieces, found.chunks)
+                return None
+    except ContainerError as error:
+        found.chunks = _then(pieces, error)
+        return None
+    found.chunks = iter(pieces)
+    return b"".join(pieces)
 
 
 def _then(pieces: list[bytes], error: ContainerError) -> Iterator[bytes]:
