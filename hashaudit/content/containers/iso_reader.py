@@ -9,6 +9,7 @@ ECMA-167 2/9 (the sequence that announces UDF).
 
 import struct
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -41,6 +42,13 @@ _FLOPPIES = {1: 1200 << 10, 2: 1440 << 10, 3: 2880 << 10}
 """Bytes of an image for the emulation of a floppy disk."""
 
 _SECTOR_OF_CD = 512
+
+
+SESSION_SECTORS = 16
+"""Sessions begin at multiples of it in images that xorriso makes."""
+MAX_SEARCHED_SECTORS = 1 << 20
+"""Sectors behind the first session in which others are looked for, 2 GiB."""
+MAX_SESSIONS = 100
 
 
 class _Tree(msgspec.Struct, frozen=True):
@@ -84,7 +92,9 @@ def read_iso(source: RandomSource) -> Iterator[Found]:
     number = 0
     seen: set[tuple[int, int]] = set()
     known: list[list[tuple[int, int]]] = []
-    for tree_number, tree in enumerate(_in_order(reader, found.trees)):
+    others = _other_sessions(source, found)
+    trees = [tree for session in (found, *others) for tree in _in_order(reader, session.trees)]
+    for tree_number, tree in enumerate(trees):
         for file in reader.files(tree):
             is_seen = all(extent in seen or not extent[1] for extent in file.extents)
             if tree_number and is_seen:
@@ -106,8 +116,9 @@ def read_iso(source: RandomSource) -> Iterator[Found]:
         if position not in starts:
             yield MemberContent(number, name, reader.content(_File(name, [(position, size)])), size)
             number += 1
-    if found.trees and found.end < source.size and has_more(source, found.end):
-        rest = _File(b"", [(found.end, source.size - found.end)])
+    end = found.end if not others else max(found.end, *(position + size for position, size in seen))
+    if found.trees and end < source.size and has_more(source, end):
+        rest = _File(b"", [(end, source.size - end)])
         yield MemberContent(number, b"", reader.content(rest), rest.extents[0][1])
 
 
@@ -134,9 +145,40 @@ def _joined(extents: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def _descriptors(source: RandomSource) -> _Descriptors:
+def _other_sessions(source: RandomSource, main: _Descriptors) -> list[_Descriptors]:
+    """Returns the descriptors of other sessions of a disc, whose files the main ones may not name any more.
+
+    Later sessions stand behind the first one. Programs that rewrite a disc keep the earlier ones at multiples of 16.
+    """
+    if not main.trees:
+        return []
+    end = min(main.end, source.size) // SECTOR
+    inside = range(FIRST_DESCRIPTOR + SESSION_SECTORS, end, SESSION_SECTORS)
+    behind = range(max(end, FIRST_DESCRIPTOR + 1), min(source.size // SECTOR, end + MAX_SEARCHED_SECTORS))
+    found = []
+    for sector in chain(inside, behind):
+        if source.read_at(sector * SECTOR, 6) == b"\x01CD001" and len(found) < MAX_SESSIONS:
+            session = _descriptors(source, sector)
+            session.trees = [tree for tree in session.trees if _is_of_disc(source, tree, sector)]
+            if session.trees:
+                found.append(session)
+    return found
+
+
+def _is_of_disc(source: RandomSource, tree: _Tree, sector: int) -> bool:
+    """Returns whether the root of a tree is where it says. An image that is a file of the disc has other counts."""
+    record = source.read_at(tree.extent * tree.block_bytes, 34)
+    is_root = len(record) == 34 and record[0] >= 34 and record[32] == 1 and record[33] == 0
+    return (
+        tree.extent * tree.block_bytes > sector * SECTOR
+        and is_root
+        and record[2:6] == tree.extent.to_bytes(4, "little")
+    )
+
+
+def _descriptors(source: RandomSource, first: int = FIRST_DESCRIPTOR) -> _Descriptors:
     found = _Descriptors()
-    for sector in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + MAX_DESCRIPTORS):
+    for sector in range(first, first + MAX_DESCRIPTORS):
         data = source.read_at(sector * SECTOR, SECTOR)
         kind, standard = data[:1], data[1:6]
         if standard in {b"NSR02", b"NSR03"}:

@@ -30,7 +30,7 @@ SNIFF_REVISION = 7
 """Raise it when :class:`ContainerProbe` detects containers in other files."""
 
 FIRST_BYTES = 0x8006
-"""Bytes of a file that the first call of :meth:`ContainerProbe.take` has to get, if it has so many."""
+"""First bytes of a file that are looked at."""
 
 UDIF_BYTES = 512
 """Length of the end of an image of macOS."""
@@ -62,10 +62,12 @@ class ContainerProbe:
     A file without container costs some 2 us. Executables and media cost more, because archives are hidden in them.
     """
 
-    __slots__ = ("_found", "_is_host", "_is_program", "_is_script", "_tail", "seen_bytes")
+    __slots__ = ("_found", "_head", "_is_host", "_is_program", "_is_script", "_tail", "seen_bytes")
 
     def __init__(self) -> None:
         self._found: ContainerKind | None = None
+        self._head = b""
+        """The first bytes, if they came in several pieces, as those of a file with holes."""
         self.seen_bytes = 0
         """Bytes so far."""
         self._is_host = False
@@ -77,6 +79,11 @@ class ContainerProbe:
         """Adds the next bytes of the file."""
         if not self.seen_bytes:
             self._begin(data)
+            if len(data) < FIRST_BYTES:
+                self._head = bytes(data)
+        elif self.seen_bytes < FIRST_BYTES and self._found is None:
+            self._head += bytes(data[: FIRST_BYTES - self.seen_bytes])
+            self._begin(self._head)
         before = self.seen_bytes
         self.seen_bytes += len(data)
         if before <= LATEST_AT < self.seen_bytes and self._found is None:

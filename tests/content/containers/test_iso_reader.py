@@ -108,3 +108,32 @@ def test_directories_of_udf_that_hold_each_other_end(tree: Path) -> None:
     parent = next(at for at in range(0, len(whole), 4) if whole[at : at + 2] == b"\x01\x01" and whole[at + 18] & 8)
     whole[at + 20 : at + 36] = whole[parent + 20 : parent + 36]
     assert "damaged" in read(ContainerKind.UDF, bytes(whole)).codes
+
+
+def test_the_files_of_all_sessions_of_a_disc(tree: Path) -> None:
+    whole = made(tree, "-R", "-J").read_bytes()
+    later = tree.parent / "later"
+    later.mkdir()
+    (later / "new.txt").write_bytes(b"second session")
+    start = (len(whole) // 2048 + 150) // 16 * 16
+    options = ("-R", "-J", "-C", f"16,{start}", "-M", tree.parent / "a.iso", "-o", tree.parent / "b.iso", later)
+    subprocess.run(["genisoimage", "-quiet", *options], check=True, capture_output=True)
+    session = (tree.parent / "b.iso").read_bytes()
+    expected = {name.encode(): sha256(data) for name, data in CONTENT.items()}
+    for between in (start * 2048, len(whole) // 2048 * 2048):  # the second is a session with wrong positions
+        disc = whole[:between].ljust(between, b"\0") + session
+        good, codes = read(ContainerKind.ISO, disc)
+        assert expected.items() <= good.items()
+        if between == start * 2048:
+            assert codes == []
+            assert good == expected | {b"new.txt": sha256(b"second session")}
+
+
+def test_an_image_on_a_disc_is_no_session(tree: Path) -> None:
+    inner = made(tree, "-R").read_bytes()
+    (tree.parent / "a.iso").unlink()
+    outer = tree.parent / "outer"
+    outer.mkdir()
+    (outer / "in.iso").write_bytes(inner)
+    good, codes = read(ContainerKind.ISO, made(outer, "-R").read_bytes())
+    assert (good, codes) == ({b"in.iso": sha256(inner)}, [])

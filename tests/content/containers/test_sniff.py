@@ -314,7 +314,7 @@ def test_disks_of_other_systems_are_detected() -> None:
         (b"(This file must be converted with BinHex 4.0)\n\n:abc:", ContainerKind.BINHEX),
         (b"x\xda" * 900 + b"koly\0\0\0\4\0\0\2\0" + bytes(500), ContainerKind.DMG),
     ):
-        for chunk in (1 << 16, 40_000):
+        for chunk in (1 << 16, 40_000, 4096):
             assert kind_of(data, chunk) is kind
         assert not is_plain(data, len(data))
     for at, magic, kind in (
@@ -332,3 +332,16 @@ def test_disks_of_other_systems_are_detected() -> None:
     disk = bytes(446) + b"\0" * 4 + b"\x83" + bytes(3) + b"\1" * 8 + bytes(48) + b"\x55\xaa" + bytes(9999)
     assert kind_of(disk + b"koly\0\0\0\4\0\0\2\0" + bytes(500), 3000) is ContainerKind.DMG
     assert kind_of(b"x" * 900 + b"koly" + bytes(508)) is None
+
+
+def test_the_first_bytes_may_come_in_pieces() -> None:
+    """The holes of a sparse file are given apart from what stands between them."""
+    image = bytes(0x8001) + b"CD001\x01" + bytes(2048)
+    document = bytes(500) + b"%PDF-1.4\n" + bytes(5000)
+    for data, kind in (
+        (image, ContainerKind.ISO),
+        (document, ContainerKind.PDF),
+        (b"MZ" + zipped(), ContainerKind.ZIP),
+    ):
+        for chunk in (100, 0x8000, 0x8001):
+            assert kind_of(data, chunk) is kind
