@@ -155,7 +155,7 @@ def _other_sessions(source: RandomSource, main: _Descriptors) -> list[_Descripto
     end = min(main.end, source.size) // SECTOR
     inside = range(FIRST_DESCRIPTOR + SESSION_SECTORS, end, SESSION_SECTORS)
     behind = range(max(end, FIRST_DESCRIPTOR + 1), min(source.size // SECTOR, end + MAX_SEARCHED_SECTORS))
-    found = []
+    found: list[_Descriptors] = []
     for sector in chain(inside, behind):
         if source.read_at(sector * SECTOR, 6) == b"\x01CD001" and len(found) < MAX_SESSIONS:
             session = _descriptors(source, sector)
