@@ -22,6 +22,21 @@ def physical_bytes() -> int | None:
         return None
 
 
+def prefer_large_pages(mapping: mmap.mmap) -> None:
+    """Asks the kernel to cache a file that is read at random places in large pages, which need fewer look-ups.
+
+    Where a filesystem has none, and for what is cached already, nothing changes. A file of more than half of the memory
+    is left as it is: it may not stay cached, and each access would read 2 MiB.
+
+    Source: madvise(2), MADV_HUGEPAGE.
+    """
+    memory_bytes = physical_bytes()
+    if memory_bytes is None or len(mapping) > memory_bytes // 2:
+        return
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        mapping.madvise(mmap.MADV_HUGEPAGE)
+
+
 def can_limit() -> bool:
     """Returns whether this system enforces a limit."""
     return HAS_RESOURCE_LIMITS and os.access(STATM, os.R_OK)

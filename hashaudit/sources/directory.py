@@ -4,6 +4,7 @@ A descriptor refers to the same directory even if its path changes, and makes pa
 """
 
 import errno
+import functools
 import os
 import sys
 from array import array
@@ -45,6 +46,11 @@ class Directory(Protocol):
 
     def stat(self, name: bytes, *, follow: bool = False) -> os.stat_result:
         """Returns the status of a name in it, or of the name's link target."""
+        ...
+
+    @property
+    def stat_plain(self) -> Callable[[bytes], os.stat_result]:
+        """A function as :meth:`stat`, which never follows a link, and costs less for many names."""
         ...
 
     def enter(self, name: bytes, *, follow: bool) -> "Directory":
@@ -107,6 +113,11 @@ class DirectoryByDescriptor:
         """Returns the status of a name in it, or of the name's link target."""
         return os.stat(name, dir_fd=self._descriptor, follow_symlinks=follow)
 
+    @property
+    def stat_plain(self) -> Callable[[bytes], os.stat_result]:
+        """A function that returns the status of a name in it."""
+        return functools.partial(os.stat, dir_fd=self._descriptor, follow_symlinks=False)
+
     def enter(self, name: bytes, *, follow: bool) -> Self:
         """Opens a directory in it."""
         flags = files.LIST_FLAGS if follow else files.LIST_FLAGS | files.NOFOLLOW
@@ -143,6 +154,11 @@ class DirectoryByPath:
     def stat(self, name: bytes, *, follow: bool = False) -> os.stat_result:
         """Returns the status of a name in it, or of the name's link target."""
         return os.stat(join_path(self._path, name), follow_symlinks=follow)
+
+    @property
+    def stat_plain(self) -> Callable[[bytes], os.stat_result]:
+        """A function that returns the status of a name in it."""
+        return self.stat
 
     def enter(self, name: bytes, *, follow: bool) -> Self:
         """Opens a directory in it."""

@@ -5,8 +5,9 @@ because the names of a directory are used up before those of its parent continue
 """
 
 import heapq
+import operator
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import IO
 
 from hashaudit.errors import OutputError
@@ -44,7 +45,9 @@ class ExternalSort:
             self._file = None
 
     def sort(self, items: Iterable[bytes]) -> Iterator[bytes]:
-        """Reads all items (:data:`OTHER` or :data:`DIRECTORY` and a name) and returns them sorted.
+        """Reads all items (:data:`OTHER` or :data:`DIRECTORY` and a name) and returns them sorted, each once.
+
+        On FUSE and NFS a listing may name an entry several times, and on any filesystem while names change.
 
         Use up or drop its result before continuing with an earlier one.
 
@@ -64,18 +67,22 @@ class ExternalSort:
         return self._merge(start, spans)
 
     def _hold(self, run: list[bytes]) -> Iterator[bytes]:
-        count = len(run)
+        if True in map(operator.eq, run, islice(run, 1, None)):
+            run = list(dict.fromkeys(run))
+        # No generator, because this is the inner loop of a walk.
+        return chain(run, _Held(self, len(run)))
+
+    def hold(self, count: int) -> None:
+        """Counts names that are in memory, or no longer if negative."""
         self._held += count
-        try:
-            run.reverse()
-            while run:
-                yield run.pop()
-        finally:
-            self._held -= count
 
     def _merge(self, start: int, spans: list[tuple[int, int]]) -> Iterator[bytes]:
         try:
-            yield from heapq.merge(*(self._read(*span) for span in spans))
+            last = None
+            for item in heapq.merge(*(self._read(*span) for span in spans)):
+                if item != last:
+                    yield item
+                last = item
         finally:
             self._end = start
 
@@ -114,6 +121,27 @@ class ExternalSort:
         if len(chunk) != size:
             raise OutputError("cannot read back temporary data")
         return chunk
+
+
+class _Held:
+    """Stands behind the names of a directory: they are out of memory once it is reached or dropped."""
+
+    __slots__ = ("_count", "_sorter")
+
+    def __init__(self, sorter: ExternalSort, count: int) -> None:
+        self._sorter, self._count = sorter, count
+        sorter.hold(count)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._release()
+        return iter(())
+
+    def __del__(self) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        count, self._count = self._count, 0
+        self._sorter.hold(-count)
 
 
 def _no_space(error: OSError) -> OutputError:

@@ -336,7 +336,7 @@ class Walker:
         The loop is the inner one of a walk, so it makes one call and one object for a file.
         """
         ref = frame.ref or self._stack.ref()
-        state_of_name, own_files, device_above = directory.stat, self._filters.own_files, frame.device
+        state_of_name, own_files, device_above = directory.stat_plain, self._filters.own_files, frame.device
         names: list[bytes] = []
         states: list[Stat] = []
 
@@ -573,7 +573,7 @@ class Walker:
             errors: list[OSError] = []
             del names[:]
             items = _items(directory, errors, note, follow=self._follow_links)
-            sorted_items = _distinct(self._sorter.sort(filter(first.__le__, items) if first else items))
+            sorted_items = self._sorter.sort(filter(first.__le__, items) if first else items)
             if errors:
                 raise _PartlyListedError(errors[0], sorted_items)
             return sorted_items
@@ -642,15 +642,6 @@ class _PartlyListedError(OSError):
     def __init__(self, error: OSError, items: Iterator[bytes]) -> None:
         super().__init__(error.errno, error.strerror)
         self.items = items
-
-
-def _distinct(items: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields each of some sorted items once: on FUSE and NFS a listing may name an entry several times."""
-    last = None
-    for item in items:
-        if item != last:
-            yield item
-        last = item
 
 
 def _items(directory: Directory, errors: list[OSError], note: NameNotes, *, follow: bool) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ import msgspec
 
 from hashaudit.content.digests.digest_registry import DIGESTS
 from hashaudit.errors import ListError
+from hashaudit.host.memory import prefer_large_pages
 from hashaudit.lists.algorithms import LENGTHS_BYTES, PERCEPTUAL_LENGTHS_BYTES
 from hashaudit.lists.index import index_layout
 from hashaudit.lists.index.attributes import Attributes
@@ -145,6 +146,11 @@ class ListIndex:
     def image(self) -> Image:
         """The bytes of the index."""
         return self._image
+
+    def expect_random_access(self) -> None:
+        """Prepares a mapped file for thousands of accesses in no order."""
+        if isinstance(self._image, mmap.mmap):
+            prefer_large_pages(self._image)
 
     @property
     def records(self) -> tuple[ListRecord, ...]:

@@ -78,11 +78,10 @@ def _scan_chunks(stored: Units, queries: Units, threshold: int, metric: Metric) 
 
 def hamming(first: Units, second: Units) -> npt.NDArray[np.uint16]:
     """Returns the number of different bits of each row. The arguments broadcast."""
-    counts = np.bitwise_count(first ^ second)
-    total: npt.NDArray[np.uint16] = counts[:, 0].astype(np.uint16)
-    # Faster than a sum over rows of a few units.
-    for unit in range(1, counts.shape[1]):
-        total += counts[:, unit]
+    # Column by column, because numpy's inner loop would be over a row of few units.
+    total: npt.NDArray[np.uint16] = np.bitwise_count(first[:, 0] ^ second[..., 0]).astype(np.uint16)
+    for unit in range(1, first.shape[1]):
+        total += np.bitwise_count(first[:, unit] ^ second[..., unit])
     return total
 
 

@@ -49,6 +49,8 @@ class NearIndex:
             index.image, self._section.count, self._section.width_bytes, self._section.digests.offset
         )
         pieces = index.pieces.get(algorithm.name) if algorithm.metric is Metric.HAMMING else None
+        if pieces is not None:
+            index.expect_random_access()
         self._table = None if pieces is None else PieceTable(self._section, pieces, index.image, self._stored)
         self._rows = rows_of(index, self._section)
 

@@ -3,6 +3,7 @@
 import contextlib
 import random
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import blake3
 import numpy as np
@@ -14,6 +15,7 @@ from hashaudit.content.perceptual.distance import distance
 from hashaudit.content.perceptual.interface import Metric, PerceptualAlgorithm
 from hashaudit.content.perceptual.perceptual_registry import algorithm_named
 from hashaudit.errors import ListError
+from hashaudit.host import memory
 from hashaudit.lists.index import digest_records, index_layout
 from hashaudit.lists.index.index_reader import ListIndex
 from hashaudit.lists.index.near import near_build, near_verify, pieces_search
@@ -385,3 +387,25 @@ def test_tables_of_digests_that_are_looked_up_exactly_are_refused(build: Build) 
     sections["buckets/sha256"], sections["members/sha256"] = bytes(8), bytes(4)
     with pytest.raises(ListError, match="does not know"):
         ListIndex.from_bytes(sealed(sections, 1))
+
+
+@pytest.mark.parametrize(("memory_bytes", "has_room"), [(None, False), (1 << 10, False), (1 << 40, True)])
+def test_a_file_is_cached_in_large_pages_if_memory_has_room(  # noqa: PLR0917 # fixtures and parameters
+    build: Build,
+    tables_always: Callable[[Pieces | None], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    memory_bytes: int | None,
+    has_room: bool,
+) -> None:
+    tables_always(Pieces(4, 8))
+    monkeypatch.setattr(memory, "physical_bytes", lambda: memory_bytes)
+    algorithm = row_of(PDQ)
+    path = tmp_path / "list.hai"
+    path.write_bytes(build(content(algorithm, [random.Random(9).randbytes(32) for _ in range(30)])))
+    near = NearIndex(ListIndex.open(str(path)), algorithm)
+    mapped = Path("/proc/self/smaps").read_text(encoding="utf-8").partition(str(path))[2]
+    flags = mapped.partition("VmFlags:")[2].partition("\n")[0].split()
+    assert flags
+    assert ("hg" in flags) == (has_room and Path("/sys/kernel/mm/transparent_hugepage").exists())
+    assert near.search([bytes(32)], 0) == [[]]
