@@ -21,7 +21,7 @@ from pathlib import Path
 from hashaudit.host.files import stat_of
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
-from hashaudit.model.entry import Consistency
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import DirectoryRef
 from hashaudit.model.results import AlgorithmName
 from hashaudit.workers.child.examiner import Examiner
@@ -30,8 +30,6 @@ from hashaudit.workers.protocol import (
     BATCH_DECODER,
     ENCODER,
     PROGRESS_WORDS,
-    Group,
-    Item,
     WorkBatch,
     WorkerConfig,
 )
@@ -83,21 +81,11 @@ def batches_of(directories: list[Path]) -> list[bytes]:
     messages = []
     for number, below in enumerate(directories, 1):
         status = os.stat(below)
-        items = tuple(
-            Item(
-                name=os.fsencode(name),
-                state=stat_of(os.lstat(below / name)),
-                consistency=Consistency.STABLE,
-                decode=True,
-                report=False,
-                version=None,
-                within=(),
-                via_symlink=False,
-            )
-            for name in sorted(os.listdir(below))
-        )
-        group = Group(DirectoryRef(os.fsencode(below), status.st_dev, status.st_ino), 0, items)
-        messages.append(ENCODER.encode(WorkBatch(number, (group,))))
+        names = sorted(os.listdir(below))
+        states = tuple([stat_of(os.lstat(below / name)) for name in names])
+        place = DirectoryRef(os.fsencode(below), status.st_dev, status.st_ino)
+        run = FileRun(place, 0, tuple(map(os.fsencode, names)), states)
+        messages.append(ENCODER.encode(WorkBatch(number, (run,))))
     return messages
 
 

@@ -47,6 +47,9 @@ _DISC_KINDS = {b"CD001": ContainerKind.ISO, b"BEA01": ContainerKind.UDF}
 _UDIF = b"koly\x00\x00\x00\x04\x00\x00\x02\x00"
 """Begins the last 512 bytes of an image of macOS, with its version and length."""
 
+(_LAST_OF_RAR,) = {end[-1] for end in RAR_ENDS}
+"""The last byte of each block that ends a rar archive."""
+
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 """First bytes of programs, of which the first part unpacks an archive behind it."""
 
@@ -168,17 +171,25 @@ def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
         content: begins with that of the file.
         size_bytes: of the file.
     """
+    # This runs for each small file: rfind() takes half of the time of find(), and bytes are compared before calls.
     if SUSPECT.match(content, 0, size_bytes) is None:
-        is_disc = size_bytes > _ISO_AT and content.startswith((b"CD001", b"BEA01"), _ISO_AT, size_bytes)
-        if is_disc or (size_bytes >= UDIF_BYTES and content.startswith(_UDIF, size_bytes - UDIF_BYTES, size_bytes)):
+        if size_bytes > _ISO_AT and content.startswith((b"CD001", b"BEA01"), _ISO_AT, size_bytes):
             return False
-        if content.find(b"%PDF-", 0, min(size_bytes, LATE_PDF_BYTES)) >= 0:
+        if (
+            size_bytes >= UDIF_BYTES
+            and content[size_bytes - UDIF_BYTES] == _UDIF[0]
+            and content.startswith(_UDIF, size_bytes - UDIF_BYTES, size_bytes)
+        ):
             return False
-        if content.endswith(RAR_ENDS, max(0, size_bytes - END_RECORD_BYTES), size_bytes):
+        if content.rfind(b"%PDF-", 0, size_bytes if size_bytes < LATE_PDF_BYTES else LATE_PDF_BYTES) >= 0:
             return False
-        if content.find(SEVEN_ZIP_SIGN, max(0, size_bytes - SEVEN_ZIP_END_BYTES), size_bytes) >= 0:
+        end_at = size_bytes - END_RECORD_BYTES if size_bytes > END_RECORD_BYTES else 0
+        if size_bytes and content[size_bytes - 1] == _LAST_OF_RAR and content.endswith(RAR_ENDS, end_at, size_bytes):
             return False
-        return content.find(b"PK\x05\x06", max(0, size_bytes - END_RECORD_BYTES), size_bytes) < 0
+        seven_at = size_bytes - SEVEN_ZIP_END_BYTES if size_bytes > SEVEN_ZIP_END_BYTES else 0
+        if content.find(SEVEN_ZIP_SIGN, seven_at, size_bytes) >= 0:
+            return False
+        return content.find(b"PK\x05\x06", end_at, size_bytes) < 0
     probe = ContainerProbe()
     probe.take(memoryview(content)[:size_bytes])
     return probe.kind is None
