@@ -27,7 +27,7 @@ HASHAUDIT = str(Path(sys.executable).with_name("hashaudit"))
 IN_OPEN = 0x20
 PR_SET_CHILD_SUBREAPER = 36
 TIMEOUT_MS = 60_000
-MODULES = "hashaudit_cli.arguments, hashaudit_cli.command, hashaudit_cli.commands.scan, hashaudit.scan.findings_scan"
+MODULES = "hashaudit_cli.arguments, hashaudit_cli.command, hashaudit_cli.commands.scan, hashaudit.scan.scan_run"
 
 Taken = tuple[float, float]
 """Wall and processor seconds."""
