@@ -1,4 +1,7 @@
-"""Makes many requests to S3 at once, in the thread that uses the content (docs/adr/0063)."""
+"""Makes many requests to S3 at once, in the thread that uses the content.
+
+The reasons are in docs/adr/0063-read-small-objects-with-libcurl.md.
+"""
 
 from collections.abc import Callable
 from io import BytesIO
