@@ -164,7 +164,7 @@ def _is_late_pdf(head: bytes, size_bytes: int) -> bool:
     return _LATE_PDF.search(head, 0, LATE_PDF_BYTES) is not None and sniff_image(head, size_bytes) is None
 
 
-def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
+def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:  # noqa: PLR0911 # each way out costs least
     """Returns whether the whole content of a file is certainly no container, for the most usual reasons.
 
     Args:
@@ -181,7 +181,8 @@ def is_plain(content: bytes | bytearray, size_bytes: int) -> bool:
             and content.startswith(_UDIF, size_bytes - UDIF_BYTES, size_bytes)
         ):
             return False
-        if content.rfind(b"%PDF-", 0, size_bytes if size_bytes < LATE_PDF_BYTES else LATE_PDF_BYTES) >= 0:
+        late_at = size_bytes if size_bytes < LATE_PDF_BYTES else LATE_PDF_BYTES  # noqa: FURB136 # min() is slow
+        if content.rfind(b"%PDF-", 0, late_at) >= 0:
             return False
         end_at = size_bytes - END_RECORD_BYTES if size_bytes > END_RECORD_BYTES else 0
         if size_bytes and content[size_bytes - 1] == _LAST_OF_RAR and content.endswith(RAR_ENDS, end_at, size_bytes):
