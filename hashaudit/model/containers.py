@@ -33,6 +33,7 @@ class ContainerKind(StrEnum):
     WARC = "warc"
     BINHEX = "binhex"
     UUENCODE = "uuencode"
+    PKCS7 = "pkcs7"
     SCRIPT = "script"
     """A script of a shell with packed data behind it, which unpacks itself."""
     ASAR = "asar"

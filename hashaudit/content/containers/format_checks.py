@@ -114,7 +114,20 @@ def _is_binary_cpio(head: bytes) -> bool:
 _FILE_TYPES = {0, 0o010000, 0o020000, 0o040000, 0o060000, 0o100000, 0o120000, 0o140000}
 """File types of a mode; stat(2). The entry that ends an archive has the mode 0."""
 
+_SIGNED_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0"
+_WITH_CONTENT = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0"
+"""The names of signed data and, behind it, of content that is there (RFC 5652 4 and 5.1)."""
+
+
+def is_signed_content(head: bytes) -> bool:
+    """Returns whether signed data begins that holds what is signed."""
+    at = head.find(_WITH_CONTENT, 0, 1024)
+    # A sequence of 11 bytes is the name alone, and certificates follow.
+    return 2 <= head.find(_SIGNED_DATA, 0, 32) < at and head[at - 2 : at] != b"\x30\x0b"
+
+
 CONFIRM = {
+    ContainerKind.PKCS7: is_signed_content,
     ContainerKind.BZ2: _is_bz2,
     ContainerKind.ARJ: _is_arj,
     ContainerKind.COMPRESS: _is_compress,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hashaudit.content.containers.byte_search import ByteSearch
+from hashaudit.content.containers.format_checks import is_signed_content
 from hashaudit.content.containers.interface import (
     ContainerError,
     Found,
@@ -227,20 +228,24 @@ class _Message:
         """Yields a part as a member, then what is encoded or hidden in its text."""
         has_blocks = False
         holds_parts = False
+        is_opened: bool | None = None
         encoding = header.encoding
         is_text = header.type.startswith(b"text/") or encoding not in _BASE64
 
         def content() -> Iterator[bytes]:
-            nonlocal has_blocks, holds_parts
+            nonlocal has_blocks, holds_parts, is_opened
             before = b"\n"
             for chunk in self._decoded(encoding, start, end):
+                if is_opened is None:
+                    is_opened = is_signed_content(chunk[:1024])  # its reader opens the member
                 if is_text:
                     text = before + chunk
                     has_blocks = has_blocks or may_hold_blocks(text)
                     holds_parts = holds_parts or (b"\n--" in text and _HIDDEN.search(text) is not None)
                     before = text[-1000:]
                 yield chunk
-            self._confirm(header)
+            if not is_opened:
+                self._confirm(header)
 
         kind = ContainerKind.EML if header.type in _MESSAGES else None
         yield MemberContent(self._next(), header.name or section, content(), kind=kind)

@@ -20,6 +20,7 @@ from hashaudit.content.containers.optional_readers import FILESYSTEMS, OPTIONAL_
 from hashaudit.content.containers.partition_reader import read_partitions
 from hashaudit.content.containers.pdf_encryption import PdfPasswords
 from hashaudit.content.containers.pdf_reader import read_pdf
+from hashaudit.content.containers.pkcs7_reader import read_pkcs7
 from hashaudit.content.containers.rpm_reader import read_rpm
 from hashaudit.content.containers.rtf_reader import read_rtf
 from hashaudit.content.containers.script_reader import read_script
@@ -48,6 +49,7 @@ STREAM_READERS: dict[ContainerKind, StreamReader] = {
     ContainerKind.BINHEX: read_binhex,
     ContainerKind.UUENCODE: read_uuencode,
     ContainerKind.RTF: read_rtf,
+    ContainerKind.PKCS7: read_pkcs7,
 }
 """Readers that need each byte once, in order: a nested container is not held in memory for them."""
 
