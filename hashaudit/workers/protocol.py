@@ -164,10 +164,13 @@ class WorkBatch(msgspec.Struct, frozen=True, array_like=True):
 
     def full_groups(self) -> list[Group]:
         """Returns the groups, with an item for each file of a run."""
-        return [group if isinstance(group, Group) else _as_group(group) for group in self.groups]
+        return list(map(full_group, self.groups))
 
 
-def _as_group(group: FileRun | CachedRun) -> Group:
+def full_group(group: GroupOrRun) -> Group:
+    """Returns a group with an item for each file of a run."""
+    if isinstance(group, Group):
+        return group
     run, cached = (group, None) if isinstance(group, FileRun) else (group.files, group.cached)
     items = [
         Item(name, state, Consistency.STABLE, True, False, None, (), False)  # noqa: FBT003 # faster than by name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hashaudit.cache.object_places import place_of
-from hashaudit.cache.values import NO_PLAIN_VALUES, CachedValue, PlainValues
+from hashaudit.cache.values import NO_PLAIN_VALUES, CachedGroup, CachedValue, PlainValues
 from hashaudit.content.containers.member_source import FileSource
 from hashaudit.content.containers.sniff import is_plain
 from hashaudit.content.digests.digest_registry import DIGESTS
@@ -219,7 +219,7 @@ class Analyzer:
         found = []
         first = 0
         for group in batch.full_groups():
-            known = None if isinstance(group.container, DirectoryRef) else self.known(group)
+            known = None if isinstance(group.container, DirectoryRef) else self.known(group.cached)
             if known is not None and not known.is_empty:
                 for number, item in enumerate(group.items, first):
                     if item.state.kind is Kind.FILE or not item.state.is_conclusive:
@@ -234,9 +234,9 @@ class Analyzer:
         """Returns the share of the cache in the answer to a batch."""
         return counts.cached(() if self.cache_reader is None else self.cache_reader.plain_numbers)
 
-    def known(self, group: Group) -> KnownGroup | None:
+    def known(self, cached: CachedGroup | None) -> KnownGroup | None:
         """Returns what is cached of the entries of a directory; ``None`` if the cache does not apply to them."""
-        return None if self.cache_reader is None or group.cached is None else self.cache_reader.open(group.cached)
+        return None if self.cache_reader is None or cached is None else self.cache_reader.open(cached)
 
     def examine_part(self, position: tuple[int, int], entry: Entry, item: Item, part: Part) -> EntryResult:
         """Returns the result of a part of a large container, or the plan of its parts.

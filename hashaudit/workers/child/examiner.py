@@ -17,10 +17,11 @@ from hashaudit.lists.match.known_match import KnownFilters
 from hashaudit.model.container_parts import PartTask
 from hashaudit.model.entry import Consistency, Entry, State
 from hashaudit.model.faults import Fault, FaultCode
+from hashaudit.model.file_run import FileRun
 from hashaudit.model.location import DirectoryRef, Kind
 from hashaudit.model.results import AlgorithmName, Caveat, EntryResult, Match, has_deny_match
 from hashaudit.workers.child.analyze import AnalysisResult, Analyzer, Counts, item_place, plain_digests
-from hashaudit.workers.child.cache_values import UNKNOWN, KnownFile
+from hashaudit.workers.child.cache_values import UNKNOWN, KnownFile, KnownGroup
 from hashaudit.workers.child.content_steps import Hashing
 from hashaudit.workers.child.import_guard import ImportGuard
 from hashaudit.workers.child.inside import Inside
@@ -35,12 +36,14 @@ from hashaudit.workers.protocol import (
     MEMBER,
     POSITION,
     Answer,
+    CachedRun,
     Group,
     Item,
     MemberFrame,
     WorkBatch,
     WorkerConfig,
     entry_of,
+    full_group,
     position_word,
 )
 
@@ -77,6 +80,8 @@ class Examiner:
         algorithms = _perceptual_algorithms(config)
         indexes = [image.open() for image in config.indexes]
         self._matcher = ExactMatcher(indexes)
+        self._is_noted = config.report_all or bool(config.filters)
+        """Also a file without a finding may have to be noted."""
         self._filters = KnownFilters(config.filters)
         throttle = SharedThrottle(progress)
         self._objects = _objects(config, throttle)
@@ -131,10 +136,14 @@ class Examiner:
         self._analyzer.has_idle_cores = batch.has_idle_cores
         done = _Done(time.monotonic_ns())
         total = begun = 0
-        for group in batch.full_groups():
+        for group in batch.groups:
             if begun == total:
-                begun = self._examine_group(batch.number, total, group, done)
-            total += len(group.items)
+                known = None if isinstance(group, FileRun) else self._analyzer.known(group.cached)
+                if isinstance(group, CachedRun) and known is not None and self._pass_run(total, group, known, done):
+                    begun += len(group)
+                else:
+                    begun = self._examine_group(batch.number, total, full_group(group), known, done)
+            total += len(group)
         if begun < total and self._objects is not None:
             self._objects.forget(batch, begun)
         counts = done.counts
@@ -148,8 +157,23 @@ class Examiner:
             done.needs_readers,
         )
 
+    def _pass_run(self, first: int, run: CachedRun, known: KnownGroup, done: "_Done") -> bool:
+        """Returns whether the cache has all files of a run and none is on a list, and counts them then.
+
+        Most runs of a later scan are like this. They need no item for each file, and nothing that can crash.
+        """
+        if self._is_noted or known.is_empty or time.monotonic_ns() > done.end_ns:
+            return False
+        unread, may_match = known.unread(), self._matcher.may_match
+        for name, state in zip(run.files.names, run.files.states, strict=True):
+            digests = unread(name, state)
+            if digests is None or may_match(digests):
+                return False
+        done.counts.cache_hits += range(first, first + len(run))
+        return True
+
     def _examine_group(  # noqa: C901, PLR0912, PLR0915 # the loop over all files
-        self, batch: int, first: int, group: Group, done: "_Done"
+        self, batch: int, first: int, group: Group, known: KnownGroup | None, done: "_Done"
     ) -> int:
         """Examines entries of one directory or bucket. Returns the number of the first one that it did not begin.
 
@@ -157,16 +181,16 @@ class Examiner:
             batch: number of the batch.
             first: number of the first entry.
             group: the entries.
+            known: what the cache has of them; ``None``: it does not apply.
             done: receives the results.
         """
         # Most files are small, plain and on no list, or unchanged. They need no other function of this module.
         progress, clock = self._progress, time.monotonic_ns
         may_match = self._matcher.may_match
         first_word = position_word(batch, 0)
-        is_noted = self._config.report_all or bool(self._config.filters)
+        is_noted = self._is_noted
         end_ns, fed_bytes, quick_bytes = done.end_ns, progress[FED_BYTES], 0
         progress[MEMBER] = 0
-        known = self._analyzer.known(group)
         is_empty, latest_ns = (True, 0) if known is None else (known.is_empty, known.latest_ns)
         unread = None if known is None or is_noted or is_empty else known.unread()
         is_plain_place = isinstance(group.container, DirectoryRef)
