@@ -119,12 +119,13 @@ def test_a_name_is_what_it_is_when_it_is_visited(root: bytes) -> None:
     make(root, b"a", b"b", b"c/file")
     walked = items_of(LocalSource([root]))
     next(walked)
-    os.remove(root + b"/b")
+    # What is moved keeps its inode number, so that nothing new can get it.
+    os.rename(root + b"/b", root + b"/../b elsewhere")
     make(root, b"b/new")
-    os.rename(root + b"/c", root + b"/../elsewhere")
+    os.rename(root + b"/c", root + b"/../c elsewhere")
     make(root, b"c")
-    # The second time, the new file is found as new: a moment before, its name was that of a directory.
-    assert [item.path for item in walked] == [root + b"/b/new", root + b"/c", root + b"/c"]
+    # The second time, both are found as new: when they were listed, their names were those of others.
+    assert [item.path for item in walked] == [root + b"/b/new", root + b"/c", root + b"/c", root + b"/b/new"]
 
 
 @pytest.mark.parametrize(
