@@ -1,6 +1,6 @@
 """Records of the table of files (MFT) of NTFS: names, and where contents lie.
 
-The Sleuth Kit takes several times as long for a record, and does not say how much of a content was ever written. This
+The Sleuth Kit takes about twice as long for a record, and does not say how much of a content was ever written. This
 module reads the usual records only. All others, such as those of compressed files, are left to it.
 
 Source: "NTFS Documentation" of the Linux-NTFS project, "FILE record" and "Attributes"; the layout in ntfs-3g,
