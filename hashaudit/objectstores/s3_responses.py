@@ -36,6 +36,9 @@ ERROR_BYTES = 4096
 _ERROR_CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)\Z")
 _UTC_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3}|\.\d{6})?Z\Z", re.ASCII)
+_OF_PARTS = re.compile(r"-\d+$")
+"""End of the entity tag of an object that was uploaded in parts (Amazon S3 API Reference, Object: ETag)."""
+
 _IMF_DATE = re.compile(
     r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d) GMT\Z", re.ASCII
 )
@@ -195,7 +198,9 @@ def _refusal(status: int, code: str) -> StoreError:
 
 
 def _checksum(headers: Mapping[str, str]) -> Checksum | None:
-    if headers.get("x-amz-checksum-type", "") == "COMPOSITE":
+    kind = headers.get("x-amz-checksum-type", "")
+    # Stores that name no type send the checksum of the parts' checksums for what was uploaded in parts.
+    if kind == "COMPOSITE" or (not kind and _OF_PARTS.search(_unquoted(headers.get("etag", "")))):
         return None
     for algorithm in ALGORITHMS:
         value = headers.get(f"x-amz-checksum-{algorithm}")

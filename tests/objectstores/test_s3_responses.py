@@ -53,6 +53,12 @@ def test_the_head_of_a_range_describes_the_whole_object() -> None:
         ({"x-amz-checksum-crc32": "AAAA"}, Checksum("crc32", "AAAA")),
         ({"x-amz-checksum-sha256": "BB", "x-amz-checksum-crc64nvme": "AA"}, Checksum("crc64nvme", "AA")),
         ({"x-amz-checksum-crc32": "AAAA", "x-amz-checksum-type": "COMPOSITE"}, None),
+        ({"x-amz-checksum-crc32": "AAAA", "etag": '"d41d8cd9-2"'}, None),
+        (
+            {"x-amz-checksum-crc32": "AAAA", "etag": '"d41d8cd9-2"', "x-amz-checksum-type": "FULL_OBJECT"},
+            Checksum("crc32", "AAAA"),
+        ),
+        ({"x-amz-checksum-crc32": "AAAA", "etag": '"d41d8cd9"'}, Checksum("crc32", "AAAA")),
         ({}, None),
     ],
 )
