@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bare_loop import read_directories
+
 from hashaudit.host.files import stat_of
 from hashaudit.lists.interface import ListSpec
 from hashaudit.lists.load import load_lists
@@ -37,7 +39,6 @@ from hashaudit.workers.protocol import (
 FILES_PER_DIRECTORY = 250
 LIST_ENTRIES = 10_000
 OLD_NS = 10**18
-FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
 
 
 def make_tree(folder: Path, files: int) -> list[Path]:
@@ -53,27 +54,6 @@ def make_tree(folder: Path, files: int) -> list[Path]:
             path.write_bytes(source.randbytes(min(int(source.lognormvariate(8.5, 1.3)), 1 << 20)))
             os.utime(path, ns=(OLD_NS, OLD_NS))
     return directories
-
-
-def bare(directories: list[Path]) -> None:
-    """Opens, examines, reads, hashes, examines again, and examines by name."""
-    buffer = bytearray(1 << 20)
-    view = memoryview(buffer)
-    for below in directories:
-        at = os.open(below, os.O_RDONLY)
-        for name in sorted(os.listdir(at)):
-            descriptor = os.open(name, FLAGS, dir_fd=at)
-            os.fstat(descriptor)
-            running = hashlib.sha256()
-            while count := os.readv(descriptor, [buffer]):
-                running.update(view[:count])
-                if count < len(buffer):
-                    break
-            os.fstat(descriptor)
-            os.close(descriptor)
-            running.digest()
-            os.stat(name, dir_fd=at, follow_symlinks=False)
-        os.close(at)
 
 
 def batches_of(directories: list[Path]) -> list[bytes]:
@@ -123,7 +103,7 @@ def main() -> None:
             examiner = Examiner(config, memoryview(words))
             messages = batches_of(directories)
             acts: dict[str, Callable[[], None]] = {
-                "bare loop": lambda: bare(directories),
+                "bare loop": lambda: read_directories(directories),
                 "worker": lambda: examine(examiner, messages),
             }
             for act in acts.values():
