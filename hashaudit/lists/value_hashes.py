@@ -62,8 +62,8 @@ def records_of(pairs: Pairs) -> list[Pairs]:
     named = any(name == SHA256 for name, _ in pairs)
     for given, text in pairs:
         name = SHA256 if named and given == UNDECIDED else given
-        if name not in first:
+        if name not in first or is_placeholder(first[name]):
             first[name] = text
-        elif first[name].lower() != text.lower():
+        elif not is_placeholder(text) and first[name].lower() != text.lower():
             more.append([(name, text)])
     return [list(first.items()), *more]

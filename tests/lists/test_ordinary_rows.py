@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hashaudit.errors import ListError
@@ -60,6 +60,7 @@ def outcome(read: Callable[..., Any], content: bytes, options: ParseOptions) -> 
 
 @settings(max_examples=examples(100))
 @given(names=COLUMNS, cells=st.lists(st.lists(CELLS, max_size=7), min_size=1, max_size=4), options=OPTIONS)
+@example(names=["md5", "hash"], cells=[["", MD5]], options=ParseOptions())
 def test_ordinary_rows_of_a_table(
     read: Callable[..., Any], names: list[str], cells: list[list[str]], options: ParseOptions
 ) -> None:

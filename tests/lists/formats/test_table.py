@@ -237,6 +237,15 @@ def test_a_row_with_nothing_to_match_is_counted(read: Callable[..., Any]) -> Non
     assert read(f"hash,algorithm\n{MD5},md5\nAAAA,photodna\n".encode()).rejects == [(3, "unsupported")]
 
 
+@pytest.mark.parametrize("row", [f",{MD5}", f"{MD5},", f"n/a,{MD5}", f"{MD5},n/a"])
+@pytest.mark.parametrize("header", ["md5,hash", "hash,md5"])
+def test_an_empty_column_beside_one_of_the_same_algorithm_is_no_record(
+    read: Callable[..., Any], header: str, row: str
+) -> None:
+    done = read(f"{header}\n{row}\n".encode())
+    assert (done.hashes, done.rejects) == ([{"md5": MD5}], [])
+
+
 def test_mapped_columns_leave_nothing_to_guess(read: Callable[..., Any]) -> None:
     columns = {"h1": "md5", "Grade": "classification", "State": "role", "No": "id"}
     content = f"no,H1,md5,grade,state\n7,{MD5},x,B,known\n8,{MD5},x,,\n9,{MD5},x,A,other\n"
