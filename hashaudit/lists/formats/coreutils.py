@@ -28,7 +28,7 @@ _TAGGED = lazy_pattern(rb"(\\?)([A-Za-z0-9/_-]{2,20}) *\((.*)\) ?= ([0-9A-Fa-f]+
 _BARE = lazy_pattern(rb"[0-9A-Fa-f]{32,128}(?:$|[\t,]| [^ *])")
 """A hash in the form of plain lists."""
 
-_HASHES = lazy_pattern(rb"\s*(?:(?:[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})\s*)+")
+_HASH = lazy_pattern(rb"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128}")
 
 
 class Coreutils:
@@ -77,7 +77,8 @@ def _separator(head: bytes) -> bytes:
 
 def _only_hashes(name: bytes) -> bool:
     """Returns whether a name is nothing but hashes: then it may be another column of a plain list."""
-    return _HASHES.fullmatch(name) is not None
+    words = name.split()
+    return bool(words) and all(map(_HASH.fullmatch, words))
 
 
 def _is_entry(line: bytes) -> bool:

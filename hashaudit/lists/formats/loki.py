@@ -23,7 +23,7 @@ from hashaudit.lists.syntax.lines import is_comment, numbered_lines
 from hashaudit.lists.untagged import refuse_proved_other
 
 _LINE = lazy_pattern(rb"\s*([0-9A-Fa-f]+);(?:\s*([0-9]{1,3})\s*;)?(.*)", re.DOTALL)
-_ONLY_HASHES = lazy_pattern(rb"(?:[\s;,]*[0-9A-Fa-f]{32,128})+[\s;,]*")
+_ONLY_HASHES = lazy_pattern(rb"(?:[\s;,]*+[0-9A-Fa-f]{32,}+)++[\s;,]*")
 """Other hashes in place of a comment: the line is that of a plain list."""
 
 _LONG_HEX = lazy_pattern(rb"[0-9A-Fa-f]{32}")

@@ -26,7 +26,7 @@ _OTHER_MEANING = frozenset({"fingerprint", "id", "uuid", "guid", "rule_id", "log
 """Names of metadata about the rule itself."""
 
 _BEGINNING = lazy_pattern(
-    rb"(?:\s+|//[^\n]*\n|/\*.*?\*/|(?:import|include)\s+\"[^\"\n]*\")*(?:(?:private|global)\s+)*rule\s+[A-Za-z_]\w*\s*[:{\n]",
+    rb"(?>\s+|//[^\n]*\n|/\*.*?\*/|(?:import|include)\s+\"[^\"\n]*\")*+(?:(?:private|global)\s+)*rule\s+[A-Za-z_]\w*\s*[:{\n]",
     re.DOTALL,
 )
 
