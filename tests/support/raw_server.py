@@ -12,17 +12,13 @@ BODY = b"bytes"
 HEAD = b'HTTP/1.1 200 OK\r\nETag: "tag"\r\nContent-Length: 5\r\n\r\n'
 
 
-class RawServer:
-    """Answers each request on loopback with chosen bytes, and keeps what was sent."""
+class Listener:
+    """Serves each connection on loopback in a thread of its own."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self) -> None:
         self.requests: list[bytes] = []
-        self.reply: Callable[[bytes], tuple[bytes, bool]] = lambda _request: (HEAD + BODY, True)
-        """The bytes to answer with, and whether the connection stays open."""
-        self._tls = tls
         self._socket = socket.create_server(("127.0.0.1", 0))
-        scheme = "http" if tls is None else "https"
-        self.url = f"{scheme}://localhost:{self._socket.getsockname()[1]}"
+        self.port = self._socket.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -36,6 +32,20 @@ class RawServer:
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class RawServer(Listener):
+    """Answers each request on loopback with chosen bytes, and keeps what was sent."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.reply: Callable[[bytes], tuple[bytes, bool]] = lambda _request: (HEAD + BODY, True)
+        """The bytes to answer with, and whether the connection stays open."""
+        self._tls = tls
+        super().__init__()
+        self.url = f"{'http' if tls is None else 'https'}://localhost:{self.port}"
 
     def _serve(self, connection: socket.socket) -> None:
         pending = b""
@@ -74,46 +84,31 @@ def tls_for_localhost(folder: Path) -> tuple[ssl.SSLContext, Path]:
     return context, certificate
 
 
-class TunnelProxy:
+class TunnelProxy(Listener):
     """A proxy that opens a tunnel for each CONNECT, or refuses it."""
 
     def __init__(self) -> None:
-        self.requests: list[bytes] = []
         self.refusal = b""
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client = self._socket.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client:
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
-                data = client.recv(1)
+                data = connection.recv(1)
                 if not data:
                     return
                 head += data
             self.requests.append(head)
             if self.refusal:
-                client.sendall(self.refusal)
+                connection.sendall(self.refusal)
                 return
             host, _, port = head.split()[1].decode().rpartition(":")
             with socket.create_connection((host, int(port))) as server:
-                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=_pump, args=(server, connection), daemon=True)
                 back.start()
-                _pump(client, server)
+                _pump(connection, server)
                 back.join()
 
 
